@@ -1,0 +1,359 @@
+/*
+ * attend: trains Transformers, runs them and lets people look inside them.
+ *
+ *   att_context *ctx;
+ *   att_model *model;
+ *   if (att_context_new(NULL, &ctx) != ATT_OK) ...
+ *   if (att_model_open(ctx, "models/de-en", &model) != ATT_OK) puts(att_message(ctx));
+ *   att_translate(model, lines, count, NULL, on_translation, user);
+ *   att_model_close(model);
+ *   att_context_free(ctx);
+ *
+ * Every call that can fail returns an att_status; att_message(ctx) then says what, where and what to do, in one line.
+ * On failure an output handle is set to NULL and there is nothing to free. The library never prints, exits or aborts.
+ * A context, and all that was made from it, is for one thread at a time; separate contexts are independent.
+ * Strings are UTF-8. Token ids are int32_t. Log-probabilities are natural. Times are seconds.
+ */
+#ifndef ATTEND_ATTEND_H
+#define ATTEND_ATTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(ATT_BUILDING) && defined(__GNUC__)
+#define ATT_API __attribute__((visibility("default")))
+#else
+#define ATT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status, context ------------------------------------------------------------------------------------------ */
+
+typedef enum att_status {
+  ATT_OK = 0,
+  ATT_MEMORY,      /* an allocation failed */
+  ATT_IO,          /* a file could not be opened, read or written */
+  ATT_FORMAT,      /* the content of a file or text is not what it must be */
+  ATT_ARGUMENT,    /* the caller passed something impossible */
+  ATT_UNSUPPORTED, /* valid, but nothing attend knows */
+  ATT_NUMERIC,     /* NaN or infinity where a number must be */
+  ATT_INTERRUPTED, /* att_interrupt was called, or a callback returned non-zero; what was made is saved */
+  ATT_STATUS_COUNT
+} att_status;
+
+typedef struct att_context att_context;
+
+/* One function allocates, resizes and frees, as in Lua: pointer NULL allocates, size 0 frees and returns NULL, and NULL
+ * for a size above 0 means that there is no memory (the old block stays). Alignment as malloc's. It may be called from
+ * one thread at a time only. */
+typedef struct att_allocator {
+  void *(*resize)(void *user, void *pointer, size_t size);
+  void *user;
+} att_allocator;
+
+typedef enum att_log_level { ATT_LOG_NOTE, ATT_LOG_WARNING } att_log_level;
+/* text: one line without its end, valid during the call. */
+typedef void att_log_fn(void *user, att_log_level level, const char *text);
+
+typedef struct att_context_options {
+  att_allocator allocator; /* resize NULL: malloc's */
+  int threads;             /* 0: the cores that this process may use; at most 256 */
+  att_log_fn *log;         /* warnings and notes; NULL: dropped */
+  void *log_user;
+} att_context_options;
+
+/* options may be NULL. On failure *ctx is NULL (and there is no message: the status is all). */
+ATT_API att_status att_context_new(const att_context_options *options, att_context **ctx);
+/* After everything made from it has been closed. NULL is fine. */
+ATT_API void att_context_free(att_context *ctx);
+/* What the last failing call on this context said; never NULL; valid until the next call on it. */
+ATT_API const char *att_message(const att_context *ctx);
+ATT_API const char *att_status_name(att_status status);
+ATT_API const char *att_version(void);
+/* Makes a running att_train_translation or att_translate stop soon with ATT_INTERRUPTED. Safe in a signal handler. */
+ATT_API void att_interrupt(att_context *ctx);
+/* Frees what a call documented as "free with att_release" gave. NULL is fine. */
+ATT_API void att_release(att_context *ctx, void *pointer);
+
+/* ---- models --------------------------------------------------------------------------------------------------- */
+
+typedef struct att_model att_model;
+
+/* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json. */
+ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_model **model);
+ATT_API void att_model_close(att_model *model);
+
+/* Writes the model as a Hugging Face folder. half: float16 weights, else float32. The folder must not exist, or be
+ * empty. */
+ATT_API att_status att_model_save(att_model *model, const char *folder, bool half);
+
+typedef struct att_part_info {
+  const char *name;   /* "encoder layer 0 self-attention", ... */
+  int64_t parameters; /* a tied weight counts where it first stands */
+} att_part_info;
+
+typedef struct att_model_info {
+  const char *type;       /* "marian", "m2m_100" */
+  const char *norm_order; /* "before", "after" */
+  const char *position;   /* "sinusoidal", "learned" */
+  const char *activation; /* "relu", "gelu", "silu" */
+  int64_t width, vocabulary, context;
+  int64_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_feedforward, decoder_feedforward;
+  bool tied;           /* source, target and output embeddings are one matrix */
+  const char *storage; /* "float32", "float16", "bfloat16": the type in model.safetensors */
+  int64_t parameters;
+  int64_t file_bytes;   /* of model.safetensors */
+  int64_t weight_bytes; /* in memory */
+  const att_part_info *parts;
+  size_t part_count;
+} att_model_info;
+
+/* Pointers stay valid while the model is open. */
+ATT_API att_status att_model_describe(att_model *model, const att_model_info **info);
+
+typedef struct att_machine_info {
+  const char *version, *compiler;
+  const char *processor;       /* as the processor names itself */
+  const char *instruction_set; /* of the kernels in use: "portable", "avx2", "avx512" */
+  const char *gemm;            /* behind the matrix door: "onednn", "cblas", "own" */
+  int threads;
+  int64_t memory_bytes;
+} att_machine_info;
+
+ATT_API att_status att_describe_machine(att_context *ctx, att_machine_info *info);
+
+/* ---- text ----------------------------------------------------------------------------------------------------- */
+
+/* A piece of text that need not end in NUL and may contain NUL. */
+typedef struct att_text {
+  const char *data;
+  size_t size;
+} att_text;
+
+/* Text to token ids with the model's tokenizer. special: add the marks that the model expects around a text.
+ * *ids: free with att_release. Invalid UTF-8 is replaced by U+FFFD, as the peers do. */
+ATT_API att_status att_tokenize(att_model *model, att_text text, bool special, int32_t **ids, size_t *count);
+/* Token ids to text, special tokens left out. *text: ends in NUL (not counted); free with att_release. */
+ATT_API att_status att_detokenize(att_model *model, const int32_t *ids, size_t count, char **text, size_t *size);
+/* The vocabulary's own spelling of a token ("Ġdog"), or NULL where there is none. Valid while the model is open. */
+ATT_API const char *att_token(att_model *model, int32_t id);
+
+/* ---- translating ---------------------------------------------------------------------------------------------- */
+
+/* Made by att_decode_options_default from the folder's generation_config.json; change what you like. */
+typedef struct att_decode_options {
+  int beam;              /* 1: greedy (or sampling, where temperature is above 0) */
+  double length_penalty; /* a finished hypothesis' score is its log-probability / tokens^length_penalty */
+  bool early_stopping;   /* stop at `beam` finished ones; false: when no running one can win (Hugging Face's rule) */
+  int nbest;             /* hypotheses given for a line, at most beam (sampling: that many samples) */
+  int max_length;        /* tokens of a hypothesis, end mark included */
+  int64_t batch_tokens;  /* bounds lines x longest line of a batch */
+  double temperature;    /* 0: no sampling */
+  int top_k;             /* 0: all */
+  double top_p;          /* 1: all */
+  double min_p;          /* 0: all */
+  uint64_t seed;
+  bool alignment; /* also give `look`: costs a little */
+} att_decode_options;
+
+ATT_API void att_decode_options_default(const att_model *model, att_decode_options *options);
+
+typedef struct att_hypothesis {
+  const char *text;
+  size_t text_size;
+  const int32_t *tokens; /* [token_count], end mark included where it was reached */
+  const int32_t
+      *look; /* [token_count]: the position in source_tokens looked at most (mean of heads, last layer); or NULL */
+  size_t token_count;
+  double score;   /* as length_penalty says; sampling: the log-probability */
+  double logprob; /* sum over tokens */
+} att_hypothesis;
+
+typedef struct att_translation {
+  size_t line;                  /* index into `lines` */
+  const int32_t *source_tokens; /* with the marks the model got */
+  size_t source_count;
+  bool cut;                         /* the line was too long for the model */
+  const att_hypothesis *hypotheses; /* best first */
+  size_t count;
+} att_translation;
+
+/* All pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */
+typedef int att_translation_fn(void *user, const att_translation *translation);
+
+/* Translates lines[0..count): batches sorted by length inside, results given in the lines' order, as soon as every line
+ * before has one. options NULL: the defaults. An empty line gives an empty text with no tokens. */
+ATT_API att_status att_translate(att_model *model, const att_text *lines, size_t count,
+                                 const att_decode_options *options, att_translation_fn *give, void *user);
+
+typedef struct att_score {
+  double logprob; /* of the target given the source, end mark included */
+  int64_t tokens; /* predicted, end mark included */
+  bool cut;       /* a side was too long for the model */
+} att_score;
+
+/* scores[i] of targets[i] given sources[i]. scores: [count], the caller's. */
+ATT_API att_status att_score_pairs(att_model *model, const att_text *sources, const att_text *targets, size_t count,
+                                   att_score *scores);
+
+/* ---- looking -------------------------------------------------------------------------------------------------- */
+
+typedef struct att_attention att_attention; /* the weights that the model used for one pair of texts */
+
+typedef enum att_look_part { ATT_LOOK_ENCODER, ATT_LOOK_DECODER, ATT_LOOK_CROSS, ATT_LOOK_PART_COUNT } att_look_part;
+
+/* target.data NULL: the model translates the text (beam search by the defaults) and its own translation is looked at.
+ */
+ATT_API att_status att_look(att_model *model, att_text text, att_text target, att_attention **attention);
+ATT_API void att_attention_free(att_attention *attention);
+
+typedef struct att_attention_map {
+  size_t layers, heads, queries, keys;
+  const char *const *query_labels; /* [queries]: tokens as a person reads them ("▁" marks no space; see docs) */
+  const char *const *key_labels;   /* [keys] */
+  const float *weights;            /* [layers, heads, queries, keys]; each row sums to 1 */
+} att_attention_map;
+
+/* Valid until att_attention_free. */
+ATT_API att_status att_attention_get(const att_attention *attention, att_look_part part, att_attention_map *map);
+
+typedef enum att_look_format { ATT_LOOK_TERMINAL, ATT_LOOK_SVG, ATT_LOOK_HTML, ATT_LOOK_JSON } att_look_format;
+
+typedef struct att_look_options {
+  att_look_part part;
+  int layer;    /* from 0; -1: the last */
+  int head;     /* from 0; -1: the mean of all */
+  int columns;  /* of the terminal: 80 */
+  bool colour;  /* 256-colour escapes; else shades in text */
+  bool unicode; /* the terminal shows UTF-8 */
+} att_look_options;
+
+ATT_API void
+att_look_options_default(att_look_options *options); /* cross-attention, last layer, mean, 80, no colour, unicode */
+
+/* *text ends in NUL (not counted in *size); free with att_release. HTML and JSON hold every part, layer and head. */
+ATT_API att_status att_attention_render(const att_attention *attention, att_look_format format,
+                                        const att_look_options *options, char **text, size_t *size);
+
+/* ---- measuring translations ----------------------------------------------------------------------------------- */
+
+typedef enum att_bleu_tokenizer { ATT_BLEU_13A, ATT_BLEU_NONE, ATT_BLEU_CHAR, ATT_BLEU_INTL } att_bleu_tokenizer;
+typedef enum att_bleu_smoothing {
+  ATT_SMOOTH_EXP,
+  ATT_SMOOTH_FLOOR,
+  ATT_SMOOTH_ADD_K,
+  ATT_SMOOTH_NONE
+} att_bleu_smoothing;
+
+typedef struct att_bleu_options {
+  bool chrf;      /* chrF2 in place of BLEU */
+  int word_order; /* chrF: 0; 2 for chrF++ */
+  att_bleu_tokenizer tokenizer;
+  bool lowercase;
+  att_bleu_smoothing smoothing;
+  double smoothing_value; /* negative: sacreBLEU's default for the method (floor 0.1, add-k 1) */
+} att_bleu_options;
+
+typedef struct att_bleu_result {
+  double score;        /* 0 to 100 */
+  double precision[4]; /* percent; BLEU only, as the two below */
+  double brevity_penalty, ratio;
+  int64_t hypothesis_length, reference_length;
+  char line[256];      /* as sacreBLEU prints it: "BLEU = 38.12 69.1/45.0/... (BP = ...)" */
+  char signature[160]; /* as sacreBLEU's: "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:..." */
+} att_bleu_result;
+
+ATT_API void att_bleu_options_default(att_bleu_options *options);
+/* Corpus score of hypotheses[i] against references[i] (Papineni et al. 2002; Post 2018; Popovic 2015). */
+ATT_API att_status att_bleu(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
+                            const att_bleu_options *options, att_bleu_result *result);
+
+/* ---- training ------------------------------------------------------------------------------------------------- */
+
+typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU } att_activation;
+typedef enum att_norm_order { ATT_NORM_BEFORE, ATT_NORM_AFTER } att_norm_order;
+typedef enum att_position { ATT_SINUSOIDAL, ATT_LEARNED } att_position;
+typedef enum att_schedule { ATT_COSINE, ATT_LINEAR, ATT_INVERSE_SQRT, ATT_CONSTANT } att_schedule;
+
+/* 0 (or NULL, or a negative number where 0 means something) is "choose from the data and the budget". */
+typedef struct att_train_options {
+  /* data: plain text or .gz, one sentence a line, sides of equal length */
+  const char *source, *target, *valid_source, *valid_target; /* no valid files: the last part of the data is held out */
+  const char *out;  /* the model folder: absent, empty, or with resume this run's own */
+  const char *from; /* a folder to go on from, with its tokenizer; or NULL */
+  bool resume;
+  uint64_t seed;
+  /* budget: at most one */
+  int64_t steps;
+  double epochs, minutes;
+  /* model */
+  const char *size; /* "tiny", "small", "base", "big"; NULL: from the data */
+  int encoder_layers, decoder_layers, width, heads, feedforward, context;
+  int activation; /* an att_activation, or -1 */
+  int norm_order; /* an att_norm_order, or -1 */
+  int position;   /* an att_position, or -1 */
+  bool no_tie;
+  /* text */
+  int vocab, max_length; /* max_length: tokens of a side; longer pairs are left out and counted */
+  bool lowercase;
+  /* learning */
+  int64_t batch_tokens; /* bounds rows x longest side, padding counted */
+  int batch;            /* or: sentence pairs */
+  double lr, min_lr;
+  int64_t warmup;
+  int schedule;                                                      /* an att_schedule, or -1 */
+  double weight_decay, beta1, beta2, clip, dropout, label_smoothing; /* negative: choose */
+  int average; /* of the last good checkpoints; 1: the best alone; 0: choose */
+  /* running */
+  int64_t valid_every, save_every; /* steps */
+  int patience;                    /* validations without improvement before it stops; -1: choose; 0: never stop */
+} att_train_options;
+
+ATT_API void att_train_options_default(att_train_options *options);
+
+typedef enum att_progress_kind {
+  ATT_PROGRESS_PLAN,  /* text: one line of what was chosen */
+  ATT_PROGRESS_STEP,  /* a training step is done */
+  ATT_PROGRESS_VALID, /* a validation is done */
+  ATT_PROGRESS_WORK,  /* text: what long work is under way ("tokenizing"); done/total */
+  ATT_PROGRESS_DONE   /* text: the closing line */
+} att_progress_kind;
+
+typedef struct att_progress {
+  att_progress_kind kind;
+  const char *text;
+  int64_t step, steps;
+  double done; /* 0 to 1, of WORK */
+  double seconds, seconds_left;
+  int64_t tokens; /* real source and target tokens since the start, padding not */
+  double loss;    /* nats a target token, smoothed over the last steps */
+  double lr, tokens_per_second;
+  double valid_loss, perplexity, bleu; /* VALID; bleu negative where not measured */
+  bool best;                           /* VALID: the best so far, saved */
+} att_progress;
+
+typedef void att_progress_fn(void *user, const att_progress *progress);
+
+/* Trains an encoder-decoder into options->out. progress may be NULL. ATT_INTERRUPTED: a checkpoint was saved and
+ * options->resume goes on from it. Where the run is complete already, resuming says so (PROGRESS_DONE) and is ATT_OK.
+ */
+ATT_API att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                         void *user);
+
+/* ---- files ---------------------------------------------------------------------------------------------------- */
+
+/* Writes a file whole or not at all: aside, synced, renamed. */
+ATT_API att_status att_write_file(att_context *ctx, const char *path, const void *data, size_t size);
+
+/* The lines of a plain or .gz file (path "-": standard input until its end). Ends ("\n", "\r\n") are left out.
+ * *lines and what it points to are one block: free with att_release. */
+ATT_API att_status att_read_lines(att_context *ctx, const char *path, att_text **lines, size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

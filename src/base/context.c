@@ -1,0 +1,187 @@
+/* Owns making and freeing contexts, messages, allocation. See context.h. */
+#include "base/context.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ATT_MOST_THREADS 256
+
+static void *resize_with_malloc(void *user, void *pointer, size_t size) {
+  (void)user;
+  if (size > 0) return realloc(pointer, size);
+  free(pointer);
+  return NULL;
+}
+
+static int usable_cores(void) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  int count = CPU_COUNT(&set);
+  return count < 1 ? 1 : count;
+}
+
+att_status att_context_new(const att_context_options *options, att_context **out) {
+  static const att_context_options defaults;
+  if (!out) return ATT_ARGUMENT;
+  *out = NULL;
+  if (!options) options = &defaults;
+  if (options->threads < 0 || options->threads > ATT_MOST_THREADS) return ATT_ARGUMENT;
+  att_allocator allocator = options->allocator;
+  if (!allocator.resize) allocator.resize = resize_with_malloc;
+  att_context *ctx = allocator.resize(allocator.user, NULL, sizeof *ctx);
+  if (!ctx) return ATT_MEMORY;
+  memset(ctx, 0, sizeof *ctx);
+  ctx->allocator = allocator;
+  ctx->threads = options->threads ? options->threads : usable_cores();
+  if (ctx->threads > ATT_MOST_THREADS) ctx->threads = ATT_MOST_THREADS;
+  ctx->log = options->log;
+  ctx->log_user = options->log_user;
+  *out = ctx;
+  return ATT_OK;
+}
+
+void att_context_free(att_context *ctx) {
+  if (ctx) ctx->allocator.resize(ctx->allocator.user, ctx, 0);
+}
+
+const char *att_message(const att_context *ctx) { return ctx ? ctx->message : ""; }
+
+const char *att_version(void) { return ATT_VERSION; }
+
+const char *att_status_name(att_status status) {
+  static const char *const names[ATT_STATUS_COUNT] = {"ok",       "no memory",   "input or output", "format",
+                                                      "argument", "unsupported", "not a number",    "interrupted"};
+  return (unsigned)status < ATT_STATUS_COUNT ? names[status] : "unknown";
+}
+
+void att_interrupt(att_context *ctx) {
+  if (ctx) ctx->interrupted = 1;
+}
+
+att_status att_fail(att_context *ctx, att_status status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char text[sizeof ctx->message]; /* the message may be among the arguments */
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  memcpy(ctx->message, text, sizeof text);
+  return status;
+}
+
+void att_log(att_context *ctx, att_log_level level, const char *format, ...) {
+  if (!ctx->log) return;
+  va_list args;
+  va_start(args, format);
+  char text[sizeof ctx->message];
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  ctx->log(ctx->log_user, level, text);
+}
+
+static void *no_memory(att_context *ctx, size_t count, size_t size) {
+  att_fail(ctx, ATT_MEMORY, "no memory for %zu x %zu bytes", count, size);
+  return NULL;
+}
+
+void *att_resize(att_context *ctx, void *pointer, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return no_memory(ctx, count, size);
+  void *grown = ctx->allocator.resize(ctx->allocator.user, pointer, bytes ? bytes : 1);
+  return grown ? grown : no_memory(ctx, count, size);
+}
+
+void *att_alloc(att_context *ctx, size_t count, size_t size) {
+  void *pointer = att_resize(ctx, NULL, count, size);
+  if (pointer) memset(pointer, 0, count * size);
+  return pointer;
+}
+
+void att_free(att_context *ctx, void *pointer) {
+  if (pointer) ctx->allocator.resize(ctx->allocator.user, pointer, 0);
+}
+
+void att_release(att_context *ctx, void *pointer) { att_free(ctx, pointer); }
+
+char *att_copy_text(att_context *ctx, const char *data, size_t size) {
+  if (size == SIZE_MAX) return no_memory(ctx, size, 1);
+  char *copy = att_resize(ctx, NULL, size + 1, 1);
+  if (!copy) return NULL;
+  if (size) memcpy(copy, data, size);
+  copy[size] = '\0';
+  return copy;
+}
+
+/* The block that the allocator gave stands just before the aligned one. */
+void *att_alloc_aligned(att_context *ctx, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 128) return no_memory(ctx, count, size);
+  char *block = att_resize(ctx, NULL, bytes + 64 + sizeof(void *), 1);
+  if (!block) return NULL;
+  uintptr_t aligned = ((uintptr_t)block + sizeof(void *) + 63) & ~(uintptr_t)63;
+  void *pointer = (void *)aligned;
+  memcpy((char *)pointer - sizeof(void *), &block, sizeof block);
+  memset(pointer, 0, bytes);
+  return pointer;
+}
+
+void att_free_aligned(att_context *ctx, void *pointer) {
+  if (!pointer) return;
+  void *block;
+  memcpy(&block, (char *)pointer - sizeof(void *), sizeof block);
+  att_free(ctx, block);
+}
+
+static att_status buffer_reserve(att_context *ctx, att_buffer *buffer, size_t more) {
+  if (more > SIZE_MAX / 2 - buffer->size - 1) {
+    no_memory(ctx, more, 1);
+    return ATT_MEMORY;
+  }
+  size_t needed = buffer->size + more + 1;
+  if (needed <= buffer->capacity) return ATT_OK;
+  size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
+  while (capacity < needed) capacity *= 2;
+  char *data = att_resize(ctx, buffer->data, capacity, 1);
+  if (!data) return ATT_MEMORY;
+  buffer->data = data;
+  buffer->capacity = capacity;
+  return ATT_OK;
+}
+
+att_status att_buffer_append(att_context *ctx, att_buffer *buffer, const void *data, size_t size) {
+  ATT_TRY(buffer_reserve(ctx, buffer, size));
+  if (size) memcpy(buffer->data + buffer->size, data, size);
+  buffer->size += size;
+  buffer->data[buffer->size] = '\0';
+  return ATT_OK;
+}
+
+att_status att_buffer_print(att_context *ctx, att_buffer *buffer, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int size = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  att_status status = size < 0 ? att_fail(ctx, ATT_ARGUMENT, "a text could not be formatted")
+                               : buffer_reserve(ctx, buffer, (size_t)size);
+  if (status == ATT_OK) {
+    vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
+    buffer->size += (size_t)size;
+  }
+  va_end(again);
+  return status;
+}
+
+void att_buffer_free(att_context *ctx, att_buffer *buffer) {
+  att_free(ctx, buffer->data);
+  memset(buffer, 0, sizeof *buffer);
+}
+
+double att_now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}

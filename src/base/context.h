@@ -1,0 +1,66 @@
+/*
+ * Owns the context: the allocator, the message of the last failure, the log, the number of threads, the interrupt flag.
+ * Refuses to print, exit or abort. Every other room fails through att_fail and allocates through att_alloc.
+ */
+#ifndef ATT_BASE_CONTEXT_H
+#define ATT_BASE_CONTEXT_H
+
+#include <attend/attend.h>
+#include <signal.h>
+#include <stdarg.h>
+
+struct att_context {
+  att_allocator allocator;
+  int threads; /* >= 1 */
+  att_log_fn *log;
+  void *log_user;
+  volatile sig_atomic_t interrupted;
+  char message[1024];
+};
+
+#if defined(__GNUC__)
+#define ATT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define ATT_PRINTF(format, first)
+#endif
+
+/* Sets the message and returns status, so that a failure is one line: return att_fail(ctx, ATT_FORMAT, "%s: ...",
+ * path). */
+att_status att_fail(att_context *ctx, att_status status, const char *format, ...) ATT_PRINTF(3, 4);
+void att_log(att_context *ctx, att_log_level level, const char *format, ...) ATT_PRINTF(3, 4);
+
+/* Propagates a failure. Only where nothing has to be cleaned up; elsewhere: status = f(); if (status) goto done; */
+#define ATT_TRY(call)                                                                                                  \
+  do {                                                                                                                 \
+    att_status status_ = (call);                                                                                       \
+    if (status_ != ATT_OK) return status_;                                                                             \
+  } while (0)
+
+/* Memory for count items of `size` bytes, zeroed, 16-byte aligned. NULL with the message set (status ATT_MEMORY) where
+ * the product overflows or there is no memory. count 0 gives a valid pointer. */
+void *att_alloc(att_context *ctx, size_t count, size_t size);
+/* Grows or shrinks; what is new is not zeroed. NULL (message set): the old block stays. */
+void *att_resize(att_context *ctx, void *pointer, size_t count, size_t size);
+void att_free(att_context *ctx, void *pointer);                       /* NULL is fine */
+char *att_copy_text(att_context *ctx, const char *data, size_t size); /* ends in NUL */
+/* ATT_NEW(ctx, n, type): typed att_alloc. */
+#define ATT_NEW(ctx, count, type) ((type *)att_alloc((ctx), (size_t)(count), sizeof(type)))
+
+/* 64-byte aligned, zeroed; for what kernels read and write. Free with att_free_aligned. */
+void *att_alloc_aligned(att_context *ctx, size_t count, size_t size);
+void att_free_aligned(att_context *ctx, void *pointer);
+
+/* A growing run of bytes, always followed by a NUL that is not counted. Zero-initialised is empty. */
+typedef struct att_buffer {
+  char *data;
+  size_t size, capacity;
+} att_buffer;
+
+att_status att_buffer_append(att_context *ctx, att_buffer *buffer, const void *data, size_t size);
+att_status att_buffer_print(att_context *ctx, att_buffer *buffer, const char *format, ...) ATT_PRINTF(3, 4);
+void att_buffer_free(att_context *ctx, att_buffer *buffer);
+
+/* Seconds of the steady clock. */
+double att_now(void);
+
+#endif

@@ -1,0 +1,49 @@
+/* Owns the half-precision conversions, on bits. See half.h. */
+#include "base/half.h"
+
+#include <string.h>
+
+static uint32_t bits_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+static float of_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+size_t att_type_size(att_type type) { return type == ATT_F32 ? 4 : 2; }
+
+const char *att_type_name(att_type type) {
+  static const char *const names[ATT_TYPE_COUNT] = {"float32", "float16", "bfloat16"};
+  return (unsigned)type < ATT_TYPE_COUNT ? names[type] : "unknown";
+}
+
+float att_bf16_to_f32(uint16_t half) { return of_bits((uint32_t)half << 16); }
+
+uint16_t att_f32_to_bf16(float value) {
+  uint32_t bits = bits_of(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u); /* stays NaN */
+  return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+float att_f16_to_f32(uint16_t half) {
+  uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu, fraction = half & 0x3ffu;
+  if (exponent == 0x1f) return of_bits(sign | 0x7f800000u | fraction << 13);
+  if (exponent) return of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+  float small = (float)fraction * 0x1p-24f; /* zero and subnormal numbers */
+  return of_bits(sign | bits_of(small));
+}
+
+uint16_t att_f32_to_f16(float value) {
+  uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
+  if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* rounds to 65536 or more */
+  if (magnitude < 0x38800000u) { /* subnormal: adding 0.5 lets the sum's rounding do ours */
+    return (uint16_t)(sign | (bits_of(of_bits(magnitude) + 0.5f) - 0x3f000000u));
+  }
+  return (uint16_t)(sign | ((magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13));
+}

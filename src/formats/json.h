@@ -1,0 +1,31 @@
+/*
+ * Owns JSON: reading through jansson (duplicate keys refused) with messages that name file and key, and writing text.
+ * Refuses to know what the keys mean.
+ */
+#ifndef ATT_FORMATS_JSON_H
+#define ATT_FORMATS_JSON_H
+
+#include "base/context.h"
+#include <jansson.h>
+
+/* Parses a whole file (at most 1 GiB, nesting bounded) / bytes. name: for messages. *root: json_decref. */
+att_status att_json_open(att_context *ctx, const char *path, json_t **root);
+att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root);
+
+/* Typed members. Absent (or null): *out stays as it is where required is false; else ATT_FORMAT naming `name` and key.
+ * Wrong type or out of [low, high]: ATT_FORMAT. */
+att_status att_json_int(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                        int64_t low, int64_t high, int64_t *out);
+att_status att_json_number(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                           double *out);
+att_status att_json_bool(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                         bool *out);
+/* *out points into the object. */
+att_status att_json_string(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                           const char **out);
+
+/* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
+att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);
+att_status att_json_put_number(att_context *ctx, att_buffer *out, double value); /* NaN and infinity: null */
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Owns the one door to matrix products. Behind it: oneDNN (dnnl_sgemm), a CBLAS, or attend's own blocked kernel, as
+ * built and as ATTEND_GEMM=onednn|cblas|own says; few rows go to the few_rows kernel. Threads are the context's.
+ */
+#ifndef ATT_KERNELS_GEMM_H
+#define ATT_KERNELS_GEMM_H
+
+#include "kernels/kernels.h"
+
+/* c[m, n] = op(a)[m, k] * op(b)[k, n] (+ c where accumulate); row-major; op transposes where its flag is set.
+ * Sizes may be 0 (k 0 without accumulate: c becomes 0). Cannot fail: where a library refuses, the own kernel does it.
+ */
+void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int64_t lda, bool transpose_a,
+              const float *b, int64_t ldb, bool transpose_b, int64_t m, int64_t n, int64_t k, bool accumulate);
+
+/* y[m, n] = x[m, k] * w[n, k]^T with w of any type: what `linear` calls. (w rows contiguous, w_type elements) */
+void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
+                     att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate);
+
+/* "onednn", "cblas" or "own": what is in use. */
+const char *att_gemm_name(void);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * Owns the arithmetic on raw pointers. One table of functions, filled at first use with the best this processor and its
+ * operating system allow (portable <- avx2 <- avx512: each fills what it has over the one below);
+ * ATTEND_ISA=portable|avx2|avx512 caps it, for tests. Kernels run on the calling thread, know no tensors, allocate
+ * nothing and cannot fail. Matrices are row-major; ld... is the distance between rows in elements. Outputs first, const
+ * inputs, sizes last. Names that start with d are gradients. Where a kernel has `accumulate`, it adds into its output,
+ * else it overwrites. Outputs may be the same array as an input only where it says so. No alignment is asked for.
+ */
+#ifndef ATT_KERNELS_KERNELS_H
+#define ATT_KERNELS_KERNELS_H
+
+#include "base/half.h"
+
+/* One sequence's attention, for a range of heads. Head h reads columns [h*size, (h+1)*size) of q and o, and with
+ * grouped heads columns [(h*kv_heads/heads)*size, ...) of k and v. Query i stands at position key_count - query_count +
+ * i; where causal, it sees the keys up to its own position. (Vaswani et al. 2017, section 3.2; blocks of keys with a
+ * running maximum: Milakov & Gimelshein 2018) */
+typedef struct att_attention_args {
+  const float *q, *k, *v;
+  int64_t ldq, ldk, ldv;
+  const int32_t *key_rows; /* row of k and v that holds key j; NULL: row j */
+  int64_t query_count, key_count;
+  int heads, kv_heads, size; /* size: columns of a head, at most 256 */
+  float scale;
+  bool causal;
+  float *o; /* forward: out; backward: in. NULL in backward is not allowed */
+  int64_t ldo;
+  float *
+      lse; /* [query_count, heads]: log of the sum of the exponentials. Forward: out (NULL: not wanted); backward: in */
+  float *probs; /* [heads, query_count, key_count] or NULL: the weights themselves, for looking (forward only) */
+  /* backward only; dk and dv are for contiguous keys (key_rows NULL) */
+  const float *d_o;
+  float *dq, *dk, *dv; /* leading dimensions as q, k, v */
+  bool accumulate_q, accumulate_kv;
+} att_attention_args;
+
+/* Floats of scratch that one call of attention_forward or _backward may use. */
+int64_t att_attention_scratch(int64_t query_count, int64_t key_count, int size);
+
+typedef struct att_adam_args {
+  float lr, beta1, beta2, epsilon, weight_decay; /* decoupled: w -= lr * weight_decay * w (Loshchilov & Hutter 2019) */
+  float correction1, correction2;                /* 1 - beta^t */
+  float grad_scale;                              /* clipping: g is multiplied by it first */
+} att_adam_args;
+
+/* Name, then the function's type. One list feeds the table, the tests and the benchmark. */
+typedef struct att_kernels {
+  const char *name;
+
+  /* sums; in a fixed order for given n */
+  float (*dot)(const float *a, const float *b, int64_t n);
+  double (*sum_squares)(const float *x,
+                        int64_t n); /* accumulates in double (by blocks); NaN and infinity come through */
+  void (*add)(float *y, const float *x, int64_t n);                                        /* y += x */
+  void (*scale)(float *y, float factor, int64_t n);                                        /* y *= factor */
+  void (*axpy)(float *y, float a, const float *x, int64_t n);                              /* y += a * x */
+  void (*column_sums)(float *dy, const float *x, int64_t ldx, int64_t rows, int64_t cols); /* dy[c] += sum over rows */
+
+  /* activations, over n elements. z: before, y: after; y may be z in forward. Backward: dz may be dy. ReLU's takes y as
+   * z (same sign). GELU is the exact one, x * Phi(x) (Hendrycks & Gimpel 2016), as Hugging Face's "gelu" */
+  void (*bias)(float *y, const float *b, int64_t ldy, int64_t rows, int64_t cols); /* y[r, :] += b */
+  void (*activation)(float *y, const float *z, att_activation kind, int64_t n);
+  void (*activation_backward)(float *dz, const float *dy, const float *z, att_activation kind, int64_t n);
+
+  /* Layer normalisation of rows (Ba et al. 2016): y = (x - mean) * rstd * gamma + beta. beta may be NULL. mean, rstd:
+   * [rows], out; NULL: not wanted */
+  void (*layer_norm)(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
+                     float epsilon, int64_t rows, int64_t cols);
+  /* dx: accumulate or overwrite; dgamma, dbeta (may be NULL): added into */
+  void (*layer_norm_backward)(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                              const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
+                              int64_t cols);
+
+  /* Element i of the call has counter first + i; it is dropped where att_random32(key, counter) < threshold (= p *
+   * 2^32) and multiplied by keep_scale (= 1 / (1 - p)) elsewhere. threshold 0: nothing is dropped. */
+  void (*dropout)(float *y, const float *x, uint64_t key, uint32_t first, uint32_t threshold, float keep_scale,
+                  bool accumulate, int64_t n); /* y may be x where not accumulate */
+  void (*add_dropout)(float *y, const float *a, const float *x, uint64_t key, uint32_t first, uint32_t threshold,
+                      float keep_scale, int64_t n); /* y = a + dropout(x); y may be a or x */
+
+  /* x[0..n) to log-probabilities or probabilities in place; max-subtracted. Returns log(sum(exp(x))) */
+  float (*softmax)(float *x, int64_t n);
+  float (*log_sum_exp)(const float *x, int64_t n);
+  /* One row's cross-entropy with label smoothing (Szegedy et al. 2016, section 7; PyTorch's: the target distribution is
+   * (1 - smoothing) * one-hot + smoothing / n): *loss gets -sum t log p, *nll gets -log p[target]; where gradient,
+   * logits become (softmax - t) * grad_scale in place. */
+  void (*cross_entropy)(float *logits, double *loss, double *nll, int32_t target, float smoothing, float grad_scale,
+                        bool gradient, int64_t n);
+
+  void (*attention_forward)(const att_attention_args *args, int first_head, int end_head, float *scratch);
+  /* Recomputes the weights from lse, so that no query_count x key_count matrix is kept (Dao et al. 2022, section 3.1,
+   * in blocks). Grouped heads: the range must hold whole groups. */
+  void (*attention_backward)(const att_attention_args *args, int first_head, int end_head, float *scratch);
+
+  /* Adam (Kingma & Ba 2015) with decoupled decay; w, m, v in place */
+  void (*adam)(float *w, float *m, float *v, const float *g, const att_adam_args *args, int64_t n);
+
+  /* between types: exact upwards, round to nearest even downwards */
+  void (*to_f32)(float *y, const void *x, att_type type, int64_t n);
+  void (*from_f32)(void *y, const float *x, att_type type, int64_t n);
+
+  /* y[m, n] = x[m, k] * w[n, k]^T for few rows (m <= ATT_FEW_ROWS), each weight read once: decoding. Columns [0, n) of
+   * w's rows */
+  void (*few_rows)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
+                   int64_t n, int64_t k);
+
+  /* c (+)= a * b for one thread's tile with packed operands: the heart of the own gemm (gemm_own.c) */
+  void (*gemm_tile)(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
+                    int64_t k, bool accumulate);
+  int gemm_tile_rows,
+      gemm_tile_cols; /* the largest m and n of a tile, which is also how a and b are packed (zero-padded) */
+} att_kernels;
+
+#define ATT_FEW_ROWS 16
+
+/* The table in use; never NULL. */
+const att_kernels *att_kernels_get(void);
+/* The table of one instruction set, or NULL where the processor lacks it: for tests and benchmarks. */
+const att_kernels *att_kernels_named(const char *name);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Owns tensors, the tape and what a forward pass carries (att_run). Ops live in ops/, one file each, forward and
+ * backward together. Refuses to know what a Transformer is.
+ *
+ * Everything is a matrix of rows: one row a token. Sentences of different length stand one after another without
+ * padding (att_sequences says where each begins), so that linear layers, norms and losses never see a padded row; only
+ * attention looks at the boundaries.
+ *
+ * An op is eager: it runs its kernels at once and, where the run has a tape, appends a record with what its backward
+ * needs. att_backward walks the records from the last to the first. A gradient is written by the first record that
+ * reaches it and added to by the others (`written`), so nothing is cleared.
+ */
+#ifndef ATT_TENSOR_TENSOR_H
+#define ATT_TENSOR_TENSOR_H
+
+#include "base/arena.h"
+#include "kernels/gemm.h"
+
+typedef struct att_tensor {
+  float *data; /* [rows, cols], row r at data + r * stride */
+  float *grad; /* the same shape and stride; NULL: no gradient flows here */
+  int64_t rows, cols, stride;
+  bool *written; /* whether grad holds something yet; shared by a tensor and its views */
+} att_tensor;
+
+/* A weight as an op sees it: a slot of the parameter table, or several that stand one after another. */
+typedef struct att_weight {
+  const void *data; /* [rows, cols], contiguous, of `type`; NULL: absent (no bias) */
+  float *grad;      /* added into; NULL: frozen */
+  att_type type;
+  int64_t rows, cols;
+  int64_t frozen_row; /* its gradient stays zero (Marian's pad); -1: none */
+} att_weight;
+
+/* Sequences in one block of rows: sequence i has rows [start[i], start[i + 1]). */
+typedef struct att_sequences {
+  int64_t count;
+  const int64_t *start; /* [count + 1] */
+} att_sequences;
+
+typedef struct att_tape att_tape;
+
+/* One pass through a model: where outputs are made, whether it is recorded, what drops out. */
+typedef struct att_run {
+  att_context *ctx;
+  att_arena *arena;     /* outputs, gradients and the tape's records; reset by whoever made the run, between passes */
+  att_tape *tape;       /* NULL: nothing is recorded */
+  float dropout;        /* 0: none (running) */
+  uint64_t dropout_key; /* of seed and step; each op mixes in its place in the model */
+} att_run;
+
+/* ---- the tape ---- */
+/* On the run's arena; fails with ATT_MEMORY. */
+att_status att_tape_new(att_arena *arena, att_tape **tape);
+
+typedef att_status att_backward_fn(att_run *run, void *record);
+/* For ops: appends a record of `size` bytes (uninitialised), whose backward will be called. */
+att_status att_tape_add(att_run *run, att_backward_fn *backward, size_t size, void **record);
+/* Runs every record's backward, last first. The losses have put their gradients in already. */
+att_status att_backward(att_run *run);
+
+/* A contiguous [rows, cols] on the run's arena, data uninitialised; with a gradient where the run has a tape. */
+att_status att_tensor_new(att_run *run, int64_t rows, int64_t cols, att_tensor *out);
+/* Columns [first, first + cols) of x, sharing its memory. */
+att_tensor att_tensor_columns(const att_tensor *x, int64_t first, int64_t cols);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * Owns tokenizers: text to ids and back, training, tokenizer.json. Knows no tensors. A tokenizer is read-only once
+ * made: threads may share it. What a tokenizer.json asks for that attend does not know is refused by name
+ * (ATT_UNSUPPORTED), never ignored.
+ */
+#ifndef ATT_TEXT_TOKENIZER_H
+#define ATT_TEXT_TOKENIZER_H
+
+#include "base/context.h"
+
+typedef struct att_tokenizer att_tokenizer;
+
+typedef struct att_ids {
+  int32_t *data;
+  size_t count, capacity;
+} att_ids; /* zero-initialised is empty; free data with att_free */
+
+typedef struct att_tokenizer_plan {
+  int vocab; /* size wanted, specials included */
+  bool lowercase;
+  /* Marks in their final ids: Hugging Face's m2m_100 layout is <s> 0, <pad> 1, </s> 2, <unk> 3; marian's has </s> 0,
+   * <unk> 1 and <pad> as the last id */
+  const char *const *first_specials;
+  size_t first_count;       /* ids 0 .. */
+  const char *last_special; /* the last id of the vocabulary, or NULL */
+  const char *end_mark;     /* appended to a text by the post-processor, or NULL */
+} att_tokenizer_plan;
+
+/* Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019) over the lines: NFC, GPT-2's pattern, the 256 bytes as
+ * alphabet, min_frequency 2. Merges are those of Hugging Face `tokenizers` (highest count first, ties to the smaller
+ * pair of ids). Several texts: as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with
+ * ATT_INTERRUPTED. */
+att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,
+                               const att_tokenizer_plan *plan, int (*progress)(void *user, double done), void *user,
+                               att_tokenizer **out);
+/* path: a tokenizer.json */
+att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer **out);
+/* From bytes; name is for messages. */
+att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out);
+/* tokenizer.json as `tokenizers` writes it; whole or not at all. */
+att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path);
+void att_tokenizer_free(att_tokenizer *tokenizer);
+
+int32_t att_tokenizer_size(const att_tokenizer *tokenizer); /* largest id + 1 */
+/* The id of a token's spelling, or -1. */
+int32_t att_tokenizer_id(const att_tokenizer *tokenizer, const char *token);
+/* The vocabulary's spelling, or NULL. */
+const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id);
+bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
+
+/* Appends to ids. special: with the post-processor's marks, and text that spells a special token is not taken for one
+ * unless the peer does so too. */
+att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
+                                att_ids *ids);
+/* Appends to out. skip_special as in the peer. */
+att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx, const int32_t *ids, size_t count,
+                                bool skip_special, att_buffer *out);
+
+#endif
