@@ -277,7 +277,12 @@ ATT_API att_status att_bleu(att_context *ctx, const att_text *hypotheses, const 
 typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU } att_activation;
 typedef enum att_norm_order { ATT_NORM_BEFORE, ATT_NORM_AFTER } att_norm_order;
 typedef enum att_position { ATT_SINUSOIDAL, ATT_LEARNED } att_position;
-typedef enum att_schedule { ATT_COSINE, ATT_LINEAR, ATT_INVERSE_SQRT, ATT_CONSTANT } att_schedule;
+typedef enum att_schedule {
+  ATT_SCHEDULE_COSINE,
+  ATT_SCHEDULE_LINEAR,
+  ATT_SCHEDULE_INVERSE_SQRT,
+  ATT_SCHEDULE_CONSTANT
+} att_schedule;
 
 /* 0 (or NULL, or a negative number where 0 means something) is "choose from the data and the budget". */
 typedef struct att_train_options {

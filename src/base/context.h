@@ -19,9 +19,9 @@ struct att_context {
 };
 
 #if defined(__GNUC__)
-#define ATT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define ATT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define ATT_PRINTF(format, first)
+#define ATT_PRINTF(text, first)
 #endif
 
 /* Sets the message and returns status, so that a failure is one line: return att_fail(ctx, ATT_FORMAT, "%s: ...",

@@ -13,7 +13,7 @@
 att_status att_op_embed(att_run *run, const att_weight *table, const att_weight *positions, const int32_t *ids,
                         const int32_t *position_ids, int64_t n, float scale, uint32_t place, att_tensor *out);
 
-typedef enum att_epilogue { ATT_LINEAR, ATT_LINEAR_RELU, ATT_LINEAR_GELU, ATT_LINEAR_SILU } att_epilogue;
+typedef enum att_epilogue { ATT_PLAIN, ATT_WITH_RELU, ATT_WITH_GELU, ATT_WITH_SILU } att_epilogue;
 /* out[n, w.rows] = f(x[n, w.cols] * w^T + bias) */
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out);
