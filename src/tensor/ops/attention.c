@@ -1,0 +1,125 @@
+/*
+ * Owns attention over packed sequences and its backward: which rows belong together, and the split over threads. The
+ * arithmetic is in the kernels.
+ */
+#include "base/parallel.h"
+#include "tensor/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Work (queries x keys x columns) below which a second thread costs more than it brings. */
+#define ATT_ATTENTION_GRAIN 32768
+
+typedef struct attention_record {
+  att_tensor q, k, v, out;
+  att_attention_shape shape;
+  float *lse;     /* [rows, heads] or NULL */
+  float *scratch; /* [threads, scratch_size] */
+  int64_t scratch_size;
+  bool accumulate_q, accumulate_kv;
+} attention_record;
+
+static att_attention_args args_of(const attention_record *a, int64_t sequence) {
+  const att_attention_shape *s = &a->shape;
+  int64_t query = s->queries.start[sequence], key = s->key_rows ? 0 : s->keys.start[sequence];
+  return (att_attention_args){
+      .q = a->q.data + query * a->q.stride,
+      .k = a->k.data + key * a->k.stride,
+      .v = a->v.data + key * a->v.stride,
+      .ldq = a->q.stride,
+      .ldk = a->k.stride,
+      .ldv = a->v.stride,
+      .key_rows = s->key_rows ? s->key_rows[sequence] : NULL,
+      .query_count = s->queries.start[sequence + 1] - query,
+      .key_count = s->key_rows ? s->key_counts[sequence] : s->keys.start[sequence + 1] - key,
+      .heads = s->heads,
+      .kv_heads = s->kv_heads,
+      .size = s->size,
+      .scale = 1.0f / sqrtf((float)s->size),
+      .causal = s->causal,
+      .o = a->out.data + query * a->out.stride,
+      .ldo = a->out.stride,
+      .lse = a->lse ? a->lse + query * s->heads : NULL,
+      .probs = s->probs ? s->probs[sequence] : NULL,
+  };
+}
+
+/* An item is one sequence's group of heads that share a key/value head. */
+static void forward_items(void *arg, int64_t begin, int64_t end, int thread) {
+  const attention_record *a = arg;
+  int groups = a->shape.kv_heads, share = a->shape.heads / groups;
+  for (int64_t i = begin; i < end; i++) {
+    att_attention_args args = args_of(a, i / groups);
+    int head = (int)(i % groups) * share;
+    att_kernels_get()->attention_forward(&args, head, head + share, a->scratch + thread * a->scratch_size);
+  }
+}
+
+static void backward_items(void *arg, int64_t begin, int64_t end, int thread) {
+  const attention_record *a = arg;
+  int groups = a->shape.kv_heads, share = a->shape.heads / groups;
+  for (int64_t i = begin; i < end; i++) {
+    att_attention_args args = args_of(a, i / groups);
+    int64_t query = a->shape.queries.start[i / groups], key = a->shape.keys.start[i / groups];
+    args.d_o = a->out.grad + query * a->out.stride;
+    args.dq = a->q.grad + query * a->q.stride;
+    args.dk = a->k.grad + key * a->k.stride;
+    args.dv = a->v.grad + key * a->v.stride;
+    args.accumulate_q = a->accumulate_q;
+    args.accumulate_kv = a->accumulate_kv;
+    int head = (int)(i % groups) * share;
+    att_kernels_get()->attention_backward(&args, head, head + share, a->scratch + thread * a->scratch_size);
+  }
+}
+
+static att_status run_items(att_run *run, attention_record *a, att_body *body) {
+  int64_t sequences = a->shape.queries.count, work = 0, most = 0;
+  for (int64_t i = 0; i < sequences; i++) {
+    att_attention_args args = args_of(a, i);
+    int64_t size = att_attention_scratch(args.query_count, args.key_count, args.size);
+    if (size > most) most = size;
+    work += args.query_count * args.key_count * a->q.cols;
+  }
+  bool alone = work < ATT_ATTENTION_GRAIN || run->ctx->threads == 1;
+  a->scratch_size = most;
+  a->scratch = ATT_ARENA_NEW(run->arena, most * (alone ? 1 : run->ctx->threads), float);
+  if (!a->scratch) return ATT_MEMORY;
+  int64_t items = sequences * a->shape.kv_heads;
+  if (alone) {
+    body(a, 0, items, 0);
+  } else {
+    att_parallel_dynamic(run->ctx, items, body, a);
+  }
+  return ATT_OK;
+}
+
+static att_status attention_backward(att_run *run, void *record) {
+  attention_record *a = record;
+  if (!*a->out.written) return ATT_OK;
+  a->accumulate_q = *a->q.written; /* read before either is set: q, k and v may be views of one tensor */
+  a->accumulate_kv = *a->k.written;
+  att_arena_mark mark = att_arena_save(run->arena);
+  att_status status = run_items(run, a, backward_items);
+  att_arena_restore(run->arena, mark);
+  *a->q.written = *a->k.written = *a->v.written = true;
+  return status;
+}
+
+att_status att_op_attention(att_run *run, const att_tensor *q, const att_tensor *k, const att_tensor *v,
+                            const att_attention_shape *shape, att_tensor *out) {
+  ATT_TRY(att_tensor_new(run, q->rows, q->cols, out));
+  attention_record a = {.q = *q, .k = *k, .v = *v, .out = *out, .shape = *shape};
+  if (run->tape) {
+    a.lse = ATT_ARENA_NEW(run->arena, q->rows * shape->heads, float);
+    if (!a.lse) return ATT_MEMORY;
+  }
+  att_arena_mark mark = att_arena_save(run->arena);
+  att_status status = run_items(run, &a, forward_items);
+  att_arena_restore(run->arena, mark);
+  if (status || !run->tape) return status;
+  void *record;
+  ATT_TRY(att_tape_add(run, attention_backward, sizeof a, &record));
+  memcpy(record, &a, sizeof a);
+  return ATT_OK;
+}

@@ -1,0 +1,92 @@
+/*
+ * Owns the projection to the vocabulary with its cross-entropy. Rows are taken in blocks whose logits fit the caches; a
+ * block's gradient is made and used while its logits are still there, so a batch never holds [rows, vocabulary].
+ */
+#include "base/parallel.h"
+#include "tensor/ops.h"
+
+#include <string.h>
+
+#define ATT_LOGITS_BLOCK ((int64_t)1 << 22) /* floats */
+
+typedef struct entropy_block {
+  float *logits; /* [rows, vocab] */
+  const att_weight *bias;
+  const int32_t *targets;
+  double *loss, *nll; /* [rows] */
+  int64_t rows, vocab;
+  float smoothing, grad_scale;
+  bool gradient;
+} entropy_block;
+
+static void entropy_rows(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const entropy_block *b = arg;
+  const att_kernels *k = att_kernels_get();
+  for (int64_t i = begin; i < end; i++) {
+    float *logits = b->logits + i * b->vocab;
+    if (b->bias->data) k->bias(logits, b->bias->data, b->vocab, 1, b->vocab);
+    k->cross_entropy(logits, b->loss + i, b->nll + i, b->targets[i], b->smoothing, b->grad_scale, b->gradient,
+                     b->vocab);
+  }
+}
+
+typedef struct columns_task {
+  float *sums;
+  const entropy_block *block;
+} columns_task;
+
+static void bias_columns(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const columns_task *t = arg;
+  const entropy_block *b = t->block;
+  att_kernels_get()->column_sums(t->sums + begin, b->logits + begin, b->vocab, b->rows, end - begin);
+}
+
+static void put_gradients(att_run *run, const entropy_block *b, const att_tensor *x, int64_t first, const att_weight *w,
+                          const att_weight *bias) {
+  const float *rows = x->data + first * x->stride;
+  if (x->grad) {
+    att_gemm(run->ctx, x->grad + first * x->stride, x->stride, b->logits, b->vocab, false, w->data, w->cols, false,
+             b->rows, w->cols, b->vocab, *x->written);
+  }
+  if (w->grad) {
+    att_gemm(run->ctx, w->grad, w->cols, b->logits, b->vocab, true, rows, x->stride, false, b->vocab, w->cols, b->rows,
+             true);
+  }
+  columns_task task = {bias->grad, b};
+  if (bias->grad) att_parallel(run->ctx, b->vocab, 256, bias_columns, &task);
+}
+
+att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
+                                const int32_t *targets, float smoothing, double divisor, att_loss *out) {
+  int64_t block = ATT_LOGITS_BLOCK / w->rows;
+  if (block < 1) block = 1;
+  if (block > x->rows) block = x->rows;
+  att_arena_mark mark = att_arena_save(run->arena);
+  entropy_block b = {.bias = bias, .vocab = w->rows, .smoothing = smoothing, .gradient = run->tape != NULL};
+  b.grad_scale = (float)(1.0 / divisor);
+  b.logits = ATT_ARENA_NEW(run->arena, block * w->rows, float);
+  b.loss = ATT_ARENA_NEW(run->arena, block * 2, double);
+  if (!b.logits || !b.loss) return ATT_MEMORY;
+  b.nll = b.loss + block;
+  for (int64_t first = 0; first < x->rows; first += block) {
+    b.rows = x->rows - first < block ? x->rows - first : block;
+    b.targets = targets + first;
+    att_gemm_weight(run->ctx, b.logits, w->rows, x->data + first * x->stride, x->stride, w->data, w->type, b.rows,
+                    w->rows, w->cols, false);
+    att_parallel(run->ctx, b.rows, 1, entropy_rows, &b);
+    for (int64_t i = 0; i < b.rows; i++) {
+      out->loss += b.loss[i];
+      out->nll += b.nll[i];
+    }
+    if (run->tape) put_gradients(run, &b, x, first, w, bias);
+  }
+  out->count += x->rows;
+  if (run->tape) {
+    if (x->written) *x->written = true;
+    if (w->grad && w->frozen_row >= 0) memset(w->grad + w->frozen_row * w->cols, 0, (size_t)w->cols * sizeof(float));
+  }
+  att_arena_restore(run->arena, mark);
+  return ATT_OK;
+}

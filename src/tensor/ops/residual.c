@@ -1,0 +1,52 @@
+/*
+ * Owns the residual connection with its dropout: out = x + dropout(y). As d out / d x is the identity, out and x share
+ * one gradient: x must not be used by an op recorded later (in a block it never is), and nothing is copied.
+ */
+#include "base/parallel.h"
+#include "tensor/dropout.h"
+#include "tensor/ops.h"
+
+#include <string.h>
+
+typedef struct residual_record {
+  att_tensor x, y, out;
+  att_dropout dropout;
+} residual_record;
+
+static void residual_rows(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const residual_record *r = arg;
+  int64_t first = begin * r->out.cols, n = (end - begin) * r->out.cols;
+  att_kernels_get()->add_dropout(r->out.data + first, r->x.data + first, r->y.data + first, r->dropout.key,
+                                 (uint32_t)first, r->dropout.threshold, r->dropout.keep_scale, n);
+}
+
+static void backward_rows(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const residual_record *r = arg;
+  int64_t first = begin * r->out.cols, n = (end - begin) * r->out.cols;
+  att_dropout_apply(&r->dropout, r->y.grad + first, r->out.grad + first, first, *r->y.written, n);
+}
+
+static att_status residual_backward(att_run *run, void *record) {
+  residual_record *r = record;
+  if (!*r->out.written) return ATT_OK;
+  att_parallel(run->ctx, r->out.rows, 16, backward_rows, r);
+  *r->y.written = true;
+  return ATT_OK;
+}
+
+att_status att_op_residual(att_run *run, const att_tensor *x, const att_tensor *y, uint32_t place, att_tensor *out) {
+  att_run untaped = *run; /* the gradient is x's */
+  untaped.tape = NULL;
+  ATT_TRY(att_tensor_new(&untaped, x->rows, x->cols, out));
+  out->grad = x->grad;
+  out->written = x->written;
+  residual_record r = {*x, *y, *out, att_dropout_of(run, place)};
+  att_parallel(run->ctx, x->rows, 1 + 16384 / (x->cols + 1), residual_rows, &r);
+  if (!run->tape) return ATT_OK;
+  void *record;
+  ATT_TRY(att_tape_add(run, residual_backward, sizeof r, &record));
+  memcpy(record, &r, sizeof r);
+  return ATT_OK;
+}
