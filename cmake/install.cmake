@@ -1,0 +1,27 @@
+# What `cmake --install` puts where: the header, both libraries, the command, its man page (the command writes it), a
+# pkg-config file and a CMake package.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attend)
+install(TARGETS attend RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS attend_static attend_shared EXPORT attend ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+                                                          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/attend DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT attend NAMESPACE attend:: FILE attendConfig.cmake DESTINATION ${package_dir})
+write_basic_package_version_file(attendConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/attendConfigVersion.cmake DESTINATION ${package_dir})
+
+list(TRANSFORM ATTEND_PLAIN_LIBRARIES REPLACE "^([^/].*)$" "-l\\1" OUTPUT_VARIABLE ATTEND_LINK_FLAGS)
+list(JOIN ATTEND_LINK_FLAGS " " ATTEND_LINK_FLAGS)
+configure_file(attend.pc.in attend.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/attend.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(
+  CODE "
+  set(page \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_MANDIR}/man1/attend.1\")
+  message(STATUS \"Installing: \${page}\")
+  get_filename_component(folder \"\${page}\" DIRECTORY)
+  file(MAKE_DIRECTORY \"\${folder}\")
+  execute_process(COMMAND \"$<TARGET_FILE:attend>\" --man OUTPUT_FILE \"\${page}\" RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR \"attend --man failed\")
+  endif()")

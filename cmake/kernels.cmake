@@ -1,0 +1,1 @@
+# Flags of the kernels' instruction sets: one file a set, compiled for it, chosen when the program starts.
