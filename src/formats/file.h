@@ -34,6 +34,8 @@ att_status att_writer_put(att_writer *writer, const void *data, size_t size);
 att_status att_writer_commit(att_writer *writer); /* frees the writer, whatever the outcome */
 void att_writer_discard(att_writer *writer);      /* NULL is fine */
 
-/* att_write_file and att_read_lines of attend.h live here too. */
+/* att_write_file and att_read_lines of attend.h live in this room too; this is the latter with its limit, in bytes of
+ * text once unpacked: gzip makes a thousand bytes of one, so that a small file could fill any memory. */
+att_status att_read_lines_within(att_context *ctx, const char *path, uint64_t limit, att_text **lines, size_t *count);
 
 #endif

@@ -8,7 +8,8 @@
 #include "base/context.h"
 #include <jansson.h>
 
-/* Parses a whole file (at most 1 GiB, nesting bounded) / bytes. name: for messages. *root: json_decref. */
+/* Parses a whole file (at most 1 GiB) / bytes; nesting is bounded (by jansson, 2048). name: for messages. *root:
+ * json_decref. */
 att_status att_json_open(att_context *ctx, const char *path, json_t **root);
 att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root);
 
@@ -27,5 +28,7 @@ att_status att_json_string(att_context *ctx, const char *name, const json_t *obj
 /* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
 att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value); /* NaN and infinity: null */
+/* The fewest digits that read back as this float32: 0.1, not 0.10000000149011612. */
+att_status att_json_put_float(att_context *ctx, att_buffer *out, float value);
 
 #endif

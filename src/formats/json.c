@@ -1,0 +1,197 @@
+/*
+ * Owns JSON: reading through jansson with messages that name file and key, and writing strings and numbers. Refuses
+ * duplicate keys, values of another type, and to know what the keys mean. See json.h.
+ */
+#include "formats/json.h"
+
+#include "formats/file.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATT_LARGEST_JSON ((size_t)1 << 30)
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root) {
+  json_error_t error = {0};
+  *root = json_loadb(size > 0 ? data : "", size, JSON_REJECT_DUPLICATES, &error);
+  if (*root) return ATT_OK;
+  if (json_error_code(&error) == json_error_out_of_memory) {
+    return att_fail(ctx, ATT_MEMORY, "%s: no memory to read its JSON", name);
+  }
+  return att_fail(ctx, ATT_FORMAT, "%s: is not valid JSON: line %d, column %d: %s", name, error.line, error.column,
+                  error.text);
+}
+
+att_status att_json_open(att_context *ctx, const char *path, json_t **root) {
+  *root = NULL;
+  att_buffer text = {0};
+  att_status status = att_file_read(ctx, path, ATT_LARGEST_JSON, &text);
+  if (status == ATT_OK) status = att_json_parse(ctx, path, text.data, text.size, root);
+  att_buffer_free(ctx, &text);
+  return status;
+}
+
+/* What a message says of a value that should have been another. */
+typedef struct att_described {
+  char text[80];
+} att_described;
+
+static att_described describe(const json_t *value) {
+  att_described out;
+  switch (json_typeof(value)) {
+  case JSON_OBJECT: snprintf(out.text, sizeof out.text, "an object"); break;
+  case JSON_ARRAY: snprintf(out.text, sizeof out.text, "a list"); break;
+  case JSON_STRING: snprintf(out.text, sizeof out.text, "\"%.60s\"", json_string_value(value)); break;
+  case JSON_INTEGER: snprintf(out.text, sizeof out.text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
+  case JSON_REAL: snprintf(out.text, sizeof out.text, "%g", json_real_value(value)); break;
+  case JSON_TRUE: snprintf(out.text, sizeof out.text, "true"); break;
+  case JSON_FALSE: snprintf(out.text, sizeof out.text, "false"); break;
+  default: snprintf(out.text, sizeof out.text, "null"); break;
+  }
+  return out;
+}
+
+/* *value: the member, or NULL where it is absent or null and need not be there. */
+static att_status member(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                         const json_t **value) {
+  *value = json_object_get(object, key);
+  if (*value && json_is_null(*value)) *value = NULL;
+  return *value || !required ? ATT_OK : att_fail(ctx, ATT_FORMAT, "%s: %s is missing", name, key);
+}
+
+att_status att_json_int(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                        int64_t low, int64_t high, int64_t *out) {
+  const json_t *value;
+  ATT_TRY(member(ctx, name, object, key, required, &value));
+  if (!value) return ATT_OK;
+  if (!json_is_integer(value) || json_integer_value(value) < low || json_integer_value(value) > high) {
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %s, not a whole number from %" PRId64 " to %" PRId64, name, key,
+                    describe(value).text, low, high);
+  }
+  *out = json_integer_value(value);
+  return ATT_OK;
+}
+
+att_status att_json_number(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                           double *out) {
+  const json_t *value;
+  ATT_TRY(member(ctx, name, object, key, required, &value));
+  if (!value) return ATT_OK;
+  if (!json_is_number(value)) {
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %s, not a number", name, key, describe(value).text);
+  }
+  *out = json_number_value(value);
+  return ATT_OK;
+}
+
+att_status att_json_bool(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                         bool *out) {
+  const json_t *value;
+  ATT_TRY(member(ctx, name, object, key, required, &value));
+  if (!value) return ATT_OK;
+  if (!json_is_boolean(value)) {
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %s, not true or false", name, key, describe(value).text);
+  }
+  *out = json_is_true(value);
+  return ATT_OK;
+}
+
+att_status att_json_string(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
+                           const char **out) {
+  const json_t *value;
+  ATT_TRY(member(ctx, name, object, key, required, &value));
+  if (!value) return ATT_OK;
+  if (!json_is_string(value)) {
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %s, not a string", name, key, describe(value).text);
+  }
+  *out = json_string_value(value);
+  return ATT_OK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+/* Bytes of the well-formed UTF-8 character at data (Unicode 15, table 3-7), 0 where there is none. */
+static size_t character_size(const unsigned char *data, size_t left) {
+  unsigned char first = data[0];
+  if (first < 0x80) return 1;
+  size_t size = first >= 0xc2 && first <= 0xdf   ? 2
+                : (first & 0xf0) == 0xe0         ? 3
+                : first >= 0xf0 && first <= 0xf4 ? 4
+                                                 : 0;
+  if (size == 0 || size > left) return 0;
+  unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;  /* neither overlong, */
+  unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf; /* nor a surrogate, nor above U+10FFFF */
+  if (data[1] < low || data[1] > high) return 0;
+  for (size_t i = 2; i < size; i++) {
+    if ((data[i] & 0xc0) != 0x80) return 0;
+  }
+  return size;
+}
+
+static att_status put_escaped(att_context *ctx, att_buffer *out, unsigned char byte) {
+  switch (byte) {
+  case '"': return att_buffer_append(ctx, out, "\\\"", 2);
+  case '\\': return att_buffer_append(ctx, out, "\\\\", 2);
+  case '\n': return att_buffer_append(ctx, out, "\\n", 2);
+  case '\r': return att_buffer_append(ctx, out, "\\r", 2);
+  case '\t': return att_buffer_append(ctx, out, "\\t", 2);
+  default: return att_buffer_print(ctx, out, "\\u%04x", byte);
+  }
+}
+
+att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size) {
+  ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
+  const unsigned char *bytes = (const unsigned char *)data;
+  for (size_t i = 0, plain; i < size;) {
+    for (plain = i; plain < size;) { /* runs that need no change are copied at once */
+      size_t step = character_size(bytes + plain, size - plain);
+      if (step == 0 || bytes[plain] < 0x20 || bytes[plain] == '"' || bytes[plain] == '\\') break;
+      plain += step;
+    }
+    ATT_TRY(att_buffer_append(ctx, out, data + i, plain - i));
+    i = plain;
+    if (i == size) break;
+    ATT_TRY(bytes[i] < 0x80 ? put_escaped(ctx, out, bytes[i]) : att_buffer_append(ctx, out, "\xef\xbf\xbd", 3));
+    i++;
+  }
+  return att_buffer_append(ctx, out, "\"", 1);
+}
+
+/* The caller's locale may write a comma, or several bytes, where JSON has a point. */
+static att_status put_with_point(att_context *ctx, att_buffer *out, const char *text) {
+  char clean[40];
+  size_t size = 0;
+  for (; *text && size < sizeof clean; text++) {
+    bool known = strchr("0123456789+-e", *text) != NULL;
+    if (known) {
+      clean[size++] = *text;
+    } else if (clean[size - 1] != '.') {
+      clean[size++] = '.';
+    }
+  }
+  return att_buffer_append(ctx, out, clean, size);
+}
+
+att_status att_json_put_number(att_context *ctx, att_buffer *out, double value) {
+  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
+  char text[40];
+  int digits = 15;
+  do {
+    snprintf(text, sizeof text, "%.*g", digits, value);
+  } while (digits++ < 17 && strtod(text, NULL) != value);
+  return put_with_point(ctx, out, text);
+}
+
+att_status att_json_put_float(att_context *ctx, att_buffer *out, float value) {
+  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
+  char text[40];
+  int digits = 6;
+  do {
+    snprintf(text, sizeof text, "%.*g", digits, (double)value);
+  } while (digits++ < 9 && strtof(text, NULL) != value);
+  return put_with_point(ctx, out, text);
+}
