@@ -16,6 +16,7 @@ struct att_context {
   void *log_user;
   volatile sig_atomic_t interrupted;
   char message[1024];
+  char processor[64]; /* its name, once att_describe_machine asked */
 };
 
 #if defined(__GNUC__)

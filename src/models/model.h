@@ -41,15 +41,20 @@ att_status att_config_write(att_context *ctx, const char *folder, const att_conf
 /* One named parameter. All stand in one block of floats; gradients, where there are any, in another at the same
  * offsets. */
 typedef struct att_parameter {
-  const char *name;           /* Hugging Face's */
-  const char *aliases[4];     /* other names in files (ties); NULL-ended */
-  const char *part;           /* "encoder layer 0 self-attention": for info */
-  int64_t offset, rows, cols; /* floats; a vector has rows = size, cols = 1 and rank 1 */
+  char *name;             /* Hugging Face's; owned by the model */
+  const char *aliases[4]; /* other names that files give it (ties); NULL-ended */
+  bool save_aliases;      /* the file that attend writes has it under each name */
+  const char *part;       /* "encoder layer 0 self-attention": for info; owned by the model */
+  int64_t offset;         /* floats into the block */
+  int64_t rows, cols;     /* a vector of n: rank 1, rows 1, cols n */
   int rank;
   bool decay;         /* weight decay applies: matrices, not biases and norms */
   bool trained;       /* false: fixed (sinusoids, final_logits_bias) */
-  int64_t frozen_row; /* -1: none */
-  bool optional_in_file, save;
+  bool in_file;       /* written to model.safetensors; where false, a file may have it or not */
+  int64_t frozen_row; /* the optimizer leaves it as it is; -1: none */
+  att_weight
+      *weight; /* what ops see: this parameter, or the joined ones that begin with it; NULL: part of one before */
+  int64_t weight_rows; /* of that */
 } att_parameter;
 
 typedef struct att_encdec att_encdec; /* the layers: weights as ops see them (encdec.c) */
@@ -59,6 +64,7 @@ struct att_model {
   att_config config;
   att_tokenizer *tokenizer; /* owned; NULL in some tests */
   char *folder;             /* where it was read from, or NULL */
+  int64_t file_bytes;       /* of the model.safetensors that it was read from */
   att_parameter *parameters;
   size_t parameter_count;
   float *values;         /* [total], 64-byte aligned: parameters in the table's order */

@@ -1,6 +1,6 @@
 /*
- * Owns dropout as ops use it (Srivastava et al. 2014): which elements fall is a function of seed, step, place in the model and index,
- * so forward and backward agree without a stored mask.
+ * Owns dropout as ops use it (Srivastava et al. 2014): which elements fall is a function of seed, step, place in the
+ * model and index, so forward and backward agree without a stored mask.
  */
 #ifndef ATT_TENSOR_DROPOUT_H
 #define ATT_TENSOR_DROPOUT_H

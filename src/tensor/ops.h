@@ -22,7 +22,8 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
 att_status att_op_layer_norm(att_run *run, const att_tensor *x, const att_weight *gamma, const att_weight *beta,
                              float epsilon, att_tensor *out);
 
-/* out = x + dropout(y): a residual connection (Vaswani et al. 2017, section 5.4). */
+/* out = x + dropout(y): a residual connection (Vaswani et al. 2017, section 5.4). out may be x; no op recorded later
+ * may use x. */
 att_status att_op_residual(att_run *run, const att_tensor *x, const att_tensor *y, uint32_t place, att_tensor *out);
 
 typedef struct att_attention_shape {

@@ -29,7 +29,7 @@ typedef struct att_weight {
   float *grad;      /* added into; NULL: frozen */
   att_type type;
   int64_t rows, cols;
-  int64_t frozen_row; /* its gradient stays zero (Marian's pad); -1: none */
+  int64_t frozen_row; /* looked up as a token, this row gets no gradient (PyTorch's padding_idx); -1: none */
 } att_weight;
 
 /* Sequences in one block of rows: sequence i has rows [start[i], start[i + 1]). */

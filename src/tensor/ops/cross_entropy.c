@@ -83,10 +83,7 @@ att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_wei
     if (run->tape) put_gradients(run, &b, x, first, w, bias);
   }
   out->count += x->rows;
-  if (run->tape) {
-    if (x->written) *x->written = true;
-    if (w->grad && w->frozen_row >= 0) memset(w->grad + w->frozen_row * w->cols, 0, (size_t)w->cols * sizeof(float));
-  }
+  if (run->tape && x->written) *x->written = true;
   att_arena_restore(run->arena, mark);
   return ATT_OK;
 }

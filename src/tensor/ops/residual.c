@@ -39,11 +39,12 @@ static att_status residual_backward(att_run *run, void *record) {
 att_status att_op_residual(att_run *run, const att_tensor *x, const att_tensor *y, uint32_t place, att_tensor *out) {
   att_run untaped = *run; /* the gradient is x's */
   untaped.tape = NULL;
-  ATT_TRY(att_tensor_new(&untaped, x->rows, x->cols, out));
-  out->grad = x->grad;
-  out->written = x->written;
-  residual_record r = {*x, *y, *out, att_dropout_of(run, place)};
-  att_parallel(run->ctx, x->rows, 1 + 16384 / (x->cols + 1), residual_rows, &r);
+  residual_record r = {.x = *x, .y = *y, .dropout = att_dropout_of(run, place)};
+  ATT_TRY(att_tensor_new(&untaped, x->rows, x->cols, &r.out));
+  r.out.grad = x->grad;
+  r.out.written = x->written;
+  att_parallel(run->ctx, r.x.rows, 1 + 16384 / (r.x.cols + 1), residual_rows, &r);
+  *out = r.out;
   if (!run->tape) return ATT_OK;
   void *record;
   ATT_TRY(att_tape_add(run, residual_backward, sizeof r, &record));

@@ -1,0 +1,102 @@
+/* Owns what a model and a machine say of themselves: att_model_describe, att_describe_machine. */
+#include "kernels/gemm.h"
+#include "models/model.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Neighbours in the table with one part's name are one part; fixed parameters are none. */
+static att_status make_parts(att_model *model, att_model_info *info) {
+  att_part_info *parts = ATT_NEW(model->ctx, model->parameter_count, att_part_info);
+  if (!parts) return ATT_MEMORY;
+  info->parts = parts;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (!p->trained) continue;
+    bool same = info->part_count && strcmp(parts[info->part_count - 1].name, p->part) == 0;
+    if (!same) parts[info->part_count++].name = p->part;
+    parts[info->part_count - 1].parameters += p->rows * p->cols;
+    info->parameters += p->rows * p->cols;
+  }
+  return ATT_OK;
+}
+
+static att_status describe(att_model *model, att_model_info *info) {
+  static const char *const activations[] = {"relu", "gelu", "silu"};
+  const att_config *c = &model->config;
+  bool learned = c->position == ATT_LEARNED;
+  info->type = learned ? "attend" : c->family == ATT_MARIAN ? "marian" : "m2m_100";
+  info->norm_order = c->family == ATT_MARIAN ? "after" : "before";
+  info->position = learned ? "learned" : "sinusoidal";
+  info->activation = activations[c->activation];
+  info->width = c->d_model;
+  info->vocabulary = c->vocab_size;
+  info->context = c->max_position_embeddings;
+  info->encoder_layers = c->encoder_layers;
+  info->decoder_layers = c->decoder_layers;
+  info->encoder_heads = c->encoder_attention_heads;
+  info->decoder_heads = c->decoder_attention_heads;
+  info->encoder_feedforward = c->encoder_ffn_dim;
+  info->decoder_feedforward = c->decoder_ffn_dim;
+  info->tied = c->tie_word_embeddings;
+  info->storage = att_type_name(c->storage);
+  info->file_bytes = model->file_bytes;
+  info->weight_bytes = model->total * (int64_t)sizeof(float);
+  return make_parts(model, info);
+}
+
+att_status att_model_describe(att_model *model, const att_model_info **out) {
+  *out = NULL;
+  if (!model->info) {
+    att_model_info *info = ATT_NEW(model->ctx, 1, att_model_info);
+    if (!info) return ATT_MEMORY;
+    att_status status = describe(model, info);
+    if (status) {
+      att_free(model->ctx, info);
+      return status;
+    }
+    model->info = info;
+  }
+  *out = model->info;
+  return ATT_OK;
+}
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+
+/* Leaves 0x80000002 to 0x80000004 hold the name, padded with spaces in front on some. */
+static const char *processor_name(char name[49]) {
+  unsigned *words = (unsigned *)(void *)name;
+  for (unsigned leaf = 0; leaf < 3; leaf++, words += 4) {
+    if (!__get_cpuid(0x80000002u + leaf, words, words + 1, words + 2, words + 3)) return "unknown";
+  }
+  name[48] = '\0';
+  while (*name == ' ') name++;
+  return name;
+}
+#else
+static const char *processor_name(char name[49]) {
+  (void)name;
+  return "unknown";
+}
+#endif
+
+att_status att_describe_machine(att_context *ctx, att_machine_info *info) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+  _Alignas(16) char name[64] = {0};
+  snprintf(ctx->processor, sizeof ctx->processor, "%s", processor_name(name));
+  *info = (att_machine_info){.version = att_version(),
+                             .compiler =
+#ifdef __clang__
+                                 "clang " __clang_version__,
+#else
+                                 "gcc " __VERSION__,
+#endif
+                             .processor = ctx->processor,
+                             .instruction_set = att_kernels_get()->name,
+                             .gemm = att_gemm_name(),
+                             .threads = ctx->threads,
+                             .memory_bytes = pages > 0 && size > 0 ? (int64_t)pages * size : 0};
+  return ATT_OK;
+}

@@ -1,0 +1,82 @@
+/* Owns the attention layer: projections, where keys and values come from (this pass or a cache), the output projection.
+ */
+#include "layers/attention.h"
+
+#include <string.h>
+
+static att_attention_shape shape_of(const att_block *block, const att_block_input *input, const att_tensor *q) {
+  return (att_attention_shape){.heads = block->heads,
+                               .kv_heads = block->heads,
+                               .size = (int)(q->cols / block->heads),
+                               .queries = input->sequences};
+}
+
+/* A cache's rows as tensors of keys and values. */
+static void view_cache(const att_stored_keys *cache, int64_t width, att_attention_shape *shape, att_tensor *k,
+                       att_tensor *v) {
+  *k = (att_tensor){.data = cache->rows, .cols = width, .stride = 2 * width};
+  *v = att_tensor_columns(k, width, width);
+  shape->key_rows = cache->row_tables;
+  shape->key_counts = cache->counts;
+}
+
+/* The new rows' keys and values go to the last rows of each sequence's table. */
+static void store_keys(const att_tensor *qkv, att_sequences sequences, const att_stored_keys *cache, int64_t width) {
+  for (int64_t i = 0; i < sequences.count; i++) {
+    int64_t first = sequences.start[i], fresh = sequences.start[i + 1] - first;
+    const int32_t *rows = cache->row_tables[i] + cache->counts[i] - fresh;
+    for (int64_t t = 0; t < fresh; t++) {
+      memcpy(cache->rows + rows[t] * 2 * width, qkv->data + (first + t) * qkv->stride + width,
+             (size_t)(2 * width) * sizeof(float));
+    }
+  }
+}
+
+att_status att_self_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
+                              att_tensor *out) {
+  att_tensor qkv, mixed;
+  int64_t width = x->cols;
+  ATT_TRY(att_op_linear(run, x, &block->self.in.weight, &block->self.in.bias, ATT_PLAIN, &qkv));
+  att_tensor q = att_tensor_columns(&qkv, 0, width);
+  att_tensor k = att_tensor_columns(&qkv, width, width), v = att_tensor_columns(&qkv, 2 * width, width);
+  att_attention_shape shape = shape_of(block, input, &q);
+  shape.causal = block->causal;
+  shape.keys = input->sequences;
+  shape.probs = input->self_probs;
+  if (input->self_cache) {
+    store_keys(&qkv, input->sequences, input->self_cache, width);
+    view_cache(input->self_cache, width, &shape, &k, &v);
+  }
+  ATT_TRY(att_op_attention(run, &q, &k, &v, &shape, &mixed));
+  return att_op_linear(run, &mixed, &block->self.out.weight, &block->self.out.bias, ATT_PLAIN, out);
+}
+
+att_status att_cross_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
+                               att_tensor *out) {
+  att_tensor q, kv, k, v, mixed;
+  int64_t width = x->cols;
+  ATT_TRY(att_op_linear(run, x, &block->cross.in.weight, &block->cross.in.bias, ATT_PLAIN, &q));
+  att_attention_shape shape = shape_of(block, input, &q);
+  shape.probs = input->cross_probs;
+  if (input->cross_cache) {
+    view_cache(input->cross_cache, width, &shape, &k, &v);
+  } else {
+    const att_linear_layer *memory = &block->cross.memory;
+    ATT_TRY(att_op_linear(run, input->memory, &memory->weight, &memory->bias, ATT_PLAIN, &kv));
+    k = att_tensor_columns(&kv, 0, width);
+    v = att_tensor_columns(&kv, width, width);
+    shape.keys = input->memory_sequences;
+  }
+  ATT_TRY(att_op_attention(run, &q, &k, &v, &shape, &mixed));
+  return att_op_linear(run, &mixed, &block->cross.out.weight, &block->cross.out.bias, ATT_PLAIN, out);
+}
+
+att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, float *out) {
+  att_tensor kv;
+  const att_linear_layer *layer = &block->cross.memory;
+  att_arena_mark mark = att_arena_save(run->arena);
+  ATT_TRY(att_op_linear(run, memory, &layer->weight, &layer->bias, ATT_PLAIN, &kv));
+  memcpy(out, kv.data, (size_t)(kv.rows * kv.cols) * sizeof *out);
+  att_arena_restore(run->arena, mark);
+  return ATT_OK;
+}

@@ -1,0 +1,68 @@
+/*
+ * Owns the parts that models are made of: attention layer, feed-forward layer, the block of both, sinusoidal positions.
+ * A block is described by a small struct; a family only fills in that description. Refuses to know names, files and
+ * families.
+ */
+#ifndef ATT_LAYERS_LAYERS_H
+#define ATT_LAYERS_LAYERS_H
+
+#include "tensor/ops.h"
+
+typedef struct att_norm_layer {
+  att_weight gamma, beta;
+} att_norm_layer;
+
+typedef struct att_linear_layer {
+  att_weight weight, bias;
+} att_linear_layer;
+
+/* Multi-head attention (Vaswani et al. 2017, section 3.2.2). The projections that read the same rows are one matrix:
+ * `in` is q, k and v (self) or q alone (cross, whose k and v are `memory`). */
+typedef struct att_attention_layer {
+  att_linear_layer in, memory, out;
+} att_attention_layer;
+
+typedef struct att_block {
+  att_norm_layer self_norm, cross_norm, feedforward_norm;
+  att_attention_layer self, cross;
+  att_linear_layer up, down; /* the position-wise feed-forward network (section 3.3) */
+  bool has_cross, causal;
+  bool norm_before; /* x + f(norm(x)), else norm(x + f(x)) (Xiong et al. 2020) */
+  int heads;
+  att_epilogue activation;
+  float epsilon;
+  uint32_t place; /* of its dropouts: place, place + 1, place + 2 */
+} att_block;
+
+/* Keys and values that are not made by this pass: a session's cache. Rows as in att_attention_shape. */
+typedef struct att_stored_keys {
+  float *rows; /* [.., 2 * width]: k, then v */
+  const int32_t *const *row_tables;
+  const int64_t *counts;
+} att_stored_keys;
+
+/* What a block works on beside x. */
+typedef struct att_block_input {
+  att_sequences sequences;
+  const att_tensor *memory; /* the encoder's output, or NULL where `cross_cache` has its keys and values */
+  att_sequences memory_sequences;
+  const att_stored_keys *self_cache, *cross_cache; /* or NULL */
+  float *const *self_probs, *const *cross_probs;   /* one an item of sequences, or NULL */
+} att_block_input;
+
+/* *x becomes the block's output. */
+att_status att_block_forward(att_run *run, const att_block *block, const att_block_input *input, att_tensor *x);
+
+/* out[rows, 2 * width] = the keys and values of a cross-attention over the memory, without a tape. */
+att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, float *out);
+
+/* Sinusoidal positions, sines in the first half of the columns, cosines in the second (as Hugging Face lays out Vaswani
+ * et al. 2017, section 3.5). */
+typedef enum att_sinusoid {
+  ATT_SINUSOID_PAPER, /* exponent 2k/d, from double precision: marian */
+  ATT_SINUSOID_M2M    /* exponent k/(d/2 - 1), in float32: fairseq's, m2m_100 */
+} att_sinusoid;
+/* out[count, d]: positions first, first + 1, ... d is even, and above 2 for M2M. */
+void att_sinusoids(float *out, att_sinusoid kind, int64_t first, int64_t count, int64_t d);
+
+#endif

@@ -1,0 +1,117 @@
+/* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
+#include "formats/file.h"
+#include "models/encdec.h"
+#include "models/parameters.h"
+
+#include <string.h>
+
+void att_model_close(att_model *model) {
+  if (!model) return;
+  att_context *ctx = model->ctx;
+  att_encdec_free(model);
+  att_parameters_free(model);
+  att_tokenizer_free(model->tokenizer);
+  if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
+  att_free(ctx, model->info);
+  att_free(ctx, model->folder);
+  att_free(ctx, model);
+}
+
+static att_status plan_model(att_model *model) {
+  ATT_TRY(att_encdec_plan(model));
+  ATT_TRY(att_parameters_place(model));
+  att_encdec_fill_positions(model);
+  return ATT_OK;
+}
+
+/* A model with its table and block, values zero but for the fixed tables. */
+static att_status make_model(att_context *ctx, const att_config *config, att_model **out) {
+  *out = NULL;
+  att_model *model = ATT_NEW(ctx, 1, att_model);
+  if (!model) return ATT_MEMORY;
+  model->ctx = ctx;
+  model->config = *config;
+  att_status status = plan_model(model);
+  if (status) {
+    att_model_close(model);
+    return status;
+  }
+  *out = model;
+  return ATT_OK;
+}
+
+att_status att_model_new(att_context *ctx, const att_config *config, att_tokenizer *tokenizer, uint64_t seed,
+                         att_model **out) {
+  *out = NULL;
+  ATT_TRY(att_config_check(ctx, "the model", config));
+  ATT_TRY(make_model(ctx, config, out));
+  (*out)->tokenizer = tokenizer;
+  att_parameters_initialise(*out, seed);
+  return ATT_OK;
+}
+
+static att_status load_tokenizer(att_model *model, const char *folder) {
+  char *path = att_path(model->ctx, folder, "tokenizer.json");
+  if (!path) return ATT_MEMORY;
+  att_status status = att_tokenizer_open(model->ctx, path, &model->tokenizer);
+  int32_t size = status ? 0 : att_tokenizer_size(model->tokenizer);
+  if (!status && size > model->config.vocab_size) {
+    status = att_fail(model->ctx, ATT_FORMAT, "%s: it has %d tokens, config.json's vocab_size is %lld", path, (int)size,
+                      (long long)model->config.vocab_size);
+  }
+  att_free(model->ctx, path);
+  return status;
+}
+
+static att_status load_weights(att_model *model, const char *folder) {
+  char *path = att_path(model->ctx, folder, "model.safetensors");
+  if (!path) return ATT_MEMORY;
+  att_status status = att_model_load_weights(model, path);
+  att_free(model->ctx, path);
+  return status;
+}
+
+att_status att_model_open(att_context *ctx, const char *folder, att_model **out) {
+  *out = NULL;
+  att_config config;
+  att_model *model;
+  ATT_TRY(att_config_read(ctx, folder, &config));
+  ATT_TRY(make_model(ctx, &config, &model));
+  att_status status = load_tokenizer(model, folder);
+  if (!status) status = load_weights(model, folder);
+  if (!status) {
+    model->folder = att_copy_text(ctx, folder, strlen(folder));
+    if (!model->folder) status = ATT_MEMORY;
+  }
+  if (status) {
+    att_model_close(model);
+    return status;
+  }
+  *out = model;
+  return ATT_OK;
+}
+
+att_status att_model_save_settings(const att_model *model, const char *folder) {
+  char *path = att_path(model->ctx, folder, "tokenizer.json");
+  if (!path) return ATT_MEMORY;
+  att_status status = att_tokenizer_save(model->tokenizer, path);
+  att_free(model->ctx, path);
+  return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
+}
+
+att_status att_model_save(att_model *model, const char *folder, bool half) {
+  bool empty;
+  ATT_TRY(att_folder_is_empty(model->ctx, folder, &empty));
+  if (!empty) {
+    return att_fail(model->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty; name another", folder);
+  }
+  ATT_TRY(att_folder_make(model->ctx, folder));
+  att_type before = model->config.storage;
+  model->config.storage = half ? ATT_F16 : ATT_F32;
+  att_status status = att_model_save_settings(model, folder);
+  char *path = status ? NULL : att_path(model->ctx, folder, "model.safetensors");
+  if (!status) status = path ? att_model_save_weights(model, model->values, path, model->config.storage) : ATT_MEMORY;
+  att_free(model->ctx, path);
+  model->config.storage = before;
+  return status;
+}

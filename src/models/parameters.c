@@ -1,0 +1,115 @@
+/* Owns the table of parameters and their block. See parameters.h. */
+#include "models/parameters.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ATT_ALIGN_FLOATS 16
+
+att_status att_parameter_add(att_model *model, const char *part, const att_parameter_plan *plan) {
+  att_context *ctx = model->ctx;
+  att_parameter *grown = att_resize(ctx, model->parameters, model->parameter_count + 1, sizeof *grown);
+  if (!grown) return ATT_MEMORY;
+  model->parameters = grown;
+  att_parameter *p = &grown[model->parameter_count];
+  *p = (att_parameter){.rows = plan->rows,
+                       .cols = plan->cols,
+                       .rank = plan->rank,
+                       .decay = plan->decay,
+                       .trained = !plan->fixed,
+                       .in_file = !plan->not_in_file,
+                       .frozen_row = plan->frozen_row,
+                       .weight = plan->weight,
+                       .weight_rows = plan->rows};
+  p->name = att_copy_text(ctx, plan->name, strlen(plan->name));
+  p->part = att_copy_text(ctx, part, strlen(part));
+  if (!p->name || !p->part) {
+    att_free(ctx, p->name);
+    att_free(ctx, (char *)p->part);
+    return ATT_MEMORY;
+  }
+  int64_t size = plan->rows * plan->cols, offset = model->total;
+  if (!plan->joined) {
+    offset = (offset + ATT_ALIGN_FLOATS - 1) & ~(int64_t)(ATT_ALIGN_FLOATS - 1);
+  } else { /* the weight is that of the first of the joined ones; a vector grows in columns, a matrix in rows */
+    att_parameter *first = p - 1;
+    while (!first->weight) first--;
+    first->weight_rows += plan->rows;
+  }
+  p->offset = offset;
+  model->total = offset + size;
+  if (p->trained) model->trained_total = model->total;
+  model->parameter_count++;
+  return ATT_OK;
+}
+
+static void point_weights(att_model *model) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    att_parameter *p = &model->parameters[i];
+    if (!p->weight) continue;
+    *p->weight = (att_weight){.data = model->values + p->offset,
+                              .grad = model->gradients && p->trained ? model->gradients + p->offset : NULL,
+                              .type = ATT_F32,
+                              .rows = p->rank == 1 ? 1 : p->weight_rows,
+                              .cols = p->rank == 1 ? p->weight_rows * p->cols : p->cols,
+                              .frozen_row = p->frozen_row};
+  }
+}
+
+att_status att_parameters_place(att_model *model) {
+  model->values = att_alloc_aligned(model->ctx, (size_t)model->total, sizeof(float));
+  if (!model->values) return ATT_MEMORY;
+  point_weights(model);
+  return ATT_OK;
+}
+
+att_status att_model_add_gradients(att_model *model) {
+  if (model->gradients) return ATT_OK;
+  model->gradients = att_alloc_aligned(model->ctx, (size_t)model->total, sizeof(float));
+  if (!model->gradients) return ATT_MEMORY;
+  point_weights(model);
+  return ATT_OK;
+}
+
+void att_parameters_free(att_model *model) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    att_free(model->ctx, model->parameters[i].name);
+    att_free(model->ctx, (char *)model->parameters[i].part);
+  }
+  att_free(model->ctx, model->parameters);
+  att_free_aligned(model->ctx, model->values);
+  att_free_aligned(model->ctx, model->gradients);
+}
+
+static bool ends_with(const char *text, const char *end) {
+  size_t size = strlen(text), tail = strlen(end);
+  return size >= tail && memcmp(text + size - tail, end, tail) == 0;
+}
+
+static void draw_normal(float *values, int64_t count, uint64_t key, double deviation) {
+  for (int64_t i = 0; i < count; i++) values[i] = (float)(deviation * att_normal(key, (uint64_t)i));
+}
+
+static void draw_uniform(float *values, int64_t count, uint64_t key, double bound) {
+  for (int64_t i = 0; i < count; i++) values[i] = (float)(bound * (2.0 * att_uniform(key, (uint64_t)i) - 1.0));
+}
+
+void att_parameters_initialise(att_model *model, uint64_t seed) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    att_parameter *p = &model->parameters[i];
+    float *values = model->values + p->offset;
+    int64_t count = p->rows * p->cols;
+    uint64_t key = att_key(seed, i);
+    if (!p->trained) continue;
+    bool table = strstr(p->name, "embed") || strstr(p->name, "shared") || strstr(p->name, "lm_head");
+    if (p->rank == 2 && table) {
+      draw_normal(values, count, key, 1.0 / sqrt((double)p->cols));
+      if (p->frozen_row >= 0) memset(values + p->frozen_row * p->cols, 0, (size_t)p->cols * sizeof *values);
+    } else if (p->rank == 2) {
+      draw_uniform(values, count, key, sqrt(6.0 / (double)(p->rows + p->cols)));
+    } else if (ends_with(p->name, "norm.weight")) {
+      for (int64_t j = 0; j < count; j++) values[j] = 1.0f;
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/*
+ * Owns the parameter table: how a family names its parameters and where they stand in the block. Refuses to know what
+ * they compute.
+ */
+#ifndef ATT_MODELS_PARAMETERS_H
+#define ATT_MODELS_PARAMETERS_H
+
+#include "models/model.h"
+
+/* What a parameter is, before it has a place. */
+typedef struct att_parameter_plan {
+  const char *name; /* copied */
+  int64_t rows, cols;
+  int rank;
+  bool decay, fixed, not_in_file;
+  bool joined;        /* stands right after the one before and belongs to the same weight */
+  att_weight *weight; /* filled by att_parameters_place */
+  int64_t frozen_row; /* -1: none */
+} att_parameter_plan;
+
+/* Appends. part: of all that follow, copied; fails with ATT_MEMORY. The trained ones come first. */
+att_status att_parameter_add(att_model *model, const char *part, const att_parameter_plan *plan);
+/* Allocates the block and points every weight into it. */
+att_status att_parameters_place(att_model *model);
+void att_parameters_free(att_model *model);
+
+/* Initial values (docs/TRAINING.md): N(0, 1/d_model) embeddings, Xavier uniform matrices (Glorot & Bengio 2010), 1 for
+ * the norms' gamma, 0 for the rest. */
+void att_parameters_initialise(att_model *model, uint64_t seed);
+
+#endif
