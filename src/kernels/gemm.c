@@ -1,0 +1,168 @@
+/* Owns the choice of who multiplies. See gemm.h. */
+#include "kernels/gemm.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "kernels/gemm_own.h"
+
+#if defined(ATT_HAVE_DNNL)
+#include <dnnl.h>
+#endif
+#if defined(ATT_HAVE_CBLAS)
+#include <cblas.h>
+#endif
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+/* Multiplications below which one thread is used, and bytes of weights (a row at a time) worth a thread. */
+#define ALONE          ((double)(1 << 17))
+#define FEW_ROWS_GRAIN 32768
+/* Floats of a block of converted weights: it stays in the first-level cache. */
+#define BLOCK_FLOATS 4096
+
+/* One product as att_gemm gets it. */
+typedef struct product {
+  float *c;
+  const float *a, *b;
+  int64_t ldc, lda, ldb, m, n, k;
+  bool transpose_a, transpose_b, accumulate;
+} product;
+
+/* A library that multiplies: false where it refuses. */
+typedef struct backend {
+  const char *name;
+  bool (*multiply)(const product *g);
+} backend;
+
+#if defined(ATT_HAVE_DNNL)
+static bool multiply_dnnl(const product *g) {
+  return dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1.0f, g->a, g->lda, g->b,
+                    g->ldb, g->accumulate ? 1.0f : 0.0f, g->c, g->ldc) == dnnl_success;
+}
+#endif
+
+#if defined(ATT_HAVE_CBLAS)
+static bool multiply_cblas(const product *g) {
+  const int64_t sizes[] = {g->m, g->n, g->k, g->lda, g->ldb, g->ldc};
+  for (int i = 0; i < 6; i++)
+    if (sizes[i] > INT32_MAX) return false;
+  cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans, g->transpose_b ? CblasTrans : CblasNoTrans,
+              (int)g->m, (int)g->n, (int)g->k, 1.0f, g->a, (int)g->lda, g->b, (int)g->ldb, g->accumulate ? 1.0f : 0.0f,
+              g->c, (int)g->ldc);
+  return true;
+}
+#endif
+
+/* What this program was built with, the preferred first. */
+static const backend backends[] = {
+#if defined(ATT_HAVE_DNNL)
+    {"onednn", multiply_dnnl},
+#endif
+#if defined(ATT_HAVE_CBLAS)
+    {"cblas", multiply_cblas},
+#endif
+    {"own", NULL},
+};
+
+static const backend *chosen;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void choose(void) {
+  const char *name = getenv("ATTEND_GEMM");
+  chosen = backends;
+  for (size_t i = 0; name && i < sizeof backends / sizeof *backends; i++)
+    if (!strcmp(name, backends[i].name)) chosen = &backends[i];
+}
+
+static const backend *backend_get(void) {
+  pthread_once(&once, choose);
+  return chosen;
+}
+
+const char *att_gemm_name(void) { return backend_get()->name; }
+
+static void set_threads(int threads) {
+#if defined(_OPENMP)
+  if (omp_get_max_threads() != threads) omp_set_num_threads(threads);
+#endif
+  (void)threads;
+}
+
+static int threads_now(void) {
+#if defined(_OPENMP)
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+/* The library on exactly the context's threads; the process's own setting is put back. */
+static bool multiply(const att_context *ctx, const product *g) {
+  const backend *library = backend_get();
+  if (!library->multiply || !g->m || !g->n || !g->k) return false;
+  int before = threads_now();
+  set_threads((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads);
+  bool done = library->multiply(g);
+  set_threads(before);
+  return done;
+}
+
+/* Few rows of x with a weight of any type. */
+typedef struct few_task {
+  float *y;
+  const float *x;
+  const void *w;
+  int64_t ldy, ldx, ldw, m, k;
+  att_type type;
+} few_task;
+
+static void few_columns(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const few_task *t = arg;
+  const att_kernels *kernels = att_kernels_get();
+  if (t->type == ATT_F32) {
+    kernels->few_rows(t->y + begin, t->ldy, t->x, t->ldx, (const float *)t->w + begin * t->ldw, t->ldw, t->m,
+                      end - begin, t->k);
+    return;
+  }
+  _Alignas(64) float block[BLOCK_FLOATS];
+  int64_t most = BLOCK_FLOATS / t->k;
+  for (int64_t j = begin; j < end; j += most) {
+    int64_t n = end - j < most ? end - j : most;
+    for (int64_t i = 0; i < n; i++)
+      kernels->to_f32(block + i * t->k, (const uint16_t *)t->w + (j + i) * t->ldw, t->type, t->k);
+    kernels->few_rows(t->y + j, t->ldy, t->x, t->ldx, block, t->k, t->m, n, t->k);
+  }
+}
+
+static void multiply_few(const att_context *ctx, few_task *t, int64_t n) {
+  att_parallel(ctx, n, 1 + FEW_ROWS_GRAIN / (t->k + 1), few_columns, t);
+}
+
+void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int64_t lda, bool transpose_a,
+              const float *b, int64_t ldb, bool transpose_b, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  if (m > 0 && m <= ATT_FEW_ROWS && transpose_b && !transpose_a && !accumulate) {
+    few_task few = {c, a, b, ldc, lda, ldb, m, k, ATT_F32};
+    multiply_few(ctx, &few, n);
+    return;
+  }
+  product g = {c, a, b, ldc, lda, ldb, m, n, k, transpose_a, transpose_b, accumulate};
+  if (multiply(ctx, &g)) return;
+  att_gemm_own(ctx, att_kernels_get(), c, ldc, a, lda, transpose_a, b, ATT_F32, ldb, transpose_b, m, n, k, accumulate);
+}
+
+void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
+                     att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  if (w_type == ATT_F32) {
+    att_gemm(ctx, y, ldy, x, ldx, false, w, k, true, m, n, k, accumulate);
+  } else if (m > 0 && m <= ATT_FEW_ROWS && k > 0 && k <= BLOCK_FLOATS && !accumulate) {
+    few_task few = {y, x, w, ldy, ldx, k, m, k, w_type};
+    multiply_few(ctx, &few, n);
+  } else {
+    att_gemm_own(ctx, att_kernels_get(), y, ldy, x, ldx, false, w, w_type, k, true, m, n, k, accumulate);
+  }
+}

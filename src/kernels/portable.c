@@ -1,0 +1,285 @@
+/*
+ * Owns the plain C form of every kernel: what the others are tested against, and what runs where they cannot. Written
+ * to be read first; loops are laid out so that a compiler may vectorise them where that costs no clarity.
+ */
+#include "kernels/portable.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+
+enum { TILE_ROWS = 4, TILE_COLS = 8, LANES = 8 };
+
+static float dot(const float *a, const float *b, int64_t n) {
+  float lane[LANES] = {0}, sum = 0;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int j = 0; j < LANES; j++) lane[j] += a[i + j] * b[i + j];
+  for (; i < n; i++) sum += a[i] * b[i];
+  for (int j = 0; j < LANES; j++) sum += lane[j];
+  return sum;
+}
+
+static double sum_squares(const float *x, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
+  return sum;
+}
+
+static void add(float *y, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+static void scale(float *y, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] *= factor;
+}
+
+static void axpy(float *y, float a, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+static void column_sums(float *dy, const float *x, int64_t ldx, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++) add(dy, x + r * ldx, cols);
+}
+
+static void bias(float *y, const float *b, int64_t ldy, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++) add(y + r * ldy, b, cols);
+}
+
+/* The standard normal's distribution and density. */
+static float normal_below(float x) { return 0.5f * erfcf(-x * 0.70710678f); }
+static float normal_density(float x) { return 0.39894228f * expf(-0.5f * x * x); }
+static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
+
+static float activate(float x, att_activation kind) {
+  if (kind == ATT_RELU) return x < 0 ? 0 : x; /* NaN stays NaN */
+  return kind == ATT_GELU ? x * normal_below(x) : x * sigmoid(x);
+}
+
+static float activation_slope(float x, att_activation kind) {
+  if (kind == ATT_RELU) return x <= 0 ? 0 : 1;
+  if (kind == ATT_GELU) return normal_below(x) + x * normal_density(x);
+  return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
+}
+
+static void activation(float *y, const float *z, att_activation kind, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = activate(z[i], kind);
+}
+
+static void activation_backward(float *dz, const float *dy, const float *z, att_activation kind, int64_t n) {
+  for (int64_t i = 0; i < n; i++) dz[i] = dy[i] * activation_slope(z[i], kind);
+}
+
+static void layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
+                       float epsilon, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += cols, y += cols) {
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; c < cols; c++) sum += x[c];
+    float m = (float)(sum / (double)cols);
+    for (int64_t c = 0; c < cols; c++) squares += (double)(x[c] - m) * (x[c] - m);
+    float s = (float)(1 / sqrt(squares / (double)cols + epsilon));
+    for (int64_t c = 0; c < cols; c++) y[c] = (x[c] - m) * s * gamma[c] + (beta ? beta[c] : 0);
+    if (mean) mean[r] = m;
+    if (rstd) rstd[r] = s;
+  }
+}
+
+/* With n = (x - mean) * rstd and g = dy * gamma: dx = rstd * (g - avg(g) - n * avg(g * n)). */
+static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                                const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
+                                int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += cols, dy += cols, dx += cols) {
+    double sum_g = 0, sum_gn = 0;
+    for (int64_t c = 0; c < cols; c++) {
+      float n = (x[c] - mean[r]) * rstd[r], g = dy[c] * gamma[c];
+      sum_g += g;
+      sum_gn += (double)g * n;
+      dgamma[c] += dy[c] * n;
+      if (dbeta) dbeta[c] += dy[c];
+    }
+    float avg_g = (float)(sum_g / (double)cols), avg_gn = (float)(sum_gn / (double)cols);
+    for (int64_t c = 0; c < cols; c++) {
+      float n = (x[c] - mean[r]) * rstd[r], d = rstd[r] * (dy[c] * gamma[c] - avg_g - n * avg_gn);
+      dx[c] = accumulate ? dx[c] + d : d;
+    }
+  }
+}
+
+static float kept(float x, uint64_t key, uint32_t counter, uint32_t threshold, float keep_scale) {
+  return att_random32(key, counter) < threshold ? 0 : x * keep_scale;
+}
+
+static void dropout(float *y, const float *x, uint64_t key, uint32_t first, uint32_t threshold, float keep_scale,
+                    bool accumulate, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    float value = kept(x[i], key, first + (uint32_t)i, threshold, keep_scale);
+    y[i] = accumulate ? y[i] + value : value;
+  }
+}
+
+static void add_dropout(float *y, const float *a, const float *x, uint64_t key, uint32_t first, uint32_t threshold,
+                        float keep_scale, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = a[i] + kept(x[i], key, first + (uint32_t)i, threshold, keep_scale);
+}
+
+/* What is subtracted before exponentials: the largest, or 0 where that is infinite. A NaN is not larger than anything,
+ * and comes through in the exponentials. */
+static float shift_of(const float *x, int64_t n) {
+  float largest = -INFINITY;
+  for (int64_t i = 0; i < n; i++) largest = x[i] > largest ? x[i] : largest;
+  return isinf(largest) ? 0 : largest;
+}
+
+static float softmax(float *x, int64_t n) {
+  float shift = shift_of(x, n);
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += x[i] = expf(x[i] - shift);
+  scale(x, (float)(1 / sum), n);
+  return shift + (float)log(sum);
+}
+
+static float log_sum_exp(const float *x, int64_t n) {
+  float shift = shift_of(x, n);
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += expf(x[i] - shift);
+  return shift + (float)log(sum);
+}
+
+static void cross_entropy(float *logits, double *loss, double *nll, int32_t target, float smoothing, float grad_scale,
+                          bool gradient, int64_t n) {
+  double sum = 0, lse = log_sum_exp(logits, n), share = (double)smoothing / (double)n;
+  for (int64_t i = 0; i < n; i++) sum += logits[i];
+  *nll = lse - logits[target];
+  *loss = lse - (1 - (double)smoothing) * logits[target] - share * sum;
+  if (!gradient) return;
+  for (int64_t i = 0; i < n; i++) logits[i] = (expf(logits[i] - (float)lse) - (float)share) * grad_scale;
+  logits[target] -= (1 - smoothing) * grad_scale;
+}
+
+int64_t att_attention_visible(const att_attention_args *args, int64_t query) {
+  if (!args->causal) return args->key_count;
+  int64_t visible = args->key_count - args->query_count + query + 1;
+  return visible > 0 ? visible : 0;
+}
+
+static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
+  for (int h = first_head; h < end_head; h++) {
+    int64_t kv = (int64_t)h * a->kv_heads / a->heads * a->size;
+    for (int64_t i = 0; i < a->query_count; i++) {
+      const float *q = a->q + i * a->ldq + (int64_t)h * a->size;
+      float *o = a->o + i * a->ldo + (int64_t)h * a->size, *p = scratch;
+      int64_t visible = att_attention_visible(a, i);
+      for (int64_t j = 0; j < visible; j++)
+        p[j] = a->scale * dot(q, a->k + (a->key_rows ? a->key_rows[j] : j) * a->ldk + kv, a->size);
+      float lse = softmax(p, visible);
+      memset(o, 0, (size_t)a->size * sizeof *o);
+      for (int64_t j = 0; j < visible; j++)
+        axpy(o, p[j], a->v + (a->key_rows ? a->key_rows[j] : j) * a->ldv + kv, a->size);
+      if (a->lse) a->lse[i * a->heads + h] = lse;
+      if (!a->probs) continue;
+      float *probs = a->probs + ((int64_t)h * a->query_count + i) * a->key_count;
+      for (int64_t j = 0; j < a->key_count; j++) probs[j] = j < visible ? p[j] : 0;
+    }
+  }
+}
+
+/* With p the weights, D = do . o: ds = p * (do . v - D), dq = scale * ds k, dk = scale * ds^T q, dv = p^T do. */
+static void attention_backward_query(const att_attention_args *a, int head, int64_t i) {
+  int64_t column = (int64_t)head * a->size, kv = (int64_t)head * a->kv_heads / a->heads * a->size;
+  const float *q = a->q + i * a->ldq + column, *d_o = a->d_o + i * a->ldo + column;
+  float *dq = a->dq + i * a->ldq + column, delta = dot(d_o, a->o + i * a->ldo + column, a->size);
+  if (!a->accumulate_q) memset(dq, 0, (size_t)a->size * sizeof *dq);
+  for (int64_t j = 0; j < att_attention_visible(a, i); j++) {
+    const float *k = a->k + j * a->ldk + kv, *v = a->v + j * a->ldv + kv;
+    float p = expf(a->scale * dot(q, k, a->size) - a->lse[i * a->heads + head]);
+    float ds = a->scale * p * (dot(d_o, v, a->size) - delta);
+    axpy(dq, ds, k, a->size);
+    axpy(a->dk + j * a->ldk + kv, ds, q, a->size);
+    axpy(a->dv + j * a->ldv + kv, p, d_o, a->size);
+  }
+}
+
+static void attention_backward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
+  (void)scratch;
+  for (int h = first_head; h < end_head; h++) {
+    int64_t kv = (int64_t)h * a->kv_heads / a->heads * a->size;
+    bool first_of_group = h == first_head || (h - 1) * a->kv_heads / a->heads != h * a->kv_heads / a->heads;
+    for (int64_t j = 0; first_of_group && !a->accumulate_kv && j < a->key_count; j++) {
+      memset(a->dk + j * a->ldk + kv, 0, (size_t)a->size * sizeof(float));
+      memset(a->dv + j * a->ldv + kv, 0, (size_t)a->size * sizeof(float));
+    }
+    for (int64_t i = 0; i < a->query_count; i++) attention_backward_query(a, h, i);
+  }
+}
+
+static void adam(float *w, float *m, float *v, const float *g, const att_adam_args *a, int64_t n) {
+  float step = a->lr / a->correction1, root = 1 / sqrtf(a->correction2), keep = 1 - a->lr * a->weight_decay;
+  for (int64_t i = 0; i < n; i++) {
+    float gradient = g[i] * a->grad_scale;
+    m[i] = a->beta1 * m[i] + (1 - a->beta1) * gradient;
+    v[i] = a->beta2 * v[i] + (1 - a->beta2) * gradient * gradient;
+    w[i] = keep * w[i] - step * m[i] / (sqrtf(v[i]) * root + a->epsilon);
+  }
+}
+
+static void to_f32(float *y, const void *x, att_type type, int64_t n) {
+  const uint16_t *half = x;
+  if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *y);
+  for (int64_t i = 0; type == ATT_F16 && i < n; i++) y[i] = att_f16_to_f32(half[i]);
+  for (int64_t i = 0; type == ATT_BF16 && i < n; i++) y[i] = att_bf16_to_f32(half[i]);
+}
+
+static void from_f32(void *y, const float *x, att_type type, int64_t n) {
+  uint16_t *half = y;
+  if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *x);
+  for (int64_t i = 0; type == ATT_F16 && i < n; i++) half[i] = att_f32_to_f16(x[i]);
+  for (int64_t i = 0; type == ATT_BF16 && i < n; i++) half[i] = att_f32_to_bf16(x[i]);
+}
+
+static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
+                     int64_t n, int64_t k) {
+  for (int64_t j = 0; j < n; j++)
+    for (int64_t i = 0; i < m; i++) y[i * ldy + j] = dot(x + i * ldx, w + j * ldw, k);
+}
+
+static void gemm_tile(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
+                      int64_t k, bool accumulate) {
+  float sum[TILE_ROWS][TILE_COLS] = {{0}};
+  for (int64_t p = 0; p < k; p++, packed_a += TILE_ROWS, packed_b += TILE_COLS)
+    for (int i = 0; i < TILE_ROWS; i++)
+      for (int j = 0; j < TILE_COLS; j++) sum[i][j] += packed_a[i] * packed_b[j];
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < n; j++) c[i * ldc + j] = sum[i][j] + (accumulate ? c[i * ldc + j] : 0);
+}
+
+void att_kernels_portable(att_kernels *table) {
+  *table = (att_kernels){
+      .name = "portable",
+      .dot = dot,
+      .sum_squares = sum_squares,
+      .add = add,
+      .scale = scale,
+      .axpy = axpy,
+      .column_sums = column_sums,
+      .bias = bias,
+      .activation = activation,
+      .activation_backward = activation_backward,
+      .layer_norm = layer_norm,
+      .layer_norm_backward = layer_norm_backward,
+      .dropout = dropout,
+      .add_dropout = add_dropout,
+      .softmax = softmax,
+      .log_sum_exp = log_sum_exp,
+      .cross_entropy = cross_entropy,
+      .attention_forward = attention_forward,
+      .attention_backward = attention_backward,
+      .adam = adam,
+      .to_f32 = to_f32,
+      .from_f32 = from_f32,
+      .few_rows = few_rows,
+      .gemm_tile = gemm_tile,
+      .gemm_tile_rows = TILE_ROWS,
+      .gemm_tile_cols = TILE_COLS,
+  };
+}

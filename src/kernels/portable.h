@@ -1,0 +1,15 @@
+/* Owns what the kernels' own files share: the functions that fill a table, from the portable one upwards. */
+#ifndef ATT_KERNELS_PORTABLE_H
+#define ATT_KERNELS_PORTABLE_H
+
+#include "kernels/kernels.h"
+
+/* Each overwrites what it has and leaves the rest; false: this program was built for another kind of processor. */
+void att_kernels_portable(att_kernels *table);
+bool att_kernels_avx2(att_kernels *table);
+bool att_kernels_avx512(att_kernels *table);
+
+/* How many keys, from the first, a query sees. */
+int64_t att_attention_visible(const att_attention_args *args, int64_t query);
+
+#endif
