@@ -1,0 +1,320 @@
+/*
+ * Owns safetensors: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other, all
+ * little-endian (github.com/huggingface/safetensors, "Format"). As strict as the reference: no overlap, no hole, no
+ * byte left over. Refuses types that attend does not read. See safetensors.h.
+ */
+#include "formats/safetensors.h"
+
+#include "base/half.h"
+#include "formats/json.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "safetensors are little-endian and attend maps them as they are"
+#endif
+
+#define ATT_LARGEST_HEADER 100000000u /* the reference's limit */
+#define ATT_METADATA       "__metadata__"
+#define ATT_BLOCK          4096 /* values converted at once */
+
+static const struct {
+  const char *name;
+  size_t size;
+} storages[] = {
+    [ATT_STORE_F32] = {"F32", 4}, [ATT_STORE_F16] = {"F16", 2},   [ATT_STORE_BF16] = {"BF16", 2},
+    [ATT_STORE_I64] = {"I64", 8}, [ATT_STORE_I32] = {"I32", 4},   [ATT_STORE_U8] = {"U8", 1},
+    [ATT_STORE_F64] = {"F64", 8}, [ATT_STORE_BOOL] = {"BOOL", 1},
+};
+#define ATT_STORAGE_COUNT (sizeof storages / sizeof *storages)
+
+/* Values and bytes of a shape; false where they overflow or a dimension is negative. */
+static bool shape_size(const int64_t *shape, int rank, att_storage type, int64_t *count, size_t *size) {
+  *count = 1;
+  for (int i = 0; i < rank; i++) {
+    if (shape[i] < 0 || __builtin_mul_overflow(*count, shape[i], count)) return false;
+  }
+  return !__builtin_mul_overflow((uint64_t)*count, storages[type].size, size);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+struct att_safetensors {
+  att_context *ctx;
+  att_mapping mapping;
+  json_t *header; /* owns the names */
+  size_t count;
+  att_stored *tensors;        /* in order of the data */
+  const att_stored **by_name; /* sorted */
+};
+
+typedef struct att_place {
+  const char *path, *name; /* for messages */
+  const unsigned char *data;
+  size_t size; /* of all tensors' bytes */
+} att_place;
+
+static att_status bad(att_context *ctx, const att_place *place, const char *what) {
+  return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s: %s", place->path, place->name, what);
+}
+
+static att_status read_type(att_context *ctx, const att_place *place, const json_t *entry, att_storage *type) {
+  const char *name = json_string_value(json_object_get(entry, "dtype"));
+  if (!name) return bad(ctx, place, "has no dtype");
+  for (size_t i = 0; i < ATT_STORAGE_COUNT; i++) {
+    if (strcmp(name, storages[i].name) == 0) {
+      *type = (att_storage)i;
+      return ATT_OK;
+    }
+  }
+  return att_fail(ctx, ATT_UNSUPPORTED, "%s: tensor %.200s: has the type %.40s, which attend does not read",
+                  place->path, place->name, name);
+}
+
+static att_status read_shape(att_context *ctx, const att_place *place, const json_t *entry, att_stored *out) {
+  const json_t *shape = json_object_get(entry, "shape");
+  if (!json_is_array(shape)) return bad(ctx, place, "has no shape");
+  if (json_array_size(shape) > ATT_MAX_RANK) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: tensor %.200s: has %zu dimensions, attend reads at most %d", place->path,
+                    place->name, json_array_size(shape), ATT_MAX_RANK);
+  }
+  out->rank = (int)json_array_size(shape);
+  for (int i = 0; i < out->rank; i++) {
+    const json_t *dimension = json_array_get(shape, (size_t)i);
+    if (!json_is_integer(dimension)) return bad(ctx, place, "a dimension of its shape is not a whole number");
+    out->shape[i] = json_integer_value(dimension);
+  }
+  if (!shape_size(out->shape, out->rank, out->type, &out->count, &out->size)) {
+    return bad(ctx, place, "has an impossible shape");
+  }
+  return ATT_OK;
+}
+
+static att_status read_offsets(att_context *ctx, const att_place *place, const json_t *entry, att_stored *out) {
+  const json_t *offsets = json_object_get(entry, "data_offsets");
+  const json_t *first = json_array_get(offsets, 0), *second = json_array_get(offsets, 1);
+  if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(second)) {
+    return bad(ctx, place, "its data_offsets are not two whole numbers");
+  }
+  json_int_t begin = json_integer_value(first), end = json_integer_value(second);
+  if (begin < 0 || end < begin || (uint64_t)end > place->size) {
+    return bad(ctx, place, "its data_offsets point outside of the file; is it cut off?");
+  }
+  if ((uint64_t)(end - begin) != out->size) {
+    return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s: has %" PRId64 " bytes where its type and shape need %zu",
+                    place->path, place->name, (int64_t)(end - begin), out->size);
+  }
+  out->data = place->data + begin;
+  return ATT_OK;
+}
+
+static att_status read_tensor(att_context *ctx, const att_place *place, const json_t *entry, att_stored *out) {
+  if (!json_is_object(entry)) return bad(ctx, place, "is not described by an object");
+  out->name = place->name;
+  ATT_TRY(read_type(ctx, place, entry, &out->type));
+  ATT_TRY(read_shape(ctx, place, entry, out));
+  return read_offsets(ctx, place, entry, out);
+}
+
+/* An empty tensor comes before the one that begins where it stands. */
+static int compare_data(const void *left, const void *right) {
+  const att_stored *a = left, *b = right;
+  if (a->data != b->data) return a->data < b->data ? -1 : 1;
+  return (a->size > b->size) - (a->size < b->size);
+}
+
+static int compare_name(const void *left, const void *right) {
+  const att_stored *const *a = left, *const *b = right;
+  return strcmp((*a)->name, (*b)->name);
+}
+
+/* Sorted by place, each tensor must begin where the one before ends. */
+static att_status check_cover(att_context *ctx, const att_safetensors *file, att_place *place) {
+  const unsigned char *expected = place->data;
+  for (size_t i = 0; i < file->count; i++) {
+    const att_stored *tensor = &file->tensors[i];
+    const unsigned char *begin = tensor->data;
+    place->name = tensor->name;
+    if (begin < expected) return bad(ctx, place, "overlaps another tensor");
+    if (begin > expected) return bad(ctx, place, "has unused bytes before it");
+    expected = begin + tensor->size;
+  }
+  size_t left = place->size - (size_t)(expected - place->data);
+  if (left == 0) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: has %zu bytes that belong to no tensor", place->path, left);
+}
+
+static att_status read_tensors(att_context *ctx, att_safetensors *file, att_place *place) {
+  const char *name;
+  json_t *entry;
+  size_t room = json_object_size(file->header);
+  file->tensors = ATT_NEW(ctx, room, att_stored);
+  file->by_name = ATT_NEW(ctx, room, const att_stored *);
+  if (!file->tensors || !file->by_name) return ATT_MEMORY;
+  json_object_foreach(file->header, name, entry) {
+    if (strcmp(name, ATT_METADATA) == 0) continue;
+    place->name = name;
+    ATT_TRY(read_tensor(ctx, place, entry, &file->tensors[file->count]));
+    file->count++;
+  }
+  if (file->count > 0) qsort(file->tensors, file->count, sizeof *file->tensors, compare_data);
+  for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
+  if (file->count > 0) qsort(file->by_name, file->count, sizeof *file->by_name, compare_name);
+  return check_cover(ctx, file, place);
+}
+
+static att_status read_file(att_context *ctx, const char *path, att_safetensors *file) {
+  ATT_TRY(att_map(ctx, path, &file->mapping));
+  const unsigned char *data = file->mapping.data;
+  size_t size = file->mapping.size;
+  if (size < 8) return att_fail(ctx, ATT_FORMAT, "%s: is no safetensors file: it has only %zu bytes", path, size);
+  uint64_t length = 0;
+  for (int i = 7; i >= 0; i--) length = length << 8 | data[i];
+  if (length > ATT_LARGEST_HEADER) {
+    return att_fail(ctx, ATT_FORMAT, "%s: is no safetensors file: its header would have %" PRIu64 " bytes", path,
+                    length);
+  }
+  if (length > size - 8) return att_fail(ctx, ATT_FORMAT, "%s: is cut off inside its header", path);
+  ATT_TRY(att_json_parse(ctx, path, (const char *)data + 8, (size_t)length, &file->header));
+  if (!json_is_object(file->header)) return att_fail(ctx, ATT_FORMAT, "%s: its header is not an object", path);
+  att_place place = {path, NULL, data + 8 + length, size - 8 - (size_t)length};
+  return read_tensors(ctx, file, &place);
+}
+
+att_status att_safetensors_open(att_context *ctx, const char *path, att_safetensors **out) {
+  *out = NULL;
+  att_safetensors *file = ATT_NEW(ctx, 1, att_safetensors);
+  if (!file) return ATT_MEMORY;
+  file->ctx = ctx;
+  att_status status = read_file(ctx, path, file);
+  if (status) {
+    att_safetensors_close(file);
+  } else {
+    *out = file;
+  }
+  return status;
+}
+
+void att_safetensors_close(att_safetensors *file) {
+  if (!file) return;
+  att_context *ctx = file->ctx;
+  json_decref(file->header);
+  att_unmap(&file->mapping);
+  att_free(ctx, file->tensors);
+  att_free(ctx, file->by_name);
+  att_free(ctx, file);
+}
+
+size_t att_safetensors_count(const att_safetensors *file) { return file->count; }
+
+const att_stored *att_safetensors_at(const att_safetensors *file, size_t index) { return &file->tensors[index]; }
+
+const att_stored *att_safetensors_find(const att_safetensors *file, const char *name) {
+  att_stored wanted = {.name = name};
+  const att_stored *key = &wanted;
+  const att_stored **found = NULL;
+  if (file->count > 0) found = bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_name);
+  return found ? *found : NULL;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+static att_status put_entry(att_context *ctx, att_buffer *header, const att_to_store *tensor, size_t begin,
+                            size_t end) {
+  ATT_TRY(att_buffer_append(ctx, header, ",", 1));
+  ATT_TRY(att_json_put_string(ctx, header, tensor->name, strlen(tensor->name)));
+  ATT_TRY(att_buffer_print(ctx, header, ":{\"dtype\":\"%s\",\"shape\":[", storages[tensor->type].name));
+  for (int i = 0; i < tensor->rank; i++) {
+    ATT_TRY(att_buffer_print(ctx, header, "%s%" PRId64, i ? "," : "", tensor->shape[i]));
+  }
+  return att_buffer_print(ctx, header, "],\"data_offsets\":[%zu,%zu]}", begin, end);
+}
+
+static att_status make_header(att_context *ctx, const char *path, const att_to_store *tensors, size_t count,
+                              att_buffer *header) {
+  size_t begin = 0;
+  ATT_TRY(att_buffer_print(ctx, header, "{\"" ATT_METADATA "\":{\"format\":\"pt\"}"));
+  for (size_t i = 0; i < count; i++) {
+    const att_to_store *tensor = &tensors[i];
+    int64_t values;
+    size_t size, end;
+    if (tensor->rank < 0 || tensor->rank > ATT_MAX_RANK ||
+        !shape_size(tensor->shape, tensor->rank, tensor->type, &values, &size) ||
+        __builtin_add_overflow(begin, size, &end)) {
+      return att_fail(ctx, ATT_ARGUMENT, "%s: tensor %.200s: has an impossible shape", path, tensor->name);
+    }
+    ATT_TRY(put_entry(ctx, header, tensor, begin, end));
+    begin = end;
+  }
+  ATT_TRY(att_buffer_append(ctx, header, "}", 1));
+  ATT_TRY(att_buffer_append(ctx, header, "       ", (8 - header->size % 8) % 8)); /* so that the data is aligned */
+  if (header->size <= ATT_LARGEST_HEADER) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "%s: too many tensors for one file", path);
+}
+
+static att_status refuse_value(att_context *ctx, const char *path, const att_to_store *tensor, int64_t index) {
+  double value = (double)((const float *)tensor->data)[index];
+  const char *why = value - value == 0 ? "is too large for the type to store" : "is not a number to store";
+  return att_fail(ctx, ATT_NUMERIC, "%s: tensor %.200s: value %" PRId64 " (%g) %s", path, tensor->name, index, value,
+                  why);
+}
+
+/* An exponent of all ones is infinity or NaN, in the input or by rounding. Returns the first such index, or count. */
+static int64_t convert(const float *values, int64_t count, att_storage type, uint16_t *halves) {
+  uint16_t exponent = type == ATT_STORE_F16 ? 0x7c00 : 0x7f80;
+  for (int64_t i = 0; i < count; i++) {
+    halves[i] = type == ATT_STORE_F16 ? att_f32_to_f16(values[i]) : att_f32_to_bf16(values[i]);
+    if ((halves[i] & exponent) == exponent) return i;
+  }
+  return count;
+}
+
+static int64_t count_finite(const float *values, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    if (!(values[i] - values[i] == 0)) return i;
+  }
+  return count;
+}
+
+static att_status put_floats(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor,
+                             int64_t count) {
+  const float *values = tensor->data;
+  uint16_t halves[ATT_BLOCK];
+  for (int64_t done = 0; done < count; done += ATT_BLOCK) {
+    int64_t block = count - done < ATT_BLOCK ? count - done : ATT_BLOCK;
+    bool whole = tensor->type == ATT_STORE_F32;
+    int64_t good = whole ? count_finite(values + done, block) : convert(values + done, block, tensor->type, halves);
+    if (good < block) return refuse_value(ctx, path, tensor, done + good);
+    const void *bytes = whole ? (const void *)(values + done) : halves;
+    ATT_TRY(att_writer_put(writer, bytes, (size_t)block * storages[tensor->type].size));
+  }
+  return ATT_OK;
+}
+
+static att_status put_tensor(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor) {
+  int64_t count;
+  size_t size;
+  shape_size(tensor->shape, tensor->rank, tensor->type, &count, &size); /* checked with the header */
+  /* the float types come first */
+  if (tensor->type <= ATT_STORE_BF16) return put_floats(ctx, writer, path, tensor, count);
+  return att_writer_put(writer, tensor->data, size);
+}
+
+att_status att_safetensors_write(att_context *ctx, const char *path, const att_to_store *tensors, size_t count) {
+  att_buffer header = {0};
+  att_writer *writer = NULL;
+  att_status status = make_header(ctx, path, tensors, count, &header);
+  if (status == ATT_OK) status = att_writer_open(ctx, path, &writer);
+  if (status == ATT_OK) {
+    unsigned char length[8];
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.size >> 8 * i);
+    status = att_writer_put(writer, length, sizeof length);
+  }
+  if (status == ATT_OK) status = att_writer_put(writer, header.data, header.size);
+  for (size_t i = 0; i < count && status == ATT_OK; i++) status = put_tensor(ctx, writer, path, &tensors[i]);
+  att_buffer_free(ctx, &header);
+  if (status == ATT_OK) return att_writer_commit(writer);
+  att_writer_discard(writer);
+  return status;
+}
