@@ -1,0 +1,347 @@
+/*
+ * The forward pass, the loss and every gradient of small encoder-decoders against PyTorch's; the same logits from the
+ * training forward, a prefill and single steps; the attention that is shown; a folder written and read again.
+ */
+#include "model_fixture.h"
+
+#include <unistd.h>
+
+static att_run running(const fixture *f) { return (att_run){.ctx = f->ctx, .arena = f->arena}; }
+
+/* Logits of all target positions, on the fixture's arena. */
+static att_tensor forward(const fixture *f, const att_maps *maps, att_tensor *memory) {
+  att_run run = running(f);
+  att_tensor hidden, logits;
+  require_ok(f, att_encdec_encode(&run, f->model, f->source_ids, f->pairs.source, maps, memory));
+  require_ok(f, att_encdec_decode(&run, f->model, f->inputs, f->pairs.target, memory, f->pairs.source, maps, &hidden));
+  require_ok(f, att_encdec_logits(&run, f->model, &hidden, &logits));
+  assert_int_equal(logits.cols, f->model->config.vocab_size);
+  return logits;
+}
+
+static void compare_rows(const fixture *f, const char *name, const att_tensor *got) {
+  const att_stored *shape = stored(f, name);
+  float *want = stored_floats(f, name), most = largest(want, shape->count);
+  assert_int_equal(got->rows, shape->shape[0]);
+  assert_int_equal(got->cols, shape->shape[1]);
+  assert_true(most > 0.1f);
+  for (int64_t r = 0; r < got->rows; r++)
+    require_close(f, name, got->data + r * got->stride, want + r * got->cols, got->cols, 1e-4f * most);
+  free(want);
+}
+
+static void test_logits(void **state) {
+  (void)state;
+  for (size_t i = 0; i < FIXTURES; i++) {
+    fixture f;
+    fixture_open(&f, fixture_names[i]);
+    att_tensor memory, logits = forward(&f, NULL, &memory);
+    compare_rows(&f, "memory", &memory);
+    compare_rows(&f, "logits", &logits);
+    fixture_close(&f);
+  }
+}
+
+static att_loss backward(fixture *f) {
+  att_run run = running(f);
+  att_loss loss = {0};
+  int64_t tokens = f->target_starts[f->pairs.target.count];
+  att_arena_reset(f->arena);
+  require_ok(f, att_tape_new(f->arena, &run.tape));
+  require_ok(f, att_encdec_loss(&run, f->model, &f->pairs, 0.1f, (double)tokens, &loss));
+  require_ok(f, att_backward(&run));
+  assert_int_equal(loss.count, tokens);
+  return loss;
+}
+
+/* The gradient PyTorch has for a parameter under any of its names; NULL: none. */
+static const att_stored *find_gradient(const fixture *f, const att_parameter *p) {
+  char name[256];
+  snprintf(name, sizeof name, "grad.%s", p->name);
+  const att_stored *found = att_safetensors_find(f->expected, name);
+  for (const char *const *alias = p->aliases; !found && alias < p->aliases + 4 && *alias; alias++) {
+    snprintf(name, sizeof name, "grad.%s", *alias);
+    found = att_safetensors_find(f->expected, name);
+  }
+  return found;
+}
+
+static float largest_gradient(const fixture *f, int *count) {
+  float most = 0;
+  *count = 0;
+  for (size_t i = 0; i < att_safetensors_count(f->expected); i++) {
+    const att_stored *tensor = att_safetensors_at(f->expected, i);
+    if (strncmp(tensor->name, "grad.", 5)) continue;
+    float *values = stored_floats(f, tensor->name);
+    most = fmaxf(most, largest(values, tensor->count));
+    free(values);
+    ++*count;
+  }
+  return most;
+}
+
+/* Each tensor within 1e-4 of its largest value plus 1e-6 of the largest of all; a frozen row is zero. */
+static void compare_gradient(const fixture *f, const att_parameter *p, const att_stored *tensor, float largest_of_all,
+                             float times) {
+  const float *got = f->model->gradients + p->offset;
+  float *want = stored_floats(f, tensor->name);
+  assert_int_equal(tensor->count, p->rows * p->cols);
+  if (p->frozen_row >= 0) {
+    assert_true(largest(got + p->frozen_row * p->cols, p->cols) == 0);
+    memset(want + p->frozen_row * p->cols, 0, (size_t)p->cols * sizeof *want);
+  }
+  for (int64_t i = 0; i < tensor->count; i++) want[i] *= times;
+  float tolerance = times * (1e-4f * largest(want, tensor->count) / times + 1e-6f * largest_of_all);
+  require_close(f, tensor->name, got, want, tensor->count, tolerance);
+  free(want);
+}
+
+static void compare_gradients(const fixture *f, float times) {
+  int there, compared = 0;
+  float most = largest_gradient(f, &there);
+  assert_true(most > 0.1f);
+  for (size_t i = 0; i < f->model->parameter_count; i++) {
+    const att_parameter *p = &f->model->parameters[i];
+    const att_stored *tensor = p->trained ? find_gradient(f, p) : NULL;
+    if (!tensor) continue;
+    compare_gradient(f, p, tensor, most, times);
+    compared++;
+  }
+  assert_int_equal(compared, there);
+}
+
+static void test_loss_and_gradients(void **state) {
+  (void)state;
+  for (size_t i = 0; i < FIXTURES; i++) {
+    fixture f;
+    fixture_open(&f, fixture_names[i]);
+    require_ok(&f, att_model_add_gradients(f.model));
+    att_loss loss = backward(&f);
+    float *mean = stored_floats(&f, "loss"), *nll = stored_floats(&f, "nll");
+    assert_true(fabs(loss.loss / (double)loss.count - (double)*mean) < 1e-5 * (double)*mean);
+    assert_true(fabs(loss.nll - (double)*nll) < 1e-5 * (double)*nll);
+    compare_gradients(&f, 1);
+    backward(&f); /* gradients are added into */
+    compare_gradients(&f, 2);
+    free(mean);
+    free(nll);
+    fixture_close(&f);
+  }
+}
+
+/* ---- steps ---- */
+
+/* The target rows of the pairs, `chunk` new tokens of each sequence at a time, through a cache whose rows are handed
+ * out backwards. logits: [target rows, vocabulary] */
+static void step_through(const fixture *f, const att_tensor *memory, int64_t chunk, float *logits) {
+  enum { MOST = 8 };
+  const att_config *config = &f->model->config;
+  int64_t pairs = f->pairs.target.count, rows = f->target_starts[pairs], width = 2 * config->d_model;
+  att_run run = running(f);
+  float **self = ATT_ARENA_NEW(f->arena, config->decoder_layers, float *);
+  float **cross = ATT_ARENA_NEW(f->arena, config->decoder_layers, float *);
+  for (int64_t l = 0; l < config->decoder_layers; l++) {
+    self[l] = ATT_ARENA_NEW(f->arena, rows * width, float);
+    cross[l] = ATT_ARENA_NEW(f->arena, memory->rows * width, float);
+  }
+  require_ok(f, att_encdec_cross(&run, f->model, memory, cross));
+  int32_t *self_rows = ATT_ARENA_NEW(f->arena, rows, int32_t);
+  int32_t *memory_rows = ATT_ARENA_NEW(f->arena, memory->rows, int32_t);
+  for (int64_t r = 0; r < rows; r++) self_rows[r] = (int32_t)(rows - 1 - r);
+  for (int64_t r = 0; r < memory->rows; r++) memory_rows[r] = (int32_t)r;
+  assert_true(pairs <= MOST);
+  for (int64_t past = 0;; past += chunk) {
+    int64_t start[MOST + 1] = {0}, self_counts[MOST], cross_counts[MOST], first[MOST], live = 0;
+    const int32_t *self_list[MOST], *cross_list[MOST];
+    int32_t *ids = ATT_ARENA_NEW(f->arena, rows, int32_t);
+    for (int64_t i = 0; i < pairs; i++) {
+      int64_t left = f->target_starts[i + 1] - f->target_starts[i] - past, new = left < chunk ? left : chunk;
+      if (new <= 0) continue;
+      first[live] = f->target_starts[i] + past;
+      self_list[live] = self_rows + f->target_starts[i];
+      self_counts[live] = past + new;
+      cross_list[live] = memory_rows + f->source_starts[i];
+      cross_counts[live] = f->source_starts[i + 1] - f->source_starts[i];
+      memcpy(ids + start[live], f->inputs + first[live], (size_t) new * sizeof *ids);
+      start[live + 1] = start[live] + new;
+      live++;
+    }
+    if (live == 0) return;
+    att_cache cache = {self, cross, self_list, self_counts, cross_list, cross_counts};
+    att_tensor hidden, out;
+    require_ok(f, att_encdec_step(&run, f->model, ids, (att_sequences){live, start}, &cache, NULL, &hidden));
+    require_ok(f, att_encdec_logits(&run, f->model, &hidden, &out));
+    for (int64_t s = 0; s < live; s++)
+      for (int64_t r = start[s]; r < start[s + 1]; r++)
+        memcpy(logits + (first[s] + r - start[s]) * out.cols, out.data + r * out.stride,
+               (size_t)out.cols * sizeof *logits);
+  }
+}
+
+static void test_steps_equal_the_forward(void **state) {
+  (void)state;
+  static const int64_t chunks[] = {1, 3, 1000};
+  for (size_t i = 0; i < FIXTURES; i++) {
+    fixture f;
+    fixture_open(&f, fixture_names[i]);
+    att_tensor memory, logits = forward(&f, NULL, &memory);
+    int64_t size = logits.rows * logits.cols;
+    float *got = malloc((size_t)size * sizeof *got), most = largest(logits.data, logits.rows * logits.stride);
+    assert_non_null(got);
+    for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
+      for (int64_t k = 0; k < size; k++) got[k] = NAN;
+      step_through(&f, &memory, chunks[c], got);
+      for (int64_t r = 0; r < logits.rows; r++)
+        require_close(&f, "step", got + r * logits.cols, logits.data + r * logits.stride, logits.cols, 1e-5f * most);
+    }
+    free(got);
+    fixture_close(&f);
+  }
+}
+
+/* ---- attention ---- */
+
+/* [layers] of [sequences] of [heads, queries, keys], on the arena. */
+static float ***make_maps(const fixture *f, int64_t layers, int64_t heads, const int64_t *queries,
+                          const int64_t *keys) {
+  int64_t count = f->pairs.source.count;
+  float ***maps = ATT_ARENA_NEW(f->arena, layers, float **);
+  for (int64_t l = 0; l < layers; l++) {
+    maps[l] = ATT_ARENA_NEW(f->arena, count, float *);
+    for (int64_t i = 0; i < count; i++)
+      maps[l][i] = ATT_ARENA_NEW(f->arena, heads * (queries[i + 1] - queries[i]) * (keys[i + 1] - keys[i]), float);
+  }
+  return maps;
+}
+
+static void compare_maps(const fixture *f, const char *name, float ***maps) {
+  const att_stored *shape = stored(f, name);
+  int64_t *sample = stored_longs(f, "sample"), keys = shape->shape[3], size = shape->count / shape->shape[0];
+  float *want = stored_floats(f, name);
+  for (int64_t l = 0; l < shape->shape[0]; l++) {
+    const float *got = maps[l][*sample];
+    require_close(f, name, got, want + l * size, size, 1e-5f);
+    for (int64_t row = 0; row < size / keys; row++) {
+      double sum = 0;
+      for (int64_t k = 0; k < keys; k++) sum += (double)got[row * keys + k];
+      assert_true(fabs(sum - 1) < 1e-5);
+    }
+  }
+  free(want);
+  free(sample);
+}
+
+static void test_attention(void **state) {
+  (void)state;
+  for (size_t i = 0; i < FIXTURES; i++) {
+    fixture f;
+    fixture_open(&f, fixture_names[i]);
+    const att_config *c = &f.model->config;
+    float ***encoder = make_maps(&f, c->encoder_layers, c->encoder_attention_heads, f.source_starts, f.source_starts);
+    float ***decoder = make_maps(&f, c->decoder_layers, c->decoder_attention_heads, f.target_starts, f.target_starts);
+    float ***cross = make_maps(&f, c->decoder_layers, c->decoder_attention_heads, f.target_starts, f.source_starts);
+    att_maps maps = {(float *const *const *)encoder, (float *const *const *)decoder, (float *const *const *)cross};
+    att_tensor memory, logits = forward(&f, &maps, &memory);
+    compare_rows(&f, "logits", &logits); /* looking changes nothing */
+    compare_maps(&f, "encoder", encoder);
+    compare_maps(&f, "decoder", decoder);
+    compare_maps(&f, "cross", cross);
+    fixture_close(&f);
+  }
+}
+
+/* ---- ids from outside ---- */
+
+static void test_impossible_ids(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, fixture_names[2]);
+  att_run run = running(&f);
+  att_tensor memory;
+  int32_t ids[65] = {0};
+  int64_t start[2] = {0, 3};
+  static const int32_t bad[] = {-1, INT32_MIN, INT32_MAX};
+  for (size_t i = 0; i < 3; i++) {
+    ids[1] = bad[i];
+    assert_int_equal(att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory), ATT_ARGUMENT);
+  }
+  ids[1] = (int32_t)f.model->config.vocab_size;
+  assert_int_equal(att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory), ATT_ARGUMENT);
+  ids[1] = 5;
+  start[1] = f.model->config.max_position_embeddings + 1;
+  assert_int_equal(start[1], 65);
+  assert_int_equal(att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory), ATT_ARGUMENT);
+  start[1] = 64;
+  require_ok(&f, att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory));
+  fixture_close(&f);
+}
+
+/* ---- saving ---- */
+
+static void remove_folder(const char *folder) {
+  static const char *const names[] = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+                                      "generation_config.json"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    assert_int_equal(unlink(path), 0);
+  }
+  assert_int_equal(rmdir(folder), 0); /* and nothing else stood in it */
+}
+
+static void same_settings(const fixture *f, const att_model *other) {
+  const att_config *a = &f->model->config, *b = &other->config;
+  assert_int_equal(a->family, b->family);
+  assert_int_equal(a->activation, b->activation);
+  assert_int_equal(a->scale_embedding, b->scale_embedding);
+  assert_int_equal(a->tie_word_embeddings, b->tie_word_embeddings);
+  assert_int_equal(a->decoder_attention_heads, b->decoder_attention_heads);
+  assert_int_equal(a->pad, b->pad);
+  assert_int_equal(a->eos, b->eos);
+  assert_int_equal(a->decoder_start, b->decoder_start);
+  assert_int_equal(a->num_beams, b->num_beams);
+  assert_int_equal(a->max_length, b->max_length);
+  assert_int_equal(att_tokenizer_size(f->model->tokenizer), att_tokenizer_size(other->tokenizer));
+}
+
+static void save_and_open(const fixture *f, att_model *model, bool half, att_model **out) {
+  char folder[] = "/tmp/attend-test-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  require_ok(f, att_model_save(model, folder, half));
+  require_ok(f, att_model_open(f->ctx, folder, out));
+  assert_int_equal(att_model_save(model, folder, half) == ATT_OK, false); /* it is not empty any more */
+  remove_folder(folder);
+}
+
+static void test_saving(void **state) {
+  (void)state;
+  for (size_t i = 0; i < FIXTURES; i++) {
+    fixture f;
+    fixture_open(&f, fixture_names[i]);
+    att_model *copy, *half, *again;
+    size_t size = (size_t)f.model->total * sizeof(float);
+    save_and_open(&f, f.model, false, &copy);
+    same_settings(&f, copy);
+    assert_int_equal(copy->total, f.model->total);
+    assert_memory_equal(copy->values, f.model->values, size);
+    save_and_open(&f, f.model, true, &half);
+    assert_int_equal(half->config.storage, ATT_F16);
+    require_close(&f, "half", half->values, f.model->values, f.model->total, 2e-3f);
+    assert_memory_not_equal(half->values, f.model->values, size);
+    save_and_open(&f, half, true, &again);
+    assert_memory_equal(again->values, half->values, size);
+    att_model_close(copy);
+    att_model_close(half);
+    att_model_close(again);
+    fixture_close(&f);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_logits),         cmocka_unit_test(test_loss_and_gradients),
+      cmocka_unit_test(test_attention),      cmocka_unit_test(test_steps_equal_the_forward),
+      cmocka_unit_test(test_impossible_ids), cmocka_unit_test(test_saving),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
