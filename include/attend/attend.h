@@ -150,14 +150,17 @@ typedef struct att_decode_options {
   double length_penalty; /* a finished hypothesis' score is its log-probability / tokens^length_penalty */
   bool early_stopping;   /* stop at `beam` finished ones; false: when no running one can win (Hugging Face's rule) */
   int nbest;             /* hypotheses given for a line, at most beam (sampling: that many samples) */
-  int max_length;        /* tokens of a hypothesis, end mark included */
-  int64_t batch_tokens;  /* bounds lines x longest line of a batch */
-  double temperature;    /* 0: no sampling */
-  int top_k;             /* 0: all */
-  double top_p;          /* 1: all */
-  double min_p;          /* 0: all */
+  int max_length; /* tokens of a hypothesis, end mark included; never more than the model's positions. (Hugging Face's
+                     max_length counts the start mark too: the default is one less than the folder's) */
+  int64_t batch_tokens; /* bounds lines x longest line of a batch */
+  double temperature;   /* 0: no sampling */
+  int top_k;            /* 0: all */
+  double top_p;         /* 1: all */
+  double min_p;         /* 0: all */
   uint64_t seed;
-  bool alignment; /* also give `look`: costs a little */
+  bool alignment;    /* also give `look`: costs a little */
+  size_t first_line; /* the number, from 0, of lines[0] in the caller's text, where that is translated piece by piece:
+                        for warnings and for what a line draws with */
 } att_decode_options;
 
 ATT_API void att_decode_options_default(const att_model *model, att_decode_options *options);

@@ -1,0 +1,110 @@
+/* Owns att_score_pairs: pairs of texts to batches and back. */
+#include "api/text.h"
+#include "decode/decode.h"
+
+#include <string.h>
+
+/* Source and target tokens scored together. Sentences stand one after another without padding, so that pairs need no
+ * sorting. */
+#define ATT_SCORE_TOKENS 2048
+
+typedef struct pairs_batch {
+  att_ids source, inputs, labels;
+  int64_t *source_start, *target_start; /* [capacity + 1] */
+  size_t capacity, count;
+  att_ids line; /* scratch */
+} pairs_batch;
+
+static att_status append_ids(att_context *ctx, att_ids *to, const int32_t *ids, size_t count) {
+  if (count > to->capacity - to->count) {
+    size_t capacity = 2 * (to->count + count);
+    int32_t *data = att_resize(ctx, to->data, capacity, sizeof *data);
+    if (!data) return ATT_MEMORY;
+    to->data = data;
+    to->capacity = capacity;
+  }
+  if (count) memcpy(to->data + to->count, ids, count * sizeof *ids);
+  to->count += count;
+  return ATT_OK;
+}
+
+static att_status make_room(att_context *ctx, pairs_batch *b) {
+  if (b->count < b->capacity) return ATT_OK;
+  size_t capacity = b->capacity ? 2 * b->capacity : 64;
+  int64_t *source = att_resize(ctx, b->source_start, capacity + 1, sizeof *source);
+  if (!source) return ATT_MEMORY;
+  b->source_start = source;
+  int64_t *target = att_resize(ctx, b->target_start, capacity + 1, sizeof *target);
+  if (!target) return ATT_MEMORY;
+  b->target_start = target;
+  b->capacity = capacity;
+  return ATT_OK;
+}
+
+static att_status add_pair(att_model *model, pairs_batch *b, const att_text *source, const att_text *target,
+                           size_t number, att_score *score) {
+  att_context *ctx = model->ctx;
+  bool source_cut, target_cut;
+  ATT_TRY(make_room(ctx, b));
+  ATT_TRY(att_line_ids(model, *source, number, "source line", false, &b->line, &source_cut));
+  if (b->line.count == 0) ATT_TRY(append_ids(ctx, &b->line, &model->config.eos, 1)); /* a model must read something */
+  b->source_start[b->count] = (int64_t)b->source.count;
+  ATT_TRY(append_ids(ctx, &b->source, b->line.data, b->line.count));
+  ATT_TRY(att_line_ids(model, *target, number, "target line", true, &b->line, &target_cut));
+  b->target_start[b->count] = (int64_t)b->labels.count;
+  ATT_TRY(append_ids(ctx, &b->labels, b->line.data, b->line.count));
+  ATT_TRY(append_ids(ctx, &b->inputs, &model->config.decoder_start, 1));
+  ATT_TRY(append_ids(ctx, &b->inputs, b->line.data, b->line.count - 1));
+  b->count++;
+  b->source_start[b->count] = (int64_t)b->source.count;
+  b->target_start[b->count] = (int64_t)b->labels.count;
+  *score = (att_score){.tokens = (int64_t)b->line.count, .cut = source_cut || target_cut};
+  return ATT_OK;
+}
+
+/* Scores the batch, whose first pair is that of scores[0], and empties it. */
+static att_status score_batch(att_model *model, att_arena *arena, pairs_batch *b, att_score *scores) {
+  if (b->count == 0) return ATT_OK;
+  att_arena_reset(arena);
+  double *logprobs = ATT_ARENA_NEW(arena, b->count, double);
+  if (!logprobs) return ATT_MEMORY;
+  int64_t count = (int64_t)b->count;
+  att_pairs pairs = {
+      {count, b->source_start}, {count, b->target_start}, b->source.data, b->inputs.data, b->labels.data};
+  ATT_TRY(att_score_batch(model, arena, &pairs, logprobs));
+  for (size_t i = 0; i < b->count; i++) scores[i].logprob = logprobs[i];
+  b->count = b->source.count = b->inputs.count = b->labels.count = 0;
+  return ATT_OK;
+}
+
+static att_status score_all(att_model *model, att_arena *arena, pairs_batch *b, const att_text *sources,
+                            const att_text *targets, size_t count, att_score *scores) {
+  for (size_t i = 0; i < count; i++) {
+    if (model->ctx->interrupted) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
+    ATT_TRY(add_pair(model, b, &sources[i], &targets[i], i, &scores[i]));
+    bool full = b->source.count + b->labels.count >= ATT_SCORE_TOKENS;
+    if (full) ATT_TRY(score_batch(model, arena, b, scores + (i + 1 - b->count)));
+  }
+  return score_batch(model, arena, b, scores + (count - b->count));
+}
+
+att_status att_score_pairs(att_model *model, const att_text *sources, const att_text *targets, size_t count,
+                           att_score *scores) {
+  att_context *ctx = model->ctx;
+  if (count && (!sources || !targets || !scores)) {
+    return att_fail(ctx, ATT_ARGUMENT, "att_score_pairs needs sources, targets and scores");
+  }
+  att_arena *arena;
+  pairs_batch batch = {0};
+  ATT_TRY(att_arena_new(ctx, &arena));
+  att_status status = score_all(model, arena, &batch, sources, targets, count, scores);
+  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
+  att_arena_free(arena);
+  att_free(ctx, batch.source.data);
+  att_free(ctx, batch.inputs.data);
+  att_free(ctx, batch.labels.data);
+  att_free(ctx, batch.line.data);
+  att_free(ctx, batch.source_start);
+  att_free(ctx, batch.target_start);
+  return status;
+}

@@ -1,0 +1,107 @@
+/* Owns att_tokenize, att_detokenize, att_token, and lines as ids. */
+#include "api/text.h"
+
+#include <string.h>
+#include <utf8proc.h>
+
+static att_status check_tokenizer(const att_model *model) {
+  if (model->tokenizer) return ATT_OK;
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
+}
+
+att_status att_tokenize(att_model *model, att_text text, bool special, int32_t **out, size_t *count) {
+  *out = NULL;
+  *count = 0;
+  ATT_TRY(check_tokenizer(model));
+  att_ids ids = {0};
+  att_status status = att_tokenizer_encode(model->tokenizer, model->ctx, text, special, &ids);
+  if (status == ATT_OK && !ids.data) {
+    ids.data = ATT_NEW(model->ctx, 1, int32_t);
+    if (!ids.data) status = ATT_MEMORY;
+  }
+  if (status) {
+    att_free(model->ctx, ids.data);
+    return status;
+  }
+  *out = ids.data;
+  *count = ids.count;
+  return ATT_OK;
+}
+
+att_status att_detokenize(att_model *model, const int32_t *ids, size_t count, char **text, size_t *size) {
+  *text = NULL;
+  *size = 0;
+  ATT_TRY(check_tokenizer(model));
+  att_buffer buffer = {0};
+  att_status status = att_tokenizer_decode(model->tokenizer, model->ctx, ids, count, true, &buffer);
+  if (status == ATT_OK) status = att_buffer_append(model->ctx, &buffer, "", 0); /* a text, if only an empty one */
+  if (status) {
+    att_buffer_free(model->ctx, &buffer);
+    return status;
+  }
+  *text = buffer.data;
+  *size = buffer.size;
+  return ATT_OK;
+}
+
+const char *att_token(att_model *model, int32_t id) {
+  return model->tokenizer && id >= 0 ? att_tokenizer_token(model->tokenizer, id) : NULL;
+}
+
+static bool is_utf8(att_text text) {
+  const unsigned char *p = (const unsigned char *)text.data, *end = p + text.size;
+  while (p < end) {
+    utf8proc_int32_t code;
+    utf8proc_ssize_t n = *p < 0x80 ? 1 : utf8proc_iterate(p, end - p, &code);
+    if (n < 1) return false;
+    p += n;
+  }
+  return true;
+}
+
+/* A tokenizer.json can be of another model. */
+static att_status check_ids(const att_model *model, const att_ids *ids) {
+  for (size_t i = 0; i < ids->count; i++) {
+    if (ids->data[i] >= 0 && ids->data[i] < model->config.vocab_size) continue;
+    return att_fail(model->ctx, ATT_FORMAT, "the tokenizer gives token %d, but the model's vocabulary has %lld",
+                    (int)ids->data[i], (long long)model->config.vocab_size);
+  }
+  return ATT_OK;
+}
+
+static att_status append_id(att_context *ctx, att_ids *ids, int32_t id) {
+  if (ids->count == ids->capacity) {
+    size_t capacity = ids->capacity ? 2 * ids->capacity : 16;
+    int32_t *data = att_resize(ctx, ids->data, capacity, sizeof *data);
+    if (!data) return ATT_MEMORY;
+    ids->data = data;
+    ids->capacity = capacity;
+  }
+  ids->data[ids->count++] = id;
+  return ATT_OK;
+}
+
+att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_mark, att_ids *ids,
+                        bool *cut) {
+  int32_t eos = model->config.eos;
+  size_t limit = (size_t)model->config.max_position_embeddings;
+  ids->count = 0;
+  ATT_TRY(check_tokenizer(model));
+  if (!is_utf8(line)) {
+    att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is not valid UTF-8: its wrong bytes become U+FFFD", what, number + 1);
+  }
+  ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, line, true, ids));
+  ATT_TRY(check_ids(model, ids));
+  bool ends = ids->count && ids->data[ids->count - 1] == eos;
+  if (end_mark && !ends) {
+    ATT_TRY(append_id(model->ctx, ids, eos));
+    ends = true;
+  }
+  *cut = ids->count > limit;
+  if (!*cut) return ATT_OK;
+  att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is too long for the model: cut from %zu tokens to %zu", what, number + 1,
+          ids->count, limit);
+  ids->count = limit;
+  if (ends) ids->data[limit - 1] = eos;
+  return ATT_OK;
+}

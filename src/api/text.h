@@ -1,0 +1,16 @@
+/*
+ * Owns what the calls that take lines of text share: a line becomes the ids that a model gets, or an error that names
+ * the line.
+ */
+#ifndef ATT_API_TEXT_H
+#define ATT_API_TEXT_H
+
+#include "models/model.h"
+
+/* The ids of a line with the marks of the model's tokenizer; replaces what `ids` held. *cut: there were more than the
+ * model has positions; the first ones stay, and the end mark. end_mark: added where the tokenizer has not. number, from
+ * 0, and what ("line", "target"...) are for warnings: of a cut, and of invalid UTF-8. */
+att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_mark, att_ids *ids,
+                        bool *cut);
+
+#endif

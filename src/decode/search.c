@@ -1,0 +1,229 @@
+/*
+ * Owns the search: which hypotheses go on, which are finished, when a source is done. One loop serves all manners: beam
+ * search is one group of hypotheses a source; greedy search is a beam of one that stops at its first end; sampling is
+ * as many such groups as samples are wanted, with drawn tokens. The rules are those of generate() in Hugging Face
+ * Transformers (docs/DECODING.md). Groups that are done leave the batch.
+ */
+#include "base/random.h"
+#include "decode/candidates.h"
+#include "decode/session.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct finished {
+  double score, logprob;
+  int32_t row, token; /* the cache row that its last token was chosen after, and that token */
+  int64_t count;
+} finished;
+
+typedef struct group {
+  uint64_t key;      /* what a sample draws with */
+  int64_t running;   /* hypotheses, which stand one after another in the session; 0: done */
+  int64_t done;      /* finished ones, best first */
+  finished *results; /* [beam] */
+} group;
+
+typedef struct candidate {
+  double logprob;
+  int32_t parent, token; /* parent: place among the session's running hypotheses */
+} candidate;
+
+typedef struct search {
+  att_session *session;
+  const att_decode_options *options;
+  att_rules rules;
+  int32_t eos;
+  int64_t length; /* tokens of a hypothesis after this step */
+  int64_t group_count;
+  group *groups;
+  /* running hypotheses: */
+  int64_t running;
+  att_next *next;        /* [most] */
+  double *logprobs;      /* [most] of the running ones */
+  double *new_logprobs;  /* [most] of the next ones */
+  double *uniform;       /* [most] */
+  att_choice *choices;   /* [most, width] */
+  int32_t *counts;       /* [most] choices */
+  int32_t *taken;        /* [most] choices that are among a group's candidates */
+  candidate *candidates; /* [2 * beam] of one group */
+} search;
+
+/* The best 2 x beam continuations of a group (so that `beam` go on even where as many end): its hypotheses' choices,
+ * each sorted, are merged. */
+static int64_t merge_choices(search *s, const group *g, int64_t first) {
+  int64_t count = 0, wanted = s->rules.width;
+  for (int64_t i = 0; i < g->running; i++) s->taken[i] = 0;
+  for (; count < wanted; count++) {
+    int64_t best = -1;
+    double most = -INFINITY;
+    for (int64_t i = 0; i < g->running; i++) {
+      if (s->taken[i] == s->counts[first + i]) continue;
+      double logprob = s->logprobs[first + i] + s->choices[(first + i) * wanted + s->taken[i]].logprob;
+      if (best < 0 || logprob > most) {
+        best = i;
+        most = logprob;
+      }
+    }
+    if (best < 0) break;
+    int32_t token = s->choices[(first + best) * wanted + s->taken[best]++].token;
+    s->candidates[count] = (candidate){most, (int32_t)(first + best), token};
+  }
+  return count;
+}
+
+/* A finished hypothesis takes its place among the group's best, or is forgotten. */
+static void finish(const search *s, group *g, const candidate *c) {
+  int64_t beam = s->options->beam;
+  double score = c->logprob / pow((double)s->length, s->options->length_penalty);
+  if (g->done == beam && score <= g->results[beam - 1].score) return;
+  int64_t at = g->done < beam ? g->done++ : beam - 1;
+  for (; at > 0 && g->results[at - 1].score < score; at--) g->results[at] = g->results[at - 1];
+  int64_t row = s->session->rows - s->session->running + c->parent;
+  g->results[at] = (finished){score, c->logprob, (int32_t)row, c->token, s->length};
+}
+
+/* A group is done when it is full and stops early, or when its best running hypothesis, scored as if it ended now,
+ * would not be among the full beam. */
+static bool is_done(const search *s, const group *g, double best_running) {
+  if (g->done < s->options->beam) return false;
+  if (s->options->early_stopping || s->options->beam == 1) return true;
+  return best_running / pow((double)s->length, s->options->length_penalty) <= g->results[g->done - 1].score;
+}
+
+/* One group's step: its candidates end or go on. Of those that end, only the ones among the first `beam` count. */
+static void advance(search *s, group *g, int64_t first, int64_t *next_count) {
+  int64_t beam = s->options->beam, count = merge_choices(s, g, first), running = 0;
+  bool last = s->length == s->session->most_steps;
+  for (int64_t i = 0; i < count; i++) {
+    const candidate *c = &s->candidates[i];
+    if (last || c->token == s->eos) {
+      if (i < beam) finish(s, g, c);
+    } else if (running < beam) {
+      s->next[*next_count + running] = (att_next){c->parent, c->token};
+      s->new_logprobs[*next_count + running++] = c->logprob;
+    }
+  }
+  if (running && is_done(s, g, s->new_logprobs[*next_count])) running = 0;
+  g->running = running;
+  *next_count += running;
+}
+
+static att_status step(search *s) {
+  att_context *ctx = s->session->run.ctx;
+  if (ctx->interrupted) return att_fail(ctx, ATT_INTERRUPTED, "interrupted");
+  const att_config *config = &s->session->model->config;
+  float *logits;
+  ATT_TRY(att_session_step(s->session, s->next, s->running, &logits));
+  s->rules.forced = s->length == 0 ? config->forced_bos : -1;
+  int64_t first = 0, next_count = 0;
+  for (int64_t i = 0; i < s->group_count; i++) {
+    const group *g = &s->groups[i];
+    for (int64_t j = 0; j < g->running; j++) s->uniform[first++] = att_uniform(g->key, (uint64_t)s->length);
+  }
+  ATT_TRY(att_choose(ctx, s->session->run.arena, logits, s->running, config->vocab_size, &s->rules, s->uniform,
+                     s->choices, s->counts));
+  s->length++;
+  first = 0;
+  for (int64_t i = 0; i < s->group_count; i++) {
+    group *g = &s->groups[i];
+    int64_t running = g->running;
+    if (running) advance(s, g, first, &next_count);
+    first += running;
+  }
+  double *logprobs = s->logprobs;
+  s->logprobs = s->new_logprobs;
+  s->new_logprobs = logprobs;
+  s->running = next_count;
+  return ATT_OK;
+}
+
+static att_status make_arrays(search *s, att_arena *arena, int64_t most) {
+  int64_t beam = s->options->beam;
+  s->groups = ATT_ARENA_NEW(arena, s->group_count, group);
+  s->next = ATT_ARENA_NEW(arena, most, att_next);
+  s->logprobs = ATT_ARENA_NEW(arena, most, double);
+  s->new_logprobs = ATT_ARENA_NEW(arena, most, double);
+  s->uniform = ATT_ARENA_NEW(arena, most, double);
+  s->choices = ATT_ARENA_NEW(arena, most * s->rules.width, att_choice);
+  s->counts = ATT_ARENA_NEW(arena, most, int32_t);
+  s->taken = ATT_ARENA_NEW(arena, beam, int32_t);
+  s->candidates = ATT_ARENA_NEW(arena, s->rules.width, candidate);
+  finished *results = ATT_ARENA_NEW(arena, s->group_count * beam, finished);
+  if (!s->groups || !s->next || !s->logprobs || !s->new_logprobs || !s->uniform || !s->choices || !s->counts ||
+      !s->taken || !s->candidates || !results) {
+    return ATT_MEMORY;
+  }
+  for (int64_t i = 0; i < s->group_count; i++) s->groups[i] = (group){.running = 1, .results = results + i * beam};
+  return ATT_OK;
+}
+
+static att_rules rules_of(const att_config *config, const att_decode_options *options) {
+  bool ban = config->family == ATT_MARIAN && config->pad != config->eos;
+  return (att_rules){.banned = ban ? config->pad : -1,
+                     .width = options->beam == 1 ? 1 : 2 * options->beam,
+                     .temperature = options->temperature,
+                     .top_k = options->top_k,
+                     .top_p = options->top_p,
+                     .min_p = options->min_p};
+}
+
+/* The first hypotheses: each group's start mark, after its source. */
+static att_status begin(search *s, att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,
+                        const uint64_t *line_keys, int64_t samples) {
+  const att_decode_options *options = s->options;
+  int64_t most = s->group_count * options->beam;
+  if (most > INT32_MAX) return att_fail(model->ctx, ATT_ARGUMENT, "too many hypotheses at once: use smaller batches");
+  ATT_TRY(make_arrays(s, arena, most));
+  for (int64_t i = 0; i < s->group_count; i++) {
+    s->groups[i].key = line_keys ? att_key(line_keys[i / samples], (uint64_t)(i % samples)) : 0;
+    s->next[i] = (att_next){(int32_t)(i / samples), model->config.decoder_start};
+    s->logprobs[i] = 0.0;
+  }
+  s->running = s->group_count;
+  int64_t length = options->max_length;
+  if (length > model->config.max_position_embeddings) length = model->config.max_position_embeddings;
+  return att_session_new(model, arena, ids, sources, most, length, options->alignment, &s->session);
+}
+
+static att_status give_output(const search *s, const finished *f, bool sampled, att_arena *arena, att_output *out) {
+  int32_t *tokens = ATT_ARENA_NEW(arena, f->count, int32_t);
+  int32_t *look = s->options->alignment ? ATT_ARENA_NEW(arena, f->count, int32_t) : NULL;
+  if (!tokens || (s->options->alignment && !look)) return ATT_MEMORY;
+  att_session_path(s->session, f->row, f->token, f->count, tokens, look);
+  *out = (att_output){tokens, look, f->count, sampled ? f->logprob : f->score, f->logprob};
+  return ATT_OK;
+}
+
+static att_status give_source(const search *s, const group *groups, int64_t samples, att_arena *arena,
+                              att_outputs *outputs) {
+  bool sampled = s->rules.temperature > 0;
+  int64_t count = sampled ? samples : s->options->nbest;
+  if (!sampled && count > groups->done) count = groups->done;
+  att_output *best = ATT_ARENA_NEW(arena, count, att_output);
+  if (!best) return ATT_MEMORY;
+  *outputs = (att_outputs){best, count};
+  for (int64_t i = 0; i < count; i++) {
+    const finished *f = sampled ? groups[i].results : &groups->results[i];
+    att_output output;
+    ATT_TRY(give_output(s, f, sampled, arena, &output));
+    int64_t at = i;
+    for (; at > 0 && best[at - 1].score < output.score; at--) best[at] = best[at - 1];
+    best[at] = output;
+  }
+  return ATT_OK;
+}
+
+att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,
+                            const uint64_t *line_keys, const att_decode_options *options, att_outputs *outputs) {
+  if (sources.count == 0) return ATT_OK;
+  int64_t samples = options->temperature > 0 ? options->nbest : 1;
+  search s = {.options = options, .eos = model->config.eos, .group_count = sources.count * samples};
+  s.rules = rules_of(&model->config, options);
+  ATT_TRY(begin(&s, model, arena, ids, sources, line_keys, samples));
+  while (s.running > 0) ATT_TRY(step(&s));
+  for (int64_t i = 0; i < sources.count; i++) {
+    ATT_TRY(give_source(&s, s.groups + i * samples, samples, arena, &outputs[i]));
+  }
+  return ATT_OK;
+}

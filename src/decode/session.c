@@ -1,0 +1,203 @@
+/* Owns the session's memory, its tables of ancestry, and one step of the decoder. See session.h. */
+#include "decode/session.h"
+
+#include <string.h>
+
+/* Steps beyond the longest source that a session makes room for at first. */
+#define ATT_FIRST_ROOM 16
+
+static att_status encode_sources(att_session *s, const int32_t *ids, att_sequences sources) {
+  const att_config *config = &s->model->config;
+  att_arena *arena = s->run.arena;
+  int64_t rows = sources.start[sources.count];
+  int32_t *identity = ATT_ARENA_NEW(arena, rows, int32_t);
+  s->source_rows = ATT_ARENA_NEW(arena, sources.count, const int32_t *);
+  s->source_counts = ATT_ARENA_NEW(arena, sources.count, int64_t);
+  s->cross = ATT_ARENA_NEW(arena, config->decoder_layers, float *);
+  if (!identity || !s->source_rows || !s->source_counts || !s->cross) return ATT_MEMORY;
+  for (int64_t i = 0; i < rows; i++) identity[i] = (int32_t)i;
+  for (int64_t i = 0; i < sources.count; i++) {
+    s->source_rows[i] = identity + sources.start[i];
+    s->source_counts[i] = sources.start[i + 1] - sources.start[i];
+  }
+  for (int64_t i = 0; i < config->decoder_layers; i++) {
+    s->cross[i] = ATT_ARENA_NEW(arena, rows * 2 * config->d_model, float);
+    if (!s->cross[i]) return ATT_MEMORY;
+  }
+  att_arena_mark mark = att_arena_save(arena);
+  att_tensor memory;
+  ATT_TRY(att_encdec_encode(&s->run, s->model, ids, sources, NULL, &memory));
+  ATT_TRY(att_encdec_cross(&s->run, s->model, &memory, s->cross));
+  att_arena_restore(arena, mark);
+  return ATT_OK;
+}
+
+static att_status make_step_arrays(att_session *s, bool alignment) {
+  att_arena *arena = s->run.arena;
+  s->source = ATT_ARENA_NEW(arena, s->most, int32_t);
+  s->spare_source = ATT_ARENA_NEW(arena, s->most, int32_t);
+  s->start = ATT_ARENA_NEW(arena, s->most + 1, int64_t);
+  s->self_counts = ATT_ARENA_NEW(arena, s->most, int64_t);
+  s->cross_counts = ATT_ARENA_NEW(arena, s->most, int64_t);
+  s->self_rows = ATT_ARENA_NEW(arena, s->most, const int32_t *);
+  s->cross_rows = ATT_ARENA_NEW(arena, s->most, const int32_t *);
+  s->self = ATT_ARENA_NEW(arena, s->model->config.decoder_layers, float *);
+  if (!s->source || !s->spare_source || !s->start || !s->self_counts || !s->cross_counts || !s->self_rows ||
+      !s->cross_rows || !s->self) {
+    return ATT_MEMORY;
+  }
+  for (int64_t i = 0; i <= s->most; i++) s->start[i] = i;
+  if (!alignment) return ATT_OK;
+  s->last_probs = ATT_ARENA_NEW(arena, s->most, float *);
+  return s->last_probs ? ATT_OK : ATT_MEMORY;
+}
+
+/* Moves `used` items of an array into a larger one. What the old one took stays in the arena: with doubling, no more
+ * than the new one. */
+static att_status grow(att_session *s, void *array, int64_t used, int64_t room, size_t size) {
+  void *larger = att_arena_alloc(s->run.arena, (size_t)room, size), *old;
+  if (!larger) return ATT_MEMORY;
+  memcpy(&old, array, sizeof old);
+  if (used) memcpy(larger, old, (size_t)used * size);
+  memcpy(array, &larger, sizeof larger);
+  return ATT_OK;
+}
+
+static att_status make_room(att_session *s, int64_t room) {
+  if (room > s->most_steps) room = s->most_steps;
+  if (s->most > INT32_MAX / room) {
+    return att_fail(s->run.ctx, ATT_MEMORY, "no memory for %lld hypotheses of %lld tokens: use smaller batches",
+                    (long long)s->most, (long long)room);
+  }
+  const att_config *config = &s->model->config;
+  int64_t rows = s->most * room, before = s->room;
+  int32_t *table = s->table;
+  for (int64_t i = 0; i < config->decoder_layers; i++) {
+    ATT_TRY(grow(s, &s->self[i], s->rows, rows, 2 * (size_t)config->d_model * sizeof(float)));
+  }
+  ATT_TRY(grow(s, &s->row_token, s->rows, rows, sizeof(int32_t)));
+  ATT_TRY(grow(s, &s->row_before, s->rows, rows, sizeof(int32_t)));
+  if (s->last_probs) ATT_TRY(grow(s, &s->row_look, s->rows, rows, sizeof(int32_t)));
+  ATT_TRY(grow(s, &s->spare_table, 0, rows, sizeof(int32_t)));
+  ATT_TRY(grow(s, &s->table, 0, rows, sizeof(int32_t)));
+  for (int64_t i = 0; i < s->running; i++) {
+    memcpy(s->table + i * room, table + i * before, (size_t)s->steps * sizeof *table);
+  }
+  s->room = room;
+  return ATT_OK;
+}
+
+att_status att_session_new(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources, int64_t most,
+                           int64_t most_steps, bool alignment, att_session **out) {
+  att_session *s = ATT_ARENA_NEW(arena, 1, att_session);
+  if (!s) return ATT_MEMORY;
+  *s = (att_session){.model = model, .most = most, .most_steps = most_steps};
+  s->run = (att_run){.ctx = model->ctx, .arena = arena};
+  int64_t longest = 0;
+  ATT_TRY(encode_sources(s, ids, sources));
+  ATT_TRY(make_step_arrays(s, alignment));
+  for (int64_t i = 0; i < sources.count; i++) {
+    if (s->source_counts[i] > longest) longest = s->source_counts[i];
+  }
+  ATT_TRY(make_room(s, longest + ATT_FIRST_ROOM));
+  s->mark = att_arena_save(arena);
+  *out = s;
+  return ATT_OK;
+}
+
+/* Each new hypothesis takes its parent's table and source, and one row more. */
+static void follow_parents(att_session *s, const att_next *next, int64_t count) {
+  int64_t first_parent = s->rows - s->running;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t parent = next[i].parent, row = s->rows + i;
+    int32_t *table = s->spare_table + i * s->room;
+    if (s->steps) memcpy(table, s->table + parent * s->room, (size_t)s->steps * sizeof *table);
+    table[s->steps] = (int32_t)row;
+    s->spare_source[i] = s->steps ? s->source[parent] : (int32_t)parent;
+    s->row_token[row] = next[i].token;
+    s->row_before[row] = s->steps ? (int32_t)(first_parent + parent) : -1;
+  }
+  int32_t *table = s->table, *source = s->source;
+  s->table = s->spare_table;
+  s->source = s->spare_source;
+  s->spare_table = table;
+  s->spare_source = source;
+  s->running = count;
+  s->rows += count;
+  s->steps++;
+}
+
+static void point_at_rows(att_session *s) {
+  for (int64_t i = 0; i < s->running; i++) {
+    s->self_rows[i] = s->table + i * s->room;
+    s->self_counts[i] = s->steps;
+    s->cross_rows[i] = s->source_rows[s->source[i]];
+    s->cross_counts[i] = s->source_counts[s->source[i]];
+  }
+}
+
+static att_status make_probs(att_session *s, att_maps *maps) {
+  const att_config *config = &s->model->config;
+  float *const **layers = ATT_ARENA_NEW(s->run.arena, config->decoder_layers, float *const *);
+  if (!layers) return ATT_MEMORY;
+  for (int64_t i = 0; i < config->decoder_layers; i++) layers[i] = NULL;
+  layers[config->decoder_layers - 1] = s->last_probs;
+  for (int64_t i = 0; i < s->running; i++) {
+    s->last_probs[i] = ATT_ARENA_NEW(s->run.arena, config->decoder_attention_heads * s->cross_counts[i], float);
+    if (!s->last_probs[i]) return ATT_MEMORY;
+  }
+  maps->cross = layers;
+  return ATT_OK;
+}
+
+static int32_t most_looked_at(const float *probs, int64_t heads, int64_t keys) {
+  int32_t best = 0;
+  float most = -1.0f;
+  for (int64_t j = 0; j < keys; j++) {
+    float sum = 0.0f;
+    for (int64_t h = 0; h < heads; h++) sum += probs[h * keys + j];
+    if (sum > most) {
+      most = sum;
+      best = (int32_t)j;
+    }
+  }
+  return best;
+}
+
+att_status att_session_step(att_session *s, const att_next *next, int64_t count, float **logits) {
+  att_arena_restore(s->run.arena, s->mark);
+  if (s->steps == s->room) {
+    ATT_TRY(make_room(s, 2 * s->room));
+    s->mark = att_arena_save(s->run.arena);
+  }
+  follow_parents(s, next, count);
+  point_at_rows(s);
+  att_maps maps = {0};
+  if (s->last_probs) ATT_TRY(make_probs(s, &maps));
+  att_cache cache = {.self = s->self,
+                     .cross = s->cross,
+                     .self_rows = s->self_rows,
+                     .self_counts = s->self_counts,
+                     .cross_rows = s->cross_rows,
+                     .cross_counts = s->cross_counts};
+  const int32_t *ids = s->row_token + (s->rows - count);
+  att_tensor hidden, scores;
+  ATT_TRY(att_encdec_step(&s->run, s->model, ids, (att_sequences){count, s->start}, &cache,
+                          s->last_probs ? &maps : NULL, &hidden));
+  ATT_TRY(att_encdec_logits(&s->run, s->model, &hidden, &scores));
+  for (int64_t i = 0; s->last_probs && i < count; i++) {
+    s->row_look[s->rows - count + i] =
+        most_looked_at(s->last_probs[i], s->model->config.decoder_attention_heads, s->cross_counts[i]);
+  }
+  *logits = scores.data;
+  return ATT_OK;
+}
+
+void att_session_path(const att_session *s, int32_t row, int32_t last, int64_t count, int32_t *tokens, int32_t *look) {
+  for (int64_t i = count - 1; i >= 0; i--) {
+    tokens[i] = last;
+    if (look) look[i] = s->row_look[row];
+    last = s->row_token[row];
+    row = s->row_before[row];
+  }
+}

@@ -1,0 +1,58 @@
+/*
+ * Owns a session: the encoder's memory of a batch of sources, the decoder's cache, and which cache rows make up which
+ * hypothesis. Refuses to choose tokens.
+ *
+ * Every hypothesis in a session is equally long. Each step gives every running hypothesis one new cache row, and a row
+ * is never moved or used twice; a hypothesis is the path of rows from its last one back to the start, so that those
+ * that share a past share its rows:
+ *
+ *     rows:   0:<s>  1:A  2:The  |  3:dog  4:cat  5:dog  | ...        3 and 4 come after 1, 5 after 2
+ *     tables: [0 1 3] [0 1 4] [0 2 5]                                 what attention reads
+ */
+#ifndef ATT_DECODE_SESSION_H
+#define ATT_DECODE_SESSION_H
+
+#include "decode/decode.h"
+
+typedef struct att_session {
+  att_model *model;
+  att_run run;
+  att_arena_mark mark; /* what a step makes lies above it */
+  /* sources */
+  float **cross;               /* [layers] each [source rows, 2 * d_model] */
+  const int32_t **source_rows; /* [sources] */
+  int64_t *source_counts;      /* [sources] */
+  /* running hypotheses */
+  int64_t most, running;
+  int64_t steps, room; /* rows of each running hypothesis; how many there is room for */
+  int64_t most_steps;
+  int32_t *table, *spare_table;   /* [most, room] */
+  int32_t *source, *spare_source; /* [most] */
+  /* cache rows */
+  float **self; /* [layers] each [most * room, 2 * d_model] */
+  int64_t rows; /* in use; the last step's are [rows - running, rows) */
+  int32_t *row_token, *row_before;
+  int32_t *row_look; /* the source position that the row's query looked at most; NULL: not wanted */
+  /* what att_encdec_step takes, filled anew each step */
+  int64_t *start, *self_counts, *cross_counts; /* [most + 1] */
+  const int32_t **self_rows, **cross_rows;     /* [most] */
+  float **last_probs;                          /* [most], of the last layer's cross-attention */
+} att_session;
+
+/* A hypothesis of the next step: one of the last step (in the first: a source), and the token after it. */
+typedef struct att_next {
+  int32_t parent, token;
+} att_next;
+
+/* Encodes the sources. At most `most` hypotheses at once, each of at most most_steps rows. The session and all it needs
+ * are on the arena, where nothing else may be put between steps. */
+att_status att_session_new(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources, int64_t most,
+                           int64_t most_steps, bool alignment, att_session **out);
+/* Goes on with `count` hypotheses, 1 <= count <= most, and gives their logits [count, vocab_size], which may be written
+ * into and are valid until the next step. */
+att_status att_session_step(att_session *session, const att_next *next, int64_t count, float **logits);
+/* The `count` tokens that end in `last`, which was chosen after `row`; look may be NULL. Both [count]. */
+void att_session_path(const att_session *session, int32_t row, int32_t last, int64_t count, int32_t *tokens,
+                      int32_t *look);
+
+#endif
