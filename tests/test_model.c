@@ -80,16 +80,12 @@ static float largest_gradient(const fixture *f, int *count) {
   return most;
 }
 
-/* Each tensor within 1e-4 of its largest value plus 1e-6 of the largest of all; a frozen row is zero. */
+/* Each tensor within 1e-4 of its largest value plus 1e-6 of the largest of all. */
 static void compare_gradient(const fixture *f, const att_parameter *p, const att_stored *tensor, float largest_of_all,
                              float times) {
   const float *got = f->model->gradients + p->offset;
   float *want = stored_floats(f, tensor->name);
   assert_int_equal(tensor->count, p->rows * p->cols);
-  if (p->frozen_row >= 0) {
-    assert_true(largest(got + p->frozen_row * p->cols, p->cols) == 0);
-    memset(want + p->frozen_row * p->cols, 0, (size_t)p->cols * sizeof *want);
-  }
   for (int64_t i = 0; i < tensor->count; i++) want[i] *= times;
   float tolerance = times * (1e-4f * largest(want, tensor->count) / times + 1e-6f * largest_of_all);
   require_close(f, tensor->name, got, want, tensor->count, tolerance);

@@ -11,11 +11,22 @@ enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2 };
 
 static const att_weight none;
 
+static att_status check_ids(att_context *ctx, const int32_t *ids, int64_t count, int64_t vocabulary) {
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || ids[i] >= vocabulary) {
+      return att_fail(ctx, ATT_ARGUMENT, "token id %d is outside the model's vocabulary of %lld", (int)ids[i],
+                      (long long)vocabulary);
+    }
+  }
+  return ATT_OK;
+}
+
 /* first[i]: the position of sequence i's first row; NULL: 0. */
 static att_status embed(att_run *run, att_model *model, const att_stack *stack, const int32_t *ids,
                         att_sequences sequences, const int64_t *first, uint32_t place, att_tensor *x) {
   const att_config *c = &model->config;
   int64_t rows = sequences.start[sequences.count];
+  ATT_TRY(check_ids(run->ctx, ids, rows, c->vocab_size));
   int32_t *positions = ATT_ARENA_NEW(run->arena, rows, int32_t);
   if (!positions) return ATT_MEMORY;
   for (int64_t i = 0; i < sequences.count; i++) {
@@ -107,6 +118,7 @@ att_status att_encdec_logits(att_run *run, att_model *model, const att_tensor *h
 att_status att_encdec_loss(att_run *run, att_model *model, const att_pairs *pairs, float smoothing, double divisor,
                            att_loss *loss) {
   att_tensor memory, hidden;
+  ATT_TRY(check_ids(run->ctx, pairs->labels, pairs->target.start[pairs->target.count], model->config.vocab_size));
   ATT_TRY(att_encdec_encode(run, model, pairs->source_ids, pairs->source, NULL, &memory));
   ATT_TRY(att_encdec_decode(run, model, pairs->inputs, pairs->target, &memory, pairs->source, NULL, &hidden));
   att_weight bias = logits_bias_of(model);
