@@ -1,6 +1,10 @@
 /*
  * Owns pictures of attention: terminal, SVG, HTML, JSON, from maps that are already there. Knows labels and weights, no
  * model.
+ *
+ * A label is a token as a person reads it. Byte-level spellings become text, and the space before a word is left out.
+ * "·" leads a piece that goes on with the word before it ("läu", "·ft"); a piece that is nothing but spaces is "␣".
+ * Bytes of a character that was split over pieces are \xNN, controls \n, \t or \xNN, invisible characters \u200B.
  */
 #ifndef ATT_VIEW_VIEW_H
 #define ATT_VIEW_VIEW_H
@@ -10,11 +14,63 @@
 /* Behind the public handle: three maps that own their memory. */
 struct att_attention {
   att_context *ctx;
-  att_attention_map maps[ATT_LOOK_PART_COUNT]; /* labels and weights are in memory of ctx */
+  att_attention_map maps[ATT_LOOK_PART_COUNT]; /* labels (each list one block) and weights are in memory of ctx */
   char *source, *target;                       /* the texts, for titles */
 };
 
-/* Labels for people: byte-level spellings become text, the start of a word is marked by a leading "▁"-less convention
- * described in view.c. */
+/* "encoder", "decoder", "cross": the parts in files. */
+extern const char *const att_look_part_names[ATT_LOOK_PART_COUNT];
+
+/* ---- labels ---- */
+
+/* The labels of a sequence of tokens. spellings: the vocabulary's ("Ġdog", "▁dog"; NULL: none); special: marks, whose
+ * spelling stays. *labels: one block, att_free. */
+att_status att_labels_make(att_context *ctx, const char *const *spellings, const bool *special, size_t count,
+                           const char *const **labels);
+/* The next character of a text that ends in NUL, U+FFFD for a byte that is none; 0 at its end. */
+int32_t att_label_next(const char **text);
+/* Columns of a terminal that a text takes: 2 for wide characters, 0 for combining ones. */
+int att_label_width(const char *text);
+
+/* ---- what the pictures share ---- */
+
+/* One layer and head of one part. */
+typedef struct att_grid {
+  att_look_part part;
+  size_t queries, keys;
+  const char *const *query_labels, *const *key_labels;
+  float *weights; /* [queries, keys], or NULL; owned */
+  float largest;  /* of the weights that are numbers; 0 where there is none above */
+  const char *source, *target;
+  char title[128];     /* "cross-attention, layer 3 of 3, mean of 4 heads" */
+  const char *meaning; /* of a row, in one line */
+} att_grid;
+
+/* Picks what options name; ATT_ARGUMENT where there is no such layer or head. */
+att_status att_grid_make(const att_attention *attention, const att_look_options *options, att_grid *grid);
+void att_grid_free(att_context *ctx, att_grid *grid);
+
+/* Writes into a buffer; after a failure it does nothing, and status tells at the end. */
+typedef struct att_writer {
+  att_context *ctx;
+  att_buffer *out;
+  att_status status;
+} att_writer;
+
+void att_write(att_writer *writer, const char *text);
+void att_write_bytes(att_writer *writer, const char *data, size_t size);
+/* No numbers with a point: they would follow the host's locale. */
+void att_write_format(att_writer *writer, const char *format, ...) ATT_PRINTF(2, 3);
+/* With so many significant digits (9 read back exactly), always with a point. Not finite: null. */
+void att_write_number(att_writer *writer, float value, int digits);
+
+/* ---- the pictures ---- */
+
+void att_view_terminal(att_writer *writer, const att_grid *grid, const att_look_options *options);
+void att_view_svg(att_writer *writer, const att_grid *grid);
+/* digits: of each weight, as in att_write_number. */
+void att_view_json(att_writer *writer, const att_attention *attention, int digits);
+/* Opens on what options name. */
+void att_view_html(att_writer *writer, const att_attention *attention, const att_look_options *options);
 
 #endif

@@ -1,0 +1,97 @@
+/*
+ * Owns what the pictures share: one layer and head picked out of a map (or the mean of its heads), and the writer.
+ */
+#include "view/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const att_look_part_names[ATT_LOOK_PART_COUNT] = {"encoder", "decoder", "cross"};
+
+static const char *const TITLES[ATT_LOOK_PART_COUNT] = {"encoder self-attention", "decoder self-attention",
+                                                        "cross-attention"};
+static const char *const MEANINGS[ATT_LOOK_PART_COUNT] = {
+    "each row: where this word looks among the words of the source",
+    "each row: where the model looks in what it wrote before, as it writes this word",
+    "each row: where the model looks in the source as it writes this word"};
+
+static att_status check_choice(const att_attention *attention, const att_look_options *options) {
+  att_context *ctx = attention->ctx;
+  if ((int)options->part < 0 || options->part >= ATT_LOOK_PART_COUNT)
+    return att_fail(ctx, ATT_ARGUMENT, "look: part %d is none of encoder, decoder, cross", (int)options->part);
+  const att_attention_map *map = &attention->maps[options->part];
+  if (options->layer < -1 || (options->layer >= 0 && (size_t)options->layer >= map->layers))
+    return att_fail(ctx, ATT_ARGUMENT, "look: there is no layer %d: the %s has layers 0 to %zu", options->layer,
+                    options->part == ATT_LOOK_ENCODER ? "encoder" : "decoder", map->layers - 1);
+  if (options->head < -1 || (options->head >= 0 && (size_t)options->head >= map->heads))
+    return att_fail(ctx, ATT_ARGUMENT, "look: there is no head %d: each layer has heads 0 to %zu", options->head,
+                    map->heads - 1);
+  return ATT_OK;
+}
+
+/* [queries, keys] of one head, or the mean of all. */
+static void pick(const att_attention_map *map, size_t layer, int head, float *weights) {
+  size_t size = map->queries * map->keys;
+  const float *from = map->weights + layer * map->heads * size;
+  if (head >= 0) {
+    memcpy(weights, from + (size_t)head * size, size * sizeof *weights);
+    return;
+  }
+  for (size_t i = 0; i < size; i++) {
+    double sum = 0;
+    for (size_t h = 0; h < map->heads; h++) sum += (double)from[h * size + i];
+    weights[i] = (float)(sum / (double)map->heads);
+  }
+}
+
+att_status att_grid_make(const att_attention *attention, const att_look_options *options, att_grid *grid) {
+  *grid = (att_grid){0};
+  ATT_TRY(check_choice(attention, options));
+  const att_attention_map *map = &attention->maps[options->part];
+  size_t layer = options->layer < 0 ? map->layers - 1 : (size_t)options->layer;
+  float *weights = ATT_NEW(attention->ctx, map->queries * map->keys, float);
+  if (!weights) return ATT_MEMORY;
+  pick(map, layer, options->head, weights);
+  *grid =
+      (att_grid){options->part,     map->queries,      map->keys, map->query_labels,      map->key_labels, weights, 0,
+                 attention->source, attention->target, "",        MEANINGS[options->part]};
+  for (size_t i = 0; i < map->queries * map->keys; i++)
+    if (isfinite(weights[i]) && weights[i] > grid->largest) grid->largest = weights[i];
+  int used = snprintf(grid->title, sizeof grid->title, "%s, layer %zu of %zu, ", TITLES[options->part], layer + 1,
+                      map->layers);
+  size_t room = sizeof grid->title - (size_t)used;
+  if (options->head >= 0)
+    snprintf(grid->title + used, room, "head %d of %zu", options->head + 1, map->heads);
+  else
+    snprintf(grid->title + used, room, map->heads == 1 ? "its one head" : "mean of %zu heads", map->heads);
+  return ATT_OK;
+}
+
+void att_grid_free(att_context *ctx, att_grid *grid) { att_free(ctx, grid->weights); }
+
+void att_write_bytes(att_writer *writer, const char *data, size_t size) {
+  if (!writer->status) writer->status = att_buffer_append(writer->ctx, writer->out, data, size);
+}
+
+void att_write(att_writer *writer, const char *text) { att_write_bytes(writer, text, strlen(text)); }
+
+void att_write_format(att_writer *writer, const char *format, ...) {
+  char line[512]; /* for numbers and short names; texts go through att_write */
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  att_write(writer, line);
+}
+
+void att_write_number(att_writer *writer, float value, int digits) {
+  char text[48];
+  if (!isfinite(value))
+    snprintf(text, sizeof text, "null");
+  else
+    snprintf(text, sizeof text, "%.*g", digits, (double)value);
+  char *comma = strchr(text, ',');
+  if (comma) *comma = '.';
+  att_write(writer, text);
+}
