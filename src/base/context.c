@@ -62,12 +62,20 @@ void att_interrupt(att_context *ctx) {
   if (ctx) ctx->interrupted = 1;
 }
 
+/* Names come from files: one of theirs may not break the line or speak to the terminal. */
+static void make_one_line(char *text) {
+  for (; *text; text++) {
+    if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+  }
+}
+
 att_status att_fail(att_context *ctx, att_status status, const char *format, ...) {
   va_list args;
   va_start(args, format);
   char text[sizeof ctx->message]; /* the message may be among the arguments */
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  make_one_line(text);
   memcpy(ctx->message, text, sizeof text);
   return status;
 }
@@ -79,6 +87,7 @@ void att_log(att_context *ctx, att_log_level level, const char *format, ...) {
   char text[sizeof ctx->message];
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  make_one_line(text);
   ctx->log(ctx->log_user, level, text);
 }
 
