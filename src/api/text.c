@@ -49,6 +49,7 @@ const char *att_token(att_model *model, int32_t id) {
 }
 
 static bool is_utf8(att_text text) {
+  if (text.size == 0) return true;
   const unsigned char *p = (const unsigned char *)text.data, *end = p + text.size;
   while (p < end) {
     utf8proc_int32_t code;
