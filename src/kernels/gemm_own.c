@@ -37,15 +37,14 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-/* One panel: panel[p * tile + r] of rows [0, rows), zeros up to the tile. The operand's rows are float already. */
-static void pack_panel(float *panel, const float *x, int64_t ld, bool rows_fast, int64_t rows, int64_t depth,
-                       int64_t tile) {
+/* One panel: panel[p * tile + r] of rows [0, rows), zeros up to the tile. The operand is float already. */
+static void pack_panel(const att_kernels *kernels, float *panel, const float *x, int64_t ld, bool rows_fast,
+                       int64_t rows, int64_t depth, int64_t tile) {
   if (rows < tile) memset(panel, 0, (size_t)(tile * depth) * sizeof *panel);
   if (rows_fast) {
     for (int64_t p = 0; p < depth; p++) memcpy(panel + p * tile, x + p * ld, (size_t)rows * sizeof *x);
   } else {
-    for (int64_t p = 0; p < depth; p++)
-      for (int64_t r = 0; r < rows; r++) panel[p * tile + r] = x[r * ld + p];
+    kernels->transpose(panel, tile, x, ld, rows, depth);
   }
 }
 
@@ -55,14 +54,14 @@ static void pack(const product *g, float *packed, const operand *x, int64_t row,
   for (int64_t r = 0; r < rows; r += tile, packed += tile * depth) {
     int64_t count = smaller(tile, rows - r), start = x->rows_fast ? first * x->ld + row + r : (row + r) * x->ld + first;
     if (x->type == ATT_F32) {
-      pack_panel(packed, (const float *)x->data + start, x->ld, x->rows_fast, count, depth, tile);
+      pack_panel(g->kernels, packed, (const float *)x->data + start, x->ld, x->rows_fast, count, depth, tile);
       continue;
     }
     float block[WIDEST_TILE * DEPTH];
     int64_t lines = x->rows_fast ? depth : count, length = x->rows_fast ? count : depth;
     for (int64_t i = 0; i < lines; i++)
       g->kernels->to_f32(block + i * length, (const uint16_t *)x->data + start + i * x->ld, x->type, length);
-    pack_panel(packed, block, length, x->rows_fast, count, depth, tile);
+    pack_panel(g->kernels, packed, block, length, x->rows_fast, count, depth, tile);
   }
 }
 

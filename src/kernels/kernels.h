@@ -1,10 +1,11 @@
 /*
  * Owns the arithmetic on raw pointers. One table of functions, filled at first use with the best this processor and its
  * operating system allow (portable <- avx2 <- avx512: each fills what it has over the one below);
- * ATTEND_ISA=portable|avx2|avx512 caps it, for tests. Kernels run on the calling thread, know no tensors, allocate
- * nothing and cannot fail. Matrices are row-major; ld... is the distance between rows in elements. Outputs first, const
- * inputs, sizes last. Names that start with d are gradients. Where a kernel has `accumulate`, it adds into its output,
- * else it overwrites. Outputs may be the same array as an input only where it says so. No alignment is asked for.
+ * ATTEND_ISA=portable|avx2|avx512 caps it, for tests; any other value leaves the best. Kernels run on the calling
+ * thread, know no tensors, allocate nothing and cannot fail. Matrices are row-major; ld... is the distance between rows
+ * in elements. Outputs first, const inputs, sizes last. Names that start with d are gradients. Where a kernel has
+ * `accumulate`, it adds into its output, else it overwrites. Outputs may be the same array as an input only where it
+ * says so. No alignment is asked for.
  */
 #ifndef ATT_KERNELS_KERNELS_H
 #define ATT_KERNELS_KERNELS_H
@@ -13,8 +14,8 @@
 
 /* One sequence's attention, for a range of heads. Head h reads columns [h*size, (h+1)*size) of q and o, and with
  * grouped heads columns [(h*kv_heads/heads)*size, ...) of k and v. Query i stands at position key_count - query_count +
- * i; where causal, it sees the keys up to its own position. (Vaswani et al. 2017, section 3.2; blocks of keys with a
- * running maximum: Milakov & Gimelshein 2018) */
+ * i; where causal, it sees the keys up to its own position; one that sees none gets zeros. (Vaswani et al. 2017,
+ * section 3.2) */
 typedef struct att_attention_args {
   const float *q, *k, *v;
   int64_t ldq, ldk, ldv;
@@ -66,7 +67,7 @@ typedef struct att_kernels {
    * [rows], out; NULL: not wanted */
   void (*layer_norm)(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
                      float epsilon, int64_t rows, int64_t cols);
-  /* dx: accumulate or overwrite; dgamma, dbeta (may be NULL): added into */
+  /* dx: accumulate or overwrite; dgamma, dbeta (each may be NULL): added into */
   void (*layer_norm_backward)(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
                               const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
                               int64_t cols);
@@ -78,7 +79,8 @@ typedef struct att_kernels {
   void (*add_dropout)(float *y, const float *a, const float *x, uint64_t key, uint32_t first, uint32_t threshold,
                       float keep_scale, int64_t n); /* y = a + dropout(x); y may be a or x */
 
-  /* x[0..n) to log-probabilities or probabilities in place; max-subtracted. Returns log(sum(exp(x))) */
+  /* x[0..n) to probabilities in place, its largest subtracted first. Returns log(sum(exp(x))), -infinity for n 0. NaN
+   * comes through. */
   float (*softmax)(float *x, int64_t n);
   float (*log_sum_exp)(const float *x, int64_t n);
   /* One row's cross-entropy with label smoothing (Szegedy et al. 2016, section 7; PyTorch's: the target distribution is
@@ -98,6 +100,9 @@ typedef struct att_kernels {
   /* between types: exact upwards, round to nearest even downwards */
   void (*to_f32)(float *y, const void *x, att_type type, int64_t n);
   void (*from_f32)(void *y, const float *x, att_type type, int64_t n);
+
+  /* y[cols, rows] = x[rows, cols]^T */
+  void (*transpose)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols);
 
   /* y[m, n] = x[m, k] * w[n, k]^T for few rows (m <= ATT_FEW_ROWS), each weight read once: decoding. Columns [0, n) of
    * w's rows */

@@ -95,7 +95,7 @@ static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const fl
       float n = (x[c] - mean[r]) * rstd[r], g = dy[c] * gamma[c];
       sum_g += g;
       sum_gn += (double)g * n;
-      dgamma[c] += dy[c] * n;
+      if (dgamma) dgamma[c] += dy[c] * n;
       if (dbeta) dbeta[c] += dy[c];
     }
     float avg_g = (float)(sum_g / (double)cols), avg_gn = (float)(sum_gn / (double)cols);
@@ -161,6 +161,11 @@ int64_t att_attention_visible(const att_attention_args *args, int64_t query) {
   if (!args->causal) return args->key_count;
   int64_t visible = args->key_count - args->query_count + query + 1;
   return visible > 0 ? visible : 0;
+}
+
+int64_t att_attention_scratch(int64_t query_count, int64_t key_count, int size) {
+  int64_t keys = (key_count + 15) / 16 * 16, queries = query_count < ATT_QUERY_BLOCK ? query_count : ATT_QUERY_BLOCK;
+  return keys * (3 * (int64_t)size + 2 * queries) + 16;
 }
 
 static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
@@ -237,6 +242,11 @@ static void from_f32(void *y, const float *x, att_type type, int64_t n) {
   for (int64_t i = 0; type == ATT_BF16 && i < n; i++) half[i] = att_f32_to_bf16(x[i]);
 }
 
+static void transpose(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols) {
+  for (int64_t c = 0; c < cols; c++)
+    for (int64_t r = 0; r < rows; r++) y[c * ldy + r] = x[r * ldx + c];
+}
+
 static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
                      int64_t n, int64_t k) {
   for (int64_t j = 0; j < n; j++)
@@ -277,6 +287,7 @@ void att_kernels_portable(att_kernels *table) {
       .adam = adam,
       .to_f32 = to_f32,
       .from_f32 = from_f32,
+      .transpose = transpose,
       .few_rows = few_rows,
       .gemm_tile = gemm_tile,
       .gemm_tile_rows = TILE_ROWS,

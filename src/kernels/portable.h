@@ -9,6 +9,8 @@ void att_kernels_portable(att_kernels *table);
 bool att_kernels_avx2(att_kernels *table);
 bool att_kernels_avx512(att_kernels *table);
 
+/* Queries whose weights the backward of attention holds at once: see att_attention_scratch. */
+#define ATT_QUERY_BLOCK 64
 /* How many keys, from the first, a query sees. */
 int64_t att_attention_visible(const att_attention_args *args, int64_t query);
 

@@ -1,0 +1,197 @@
+/*
+ * Owns attention for one sequence, forward and backward. A head's keys (and values) are transposed into scratch once,
+ * so that all its products run along rows; few queries, as in decoding, pass over the keys where they lie. Part of
+ * simd.h.
+ */
+#ifndef ATT_KERNELS_SIMD_ATTENTION_H
+#define ATT_KERNELS_SIMD_ATTENTION_H
+
+#include "kernels/simd_product.h"
+#include "kernels/simd_rows.h"
+
+/* Queries that are too few for a transposition of the keys to pay. */
+enum { FEW_QUERIES = 3 };
+
+/* Where one head's rows begin: queries and outputs at its own columns, keys and values at its group's. */
+typedef struct head_view {
+  const float *q, *k, *v, *o, *d_o;
+  float *dq, *dk, *dv;
+} head_view;
+
+static head_view view_of(const att_attention_args *a, int64_t head) {
+  int64_t own = head * a->size, group = head * a->kv_heads / a->heads * a->size;
+  head_view view = {.q = a->q + own, .k = a->k + group, .v = a->v + group, .o = a->o + own};
+  if (a->d_o) {
+    view.d_o = a->d_o + own;
+    view.dq = a->dq + own;
+    view.dk = a->dk + group;
+    view.dv = a->dv + group;
+  }
+  return view;
+}
+
+/* s[j] = q . key j, four keys at a time; s has room for a multiple of four. */
+static void score_keys(float *s, const float *q, const float *k, int64_t ldk, const int32_t *rows, int64_t keys,
+                       int64_t size) {
+  for (int64_t j = 0; j < keys; j += 4) {
+    const float *key[4];
+    vec sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+    for (int i = 0; i < 4; i++) {
+      int64_t row = j + i < keys ? j + i : keys - 1;
+      key[i] = k + (rows ? rows[row] : row) * ldk;
+    }
+    for (int64_t c = 0; c < size; c += W) {
+      vec x = v_load(q + c, size - c);
+      for (int i = 0; i < 4; i++) sum[i] = v_fma(x, v_load(key[i] + c, size - c), sum[i]);
+    }
+    v_sum4(s + j, sum[0], sum[1], sum[2], sum[3]);
+  }
+}
+
+/* o[0 .. vectors * W) = the sum of p[j] times row j of v; of the last vector only `last`. */
+INLINE void weigh(float *o, const float *p, const float *v, int64_t ldv, const int32_t *rows, int64_t keys, vmask last,
+                  const int vectors) {
+  vec sum[4];
+  UNROLL for (int i = 0; i < vectors; i++) sum[i] = v_zero();
+  for (int64_t j = 0; j < keys; j++) {
+    const float *value = v + (rows ? rows[j] : j) * ldv;
+    vec x = v_set(p[j]);
+    UNROLL for (int i = 0; i < vectors; i++) sum[i] =
+        v_fma(x, i + 1 < vectors ? v_load_all(value + i * W) : v_load_part(value + i * W, last), sum[i]);
+  }
+  UNROLL for (int i = 0; i < vectors; i++) v_store_part(o + i * W, sum[i], i + 1 < vectors ? v_first(W) : last);
+}
+
+static void weigh_values(float *o, const float *p, const float *v, int64_t ldv, const int32_t *rows, int64_t keys,
+                         int64_t size) {
+  int64_t c = 0;
+  for (; size - c >= 4 * W; c += 4 * W) weigh(o + c, p, v + c, ldv, rows, keys, v_first(W), 4);
+  for (; c < size; c += W) weigh(o + c, p, v + c, ldv, rows, keys, v_first(size - c), 1);
+}
+
+/* Row i of head h has its weights: hands out what was asked for. */
+static void put_row(const att_attention_args *a, int64_t h, int64_t i, const float *p, int64_t visible, float lse) {
+  if (a->lse) a->lse[i * a->heads + h] = lse;
+  if (!a->probs) return;
+  float *row = a->probs + (h * a->query_count + i) * a->key_count;
+  for (int64_t j = 0; j < a->key_count; j++) row[j] = j < visible ? p[j] : 0;
+}
+
+static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
+  head_view view = view_of(a, h);
+  for (int64_t i = 0; i < a->query_count; i++) {
+    int64_t visible = att_attention_visible(a, i);
+    score_keys(scratch, view.q + i * a->ldq, view.k, a->ldk, a->key_rows, visible, a->size);
+    float lse = softmax_of(scratch, a->scale, visible);
+    weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v, a->ldv, a->key_rows, visible, a->size);
+    put_row(a, h, i, scratch, visible, lse);
+  }
+}
+
+static int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
+
+/* keys^T: t[size, ld]. */
+static void transpose_rows(float *t, int64_t ld, const float *x, int64_t ldx, const int32_t *rows, int64_t count,
+                           int64_t size, float *gathered) {
+  if (rows) {
+    for (int64_t j = 0; j < count; j++) memcpy(gathered + j * size, x + rows[j] * ldx, (size_t)size * sizeof *x);
+    x = gathered;
+    ldx = size;
+  }
+  transpose(t, ld, x, ldx, count, size);
+}
+
+static void attend_block(const att_attention_args *a, int64_t h, const float *keys, int64_t ld, const float *v,
+                         int64_t ldv, float *s) {
+  head_view view = view_of(a, h);
+  for (int64_t i = 0; i < a->query_count; i += SMALL_ROWS) {
+    int64_t rows = a->query_count - i < SMALL_ROWS ? a->query_count - i : SMALL_ROWS;
+    int64_t most = att_attention_visible(a, i + rows - 1);
+    grid q = {view.q + i * a->ldq, a->ldq, 1}, p = {s, ld, 1};
+    small_product(s, ld, q, keys, ld, rows, most, a->size, false);
+    for (int64_t r = 0; r < rows; r++) {
+      float *row = s + r * ld;
+      int64_t visible = att_attention_visible(a, i + r);
+      float lse = softmax_of(row, a->scale, visible);
+      for (int64_t j = visible; j < most; j++) row[j] = 0;
+      put_row(a, h, i + r, row, visible, lse);
+    }
+    small_product(a->o + h * a->size + i * a->ldo, a->ldo, p, v, ldv, rows, a->size, most, false);
+  }
+}
+
+static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
+  int64_t ld = whole_vectors(a->key_count), matrix = ld * a->size, ldv = a->key_rows ? a->size : a->ldv;
+  float *keys = scratch, *values = scratch + matrix, *s = scratch + 3 * matrix; /* the third: gathered keys, values */
+  const float *last = NULL;
+  for (int h = first_head; h < end_head; h++) {
+    if (a->query_count <= FEW_QUERIES) {
+      attend_few(a, h, scratch);
+      continue;
+    }
+    head_view view = view_of(a, h);
+    if (view.k != last) {
+      transpose_rows(keys, ld, view.k, a->ldk, a->key_rows, a->key_count, a->size, values);
+      for (int64_t j = 0; a->key_rows && j < a->key_count; j++)
+        memcpy(values + j * a->size, view.v + a->key_rows[j] * a->ldv, (size_t)a->size * sizeof *values);
+      last = view.k;
+    }
+    attend_block(a, h, keys, ld, a->key_rows ? values : view.v, ldv, s);
+  }
+}
+
+/* One row: scores to weights, and the gradients of the weights to those of the scaled scores. */
+static void backward_row(float *p, float *ds, float factor, float lse, float delta, int64_t visible, int64_t most) {
+  for (int64_t j = 0; j < visible; j += W) {
+    int64_t left = visible - j;
+    vec weight = v_exp(v_fma(v_load(p + j, left), v_set(factor), v_set(-lse)));
+    vec slope = v_mul(v_sub(v_load(ds + j, left), v_set(delta)), v_set(factor));
+    v_store(p + j, weight, left);
+    v_store(ds + j, v_mul(weight, slope), left);
+  }
+  for (int64_t j = visible; j < most; j++) p[j] = ds[j] = 0;
+}
+
+/* Queries [first, first + rows) of head h: adds into dk and dv. */
+static void backward_block(const att_attention_args *a, int64_t h, int64_t first, int64_t rows, const float *keys,
+                           const float *values, int64_t ld, float *p, float *ds) {
+  head_view view = view_of(a, h);
+  int64_t most = att_attention_visible(a, first + rows - 1);
+  const float *q = view.q + first * a->ldq, *d_o = view.d_o + first * a->ldo;
+  small_product(p, ld, (grid){q, a->ldq, 1}, keys, ld, rows, most, a->size, false);
+  small_product(ds, ld, (grid){d_o, a->ldo, 1}, values, ld, rows, most, a->size, false);
+  for (int64_t r = 0; r < rows; r++) {
+    float delta = dot(d_o + r * a->ldo, view.o + (first + r) * a->ldo, a->size);
+    backward_row(p + r * ld, ds + r * ld, a->scale, a->lse[(first + r) * a->heads + h], delta,
+                 att_attention_visible(a, first + r), most);
+  }
+  small_product(view.dq + first * a->ldq, a->ldq, (grid){ds, ld, 1}, view.k, a->ldk, rows, a->size, most,
+                a->accumulate_q);
+  small_product(view.dk, a->ldk, (grid){ds, 1, ld}, q, a->ldq, most, a->size, rows, true);
+  small_product(view.dv, a->ldv, (grid){p, 1, ld}, d_o, a->ldo, most, a->size, rows, true);
+}
+
+static void attention_backward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
+  int64_t ld = whole_vectors(a->key_count), matrix = ld * a->size;
+  float *keys = scratch, *values = scratch + matrix, *p = values + matrix;
+  float *ds = p + (a->query_count < ATT_QUERY_BLOCK ? a->query_count : ATT_QUERY_BLOCK) * ld;
+  const float *last = NULL;
+  for (int h = first_head; h < end_head; h++) {
+    head_view view = view_of(a, h);
+    if (view.k != last) {
+      transpose(keys, ld, view.k, a->ldk, a->key_count, a->size);
+      transpose(values, ld, view.v, a->ldv, a->key_count, a->size);
+      for (int64_t j = 0; !a->accumulate_kv && j < a->key_count; j++) {
+        memset(view.dk + j * a->ldk, 0, (size_t)a->size * sizeof(float));
+        memset(view.dv + j * a->ldv, 0, (size_t)a->size * sizeof(float));
+      }
+      last = view.k;
+    }
+    for (int64_t i = 0; i < a->query_count; i += ATT_QUERY_BLOCK) {
+      int64_t rows = a->query_count - i < ATT_QUERY_BLOCK ? a->query_count - i : ATT_QUERY_BLOCK;
+      backward_block(a, h, i, rows, keys, values, ld, p, ds);
+    }
+  }
+}
+
+#endif
