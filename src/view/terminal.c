@@ -193,7 +193,7 @@ static void put_plain_cell(screen *s, float weight, int width) {
 
 static void put_cells(screen *s, size_t query, size_t first, size_t count) {
   const float *row = s->grid->weights + query * s->grid->keys + first;
-  int gap = s->cell > 2;
+  int gap = s->cell > 2 && !s->colour;
   for (size_t i = 0; i < count; i++) {
     if (s->colour)
       put_colour_cell(s, row[i], s->cell - gap);

@@ -1,0 +1,178 @@
+/*
+ * Owns attention as SVG: one heat map with its labels, a title, a legend and a tooltip for each cell, in a file of its
+ * own that scales and prints on white. All numbers are whole, so that no locale matters.
+ */
+#include "view/view.h"
+
+#include <math.h>
+#include <string.h>
+#include <utf8proc.h>
+
+enum {
+  MARGIN = 24,
+  HEAD = 88,  /* of title and texts */
+  FOOT = 64,  /* of the legend */
+  LETTER = 8, /* the width of a letter of 14 px, generously */
+  LONGEST_LABEL = 24,
+  LONGEST_LINE = 110,
+  DETAILED = 4096, /* cells; a larger map has no tooltips and no numbers */
+  LEAST_WIDTH = 560
+};
+
+typedef struct layout {
+  int cell, left, top, width, height;
+  bool detailed;
+} layout;
+
+static int columns_of(const char *text, int most) {
+  int width = att_label_width(text);
+  return width < most ? width : most;
+}
+
+static int widest(const char *const *labels, size_t count) {
+  int columns = 1;
+  for (size_t i = 0; i < count; i++)
+    if (columns_of(labels[i], LONGEST_LABEL) > columns) columns = columns_of(labels[i], LONGEST_LABEL);
+  return columns * LETTER;
+}
+
+/* XML's own marks as entities, characters that XML has not as U+FFFD, what is beyond `most` columns as an ellipsis. */
+static void put_text(att_writer *writer, const char *text, int most) {
+  bool cut = att_label_width(text) > most;
+  int width = 0;
+  for (int32_t rune; (rune = att_label_next(&text));) {
+    width += utf8proc_charwidth(rune);
+    if (cut && width > most - 1) break;
+    char bytes[5] = {0};
+    if ((rune < ' ' && rune != '\t') || rune == 0xfffe || rune == 0xffff) rune = 0xfffd;
+    utf8proc_encode_char(rune, (utf8proc_uint8_t *)bytes);
+    const char *entity = rune == '&'   ? "&amp;"
+                         : rune == '<' ? "&lt;"
+                         : rune == '>' ? "&gt;"
+                         : rune == '"' ? "&quot;"
+                                       : bytes;
+    att_write(writer, entity);
+  }
+  if (cut) att_write(writer, "\u2026");
+}
+
+/* White, then blues, to a blue that is nearly black. share: 0 to 1. */
+static void put_fill(att_writer *writer, float share) {
+  static const int stops[4][3] = {{247, 250, 253}, {158, 202, 225}, {33, 113, 181}, {8, 37, 84}};
+  float at = fminf(fmaxf(share, 0), 1) * 3;
+  int below = at >= 3 ? 2 : (int)at, colour[3];
+  for (int c = 0; c < 3; c++)
+    colour[c] =
+        (int)lroundf((float)stops[below][c] + (at - (float)below) * (float)(stops[below + 1][c] - stops[below][c]));
+  att_write_format(writer, "fill=\"#%02x%02x%02x\"", colour[0], colour[1], colour[2]);
+}
+
+static layout lay_out(const att_grid *grid) {
+  size_t most = grid->keys > grid->queries ? grid->keys : grid->queries;
+  layout l = {.cell = most <= 24 ? 34 : most <= 64 ? 22 : 16, .detailed = grid->queries * grid->keys <= DETAILED};
+  int labels = widest(grid->key_labels, grid->keys);
+  l.left = MARGIN + widest(grid->query_labels, grid->queries) + 10;
+  l.top = HEAD + labels * 7 / 10 + 24; /* slanted by 45 degrees */
+  l.width = l.left + (int)grid->keys * l.cell + labels * 7 / 10 + MARGIN;
+  if (l.width < LEAST_WIDTH) l.width = LEAST_WIDTH;
+  l.height = l.top + (int)grid->queries * l.cell + FOOT;
+  return l;
+}
+
+static void put_line(att_writer *writer, const char *class, int y, const char *text, const layout *l) {
+  int most = (l->width - 2 * MARGIN) / LETTER;
+  att_write_format(writer, "<text class=\"%s\" x=\"%d\" y=\"%d\">", class, MARGIN, y);
+  put_text(writer, text, most < LONGEST_LINE ? most : LONGEST_LINE);
+  att_write(writer, "</text>\n");
+}
+
+static void put_head(att_writer *writer, const att_grid *grid, const layout *l) {
+  att_write_format(writer,
+                   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+                   "role=\"img\">\n<title>",
+                   l->width, l->height, l->width, l->height);
+  put_text(writer, grid->title, LONGEST_LINE);
+  att_write(writer,
+            "</title>\n<style>text{font:14px system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",sans-serif;"
+            "fill:#1c2733}.h{font-size:17px;font-weight:600}.s{fill:#5b6b7a;font-size:13px}.q{text-anchor:end}"
+            ".n{text-anchor:middle;font-size:11px}.l{fill:#fff}</style>\n");
+  att_write_format(writer, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", l->width, l->height);
+  put_line(writer, "h", MARGIN + 10, grid->title, l);
+  put_line(writer, "s", MARGIN + 32, grid->source, l);
+  if (grid->part != ATT_LOOK_ENCODER) put_line(writer, "s", MARGIN + 52, grid->target, l);
+}
+
+static void put_labels(att_writer *writer, const att_grid *grid, const layout *l) {
+  for (size_t k = 0; k < grid->keys; k++) {
+    int x = l->left + (int)k * l->cell + l->cell / 2 + 3, y = l->top - 8;
+    att_write_format(writer, "<text x=\"%d\" y=\"%d\" transform=\"rotate(-45 %d %d)\">", x, y, x, y);
+    put_text(writer, grid->key_labels[k], LONGEST_LABEL);
+    att_write(writer, "</text>\n");
+  }
+  for (size_t q = 0; q < grid->queries; q++) {
+    int y = l->top + (int)q * l->cell + l->cell / 2 + 5;
+    att_write_format(writer, "<text class=\"q\" x=\"%d\" y=\"%d\">", l->left - 10, y);
+    put_text(writer, grid->query_labels[q], LONGEST_LABEL);
+    att_write(writer, "</text>\n");
+  }
+}
+
+static void put_tooltip(att_writer *writer, const att_grid *grid, size_t q, size_t k, float weight) {
+  att_write(writer, "<title>");
+  put_text(writer, grid->query_labels[q], LONGEST_LABEL);
+  att_write(writer, " \u2190 ");
+  put_text(writer, grid->key_labels[k], LONGEST_LABEL);
+  att_write(writer, " ");
+  if (isfinite(weight))
+    att_write_number(writer, weight, 3);
+  else
+    att_write(writer, "not a number");
+  att_write(writer, "</title>");
+}
+
+static void put_cell(att_writer *writer, const att_grid *grid, const layout *l, size_t q, size_t k) {
+  float weight = grid->weights[q * grid->keys + k];
+  if (weight == 0) return; /* what the mask hides stays white */
+  float share = grid->largest > 0 ? weight / grid->largest : 0;
+  int x = l->left + (int)k * l->cell, y = l->top + (int)q * l->cell;
+  att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" ", x, y, l->cell - 1, l->cell - 1);
+  if (isfinite(weight))
+    put_fill(writer, share);
+  else
+    att_write(writer, "fill=\"#e8a0a0\"");
+  if (!l->detailed) {
+    att_write(writer, "/>\n");
+    return;
+  }
+  att_write(writer, ">");
+  put_tooltip(writer, grid, q, k, weight);
+  att_write(writer, "</rect>\n");
+  int percent = isfinite(weight) ? (int)lround(100 * fmin((double)weight, 9.99)) : 0;
+  if (l->cell < 30 || percent < 5) return;
+  att_write_format(writer, "<text class=\"n%s\" x=\"%d\" y=\"%d\">%d</text>\n", share > 0.5f ? " l" : "",
+                   x + l->cell / 2, y + l->cell / 2 + 4, percent);
+}
+
+static void put_legend(att_writer *writer, const att_grid *grid, const layout *l) {
+  enum { STEPS = 24, STEP = 6 };
+  int y = l->height - FOOT + 26, x = l->left;
+  att_write_format(writer, "<text class=\"s q\" x=\"%d\" y=\"%d\">0%%</text>\n", x - 10, y + 11);
+  for (int i = 0; i < STEPS; i++) {
+    att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"14\" ", x + i * STEP, y, STEP);
+    put_fill(writer, (float)i / (STEPS - 1));
+    att_write(writer, "/>\n");
+  }
+  int percent = (int)lround(100 * fmin((double)grid->largest, 9.99));
+  att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%d%% of a row\u2019s attention</text>\n",
+                   x + STEPS * STEP + 8, y + 11, percent);
+}
+
+void att_view_svg(att_writer *writer, const att_grid *grid) {
+  layout l = lay_out(grid);
+  put_head(writer, grid, &l);
+  put_labels(writer, grid, &l);
+  for (size_t q = 0; q < grid->queries; q++)
+    for (size_t k = 0; k < grid->keys; k++) put_cell(writer, grid, &l, q, k);
+  put_legend(writer, grid, &l);
+  att_write(writer, "</svg>\n");
+}
