@@ -52,8 +52,7 @@ static att_status keep(att_source *source, const unsigned char *data, size_t siz
 }
 
 static att_status damaged(att_source *source, const char *how) {
-  return att_fail(source->ctx, ATT_FORMAT, "%s: the gzip data is %s after %zu bytes of text", source->name, how,
-                  source->text.size);
+  return att_fail(source->ctx, ATT_FORMAT, "%s: its gzip data is %s", source->name, how);
 }
 
 /* Members may follow each other (as from cat a.gz b.gz), and zeros may pad the end (as on tapes). */
