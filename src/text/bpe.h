@@ -1,0 +1,77 @@
+/*
+ * Owns byte-pair encoding: the merges, their learning from counted words, and a word's way to ids. Knows bytes and ids;
+ * refuses to know files, marks and Unicode.
+ */
+#ifndef ATT_TEXT_BPE_H
+#define ATT_TEXT_BPE_H
+
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+
+typedef struct att_merge {
+  int32_t left, right, result;
+} att_merge;
+
+typedef struct att_merge_slot {
+  int32_t left, right, result; /* left -1: empty */
+  uint32_t rank;
+} att_merge_slot;
+
+typedef struct att_bpe {
+  att_merge *merges; /* [count], in the order of rank */
+  size_t count;
+  att_merge_slot *slots; /* hash table of pairs */
+  int shift;             /* 64 - log2(slots) */
+  int32_t byte_ids[256]; /* the token of a byte, or -1 */
+  int32_t unknown;       /* stands for bytes without one; -1: they are left out */
+  bool fuse_unknown;     /* one for a run of them */
+  bool ignore_merges;    /* a word that is in the vocabulary is taken whole */
+} att_bpe;
+
+/* What a word's encoding needs beside the word; grows to the longest word and may be used again. */
+typedef struct att_bpe_scratch {
+  struct att_symbol *symbols;
+  uint64_t *heap; /* [3 x capacity] */
+  size_t capacity;
+  att_buffer spelling;
+} att_bpe_scratch;
+
+/* Fills byte_ids. */
+void att_bpe_find_bytes(att_bpe *bpe, const att_vocabulary *vocabulary);
+/* Builds the hash table over merges; of equal pairs only the last is kept, as in the peer. */
+att_status att_bpe_index(att_context *ctx, att_bpe *bpe);
+void att_bpe_free(att_context *ctx, att_bpe *bpe);
+
+/* Appends the ids of a word: always the merge of lowest rank first, the leftmost of equals (Sennrich et al. 2016). Time
+ * is n log n for n bytes. */
+att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
+                          att_bpe_scratch *scratch, att_text word, att_ids *ids);
+void att_bpe_scratch_free(att_context *ctx, att_bpe_scratch *scratch);
+
+att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
+
+/* Distinct words with their counts. */
+typedef struct att_word {
+  size_t start; /* in words.bytes */
+  uint32_t size, hash;
+  int64_t count;
+} att_word;
+
+typedef struct att_words {
+  att_buffer bytes;
+  att_word *words; /* [count] */
+  size_t count, capacity;
+  uint32_t *slots; /* UINT32_MAX: empty */
+  size_t slot_count;
+} att_words;
+
+att_status att_words_add(att_context *ctx, att_words *words, att_text word);
+void att_words_free(att_context *ctx, att_words *words);
+
+/* Learns merges until the vocabulary has `limit` tokens or no pair is seen twice; adds their tokens to the vocabulary
+ * at ids from vocabulary->count on, and fills bpe->merges. progress gets 0.5..1: counting the
+ * words was the first half. */
+att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit, att_vocabulary *vocabulary,
+                         att_bpe *bpe, int (*progress)(void *user, double done), void *user);
+
+#endif

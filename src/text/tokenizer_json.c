@@ -1,0 +1,508 @@
+/*
+ * Owns tokenizer.json: what each of its parts means to attend, and writing it so that `tokenizers` reads the same. What
+ * it does not know it refuses by name. `truncation` and `padding` are left aside, as Transformers does: they are a
+ * caller's business.
+ */
+#include "formats/file.h"
+#include "formats/json.h"
+#include "text/parts.h"
+#include "text/unicode.h"
+
+#include <string.h>
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
+
+typedef struct reader {
+  att_context *ctx;
+  const char *name;
+  att_tokenizer *t;
+} reader;
+
+static att_status unsupported(const reader *r, const char *part, const char *type) {
+  return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: %s \"%s\" is not supported", r->name, part, type);
+}
+
+static att_status wrong(const reader *r, const char *what) {
+  return att_fail(r->ctx, ATT_FORMAT, "%s: %s", r->name, what);
+}
+
+/* The type of a part that is an object. */
+static att_status type_of(const reader *r, const json_t *part, const char **type) {
+  if (!json_is_object(part)) return wrong(r, "a part of the tokenizer is not an object");
+  return att_json_string(r->ctx, r->name, part, "type", true, type);
+}
+
+/* model.vocab and added_tokens: how many tokens, and the largest id of all. */
+static att_status measure(const reader *r, json_t *vocab, const json_t *added, int32_t *size, size_t *count) {
+  const char *token;
+  json_t *value;
+  json_int_t largest = -1;
+  json_object_foreach(vocab, token, value) {
+    json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (id < 0 || id >= ATT_MOST_IDS)
+      return att_fail(r->ctx, ATT_FORMAT, "%s: the id of token \"%.100s\" is not a whole number from 0 to %d", r->name,
+                      token, ATT_MOST_IDS - 1);
+    if (id > largest) largest = id;
+  }
+  for (size_t i = 0; i < json_array_size(added); i++) {
+    int64_t id = -1;
+    if (!json_is_object(json_array_get(added, i))) return wrong(r, "an entry of added_tokens is not an object");
+    ATT_TRY(att_json_int(r->ctx, r->name, json_array_get(added, i), "id", true, 0, ATT_MOST_IDS - 1, &id));
+    if (id > largest) largest = id;
+  }
+  *count = json_object_size(vocab) + json_array_size(added);
+  *size = (int32_t)(largest + 1);
+  if (*size == 0) return wrong(r, "the vocabulary is empty");
+  if ((size_t)*size > 4 * *count + 65536)
+    return att_fail(r->ctx, ATT_FORMAT, "%s: ids go up to %d but there are %zu tokens only", r->name, (int)*size - 1,
+                    *count);
+  return ATT_OK;
+}
+
+static att_status read_added_token(const reader *r, const json_t *entry) {
+  att_vocabulary *vocabulary = &r->t->vocabulary;
+  att_added token = {.normalized = true};
+  const char *content = NULL;
+  int64_t id = -1;
+  ATT_TRY(att_json_int(r->ctx, r->name, entry, "id", true, 0, ATT_MOST_IDS - 1, &id));
+  ATT_TRY(att_json_string(r->ctx, r->name, entry, "content", true, &content));
+  ATT_TRY(att_json_bool(r->ctx, r->name, entry, "special", false, &token.special));
+  ATT_TRY(att_json_bool(r->ctx, r->name, entry, "single_word", false, &token.single_word));
+  ATT_TRY(att_json_bool(r->ctx, r->name, entry, "lstrip", false, &token.lstrip));
+  ATT_TRY(att_json_bool(r->ctx, r->name, entry, "rstrip", false, &token.rstrip));
+  ATT_TRY(att_json_bool(r->ctx, r->name, entry, "normalized", false, &token.normalized));
+  if (content[0] == '\0') return ATT_OK; /* the peer leaves it out too */
+  token.id = (int32_t)id;
+  if (att_vocabulary_find(vocabulary, content, strlen(content)) != token.id)
+    ATT_TRY(att_vocabulary_add(r->ctx, vocabulary, r->name, token.id, content, strlen(content)));
+  return att_added_put(r->t, token, content);
+}
+
+static att_status read_vocabulary(const reader *r, json_t *vocab, const json_t *added) {
+  const char *token;
+  json_t *value;
+  int32_t size = 0;
+  size_t count = 0;
+  if (!json_is_object(vocab)) return wrong(r, "model.vocab is not an object");
+  if (added && !json_is_null(added) && !json_is_array(added)) return wrong(r, "added_tokens is not an array");
+  ATT_TRY(measure(r, vocab, added, &size, &count));
+  ATT_TRY(att_vocabulary_make(r->ctx, &r->t->vocabulary, size, count));
+  json_object_foreach(vocab, token, value) ATT_TRY(
+      att_vocabulary_add(r->ctx, &r->t->vocabulary, r->name, (int32_t)json_integer_value(value), token, strlen(token)));
+  att_bpe_find_bytes(&r->t->bpe, &r->t->vocabulary);
+  r->t->added = ATT_NEW(r->ctx, json_array_size(added), att_added);
+  if (!r->t->added) return ATT_MEMORY;
+  for (size_t i = 0; i < json_array_size(added); i++) ATT_TRY(read_added_token(r, json_array_get(added, i)));
+  return ATT_OK;
+}
+
+/* A merge is "left right" or ["left", "right"]. */
+static bool merge_sides(const json_t *entry, att_text *left, att_text *right) {
+  if (json_is_string(entry)) {
+    const char *text = json_string_value(entry), *space = strchr(text, ' ');
+    if (!space || strchr(space + 1, ' ')) return false;
+    *left = (att_text){text, (size_t)(space - text)};
+    *right = (att_text){space + 1, strlen(space + 1)};
+    return true;
+  }
+  const char *first = json_string_value(json_array_get(entry, 0)),
+             *second = json_string_value(json_array_get(entry, 1));
+  if (json_array_size(entry) != 2 || !first || !second) return false;
+  *left = (att_text){first, strlen(first)};
+  *right = (att_text){second, strlen(second)};
+  return true;
+}
+
+static att_status read_merge(const reader *r, size_t index, const json_t *entry, att_buffer *joined, att_merge *merge) {
+  const att_vocabulary *vocabulary = &r->t->vocabulary;
+  att_text left, right;
+  if (!merge_sides(entry, &left, &right))
+    return att_fail(r->ctx, ATT_FORMAT, "%s: merge %zu is not a pair of tokens", r->name, index);
+  joined->size = 0;
+  ATT_TRY(att_buffer_append(r->ctx, joined, left.data, left.size));
+  ATT_TRY(att_buffer_append(r->ctx, joined, right.data, right.size));
+  merge->left = att_vocabulary_find(vocabulary, left.data, left.size);
+  merge->right = att_vocabulary_find(vocabulary, right.data, right.size);
+  merge->result = att_vocabulary_find(vocabulary, joined->data, joined->size);
+  if (merge->left >= 0 && merge->right >= 0 && merge->result >= 0) return ATT_OK;
+  return att_fail(r->ctx, ATT_FORMAT, "%s: merge %zu (\"%.*s\" + \"%.*s\") names a token that is not in the vocabulary",
+                  r->name, index, (int)(left.size < 100 ? left.size : 100), left.data,
+                  (int)(right.size < 100 ? right.size : 100), right.data);
+}
+
+static att_status read_merges(const reader *r, const json_t *merges) {
+  if (!json_is_array(merges)) return wrong(r, "model.merges is not an array");
+  att_bpe *bpe = &r->t->bpe;
+  bpe->merges = ATT_NEW(r->ctx, json_array_size(merges), att_merge);
+  if (!bpe->merges) return ATT_MEMORY;
+  att_buffer joined = {0};
+  att_status status = ATT_OK;
+  for (; bpe->count < json_array_size(merges) && status == ATT_OK; bpe->count++)
+    status = read_merge(r, bpe->count, json_array_get(merges, bpe->count), &joined, &bpe->merges[bpe->count]);
+  att_buffer_free(r->ctx, &joined);
+  return status;
+}
+
+/* Settings of the model that would change its ids and that attend has no code for. */
+static att_status refuse_settings(const reader *r, const json_t *model) {
+  const char *prefix = "", *suffix = "";
+  double dropout = 0;
+  bool byte_fallback = false;
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "continuing_subword_prefix", false, &prefix));
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "end_of_word_suffix", false, &suffix));
+  ATT_TRY(att_json_number(r->ctx, r->name, model, "dropout", false, &dropout));
+  ATT_TRY(att_json_bool(r->ctx, r->name, model, "byte_fallback", false, &byte_fallback));
+  if (prefix[0]) return unsupported(r, "continuing_subword_prefix", prefix);
+  if (suffix[0]) return unsupported(r, "end_of_word_suffix", suffix);
+  if (dropout != 0) return unsupported(r, "model.dropout", "above 0");
+  return byte_fallback ? unsupported(r, "model.byte_fallback", "true") : ATT_OK;
+}
+
+static att_status read_unknown(const reader *r, const json_t *model) {
+  const char *unknown = NULL;
+  att_bpe *bpe = &r->t->bpe;
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
+  ATT_TRY(att_json_bool(r->ctx, r->name, model, "fuse_unk", false, &bpe->fuse_unknown));
+  ATT_TRY(att_json_bool(r->ctx, r->name, model, "ignore_merges", false, &bpe->ignore_merges));
+  if (unknown) bpe->unknown = att_vocabulary_find(&r->t->vocabulary, unknown, strlen(unknown));
+  if (!unknown || bpe->unknown >= 0) return ATT_OK;
+  return att_fail(r->ctx, ATT_FORMAT, "%s: unk_token \"%.100s\" is not in the vocabulary", r->name, unknown);
+}
+
+/* Files from before 2020 do not say the type of a model that has merges. */
+static att_status read_model(const reader *r, const json_t *root) {
+  const json_t *model = json_object_get(root, "model");
+  const char *type = "BPE";
+  if (!json_is_object(model)) return wrong(r, "there is no model");
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "type", json_object_get(model, "merges") == NULL, &type));
+  if (strcmp(type, "BPE") != 0) return unsupported(r, "model", type);
+  ATT_TRY(refuse_settings(r, model));
+  ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
+  ATT_TRY(read_merges(r, json_object_get(model, "merges")));
+  return read_unknown(r, model);
+}
+
+typedef att_status read_part(const reader *r, const json_t *part);
+
+/* A part that may be a Sequence of parts under `key`. Nesting is bounded by the parser's. */
+static att_status read_sequence(const reader *r, const json_t *part, const char *key, read_part *read) {
+  const json_t *parts = json_object_get(part, key);
+  if (!json_is_array(parts)) return att_fail(r->ctx, ATT_FORMAT, "%s: %s is not an array", r->name, key);
+  for (size_t i = 0; i < json_array_size(parts); i++) ATT_TRY(read(r, json_array_get(parts, i)));
+  return ATT_OK;
+}
+
+static att_status read_normalizer(const reader *r, const json_t *part) {
+  const char *type = NULL;
+  ATT_TRY(type_of(r, part, &type));
+  if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "normalizers", read_normalizer);
+  bool nfc = strcmp(type, "NFC") == 0;
+  if (!nfc && strcmp(type, "Lowercase") != 0) return unsupported(r, "normalizer", type);
+  if (r->t->step_count == ATT_MOST_STEPS) return unsupported(r, "normalizer", "Sequence of more than 8");
+  r->t->steps[r->t->step_count++] = nfc ? ATT_STEP_NFC : ATT_STEP_LOWERCASE;
+  return ATT_OK;
+}
+
+/* The ByteLevel that a pre_tokenizer or decoder is, alone or as the only one of a Sequence. */
+static att_status find_byte_level(const reader *r, const char *what, const char *key, const json_t *part,
+                                  const json_t **found) {
+  const char *type = NULL;
+  if (!part || json_is_null(part)) return unsupported(r, what, "null");
+  ATT_TRY(type_of(r, part, &type));
+  const json_t *parts = json_object_get(part, key);
+  if (strcmp(type, "Sequence") == 0 && json_array_size(parts) > 0) {
+    part = json_array_get(parts, 0);
+    ATT_TRY(type_of(r, part, &type));
+    if (json_array_size(parts) > 1 && strcmp(type, "ByteLevel") == 0)
+      return unsupported(r, what, "Sequence of several");
+  }
+  if (strcmp(type, "ByteLevel") != 0) return unsupported(r, what, type);
+  *found = part;
+  return ATT_OK;
+}
+
+static att_status read_pre_tokenizer(const reader *r, const json_t *part) {
+  const json_t *level = NULL;
+  ATT_TRY(find_byte_level(r, "pre_tokenizer", "pretokenizers", part, &level));
+  r->t->add_prefix_space = true; /* the peer's default */
+  ATT_TRY(att_json_bool(r->ctx, r->name, level, "add_prefix_space", false, &r->t->add_prefix_space));
+  return att_json_bool(r->ctx, r->name, level, "use_regex", false, &r->t->use_regex);
+}
+
+static att_status push_mark(const reader *r, att_ids *marks, int64_t id) {
+  if (!att_vocabulary_spelling(&r->t->vocabulary, id < 0 || id > INT32_MAX ? -1 : (int32_t)id))
+    return att_fail(r->ctx, ATT_FORMAT, "%s: post_processor adds the id %lld, which no token has", r->name,
+                    (long long)id);
+  return att_ids_push(r->ctx, marks, (int32_t)id);
+}
+
+/* RobertaProcessing's cls and sep: ["<s>", 0]. */
+static att_status push_named(const reader *r, const json_t *part, const char *key, att_ids *marks) {
+  const json_t *id = json_array_get(json_object_get(part, key), 1);
+  if (!json_is_integer(id)) return att_fail(r->ctx, ATT_FORMAT, "%s: %s is not a token and its id", r->name, key);
+  return push_mark(r, marks, json_integer_value(id));
+}
+
+/* A template's special token may stand for several ids. */
+static att_status push_template_token(const reader *r, const json_t *part, const json_t *item, att_ids *marks) {
+  const char *name = json_string_value(json_object_get(item, "id"));
+  const json_t *token = name ? json_object_get(json_object_get(part, "special_tokens"), name) : NULL;
+  const json_t *ids = json_object_get(token, "ids");
+  if (!json_is_array(ids)) return wrong(r, "post_processor: a token of the template is not among its special_tokens");
+  for (size_t i = 0; i < json_array_size(ids); i++) {
+    if (!json_is_integer(json_array_get(ids, i))) return wrong(r, "post_processor: an id is not a number");
+    ATT_TRY(push_mark(r, marks, json_integer_value(json_array_get(ids, i))));
+  }
+  return ATT_OK;
+}
+
+static att_status read_template(const reader *r, const json_t *part, att_ids *before, att_ids *after) {
+  const json_t *single = json_object_get(part, "single");
+  int texts = 0;
+  if (!json_is_array(single)) return wrong(r, "post_processor: single is not an array");
+  for (size_t i = 0; i < json_array_size(single); i++) {
+    const json_t *item = json_array_get(single, i), *token = json_object_get(item, "SpecialToken");
+    if (token)
+      ATT_TRY(push_template_token(r, part, token, texts ? after : before));
+    else if (json_object_get(item, "Sequence"))
+      texts++;
+    else
+      return wrong(r, "post_processor: the template has an item that is neither SpecialToken nor Sequence");
+  }
+  return texts == 1 ? ATT_OK : unsupported(r, "post_processor", "TemplateProcessing with other than one text");
+}
+
+/* What a processor of a Sequence adds goes around what those before it added. */
+static att_status wrap(const reader *r, const att_ids *before, const att_ids *after) {
+  att_ids *inner = &r->t->before;
+  for (size_t i = 0; i < before->count; i++) ATT_TRY(att_ids_push(r->ctx, inner, before->data[i]));
+  if (before->count) {
+    memmove(inner->data + before->count, inner->data, (inner->count - before->count) * sizeof *inner->data);
+    memcpy(inner->data, before->data, before->count * sizeof *inner->data);
+  }
+  for (size_t i = 0; i < after->count; i++) ATT_TRY(att_ids_push(r->ctx, &r->t->after, after->data[i]));
+  return ATT_OK;
+}
+
+static att_status read_post_processor(const reader *r, const json_t *part) {
+  const char *type = NULL;
+  ATT_TRY(type_of(r, part, &type));
+  if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "processors", read_post_processor);
+  if (strcmp(type, "ByteLevel") == 0) return ATT_OK; /* about offsets only */
+  att_ids before = {0}, after = {0};
+  att_status status = ATT_OK;
+  if (strcmp(type, "TemplateProcessing") == 0) {
+    status = read_template(r, part, &before, &after);
+  } else if (strcmp(type, "RobertaProcessing") == 0) {
+    status = push_named(r, part, "cls", &before);
+    if (status == ATT_OK) status = push_named(r, part, "sep", &after);
+  } else {
+    status = unsupported(r, "post_processor", type);
+  }
+  if (status == ATT_OK) status = wrap(r, &before, &after);
+  att_free(r->ctx, before.data);
+  att_free(r->ctx, after.data);
+  return status;
+}
+
+static att_status read_optional(const reader *r, const json_t *part, read_part *read) {
+  return part && !json_is_null(part) ? read(r, part) : ATT_OK;
+}
+
+static att_status read_all(const reader *r, const json_t *root) {
+  const json_t *decoder = NULL;
+  if (!json_is_object(root)) return wrong(r, "this is not a tokenizer.json: no object");
+  ATT_TRY(read_optional(r, json_object_get(root, "normalizer"), read_normalizer));
+  ATT_TRY(read_model(r, root));
+  ATT_TRY(read_pre_tokenizer(r, json_object_get(root, "pre_tokenizer")));
+  ATT_TRY(find_byte_level(r, "decoder", "decoders", json_object_get(root, "decoder"), &decoder));
+  ATT_TRY(read_optional(r, json_object_get(root, "post_processor"), read_post_processor));
+  ATT_TRY(att_tokenizer_finish(r->t));
+  for (size_t i = 0; i < r->t->added_count; i++)
+    if (r->t->added_of[r->t->added[i].id] != &r->t->added[i])
+      return att_fail(r->ctx, ATT_FORMAT, "%s: added_tokens has id %d twice", r->name, (int)r->t->added[i].id);
+  return ATT_OK;
+}
+
+/* Takes root. */
+static att_status from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out) {
+  reader r = {ctx, name, NULL};
+  att_status status = att_tokenizer_make(ctx, &r.t);
+  if (status == ATT_OK) status = read_all(&r, root);
+  json_decref(root);
+  if (status == ATT_OK)
+    *out = r.t;
+  else
+    att_tokenizer_free(r.t);
+  return status;
+}
+
+att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer **out) {
+  json_t *root;
+  *out = NULL;
+  ATT_TRY(att_json_open(ctx, path, &root));
+  return from_json(ctx, path, root, out);
+}
+
+att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out) {
+  json_t *root;
+  *out = NULL;
+  ATT_TRY(att_json_parse(ctx, name, data, size, &root));
+  return from_json(ctx, name, root, out);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------- */
+
+typedef struct writer {
+  att_context *ctx;
+  const att_tokenizer *t;
+  att_buffer out;
+} writer;
+
+static att_status put(writer *w, const char *text) { return att_buffer_append(w->ctx, &w->out, text, strlen(text)); }
+
+static att_status put_string(writer *w, const char *text) {
+  return att_json_put_string(w->ctx, &w->out, text, strlen(text));
+}
+
+static att_status put_token(writer *w, int32_t id) {
+  return put_string(w, att_vocabulary_spelling(&w->t->vocabulary, id));
+}
+
+static att_status put_bool(writer *w, const char *key, bool value) {
+  return att_buffer_print(w->ctx, &w->out, ", \"%s\": %s", key, value ? "true" : "false");
+}
+
+/* In the order of ids, as the peer wants them. */
+static att_status write_added(writer *w) {
+  const char *between = "";
+  for (int32_t id = 0; id < w->t->vocabulary.size; id++) {
+    const att_added *token = w->t->added_of[id];
+    if (!token) continue;
+    ATT_TRY(att_buffer_print(w->ctx, &w->out, "%s\n    {\"id\": %d, \"content\": ", between, (int)id));
+    ATT_TRY(put_token(w, id));
+    ATT_TRY(put_bool(w, "single_word", token->single_word));
+    ATT_TRY(put_bool(w, "lstrip", token->lstrip));
+    ATT_TRY(put_bool(w, "rstrip", token->rstrip));
+    ATT_TRY(put_bool(w, "normalized", token->normalized));
+    ATT_TRY(put_bool(w, "special", token->special));
+    ATT_TRY(put(w, "}"));
+    between = ",";
+  }
+  return ATT_OK;
+}
+
+static att_status write_normalizer(writer *w) {
+  if (w->t->step_count == 0) return put(w, "null");
+  ATT_TRY(put(w, w->t->step_count > 1 ? "{\"type\": \"Sequence\", \"normalizers\": [" : ""));
+  for (int i = 0; i < w->t->step_count; i++)
+    ATT_TRY(att_buffer_print(w->ctx, &w->out, "%s{\"type\": \"%s\"}", i ? ", " : "",
+                             w->t->steps[i] == ATT_STEP_NFC ? "NFC" : "Lowercase"));
+  return put(w, w->t->step_count > 1 ? "]}" : "");
+}
+
+static att_status write_marks(writer *w, const att_ids *marks, int text, bool last) {
+  for (size_t i = 0; i < marks->count; i++) {
+    ATT_TRY(put(w, "{\"SpecialToken\": {\"id\": "));
+    ATT_TRY(put_token(w, marks->data[i]));
+    ATT_TRY(
+        att_buffer_print(w->ctx, &w->out, ", \"type_id\": %d}}%s", text, last && i + 1 == marks->count ? "" : ", "));
+  }
+  return ATT_OK;
+}
+
+/* One text with its marks around it. */
+static att_status write_text(writer *w, int text) {
+  const att_tokenizer *t = w->t;
+  ATT_TRY(write_marks(w, &t->before, text, false));
+  ATT_TRY(att_buffer_print(w->ctx, &w->out, "{\"Sequence\": {\"id\": \"%c\", \"type_id\": %d}}%s", 'A' + text, text,
+                           t->after.count ? ", " : ""));
+  return write_marks(w, &t->after, text, true);
+}
+
+static att_status write_mark_ids(writer *w, const att_ids *marks, const att_ids *seen, const char **between) {
+  for (size_t i = 0; i < marks->count; i++) {
+    bool again = false;
+    for (size_t k = 0; k < i; k++) again = again || marks->data[k] == marks->data[i];
+    for (size_t k = 0; seen && k < seen->count; k++) again = again || seen->data[k] == marks->data[i];
+    if (again) continue;
+    ATT_TRY(put(w, *between));
+    ATT_TRY(put_token(w, marks->data[i]));
+    ATT_TRY(put(w, ": {\"id\": "));
+    ATT_TRY(put_token(w, marks->data[i]));
+    ATT_TRY(att_buffer_print(w->ctx, &w->out, ", \"ids\": [%d], \"tokens\": [", (int)marks->data[i]));
+    ATT_TRY(put_token(w, marks->data[i]));
+    ATT_TRY(put(w, "]}"));
+    *between = ", ";
+  }
+  return ATT_OK;
+}
+
+static att_status write_post_processor(writer *w) {
+  const char *between = "";
+  if (w->t->before.count + w->t->after.count == 0) return put(w, "null");
+  ATT_TRY(put(w, "{\"type\": \"TemplateProcessing\",\n    \"single\": ["));
+  ATT_TRY(write_text(w, 0));
+  ATT_TRY(put(w, "],\n    \"pair\": ["));
+  ATT_TRY(write_text(w, 0));
+  ATT_TRY(put(w, ", "));
+  ATT_TRY(write_text(w, 1));
+  ATT_TRY(put(w, "],\n    \"special_tokens\": {"));
+  ATT_TRY(write_mark_ids(w, &w->t->before, NULL, &between));
+  ATT_TRY(write_mark_ids(w, &w->t->after, &w->t->before, &between));
+  return put(w, "}}");
+}
+
+static att_status write_model(writer *w) {
+  const att_tokenizer *t = w->t;
+  const char *between = "";
+  ATT_TRY(put(w, "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": "));
+  ATT_TRY(t->bpe.unknown < 0 ? put(w, "null") : put_token(w, t->bpe.unknown));
+  ATT_TRY(put(w, ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null"));
+  ATT_TRY(put_bool(w, "fuse_unk", t->bpe.fuse_unknown));
+  ATT_TRY(put_bool(w, "byte_fallback", false));
+  ATT_TRY(put_bool(w, "ignore_merges", t->bpe.ignore_merges));
+  ATT_TRY(put(w, ",\n    \"vocab\": {"));
+  for (int32_t id = 0; id < t->vocabulary.size; id++) {
+    if (!att_vocabulary_spelling(&t->vocabulary, id)) continue;
+    ATT_TRY(att_buffer_print(w->ctx, &w->out, "%s\n      ", between));
+    ATT_TRY(put_token(w, id));
+    ATT_TRY(att_buffer_print(w->ctx, &w->out, ": %d", (int)id));
+    between = ",";
+  }
+  ATT_TRY(put(w, "},\n    \"merges\": ["));
+  for (size_t i = 0; i < t->bpe.count; i++) {
+    const char *left = att_vocabulary_spelling(&t->vocabulary, t->bpe.merges[i].left);
+    const char *right = att_vocabulary_spelling(&t->vocabulary, t->bpe.merges[i].right);
+    ATT_TRY(put(w, i ? ",\n      [" : "\n      ["));
+    ATT_TRY(put_string(w, left));
+    ATT_TRY(put(w, ", "));
+    ATT_TRY(put_string(w, right));
+    ATT_TRY(put(w, "]"));
+  }
+  return put(w, "]}");
+}
+
+static att_status write_all(writer *w) {
+  ATT_TRY(put(w, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": ["));
+  ATT_TRY(write_added(w));
+  ATT_TRY(put(w, "],\n  \"normalizer\": "));
+  ATT_TRY(write_normalizer(w));
+  ATT_TRY(put(w, ",\n  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"trim_offsets\": true"));
+  ATT_TRY(put_bool(w, "add_prefix_space", w->t->add_prefix_space));
+  ATT_TRY(put_bool(w, "use_regex", w->t->use_regex));
+  ATT_TRY(put(w, "},\n  \"post_processor\": "));
+  ATT_TRY(write_post_processor(w));
+  ATT_TRY(put(w, ",\n  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, "
+                 "\"use_regex\": true},\n  \"model\": "));
+  ATT_TRY(write_model(w));
+  return put(w, "\n}\n");
+}
+
+att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path) {
+  writer w = {.ctx = tokenizer->ctx, .t = tokenizer};
+  att_status status = write_all(&w);
+  if (status == ATT_OK) status = att_write_file(w.ctx, path, w.out.data, w.out.size);
+  att_buffer_free(w.ctx, &w.out);
+  return status;
+}

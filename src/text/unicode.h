@@ -1,0 +1,30 @@
+/*
+ * Owns what text needs of Unicode: reading UTF-8 that may be broken, the properties the tokenizers' patterns ask for,
+ * NFC, lower case. Refuses to know tokens. Tables are utf8proc's (Unicode 14 in Debian 12).
+ */
+#ifndef ATT_TEXT_UNICODE_H
+#define ATT_TEXT_UNICODE_H
+
+#include "base/context.h"
+
+/* Bytes of the character at text[0] (size >= 1), its code point in *code. Where the bytes are not UTF-8: -1 and the
+ * length of the longest start of a character in *bad: what becomes one U+FFFD (Unicode 14, section 3.9, table 3-7). */
+int att_utf8_next(const char *text, size_t size, int32_t *code, size_t *bad);
+/* Writes a valid code point's 1 to 4 bytes. */
+size_t att_utf8_put(int32_t code, char out[4]);
+bool att_utf8_valid(const char *text, size_t size);
+/* Appends text with each broken sequence replaced by U+FFFD. */
+att_status att_utf8_repair(att_context *ctx, att_text text, att_buffer *out);
+
+bool att_is_letter(int32_t code); /* \p{L} */
+bool att_is_number(int32_t code); /* \p{N} */
+bool att_is_space(int32_t code);  /* \s: White_Space */
+bool att_is_word(int32_t code);   /* \w */
+
+/* True where NFC cannot change the text: no character at U+0300 or above. */
+bool att_nfc_is_plain(const char *text, size_t size);
+/* Appends the text in NFC / in lower case, a character at a time without context. text must be valid UTF-8. */
+att_status att_nfc(att_context *ctx, att_text text, att_buffer *out);
+att_status att_lowercase(att_context *ctx, att_text text, att_buffer *out);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Owns the two-way table of ids and spellings. Sizes are fixed when it is made; ids may have holes. Refuses spellings
+ * with NUL in them (its callers never have one).
+ */
+#ifndef ATT_TEXT_VOCABULARY_H
+#define ATT_TEXT_VOCABULARY_H
+
+#include "base/context.h"
+
+#define ATT_MOST_IDS 10000000
+
+typedef struct att_vocabulary {
+  att_buffer spellings; /* each ends in NUL */
+  uint32_t *starts;     /* [size]: of an id's spelling, or UINT32_MAX */
+  int32_t size;         /* largest id + 1 */
+  int32_t *slots;       /* hash table of ids, -1 empty */
+  size_t mask;          /* slots - 1 */
+  size_t count;         /* ids with a spelling */
+} att_vocabulary;
+
+/* For ids [0, size), at most `count` of them used. */
+att_status att_vocabulary_make(att_context *ctx, att_vocabulary *vocabulary, int32_t size, size_t count);
+void att_vocabulary_free(att_context *ctx, att_vocabulary *vocabulary);
+/* The id must be free and the spelling new; an id not in range or taken, or a spelling there already: ATT_FORMAT,
+ * `name` in the message. */
+att_status att_vocabulary_add(att_context *ctx, att_vocabulary *vocabulary, const char *name, int32_t id,
+                              const char *spelling, size_t size);
+int32_t att_vocabulary_find(const att_vocabulary *vocabulary, const char *spelling, size_t size); /* or -1 */
+const char *att_vocabulary_spelling(const att_vocabulary *vocabulary, int32_t id);                /* or NULL */
+
+#endif
