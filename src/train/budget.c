@@ -1,0 +1,122 @@
+/*
+ * Owns the number of steps: from steps, from epochs, or from minutes by timing the first steps. It is fixed once and
+ * kept with the checkpoint. Refuses to shrink a budget when a run is resumed.
+ */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define ATT_VALIDATIONS      24   /* of a run, where the budget bears them */
+#define ATT_UNTIMED_STEPS    5    /* first ones, in which memory and kernels settle */
+#define ATT_LEAST_TIMED      20   /* steps */
+#define ATT_VALIDATION_SHARE 0.04 /* of the time, at most */
+#define ATT_MARGIN           0.98 /* of what the timing promises: an hour is at most an hour */
+
+static void say_steps(att_trainer *t) {
+  const att_plan *p = &t->state.plan;
+  char text[256], steps[32], every[32];
+  snprintf(text, sizeof text, "%s steps (%.1f epochs of %lld batches), warm-up %lld, validation every %s",
+           att_grouped(steps, p->steps), (double)p->steps / (double)t->batches.count, (long long)t->batches.count,
+           (long long)p->warmup, att_grouped(every, p->valid_every));
+  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+}
+
+static int64_t steps_of_epochs(const att_trainer *t, double epochs) {
+  double steps = ceil(epochs * (double)t->batches.count - 1e-9);
+  return steps < 1e15 ? (int64_t)steps : (int64_t)1e15;
+}
+
+void att_budget_begin(att_trainer *t) {
+  att_plan *p = &t->state.plan;
+  int64_t steps = p->steps > 0 ? p->steps : p->epochs > 0 ? steps_of_epochs(t, p->epochs) : 0;
+  if (steps == 0) return; /* minutes: after the first steps */
+  att_plan_fix_steps(p, steps, ATT_VALIDATIONS);
+  say_steps(t);
+}
+
+/* ---- a larger budget ------------------------------------------------------------------------------------------ */
+
+static att_status refuse_smaller(att_trainer *t, const char *what, double is, double was) {
+  return att_fail(t->ctx, ATT_ARGUMENT, "%s is %.10g, but the run to resume began with %.10g: a budget may only grow",
+                  what, is, was);
+}
+
+/* The steps that the minutes wanted stand for, at the pace so far. */
+static int64_t steps_of_minutes(const att_trainer *t, double minutes) {
+  const att_state *s = &t->state;
+  if (s->plan.minutes > 0) return (int64_t)((double)s->plan.steps * (minutes / s->plan.minutes));
+  if (s->step == 0) return s->plan.steps;
+  return (int64_t)(ATT_MARGIN * minutes * 60 / (s->seconds / (double)s->step));
+}
+
+att_status att_budget_extend(att_trainer *t, const att_plan *wanted) {
+  att_plan *p = &t->state.plan;
+  if (wanted->minutes > 0 && p->minutes > 0 && wanted->minutes < p->minutes) {
+    return refuse_smaller(t, "minutes", wanted->minutes, p->minutes);
+  }
+  bool same_minutes = wanted->minutes > 0 && !(wanted->minutes < p->minutes) && !(wanted->minutes > p->minutes);
+  bool asks = wanted->steps > 0 || wanted->epochs > 0 || wanted->minutes > 0;
+  if (!asks || same_minutes) return ATT_OK;
+  int64_t steps = wanted->steps > 0    ? wanted->steps
+                  : wanted->epochs > 0 ? steps_of_epochs(t, wanted->epochs)
+                                       : steps_of_minutes(t, wanted->minutes);
+  if (steps < p->steps) return refuse_smaller(t, "the budget in steps", (double)steps, (double)p->steps);
+  bool grows = steps > p->steps;
+  p->epochs = wanted->epochs;
+  p->minutes = wanted->minutes;
+  if (p->steps == 0 && wanted->minutes > 0) return ATT_OK; /* not fixed yet: it will be */
+  if (p->steps == 0 || grows) {
+    att_plan_fix_steps(p, steps, ATT_VALIDATIONS);
+    t->state.complete = false;
+    t->state.stale = 0;
+    say_steps(t);
+  }
+  return ATT_OK;
+}
+
+/* ---- minutes -------------------------------------------------------------------------------------------------- */
+
+/* What a checkpoint costs, spread over the seconds between two of them (trainer.c saves by time). */
+static double save_share(const att_trainer *t) {
+  return t->state.plan.save_every > 0 ? t->save_cost / ((double)t->state.plan.save_every * t->step_seconds + 1e-9)
+                                      : t->save_cost / fmax(60, 50 * t->save_cost);
+}
+
+static double pairs_tokens(const att_corpus *c) { return (double)(c->source.count + c->target.count); }
+
+/* The steps that fit into what is left beside validations, each with its snapshot, and the end of the run: averaging,
+ * one more validation, saving. */
+static att_status fix_from_timing(att_trainer *t) {
+  att_state *s = &t->state;
+  att_score_of_model ignored;
+  double begin = att_now();
+  ATT_TRY(att_examine(&t->examiner, t->model, t->arena, &ignored));
+  double validation = 1.2 * (att_now() - begin) + t->save_cost;
+  double left = 60 * s->plan.minutes * ATT_MARGIN - 0.2 - att_trainer_seconds(t);
+  double step = t->timed_seconds / (double)t->timed_tokens * pairs_tokens(&t->corpus) / (double)t->batches.count;
+  double count = floor(fmin(ATT_VALIDATIONS, fmax(2, ATT_VALIDATION_SHARE * left / validation)));
+  double end = validation + 2 * t->save_cost;
+  double steps = (left - count * validation - end) / (step * (1 + save_share(t)));
+  att_plan_fix_steps(&s->plan, s->step + (steps > 1 ? (int64_t)steps : 1), (int64_t)count);
+  say_steps(t);
+  return att_trainer_save(t);
+}
+
+att_status att_budget_time_step(att_trainer *t, int64_t tokens) {
+  double budget = 60 * t->state.plan.minutes;
+  t->timed_steps++;
+  if (t->timed_steps <= ATT_UNTIMED_STEPS && att_trainer_seconds(t) < 0.1 * budget) return ATT_OK;
+  t->timed_tokens += tokens;
+  t->timed_seconds += t->step_seconds;
+  bool enough = t->timed_steps >= ATT_UNTIMED_STEPS + ATT_LEAST_TIMED && t->timed_seconds >= 0.01 * budget;
+  bool late = t->timed_seconds >= 0.1 * budget || att_trainer_seconds(t) >= 0.4 * budget;
+  return enough || late ? fix_from_timing(t) : ATT_OK;
+}
+
+/* The time that the end of the run wants stays free. */
+bool att_budget_is_spent(const att_trainer *t) {
+  double budget = 60 * t->state.plan.minutes;
+  if (t->state.plan.minutes <= 0) return false;
+  return att_trainer_seconds(t) + 2 * t->save_cost + 1.2 * t->examine_cost >= budget;
+}

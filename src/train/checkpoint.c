@@ -1,0 +1,267 @@
+/* Owns what checkpoint.h says. The state's JSON is in state.c. */
+#include "train/checkpoint.h"
+
+#include "formats/safetensors.h"
+#include "kernels/kernels.h"
+#include "train/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- folders -------------------------------------------------------------------------------------------------- */
+
+static void remove_file_in(att_context *ctx, const char *folder, const char *name) {
+  char *path = att_path(ctx, folder, name);
+  if (path) unlink(path);
+  att_free(ctx, path);
+}
+
+/* Removes a folder of files; what is not there is fine. */
+static void remove_folder(att_context *ctx, const char *path) {
+  DIR *folder = opendir(path);
+  if (!folder) return;
+  const struct dirent *entry;
+  while ((entry = readdir(folder)) != NULL)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) remove_file_in(ctx, path, entry->d_name);
+  closedir(folder);
+  rmdir(path);
+}
+
+static att_status sync_folder(att_context *ctx, const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int failed = fd < 0 || (fsync(fd) != 0 && errno != EINVAL);
+  int error = errno;
+  if (fd >= 0) close(fd);
+  return failed ? att_fail(ctx, ATT_IO, "%s: cannot be synced: %s", path, strerror(error)) : ATT_OK;
+}
+
+static att_status move(att_context *ctx, const char *from, const char *to) {
+  if (rename(from, to) == 0) return ATT_OK;
+  return att_fail(ctx, ATT_IO, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+}
+
+/* The folders that take part in a change of places. */
+typedef struct att_places {
+  char *now, *fresh, *old;
+} att_places;
+
+static void places_free(att_context *ctx, att_places *p) {
+  att_free(ctx, p->now);
+  att_free(ctx, p->fresh);
+  att_free(ctx, p->old);
+}
+
+static att_status places_of(att_context *ctx, const char *folder, att_places *p) {
+  *p = (att_places){att_path(ctx, folder, "checkpoint"), att_path(ctx, folder, "checkpoint.new"),
+                    att_path(ctx, folder, "checkpoint.old")};
+  if (p->now && p->fresh && p->old) return ATT_OK;
+  places_free(ctx, p);
+  return ATT_MEMORY;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+static att_status save_moments(att_optimizer *o, const char *folder) {
+  att_context *ctx = o->model->ctx;
+  const att_to_store tensors[] = {
+      {"exp_avg", ATT_STORE_F32, 1, {o->model->trained_total}, o->mean},
+      {"exp_avg_sq", ATT_STORE_F32, 1, {o->model->trained_total}, o->power},
+  };
+  char *path = att_path(ctx, folder, "optimizer.safetensors");
+  att_status status = path ? att_safetensors_write(ctx, path, tensors, 2) : ATT_MEMORY;
+  att_free(ctx, path);
+  return status;
+}
+
+static att_status save_weights(const att_model *model, const char *folder, const char *name) {
+  char *path = att_path(model->ctx, folder, name);
+  att_status status = path ? att_model_save_weights(model, model->values, path, ATT_F32) : ATT_MEMORY;
+  att_free(model->ctx, path);
+  return status;
+}
+
+static att_status save_state(att_context *ctx, const char *folder, const att_state *state) {
+  att_buffer text = {0};
+  char *path = att_path(ctx, folder, "trainer_state.json");
+  att_status status = path ? att_state_write(ctx, state, &text) : ATT_MEMORY;
+  if (!status) status = att_write_file(ctx, path, text.data, text.size);
+  att_buffer_free(ctx, &text);
+  att_free(ctx, path);
+  return status;
+}
+
+static att_status fill(att_optimizer *o, const char *folder, const att_state *state) {
+  ATT_TRY(att_folder_make(o->model->ctx, folder));
+  ATT_TRY(att_model_save_settings(o->model, folder));
+  ATT_TRY(save_weights(o->model, folder, "model.safetensors"));
+  ATT_TRY(save_moments(o, folder));
+  ATT_TRY(save_state(o->model->ctx, folder, state));
+  return sync_folder(o->model->ctx, folder);
+}
+
+static att_status change_places(att_context *ctx, const char *folder, const att_places *p) {
+  bool replaces = att_file_exists(p->now);
+  if (replaces) {
+    remove_folder(ctx, p->old);
+    ATT_TRY(move(ctx, p->now, p->old));
+  }
+  att_status status = move(ctx, p->fresh, p->now);
+  if (status && replaces) rename(p->old, p->now); /* the first failure is the one to tell */
+  if (!status) status = sync_folder(ctx, folder);
+  if (!status) remove_folder(ctx, p->old);
+  return status;
+}
+
+att_status att_checkpoint_save(att_optimizer *o, const char *folder, const att_state *state) {
+  att_context *ctx = o->model->ctx;
+  att_places places;
+  ATT_TRY(places_of(ctx, folder, &places));
+  remove_folder(ctx, places.fresh);
+  att_status status = fill(o, places.fresh, state);
+  if (!status) status = change_places(ctx, folder, &places);
+  if (status) remove_folder(ctx, places.fresh);
+  places_free(ctx, &places);
+  if (!status) att_snapshots_prune(ctx, folder, state);
+  return status;
+}
+
+att_status att_checkpoint_save_state(att_context *ctx, const char *folder, const att_state *state) {
+  char *path = att_path(ctx, folder, "checkpoint");
+  att_status status = path ? save_state(ctx, path, state) : ATT_MEMORY;
+  att_free(ctx, path);
+  return status;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+static void remove_unfinished_files(att_context *ctx, const char *path) {
+  DIR *folder = opendir(path);
+  if (!folder) return;
+  const struct dirent *entry;
+  while ((entry = readdir(folder)) != NULL)
+    if (strstr(entry->d_name, ".tmp-")) remove_file_in(ctx, path, entry->d_name);
+  closedir(folder);
+}
+
+att_status att_checkpoint_find(att_context *ctx, const char *folder, bool *found) {
+  att_places places;
+  att_status status = ATT_OK;
+  ATT_TRY(places_of(ctx, folder, &places));
+  *found = att_file_exists(places.now);
+  if (!*found && att_file_exists(places.old)) {
+    status = move(ctx, places.old, places.now);
+    *found = !status;
+  }
+  if (*found) {
+    remove_folder(ctx, places.fresh);
+    remove_folder(ctx, places.old);
+    remove_unfinished_files(ctx, folder);
+  }
+  places_free(ctx, &places);
+  return status;
+}
+
+att_status att_checkpoint_load_state(att_context *ctx, const char *folder, att_state *state) {
+  char *path = att_path(ctx, folder, "checkpoint/trainer_state.json");
+  att_status status = path ? att_state_read(ctx, path, state) : ATT_MEMORY;
+  att_free(ctx, path);
+  return status;
+}
+
+att_status att_checkpoint_load_model(att_context *ctx, const char *folder, att_model **model) {
+  char *path = att_path(ctx, folder, "checkpoint");
+  *model = NULL;
+  att_status status = path ? att_model_open(ctx, path, model) : ATT_MEMORY;
+  att_free(ctx, path);
+  return status;
+}
+
+static att_status copy_moment(att_context *ctx, const char *path, const att_safetensors *file, const char *name,
+                              int64_t count, float *out) {
+  const att_stored *stored = att_safetensors_find(file, name);
+  if (!stored || stored->type != ATT_STORE_F32 || stored->count != count) {
+    return att_fail(ctx, ATT_FORMAT, "%s: it has no %s of %lld float32 numbers: the checkpoint is not this model's",
+                    path, name, (long long)count);
+  }
+  memcpy(out, stored->data, stored->size);
+  return ATT_OK;
+}
+
+static att_status load_moments(att_context *ctx, const char *path, att_optimizer *o) {
+  att_safetensors *file;
+  ATT_TRY(att_safetensors_open(ctx, path, &file));
+  att_status status = copy_moment(ctx, path, file, "exp_avg", o->model->trained_total, o->mean);
+  if (!status) status = copy_moment(ctx, path, file, "exp_avg_sq", o->model->trained_total, o->power);
+  att_safetensors_close(file);
+  return status;
+}
+
+att_status att_checkpoint_load_moments(att_context *ctx, const char *folder, att_optimizer *o) {
+  char *path = att_path(ctx, folder, "checkpoint/optimizer.safetensors");
+  att_status status = path ? load_moments(ctx, path, o) : ATT_MEMORY;
+  att_free(ctx, path);
+  return status;
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------------------------ */
+
+static char *snapshot_path(att_context *ctx, const char *folder, int64_t step) {
+  char name[64];
+  snprintf(name, sizeof name, "snapshots/%lld.safetensors", (long long)step);
+  return att_path(ctx, folder, name);
+}
+
+att_status att_snapshot_save(const att_model *model, const char *folder, int64_t step) {
+  char *into = att_path(model->ctx, folder, "snapshots"), *path = snapshot_path(model->ctx, folder, step);
+  att_status status = into && path ? att_folder_make(model->ctx, into) : ATT_MEMORY;
+  if (!status) status = att_model_save_weights(model, model->values, path, ATT_F32);
+  att_free(model->ctx, into);
+  att_free(model->ctx, path);
+  return status;
+}
+
+static att_status add_snapshot(att_model *model, const char *folder, int64_t step, float share, float *sum) {
+  char *path = snapshot_path(model->ctx, folder, step);
+  att_status status = path ? att_model_load_weights(model, path) : ATT_MEMORY;
+  att_free(model->ctx, path);
+  if (!status) att_kernels_get()->axpy(sum, share, model->values, model->trained_total);
+  return status;
+}
+
+att_status att_snapshots_average(att_model *model, const char *folder, const att_snapshot *snapshots, int64_t count) {
+  float *sum = att_alloc_aligned(model->ctx, (size_t)model->trained_total, sizeof(float));
+  att_status status = sum ? ATT_OK : ATT_MEMORY;
+  for (int64_t i = 0; i < count && !status; i++)
+    status = add_snapshot(model, folder, snapshots[i].step, 1 / (float)count, sum);
+  if (!status) memcpy(model->values, sum, (size_t)model->trained_total * sizeof(float));
+  att_free_aligned(model->ctx, sum);
+  return status;
+}
+
+static bool is_named(const att_state *state, const char *name) {
+  for (int64_t i = 0; i < state->snapshot_count; i++) {
+    char expected[64];
+    snprintf(expected, sizeof expected, "%lld.safetensors", (long long)state->snapshots[i].step);
+    if (strcmp(name, expected) == 0) return true;
+  }
+  return false;
+}
+
+void att_snapshots_prune(att_context *ctx, const char *folder, const att_state *state) {
+  char *path = att_path(ctx, folder, "snapshots");
+  DIR *snapshots = path ? opendir(path) : NULL;
+  if (snapshots) {
+    const struct dirent *entry;
+    while ((entry = readdir(snapshots)) != NULL)
+      if (strstr(entry->d_name, ".safetensors") && !is_named(state, entry->d_name))
+        remove_file_in(ctx, path, entry->d_name);
+    closedir(snapshots);
+    rmdir(path); /* only where it is empty */
+  }
+  att_free(ctx, path);
+}

@@ -1,0 +1,125 @@
+/* Owns what state.h says. Refuses a state whose counts cannot be. */
+#include "train/state.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ATT_STATE_VERSION 1
+
+void att_state_begin(att_state *state) {
+  const att_score_of_model none = {INFINITY, -1};
+  *state = (att_state){.validated = -1, .lowest = none, .best = {-1, none}};
+}
+
+static att_status put_int(att_context *ctx, att_buffer *out, const char *name, int64_t value) {
+  return att_buffer_print(ctx, out, "  \"%s\": %lld,\n", name, (long long)value);
+}
+
+static att_status put_number(att_context *ctx, att_buffer *out, const char *name, double value) {
+  ATT_TRY(att_buffer_print(ctx, out, "  \"%s\": ", name));
+  ATT_TRY(att_json_put_number(ctx, out, value)); /* infinity: null, which leaves the default when read */
+  return att_buffer_append(ctx, out, ",\n", 2);
+}
+
+static att_status put_snapshot(att_context *ctx, att_buffer *out, const att_snapshot *s) {
+  ATT_TRY(att_buffer_print(ctx, out, "{\"step\": %lld, \"valid_loss\": ", (long long)s->step));
+  ATT_TRY(att_json_put_number(ctx, out, s->score.loss));
+  ATT_TRY(att_buffer_print(ctx, out, ", \"bleu\": "));
+  ATT_TRY(att_json_put_number(ctx, out, s->score.bleu));
+  return att_buffer_append(ctx, out, "}", 1);
+}
+
+static att_status put_progress(att_context *ctx, const att_state *s, att_buffer *out) {
+  ATT_TRY(put_int(ctx, out, "step", s->step));
+  ATT_TRY(put_int(ctx, out, "epoch", s->epoch));
+  ATT_TRY(put_int(ctx, out, "index", s->index));
+  ATT_TRY(put_int(ctx, out, "tokens", s->tokens));
+  ATT_TRY(put_number(ctx, out, "seconds", s->seconds));
+  ATT_TRY(put_number(ctx, out, "loss_sum", s->loss_sum));
+  ATT_TRY(put_number(ctx, out, "loss_weight", s->loss_weight));
+  ATT_TRY(put_int(ctx, out, "validated", s->validated));
+  ATT_TRY(put_int(ctx, out, "stale", s->stale));
+  ATT_TRY(put_number(ctx, out, "lowest_loss", s->lowest.loss));
+  return put_number(ctx, out, "highest_bleu", s->lowest.bleu);
+}
+
+att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out) {
+  ATT_TRY(att_buffer_print(ctx, out, "{\n  \"version\": %d,\n  \"complete\": %s,\n", ATT_STATE_VERSION,
+                           s->complete ? "true" : "false"));
+  ATT_TRY(put_int(ctx, out, "train_fingerprint", (int64_t)s->train_fingerprint));
+  ATT_TRY(put_int(ctx, out, "valid_fingerprint", (int64_t)s->valid_fingerprint));
+  ATT_TRY(put_progress(ctx, s, out));
+  ATT_TRY(att_buffer_print(ctx, out, "  \"best\": "));
+  ATT_TRY(put_snapshot(ctx, out, &s->best));
+  ATT_TRY(att_buffer_print(ctx, out, ",\n  \"snapshots\": ["));
+  for (int64_t i = 0; i < s->snapshot_count; i++) {
+    ATT_TRY(att_buffer_print(ctx, out, i ? ",\n    " : "\n    "));
+    ATT_TRY(put_snapshot(ctx, out, &s->snapshots[i]));
+  }
+  ATT_TRY(att_buffer_print(ctx, out, "],\n  \"plan\": "));
+  ATT_TRY(att_plan_write(ctx, &s->plan, out));
+  return att_buffer_print(ctx, out, "\n}\n");
+}
+
+static att_status get_count(att_context *ctx, const char *path, const json_t *root, const char *name, int64_t low,
+                            int64_t *out) {
+  return att_json_int(ctx, path, root, name, true, low, (int64_t)1 << 60, out);
+}
+
+static att_status get_snapshot(att_context *ctx, const char *path, const json_t *object, att_snapshot *s) {
+  *s = (att_snapshot){-1, {INFINITY, -1}};
+  if (!json_is_object(object)) return att_fail(ctx, ATT_FORMAT, "%s: best or snapshots is no object", path);
+  ATT_TRY(get_count(ctx, path, object, "step", -1, &s->step));
+  ATT_TRY(att_json_number(ctx, path, object, "valid_loss", false, &s->score.loss));
+  return att_json_number(ctx, path, object, "bleu", false, &s->score.bleu);
+}
+
+static att_status get_snapshots(att_context *ctx, const char *path, const json_t *root, att_state *s) {
+  const json_t *list = json_object_get(root, "snapshots");
+  if (!json_is_array(list) || json_array_size(list) > ATT_MOST_AVERAGE) {
+    return att_fail(ctx, ATT_FORMAT, "%s: snapshots is no list of at most %d", path, ATT_MOST_AVERAGE);
+  }
+  s->snapshot_count = (int64_t)json_array_size(list);
+  for (int64_t i = 0; i < s->snapshot_count; i++)
+    ATT_TRY(get_snapshot(ctx, path, json_array_get(list, (size_t)i), &s->snapshots[i]));
+  return ATT_OK;
+}
+
+static att_status get_progress(att_context *ctx, const char *path, const json_t *root, att_state *s) {
+  ATT_TRY(get_count(ctx, path, root, "step", 0, &s->step));
+  ATT_TRY(get_count(ctx, path, root, "epoch", 0, &s->epoch));
+  ATT_TRY(get_count(ctx, path, root, "index", 0, &s->index));
+  ATT_TRY(get_count(ctx, path, root, "tokens", 0, &s->tokens));
+  ATT_TRY(att_json_number(ctx, path, root, "seconds", true, &s->seconds));
+  ATT_TRY(att_json_number(ctx, path, root, "loss_sum", true, &s->loss_sum));
+  ATT_TRY(att_json_number(ctx, path, root, "loss_weight", true, &s->loss_weight));
+  ATT_TRY(get_count(ctx, path, root, "validated", -1, &s->validated));
+  ATT_TRY(get_count(ctx, path, root, "stale", 0, &s->stale));
+  ATT_TRY(att_json_number(ctx, path, root, "lowest_loss", false, &s->lowest.loss));
+  return att_json_number(ctx, path, root, "highest_bleu", false, &s->lowest.bleu);
+}
+
+static att_status get_all(att_context *ctx, const char *path, const json_t *root, att_state *s) {
+  int64_t version, fingerprint;
+  ATT_TRY(att_json_int(ctx, path, root, "version", true, ATT_STATE_VERSION, ATT_STATE_VERSION, &version));
+  ATT_TRY(att_json_bool(ctx, path, root, "complete", true, &s->complete));
+  ATT_TRY(att_json_int(ctx, path, root, "train_fingerprint", true, INT64_MIN, INT64_MAX, &fingerprint));
+  s->train_fingerprint = (uint64_t)fingerprint;
+  ATT_TRY(att_json_int(ctx, path, root, "valid_fingerprint", true, INT64_MIN, INT64_MAX, &fingerprint));
+  s->valid_fingerprint = (uint64_t)fingerprint;
+  ATT_TRY(get_progress(ctx, path, root, s));
+  ATT_TRY(get_snapshot(ctx, path, json_object_get(root, "best"), &s->best));
+  ATT_TRY(get_snapshots(ctx, path, root, s));
+  const json_t *plan = json_object_get(root, "plan");
+  if (!json_is_object(plan)) return att_fail(ctx, ATT_FORMAT, "%s: it has no plan", path);
+  return att_plan_read(ctx, path, plan, &s->plan);
+}
+
+att_status att_state_read(att_context *ctx, const char *path, att_state *state) {
+  json_t *root;
+  att_state_begin(state);
+  ATT_TRY(att_json_open(ctx, path, &root));
+  att_status status = get_all(ctx, path, root, state);
+  json_decref(root);
+  return status;
+}

@@ -1,0 +1,10 @@
+/* Owns trainer_state.json: the state of a run as text, and back. Numbers read back exactly. */
+#ifndef ATT_TRAIN_STATE_H
+#define ATT_TRAIN_STATE_H
+
+#include "train/checkpoint.h"
+
+att_status att_state_write(att_context *ctx, const att_state *state, att_buffer *out);
+att_status att_state_read(att_context *ctx, const char *path, att_state *state);
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * Owns the run itself, att_train_translation of attend.h: steps, validations, checkpoints, the end. When a checkpoint
+ * is written changes nothing in the results: whatever decides them is in att_state, the parameters and the moments.
+ */
+#include "train/trainer.h"
+
+#include "base/random.h"
+#include "formats/file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ATT_RECORD_EVERY 10   /* steps between two lines of train.jsonl */
+#define ATT_LOSS_MEMORY  0.95 /* of the smoothed loss: about 20 steps */
+
+/* ---- a step --------------------------------------------------------------------------------------------------- */
+
+static att_status not_finite(att_trainer *t, const char *what) {
+  return att_fail(t->ctx, ATT_NUMERIC,
+                  "step %lld: the %s is not a finite number: train again with a lower lr (it was %g); "
+                  "the last good checkpoint is kept in %s",
+                  (long long)t->state.step + 1, what, t->state.plan.lr, t->options->out);
+}
+
+/* Forward, backward and update on one batch. *tokens: real source and target tokens. */
+static att_status learn(att_trainer *t, double lr, att_loss *loss, int64_t *tokens) {
+  const att_state *s = &t->state;
+  uint64_t key = att_key(att_key((uint64_t)s->plan.seed, 0x64726f70), (uint64_t)s->step);
+  att_run run = {.ctx = t->ctx, .arena = t->arena, .dropout = (float)s->plan.dropout, .dropout_key = key};
+  att_pairs pairs = att_batches_get(&t->batches, s->index, t->model->config.decoder_start);
+  int64_t sources = pairs.source.start[pairs.source.count], targets = pairs.target.start[pairs.target.count];
+  att_arena_reset(t->arena);
+  *loss = (att_loss){0};
+  *tokens = sources + targets;
+  ATT_TRY(att_tape_new(t->arena, &run.tape));
+  ATT_TRY(att_encdec_loss(&run, t->model, &pairs, (float)s->plan.label_smoothing, (double)targets, loss));
+  if (!isfinite(loss->loss)) return not_finite(t, "loss");
+  ATT_TRY(att_backward(&run));
+  double norm = att_optimizer_norm(&t->optimizer);
+  if (!isfinite(norm)) return not_finite(t, "gradient");
+  att_optimizer_step(&t->optimizer, &s->plan, s->step + 1, lr, norm);
+  return ATT_OK;
+}
+
+static void advance(att_trainer *t, const att_loss *loss, int64_t tokens) {
+  att_state *s = &t->state;
+  s->step++;
+  s->tokens += tokens;
+  s->loss_sum = ATT_LOSS_MEMORY * s->loss_sum + loss->nll;
+  s->loss_weight = ATT_LOSS_MEMORY * s->loss_weight + (double)loss->count;
+  t->rate_tokens = ATT_LOSS_MEMORY * t->rate_tokens + (double)tokens;
+  t->rate_seconds = ATT_LOSS_MEMORY * t->rate_seconds + t->step_seconds;
+  if (++s->index < t->batches.count) return;
+  s->index = 0;
+  att_batches_shuffle(&t->batches, (uint64_t)s->plan.seed, ++s->epoch);
+}
+
+static bool is_last(const att_state *s) { return s->plan.steps > 0 && s->step >= s->plan.steps; }
+
+static double seconds_left(const att_trainer *t) {
+  const att_state *s = &t->state;
+  if (s->plan.steps == 0) return fmax(0, 60 * s->plan.minutes - att_trainer_seconds(t));
+  double mean_tokens = (double)(t->corpus.source.count + t->corpus.target.count) / (double)t->batches.count;
+  return (double)(s->plan.steps - s->step) * mean_tokens * t->rate_seconds / t->rate_tokens;
+}
+
+static att_status report_step(att_trainer *t, double lr) {
+  const att_state *s = &t->state;
+  double loss = s->loss_sum / s->loss_weight, rate = t->rate_tokens / fmax(t->rate_seconds, 1e-9);
+  att_progress progress = {.kind = ATT_PROGRESS_STEP,
+                           .step = s->step,
+                           .steps = s->plan.steps,
+                           .seconds = att_trainer_seconds(t),
+                           .seconds_left = seconds_left(t),
+                           .tokens = s->tokens,
+                           .loss = loss,
+                           .lr = lr,
+                           .tokens_per_second = rate,
+                           .bleu = -1};
+  if (t->progress) t->progress(t->user, &progress);
+  if (s->step % ATT_RECORD_EVERY != 0 && s->step != 1 && !is_last(s)) return ATT_OK;
+  return att_record_step(&t->record, s->step, progress.seconds, s->tokens, loss, lr, rate);
+}
+
+static att_status take_step(att_trainer *t) {
+  double begin = att_now(), lr = att_plan_lr(&t->state.plan, t->state.step + 1);
+  att_loss loss;
+  int64_t tokens;
+  ATT_TRY(learn(t, lr, &loss, &tokens));
+  t->step_seconds = att_now() - begin;
+  advance(t, &loss, tokens);
+  ATT_TRY(report_step(t, lr));
+  return t->state.plan.steps > 0 ? ATT_OK : att_budget_time_step(t, tokens);
+}
+
+/* ---- validation ----------------------------------------------------------------------------------------------- */
+
+static att_status save_model(att_trainer *t) {
+  char *path = att_path(t->ctx, t->options->out, "model.safetensors");
+  if (!path) return ATT_MEMORY;
+  att_status status = att_model_save_weights(t->model, t->model->values, path, ATT_F32);
+  att_free(t->ctx, path);
+  return status;
+}
+
+/* Within a thirtieth of the best: what the average is made of. */
+static bool is_good(att_score_of_model score, att_score_of_model best) {
+  if (score.bleu >= 0 && best.bleu >= 0) return score.bleu >= 0.97 * best.bleu - 0.1;
+  return score.loss <= 1.03 * best.loss;
+}
+
+static att_status keep_snapshot(att_trainer *t, att_score_of_model score) {
+  att_state *s = &t->state;
+  if (s->plan.average < 2 || !is_good(score, s->best.score)) return ATT_OK;
+  ATT_TRY(att_snapshot_save(t->model, t->options->out, s->step));
+  if (s->snapshot_count == s->plan.average) {
+    s->snapshot_count--;
+    memmove(s->snapshots, s->snapshots + 1, (size_t)s->snapshot_count * sizeof *s->snapshots);
+  }
+  s->snapshots[s->snapshot_count++] = (att_snapshot){s->step, score};
+  return ATT_OK;
+}
+
+static void say_validation(att_trainer *t, att_score_of_model score, bool best) {
+  const att_state *s = &t->state;
+  att_progress progress = {.kind = ATT_PROGRESS_VALID,
+                           .step = s->step,
+                           .steps = s->plan.steps,
+                           .seconds = att_trainer_seconds(t),
+                           .seconds_left = t->rate_tokens > 0 ? seconds_left(t) : 0,
+                           .tokens = s->tokens,
+                           .loss = s->loss_weight > 0 ? s->loss_sum / s->loss_weight : 0,
+                           .valid_loss = score.loss,
+                           .perplexity = exp(score.loss),
+                           .bleu = score.bleu,
+                           .best = best};
+  if (t->progress) t->progress(t->user, &progress);
+}
+
+/* Patience counts validations in which neither the loss nor BLEU was the best so far. */
+static void count_stale(att_state *s, att_score_of_model score) {
+  s->stale++;
+  if (score.loss < s->lowest.loss) {
+    s->lowest.loss = score.loss;
+    s->stale = 0;
+  }
+  if (score.bleu > s->lowest.bleu) {
+    s->lowest.bleu = score.bleu;
+    s->stale = 0;
+  }
+}
+
+static att_status validate(att_trainer *t) {
+  att_state *s = &t->state;
+  att_score_of_model score;
+  double begin = att_now();
+  ATT_TRY(att_examine(&t->examiner, t->model, t->arena, &score));
+  t->examine_cost = att_now() - begin;
+  if (!isfinite(score.loss)) {
+    return att_fail(t->ctx, ATT_NUMERIC,
+                    "step %lld: the validation loss is not a finite number: train again with a lower "
+                    "lr (it was %g); the last good checkpoint is kept in %s",
+                    (long long)s->step, s->plan.lr, t->options->out);
+  }
+  bool best = s->best.step < 0 || att_is_better(score, s->best.score);
+  if (best) {
+    ATT_TRY(save_model(t));
+    s->best = (att_snapshot){s->step, score};
+  }
+  ATT_TRY(keep_snapshot(t, score));
+  count_stale(s, score);
+  s->validated = s->step;
+  ATT_TRY(att_record_valid(&t->record, s->step, att_trainer_seconds(t), score.loss, exp(score.loss), score.bleu));
+  say_validation(t, score, best);
+  return att_record_draw(&t->record);
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------- */
+
+static int64_t good_snapshots(const att_state *s, att_snapshot *good) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < s->snapshot_count; i++)
+    if (is_good(s->snapshots[i].score, s->best.score)) good[count++] = s->snapshots[i];
+  return count;
+}
+
+/* The best of many measurements is in part luck, so an average with the lower loss may be a little below its BLEU. */
+static bool average_wins(att_score_of_model average, att_score_of_model best) {
+  if (!isfinite(average.loss)) return false;
+  if (average.loss < best.loss) return average.bleu >= best.bleu - 0.3;
+  return att_is_better(average, best);
+}
+
+/* Measures the mean of the good snapshots; where it is better, it becomes the model. *used: how many, or 0. */
+static att_status try_average(att_trainer *t, int64_t *used) {
+  att_state *s = &t->state;
+  att_snapshot good[ATT_MOST_AVERAGE];
+  att_score_of_model score;
+  int64_t count = good_snapshots(s, good);
+  *used = 0;
+  if (count < 2) return ATT_OK;
+  ATT_TRY(att_snapshots_average(t->model, t->options->out, good, count));
+  ATT_TRY(att_examine(&t->examiner, t->model, t->arena, &score));
+  if (!average_wins(score, s->best.score)) return ATT_OK;
+  ATT_TRY(save_model(t));
+  s->best = (att_snapshot){s->step, score};
+  *used = count;
+  return ATT_OK;
+}
+
+static void say_done(att_trainer *t, int64_t averaged) {
+  const att_state *s = &t->state;
+  char text[1024], kind[96];
+  if (averaged > 0)
+    snprintf(kind, sizeof kind, "the mean of the last %lld good checkpoints", (long long)averaged);
+  else
+    snprintf(kind, sizeof kind, "of step %lld", (long long)s->best.step);
+  snprintf(text, sizeof text,
+           "done: %lld steps in %.1f minutes; validation BLEU %.2f, perplexity %.2f; the model, %s, is in %s",
+           (long long)s->step, att_trainer_seconds(t) / 60, s->best.score.bleu, exp(s->best.score.loss), kind,
+           t->options->out);
+  att_trainer_say(t, ATT_PROGRESS_DONE, text);
+}
+
+/* Killed anywhere in here, the checkpoint of the last step leads to the same end. */
+static att_status finish(att_trainer *t) {
+  att_state *s = &t->state;
+  int64_t averaged;
+  ATT_TRY(att_trainer_save(t));
+  t->finishing = true;
+  ATT_TRY(try_average(t, &averaged));
+  s->complete = true;
+  s->snapshot_count = 0;
+  double seconds = s->seconds;
+  s->seconds = att_trainer_seconds(t);
+  ATT_TRY(att_checkpoint_save_state(t->ctx, t->options->out, s));
+  s->seconds = seconds;
+  att_snapshots_prune(t->ctx, t->options->out, s);
+  say_done(t, averaged);
+  return ATT_OK;
+}
+
+/* ---- the run -------------------------------------------------------------------------------------------------- */
+
+static bool is_over(const att_trainer *t) {
+  const att_state *s = &t->state;
+  bool stale = s->plan.patience > 0 && s->stale >= s->plan.patience;
+  return is_last(s) || stale || (s->plan.steps > 0 && att_budget_is_spent(t));
+}
+
+static bool must_validate(const att_trainer *t) {
+  const att_state *s = &t->state;
+  if (s->validated == s->step || s->step == 0 || s->plan.steps == 0) return false;
+  return s->step % s->plan.valid_every == 0 || is_over(t);
+}
+
+static bool must_save(const att_trainer *t) {
+  const att_state *s = &t->state;
+  if (s->plan.steps == 0 || s->step == t->saved_step) return false;
+  if (s->plan.save_every > 0) return s->step % s->plan.save_every == 0;
+  return att_now() - t->saved_at >= fmax(60, 50 * t->save_cost);
+}
+
+static att_status run(att_trainer *t) {
+  for (;;) {
+    if (must_validate(t)) ATT_TRY(validate(t));
+    if (is_over(t)) return finish(t);
+    if (t->ctx->interrupted) return ATT_INTERRUPTED;
+    if (must_save(t)) ATT_TRY(att_trainer_save(t));
+    ATT_TRY(take_step(t));
+  }
+}
+
+static att_status leave(att_trainer *t) {
+  if (!t->finishing) ATT_TRY(att_trainer_save(t));
+  return att_fail(t->ctx, ATT_INTERRUPTED,
+                  "interrupted at step %lld; what was learned is saved in %s: the same command "
+                  "with --resume goes on",
+                  (long long)t->state.step, t->options->out);
+}
+
+att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                 void *user) {
+  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train_translation: options is NULL");
+  att_trainer *t = ATT_NEW(ctx, 1, att_trainer);
+  if (!t) return ATT_MEMORY;
+  *t = (att_trainer){.ctx = ctx, .options = options, .progress = progress, .user = user, .clock_start = att_now()};
+  ctx->interrupted = 0;
+  att_status status = att_trainer_setup(t);
+  if (status == ATT_OK && t->state.complete) {
+    att_trainer_say(t, ATT_PROGRESS_DONE, "the run is complete: nothing to do");
+  } else if (status == ATT_OK) {
+    status = run(t);
+    if (status == ATT_INTERRUPTED) status = leave(t);
+  }
+  ctx->interrupted = 0;
+  att_trainer_free(t);
+  att_free(ctx, t);
+  return status;
+}

@@ -1,0 +1,61 @@
+/*
+ * Owns what the parts of a training run share: setup.c makes it (data, tokenizer, plan, model, or all of them from a
+ * checkpoint), budget.c fixes how many steps it has, trainer.c runs it.
+ */
+#ifndef ATT_TRAIN_TRAINER_H
+#define ATT_TRAIN_TRAINER_H
+
+#include "train/evaluate.h"
+#include "train/record.h"
+
+typedef struct att_trainer {
+  att_context *ctx;
+  const att_train_options *options;
+  att_progress_fn *progress; /* or NULL */
+  void *user;
+  const char *work; /* what is under way, for ATT_PROGRESS_WORK */
+
+  att_state state;
+  att_model *model;
+  att_optimizer optimizer;
+  att_corpus corpus;
+  att_batches batches;
+  att_examiner examiner;
+  att_record record;
+  att_arena *arena;
+
+  bool resumed;                   /* from a checkpoint */
+  bool finishing;                 /* the last checkpoint is written: nothing is left to save when interrupted */
+  bool made_folder;               /* by this run: removed again where nothing came into it */
+  double clock_start;             /* att_now() when state.seconds were spent; seconds = state.seconds + now - this */
+  double save_cost, examine_cost; /* seconds of the last checkpoint, of the last validation */
+  double saved_at;                /* att_now() after it */
+  int64_t saved_step;             /* -1: none in this process */
+  double step_seconds, rate_tokens, rate_seconds; /* of the last step; smoothed */
+  int64_t timed_steps, timed_tokens;              /* while the steps are not fixed */
+  double timed_seconds;
+} att_trainer;
+
+/* Seconds of the run so far, those before a resumption included. */
+double att_trainer_seconds(const att_trainer *trainer);
+void att_trainer_say(att_trainer *trainer, att_progress_kind kind, const char *text);
+/* "12,345" into out, of at least 32 bytes; returns out. */
+const char *att_grouped(char *out, int64_t number);
+
+/* setup.c. ATT_OK with state.complete: there is nothing to do. On failure att_trainer_free is still to be called. */
+att_status att_trainer_setup(att_trainer *trainer);
+void att_trainer_free(att_trainer *trainer);
+/* Writes a checkpoint; refuses one that holds infinities (ATT_NUMERIC). */
+att_status att_trainer_save(att_trainer *trainer);
+
+/* budget.c */
+/* Fixes the steps of a budget in steps or epochs; says what was fixed. */
+void att_budget_begin(att_trainer *trainer);
+/* Takes a larger budget into a run that began with another; refuses a smaller one. */
+att_status att_budget_extend(att_trainer *trainer, const att_plan *wanted);
+/* After a step, while the steps are not fixed: counts it in, and fixes them once enough is known. */
+att_status att_budget_time_step(att_trainer *trainer, int64_t tokens);
+/* Whether a budget in minutes has run out before the steps have. */
+bool att_budget_is_spent(const att_trainer *trainer);
+
+#endif
