@@ -1,0 +1,104 @@
+/*
+ * Owns what the verbs of the command share: one run of a verb, its errors, its standard output, the lines it reads, the
+ * signals. Refuses to know any room of the library: <attend/attend.h> and libc are all it rests on.
+ */
+#ifndef ATT_CLI_H
+#define ATT_CLI_H
+
+#include <attend/attend.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__GNUC__)
+#define ATT_CLI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define ATT_CLI_PRINTF(text, first)
+#endif
+
+enum { ATT_CLI_DONE = 0, ATT_CLI_FAILED = 1, ATT_CLI_MISUSED = 2, ATT_CLI_INTERRUPTED = 130 };
+enum { ATT_CLI_MOST_GIVEN = 64 };
+
+struct att_cli_verb;
+
+/* The options that every verb has; the first member of each verb's struct of options. */
+typedef struct att_cli_common {
+  int threads; /* 0: the cores that this process may use */
+  uint64_t seed;
+  bool quiet, help, version;
+} att_cli_common;
+
+/* One run of one verb. */
+typedef struct att_cli {
+  const struct att_cli_verb *verb;
+  int argc; /* words after the verb */
+  char **argv;
+  const char **words; /* [word_count]: those that are no options */
+  int word_count;
+  const char *given[ATT_CLI_MOST_GIVEN]; /* names of the options that were given */
+  int given_count;
+  att_cli_common common;
+  att_context *ctx;
+  int write_error;  /* errno of the first failed write to standard output; 0: none */
+  bool line_is_bar; /* stderr's last line is a progress bar, to be cleared before anything else is said */
+} att_cli;
+
+/* ---- run.c: errors, signals, the context ---- */
+
+/* One line on stderr: "attend VERB: ..."; control characters are shown as '?'. Returns `status`. */
+int att_cli_fail(att_cli *cli, int status, const char *format, ...) ATT_CLI_PRINTF(3, 4);
+void att_cli_warn(att_cli *cli, const char *format, ...) ATT_CLI_PRINTF(2, 3);
+/* Says the library's message; the exit status that belongs to `status`. Silent where standard output broke: that is
+ * said at the end. */
+int att_cli_failed(att_cli *cli, att_status status);
+/* Makes cli->ctx by cli->common. 0, or the exit status. */
+int att_cli_start(att_cli *cli);
+/* Opens the model named by the first word. 0, or the exit status. */
+int att_cli_open_model(att_cli *cli, att_model **model);
+/* Between these two a signal asks the library to stop; a second one, or one at any other time, ends the program. */
+void att_cli_begin_work(att_cli *cli);
+void att_cli_end_work(void);
+void att_cli_catch_signals(void);
+
+/* ---- output.c: standard output, JSON, terminals ---- */
+
+/* False once standard output has failed. */
+bool att_cli_write(att_cli *cli, const void *data, size_t size);
+bool att_cli_print(att_cli *cli, const char *format, ...) ATT_CLI_PRINTF(2, 3);
+bool att_cli_flush(att_cli *cli);
+/* Flushes and closes standard output; the exit status, which a failed write makes 1 and a reader gone away 0. */
+int att_cli_close_output(att_cli *cli, int status);
+/* Text on one line: line ends and tabs become spaces. */
+bool att_cli_write_line_text(att_cli *cli, const char *data, size_t size);
+/* A JSON string, with its quotes; bytes that are not UTF-8 become U+FFFD. */
+bool att_cli_write_json(att_cli *cli, const char *data, size_t size);
+/* `text` gets the shortest decimal that reads back as `number`; "null" where there is none. Returns text. */
+const char *att_cli_number(double number, char text[32]);
+int att_cli_columns(int fd); /* of the terminal; 80 where there is none */
+bool att_cli_colour(int fd); /* a terminal with colours, and no NO_COLOR */
+bool att_cli_unicode(void);  /* by the locale; yes where none is set */
+
+/* ---- input.c: lines ---- */
+
+typedef struct att_cli_input att_cli_input;
+
+/* The lines of a file (plain or .gz), or of standard input where path is NULL or "-". 0, or the exit status. */
+int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **input);
+/* Some thousand lines at most: from a pipe or a person those that have arrived, so that each is answered at once.
+ * *count 0: the end. *lines is valid until the next call. *first: the index of lines[0]. 0, or the exit status. */
+int att_cli_input_next(att_cli_input *input, const att_text **lines, size_t *count, size_t *first);
+void att_cli_input_close(att_cli_input *input);
+
+/* ---- help.c, man.c ---- */
+
+void att_cli_print_overview(att_cli *cli);
+void att_cli_print_help(att_cli *cli);
+void att_cli_print_man(att_cli *cli);
+
+/* ---- the verbs, one file each ---- */
+
+extern const struct att_cli_verb att_cli_train_translation, att_cli_translate, att_cli_score, att_cli_bleu,
+    att_cli_tokenize, att_cli_look, att_cli_info;
+/* In the order of the help; ends in NULL. verbs.c */
+extern const struct att_cli_verb *const att_cli_verbs[];
+
+#endif

@@ -1,0 +1,157 @@
+/* Owns `attend look`: attention drawn in the terminal, or written as SVG, HTML, JSON. */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct look_options {
+  att_cli_common common;
+  const char *target;
+  const char *files[4]; /* by att_look_format; that of the terminal is unused */
+  int part, layer, head;
+} look_options;
+
+#define AT(member) offsetof(look_options, member)
+
+/* clang-format off */
+static const att_cli_option options[] = {
+    {.group = "What", .name = "target", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(target),
+     .help = "look at this translation", .initial = "the model's own"},
+    {.name = "part", .kind = ATT_CLI_CHOICE, .value = "encoder|decoder|cross", .offset = AT(part),
+     .help = "whose attention", .initial = "cross"},
+    {.name = "layer", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layer),
+     .help = "which layer, from 1", .initial = "the last"},
+    {.name = "head", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1024, .offset = AT(head),
+     .help = "which head, from 1", .initial = "the mean of all"},
+
+    {.group = "Output", .name = "svg", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(files[ATT_LOOK_SVG]),
+     .help = "write a picture in place of drawing in the terminal; - is standard output, also below"},
+    {.name = "html", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(files[ATT_LOOK_HTML]),
+     .help = "write a page on which parts, layers and heads can be chosen"},
+    {.name = "json", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(files[ATT_LOOK_JSON]),
+     .help = "write all weights as numbers"},
+    {.name = NULL}};
+/* clang-format on */
+
+static bool to_files(const look_options *o) {
+  return o->files[ATT_LOOK_SVG] || o->files[ATT_LOOK_HTML] || o->files[ATT_LOOK_JSON];
+}
+
+/* Layers and heads that the model does not have; the library counts from 0, people from 1. */
+static int choose(att_cli *cli, const att_attention *attention, const look_options *o, att_look_options *look) {
+  att_attention_map map;
+  att_look_options_default(look);
+  look->part = (att_look_part)o->part;
+  look->layer = o->layer - 1;
+  look->head = o->head - 1;
+  look->columns = att_cli_columns(STDOUT_FILENO);
+  look->colour = att_cli_colour(STDOUT_FILENO);
+  look->unicode = att_cli_unicode();
+  att_status status = att_attention_get(attention, look->part, &map);
+  if (status != ATT_OK) return att_cli_failed(cli, status);
+  if (o->layer > 0 && (size_t)o->layer > map.layers)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--layer %d: there are %zu layers", o->layer, map.layers);
+  if (o->head > 0 && (size_t)o->head > map.heads)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--head %d: there are %zu heads", o->head, map.heads);
+  return 0;
+}
+
+static int render(att_cli *cli, const att_attention *attention, att_look_format format, const att_look_options *look,
+                  const char *path) {
+  char *text;
+  size_t size;
+  att_status status = att_attention_render(attention, format, look, &text, &size);
+  if (status != ATT_OK) return att_cli_failed(cli, status);
+  if (strcmp(path, "-") == 0)
+    att_cli_write(cli, text, size);
+  else
+    status = att_write_file(cli->ctx, path, text, size);
+  att_release(cli->ctx, text);
+  return att_cli_failed(cli, status);
+}
+
+static int look_at(att_cli *cli, att_model *model, att_text text, const look_options *o) {
+  att_attention *attention = NULL;
+  att_text target = {o->target, o->target ? strlen(o->target) : 0};
+  att_look_options look;
+  int status = att_cli_failed(cli, att_look(model, text, target, &attention));
+  if (!status) status = choose(cli, attention, o, &look);
+  if (!status && !to_files(o)) status = render(cli, attention, ATT_LOOK_TERMINAL, &look, "-");
+  for (int format = ATT_LOOK_SVG; format <= ATT_LOOK_JSON && !status; format++)
+    if (o->files[format]) status = render(cli, attention, (att_look_format)format, &look, o->files[format]);
+  att_attention_free(attention);
+  return status;
+}
+
+static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, att_cli_input *input) {
+  const att_text *lines;
+  size_t count, first;
+  for (;;) {
+    int status = att_cli_input_next(input, &lines, &count, &first);
+    if (status || count == 0) return status;
+    for (size_t i = 0; i < count; i++) {
+      if (first + i > 0 && (to_files(o) || o->target))
+        return att_cli_fail(cli, ATT_CLI_MISUSED,
+                            "--target, --svg, --html and --json take one text, not several lines");
+      if (first + i > 0) att_cli_print(cli, "\n");
+      status = look_at(cli, model, lines[i], o);
+      if (status) return status;
+      if (!att_cli_flush(cli)) return ATT_CLI_FAILED;
+    }
+  }
+}
+
+/* The words after MODEL as one text; free it. */
+static char *join_words(const att_cli *cli) {
+  size_t size = 1;
+  for (int i = 1; i < cli->word_count; i++) size += strlen(cli->words[i]) + 1;
+  char *text = calloc(size, 1), *at = text;
+  for (int i = 1; i < cli->word_count && at; i++) at += sprintf(at, "%s%s", i > 1 ? " " : "", cli->words[i]);
+  return text;
+}
+
+static int look_at_words(att_cli *cli, att_model *model, const look_options *o) {
+  char *text = join_words(cli);
+  if (!text) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  int status = look_at(cli, model, (att_text){text, strlen(text)}, o);
+  free(text);
+  return status;
+}
+
+static int run(att_cli *cli) {
+  look_options o;
+  memset(&o, 0, sizeof o);
+  o.part = ATT_LOOK_CROSS;
+  att_model *model = NULL;
+  att_cli_input *input = NULL;
+  int status = att_cli_parse(cli, &o);
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = att_cli_open_model(cli, &model);
+  if (!status && cli->word_count > 1) {
+    status = look_at_words(cli, model, &o);
+  } else if (!status) {
+    status = att_cli_input_open(cli, NULL, &input);
+    if (!status) status = look_at_lines(cli, model, &o, input);
+  }
+  att_cli_input_close(input);
+  att_model_close(model);
+  return status;
+}
+
+const att_cli_verb att_cli_look = {
+    .name = "look",
+    .arguments = "MODEL [TEXT]",
+    .task = "look",
+    .summary = "see which words a model looks at",
+    .about = "Draws how much each word looks at each other: source words at source words (encoder), target words at "
+             "target words (decoder) or at source words (cross). TEXT, or lines of standard input, is translated and "
+             "that translation is looked at, unless --target gives one.",
+    .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
+               "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html",
+    .options = options,
+    .least_words = 1,
+    .most_words = INT32_MAX,
+    .run = run,
+};

@@ -1,0 +1,127 @@
+/* Owns the way from the first words to a verb: attend VERB ..., --help, --version, --man. */
+#include "options.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const att_cli_verb *const att_cli_verbs[] = {
+    &att_cli_train_translation, &att_cli_translate, &att_cli_score, &att_cli_bleu,
+    &att_cli_tokenize,          &att_cli_look,      &att_cli_info,  NULL};
+enum { MOST_NAMES = 16 };
+
+/* Names that are settled and will come. */
+static const char *const later_verbs[] = {"train lm", "train classifier", "train mlm", "generate", "classify", "fill",
+                                          "embed",    "compare",          "bench",     "convert",  "quantize", "serve",
+                                          NULL};
+
+/* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
+static void hold_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) _exit(ATT_CLI_FAILED);
+}
+
+/* Words that `name` ("train translation") takes at the start of argv, or 0 where it is not there. */
+static int words_of(const char *name, int argc, char **argv) {
+  int taken = 0;
+  for (; *name; taken++) {
+    size_t size = strcspn(name, " ");
+    if (taken >= argc || strlen(argv[taken]) != size || memcmp(argv[taken], name, size) != 0) return 0;
+    name += size + (name[size] == ' ');
+  }
+  return taken;
+}
+
+static bool asks(int argc, char **argv, const char *name, const char *letter) {
+  for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], name) == 0 || strcmp(argv[i], letter) == 0) return true;
+  return false;
+}
+
+static int print_version(att_cli *cli) {
+  att_cli_print(cli, "attend %s\n", att_version());
+  return att_cli_close_output(cli, ATT_CLI_DONE);
+}
+
+static int run_verb(att_cli *cli, int argc, char **argv) {
+  cli->argc = argc;
+  cli->argv = argv;
+  if (asks(argc, argv, "--help", "-h")) {
+    att_cli_print_help(cli);
+    return att_cli_close_output(cli, ATT_CLI_DONE);
+  }
+  if (asks(argc, argv, "--version", "-v")) return print_version(cli);
+  cli->words = calloc((size_t)argc + 1, sizeof *cli->words);
+  if (!cli->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  att_cli_catch_signals();
+  int status = cli->verb->run(cli);
+  status = att_cli_close_output(cli, status);
+  att_context_free(cli->ctx);
+  free(cli->words);
+  return status;
+}
+
+/* `attend train` with nothing, or nothing known, after it. */
+static int run_train(att_cli *cli, int argc, char **argv) {
+  if (asks(argc, argv, "--help", "-h")) {
+    att_cli_print(cli, "Usage: attend train WHAT [options]\n\n");
+    for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
+      if (strncmp((*verb)->name, "train ", 6) == 0) att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
+    return att_cli_close_output(cli, ATT_CLI_DONE);
+  }
+  if (argc == 0) return att_cli_fail(cli, ATT_CLI_MISUSED, "train what? attend train translation");
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; did you mean attend train translation?", argv[0]);
+}
+
+static int unknown_verb(att_cli *cli, const char *word) {
+  const char *names[MOST_NAMES];
+  size_t count = 0;
+  for (const att_cli_verb *const *verb = att_cli_verbs; *verb && count + 1 < MOST_NAMES; verb++)
+    names[count++] = (*verb)->name;
+  const char *nearest = att_cli_nearest(word, names, count);
+  if (nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "no verb '%s'; did you mean %s?", word, nearest);
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "no verb '%s'; 'attend --help' lists them", word);
+}
+
+static int dispatch(att_cli *cli, int argc, char **argv) {
+  for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++) {
+    int taken = words_of((*verb)->name, argc, argv);
+    if (taken == 0) continue;
+    cli->verb = *verb;
+    return run_verb(cli, argc - taken, argv + taken);
+  }
+  for (const char *const *name = later_verbs; *name; name++)
+    if (words_of(*name, argc, argv))
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is not in this version yet", *name);
+  if (strcmp(argv[0], "train") == 0) return run_train(cli, argc - 1, argv + 1);
+  return unknown_verb(cli, argv[0]);
+}
+
+int main(int argc, char **argv) {
+  hold_standard_streams();
+  setlocale(LC_CTYPE, "");
+  static att_cli cli;
+  if (argc < 2) {
+    fputs("Usage: attend VERB MODEL [arguments] [options]; 'attend --help' lists the verbs\n", stderr);
+    return ATT_CLI_MISUSED;
+  }
+  const char *word = argv[1];
+  if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0) return print_version(&cli);
+  if (strcmp(word, "--man") == 0) {
+    att_cli_print_man(&cli);
+    return att_cli_close_output(&cli, ATT_CLI_DONE);
+  }
+  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    char *help = "--help";
+    if (argc == 2) {
+      att_cli_print_overview(&cli);
+      return att_cli_close_output(&cli, ATT_CLI_DONE);
+    }
+    for (int i = 1; i + 1 < argc; i++) argv[i] = argv[i + 1]; /* help VERB: VERB --help */
+    argv[argc - 1] = help;
+  }
+  return dispatch(&cli, argc - 1, argv + 1);
+}

@@ -1,0 +1,56 @@
+/*
+ * Owns the table of options that each verb has: parsing, the checks of values, --help and the man page all read it.
+ * Refuses to know what an option means: a value is checked and stored in the verb's own struct.
+ */
+#ifndef ATT_CLI_OPTIONS_H
+#define ATT_CLI_OPTIONS_H
+
+#include "cli.h"
+
+typedef enum att_cli_kind {
+  ATT_CLI_FLAG,   /* bool */
+  ATT_CLI_INT,    /* int */
+  ATT_CLI_INT64,  /* int64_t */
+  ATT_CLI_SEED,   /* uint64_t, any */
+  ATT_CLI_NUMBER, /* double */
+  ATT_CLI_TEXT,   /* const char *, into argv */
+  ATT_CLI_CHOICE, /* int: the place of the name in `value` */
+  ATT_CLI_LATER   /* known, and refused by name */
+} att_cli_kind;
+
+typedef struct att_cli_option {
+  const char *name; /* without the dashes; NULL ends a table */
+  char letter;      /* or 0 */
+  att_cli_kind kind;
+  const char *value;   /* what help calls it ("N", "FILE"); of a choice its names: "relu|gelu|silu" */
+  const char *later;   /* names of a choice that are known and refused, or NULL */
+  double low, high;    /* of INT, INT64, NUMBER; both included */
+  size_t offset;       /* into the verb's struct */
+  const char *initial; /* the default, as help says it; NULL: nothing to say */
+  const char *help;
+  const char *group; /* heading in help; NULL: that of the option before */
+} att_cli_option;
+
+typedef struct att_cli_verb {
+  const char *name;      /* "translate", "train translation" */
+  const char *arguments; /* "MODEL [FILE]" */
+  const char *task;      /* what a refused option is not supported for: "translation" */
+  const char *summary;   /* one line, no full stop */
+  const char *about;     /* a paragraph */
+  const char *example;   /* commands, each on a line */
+  const att_cli_option *options;
+  int least_words, most_words;
+  int (*run)(att_cli *cli);
+} att_cli_verb;
+
+extern const att_cli_option att_cli_common_options[];
+
+/* Reads cli->argv into `into` (the verb's struct, whose first member is att_cli_common), cli->words and cli->given. May
+ * be called again, to lay the same words over other defaults. 0, or ATT_CLI_MISUSED after saying why. */
+int att_cli_parse(att_cli *cli, void *into);
+bool att_cli_given(const att_cli *cli, const char *name);
+
+/* The one of names[0..count) that is a slip of the hand from `word`, or NULL. */
+const char *att_cli_nearest(const char *word, const char *const *names, size_t count);
+
+#endif

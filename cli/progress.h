@@ -1,0 +1,23 @@
+/*
+ * Owns how a training run is shown on stderr: a bar on a terminal, a plain line now and then elsewhere, nothing where
+ * --quiet was given.
+ */
+#ifndef ATT_CLI_PROGRESS_H
+#define ATT_CLI_PROGRESS_H
+
+#include "cli.h"
+
+typedef struct att_cli_progress {
+  att_cli *cli;
+  bool bar, colour, unicode;
+  double shown;  /* the clock when a step was last shown; 0: never */
+  char work[64]; /* the long work that was last named */
+} att_cli_progress;
+
+void att_cli_progress_start(att_cli_progress *progress, att_cli *cli);
+/* An att_progress_fn; user: an att_cli_progress. */
+void att_cli_on_progress(void *user, const att_progress *event);
+/* Leaves the cursor on a fresh line. */
+void att_cli_progress_end(att_cli_progress *progress);
+
+#endif

@@ -1,0 +1,92 @@
+/* Owns a run's errors, its context and the signals. See cli.h. */
+#include "options.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- errors ---- */
+
+static void say(att_cli *cli, const char *mark, const char *format, va_list args) {
+  char text[1400];
+  vsnprintf(text, sizeof text, format, args);
+  for (char *at = text; *at; at++)
+    if ((unsigned char)*at < ' ' || *at == 127) *at = '?';
+  if (cli->line_is_bar) fputs("\r\x1b[K", stderr);
+  cli->line_is_bar = false;
+  fprintf(stderr, "attend%s%s: %s%s\n", cli->verb ? " " : "", cli->verb ? cli->verb->name : "", mark, text);
+  fflush(stderr);
+}
+
+int att_cli_fail(att_cli *cli, int status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  say(cli, "", format, args);
+  va_end(args);
+  return status;
+}
+
+void att_cli_warn(att_cli *cli, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  say(cli, "warning: ", format, args);
+  va_end(args);
+}
+
+int att_cli_failed(att_cli *cli, att_status status) {
+  if (status == ATT_OK || cli->write_error) return status == ATT_OK ? ATT_CLI_DONE : ATT_CLI_FAILED;
+  const char *message = att_message(cli->ctx);
+  return att_cli_fail(cli, status == ATT_INTERRUPTED ? ATT_CLI_INTERRUPTED : ATT_CLI_FAILED, "%s",
+                      *message ? message : att_status_name(status));
+}
+
+/* ---- signals ---- */
+
+static att_context *_Atomic working; /* a handler can reach nothing else */
+
+static void on_signal(int number) {
+  (void)number;
+  att_context *ctx = atomic_exchange(&working, NULL);
+  if (!ctx) _exit(ATT_CLI_INTERRUPTED);
+  att_interrupt(ctx);
+}
+
+void att_cli_begin_work(att_cli *cli) { atomic_store(&working, cli->ctx); }
+
+void att_cli_end_work(void) { atomic_store(&working, NULL); }
+
+/* SIGPIPE is ignored so that a reader that went away is a failed write, which ends the run quietly. */
+void att_cli_catch_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  sigemptyset(&action.sa_mask);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, NULL);
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- the context ---- */
+
+static void on_log(void *user, att_log_level level, const char *text) {
+  att_cli *cli = user;
+  if (level == ATT_LOG_WARNING)
+    att_cli_warn(cli, "%s", text);
+  else if (!cli->common.quiet)
+    att_cli_fail(cli, 0, "%s", text);
+}
+
+int att_cli_start(att_cli *cli) {
+  att_context_options options = {.threads = cli->common.threads, .log = on_log, .log_user = cli};
+  att_status status = att_context_new(&options, &cli->ctx);
+  return status == ATT_OK ? 0 : att_cli_fail(cli, ATT_CLI_FAILED, "cannot start: %s", att_status_name(status));
+}
+
+int att_cli_open_model(att_cli *cli, att_model **model) {
+  return att_cli_failed(cli, att_model_open(cli->ctx, cli->words[0], model));
+}

@@ -1,0 +1,233 @@
+/* Owns `attend translate`: lines in, lines out, each as soon as it is ready. */
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct translate_options {
+  att_cli_common common;
+  att_decode_options decode;
+  int max_tokens, samples;
+  bool json;
+} translate_options;
+
+#define AT(member) offsetof(translate_options, member)
+#define IN(member) offsetof(translate_options, decode.member)
+
+/* clang-format off */
+static const att_cli_option options[] = {
+    {.group = "Searching", .name = "beam", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(beam),
+     .help = "hypotheses kept at each step; 1 is greedy", .initial = "the model's"},
+    {.name = "length-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = -100, .high = 100,
+     .offset = IN(length_penalty), .help = "a hypothesis' score is its log-probability / tokens^X",
+     .initial = "the model's"},
+    {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(max_length),
+     .help = "the most tokens of a translation, end mark included", .initial = "the model's"},
+    {.name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = AT(max_tokens),
+     .help = "the most new tokens; the smaller of the two counts"},
+    {.name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9, .offset = IN(batch_tokens),
+     .help = "bound of a batch: lines times the longest"},
+
+    {.group = "Sampling", .name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1000,
+     .offset = IN(temperature), .help = "draw tokens at random; 0 does not", .initial = "the model's"},
+    {.name = "top-k", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1e9, .offset = IN(top_k),
+     .help = "only from the N likeliest; 0: all"},
+    {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = IN(top_p),
+     .help = "only from the likeliest that together have this probability"},
+    {.name = "min-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1, .offset = IN(min_p),
+     .help = "only from those at least X times as likely as the likeliest"},
+    {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = AT(samples),
+     .help = "translations drawn of each line"},
+    {.name = "repetition-penalty", .kind = ATT_CLI_LATER},
+    {.name = "stop", .kind = ATT_CLI_LATER},
+
+    {.group = "Output", .name = "nbest", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(nbest),
+     .help = "the N best, as Moses' lines: index ||| text ||| score (the index from 0)"},
+    {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
+     .help = "one object a line: line (from 1), text, score, logprob, tokens, ids, source_tokens, look (for each "
+             "token the place in source_tokens it looked at most, from 0), cut; with --nbest or --samples the "
+             "translations are in hypotheses"},
+    {.name = NULL}};
+/* clang-format on */
+
+typedef struct translate_run {
+  att_cli *cli;
+  translate_options *options;
+  att_model *model;
+  size_t first; /* index of the window's first line */
+  bool lists;   /* n-best or samples */
+} translate_run;
+
+/* ---- JSON ---- */
+
+static void write_key(att_cli *cli, const char *key) { att_cli_print(cli, "\"%s\": ", key); }
+
+static void write_number(att_cli *cli, const char *key, double number) {
+  char text[32];
+  att_cli_print(cli, "\"%s\": %s", key, att_cli_number(number, text));
+}
+
+static void write_tokens(att_cli *cli, att_model *model, const char *key, const int32_t *tokens, size_t count) {
+  write_key(cli, key);
+  for (size_t i = 0; i < count; i++) {
+    const char *spelling = att_token(model, tokens[i]);
+    att_cli_print(cli, "%s", i ? ", " : "[");
+    att_cli_write_json(cli, spelling ? spelling : "", spelling ? strlen(spelling) : 0);
+  }
+  att_cli_print(cli, "%s]", count ? "" : "[");
+}
+
+static void write_integers(att_cli *cli, const char *key, const int32_t *numbers, size_t count) {
+  write_key(cli, key);
+  for (size_t i = 0; i < count; i++) att_cli_print(cli, "%s%d", i ? ", " : "[", (int)numbers[i]);
+  att_cli_print(cli, "%s]", count ? "" : "[");
+}
+
+static void write_hypothesis(att_cli *cli, att_model *model, const att_hypothesis *one) {
+  write_key(cli, "text");
+  att_cli_write_json(cli, one->text, one->text_size);
+  att_cli_print(cli, ", ");
+  write_number(cli, "score", one->score);
+  att_cli_print(cli, ", ");
+  write_number(cli, "logprob", one->logprob);
+  att_cli_print(cli, ", ");
+  write_tokens(cli, model, "tokens", one->tokens, one->token_count);
+  att_cli_print(cli, ", ");
+  write_integers(cli, "ids", one->tokens, one->token_count);
+  if (one->look || one->token_count == 0) {
+    att_cli_print(cli, ", ");
+    write_integers(cli, "look", one->look, one->token_count);
+  }
+}
+
+static void write_json(translate_run *run, const att_translation *given) {
+  static const att_hypothesis nothing = {.text = ""};
+  att_cli *cli = run->cli;
+  att_cli_print(cli, "{\"line\": %zu, ", run->first + given->line + 1);
+  if (run->lists) {
+    write_key(cli, "hypotheses");
+    att_cli_print(cli, "[");
+    for (size_t i = 0; i < given->count; i++) {
+      att_cli_print(cli, i ? ", {" : "{");
+      write_hypothesis(cli, run->model, &given->hypotheses[i]);
+      att_cli_print(cli, "}");
+    }
+    att_cli_print(cli, "]");
+  } else {
+    write_hypothesis(cli, run->model, given->count ? &given->hypotheses[0] : &nothing);
+  }
+  att_cli_print(cli, ", ");
+  write_tokens(cli, run->model, "source_tokens", given->source_tokens, given->source_count);
+  att_cli_print(cli, ", \"cut\": %s}\n", given->cut ? "true" : "false");
+}
+
+/* ---- lines ---- */
+
+static void write_lists(translate_run *run, const att_translation *given) {
+  for (size_t i = 0; i < given->count; i++) {
+    const att_hypothesis *one = &given->hypotheses[i];
+    char number[32];
+    att_cli_print(run->cli, "%zu ||| ", run->first + given->line);
+    att_cli_write_line_text(run->cli, one->text, one->text_size);
+    att_cli_print(run->cli, " ||| %s\n", att_cli_number(one->score, number));
+  }
+}
+
+static int on_translation(void *user, const att_translation *given) {
+  translate_run *run = user;
+  if (run->options->json) {
+    write_json(run, given);
+  } else if (run->lists) {
+    write_lists(run, given);
+  } else {
+    if (given->count) att_cli_write_line_text(run->cli, given->hypotheses[0].text, given->hypotheses[0].text_size);
+    att_cli_write(run->cli, "\n", 1);
+  }
+  return !att_cli_flush(run->cli);
+}
+
+static int translate_lines(translate_run *run, att_cli_input *input) {
+  const att_text *lines;
+  size_t count;
+  for (;;) {
+    int status = att_cli_input_next(input, &lines, &count, &run->first);
+    if (status || count == 0) return status;
+    run->options->decode.first_line = run->first;
+    att_cli_begin_work(run->cli);
+    att_status done = att_translate(run->model, lines, count, &run->options->decode, on_translation, run);
+    att_cli_end_work();
+    if (done != ATT_OK) return att_cli_failed(run->cli, done);
+  }
+}
+
+/* ---- the options over the model's defaults ---- */
+
+static int check_sampling(att_cli *cli, translate_options *o) {
+  att_decode_options *decode = &o->decode;
+  const char *const names[] = {"top-k", "top-p", "min-p", "samples"};
+  for (size_t i = 0; i < 4 && decode->temperature <= 0; i++)
+    if (att_cli_given(cli, names[i]))
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", names[i]);
+  if (decode->temperature <= 0) return 0;
+  if (att_cli_given(cli, "beam") && decode->beam > 1)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--temperature is for sampling, which takes --beam 1");
+  if (att_cli_given(cli, "nbest"))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--nbest is for beam search; sampling takes --samples");
+  decode->beam = 1;
+  decode->nbest = o->samples ? o->samples : 1;
+  return 0;
+}
+
+static int settle(att_cli *cli, att_model *model, translate_options *o) {
+  att_decode_options_default(model, &o->decode);
+  int status = att_cli_parse(cli, o);
+  if (status) return status;
+  att_decode_options *decode = &o->decode;
+  if (o->max_tokens && o->max_tokens < decode->max_length) decode->max_length = o->max_tokens;
+  if (att_cli_given(cli, "seed")) decode->seed = o->common.seed;
+  decode->alignment = o->json;
+  status = check_sampling(cli, o);
+  if (status || decode->nbest <= decode->beam || decode->temperature > 0) return status;
+  if (att_cli_given(cli, "beam"))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--nbest %d needs --beam %d or more", decode->nbest, decode->nbest);
+  decode->beam = decode->nbest;
+  return 0;
+}
+
+static int run(att_cli *cli) {
+  translate_options o;
+  memset(&o, 0, sizeof o);
+  att_model *model = NULL;
+  att_cli_input *input = NULL;
+  int status = att_cli_parse(cli, &o);
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = att_cli_open_model(cli, &model);
+  if (!status) status = settle(cli, model, &o);
+  if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
+  if (!status) {
+    translate_run work = {.cli = cli,
+                          .options = &o,
+                          .model = model,
+                          .lists = att_cli_given(cli, "nbest") || att_cli_given(cli, "samples")};
+    status = translate_lines(&work, input);
+  }
+  att_cli_input_close(input);
+  att_model_close(model);
+  return status;
+}
+
+const att_cli_verb att_cli_translate = {
+    .name = "translate",
+    .arguments = "MODEL [FILE]",
+    .task = "translation",
+    .summary = "translate lines of text",
+    .about = "Reads lines from FILE (plain text or .gz) or standard input and writes their translations, a line for a "
+             "line. What a pipe or a person types is answered line by line. A line too long for the model is cut, with "
+             "a warning.",
+    .example = "attend translate de-en < in.de > out.en\n"
+               "attend translate de-en in.de --beam 8 --nbest 3",
+    .options = options,
+    .least_words = 1,
+    .most_words = 2,
+    .run = run,
+};
