@@ -74,19 +74,33 @@ static void small_product(float *c, int64_t ldc, grid a, const float *b, int64_t
   }
 }
 
+/* A tile at an edge: the same sums, no more of them than half a tile or the whole needs, then what is wanted. */
+static void edge_tile(float *c, int64_t ldc, grid a, const float *packed_b, int64_t m, int64_t n, int64_t k,
+                      bool accumulate) {
+  enum { HALF = (TILE_ROWS + 1) / 2, COLS = TILE_VECTORS * W };
+  float tile[TILE_ROWS * COLS];
+  if (m <= HALF) {
+    if (n <= W) multiply(tile, COLS, a, packed_b, COLS, v_first(W), k, false, HALF, 1);
+    if (n > W) multiply(tile, COLS, a, packed_b, COLS, v_first(W), k, false, HALF, TILE_VECTORS);
+  } else {
+    if (n <= W) multiply(tile, COLS, a, packed_b, COLS, v_first(W), k, false, TILE_ROWS, 1);
+    if (n > W) multiply(tile, COLS, a, packed_b, COLS, v_first(W), k, false, TILE_ROWS, TILE_VECTORS);
+  }
+  for (int64_t i = 0; i < m; i++, c += ldc)
+    for (int64_t j = 0; j < n; j += W) {
+      vec sum = v_load_all(tile + i * COLS + j);
+      v_store(c + j, accumulate ? v_add(v_load(c + j, n - j), sum) : sum, n - j);
+    }
+}
+
 static void gemm_tile(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
                       int64_t k, bool accumulate) {
   const grid a = {packed_a, 1, TILE_ROWS};
-  const int64_t cols = TILE_VECTORS * W;
-  if (m == TILE_ROWS && n == cols) {
-    multiply(c, ldc, a, packed_b, cols, v_first(W), k, accumulate, TILE_ROWS, TILE_VECTORS);
-    return;
+  if (m < TILE_ROWS || n < TILE_VECTORS * W) {
+    edge_tile(c, ldc, a, packed_b, m, n, k, accumulate);
+  } else {
+    multiply(c, ldc, a, packed_b, TILE_VECTORS * W, v_first(W), k, accumulate, TILE_ROWS, TILE_VECTORS);
   }
-  float tile[TILE_ROWS * TILE_VECTORS * W]; /* at an edge: the same sums, then what is wanted of them */
-  multiply(tile, cols, a, packed_b, cols, v_first(W), k, false, TILE_ROWS, TILE_VECTORS);
-  for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < n; j++)
-      c[i * ldc + j] = accumulate ? c[i * ldc + j] + tile[i * cols + j] : tile[i * cols + j];
 }
 
 /* y[rows, n <= 4]: the products of `rows` rows of x with up to four of w. A weight's row that is not there is another
@@ -112,9 +126,9 @@ INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const 
     }
   }
   UNROLL for (int i = 0; i < rows; i++) {
-    float four[4];
-    v_sum4(four, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-    for (int64_t j = 0; j < n; j++) y[i * ldy + j] = four[j];
+    float four[4], *to = n == 4 ? y + i * ldy : four;
+    v_sum4(to, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+    for (int64_t j = 0; n < 4 && j < n; j++) y[i * ldy + j] = four[j];
   }
 }
 
