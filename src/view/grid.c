@@ -21,6 +21,9 @@ static att_status check_choice(const att_attention *attention, const att_look_op
   if ((int)options->part < 0 || options->part >= ATT_LOOK_PART_COUNT)
     return att_fail(ctx, ATT_ARGUMENT, "look: part %d is none of encoder, decoder, cross", (int)options->part);
   const att_attention_map *map = &attention->maps[options->part];
+  if (map->layers == 0 || map->heads == 0 || map->queries == 0 || map->keys == 0)
+    return att_fail(ctx, ATT_ARGUMENT, "look: there is no attention in the %s part",
+                    att_look_part_names[options->part]);
   if (options->layer < -1 || (options->layer >= 0 && (size_t)options->layer >= map->layers))
     return att_fail(ctx, ATT_ARGUMENT, "look: there is no layer %d: the %s has layers 0 to %zu", options->layer,
                     options->part == ATT_LOOK_ENCODER ? "encoder" : "decoder", map->layers - 1);

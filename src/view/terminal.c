@@ -44,10 +44,18 @@ static void end_line(screen *s) {
   att_write(s->writer, "\n");
 }
 
+/* Controls and formats move the cursor, turn the writing round or worse; the joiners of emoji do not. */
+static bool steers(int32_t rune) {
+  utf8proc_category_t category = utf8proc_category(rune);
+  if (category == UTF8PROC_CATEGORY_CF) return rune != 0x200c && rune != 0x200d;
+  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
+}
+
 /* A character as this terminal shows it; *width: its columns. */
 static const char *show(const screen *s, int32_t rune, char bytes[5], int *width) {
   memset(bytes, 0, 5);
   *width = 1;
+  if (steers(rune)) rune = ' ';
   if (s->unicode) {
     *width = utf8proc_charwidth(rune);
     utf8proc_encode_char(rune, (utf8proc_uint8_t *)bytes);
