@@ -1,0 +1,432 @@
+/*
+ * The settings of a model folder: what is written comes back, a missing key has its class's default, what attend does
+ * not know and what cannot be a model is named, and nothing read may do harm.
+ */
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <math.h>
+
+#include "base/random.h"
+#include "formats/json.h"
+#include "models/model.h"
+
+static void put(const char *name, const char *text) { write_bytes(in_folder(name), text, strlen(text)); }
+
+static att_config read_good(const char *text) {
+  att_config config;
+  put("config.json", text);
+  if (att_config_read(ctx, folder, &config) != ATT_OK) fail_msg("%s: %s", text, att_message(ctx));
+  return config;
+}
+
+/* Padding makes structures hard to compare; what is written of them is not. */
+static void must_be_same(const att_config *a, const att_config *b) {
+  assert_int_equal(a->family, b->family);
+  assert_int_equal(a->position, b->position);
+  assert_int_equal(a->activation, b->activation);
+  assert_int_equal(a->storage, b->storage);
+  const int64_t *first = &a->d_model, *second = &b->d_model;
+  for (const int64_t *end = &a->decoder_ffn_dim; first <= end;) assert_int_equal(*first++, *second++);
+  assert_int_equal(a->tie_word_embeddings, b->tie_word_embeddings);
+  assert_int_equal(a->scale_embedding, b->scale_embedding);
+  assert_true(a->dropout == b->dropout && a->layer_norm_epsilon == b->layer_norm_epsilon);
+  assert_true(a->pad == b->pad && a->bos == b->bos && a->eos == b->eos && a->decoder_start == b->decoder_start);
+  assert_true(a->num_beams == b->num_beams && a->max_length == b->max_length && a->forced_bos == b->forced_bos);
+  assert_true(a->length_penalty == b->length_penalty && a->early_stopping == b->early_stopping);
+}
+
+static att_config sample(uint64_t key) {
+  att_family family = (att_family)(att_random64(key, 0) % 2);
+  int heads = 1 + (int)(att_random64(key, 1) % 4);
+  return (att_config){
+      .family = family,
+      .position = (att_position)(att_random64(key, 2) % 2),
+      .activation = (att_activation)(att_random64(key, 3) % 3),
+      .d_model = heads * 6 * 2,
+      .vocab_size = 100 + (int64_t)(att_random64(key, 4) % 900),
+      .max_position_embeddings = 64 + (int64_t)(att_random64(key, 5) % 900),
+      .encoder_layers = 1 + (int64_t)(att_random64(key, 6) % 12),
+      .decoder_layers = 1 + (int64_t)(att_random64(key, 7) % 12),
+      .encoder_attention_heads = heads,
+      .decoder_attention_heads = heads * 2,
+      .encoder_ffn_dim = 1 + (int64_t)(att_random64(key, 8) % 999),
+      .decoder_ffn_dim = 1 + (int64_t)(att_random64(key, 9) % 999),
+      .tie_word_embeddings = att_random64(key, 10) % 2,
+      .scale_embedding = att_random64(key, 11) % 2,
+      .dropout = (float)att_uniform(key, 12),
+      .layer_norm_epsilon = 1e-5f,
+      .pad = family == ATT_MARIAN ? 99 : 1,
+      .bos = family == ATT_MARIAN ? -1 : 0,
+      .eos = family == ATT_MARIAN ? 0 : 2,
+      .decoder_start = family == ATT_MARIAN ? 99 : 2,
+      .storage = (att_type)(att_random64(key, 13) % 3),
+      .num_beams = 1 + (int)(att_random64(key, 14) % 8),
+      .max_length = 1 + (int)(att_random64(key, 15) % 64),
+      .length_penalty = att_uniform(key, 16) * 2 - 0.5,
+      .early_stopping = att_random64(key, 17) % 2,
+      .forced_bos = att_random64(key, 18) % 2 ? 7 : -1,
+  };
+}
+
+/* ---- writing and reading back --------------------------------------------------------------------------------- */
+
+static void settings_come_back(void **state) {
+  (void)state;
+  for (uint64_t key = 0; key < 60; key++) {
+    att_config config = sample(key), back;
+    if (att_config_write(ctx, folder, &config, NULL) != ATT_OK || att_config_read(ctx, folder, &back) != ATT_OK)
+      fail_msg("%s", att_message(ctx));
+    must_be_same(&config, &back);
+  }
+  assert_int_equal(files_in_folder(), 2);
+}
+
+static json_t *json_in_folder(const char *name) {
+  json_t *root;
+  if (att_json_open(ctx, in_folder(name), &root) != ATT_OK) fail_msg("%s", att_message(ctx));
+  return root;
+}
+
+static void must_have(const json_t *object, const char *key, const char *expected) {
+  char *text = json_dumps(json_object_get(object, key), JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+  if (!text || strcmp(text, expected) != 0) fail_msg("%s is %s, not %s", key, text ? text : "missing", expected);
+  free(text);
+}
+
+/* What Transformers and CTranslate2 look for (they were tried), letter by letter. */
+static void the_peers_keys_are_there(void **state) {
+  (void)state;
+  static const char *const model_keys[] = {"vocab_size",
+                                           "d_model",
+                                           "encoder_layers",
+                                           "decoder_layers",
+                                           "encoder_attention_heads",
+                                           "encoder_ffn_dim",
+                                           "decoder_ffn_dim",
+                                           "activation_function",
+                                           "tie_word_embeddings",
+                                           "decoder_attention_heads",
+                                           "attention_dropout",
+                                           "scale_embedding",
+                                           "dropout",
+                                           "activation_dropout",
+                                           "max_position_embeddings",
+                                           "pad_token_id",
+                                           "encoder_layerdrop",
+                                           "decoder_layerdrop",
+                                           "init_std",
+                                           "decoder_start_token_id",
+                                           "bos_token_id",
+                                           "eos_token_id",
+                                           "forced_eos_token_id",
+                                           "is_encoder_decoder",
+                                           "use_cache"};
+  for (int family = 0; family < 2; family++) {
+    att_config config = sample(2);
+    config.family = (att_family)family;
+    config.position = ATT_SINUSOIDAL;
+    config.dropout = 0.1f;
+    config.length_penalty = 1;
+    config.storage = ATT_F16;
+    config.forced_bos = -1;
+    config.pad = 5;
+    assert_int_equal(att_config_write(ctx, folder, &config, NULL), ATT_OK);
+    json_t *model = json_in_folder("config.json"), *generation = json_in_folder("generation_config.json");
+    for (size_t i = 0; i < sizeof model_keys / sizeof *model_keys; i++)
+      assert_non_null(json_object_get(model, model_keys[i]));
+    must_have(model, "model_type", family == ATT_MARIAN ? "\"marian\"" : "\"m2m_100\"");
+    must_have(model, "architectures",
+              family == ATT_MARIAN ? "[\"MarianMTModel\"]" : "[\"M2M100ForConditionalGeneration\"]");
+    must_have(model, "dtype", "\"float16\"");
+    must_have(model, "dropout", "0.1");
+    must_have(model, "attention_dropout", "0.0");
+    must_have(model, "forced_eos_token_id", "null");
+    must_have(generation, "pad_token_id", "5");
+    must_have(generation, "length_penalty", "1.0");
+    if (family == ATT_MARIAN) must_have(generation, "bad_words_ids", "[[5]]");
+    assert_null(json_object_get(generation, "forced_eos_token_id"));
+    assert_null(json_object_get(generation, "forced_bos_token_id"));
+    json_decref(model);
+    json_decref(generation);
+  }
+}
+
+static void marks_have_names(void **state) {
+  (void)state;
+  static const struct {
+    const char *folder, *bos;
+  } cases[] = {{"model_marian_relu", "\"</s>\""}, {"model_m2m_100_relu", "\"<s>\""}};
+  for (size_t i = 0; i < 2; i++) {
+    char path[1024];
+    att_config config;
+    att_tokenizer *tokenizer;
+    snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, cases[i].folder);
+    if (att_config_read(ctx, path, &config) != ATT_OK) fail_msg("%s", att_message(ctx));
+    snprintf(path, sizeof path, "%s/%s/tokenizer.json", ATT_TEST_DATA, cases[i].folder);
+    if (att_tokenizer_open(ctx, path, &tokenizer) != ATT_OK) fail_msg("%s", att_message(ctx));
+    assert_int_equal(att_config_write(ctx, folder, &config, tokenizer), ATT_OK);
+    json_t *names = json_in_folder("tokenizer_config.json");
+    must_have(names, "tokenizer_class", "\"PreTrainedTokenizerFast\"");
+    must_have(names, "pad_token", "\"<pad>\"");
+    must_have(names, "bos_token", cases[i].bos);
+    must_have(names, "eos_token", "\"</s>\"");
+    must_have(names, "unk_token", "\"<unk>\"");
+    must_have(names, "model_max_length", "64");
+    json_decref(names);
+    att_tokenizer_free(tokenizer);
+  }
+}
+
+/* Learned positions are no part of those two classes: no other reader may take the folder for one of them. */
+static void learned_positions_are_attends_own(void **state) {
+  (void)state;
+  att_config config = sample(1), back;
+  config.position = ATT_LEARNED;
+  assert_int_equal(att_config_write(ctx, folder, &config, NULL), ATT_OK);
+  json_t *model = json_in_folder("config.json");
+  must_have(model, "model_type", "\"attend\"");
+  must_have(model, "position_embedding_type", "\"learned\"");
+  assert_null(json_object_get(model, "architectures"));
+  json_decref(model);
+  assert_int_equal(att_config_read(ctx, folder, &back), ATT_OK);
+  must_be_same(&config, &back);
+}
+
+/* ---- reading what others wrote -------------------------------------------------------------------------------- */
+
+static void defaults_are_the_classes(void **state) {
+  (void)state;
+  att_config marian = read_good("{\"model_type\": \"marian\"}"), m2m = read_good("{\"model_type\": \"m2m_100\"}");
+  assert_true(marian.activation == ATT_GELU && m2m.activation == ATT_RELU);
+  assert_true(!marian.scale_embedding && m2m.scale_embedding);
+  assert_true(marian.vocab_size == 58101 && m2m.vocab_size == 128112);
+  assert_true(marian.pad == 58100 && marian.eos == 0 && marian.bos == -1 && marian.decoder_start == 58100);
+  assert_true(m2m.pad == 1 && m2m.eos == 2 && m2m.bos == 0 && m2m.decoder_start == 2);
+  assert_true(marian.tie_word_embeddings && m2m.tie_word_embeddings && marian.storage == ATT_F32);
+  assert_true(m2m.d_model == 1024 && m2m.encoder_layers == 12 && m2m.decoder_attention_heads == 16 &&
+              m2m.encoder_ffn_dim == 4096 && m2m.max_position_embeddings == 1024);
+  assert_true(m2m.dropout == 0.1f && m2m.layer_norm_epsilon == 1e-5f);
+  assert_true(m2m.num_beams == 1 && m2m.length_penalty == 1 && !m2m.early_stopping && m2m.max_length == 1024);
+}
+
+#define SMALL                                                                                                          \
+  "\"model_type\": \"m2m_100\", \"vocab_size\": 50, \"d_model\": 8, \"encoder_attention_heads\": 2, "                  \
+  "\"decoder_attention_heads\": 2"
+
+static void generation_settings(void **state) {
+  (void)state;
+  att_config config = read_good("{" SMALL ", \"num_beams\": 5, \"max_length\": 200, \"forced_bos_token_id\": 9}");
+  assert_true(config.num_beams == 5 && config.max_length == 200 && config.forced_bos == 9);
+  put("generation_config.json", "{\"num_beams\": 3, \"length_penalty\": 0.6, \"early_stopping\": true, "
+                                "\"max_length\": 5000, \"eos_token_id\": [2]}");
+  config = read_good("{" SMALL ", \"num_beams\": 5, \"max_length\": 200, \"forced_bos_token_id\": 9}");
+  assert_true(config.num_beams == 3 && config.length_penalty == 0.6 && config.early_stopping);
+  assert_true(config.max_length == 1024 && config.forced_bos == -1);
+}
+
+static void keep_log(void *user, att_log_level level, const char *text) {
+  assert_int_equal(level, ATT_LOG_WARNING);
+  strncat(user, text, 900 - strlen(user));
+}
+
+static void what_generate_would_do_beside_is_said(void **state) {
+  (void)state;
+  char said[1000] = "";
+  att_context *speaking;
+  att_config config;
+  assert_int_equal(att_context_new(&(att_context_options){.log = keep_log, .log_user = said}, &speaking), ATT_OK);
+  put("config.json", "{" SMALL "}");
+  put("generation_config.json", "{\"do_sample\": false, \"min_length\": 0, \"repetition_penalty\": 1.0}");
+  assert_int_equal(att_config_read(speaking, folder, &config), ATT_OK);
+  assert_string_equal(said, "");
+  put("generation_config.json", "{\"no_repeat_ngram_size\": 3, \"renormalize_logits\": true}");
+  assert_int_equal(att_config_read(speaking, folder, &config), ATT_OK);
+  assert_non_null(strstr(said, "generation_config.json: no_repeat_ngram_size is not applied"));
+  assert_non_null(strstr(said, "renormalize_logits is not applied"));
+  att_context_free(speaking);
+}
+
+static const struct {
+  const char *config, *generation; /* without the braces; generation NULL: no such file */
+  att_status status;
+  const char *clue; /* NULL: it is good */
+} folders[] = {
+    {SMALL, NULL, ATT_OK, NULL},
+    {SMALL, "", ATT_OK, NULL},
+    {SMALL ", \"activation_function\": \"swish\", \"torch_dtype\": \"bfloat16\"", NULL, ATT_OK, NULL},
+    {SMALL ", \"decoder_layerdrop\": 0.05, \"normalize_before\": true, \"decoder_vocab_size\": null", NULL, ATT_OK,
+     NULL},
+    {"", NULL, ATT_FORMAT, "config.json: model_type is missing"},
+    {"\"model_type\": 3", NULL, ATT_FORMAT, "model_type is 3, not a string"},
+    {"\"model_type\": \"bart\"", NULL, ATT_UNSUPPORTED, "model_type is \"bart\"; attend knows"},
+    {"\"model_type\": \"attend\"", NULL, ATT_FORMAT, "normalize_before is missing"},
+    {"\"model_type\": \"attend\", \"normalize_before\": true", NULL, ATT_FORMAT, "position_embedding_type is missing"},
+    {"\"model_type\": \"attend\", \"normalize_before\": true, \"position_embedding_type\": \"rotary\"", NULL,
+     ATT_UNSUPPORTED, "position_embedding_type is \"rotary\""},
+    {SMALL ", \"d_model\": 8", NULL, ATT_FORMAT, "duplicate"},
+    {SMALL ", \"activation_function\": \"gelu_new\"", NULL, ATT_UNSUPPORTED, "activation_function is \"gelu_new\""},
+    {SMALL ", \"dtype\": \"float64\"", NULL, ATT_UNSUPPORTED, "dtype is \"float64\""},
+    {SMALL ", \"is_encoder_decoder\": false", NULL, ATT_UNSUPPORTED, "is_encoder_decoder is false"},
+    {SMALL ", \"normalize_before\": false", NULL, ATT_UNSUPPORTED,
+     "normalize_before is false; attend knows only m2m_100 models with true"},
+    {"\"model_type\": \"marian\", \"normalize_before\": true", NULL, ATT_UNSUPPORTED, "normalize_before is true"},
+    {"\"model_type\": \"marian\", \"add_final_layer_norm\": true", NULL, ATT_UNSUPPORTED, "add_final_layer_norm is"},
+    {"\"model_type\": \"marian\", \"share_encoder_decoder_embeddings\": false", NULL, ATT_UNSUPPORTED,
+     "share_encoder_decoder_embeddings is false"},
+    {"\"model_type\": \"marian\", \"static_position_embeddings\": false", NULL, ATT_UNSUPPORTED, "static_position"},
+    {SMALL ", \"normalize_embedding\": true", NULL, ATT_UNSUPPORTED, "normalize_embedding is true"},
+    {SMALL ", \"add_bias_logits\": true", NULL, ATT_UNSUPPORTED, "add_bias_logits is true"},
+    {SMALL ", \"add_bias_logits\": 1", NULL, ATT_FORMAT, "add_bias_logits is 1, not true or false"},
+    {SMALL ", \"quantization_config\": {}", NULL, ATT_UNSUPPORTED, "quantization_config"},
+    {SMALL ", \"decoder_vocab_size\": 51", NULL, ATT_UNSUPPORTED, "decoder_vocab_size is 51 and vocab_size 50"},
+    {"\"model_type\": \"marian\", \"d_model\": 63, \"encoder_attention_heads\": 4", NULL, ATT_FORMAT,
+     "/config.json: d_model is 63, not a multiple of 4 heads"},
+    {"\"model_type\": \"marian\", \"d_model\": 9, \"encoder_attention_heads\": 3, \"decoder_attention_heads\": 3", NULL,
+     ATT_FORMAT, "d_model is 9, not an even number"},
+    {"\"model_type\": \"marian\", \"d_model\": 2, \"encoder_attention_heads\": 1, \"decoder_attention_heads\": 1", NULL,
+     ATT_FORMAT, "d_model is 2, not an even number from 4"},
+    {"\"model_type\": \"marian\", \"d_model\": 1024, \"encoder_attention_heads\": 2", NULL, ATT_UNSUPPORTED,
+     "a head has 512"},
+    {SMALL ", \"encoder_layers\": 0", NULL, ATT_FORMAT, "encoder_layers is 0, not a whole number from 1"},
+    {SMALL ", \"encoder_layers\": 1025", NULL, ATT_FORMAT, "encoder_layers is 1025"},
+    {SMALL ", \"encoder_ffn_dim\": -1", NULL, ATT_FORMAT, "encoder_ffn_dim is -1"},
+    {SMALL ", \"encoder_ffn_dim\": 9223372036854775807", NULL, ATT_FORMAT, "encoder_ffn_dim is 9223372036854775807"},
+    {SMALL ", \"encoder_ffn_dim\": 1e3", NULL, ATT_FORMAT, "encoder_ffn_dim is 1000, not a whole number"},
+    {SMALL ", \"encoder_ffn_dim\": \"8\"", NULL, ATT_FORMAT, "encoder_ffn_dim is \"8\""},
+    {"\"model_type\": \"m2m_100\", \"d_model\": 1048576, \"vocab_size\": 1048576, \"encoder_attention_heads\": 4096, "
+     "\"decoder_attention_heads\": 4096, \"encoder_layers\": 1024, \"decoder_layers\": 1024, "
+     "\"encoder_ffn_dim\": 1048576, \"decoder_ffn_dim\": 1048576, \"max_position_embeddings\": 1048576",
+     NULL, ATT_UNSUPPORTED, "the model would have 18017724971089920 parameters"},
+    {SMALL ", \"dropout\": 1", NULL, ATT_FORMAT, "dropout is 1, not from 0 to below 1"},
+    {SMALL ", \"dropout\": -0.1", NULL, ATT_FORMAT, "dropout is -0.1"},
+    {SMALL ", \"pad_token_id\": 50", NULL, ATT_FORMAT, "pad_token_id is 50, not one of the 50 tokens"},
+    {SMALL ", \"eos_token_id\": -1", NULL, ATT_FORMAT, "eos_token_id is -1"},
+    {SMALL ", \"eos_token_id\": 1", NULL, ATT_FORMAT, "eos_token_id and pad_token_id are both 1"},
+    {SMALL ", \"eos_token_id\": [2, 3]", NULL, ATT_UNSUPPORTED, "eos_token_id lists several tokens"},
+    {SMALL ", \"eos_token_id\": []", NULL, ATT_FORMAT, "eos_token_id is a list"},
+    {SMALL ", \"forced_bos_token_id\": 4000000000", NULL, ATT_FORMAT, "forced_bos_token_id is 4000000000"},
+    {SMALL, "\"eos_token_id\": 3", ATT_UNSUPPORTED, "generation_config.json: eos_token_id is 3, but 2 in config.json"},
+    {SMALL, "\"num_beams\": 0", ATT_FORMAT, "generation_config.json: num_beams is 0"},
+    {SMALL, "\"num_beams\": 1001", ATT_FORMAT, "num_beams is 1001"},
+    {SMALL, "\"early_stopping\": \"never\"", ATT_FORMAT, "early_stopping is \"never\""},
+    {SMALL, "\"length_penalty\": 1e300", ATT_FORMAT, "length_penalty is 1e+300"},
+    {SMALL, "\"max_length\": 0", ATT_FORMAT, "max_length is 0"},
+    {SMALL, "\"forced_bos_token_id\": 50", ATT_FORMAT, "forced_bos_token_id is 50, not one of the 50"},
+    {SMALL, "\"x\":", ATT_FORMAT, "generation_config.json: is not valid JSON"},
+};
+
+static void bad_folders_are_named(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    char text[2000];
+    att_config config;
+    snprintf(text, sizeof text, "{%s}", folders[i].config);
+    put("config.json", text);
+    unlink(in_folder("generation_config.json"));
+    snprintf(text, sizeof text, "{%s}", folders[i].generation ? folders[i].generation : "");
+    if (folders[i].generation) put("generation_config.json", text);
+    att_status status = att_config_read(ctx, folder, &config);
+    if (folders[i].clue) {
+      must_say(status, folders[i].status, folders[i].clue);
+    } else if (status != ATT_OK) {
+      fail_msg("{%s}: %s", folders[i].config, att_message(ctx));
+    }
+  }
+  att_config config;
+  put("config.json", "[]");
+  must_say(att_config_read(ctx, folder, &config), ATT_FORMAT, "is not a JSON object");
+  put("config.json", "{" SMALL "}");
+  put("generation_config.json", "[1]");
+  must_say(att_config_read(ctx, folder, &config), ATT_FORMAT, "generation_config.json: is not a JSON object");
+  must_say(att_config_read(ctx, in_folder("none"), &config), ATT_IO, "none/config.json: cannot be opened");
+}
+
+/* Callers fill in the structure too. */
+static void impossible_settings_are_refused(void **state) {
+  (void)state;
+  att_config good = sample(3), bad;
+  assert_int_equal(att_config_check(ctx, "x", &good), ATT_OK);
+  must_say((bad = good, bad.family = (att_family)2, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "x: family");
+  must_say((bad = good, bad.activation = (att_activation)-1, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "x: ");
+  must_say((bad = good, bad.storage = ATT_TYPE_COUNT, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "storage");
+  must_say((bad = good, bad.dropout = NAN, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "x: dropout is");
+  must_say((bad = good, bad.length_penalty = NAN, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "length_penalty is");
+  must_say((bad = good, bad.layer_norm_epsilon = 0, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "epsilon");
+  must_say((bad = good, bad.vocab_size = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "vocab_size is 0");
+  must_say((bad = good, bad.max_length = 100000, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "max_length");
+  must_say((bad = good, bad.num_beams = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "num_beams is 0");
+  must_say((bad = good, bad.bos = -2, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "bos_token_id is -2");
+  must_say((bad = good, bad.vocab_size = 0, att_config_write(ctx, folder, &bad, NULL)), ATT_FORMAT, "vocab_size");
+  assert_int_equal(files_in_folder(), 0);
+}
+
+/* In place: some file systems sync a file that was emptied and written again. */
+static void cuts_and_changed_bytes_do_no_harm(void **state) {
+  (void)state;
+  att_config config = sample(4), read;
+  att_buffer text = {0};
+  assert_int_equal(att_config_write(ctx, folder, &config, NULL), ATT_OK);
+  const char *path = in_folder("config.json");
+  assert_int_equal(att_file_read(ctx, path, 4096, &text), ATT_OK);
+  int file = open(path, O_WRONLY), accepted = 0, refused = 0;
+  assert_true(file >= 0);
+  for (uint64_t i = 0; i < 10000; i++) {
+    size_t at = att_random64(11, 2 * i) % text.size;
+    char byte = (char)att_random64(11, 2 * i + 1);
+    assert_int_equal(pwrite(file, &byte, 1, (off_t)at), 1);
+    att_status status = att_config_read(ctx, folder, &read);
+    *(status == ATT_OK ? &accepted : &refused) += 1;
+    if (status == ATT_OK) assert_int_equal(att_config_check(ctx, "x", &read), ATT_OK);
+    assert_int_equal(pwrite(file, text.data + at, 1, (off_t)at), 1);
+  }
+  close(file);
+  assert_true(accepted > 100 && refused > 1000);
+  for (size_t size = text.size - 2; size-- > 0;) { /* the last two are the brace and the line's end */
+    assert_int_equal(truncate(path, (off_t)size), 0);
+    must_say(att_config_read(ctx, folder, &read), ATT_FORMAT, "config.json: is not valid JSON");
+  }
+  att_buffer_free(ctx, &text);
+}
+
+/* ---- no memory ------------------------------------------------------------------------------------------------ */
+
+static att_status read_it(att_context *c, void *arg) {
+  (void)arg;
+  att_config config;
+  return att_config_read(c, folder, &config);
+}
+
+static att_status write_it(att_context *c, void *tokenizer) {
+  att_config config = sample(5);
+  config.max_position_embeddings = 64;
+  return att_config_write(c, folder, &config, tokenizer);
+}
+
+static void each_allocation_may_fail(void **state) {
+  (void)state;
+  att_tokenizer *tokenizer;
+  if (att_tokenizer_open(ctx, ATT_TEST_DATA "/model_m2m_100_relu/tokenizer.json", &tokenizer) != ATT_OK)
+    fail_msg("%s", att_message(ctx));
+  assert_true(fail_each_allocation(write_it, tokenizer) >= 12);
+  assert_true(fail_each_allocation(read_it, NULL) >= 4);
+  assert_int_equal(files_in_folder(), 3);
+  att_tokenizer_free(tokenizer);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(settings_come_back, empty_folder),
+      cmocka_unit_test_teardown(the_peers_keys_are_there, empty_folder),
+      cmocka_unit_test_teardown(marks_have_names, empty_folder),
+      cmocka_unit_test_teardown(learned_positions_are_attends_own, empty_folder),
+      cmocka_unit_test_teardown(defaults_are_the_classes, empty_folder),
+      cmocka_unit_test_teardown(generation_settings, empty_folder),
+      cmocka_unit_test_teardown(what_generate_would_do_beside_is_said, empty_folder),
+      cmocka_unit_test_teardown(bad_folders_are_named, empty_folder),
+      cmocka_unit_test_teardown(impossible_settings_are_refused, empty_folder),
+      cmocka_unit_test_teardown(cuts_and_changed_bytes_do_no_harm, empty_folder),
+      cmocka_unit_test_teardown(each_allocation_may_fail, empty_folder),
+  };
+  return cmocka_run_group_tests(tests, begin, end);
+}
