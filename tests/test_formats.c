@@ -482,6 +482,29 @@ static void each_allocation_may_fail(void **state) {
   assert_true(fail_each_allocation(put_them, NULL) >= 3);
 }
 
+static long jansson_calls, jansson_fails_at;
+
+static void *jansson_malloc(size_t size) { return ++jansson_calls == jansson_fails_at ? NULL : malloc(size); }
+
+/* jansson has its own malloc, which may fail as well; it cannot always tell that from bad JSON. */
+static void each_allocation_of_jansson_may_fail(void **state) {
+  (void)state;
+  static const char text[] = "{\"a\": [1, 2.5, \"\\u00e9 text\"], \"b\": {\"c\": null, \"d\": true}}";
+  json_malloc_t kept_malloc;
+  json_free_t kept_free;
+  json_get_alloc_funcs(&kept_malloc, &kept_free);
+  json_set_alloc_funcs(jansson_malloc, free);
+  json_t *root = NULL;
+  for (jansson_fails_at = 1; !root; jansson_fails_at++) {
+    jansson_calls = 0;
+    att_status status = att_json_parse(ctx, "x.json", text, sizeof text - 1, &root);
+    if (!root) must_say(status, status == ATT_MEMORY ? ATT_MEMORY : ATT_FORMAT, "x.json: ");
+  }
+  json_decref(root);
+  json_set_alloc_funcs(kept_malloc, kept_free);
+  assert_true(jansson_fails_at > 10);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(files_come_back, empty_folder),
@@ -500,6 +523,7 @@ int main(void) {
       cmocka_unit_test(strings_come_back),
       cmocka_unit_test(numbers_come_back),
       cmocka_unit_test_teardown(each_allocation_may_fail, empty_folder),
+      cmocka_unit_test(each_allocation_of_jansson_may_fail),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }

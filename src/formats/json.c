@@ -19,7 +19,7 @@ att_status att_json_parse(att_context *ctx, const char *name, const char *data, 
   json_error_t error = {0};
   *root = json_loadb(size > 0 ? data : "", size, JSON_REJECT_DUPLICATES, &error);
   if (*root) return ATT_OK;
-  if (json_error_code(&error) == json_error_out_of_memory) {
+  if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0') { /* it cannot always say so */
     return att_fail(ctx, ATT_MEMORY, "%s: no memory to read its JSON", name);
   }
   return att_fail(ctx, ATT_FORMAT, "%s: is not valid JSON: line %d, column %d: %s", name, error.line, error.column,
