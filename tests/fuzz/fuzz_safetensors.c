@@ -1,4 +1,8 @@
-/* Any bytes as a safetensors file: refused with a message, or every tensor's bytes are there to be read. */
+/*
+ * Any bytes as a model.safetensors. What is accepted must lie inside the file.
+ * Built by cmake/tests.cmake: with ATTEND_FUZZ by clang's -fsanitize=fuzzer; else with runner.c, as a test over
+ * tests/data/fuzz/fuzz_safetensors (made by tools/make_fuzz_seeds.py).
+ */
 #include "formats/safetensors.h"
 
 #include <stdio.h>
@@ -8,36 +12,28 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_all(const att_safetensors *file) {
-  uint64_t sum = 0;
+static void touch(const att_safetensors *file) {
+  static volatile unsigned char last;
   for (size_t i = 0; i < att_safetensors_count(file); i++) {
     const att_stored *tensor = att_safetensors_at(file, i);
     const unsigned char *bytes = tensor->data;
-    int64_t count = 1;
-    for (int d = 0; d < tensor->rank; d++) count *= tensor->shape[d];
-    if (count != tensor->count || !att_safetensors_find(file, tensor->name)) abort();
-    for (size_t k = 0; k < tensor->size; k++) sum += bytes[k];
+    for (size_t j = 0; j < tensor->size; j++) last = bytes[j];
+    if (att_safetensors_find(file, tensor->name) != tensor) abort();
   }
-  static volatile uint64_t kept; /* so that nothing is left out */
-  kept = sum;
-  (void)kept;
+  (void)last;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  char path[64];
+  int memory = memfd_create("safetensors", MFD_CLOEXEC);
+  if (memory < 0 || write(memory, data, size) != (ssize_t)size) abort();
+  snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
   att_context *ctx;
   att_safetensors *file;
-  char path[64];
-  int fd = memfd_create("fuzz", 0);
-  if (fd < 0 || att_context_new(&(att_context_options){.threads = 1}, &ctx) != ATT_OK) exit(1);
-  if (write(fd, data, size) != (ssize_t)size) exit(1);
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  if (att_safetensors_open(ctx, path, &file) == ATT_OK) {
-    read_all(file);
-    att_safetensors_close(file);
-  } else if (!att_message(ctx)[0]) {
-    abort();
-  }
+  if (att_context_new(NULL, &ctx) != ATT_OK) abort();
+  if (att_safetensors_open(ctx, path, &file) == ATT_OK) touch(file);
+  att_safetensors_close(file);
   att_context_free(ctx);
-  close(fd);
+  close(memory);
   return 0;
 }

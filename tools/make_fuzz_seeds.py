@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Makes tests/data/fuzz/fuzz_*: small good files of each format, from which the fuzz targets start.
+
+    python3 tools/make_fuzz_seeds.py
+
+Only Python's own library is used; tokenizer.json of the small models comes from tests/data.
+"""
+import json
+import pathlib
+import struct
+
+DATA = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data"
+
+
+def write(target, name, data):
+    folder = DATA / "fuzz" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def safetensors(tensors, data=b"", pad=0):
+    header = json.dumps(tensors, separators=(",", ":")).encode() + b" " * pad
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def make_safetensors():
+    write("fuzz_safetensors", "empty", safetensors({}))
+    write("fuzz_safetensors", "metadata", safetensors({"__metadata__": {"format": "pt"}}, pad=5))
+    write("fuzz_safetensors", "one", safetensors({"a": tensor("F32", [2], 0, 8)}, bytes(8)))
+    several = {
+        "model.b": tensor("F16", [1, 3], 8, 14),
+        "model.a": tensor("F32", [2, 1], 0, 8),
+        "scalar": tensor("BF16", [], 14, 16),
+        "none": tensor("I64", [0, 4], 16, 16),
+        "bytes": tensor("U8", [3], 16, 19),
+        "double": tensor("F64", [1], 19, 27),
+    }
+    write("fuzz_safetensors", "several", safetensors(several, bytes(range(27))))
+
+
+def make_config():
+    small = {"vocab_size": 50, "d_model": 8, "encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2,
+             "decoder_attention_heads": 4, "encoder_ffn_dim": 9, "decoder_ffn_dim": 5, "max_position_embeddings": 64,
+             "activation_function": "silu", "dropout": 0.1, "dtype": "float16", "tie_word_embeddings": False}
+    marks = {"pad_token_id": 49, "eos_token_id": 0, "decoder_start_token_id": 49, "bos_token_id": None}
+    generation = {"num_beams": 4, "max_length": 60, "length_penalty": 0.6, "early_stopping": True,
+                  "eos_token_id": [0], "bad_words_ids": [[49]]}
+    marian = json.dumps({"model_type": "marian", **small, **marks}).encode()
+    write("fuzz_config", "marian", marian)
+    write("fuzz_config", "marian_generation", marian + b"\0" + json.dumps(generation).encode())
+    write("fuzz_config", "m2m_100", json.dumps({"model_type": "m2m_100", **small, "normalize_before": True,
+                                                "forced_bos_token_id": 7, "num_beams": 5}).encode())
+    write("fuzz_config", "attend", json.dumps({"model_type": "attend", "normalize_before": False,
+                                               "position_embedding_type": "learned", **small, **marks}).encode())
+
+
+def make_tokenizer():
+    for model in ("marian", "m2m_100"):
+        tokenizer = json.loads((DATA / f"model_{model}_relu" / "tokenizer.json").read_text())
+        compact = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
+        write("fuzz_tokenizer", model, compact)
+        write("fuzz_tokenizer", model + "_text", compact + b"\0 A dog's\r\n\tlife, 42 times.\xff\xc3\xa9</s><unk>")
+
+
+make_safetensors()
+make_config()
+make_tokenizer()
