@@ -3,8 +3,9 @@
 
 #include <math.h>
 
-#define ATT_MOST_ASKED  500 /* translations of a validation: BLEU to about a point, at little cost */
-#define ATT_ASKED_BATCH 64
+#define ATT_MOST_ASKED   500 /* translations of a validation: BLEU to about a point, at little cost */
+#define ATT_ASKED_BATCH  64
+#define ATT_TELLING_BLEU 5.0 /* below it BLEU is mostly noise */
 
 /* ---- making --------------------------------------------------------------------------------------------------- */
 
@@ -143,6 +144,12 @@ att_status att_examine(att_examiner *e, att_model *model, att_arena *arena, att_
 }
 
 bool att_is_better(att_score_of_model a, att_score_of_model b) {
-  if (a.bleu >= 0 && b.bleu >= 0 && (a.bleu < b.bleu || a.bleu > b.bleu)) return a.bleu > b.bleu;
+  if (fmax(a.bleu, b.bleu) < ATT_TELLING_BLEU) return a.loss < b.loss;
+  if (a.bleu < b.bleu || a.bleu > b.bleu) return a.bleu > b.bleu;
   return a.loss < b.loss;
+}
+
+bool att_is_good(att_score_of_model score, att_score_of_model best) {
+  if (best.bleu < ATT_TELLING_BLEU) return score.loss <= 1.03 * best.loss;
+  return score.bleu >= 0.97 * best.bleu;
 }

@@ -104,15 +104,9 @@ static att_status save_model(att_trainer *t) {
   return status;
 }
 
-/* Within a thirtieth of the best: what the average is made of. */
-static bool is_good(att_score_of_model score, att_score_of_model best) {
-  if (score.bleu >= 0 && best.bleu >= 0) return score.bleu >= 0.97 * best.bleu - 0.1;
-  return score.loss <= 1.03 * best.loss;
-}
-
 static att_status keep_snapshot(att_trainer *t, att_score_of_model score) {
   att_state *s = &t->state;
-  if (s->plan.average < 2 || !is_good(score, s->best.score)) return ATT_OK;
+  if (s->plan.average < 2 || !att_is_good(score, s->best.score)) return ATT_OK;
   ATT_TRY(att_snapshot_save(t->model, t->options->out, s->step));
   if (s->snapshot_count == s->plan.average) {
     s->snapshot_count--;
@@ -181,7 +175,7 @@ static att_status validate(att_trainer *t) {
 static int64_t good_snapshots(const att_state *s, att_snapshot *good) {
   int64_t count = 0;
   for (int64_t i = 0; i < s->snapshot_count; i++)
-    if (is_good(s->snapshots[i].score, s->best.score)) good[count++] = s->snapshots[i];
+    if (att_is_good(s->snapshots[i].score, s->best.score)) good[count++] = s->snapshots[i];
   return count;
 }
 
