@@ -52,9 +52,9 @@ static int choose(att_cli *cli, const att_attention *attention, const look_optio
   att_status status = att_attention_get(attention, look->part, &map);
   if (status != ATT_OK) return att_cli_failed(cli, status);
   if (o->layer > 0 && (size_t)o->layer > map.layers)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--layer %d: there are %zu layers", o->layer, map.layers);
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--layer %d: the last layer is %zu", o->layer, map.layers);
   if (o->head > 0 && (size_t)o->head > map.heads)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--head %d: there are %zu heads", o->head, map.heads);
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--head %d: the last head is %zu", o->head, map.heads);
   return 0;
 }
 

@@ -56,7 +56,6 @@ static int run_verb(att_cli *cli, int argc, char **argv) {
   if (asks(argc, argv, "--version", "-v")) return print_version(cli);
   cli->words = calloc((size_t)argc + 1, sizeof *cli->words);
   if (!cli->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
-  att_cli_catch_signals();
   int status = cli->verb->run(cli);
   status = att_cli_close_output(cli, status);
   att_context_free(cli->ctx);
@@ -102,6 +101,7 @@ static int dispatch(att_cli *cli, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   hold_standard_streams();
+  att_cli_catch_signals();
   setlocale(LC_CTYPE, "");
   static att_cli cli;
   if (argc < 2) {

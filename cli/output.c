@@ -102,7 +102,7 @@ bool att_cli_write_json(att_cli *cli, const char *data, size_t size) {
 
 const char *att_cli_number(double number, char text[32]) {
   if (!isfinite(number)) return strcpy(text, "null");
-  for (int digits = 1; digits <= 17; digits++) {
+  for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, 32, "%.*g", digits, number);
     if (strtod(text, NULL) == number) break;
   }

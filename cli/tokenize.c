@@ -86,6 +86,9 @@ static int decode_line(att_cli *cli, att_model *model, att_text text, size_t lin
   int32_t *ids = malloc((text.size / 2 + 1) * sizeof *ids);
   if (!ids) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   int status = read_ids(cli, text, line, ids, &count);
+  for (size_t i = 0; i < count && !status; i++)
+    if (!att_token(model, ids[i]))
+      status = att_cli_fail(cli, ATT_CLI_FAILED, "line %zu: the vocabulary has no token %d", line, (int)ids[i]);
   if (!status) status = att_cli_failed(cli, att_detokenize(model, ids, count, &decoded, &size));
   free(ids);
   if (status) return status;

@@ -77,7 +77,7 @@ static const att_cli_option options[] = {
 
     {.group = "Learning", .name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9,
      .offset = IN(batch_tokens), .help = "bound of a batch: rows times the longest side, padding counted"},
-    {.name = "batch", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1e6, .offset = IN(batch),
+    {.name = "batch", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(batch),
      .help = "or: sentence pairs of a batch"},
     {.name = "lr", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 100, .offset = IN(lr),
      .help = "the highest learning rate"},

@@ -1,0 +1,329 @@
+#!/usr/bin/env bash
+# The command as a person and a script meet it: help, errors, and each verb on a tiny model trained here.
+#   tests/test_cli.sh path/to/attend        UPDATE=1 writes tests/golden/ anew, to be read before it is committed
+set -u
+attend=$(realpath "$1")
+golden=$(cd "$(dirname "$0")" && pwd)/golden
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C.UTF-8 NO_COLOR=1
+unset TERM
+failures=0
+
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# run STATUS WORDS...: the command with its output in out and err; complains about another exit status
+run() {
+  local wanted=$1 status
+  shift
+  timeout 120 "$attend" "$@" >out 2>err
+  status=$?
+  [ $status = "$wanted" ] && return 0
+  fail "attend $* exited with $status, not $wanted: $(head -c 400 err)"
+  return 1
+}
+
+# same NAME FILE: FILE is as in tests/golden/NAME, but for the version
+same() {
+  sed -i -E 's/attend [0-9]+\.[0-9]+\.[0-9]+/attend VERSION/' "$2"
+  if [ "${UPDATE:-}" = 1 ]; then
+    mkdir -p "$golden" && cp "$2" "$golden/$1"
+  elif ! diff -u "$golden/$1" "$2" >difference; then
+    fail "$1 is not as it was"
+    head -40 difference
+  fi
+}
+
+# lines FILE COUNT
+lines() { [ "$(wc -l <"$1")" = "$2" ] || fail "$3: $(wc -l <"$1") lines, not $2"; }
+has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
+empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
+
+# ---- help -------------------------------------------------------------------------------------------------------
+verbs=("train translation" translate score bleu tokenize look info)
+run 0 --help && same help.txt out
+for verb in "${verbs[@]}"; do
+  run 0 $verb --help
+  grep -nE '^.{81,}' out && fail "attend $verb --help is wider than 80 columns"
+  cp out first
+  run 0 help $verb
+  cmp -s first out || fail "attend help $verb differs from attend $verb --help"
+  same "help-${verb// /-}.txt" out
+done
+run 0 train --help && has out "train translation" "train --help"
+run 0 --version && has out '^attend [0-9]' --version
+run 2 && empty out "attend alone" && lines err 1 "attend alone"
+run 0 --man
+for name in beam source norm-order layer threads; do
+  has out "\\\\-\\\\-${name//-/\\\\-}" "the man page"
+done
+grep -q 'kv-heads\|repetition' out && fail "the man page shows options that are refused"
+if command -v groff >groff.path; then
+  groff -man -ww -z -Tutf8 out 2>groff.said
+  empty groff.said "the man page's roff"
+fi
+
+# ---- data, and a tiny model -----------------------------------------------------------------------------------------
+for i in $(seq 1 40); do
+  for word in Hund Katze Vogel; do echo "Ein $word sieht $i Bäume ."; done
+done >train.de
+sed 's/Ein/A/; s/Hund/dog/; s/Katze/cat/; s/Vogel/bird/; s/sieht/sees/; s/Bäume/trees/' train.de >train.en
+gzip -k train.de
+shape=(--layers 1 --width 32 --heads 2 --feedforward 64 --vocab 300 --threads 1 --seed 3)
+tiny=(train translation --source train.de --target train.en "${shape[@]}")
+run 0 "${tiny[@]}" --out model --steps 40 --valid-every 20 --lr 0.01 || { cat err; exit 1; }
+empty out "train writes to standard output"
+has err "validation loss" "train's plain lines"
+has err "attend translate model" "train's last line"
+grep -q $'\r\|\x1b' err && fail "a progress bar where there is no terminal"
+for file in config.json model.safetensors tokenizer.json tokenizer_config.json generation_config.json train.jsonl \
+  loss.svg; do
+  [ -s "model/$file" ] || fail "train made no $file"
+done
+run 0 "${tiny[@]}" --out model --steps 40 --valid-every 20 --lr 0.01 --resume
+has err complete "resuming a complete run"
+run 0 "${tiny[@]}" --out quiet --steps 2 --quiet
+empty err "train --quiet"
+
+# ---- interrupted, and resumed ----------------------------------------------------------------------------------------
+"$attend" "${tiny[@]}" --out stopped --steps 2000000 2>err &
+pid=$!
+for _ in $(seq 1 600); do
+  grep -q '^step ' err && break
+  sleep 0.1
+done
+kill -INT $pid
+wait $pid
+status=$?
+[ $status = 130 ] || fail "an interrupted training exited with $status, not 130"
+has err -- "--resume" "an interrupted training"
+[ -s stopped/checkpoint/model.safetensors ] || fail "an interrupted training left no checkpoint"
+
+# ---- errors: one line each, nothing on standard output --------------------------------------------------------------
+printf 'Ein Hund\n' >one.de
+: >empty.txt
+printf 'no tokenizer' >notes.txt
+while read -r status words; do
+  eval "set -- $words"
+  run "$status" "$@" <one.de
+  empty out "attend $words"
+  lines err 1 "attend $words"
+  printf '$ attend %s\n' "$words"
+  cat err
+  printf '= %s\n' "$status"
+done <<'LIST' >errors
+2 translat model
+2 frobnicate
+2 generate model
+2 train
+2 train lm
+2 train translaton
+2 translate
+2 translate model train.de train.en
+2 translate model --bem 4
+2 translate model --xyzzy
+2 translate model -x
+2 translate model --beam
+2 translate model --beam --json
+2 translate model --beam=
+2 translate model --beam 0
+2 translate model --beam 1e1
+2 translate model --beam 99999999999999999999
+2 translate model --length-penalty nan
+2 translate model --length-penalty 0x10
+2 translate model --length-penalty 1.5x
+2 translate model --quiet=yes
+2 translate model --threads 0
+2 translate model --threads 1000
+2 translate model --seed -1
+2 translate model --stop .
+2 translate model --repetition-penalty 1.2
+2 translate model --top-k 5
+2 translate model --temperature 1 --beam 4
+2 translate model --temperature 1 --nbest 2
+2 translate model --nbest 8 --beam 4
+1 translate nowhere
+1 translate notes.txt
+1 translate model nowhere.txt
+1 translate "$(printf 'two\nlines')"
+2 score model
+2 score model --text train.en
+2 score model --source - --target -
+1 score model --source train.de --target one.de
+2 bleu train.en
+2 bleu --reference train.en --metric bloo
+2 bleu --reference train.en --metric chrf --tokenize char
+2 bleu --reference train.en --chrf-word-order 2
+2 bleu --reference train.en --smooth-value 1
+1 bleu --reference train.en one.de
+1 bleu --reference nowhere.txt one.de
+2 tokenize model --decode --ids
+1 tokenize model --decode one.de
+2 look model Hund --layer 9
+2 look model Hund --head 9
+2 look model Hund --part middle
+1 look model Hund --svg nowhere/look.svg
+1 info nowhere
+2 train translation
+2 train translation --source train.de
+2 train translation --source train.de --target train.en
+2 train translation --source train.de --target train.en -o x --valid-source train.de
+2 train translation --source train.de --target train.en -o x --steps 3 --minutes 3
+2 train translation --source train.de --target train.en -o x --batch 3 --batch-tokens 3
+2 train translation --source train.de --target train.en -o x --size huge
+2 train translation --kv-heads 2
+2 train translation --attention additive
+2 train translation --norm rms
+2 train translation --position rotary
+2 train translation --activation swiglu
+2 train translation --activation tanh
+2 train translation --precision bf16
+2 train translation --family lstm
+2 train translation --tokenizer wordpiece
+2 train translation --dropout 1
+1 train translation --source train.de --target train.en -o model -q
+1 train translation --source train.de --target one.de -o x -q
+1 train translation --source empty.txt --target empty.txt -o x -q
+1 train translation --source nowhere.txt --target train.en -o x -q
+1 train translation --source train.de --target train.en -o notes.txt/x -q
+LIST
+same errors.txt errors
+[ ! -e x ] || fail "a run that was refused left its folder"
+
+# ---- translate -------------------------------------------------------------------------------------------------------
+run 0 translate model train.de && lines out 120 translate
+empty err translate
+cp out translated
+run 0 translate model train.de.gz && { cmp -s out translated || fail "translate differs on a .gz file"; }
+run 0 translate model <train.de && { cmp -s out translated || fail "translate differs on standard input"; }
+run 0 translate model --batch-tokens 20 train.de
+cmp -s out translated || fail "translate differs with small batches"
+run 0 translate model <empty.txt && empty out "translate on nothing"
+printf '\n\nEin Hund\n   \nKatze' >odd && run 0 translate model odd && lines out 5 "translate of empty lines"
+[ "$(sed -n 1p out)" = "" ] || fail "an empty line was translated to something"
+run 0 translate model --nbest 3 one.de && lines out 3 --nbest
+grep -qvE '^0 \|\|\| .* \|\|\| -?[0-9.e-]+$' out && fail "--nbest: not Moses' lines: $(cat out)"
+run 0 translate model --json odd && lines out 5 "translate --json"
+for key in line text score logprob tokens ids source_tokens look cut; do has out "\"$key\": " "translate --json"; done
+if command -v python3 >python.path; then
+  python3 - out <<'PYTHON' || fail "translate --json: not what it should be"
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
+row = rows[2]
+assert len(row["tokens"]) == len(row["ids"]) == len(row["look"]) > 0
+assert all(0 <= place < len(row["source_tokens"]) for place in row["look"])
+assert row["logprob"] < 0 and row["source_tokens"][-1] == "</s>"
+PYTHON
+fi
+run 0 translate model --temperature 1.5 --samples 4 --seed 7 one.de && lines out 4 --samples
+cp out first
+run 0 translate model --temperature 1.5 --samples 4 --seed 7 one.de
+cmp -s first out || fail "the same seed gives other samples"
+run 0 translate model --temperature 1.5 --samples 4 --seed 8 one.de
+cmp -s first out && fail "another seed gives the same samples"
+run 0 translate model --max-tokens 1 --json one.de
+has out '"ids": \[[0-9]*\]' --max-tokens
+
+# lines that are none, and a line of a million letters
+printf 'a\0b\n\xff\xfe Hund \xc3\nBaum\r\n' >broken && run 0 translate model broken && lines out 3 "NUL and wrong UTF-8"
+has err "not valid UTF-8" "wrong UTF-8"
+{ head -c 1000000 /dev/zero | tr '\0' 'a'; echo; echo Hund; } >long
+run 0 translate model --max-tokens 4 long && lines out 2 "a line of a million letters"
+has err "line 1 is too long" "a line of a million letters"
+run 0 translate model --max-tokens 4 <long && lines out 2 "a line of a million letters on standard input"
+
+# a pipe is answered line by line
+coproc ANSWER { exec "$attend" translate model; }
+echo Hund >&"${ANSWER[1]}"
+read -r -t 60 -u "${ANSWER[0]}" answer || fail "a pipe's first line was not answered before the next came"
+eval "exec ${ANSWER[1]}>&-"
+wait
+
+# ---- tokenize --------------------------------------------------------------------------------------------------------
+head -6 train.de >six.de
+run 0 tokenize model six.de && same tokens.txt out
+run 0 tokenize model --special six.de && has out '</s>$' --special
+run 0 tokenize model --ids six.de && cp out ids
+run 0 tokenize model --decode ids
+cmp -s out six.de || fail "tokenize --ids and --decode do not give the text back"
+run 0 tokenize model --json six.de && has out '"line": 6, "tokens": \[' "tokenize --json"
+run 1 tokenize model --decode <<<"1 999999" && has err "no token 999999" "tokenize --decode"
+
+# ---- look ------------------------------------------------------------------------------------------------------------
+run 0 look model Ein Hund sieht 3 Bäume . && has out "cross-attention, layer 1 of 1, mean of 2 heads" look
+grep -qE '^.{81,}' out && fail "look is wider than 80 columns"
+grep -q $'\x1b' out && fail "look is coloured where there is no terminal"
+run 0 look model "Ein Hund ." --target "A dog ." --part decoder --head 2 && has out "head 2" "look --head"
+run 0 look model --part encoder <six.de && [ "$(grep -c 'encoder' out)" -ge 6 ] || fail "look on lines"
+run 0 look model Hund --svg a.svg --html a.html --json - && has out '"parts"' "look --json -"
+has a.svg '^<svg' "look --svg"
+has a.html '<html' "look --html"
+grep -qiE '(src|href)="?https?:' a.html && fail "look --html loads something from elsewhere"
+run 2 look model --svg b.svg <six.de
+
+# ---- score -----------------------------------------------------------------------------------------------------------
+run 0 score model --source train.de --target train.en && lines out 120 score
+grep -qvP '^-[0-9.]+(e-?\d+)?\t\d+$' out && fail "score: not logprob<TAB>tokens: $(head -3 out)"
+has err perplexity score
+cut -f 1 out >logprobs
+run 0 score model --source train.de.gz --target train.en --json --quiet && empty err "score --quiet"
+sed -E 's/.*"logprob": ([^,]*),.*/\1/' out | cmp -s - logprobs || fail "score --json gives other numbers"
+
+# ---- bleu ------------------------------------------------------------------------------------------------------------
+printf 'The cat sat on the mat .\nHello , world !\nÜber 3.5 "trees" & more\n' >reference
+printf 'The cat sat on a mat .\nHello world !\nüber 3.5 trees & more\n' >hypothesis
+for options in "" "--tokenize char" "--tokenize intl --lowercase" "--tokenize none --smooth floor" \
+  "--smooth add-k --smooth-value 2" "--metric chrf" "--metric chrf --chrf-word-order 2" "--json" "--metric chrf --json"; do
+  echo "$ attend bleu --reference reference hypothesis $options"
+  run 0 bleu --reference reference hypothesis $options
+  cat out
+done >scores
+same bleu.txt scores
+run 0 bleu --reference reference <hypothesis && cp out first
+run 0 bleu --reference reference - <hypothesis && { cmp -s out first || fail "bleu - differs"; }
+run 0 bleu --reference - hypothesis <reference && { cmp -s out first || fail "bleu --reference - differs"; }
+
+# ---- info ------------------------------------------------------------------------------------------------------------
+run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info
+run 0 info model --json && has out '"parameters": [0-9]' "info --json"
+run 0 info && has out "^kernels" "info of the machine"
+run 0 info --json && has out '"instruction_set": "' "info --json of the machine"
+
+# ---- standard output that fails ----------------------------------------------------------------------------------------
+for words in "translate model train.de" "tokenize model train.de" "score model --source train.de --target train.en" \
+  "bleu --reference reference hypothesis" "look model Hund" "info model" --help --man; do
+  "$attend" $words 2>err >/dev/full
+  [ $? = 1 ] || fail "attend $words on a full disk does not exit with 1"
+  has err "standard output: No space left" "attend $words on a full disk"
+  "$attend" $words 2>err >&-
+  [ $? = 1 ] || fail "attend $words with a closed standard output does not exit with 1"
+done
+for words in "translate model train.de" "tokenize model train.de" "--man"; do
+  "$attend" $words 2>err | head -1 >out
+  [ "${PIPESTATUS[0]}" = 0 ] || fail "attend $words | head -1 does not end quietly"
+  empty err "attend $words | head -1"
+done
+"$attend" translate model . 2>err </dev/null && fail "a folder was translated"
+lines err 1 "translating a folder"
+"$attend" translate model 2>err <. && fail "a folder on standard input was translated"
+lines err 1 "a folder on standard input"
+
+# ---- permission: not for root, who may do everything -----------------------------------------------------------------
+if [ "$(id -u)" != 0 ]; then
+  mkdir locked && chmod 500 locked
+  run 1 "${tiny[@]}" --out locked/model --steps 1 -q && lines err 1 "a locked folder"
+  cp one.de secret && chmod 000 secret
+  run 1 translate model secret && lines err 1 "a locked file"
+fi
+
+if [ $failures = 0 ]; then
+  echo "the command: all as it should be"
+else
+  echo "the command: $failures failures"
+  exit 1
+fi
