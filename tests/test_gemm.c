@@ -1,0 +1,247 @@
+/*
+ * Owns the tests of the matrix products: the door with whatever is behind it, attend's own at any number of threads and
+ * with every table, few rows, the tile, the transposition; against double precision.
+ */
+#include "kernels/gemm.h"
+#include "kernels/gemm_own.h"
+#include "kernels_check.h"
+
+/* One product: what is asked for, and its operands. Rows lie `gap` elements further apart than they must. */
+typedef struct product {
+  int64_t m, n, k, gap, lda, ldb, ldc;
+  bool transpose_a, transpose_b, accumulate;
+  area a, b, c;
+  double *want; /* [m, ldc] */
+} product;
+
+static product product_new(int64_t m, int64_t n, int64_t k, int flags, int64_t gap) {
+  product p = {.m = m, .n = n, .k = k, .gap = gap};
+  p.transpose_a = flags & 1;
+  p.transpose_b = flags & 2;
+  p.accumulate = flags & 4;
+  p.lda = (p.transpose_a ? m : k) + gap;
+  p.ldb = (p.transpose_b ? k : n) + gap;
+  p.ldc = n + gap;
+  p.a = area_new((p.transpose_a ? k : m) * p.lda, flags & 1, 1);
+  p.b = area_new((p.transpose_b ? n : k) * p.ldb, 0, 2);
+  p.c = area_new(m * p.ldc, 1, 3);
+  p.want = doubles_of(p.c.data, m * p.ldc);
+  for (int64_t i = 0; i < m; i++) {
+    for (int64_t j = 0; j < n; j++) {
+      double sum = p.accumulate ? p.want[i * p.ldc + j] : 0;
+      for (int64_t l = 0; l < k; l++)
+        sum += (double)p.a.data[p.transpose_a ? l * p.lda + i : i * p.lda + l] *
+               p.b.data[p.transpose_b ? j * p.ldb + l : l * p.ldb + j];
+      p.want[i * p.ldc + j] = sum;
+    }
+  }
+  return p;
+}
+
+static void product_check(product *p, const char *who) {
+  bool nothing = p->k == 0 && !p->accumulate && !p->gap;
+  if (p->m > 0 && p->n > 0 && !nothing) check_close("product", who, p->c.data, p->want, p->m * p->ldc, 1e-6);
+  for (int64_t i = 0; nothing && i < p->m * p->n; i++) assert_true(p->c.data[i] == 0);
+  area_free(&p->a);
+  area_free(&p->b);
+  area_free(&p->c);
+  free(p->want);
+}
+
+static att_context *context_of(int threads) {
+  att_context *ctx;
+  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &ctx), ATT_OK);
+  return ctx;
+}
+
+static void own(const att_context *ctx, const att_kernels *k, const product *p) {
+  att_gemm_own(ctx, k, p->c.data, p->ldc, p->a.data, p->lda, p->transpose_a, p->b.data, ATT_F32, p->ldb, p->transpose_b,
+               p->m, p->n, p->k, p->accumulate);
+}
+
+static void door(const att_context *ctx, const product *p) {
+  att_gemm(ctx, p->c.data, p->ldc, p->a.data, p->lda, p->transpose_a, p->b.data, p->ldb, p->transpose_b, p->m, p->n,
+           p->k, p->accumulate);
+}
+
+/* Sizes at the edges of tiles, blocks (256 deep) and the few rows. */
+static const int64_t shapes[][3] = {{0, 5, 3},    {5, 0, 3},     {4, 5, 0},     {1, 1, 1},    {2, 3, 7},
+                                    {7, 16, 15},  {14, 32, 256}, {15, 33, 257}, {16, 64, 63}, {17, 65, 100},
+                                    {31, 31, 31}, {63, 100, 64}, {113, 7, 513}, {1, 257, 65}, {100, 300, 33},
+                                    {230, 40, 9}, {3, 513, 300}, {12, 96, 48},  {6, 47, 512}, {64, 64, 64}};
+
+static void test_own(void **state) {
+  (void)state;
+  att_context *ctx = context_of(2);
+  const att_kernels *k;
+  EACH_TABLE(k) for (size_t s = 0; s < COUNT(shapes); s++) for (int flags = 0; flags < 8; flags++) {
+    product p = product_new(shapes[s][0], shapes[s][1], shapes[s][2], flags, s % 3);
+    own(ctx, k, &p);
+    product_check(&p, k->name);
+  }
+  att_context_free(ctx);
+}
+
+static void test_door(void **state) {
+  (void)state;
+  printf("products: %s\n", att_gemm_name());
+  for (int threads = 1; threads < 4; threads++) {
+    att_context *ctx = context_of(threads);
+    for (size_t s = 0; s < COUNT(shapes); s++) {
+      for (int flags = 0; flags < 8; flags++) {
+        product p = product_new(shapes[s][0], shapes[s][1], shapes[s][2], flags, s % 3);
+        door(ctx, &p);
+        product_check(&p, att_gemm_name());
+      }
+    }
+    att_context_free(ctx);
+  }
+}
+
+/* The same bits at any number of threads. */
+static void test_own_threads(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k) for (int flags = 0; flags < 8; flags++) {
+    float *one = NULL;
+    for (int threads = 1; threads <= 7; threads++) {
+      att_context *ctx = context_of(threads);
+      product p = product_new(97, 131, 300, flags, 1);
+      size_t size = (size_t)(p.m * p.ldc) * sizeof(float);
+      own(ctx, k, &p);
+      if (threads == 1) {
+        one = malloc(size);
+        memcpy(one, p.c.data, size);
+      }
+      assert_memory_equal(one, p.c.data, size);
+      product_check(&p, k->name);
+      att_context_free(ctx);
+    }
+    free(one);
+  }
+}
+
+/* A weight of any type gives what its values as float give. */
+static void check_weight(int64_t m, int64_t n, int64_t k, att_type type, bool accumulate, int threads) {
+  att_context *ctx = context_of(threads);
+  const att_kernels *kernels = att_kernels_get();
+  product p = product_new(m, n, k, accumulate ? 6 : 2, 0);
+  area half = area_new((n * k + 1) / 2, 1, 4);
+  const void *w = p.b.data;
+  if (type != ATT_F32) {
+    kernels->from_f32(half.data, p.b.data, type, n * k);
+    kernels->to_f32(p.b.data, half.data, type, n * k);
+    w = half.data;
+  }
+  for (int64_t i = 0; i < m * n; i++) {
+    double sum = accumulate ? p.c.data[i] : 0;
+    for (int64_t l = 0; l < k; l++) sum += (double)p.a.data[i / n * k + l] * p.b.data[i % n * k + l];
+    p.want[i] = sum;
+  }
+  att_gemm_weight(ctx, p.c.data, n, p.a.data, k, w, type, m, n, k, accumulate);
+  product_check(&p, att_type_name(type));
+  area_free(&half);
+  att_context_free(ctx);
+}
+
+static void test_weights(void **state) {
+  (void)state;
+  for (int type = 0; type < ATT_TYPE_COUNT; type++) {
+    for (int i = 0; i < 4; i++) {
+      check_weight(1, 100, 64, (att_type)type, i & 1, 1 + i / 2);
+      check_weight(4, 257, 129, (att_type)type, i & 1, 1 + i / 2);
+      check_weight(3, 5, 5000, (att_type)type, i & 1, 1 + i / 2); /* a row is longer than the converted block */
+      check_weight(40, 70, 300, (att_type)type, i & 1, 1 + i / 2);
+    }
+  }
+}
+
+static void check_few_rows(const att_kernels *k, int64_t m, int64_t n, int64_t depth) {
+  product p = product_new(m, n, depth, 2, 2);
+  k->few_rows(p.c.data, p.ldc, p.a.data, p.lda, p.b.data, p.ldb, m, n, depth);
+  float *all = malloc((size_t)(m * p.ldc + 1) * sizeof *all);
+  memcpy(all, p.c.data, (size_t)(m * p.ldc) * sizeof *all);
+  for (int64_t j = 0; j < n; j++) /* a column alone has the same bits: threads may split anywhere */
+    k->few_rows(p.c.data + j, p.ldc, p.a.data, p.lda, p.b.data + j * p.ldb, p.ldb, m, 1, depth);
+  assert_memory_equal(all, p.c.data, (size_t)(m * p.ldc) * sizeof *all);
+  free(all);
+  product_check(&p, k->name);
+}
+
+static void test_few_rows(void **state) {
+  (void)state;
+  static const int64_t columns[] = {1, 2, 3, 4, 5, 11, 64}, depths[] = {1, 3, 7, 15, 16, 17, 33, 64, 100, 257};
+  const att_kernels *k;
+  EACH_TABLE(k)
+  for (int64_t m = 1; m <= ATT_FEW_ROWS; m++) for (size_t n = 0; n < COUNT(columns); n++) for (size_t d = 0;
+                                                                                               d < COUNT(depths); d++)
+      check_few_rows(k, m, columns[n], depths[d]);
+}
+
+static void check_tile(const att_kernels *k, int64_t m, int64_t n, int64_t depth, bool accumulate) {
+  int64_t rows = k->gemm_tile_rows, cols = k->gemm_tile_cols, ldc = n + 1;
+  area a = area_new(rows * depth, 0, 1), b = area_new(cols * depth, 1, 2), c = area_new(m * ldc, 0, 3);
+  double *want = doubles_of(c.data, m * ldc);
+  for (int64_t i = 0; i < m * n; i++) {
+    double sum = accumulate ? c.data[i / n * ldc + i % n] : 0;
+    for (int64_t p = 0; p < depth; p++) sum += (double)a.data[p * rows + i / n] * b.data[p * cols + i % n];
+    want[i / n * ldc + i % n] = sum;
+  }
+  k->gemm_tile(c.data, ldc, a.data, b.data, m, n, depth, accumulate);
+  check_close("gemm_tile", k->name, c.data, want, m * ldc, 1e-6);
+  free(want);
+  area_free(&a);
+  area_free(&b);
+  area_free(&c);
+}
+
+static void test_tile(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k)
+  for (int64_t m = 1; m <= k->gemm_tile_rows; m++) for (int64_t n = 1; n <= k->gemm_tile_cols;
+                                                        n++) for (int64_t depth = 1; depth < 40; depth += 19)
+      check_tile(k, m, n, depth, (m + n) % 2);
+}
+
+static void test_transpose(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k) for (size_t r = 0; r < COUNT(sizes); r++) for (size_t c = 0; c < COUNT(sizes); c++) {
+    int64_t rows = sizes[r], cols = sizes[c], ldx = cols + 1, ldy = rows + 2;
+    area x = area_new(rows * ldx, 1, 1), y = area_new(cols * ldy, 0, 2);
+    double *want = doubles_of(y.data, cols * ldy);
+    for (int64_t i = 0; i < rows * cols; i++) want[i % cols * ldy + i / cols] = x.data[i / cols * ldx + i % cols];
+    k->transpose(y.data, ldy, x.data, ldx, rows, cols);
+    for (int64_t i = 0; i < cols * ldy; i++) assert_true((double)y.data[i] == want[i]);
+    free(want);
+    area_free(&x);
+    area_free(&y);
+  }
+}
+
+static void test_nan_comes_through(void **state) {
+  (void)state;
+  att_context *ctx = context_of(2);
+  for (int64_t m = 2; m < 40; m += 37) {
+    product p = product_new(m, 50, 60, 2, 0);
+    p.a.data[60 + 3] = NAN;
+    door(ctx, &p);
+    for (int64_t j = 0; j < 50; j++) {
+      assert_true(isnan(p.c.data[50 + j]) && !isnan(p.c.data[j]));
+      p.c.data[50 + j] = (float)p.want[50 + j];
+    }
+    product_check(&p, att_gemm_name());
+  }
+  att_context_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_own),         cmocka_unit_test(test_door),
+      cmocka_unit_test(test_own_threads), cmocka_unit_test(test_weights),
+      cmocka_unit_test(test_few_rows),    cmocka_unit_test(test_tile),
+      cmocka_unit_test(test_transpose),   cmocka_unit_test(test_nan_comes_through),
+  };
+  return cmocka_run_group_tests_name("gemm", tests, NULL, NULL);
+}
