@@ -10,6 +10,7 @@
 #define ATT_VALIDATIONS      24   /* of a run, where the budget bears them */
 #define ATT_UNTIMED_STEPS    5    /* first ones, in which memory and kernels settle */
 #define ATT_LEAST_TIMED      20   /* steps */
+#define ATT_FEWEST_TIMED     8    /* where the budget is too short for that */
 #define ATT_VALIDATION_SHARE 0.04 /* of the time, at most */
 #define ATT_MARGIN           0.98 /* of what the timing promises: an hour is at most an hour */
 
@@ -37,11 +38,6 @@ void att_budget_begin(att_trainer *t) {
 
 /* ---- a larger budget ------------------------------------------------------------------------------------------ */
 
-static att_status refuse_smaller(att_trainer *t, const char *what, double is, double was) {
-  return att_fail(t->ctx, ATT_ARGUMENT, "%s is %.10g, but the run to resume began with %.10g: a budget may only grow",
-                  what, is, was);
-}
-
 /* The steps that the minutes wanted stand for, at the pace so far. */
 static int64_t steps_of_minutes(const att_trainer *t, double minutes) {
   const att_state *s = &t->state;
@@ -52,16 +48,18 @@ static int64_t steps_of_minutes(const att_trainer *t, double minutes) {
 
 att_status att_budget_extend(att_trainer *t, const att_plan *wanted) {
   att_plan *p = &t->state.plan;
-  if (wanted->minutes > 0 && p->minutes > 0 && wanted->minutes < p->minutes) {
-    return refuse_smaller(t, "minutes", wanted->minutes, p->minutes);
-  }
-  bool same_minutes = wanted->minutes > 0 && !(wanted->minutes < p->minutes) && !(wanted->minutes > p->minutes);
+  bool same_minutes = p->minutes > 0 && !(wanted->minutes < p->minutes) && !(wanted->minutes > p->minutes);
   bool asks = wanted->steps > 0 || wanted->epochs > 0 || wanted->minutes > 0;
   if (!asks || same_minutes) return ATT_OK;
   int64_t steps = wanted->steps > 0    ? wanted->steps
                   : wanted->epochs > 0 ? steps_of_epochs(t, wanted->epochs)
                                        : steps_of_minutes(t, wanted->minutes);
-  if (steps < p->steps) return refuse_smaller(t, "the budget in steps", (double)steps, (double)p->steps);
+  if (steps < p->steps) {
+    return att_fail(t->ctx, ATT_ARGUMENT,
+                    "the budget is %lld steps, but the run to resume began with %lld: a budget may "
+                    "only grow",
+                    (long long)steps, (long long)p->steps);
+  }
   bool grows = steps > p->steps;
   p->epochs = wanted->epochs;
   p->minutes = wanted->minutes;
@@ -111,6 +109,7 @@ att_status att_budget_time_step(att_trainer *t, int64_t tokens) {
   t->timed_seconds += t->step_seconds;
   bool enough = t->timed_steps >= ATT_UNTIMED_STEPS + ATT_LEAST_TIMED && t->timed_seconds >= 0.01 * budget;
   bool late = t->timed_seconds >= 0.1 * budget || att_trainer_seconds(t) >= 0.4 * budget;
+  if (late && t->timed_steps < ATT_FEWEST_TIMED && att_trainer_seconds(t) < 0.8 * budget) return ATT_OK;
   return enough || late ? fix_from_timing(t) : ATT_OK;
 }
 

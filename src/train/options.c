@@ -427,7 +427,16 @@ static double value_of(const att_field *field, const att_plan *plan) {
   return field->whole ? (double)*(const int64_t *)at : *(const double *)at;
 }
 
+static att_status not_smaller(att_context *ctx, const char *name, double was, double is) {
+  if (is <= 0 || is >= was) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "%s is %.10g, but the run to resume began with %.10g: a budget may only grow",
+                  name, is, was);
+}
+
 att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_plan *wanted) {
+  ATT_TRY(not_smaller(ctx, "steps", (double)begun->steps, (double)wanted->steps));
+  ATT_TRY(not_smaller(ctx, "epochs", begun->epochs, wanted->epochs));
+  ATT_TRY(not_smaller(ctx, "minutes", begun->minutes, wanted->minutes));
   for (size_t i = 0; i < FIELD_COUNT; i++) {
     const att_field *f = &fields[i];
     bool saves = f->offset == offsetof(att_plan, save_every); /* when to save changes nothing in the results */

@@ -42,7 +42,7 @@ void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t most_validations)
 /* The model's configuration for a tokenizer of the plan. */
 void att_plan_config(const att_plan *plan, const att_tokenizer *tokenizer, att_config *config);
 
-/* Refuses where something wanted differs from the plan of a run that began, naming it. The budget is not compared. */
+/* Refuses where something wanted differs from the plan of a run that began, naming it. The budget may be larger. */
 att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_plan *wanted);
 
 /* As a JSON object, and back; name: for messages. */

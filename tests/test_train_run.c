@@ -1,0 +1,525 @@
+/*
+ * Whole training runs on a small task (writing a few letters backwards): it is learned; an interrupted, killed and
+ * resumed run ends in the same bits; what may not be resumed is refused; NaN and missing memory leave things whole.
+ */
+#include "scratch.h"
+
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* ---- the task ------------------------------------------------------------------------------------------------- */
+
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *walk) {
+  (void)info, (void)flag, (void)walk;
+  return remove(path);
+}
+
+static void remove_all(const char *path) { nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
+
+/* Line i of a side: 2 to 6 letters of "abcdefgh", spaces between, the target backwards. */
+static void write_pairs(const char *source, const char *target, int count, unsigned seed) {
+  FILE *s = fopen(source, "w"), *t = fopen(target, "w");
+  assert_true(s && t);
+  for (int i = 0; i < count; i++) {
+    char letters[8];
+    int size = 2 + (int)((seed = seed * 1664525u + 1013904223u) >> 16) % 5;
+    for (int k = 0; k < size; k++) letters[k] = (char)('a' + ((seed = seed * 1664525u + 1013904223u) >> 16) % 8);
+    for (int k = 0; k < size; k++) fprintf(s, k ? " %c" : "%c", letters[k]);
+    for (int k = size; k-- > 0;) fprintf(t, k < size - 1 ? " %c" : "%c", letters[k]);
+    fputc('\n', s), fputc('\n', t);
+  }
+  assert_true(fclose(s) == 0 && fclose(t) == 0);
+}
+
+static char paths[4][512]; /* train source and target, valid source and target */
+
+static att_train_options small_options(const char *out) {
+  att_train_options o;
+  att_train_options_default(&o);
+  o.source = paths[0], o.target = paths[1], o.valid_source = paths[2], o.valid_target = paths[3];
+  o.out = out;
+  o.encoder_layers = o.decoder_layers = 1;
+  o.width = 32, o.heads = 2, o.feedforward = 64, o.vocab = 280;
+  o.batch_tokens = 64, o.lr = 3e-3, o.dropout = 0.1, o.seed = 11;
+  o.steps = 30, o.valid_every = 6, o.average = 3, o.warmup = 5;
+  return o;
+}
+
+static int begin_runs(void **state) {
+  static const char *const names[] = {"s", "t", "vs", "vt"};
+  if (begin(state)) return 1;
+  for (int i = 0; i < 4; i++) snprintf(paths[i], sizeof paths[i], "%s/%s", folder, names[i]);
+  write_pairs(paths[0], paths[1], 300, 1);
+  write_pairs(paths[2], paths[3], 40, 2);
+  return 0;
+}
+
+static int end_runs(void **state) {
+  (void)state;
+  att_context_free(ctx);
+  remove_all(folder);
+  return 0;
+}
+
+static att_buffer read_whole(const char *path) {
+  att_buffer text = {0};
+  if (att_file_read(ctx, path, 1 << 28, &text)) fail_msg("%s", att_message(ctx));
+  assert_true(text.size > 0);
+  return text;
+}
+
+static void same_files(const char *a, const char *b) {
+  att_buffer text = read_whole(a);
+  must_hold(b, text.data, text.size);
+  att_buffer_free(ctx, &text);
+}
+
+static void same_runs(const char *a, const char *b) {
+  static const char *const names[] = {"model.safetensors", "tokenizer.json", "checkpoint/model.safetensors",
+                                      "checkpoint/optimizer.safetensors"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char first[600], second[600];
+    snprintf(first, sizeof first, "%s/%s", a, names[i]);
+    snprintf(second, sizeof second, "%s/%s", b, names[i]);
+    same_files(first, second);
+  }
+}
+
+static att_state state_of(const char *out) {
+  att_state s;
+  if (att_checkpoint_load_state(ctx, out, &s)) fail_msg("%s", att_message(ctx));
+  return s;
+}
+
+/* No step stands twice in train.jsonl, and the steps rise. */
+static void check_record(const char *out, int64_t last_step, int validations) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/train.jsonl", out);
+  att_buffer text = read_whole(path);
+  long long step, trained = 0, valid = 0;
+  int found = 0;
+  for (const char *line = text.data; *line; line = strchr(line, '\n') + 1) {
+    assert_int_equal(sscanf(line, "{\"step\": %lld", &step), 1);
+    const char *at = strstr(line, "valid_loss");
+    if (at && at < strchr(line, '\n')) {
+      assert_true(step > valid);
+      valid = step, found++;
+    } else {
+      assert_true(step > trained);
+      trained = step;
+    }
+  }
+  assert_int_equal(trained, last_step);
+  assert_int_equal(valid, last_step);
+  assert_int_equal(found, validations);
+  att_buffer_free(ctx, &text);
+}
+
+static void train(const att_train_options *o) {
+  if (att_train_translation(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+}
+
+/* ---- learning ------------------------------------------------------------------------------------------------- */
+
+typedef struct att_watch {
+  double first_loss, last_loss, bleu;
+  int64_t steps, tokens;
+  int plans, done;
+  char text[1024];
+} att_watch;
+
+static void watch(void *user, const att_progress *p) {
+  att_watch *w = user;
+  if (p->kind == ATT_PROGRESS_PLAN) w->plans++;
+  if (p->kind == ATT_PROGRESS_DONE) w->done++, snprintf(w->text, sizeof w->text, "%s", p->text);
+  if (p->kind == ATT_PROGRESS_VALID) w->bleu = p->bleu;
+  if (p->kind != ATT_PROGRESS_STEP) return;
+  assert_true(p->step == w->steps + 1 && p->tokens > w->tokens && p->lr > 0 && p->tokens_per_second > 0);
+  if (p->step == 1) w->first_loss = p->loss;
+  w->last_loss = p->loss;
+  w->steps = p->step;
+  w->tokens = p->tokens;
+}
+
+static int backwards_right;
+static int check_backwards(void *user, const att_translation *t) {
+  const att_text *targets = user;
+  const att_hypothesis *h = &t->hypotheses[0];
+  backwards_right += h->text_size == targets[t->line].size && memcmp(h->text, targets[t->line].data, h->text_size) == 0;
+  return 0;
+}
+
+static void a_task_is_learned(void **state) {
+  (void)state;
+  att_watch w = {0};
+  char out[512];
+  snprintf(out, sizeof out, "%s/learned", folder);
+  att_train_options o = small_options(out);
+  char source[512], target[512];
+  snprintf(source, sizeof source, "%s/many-s", folder);
+  snprintf(target, sizeof target, "%s/many-t", folder);
+  write_pairs(source, target, 3000, 3);
+  o.source = source, o.target = target;
+  o.encoder_layers = o.decoder_layers = 2, o.feedforward = 128, o.dropout = 0, o.label_smoothing = 0;
+  o.batch_tokens = 256, o.steps = 500, o.valid_every = 100, o.warmup = 50, o.lr = 5e-3, o.patience = 0;
+  if (att_train_translation(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(w.steps, 500);
+  assert_true(w.plans >= 3 && w.done == 1);
+  assert_true(w.first_loss > 4 && w.last_loss < 0.5);
+  att_model *model;
+  att_text *sources, *targets;
+  size_t count;
+  assert_int_equal(att_model_open(ctx, out, &model), ATT_OK);
+  assert_int_equal(att_read_lines(ctx, paths[2], &sources, &count), ATT_OK);
+  assert_int_equal(att_read_lines(ctx, paths[3], &targets, &count), ATT_OK);
+  att_decode_options d;
+  att_decode_options_default(model, &d);
+  d.beam = 1;
+  backwards_right = 0;
+  if (att_translate(model, sources, count, &d, check_backwards, targets)) fail_msg("%s", att_message(ctx));
+  printf("# %d of %zu lines right, loss %.3f, BLEU %.1f: %s\n", backwards_right, count, w.last_loss, w.bleu, w.text);
+  assert_true(backwards_right >= 36);
+  att_release(ctx, sources);
+  att_release(ctx, targets);
+  att_model_close(model);
+}
+
+/* ---- going on ------------------------------------------------------------------------------------------------- */
+
+static void interrupt_at(void *user, const att_progress *p) {
+  int64_t *next = user;
+  if (p->kind == ATT_PROGRESS_STEP && p->step == *next) att_interrupt(ctx);
+}
+
+static char unbroken[512];
+
+static void an_interrupted_run_ends_in_the_same_bits(void **state) {
+  (void)state;
+  char out[512];
+  int64_t stops[] = {1, 6, 7, 17, 29, 30}, resumed = 0;
+  snprintf(unbroken, sizeof unbroken, "%s/unbroken", folder);
+  snprintf(out, sizeof out, "%s/broken", folder);
+  att_train_options o = small_options(unbroken);
+  train(&o);
+  check_record(unbroken, 30, 5);
+  o.out = out;
+  for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+    att_status status = att_train_translation(ctx, &o, interrupt_at, &stops[i]);
+    if (status == ATT_OK) break;
+    must_say(status, ATT_INTERRUPTED, "--resume goes on");
+    assert_int_equal(state_of(out).step, stops[i]);
+    o.resume = true;
+    resumed++;
+  }
+  assert_true(resumed >= 5);
+  train(&o);
+  same_runs(unbroken, out);
+  check_record(out, 30, 5);
+}
+
+/* When checkpoints are written changes nothing. */
+static void saving_changes_nothing(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/saving", folder);
+  att_train_options o = small_options(out);
+  o.save_every = 4;
+  train(&o);
+  same_runs(unbroken, out);
+}
+
+/* The program itself, as `test_train_run --train FOLDER`, so that it can be killed. */
+static int train_as_child(const char *where) {
+  char out[600];
+  snprintf(folder, sizeof folder, "%s", where);
+  snprintf(out, sizeof out, "%s/killed", where);
+  for (int i = 0; i < 4; i++)
+    snprintf(paths[i], sizeof paths[i], "%s/%s", where, ((const char *[]){"s", "t", "vs", "vt"})[i]);
+  if (att_context_new(NULL, &ctx)) return 1;
+  att_train_options o = small_options(out);
+  o.save_every = 2;
+  o.resume = true;
+  att_status status = att_train_translation(ctx, &o, NULL, NULL);
+  if (status) fprintf(stderr, "%s\n", att_message(ctx));
+  att_context_free(ctx);
+  return (int)status;
+}
+
+static pid_t start_child(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    execl("/proc/self/exe", "test_train_run", "--train", folder, (char *)NULL);
+    _exit(127);
+  }
+  return child;
+}
+
+static void a_killed_run_ends_in_the_same_bits(void **state) {
+  (void)state;
+  char out[512];
+  int killed = 0, result = -1;
+  unsigned seed = 7;
+  snprintf(out, sizeof out, "%s/killed", folder);
+  for (int turn = 0; turn < 60 && result != 0; turn++) {
+    pid_t child = start_child();
+    assert_true(child > 0);
+    seed = seed * 1664525u + 1013904223u;
+    long milliseconds = turn < 20 ? 20 + (long)(seed >> 16) % 300 : 60000;
+    struct timespec rest = {0, 2000000};
+    pid_t ended = 0;
+    for (long waited = 0; waited < milliseconds && !ended; waited += 2) {
+      nanosleep(&rest, NULL);
+      ended = waitpid(child, &result, WNOHANG);
+    }
+    if (!ended) {
+      kill(child, SIGKILL);
+      waitpid(child, &result, 0);
+      killed++;
+    } else {
+      assert_int_equal(result, 0);
+    }
+  }
+  printf("# killed %d times\n", killed);
+  assert_int_equal(result, 0);
+  same_runs(unbroken, out);
+  check_record(out, 30, 5);
+}
+
+static void what_differs_is_refused(void **state) {
+  (void)state;
+  att_watch w = {0};
+  att_train_options o = small_options(unbroken);
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "not empty");
+  o.resume = true;
+  if (att_train_translation(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  assert_true(w.done == 1 && w.steps == 0 && strstr(w.text, "complete"));
+#define DIFFERS(change, clue)                                                                                          \
+  o = small_options(unbroken), o.resume = true, o.change;                                                              \
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, clue)
+  DIFFERS(lr = 1e-3, "lr is 0.001, but the run to resume began with 0.003");
+  DIFFERS(width = 64, "width is 64");
+  DIFFERS(seed = 12, "seed is 12");
+  DIFFERS(no_tie = true, "tie is 0");
+  DIFFERS(steps = 20, "may only grow");
+  DIFFERS(source = paths[1], "training data is not");
+  DIFFERS(valid_source = paths[3], "validation data is not");
+  DIFFERS(out = folder, "no checkpoint");
+  same_runs(unbroken, in_folder("broken"));
+}
+
+static void a_larger_budget_goes_on(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/saving", folder);
+  att_train_options o = small_options(out);
+  o.resume = true;
+  o.steps = 40;
+  train(&o);
+  assert_int_equal(state_of(out).step, 40);
+  assert_true(state_of(out).complete);
+  check_record(out, 40, 7);
+}
+
+static void resuming_nothing_starts_afresh(void **state) {
+  (void)state;
+  char out[512], path[600];
+  snprintf(out, sizeof out, "%s/fresh", folder);
+  snprintf(path, sizeof path, "%s/train.jsonl", out);
+  assert_int_equal(att_folder_make(ctx, out), ATT_OK);
+  write_bytes(path, "{\"step\": 1, \"loss\"", 18);
+  att_train_options o = small_options(out);
+  o.resume = true;
+  train(&o);
+  same_runs(unbroken, out);
+  check_record(out, 30, 5);
+}
+
+/* A change of places that was cut short: only checkpoint.old is there. */
+static void a_checkpoint_between_places_is_found(void **state) {
+  (void)state;
+  char out[512], now[600], old[600];
+  int64_t stop = 9;
+  snprintf(out, sizeof out, "%s/between", folder);
+  snprintf(now, sizeof now, "%s/checkpoint", out);
+  snprintf(old, sizeof old, "%s/checkpoint.old", out);
+  att_train_options o = small_options(out);
+  must_say(att_train_translation(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 9");
+  assert_int_equal(rename(now, old), 0);
+  o.resume = true;
+  train(&o);
+  same_runs(unbroken, out);
+  assert_false(att_file_exists(old));
+}
+
+/* ---- other ends ----------------------------------------------------------------------------------------------- */
+
+static void not_a_number_stops(void **state) {
+  (void)state;
+  char out[512];
+  att_model *model;
+  snprintf(out, sizeof out, "%s/nan", folder);
+  att_train_options o = small_options(out);
+  o.lr = 1e30;
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_NUMERIC, "step 2");
+  assert_true(state_of(out).step < 2);
+  if (att_checkpoint_load_model(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+  att_model_close(model);
+}
+
+static void patience_ends_a_run(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/patience", folder);
+  att_train_options o = small_options(out);
+  o.lr = 1e-30, o.patience = 2, o.valid_every = 3;
+  train(&o);
+  assert_int_equal(state_of(out).step, 9);
+  assert_true(state_of(out).complete);
+}
+
+static void a_model_is_tuned_further(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/tuned", folder);
+  att_train_options o = small_options(out);
+  o.encoder_layers = o.decoder_layers = o.width = o.heads = o.feedforward = o.vocab = 0;
+  o.from = unbroken;
+  train(&o);
+  same_files(in_folder("tuned/tokenizer.json"), in_folder("unbroken/tokenizer.json"));
+  assert_true(state_of(out).lowest.loss < state_of(unbroken).lowest.loss);
+  remove_all(out);
+  o.width = 64;
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
+  assert_false(att_file_exists(out));
+}
+
+static void a_part_is_held_out_and_norm_may_come_after(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/after", folder);
+  att_train_options o = small_options(out);
+  o.valid_source = o.valid_target = NULL;
+  o.norm_order = ATT_NORM_AFTER, o.position = ATT_LEARNED, o.no_tie = true, o.steps = 8, o.batch_tokens = 0,
+  o.batch = 5;
+  o.schedule = ATT_SCHEDULE_INVERSE_SQRT, o.lowercase = true;
+  train(&o);
+  att_model *model;
+  const att_model_info *info;
+  assert_int_equal(att_model_open(ctx, out, &model), ATT_OK);
+  assert_int_equal(att_model_describe(model, &info), ATT_OK);
+  assert_string_equal(info->norm_order, "after");
+  assert_string_equal(info->position, "learned");
+  assert_false(info->tied);
+  att_model_close(model);
+}
+
+static void minutes_fix_the_steps_once(void **state) {
+  (void)state;
+  char out[512];
+  int64_t stop = 60, fixed;
+  snprintf(out, sizeof out, "%s/minutes", folder);
+  att_train_options o = small_options(out);
+  o.steps = 0, o.valid_every = 0, o.minutes = 0.06;
+  att_status status =
+      att_train_translation(ctx, &o, interrupt_at, &stop); /* on a slow machine it may be done by then */
+  if (status) must_say(status, ATT_INTERRUPTED, "step 60");
+  fixed = state_of(out).plan.steps;
+  assert_true(fixed > 0);
+  o.resume = true;
+  train(&o);
+  att_state s = state_of(out);
+  assert_true(s.complete && s.plan.steps == fixed && s.step <= fixed);
+  printf("# %lld of %lld steps in %.2f of 3.6 seconds\n", (long long)s.step, (long long)fixed, s.seconds);
+}
+
+/* ---- memory --------------------------------------------------------------------------------------------------- */
+
+typedef struct att_census {
+  counting *count;
+  long calls_at_epoch, calls_at_end;
+} att_census;
+
+static void count_calls(void *user, const att_progress *p) {
+  att_census *census = user;
+  if (p->kind != ATT_PROGRESS_STEP) return;
+  if (p->step == 40) census->calls_at_epoch = census->count->calls;
+  if (p->step == 90) census->calls_at_end = census->count->calls;
+}
+
+static void no_allocation_after_the_first_epoch(void **state) {
+  (void)state;
+  counting count = {0};
+  att_census census = {.count = &count};
+  att_context *own;
+  char out[512];
+  snprintf(out, sizeof out, "%s/census", folder);
+  assert_int_equal(att_context_new(&(att_context_options){.allocator = {counting_resize, &count}}, &own), ATT_OK);
+  att_train_options o = small_options(out);
+  o.steps = 100, o.valid_every = 100; /* an epoch is about 35 */
+  assert_int_equal(att_train_translation(own, &o, count_calls, &census), ATT_OK);
+  assert_true(census.calls_at_epoch > 0);
+  assert_int_equal(census.calls_at_end, census.calls_at_epoch);
+  att_context_free(own);
+  assert_int_equal(count.live, 0);
+}
+
+static att_status short_run(counting *count, long fail_at, const char *out) {
+  att_context *own;
+  remove_all(out);
+  count->fail_at = 0;
+  assert_int_equal(att_context_new(&(att_context_options){.allocator = {counting_resize, count}}, &own), ATT_OK);
+  att_train_options o = small_options(out);
+  o.steps = 3, o.valid_every = 1, o.average = 2, o.vocab = 262;
+  count->calls = 0;
+  count->fail_at = fail_at;
+  att_status status = att_train_translation(own, &o, NULL, NULL);
+  if (status != ATT_OK && att_message(own)[0] == '\0') fail_msg("allocation %ld failing leaves no message", fail_at);
+  assert_int_equal(count->live, 1);
+  count->fail_at = 0;
+  att_context_free(own);
+  return status;
+}
+
+/* Each allocation of the beginning, then samples: a run has many thousands. */
+static void missing_memory_is_a_status(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/memory", folder);
+  counting count = {0};
+  assert_int_equal(short_run(&count, 0, out), ATT_OK);
+  long total = count.calls, tried = 0;
+  for (long n = 1; n <= total; n += 1 + total / 150, tried++) {
+    att_status status = short_run(&count, n, out);
+    if (status != ATT_MEMORY) fail_msg("allocation %ld of %ld failing: %s", n, total, att_status_name(status));
+  }
+  printf("# %ld of %ld allocations made to fail\n", tried, total);
+  remove_all(out);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3 && strcmp(argv[1], "--train") == 0) return train_as_child(argv[2]);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_task_is_learned),
+      cmocka_unit_test(an_interrupted_run_ends_in_the_same_bits),
+      cmocka_unit_test(saving_changes_nothing),
+      cmocka_unit_test(a_killed_run_ends_in_the_same_bits),
+      cmocka_unit_test(what_differs_is_refused),
+      cmocka_unit_test(a_larger_budget_goes_on),
+      cmocka_unit_test(resuming_nothing_starts_afresh),
+      cmocka_unit_test(a_checkpoint_between_places_is_found),
+      cmocka_unit_test(not_a_number_stops),
+      cmocka_unit_test(patience_ends_a_run),
+      cmocka_unit_test(a_model_is_tuned_further),
+      cmocka_unit_test(a_part_is_held_out_and_norm_may_come_after),
+      cmocka_unit_test(minutes_fix_the_steps_once),
+      cmocka_unit_test(no_allocation_after_the_first_epoch),
+      cmocka_unit_test(missing_memory_is_a_status),
+  };
+  return cmocka_run_group_tests(tests, begin_runs, end_runs);
+}
