@@ -216,7 +216,9 @@ ATT_API void att_attention_free(att_attention *attention);
 
 typedef struct att_attention_map {
   size_t layers, heads, queries, keys;
-  const char *const *query_labels; /* [queries]: tokens as a person reads them ("▁" marks no space; see docs) */
+  /* Tokens as a person reads them: "·" leads a piece that goes on with the word before it (docs/LOOKING.md). A query of
+   * the decoder and of cross-attention is named by the token that it predicts, a key by the token that stands there. */
+  const char *const *query_labels; /* [queries] */
   const char *const *key_labels;   /* [keys] */
   const float *weights;            /* [layers, heads, queries, keys]; each row sums to 1 */
 } att_attention_map;

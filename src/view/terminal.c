@@ -10,7 +10,15 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { LEAST_COLUMNS = 24, LONGEST_LABEL = 16, SIDE = 22, WIDEST_CELL = 5, MOST_CELLS = 512, MOST_TOLD = 3 };
+enum {
+  LEAST_COLUMNS = 24,
+  MOST_COLUMNS = 1000,
+  LONGEST_LABEL = 16,
+  SIDE = 22,
+  WIDEST_CELL = 5,
+  MOST_CELLS = MOST_COLUMNS / 2,
+  MOST_TOLD = 3
+};
 
 /* From near nothing to most, in the 256 colours of xterm: night blue, teal, green, pale yellow. */
 static const unsigned char RAMP[] = {235, 17, 18, 24, 25, 31, 37, 36, 72, 78, 114, 150, 186, 222, 229};
@@ -103,14 +111,18 @@ static void plan(screen *s, const att_look_options *options) {
   const att_grid *grid = s->grid;
   s->colour = options->colour;
   s->unicode = options->unicode;
-  s->columns = options->columns < LEAST_COLUMNS ? LEAST_COLUMNS : options->columns;
+  s->columns = options->columns < LEAST_COLUMNS ? LEAST_COLUMNS : least(options->columns, MOST_COLUMNS);
   s->label = least(widest_label(s, grid->query_labels, grid->queries), least(LONGEST_LABEL, s->columns / 3));
-  int room = s->columns - s->label - 1, keys = (int)least((int)grid->keys, MOST_CELLS);
-  int cell = (room - SIDE - 2) / keys;
+  int room = s->columns - s->label - 1, keys = (int)grid->keys;
+  int cell = (room - SIDE - 2) / keys, bands = 1;
   s->side = cell >= 2;
-  if (!s->side) cell = 2;
+  if (!s->side) {
+    bands = ((int)grid->keys + room / 2 - 1) / (room / 2);
+    keys = ((int)grid->keys + bands - 1) / bands;
+    cell = room / keys;
+  }
   s->cell = least(cell, WIDEST_CELL);
-  s->per_band = (size_t)least(room / s->cell, keys);
+  s->per_band = (size_t)keys;
 }
 
 /* ---- the stairs of column labels ---- */
@@ -189,13 +201,14 @@ static void put_colour_cell(screen *s, float weight, int width) {
 
 static void put_plain_cell(screen *s, float weight, int width) {
   int levels = s->unicode ? 5 : 9, level = level_of(s, weight, levels);
-  int shaded = width >= 4 ? 2 : width; /* a wide cell has room for the number too */
   const char *shade = !isfinite(weight) ? "?" : level < 0 ? " " : s->unicode ? SHADES[level] : ASCII_SHADES[level];
+  char number[16] = "";
+  int shaded = width;
+  if (width >= 4) { /* room for the number too */
+    if (isfinite(weight)) number_of(weight, number);
+    shaded = least(2, width - (int)strlen(number));
+  }
   for (int i = 0; i < shaded; i++) att_write(s->writer, shade);
-  if (shaded == width) return;
-  char number[16];
-  number_of(weight, number);
-  if (!isfinite(weight)) number[0] = '\0';
   att_write_format(s->writer, "%-*s", width - shaded, number);
 }
 
@@ -288,9 +301,12 @@ static void put_line(screen *s, const char *codes, const char *text) {
   end_line(s);
 }
 
+/* The scale under the cells; where that is too narrow, at the margin and in fewer words. */
 static void put_legend(screen *s) {
-  int levels = s->colour ? RAMP_SIZE : s->unicode ? 5 : 9;
-  pad(s, s->label + 1);
+  static const char words[] = " of a row's attention";
+  int levels = s->colour ? RAMP_SIZE : s->unicode ? 5 : 9, width = levels + (int)strlen("0%  100%");
+  bool roomy = s->label + 1 + width + (int)strlen(words) <= s->columns;
+  if (roomy) pad(s, s->label + 1);
   att_write(s->writer, "0% ");
   for (int level = 0; level < levels; level++) {
     if (s->colour)
@@ -298,7 +314,7 @@ static void put_legend(screen *s) {
     else
       att_write(s->writer, s->unicode ? SHADES[level] : ASCII_SHADES[level]);
   }
-  att_write_format(s->writer, " %d%% of a row's attention", percent(s->grid->largest));
+  att_write_format(s->writer, " %d%%%s", percent(s->grid->largest), roomy ? words : "");
   end_line(s);
 }
 
