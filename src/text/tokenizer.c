@@ -313,7 +313,8 @@ att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx
   for (size_t i = 0; i < count && status == ATT_OK; i++) {
     const char *token = att_tokenizer_token(tokenizer, ids[i]);
     if (!token || (skip_special && att_tokenizer_is_special(tokenizer, ids[i]))) continue;
-    status = append_bytes(ctx, token, &bytes);
+    const att_added *added = tokenizer->added_of[ids[i]];
+    status = append_bytes(ctx, added ? added->content.data : token, &bytes); /* normalised, as the peer's since 0.22 */
   }
   if (status == ATT_OK) status = att_utf8_repair(ctx, (att_text){bytes.data, bytes.size}, out);
   if (status == ATT_OK) status = att_buffer_append(ctx, out, "", 0); /* also of nothing comes a string */
