@@ -11,6 +11,7 @@
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <zlib.h>
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
@@ -115,6 +116,34 @@ static void a_failed_write_leaves_the_old_file(void **state) {
   att_writer_discard(NULL);
   must_hold(path, "the old file", 12);
   assert_int_equal(files_in_folder(), 1);
+}
+
+static void a_failed_commit_leaves_nothing_aside(void **state) {
+  (void)state;
+  att_writer *writer;
+  const char *path = in_folder("taken");
+  assert_int_equal(att_writer_open(ctx, path, &writer), ATT_OK);
+  assert_int_equal(att_writer_put(writer, "new", 3), ATT_OK);
+  assert_int_equal(mkdir(path, 0700), 0); /* meanwhile */
+  must_say(att_writer_commit(writer), ATT_IO, "taken: cannot be written: Is a directory");
+  assert_int_equal(files_in_folder(), 1);
+}
+
+/* After a failed write everything fails, and the first reason has been given. */
+static void a_writer_stays_failed(void **state) {
+  (void)state;
+  att_writer *writer;
+  struct rlimit before;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(att_writer_open(ctx, in_folder("file"), &writer), ATT_OK);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){2, before.rlim_max}), 0);
+  must_say(att_writer_put(writer, "four", 4), ATT_IO, "file: cannot be written: File too large");
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, handler);
+  must_say(att_writer_put(writer, "four", 4), ATT_IO, "an earlier write failed");
+  must_say(att_writer_commit(writer), ATT_IO, "an earlier write failed");
+  assert_int_equal(files_in_folder(), 0);
 }
 
 static void two_writers_do_not_meet(void **state) {
@@ -234,6 +263,35 @@ static void lines_of_standard_input(void **state) {
   assert_return_code(dup2(ends[0], STDIN_FILENO), 0);
   close(ends[0]);
   must_read("-", (const att_text[]){LINE("one"), LINE("two")}, 2);
+  if (kept >= 0) {
+    assert_return_code(dup2(kept, STDIN_FILENO), 0);
+    close(kept);
+  }
+}
+
+static void interrupt(int number) {
+  (void)number;
+  att_interrupt(ctx);
+}
+
+/* Waiting for a person's lines, where Ctrl-C must be heard. */
+static void waiting_can_be_interrupted(void **state) {
+  (void)state;
+  int ends[2], kept = dup(STDIN_FILENO);
+  att_text *lines;
+  size_t count;
+  struct sigaction before, action = {.sa_handler = interrupt}; /* no SA_RESTART */
+  assert_int_equal(pipe(ends), 0);
+  assert_return_code(dup2(ends[0], STDIN_FILENO), 0);
+  assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 20000}, {0, 20000}}, NULL);
+  must_say(att_read_lines(ctx, "-", &lines, &count), ATT_INTERRUPTED, "standard input: interrupted");
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
+  assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+  ctx->interrupted = 0;
+  close(ends[0]);
+  close(ends[1]);
+  close(STDIN_FILENO);
   if (kept >= 0) {
     assert_return_code(dup2(kept, STDIN_FILENO), 0);
     close(kept);
@@ -511,11 +569,14 @@ int main(void) {
       cmocka_unit_test_teardown(wrong_paths_are_named, empty_folder),
       cmocka_unit_test_teardown(folders_and_paths, empty_folder),
       cmocka_unit_test_teardown(a_failed_write_leaves_the_old_file, empty_folder),
+      cmocka_unit_test_teardown(a_failed_commit_leaves_nothing_aside, empty_folder),
+      cmocka_unit_test_teardown(a_writer_stays_failed, empty_folder),
       cmocka_unit_test_teardown(two_writers_do_not_meet, empty_folder),
       cmocka_unit_test_teardown(lines_plain_and_gzip, empty_folder),
       cmocka_unit_test_teardown(gzip_members_follow_each_other, empty_folder),
       cmocka_unit_test_teardown(long_lines, empty_folder),
       cmocka_unit_test(lines_of_standard_input),
+      cmocka_unit_test(waiting_can_be_interrupted),
       cmocka_unit_test_teardown(damaged_gzip_is_named, empty_folder),
       cmocka_unit_test_teardown(a_bomb_is_bounded, empty_folder),
       cmocka_unit_test(bad_json_is_named),
