@@ -25,7 +25,7 @@ typedef struct att_config {
   int32_t pad, bos /* -1: none */, eos, decoder_start;
   att_type storage; /* of model.safetensors */
   /* generation */
-  int num_beams, max_length;
+  int num_beams, max_length; /* max_length as generate counts: the start token in */
   double length_penalty;
   bool early_stopping;
   int32_t forced_bos; /* -1: none */
