@@ -32,6 +32,8 @@ void att_parallel_dynamic(const att_context *ctx, int64_t count, att_body *body,
     for (int64_t i = 0; i < count; i++) body(arg, i, i + 1, omp_get_thread_num());
     return;
   }
+#else
+  (void)ctx;
 #endif
   for (int64_t i = 0; i < count; i++) body(arg, i, i + 1, 0);
 }
