@@ -46,6 +46,10 @@ static bool multiply_dnnl(const product *g) {
 #endif
 
 #if defined(ATT_HAVE_CBLAS)
+/* OpenBLAS may have threads of its own kind; others have no such functions, and follow OpenMP. */
+extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern int openblas_get_num_threads(void) __attribute__((weak));
+
 static bool multiply_cblas(const product *g) {
   const int64_t sizes[] = {g->m, g->n, g->k, g->lda, g->ldb, g->ldc};
   for (int i = 0; i < 6; i++)
@@ -85,27 +89,29 @@ static const backend *backend_get(void) {
 
 const char *att_gemm_name(void) { return backend_get()->name; }
 
-static void set_threads(int threads) {
-#if defined(_OPENMP)
-  if (omp_get_max_threads() != threads) omp_set_num_threads(threads);
-#endif
+/* The threads of the next call into a library; returns those before. */
+static int set_threads(int threads) {
+  int before = 1;
   (void)threads;
-}
-
-static int threads_now(void) {
-#if defined(_OPENMP)
-  return omp_get_max_threads();
-#else
-  return 1;
+#if defined(ATT_HAVE_CBLAS)
+  if (!strcmp(chosen->name, "cblas") && openblas_set_num_threads && openblas_get_num_threads) {
+    before = openblas_get_num_threads();
+    if (before != threads) openblas_set_num_threads(threads);
+    return before;
+  }
 #endif
+#if defined(_OPENMP)
+  before = omp_get_max_threads();
+  if (before != threads) omp_set_num_threads(threads);
+#endif
+  return before;
 }
 
 /* The library on exactly the context's threads; the process's own setting is put back. */
 static bool multiply(const att_context *ctx, const product *g) {
   const backend *library = backend_get();
   if (!library->multiply || !g->m || !g->n || !g->k) return false;
-  int before = threads_now();
-  set_threads((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads);
+  int before = set_threads((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads);
   bool done = library->multiply(g);
   set_threads(before);
   return done;
