@@ -71,7 +71,7 @@ int att_cli_close_output(att_cli *cli, int status);
 bool att_cli_write_line_text(att_cli *cli, const char *data, size_t size);
 /* A JSON string, with its quotes; bytes that are not UTF-8 become U+FFFD. */
 bool att_cli_write_json(att_cli *cli, const char *data, size_t size);
-/* `text` gets the shortest decimal that reads back as `number`; "null" where there is none. Returns text. */
+/* `text` gets a decimal that reads back as `number`; "null" where there is none. Returns text. */
 const char *att_cli_number(double number, char text[32]);
 int att_cli_columns(int fd); /* of the terminal; 80 where there is none */
 bool att_cli_colour(int fd); /* a terminal with colours, and no NO_COLOR */

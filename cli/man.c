@@ -85,5 +85,9 @@ void att_cli_print_man(att_cli *cli) {
                      ".SH ENVIRONMENT\n"
                      ".TP\n\\fBNO_COLOR\\fR\nIf not empty, nothing is coloured.\n"
                      ".TP\n\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR\n"
-                     "Whether the terminal shows UTF\\-8.\n");
+                     "Whether the terminal shows UTF\\-8; where none is set, it does.\n"
+                     ".TP\n\\fBATTEND_ISA\\fR\n"
+                     "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"
+                     ".TP\n\\fBATTEND_GEMM\\fR\n"
+                     "Matrix products: own, onednn or cblas, of those that were built in.\n");
 }

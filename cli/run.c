@@ -58,13 +58,14 @@ void att_cli_begin_work(att_cli *cli) { atomic_store(&working, cli->ctx); }
 
 void att_cli_end_work(void) { atomic_store(&working, NULL); }
 
-/* SIGPIPE is ignored so that a reader that went away is a failed write, which ends the run quietly. */
+/* SIGPIPE and SIGXFSZ are ignored: a reader that went away, or a file grown to its limit, is a failed write. */
 void att_cli_catch_signals(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, NULL);
+  sigaction(SIGXFSZ, &action, NULL);
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, NULL);
