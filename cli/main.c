@@ -103,7 +103,7 @@ int main(int argc, char **argv) {
   hold_standard_streams();
   att_cli_catch_signals();
   setlocale(LC_CTYPE, "");
-  static att_cli cli;
+  att_cli cli = {0};
   if (argc < 2) {
     fputs("Usage: attend VERB MODEL [arguments] [options]; 'attend --help' lists the verbs\n", stderr);
     return ATT_CLI_MISUSED;

@@ -137,9 +137,9 @@ static int store_seed(att_cli *cli, const att_cli_option *option, const char *te
   char *end = NULL;
   errno = 0;
   unsigned long long number = spelled_with(text, "0123456789") ? strtoull(text, &end, 10) : 0;
-  if (!end || *end || errno)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s: '%s' is not a whole number from 0 to 18446744073709551615",
-                        option->name, text);
+  if (!end || *end || errno || number > INT64_MAX)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s: '%s' is not a whole number from 0 to %lld", option->name, text,
+                        (long long)INT64_MAX);
   *(uint64_t *)at = number;
   return 0;
 }

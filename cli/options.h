@@ -11,7 +11,7 @@ typedef enum att_cli_kind {
   ATT_CLI_FLAG,   /* bool */
   ATT_CLI_INT,    /* int */
   ATT_CLI_INT64,  /* int64_t */
-  ATT_CLI_SEED,   /* uint64_t, any */
+  ATT_CLI_SEED,   /* uint64_t, below 2^63 so that a record can hold it */
   ATT_CLI_NUMBER, /* double */
   ATT_CLI_TEXT,   /* const char *, into argv */
   ATT_CLI_CHOICE, /* int: the place of the name in `value` */

@@ -244,6 +244,15 @@ read -r -t 60 -u "${ANSWER[0]}" answer || fail "a pipe's first line was not answ
 eval "exec ${ANSWER[1]}>&-"
 wait
 
+# stopped while it waits, and while it works
+sleep 4 | timeout --preserve-status -s INT 2 "$attend" translate model >out 2>err
+[ "${PIPESTATUS[1]}" = 130 ] || fail "an interrupted wait for lines does not exit with 130"
+for _ in $(seq 1 400); do cat train.de; done >book
+timeout --preserve-status -s INT 2 "$attend" translate model --beam 16 book >out 2>err
+[ $? = 130 ] || fail "an interrupted translation does not exit with 130"
+lines err 1 "an interrupted translation"
+[ -z "$(tail -c 1 out)" ] || fail "an interrupted translation leaves half a line"
+
 # ---- tokenize --------------------------------------------------------------------------------------------------------
 head -6 train.de >six.de
 run 0 tokenize model six.de && same tokens.txt out
