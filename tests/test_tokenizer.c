@@ -512,10 +512,13 @@ static void harmful_files_are_named(void **state) {
   must_say(att_tokenizer_open(ctx, in_folder("none.json"), &tokenizer), ATT_IO, "none.json");
 }
 
-static void deep_nesting_is_refused(void **state) {
+static void deep_nesting_and_long_tokens_are_refused(void **state) {
   (void)state;
   att_buffer file = {0};
   att_tokenizer *tokenizer;
+  att_buffer_print(ctx, &file, "{" LEVEL ", " MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"%01001d\"}]}", 0);
+  must_say(att_tokenizer_parse(ctx, "t.json", file.data, file.size, &tokenizer), ATT_UNSUPPORTED, "longer than 1000");
+  file.size = 0;
   att_buffer_print(ctx, &file, "{" LEVEL ", " MODEL ", \"normalizer\": ");
   for (int i = 0; i < 100000; i++) att_buffer_print(ctx, &file, "{\"type\": \"Sequence\", \"normalizers\": [");
   must_say(att_tokenizer_parse(ctx, "t.json", file.data, file.size, &tokenizer), ATT_FORMAT, "t.json: ");
@@ -556,7 +559,9 @@ static void cut_and_changed_files_are_survived(void **state) {
 
 static att_status train_and_save(att_context *context, void *path) {
   att_tokenizer *tokenizer;
-  att_text lines[] = {{"aab aab abab ccc \xcc\x81", 18}, {"\xff aab abab </s>", 17}, {"abcde abcde", 11}};
+  static const char *const line[] = {"aab aab abab ccc \xcc\x81", "\xff aab abab </s>", "abcde abcde"};
+  att_text lines[COUNT(line)];
+  for (size_t i = 0; i < COUNT(line); i++) lines[i] = (att_text){line[i], strlen(line[i])};
   const att_text *texts[] = {lines};
   ATT_TRY(att_tokenizer_train(context, texts, (size_t[]){COUNT(lines)}, 1, &marian_plan, NULL, NULL, &tokenizer));
   att_status status = att_tokenizer_save(tokenizer, path);
@@ -599,7 +604,7 @@ int main(void) {
       cmocka_unit_test(unknown_ids_are_left_out),
       cmocka_unit_test(impossible_plans_are_refused),
       cmocka_unit_test(harmful_files_are_named),
-      cmocka_unit_test(deep_nesting_is_refused),
+      cmocka_unit_test(deep_nesting_and_long_tokens_are_refused),
       cmocka_unit_test(cut_and_changed_files_are_survived),
       cmocka_unit_test_teardown(no_memory_leaves_nothing, empty_folder),
   };

@@ -16,6 +16,10 @@ static int by_content(const void *a, const void *b) {
   return left < right ? -1 : left > right;
 }
 
+static bool same_content(const att_added *a, const att_added *b) {
+  return a->content.size == b->content.size && memcmp(a->content.data, b->content.data, a->content.size) == 0;
+}
+
 att_status att_matcher_make(att_tokenizer *tokenizer, bool normalized, att_matcher *matcher) {
   matcher->tokens = att_resize(tokenizer->ctx, NULL, tokenizer->added_count, sizeof *matcher->tokens);
   if (!matcher->tokens) return ATT_MEMORY;
@@ -25,7 +29,12 @@ att_status att_matcher_make(att_tokenizer *tokenizer, bool normalized, att_match
     matcher->tokens[matcher->count++] = token;
     matcher->first[(unsigned char)token->content.data[0]] = true;
   }
-  if (matcher->count) qsort(matcher->tokens, matcher->count, sizeof *matcher->tokens, by_content);
+  if (matcher->count == 0) return ATT_OK;
+  qsort(matcher->tokens, matcher->count, sizeof *matcher->tokens, by_content);
+  size_t kept = 1;
+  for (size_t i = 1; i < matcher->count; i++)
+    if (!same_content(matcher->tokens[i], matcher->tokens[kept - 1])) matcher->tokens[kept++] = matcher->tokens[i];
+  matcher->count = kept;
   return ATT_OK;
 }
 
@@ -47,8 +56,7 @@ static const att_added *longest(const att_matcher *matcher, const char *text, si
   const att_added *best = NULL;
   size_t low = 0, high = matcher->count;
   for (size_t depth = 0;; depth++) {
-    if (low < high && matcher->tokens[low]->content.size == depth) best = matcher->tokens[low];
-    while (low < high && matcher->tokens[low]->content.size == depth) low++;
+    if (low < high && matcher->tokens[low]->content.size == depth) best = matcher->tokens[low++];
     if (low == high || depth == size) return best;
     int byte = (unsigned char)text[depth];
     low = first_at_least(matcher, low, high, depth, byte);

@@ -10,6 +10,9 @@
 typedef enum att_normal_step { ATT_STEP_NFC, ATT_STEP_LOWERCASE } att_normal_step;
 #define ATT_MOST_STEPS 8
 
+/* Bytes of an added token: bounds the work of looking for one at each place of a text. */
+#define ATT_LONGEST_ADDED 1000
+
 /* A token found in the text as it is spelled, before any word is cut. */
 typedef struct att_added {
   int32_t id;
@@ -20,7 +23,7 @@ typedef struct att_added {
   att_text content;    /* what is looked for, normalised where that is said; owned */
 } att_added;
 
-/* Added tokens in the order of their bytes. */
+/* Added tokens in the order of their bytes; of those that are looked for by the same bytes, the first. */
 typedef struct att_matcher {
   const att_added **tokens; /* [count] */
   size_t count;

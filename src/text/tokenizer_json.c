@@ -72,6 +72,9 @@ static att_status read_added_token(const reader *r, const json_t *entry) {
   ATT_TRY(att_json_bool(r->ctx, r->name, entry, "rstrip", false, &token.rstrip));
   ATT_TRY(att_json_bool(r->ctx, r->name, entry, "normalized", false, &token.normalized));
   if (content[0] == '\0') return ATT_OK; /* the peer leaves it out too */
+  if (strlen(content) > ATT_LONGEST_ADDED)
+    return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: added token %d is longer than %d bytes", r->name, (int)id,
+                    ATT_LONGEST_ADDED);
   token.id = (int32_t)id;
   if (att_vocabulary_find(vocabulary, content, strlen(content)) != token.id)
     ATT_TRY(att_vocabulary_add(r->ctx, vocabulary, r->name, token.id, content, strlen(content)));
