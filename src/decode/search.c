@@ -1,7 +1,7 @@
 /*
  * Owns the search: which hypotheses go on, which are finished, when a source is done. One loop serves all manners: beam
- * search is one group of hypotheses a source; greedy search is a beam of one that stops at its first end; sampling is
- * as many such groups as samples are wanted, with drawn tokens. The rules are those of generate() in Hugging Face
+ * search is one group of hypotheses a source; greedy search is a beam of one, which its first end ends; sampling is as
+ * many such groups as samples are wanted, with drawn tokens. The rules are those of generate() in Hugging Face
  * Transformers (docs/DECODING.md). Groups that are done leave the batch.
  */
 #include "base/random.h"
@@ -87,7 +87,7 @@ static void finish(const search *s, group *g, const candidate *c) {
  * would not be among the full beam. */
 static bool is_done(const search *s, const group *g, double best_running) {
   if (g->done < s->options->beam) return false;
-  if (s->options->early_stopping || s->options->beam == 1) return true;
+  if (s->options->early_stopping) return true;
   return best_running / pow((double)s->length, s->options->length_penalty) <= g->results[g->done - 1].score;
 }
 
