@@ -1,6 +1,7 @@
 /* Owns the table of merges and the encoding of a word. See bpe.h. */
 #include "text/bpe.h"
 
+#include "base/random.h"
 #include "text/pretokenize.h"
 #include "text/unicode.h"
 
@@ -138,7 +139,13 @@ static size_t queue_pair(const att_bpe *bpe, struct att_symbol *symbols, int32_t
   return heap_push(heap, queued, (uint64_t)slot->rank << 32 | (uint32_t)at);
 }
 
-static void merge_symbols(const att_bpe *bpe, struct att_symbol *symbols, size_t count, uint64_t *heap) {
+static bool falls(att_bpe_scratch *scratch) {
+  return scratch->dropout && att_random32(scratch->draw_key, scratch->draw_count++) < scratch->dropout;
+}
+
+static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t count) {
+  struct att_symbol *symbols = scratch->symbols;
+  uint64_t *heap = scratch->heap;
   size_t queued = 0;
   for (size_t i = 0; i + 1 < count; i++) queued = queue_pair(bpe, symbols, (int32_t)i, heap, queued);
   while (queued > 0) {
@@ -148,6 +155,7 @@ static void merge_symbols(const att_bpe *bpe, struct att_symbol *symbols, size_t
     struct att_symbol *left = &symbols[at];
     /* An item outlives its pair; it still counts, as in the peer, where the pair there now makes the same token. */
     if (left->rank == NO_PAIR || bpe->merges[left->rank].result != bpe->merges[rank].result) continue;
+    if (falls(scratch)) continue;
     struct att_symbol *right = &symbols[left->next];
     left->id = bpe->merges[rank].result;
     left->next = right->next;
@@ -161,7 +169,7 @@ static void merge_symbols(const att_bpe *bpe, struct att_symbol *symbols, size_t
 att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
                           att_bpe_scratch *scratch, att_text word, att_ids *ids) {
   if (word.size > INT32_MAX) return att_fail(ctx, ATT_ARGUMENT, "a word of %zu bytes is too long", word.size);
-  if (bpe->ignore_merges) {
+  if (bpe->ignore_merges && !scratch->dropout) {
     scratch->spelling.size = 0;
     ATT_TRY(att_spell(ctx, word.data, word.size, &scratch->spelling));
     int32_t whole = att_vocabulary_find(vocabulary, scratch->spelling.data, scratch->spelling.size);
@@ -169,7 +177,7 @@ att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, 
   }
   ATT_TRY(scratch_reserve(ctx, scratch, word.size));
   size_t count = spell_word(bpe, word, scratch->symbols);
-  merge_symbols(bpe, scratch->symbols, count, scratch->heap);
+  merge_symbols(bpe, scratch, count);
   for (int32_t i = count ? 0 : -1; i >= 0; i = scratch->symbols[i].next)
     ATT_TRY(att_ids_push(ctx, ids, scratch->symbols[i].id));
   return ATT_OK;

@@ -34,6 +34,9 @@ typedef struct att_bpe_scratch {
   uint64_t *heap; /* [3 x capacity] */
   size_t capacity;
   att_buffer spelling;
+  uint32_t dropout;  /* a merge is left out where the next draw is below it; 0: never */
+  uint64_t draw_key; /* draws are att_random32(draw_key, 0, 1, ...) */
+  uint32_t draw_count;
 } att_bpe_scratch;
 
 /* Fills byte_ids. */
@@ -43,7 +46,8 @@ att_status att_bpe_index(att_context *ctx, att_bpe *bpe);
 void att_bpe_free(att_context *ctx, att_bpe *bpe);
 
 /* Appends the ids of a word: always the merge of lowest rank first, the leftmost of equals (Sennrich et al. 2016). Time
- * is n log n for n bytes. */
+ * is n log n for n bytes. With dropout, each merge is left out at random when its turn comes (Provilkov et al. 2020).
+ */
 att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
                           att_bpe_scratch *scratch, att_text word, att_ids *ids);
 void att_bpe_scratch_free(att_context *ctx, att_bpe_scratch *scratch);

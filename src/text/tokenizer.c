@@ -274,7 +274,14 @@ static att_status push_all(att_context *ctx, const att_ids *marks, att_ids *ids)
 
 att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                 att_ids *ids) {
+  return att_tokenizer_encode_dropout(tokenizer, ctx, text, special, 0, 0, ids);
+}
+
+att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
+                                        double rate, uint64_t key, att_ids *ids) {
   encoder e = {.tokenizer = tokenizer, .ctx = ctx, .ids = ids};
+  e.scratch.dropout = (uint32_t)(rate * 4294967296.0);
+  e.scratch.draw_key = key;
   att_status status = special ? push_all(ctx, &tokenizer->before, ids) : ATT_OK;
   if (status == ATT_OK) status = encode_text(&e, text);
   if (status == ATT_OK && special) status = push_all(ctx, &tokenizer->after, ids);
