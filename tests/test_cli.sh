@@ -250,7 +250,7 @@ sleep 4 | timeout --preserve-status -s INT 2 "$attend" translate model >out 2>er
 for _ in $(seq 1 400); do cat train.de; done >book
 timeout --preserve-status -s INT 2 "$attend" translate model --beam 16 book >out 2>err
 [ $? = 130 ] || fail "an interrupted translation does not exit with 130"
-lines err 1 "an interrupted translation"
+[ "$(wc -l <err)" -le 1 ] || fail "an interrupted translation says more than one line"
 [ -z "$(tail -c 1 out)" ] || fail "an interrupted translation leaves half a line"
 
 # ---- tokenize --------------------------------------------------------------------------------------------------------
