@@ -1,13 +1,13 @@
 # What a person may choose, and the flags that follow from it.
-option(ATTEND_TESTS "build the tests" ON)
 option(ATTEND_BENCH "build the benchmarks" OFF)
 option(ATTEND_FUZZ "build tests/fuzz as libFuzzer programs (clang)" OFF)
 option(ATTEND_WERROR "warnings are errors" OFF)
 option(ATTEND_COVERAGE "count the lines that run" OFF)
+set(ATTEND_TESTS AUTO CACHE STRING "build the tests: ON, OFF or AUTO (where cmocka is found)")
 set(ATTEND_SANITIZE "" CACHE STRING "sanitizers, for example address,undefined")
 set(ATTEND_ONEDNN AUTO CACHE STRING "matrix products through oneDNN: ON, OFF or AUTO (where it is found)")
 set(ATTEND_CBLAS AUTO CACHE STRING "matrix products through a CBLAS: ON, OFF or AUTO (where oneDNN is not used)")
-set_property(CACHE ATTEND_ONEDNN ATTEND_CBLAS PROPERTY STRINGS AUTO ON OFF)
+set_property(CACHE ATTEND_TESTS ATTEND_ONEDNN ATTEND_CBLAS PROPERTY STRINGS AUTO ON OFF)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)

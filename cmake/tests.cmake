@@ -1,6 +1,5 @@
 # tests/test_*.c: a cmocka program each. tests/*.sh: run with the command's path. tests/fuzz/*.c: a fuzz target each,
 # here run over its seeds and changes of them. A shell test that exits 77 was skipped.
-pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 set(test_data ${PROJECT_SOURCE_DIR}/tests/data)
 get_filename_component(shared_data ${PROJECT_SOURCE_DIR}/../shared/data ABSOLUTE)
 
