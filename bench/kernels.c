@@ -1,11 +1,13 @@
 /*
  * Owns the timing of the kernels: each one of every instruction set that this machine has, at the shapes of a
  * Transformer of width 256, beside what the machine can do at most (reading memory, and the product's tile in the
- * first-level cache). Run: bench_kernels [THREADS]; the tests have to pass first.
+ * first-level cache). Run: bench_kernels [THREADS [WORD]], where only what
+ * has the word in its line is timed; the tests have to pass first.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/random.h"
@@ -18,6 +20,7 @@ static const att_kernels *kernels;
 static att_context *ctx;
 static float *x, *y, *z, *w, *scratch; /* x, y, z, w: [4 * ALL] */
 static float sink;
+static const char *word = "";
 
 static void run_dot(void) { sink += kernels->dot(x, y, ALL); }
 static void run_sum_squares(void) { sink += (float)kernels->sum_squares(x, ALL); }
@@ -51,7 +54,8 @@ static void run_from_bf16(void) { kernels->to_f32(y, x, ATT_BF16, ALL); }
 static void run_to_bf16(void) { kernels->from_f32(y, x, ATT_BF16, ALL); }
 static void run_from_f16(void) { kernels->to_f32(y, w, ATT_F16, ALL); }
 static void run_to_f16(void) { kernels->from_f32(y, x, ATT_F16, ALL); }
-static void run_transpose(void) { kernels->transpose(y, ROWS, x, WIDTH, ROWS, WIDTH); }
+static void run_pack(void) { kernels->pack(y, x, WIDTH, false, ROWS, WIDTH, kernels->gemm_tile_rows); }
+static void run_pack_fast(void) { kernels->pack(y, x, ROWS, true, ROWS, WIDTH, kernels->gemm_tile_cols); }
 
 static att_attention_args attention(int64_t queries) {
   return (att_attention_args){.q = x,
@@ -126,7 +130,8 @@ static const struct entry {
     {"to bfloat16 524288", run_to_bf16, 6. * ALL, 0},
     {"from float16 524288", run_from_f16, 6. * ALL, 0},
     {"to float16 524288", run_to_f16, 6. * ALL, 0},
-    {"transpose 2048x256", run_transpose, 8. * ALL, 0},
+    {"pack 2048x256", run_pack, 8. * ALL, 0},
+    {"pack 256x2048, rows fast", run_pack_fast, 8. * ALL, 0},
     {"few_rows 1x8000x256", run_few_1, 4. * VOCABULARY *WIDTH, 0},
     {"few_rows 4x8000x256", run_few_4, 4. * VOCABULARY *WIDTH, 0},
     {"few_rows 16x8000x256", run_few_16, 4. * VOCABULARY *WIDTH, 0},
@@ -202,6 +207,7 @@ static void print_kernels(void) {
   for (int i = 0; i < 3; i++) printf(" %9s", sets[i]);
   printf("\n");
   for (size_t e = 0; e < sizeof entries / sizeof *entries; e++) {
+    if (!strstr(entries[e].name, word)) continue;
     printf("%-36s %7s", entries[e].name, entries[e].flops > 0 ? "GFLOP/s" : "GB/s");
     for (int i = 0; i < 3; i++) {
       kernels = att_kernels_named(sets[i]);
@@ -234,6 +240,7 @@ static void print_products(void) {
     flag_b = shapes[i][4];
     snprintf(name, sizeof name, "%lld, %lld, %lld %c%c", (long long)shape[0], (long long)shape[1], (long long)shape[2],
              flag_a ? 'T' : 'N', flag_b ? 'T' : 'N');
+    if (!strstr(name, word)) continue;
     double amount = 2. * (double)shape[0] * (double)shape[1] * (double)shape[2];
     printf("%-36s %7s %9.1f", name, "GFLOP/s", amount / seconds_of(run_own, ctx->threads == 1) / 1e9);
     printf(" %9.1f\n", amount / seconds_of(run_door, ctx->threads == 1) / 1e9);
@@ -244,6 +251,7 @@ static void print_products(void) {
 int main(int argc, char **argv) {
   att_context_options options = {.threads = argc > 1 ? atoi(argv[1]) : 0};
   if (att_context_new(&options, &ctx)) return 1;
+  if (argc > 2) word = argv[2];
   float **all[] = {&x, &y, &z, &w, &scratch, &pa, &pb, &pc};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     *all[i] = att_alloc_aligned(ctx, 16 * (size_t)ALL, sizeof(float));

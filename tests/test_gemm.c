@@ -1,6 +1,6 @@
 /*
  * Owns the tests of the matrix products: the door with whatever is behind it, attend's own at any number of threads and
- * with every table, few rows, the tile, the transposition; against double precision.
+ * with every table, few rows, the tile, the packing; against double precision.
  */
 #include "kernels/gemm.h"
 #include "kernels/gemm_own.h"
@@ -173,9 +173,9 @@ static void test_few_rows(void **state) {
   static const int64_t columns[] = {1, 2, 3, 4, 5, 11, 64}, depths[] = {1, 3, 7, 15, 16, 17, 33, 64, 100, 257};
   const att_kernels *k;
   EACH_TABLE(k)
-  for (int64_t m = 1; m <= ATT_FEW_ROWS; m++) for (size_t n = 0; n < COUNT(columns); n++) for (size_t d = 0;
-                                                                                               d < COUNT(depths); d++)
-      check_few_rows(k, m, columns[n], depths[d]);
+  for (int64_t m = 1; m <= ATT_FEW_ROWS; m++)
+    for (size_t n = 0; n < COUNT(columns); n++)
+      for (size_t d = 0; d < COUNT(depths); d++) check_few_rows(k, m, columns[n], depths[d]);
 }
 
 static void check_tile(const att_kernels *k, int64_t m, int64_t n, int64_t depth, bool accumulate) {
@@ -199,24 +199,33 @@ static void test_tile(void **state) {
   (void)state;
   const att_kernels *k;
   EACH_TABLE(k)
-  for (int64_t m = 1; m <= k->gemm_tile_rows; m++) for (int64_t n = 1; n <= k->gemm_tile_cols;
-                                                        n++) for (int64_t depth = 1; depth < 40; depth += 19)
-      check_tile(k, m, n, depth, (m + n) % 2);
+  for (int64_t m = 1; m <= k->gemm_tile_rows; m++)
+    for (int64_t n = 1; n <= k->gemm_tile_cols; n++)
+      for (int64_t depth = 1; depth < 40; depth += 19) check_tile(k, m, n, depth, (m + n) % 2);
 }
 
-static void test_transpose(void **state) {
+static void check_pack(const att_kernels *k, int64_t rows, int64_t depth, int64_t tile, bool rows_fast) {
+  int64_t ldx = (rows_fast ? rows : depth) + 1, panels = (rows + tile - 1) / tile;
+  area x = area_new((rows_fast ? depth : rows) * ldx, 1, 1), packed = area_new(panels * tile * depth, 0, 2);
+  k->pack(packed.data, x.data, ldx, rows_fast, rows, depth, tile);
+  for (int64_t r = 0; r < panels * tile; r++) {
+    for (int64_t p = 0; p < depth; p++) {
+      float want = r >= rows ? 0 : rows_fast ? x.data[p * ldx + r] : x.data[r * ldx + p];
+      assert_true(packed.data[(r / tile * depth + p) * tile + r % tile] == want);
+    }
+  }
+  area_free(&x);
+  area_free(&packed);
+}
+
+static void test_pack(void **state) {
   (void)state;
   const att_kernels *k;
-  EACH_TABLE(k) for (size_t r = 0; r < COUNT(sizes); r++) for (size_t c = 0; c < COUNT(sizes); c++) {
-    int64_t rows = sizes[r], cols = sizes[c], ldx = cols + 1, ldy = rows + 2;
-    area x = area_new(rows * ldx, 1, 1), y = area_new(cols * ldy, 0, 2);
-    double *want = doubles_of(y.data, cols * ldy);
-    for (int64_t i = 0; i < rows * cols; i++) want[i % cols * ldy + i / cols] = x.data[i / cols * ldx + i % cols];
-    k->transpose(y.data, ldy, x.data, ldx, rows, cols);
-    for (int64_t i = 0; i < cols * ldy; i++) assert_true((double)y.data[i] == want[i]);
-    free(want);
-    area_free(&x);
-    area_free(&y);
+  EACH_TABLE(k)
+  for (size_t r = 0; r < COUNT(sizes); r++) for (size_t d = 0; d < COUNT(sizes); d++) for (int fast = 0; fast < 2;
+                                                                                           fast++) {
+    check_pack(k, sizes[r], sizes[d], k->gemm_tile_rows, fast);
+    check_pack(k, sizes[r], sizes[d], k->gemm_tile_cols, fast);
   }
 }
 
@@ -241,7 +250,7 @@ int main(void) {
       cmocka_unit_test(test_own),         cmocka_unit_test(test_door),
       cmocka_unit_test(test_own_threads), cmocka_unit_test(test_weights),
       cmocka_unit_test(test_few_rows),    cmocka_unit_test(test_tile),
-      cmocka_unit_test(test_transpose),   cmocka_unit_test(test_nan_comes_through),
+      cmocka_unit_test(test_pack),        cmocka_unit_test(test_nan_comes_through),
   };
   return cmocka_run_group_tests_name("gemm", tests, NULL, NULL);
 }

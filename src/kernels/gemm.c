@@ -21,6 +21,9 @@
 /* Multiplications below which one thread is used, and bytes of weights (a row at a time) worth a thread. */
 #define ALONE          ((double)(1 << 17))
 #define FEW_ROWS_GRAIN 32768
+/* Rows up to which the own kernel multiplies, whatever there is: it is within a fifth of oneDNN there, whose first call
+ * costs 29 ms, more than translating a sentence. */
+#define SHORT_ROWS 64
 /* Floats of a block of converted weights: it stays in the first-level cache. */
 #define BLOCK_FLOATS 4096
 
@@ -110,7 +113,7 @@ static int set_threads(int threads) {
 /* The library on exactly the context's threads; the process's own setting is put back. */
 static bool multiply(const att_context *ctx, const product *g) {
   const backend *library = backend_get();
-  if (!library->multiply || !g->m || !g->n || !g->k) return false;
+  if (!library->multiply || g->m <= SHORT_ROWS || !g->n || !g->k) return false;
   int before = set_threads((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads);
   bool done = library->multiply(g);
   set_threads(before);

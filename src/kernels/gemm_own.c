@@ -11,9 +11,9 @@
 #include "base/parallel.h"
 
 /* Floats of the packed blocks, and the most of k at once: b's block stays in the second-level cache, with a's. */
-enum { DEPTH = 256, B_FLOATS = DEPTH * 256, A_FLOATS = DEPTH * 112, WIDEST_TILE = 64 };
+enum { DEPTH = 256, B_FLOATS = DEPTH * 256, A_FLOATS = DEPTH * 224, WIDEST_TILE = 64 };
 /* Multiplications below which another thread costs more than it brings. */
-#define GRAIN ((double)(1 << 17))
+#define GRAIN ((double)(1 << 18))
 
 /* A matrix op(x)[rows, depth]: what is packed. Its element (r, p) is x[r * ld + p], or x[p * ld + r] where its rows are
  * the fast ones. */
@@ -37,31 +37,21 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-/* One panel: panel[p * tile + r] of rows [0, rows), zeros up to the tile. The operand is float already. */
-static void pack_panel(const att_kernels *kernels, float *panel, const float *x, int64_t ld, bool rows_fast,
-                       int64_t rows, int64_t depth, int64_t tile) {
-  if (rows < tile) memset(panel, 0, (size_t)(tile * depth) * sizeof *panel);
-  if (rows_fast) {
-    for (int64_t p = 0; p < depth; p++) memcpy(panel + p * tile, x + p * ld, (size_t)rows * sizeof *x);
-  } else {
-    kernels->transpose(panel, tile, x, ld, rows, depth);
-  }
-}
-
-/* Rows [row, row + rows) at depths [first, first + depth) into panels. */
+/* Rows [row, row + rows) at depths [first, first + depth) into panels; other types than float a panel at a time. */
 static void pack(const product *g, float *packed, const operand *x, int64_t row, int64_t rows, int64_t first,
                  int64_t depth, int64_t tile) {
+  int64_t start = x->rows_fast ? first * x->ld + row : row * x->ld + first;
+  if (x->type == ATT_F32) {
+    g->kernels->pack(packed, (const float *)x->data + start, x->ld, x->rows_fast, rows, depth, tile);
+    return;
+  }
+  float block[WIDEST_TILE * DEPTH];
   for (int64_t r = 0; r < rows; r += tile, packed += tile * depth) {
-    int64_t count = smaller(tile, rows - r), start = x->rows_fast ? first * x->ld + row + r : (row + r) * x->ld + first;
-    if (x->type == ATT_F32) {
-      pack_panel(g->kernels, packed, (const float *)x->data + start, x->ld, x->rows_fast, count, depth, tile);
-      continue;
-    }
-    float block[WIDEST_TILE * DEPTH];
-    int64_t lines = x->rows_fast ? depth : count, length = x->rows_fast ? count : depth;
-    for (int64_t i = 0; i < lines; i++)
-      g->kernels->to_f32(block + i * length, (const uint16_t *)x->data + start + i * x->ld, x->type, length);
-    pack_panel(g->kernels, packed, block, length, x->rows_fast, count, depth, tile);
+    int64_t count = smaller(tile, rows - r), lines = x->rows_fast ? depth : count,
+            length = x->rows_fast ? count : depth;
+    const uint16_t *half = (const uint16_t *)x->data + start + (x->rows_fast ? r : r * x->ld);
+    for (int64_t i = 0; i < lines; i++) g->kernels->to_f32(block + i * length, half + i * x->ld, x->type, length);
+    g->kernels->pack(packed, block, length, x->rows_fast, count, depth, tile);
   }
 }
 

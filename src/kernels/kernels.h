@@ -101,19 +101,19 @@ typedef struct att_kernels {
   void (*to_f32)(float *y, const void *x, att_type type, int64_t n);
   void (*from_f32)(void *y, const float *x, att_type type, int64_t n);
 
-  /* y[cols, rows] = x[rows, cols]^T */
-  void (*transpose)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols);
-
   /* y[m, n] = x[m, k] * w[n, k]^T for few rows (m <= ATT_FEW_ROWS), each weight read once: decoding. Columns [0, n) of
    * w's rows */
   void (*few_rows)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
                    int64_t n, int64_t k);
 
-  /* c (+)= a * b for one thread's tile with packed operands: the heart of the own gemm (gemm_own.c) */
+  /* The heart of the own gemm (gemm_own.c). A matrix [rows, depth], whose element (r, p) is x[r * ldx + p], or
+   * x[p * ldx + r] where rows_fast, is packed as panels of `tile` rows: row r at depth p goes to
+   * packed[(r / tile * depth + p) * tile + r % tile], with zeros in the last panel's missing rows. */
+  void (*pack)(float *packed, const float *x, int64_t ldx, bool rows_fast, int64_t rows, int64_t depth, int64_t tile);
+  /* c[m, n] (+)= one panel of a's rows times one of b's columns */
   void (*gemm_tile)(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
                     int64_t k, bool accumulate);
-  int gemm_tile_rows,
-      gemm_tile_cols; /* the largest m and n of a tile, which is also how a and b are packed (zero-padded) */
+  int gemm_tile_rows, gemm_tile_cols; /* the panels' widths; a tile's m and n are at most these */
 } att_kernels;
 
 #define ATT_FEW_ROWS 16

@@ -242,9 +242,12 @@ static void from_f32(void *y, const float *x, att_type type, int64_t n) {
   for (int64_t i = 0; type == ATT_BF16 && i < n; i++) half[i] = att_f32_to_bf16(x[i]);
 }
 
-static void transpose(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols) {
-  for (int64_t c = 0; c < cols; c++)
-    for (int64_t r = 0; r < rows; r++) y[c * ldy + r] = x[r * ldx + c];
+static void pack(float *packed, const float *x, int64_t ldx, bool rows_fast, int64_t rows, int64_t depth,
+                 int64_t tile) {
+  for (int64_t r = 0; r < rows; r += tile, packed += tile * depth)
+    for (int64_t p = 0; p < depth; p++)
+      for (int64_t i = 0; i < tile; i++)
+        packed[p * tile + i] = r + i >= rows ? 0 : rows_fast ? x[p * ldx + r + i] : x[(r + i) * ldx + p];
 }
 
 static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
@@ -287,7 +290,7 @@ void att_kernels_portable(att_kernels *table) {
       .adam = adam,
       .to_f32 = to_f32,
       .from_f32 = from_f32,
-      .transpose = transpose,
+      .pack = pack,
       .few_rows = few_rows,
       .gemm_tile = gemm_tile,
       .gemm_tile_rows = TILE_ROWS,

@@ -34,7 +34,7 @@ static void fill(att_kernels *table) {
   table->adam = adam;
   table->to_f32 = to_f32;
   table->from_f32 = from_f32;
-  table->transpose = transpose;
+  table->pack = pack;
   table->few_rows = few_rows;
   table->gemm_tile = gemm_tile;
   table->gemm_tile_rows = TILE_ROWS;
