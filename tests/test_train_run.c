@@ -260,6 +260,25 @@ static pid_t start_child(void) {
   return child;
 }
 
+/* What a complete run leaves, and nothing beside it. */
+static void check_folder(const char *out) {
+  static const char *const names[] = {"config.json",       "generation_config.json",
+                                      "tokenizer.json",    "tokenizer_config.json",
+                                      "model.safetensors", "train.jsonl",
+                                      "loss.svg",          "checkpoint"};
+  DIR *open = opendir(out);
+  size_t found = 0;
+  for (struct dirent *entry; (entry = readdir(open));) {
+    bool known = entry->d_name[0] == '.';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+      if (strcmp(entry->d_name, names[i]) == 0) known = true, found++;
+    }
+    if (!known) fail_msg("%s is left in the folder", entry->d_name);
+  }
+  closedir(open);
+  assert_int_equal(found, sizeof names / sizeof *names);
+}
+
 static void a_killed_run_ends_in_the_same_bits(void **state) {
   (void)state;
   char out[512];
@@ -289,6 +308,7 @@ static void a_killed_run_ends_in_the_same_bits(void **state) {
   assert_int_equal(result, 0);
   same_runs(unbroken, out);
   check_record(out, 30, 5);
+  check_folder(out);
 }
 
 static void what_differs_is_refused(void **state) {
@@ -422,13 +442,13 @@ static void a_part_is_held_out_and_norm_may_come_after(void **state) {
 static void minutes_fix_the_steps_once(void **state) {
   (void)state;
   char out[512];
-  int64_t stop = 60, fixed;
+  int64_t stop = 400, fixed;
   snprintf(out, sizeof out, "%s/minutes", folder);
   att_train_options o = small_options(out);
   o.steps = 0, o.valid_every = 0, o.minutes = 0.06;
   att_status status =
       att_train_translation(ctx, &o, interrupt_at, &stop); /* on a slow machine it may be done by then */
-  if (status) must_say(status, ATT_INTERRUPTED, "step 60");
+  if (status) must_say(status, ATT_INTERRUPTED, "step 400");
   fixed = state_of(out).plan.steps;
   assert_true(fixed > 0);
   o.resume = true;

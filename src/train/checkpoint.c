@@ -15,20 +15,20 @@
 
 /* ---- folders -------------------------------------------------------------------------------------------------- */
 
-static void remove_file_in(att_context *ctx, const char *folder, const char *name) {
-  char *path = att_path(ctx, folder, name);
-  if (path) unlink(path);
-  att_free(ctx, path);
-}
-
-/* Removes a folder of files; what is not there is fine. */
-static void remove_folder(att_context *ctx, const char *path) {
+/* Removes the files of a folder that `chosen` says (NULL: all); what is not there is fine. */
+static void remove_files(const char *path, bool (*chosen)(const void *arg, const char *name), const void *arg) {
   DIR *folder = opendir(path);
   if (!folder) return;
   const struct dirent *entry;
-  while ((entry = readdir(folder)) != NULL)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) remove_file_in(ctx, path, entry->d_name);
+  while ((entry = readdir(folder)) != NULL) {
+    bool dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (!dots && (!chosen || chosen(arg, entry->d_name))) unlinkat(dirfd(folder), entry->d_name, 0);
+  }
   closedir(folder);
+}
+
+static void remove_folder(const char *path) {
+  remove_files(path, NULL, NULL);
   rmdir(path);
 }
 
@@ -107,13 +107,13 @@ static att_status fill(att_optimizer *o, const char *folder, const att_state *st
 static att_status change_places(att_context *ctx, const char *folder, const att_places *p) {
   bool replaces = att_file_exists(p->now);
   if (replaces) {
-    remove_folder(ctx, p->old);
+    remove_folder(p->old);
     ATT_TRY(move(ctx, p->now, p->old));
   }
   att_status status = move(ctx, p->fresh, p->now);
   if (status && replaces) rename(p->old, p->now); /* the first failure is the one to tell */
   if (!status) status = sync_folder(ctx, folder);
-  if (!status) remove_folder(ctx, p->old);
+  if (!status) remove_folder(p->old);
   return status;
 }
 
@@ -121,13 +121,12 @@ att_status att_checkpoint_save(att_optimizer *o, const char *folder, const att_s
   att_context *ctx = o->model->ctx;
   att_places places;
   ATT_TRY(places_of(ctx, folder, &places));
-  remove_folder(ctx, places.fresh);
+  remove_folder(places.fresh);
   att_status status = fill(o, places.fresh, state);
   if (!status) status = change_places(ctx, folder, &places);
-  if (status) remove_folder(ctx, places.fresh);
+  if (status) remove_folder(places.fresh);
   places_free(ctx, &places);
-  if (!status) att_snapshots_prune(ctx, folder, state);
-  return status;
+  return status ? status : att_snapshots_prune(ctx, folder, state);
 }
 
 att_status att_checkpoint_save_state(att_context *ctx, const char *folder, const att_state *state) {
@@ -139,13 +138,9 @@ att_status att_checkpoint_save_state(att_context *ctx, const char *folder, const
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
-static void remove_unfinished_files(att_context *ctx, const char *path) {
-  DIR *folder = opendir(path);
-  if (!folder) return;
-  const struct dirent *entry;
-  while ((entry = readdir(folder)) != NULL)
-    if (strstr(entry->d_name, ".tmp-")) remove_file_in(ctx, path, entry->d_name);
-  closedir(folder);
+static bool is_unfinished(const void *arg, const char *name) {
+  (void)arg;
+  return strstr(name, ".tmp-") != NULL;
 }
 
 att_status att_checkpoint_find(att_context *ctx, const char *folder, bool *found) {
@@ -157,13 +152,18 @@ att_status att_checkpoint_find(att_context *ctx, const char *folder, bool *found
     status = move(ctx, places.old, places.now);
     *found = !status;
   }
-  if (*found) {
-    remove_folder(ctx, places.fresh);
-    remove_folder(ctx, places.old);
-    remove_unfinished_files(ctx, folder);
-  }
   places_free(ctx, &places);
   return status;
+}
+
+att_status att_checkpoint_clean(att_context *ctx, const char *folder) {
+  att_places places;
+  ATT_TRY(places_of(ctx, folder, &places));
+  remove_files(folder, is_unfinished, NULL);
+  remove_folder(places.fresh);
+  remove_folder(places.old);
+  places_free(ctx, &places);
+  return ATT_OK;
 }
 
 att_status att_checkpoint_load_state(att_context *ctx, const char *folder, att_state *state) {
@@ -243,25 +243,21 @@ att_status att_snapshots_average(att_model *model, const char *folder, const att
   return status;
 }
 
-static bool is_named(const att_state *state, const char *name) {
+static bool is_not_named(const void *arg, const char *name) {
+  const att_state *state = arg;
   for (int64_t i = 0; i < state->snapshot_count; i++) {
     char expected[64];
     snprintf(expected, sizeof expected, "%lld.safetensors", (long long)state->snapshots[i].step);
-    if (strcmp(name, expected) == 0) return true;
+    if (strcmp(name, expected) == 0) return false;
   }
-  return false;
+  return strstr(name, ".safetensors") != NULL;
 }
 
-void att_snapshots_prune(att_context *ctx, const char *folder, const att_state *state) {
+att_status att_snapshots_prune(att_context *ctx, const char *folder, const att_state *state) {
   char *path = att_path(ctx, folder, "snapshots");
-  DIR *snapshots = path ? opendir(path) : NULL;
-  if (snapshots) {
-    const struct dirent *entry;
-    while ((entry = readdir(snapshots)) != NULL)
-      if (strstr(entry->d_name, ".safetensors") && !is_named(state, entry->d_name))
-        remove_file_in(ctx, path, entry->d_name);
-    closedir(snapshots);
-    rmdir(path); /* only where it is empty */
-  }
+  if (!path) return ATT_MEMORY;
+  remove_files(path, is_not_named, state);
+  rmdir(path); /* only where it is empty */
   att_free(ctx, path);
+  return ATT_OK;
 }

@@ -48,9 +48,10 @@ att_status att_checkpoint_save(att_optimizer *optimizer, const char *folder, con
 /* Writes anew only the state of the checkpoint that is there. */
 att_status att_checkpoint_save_state(att_context *ctx, const char *folder, const att_state *state);
 
-/* Whether there is a checkpoint to go on from. Completes a change of places that was cut short, and removes what killed
- * writers left in the folder. */
+/* Whether there is a checkpoint to go on from. Completes a change of places that was cut short. */
 att_status att_checkpoint_find(att_context *ctx, const char *folder, bool *found);
+/* Removes what killed writers left in a run's folder. What cannot be removed stays: it is only room. */
+att_status att_checkpoint_clean(att_context *ctx, const char *folder);
 att_status att_checkpoint_load_state(att_context *ctx, const char *folder, att_state *state);
 /* The model of the checkpoint: att_model_close. */
 att_status att_checkpoint_load_model(att_context *ctx, const char *folder, att_model **model);
@@ -60,8 +61,7 @@ att_status att_checkpoint_load_moments(att_context *ctx, const char *folder, att
 att_status att_snapshot_save(const att_model *model, const char *folder, int64_t step);
 /* Sets model->values to the mean of the snapshots. */
 att_status att_snapshots_average(att_model *model, const char *folder, const att_snapshot *snapshots, int64_t count);
-/* Removes every snapshot that the state does not name, and the folder where none is left. Cannot fail: what stays
- * behind is only room. */
-void att_snapshots_prune(att_context *ctx, const char *folder, const att_state *state);
+/* Removes every snapshot that the state does not name, and the folder where none is left. */
+att_status att_snapshots_prune(att_context *ctx, const char *folder, const att_state *state);
 
 #endif

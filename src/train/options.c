@@ -241,7 +241,7 @@ static void choose_learning(att_plan *plan, int64_t pairs) {
   choose_number(&plan->dropout, pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1);
   choose_number(&plan->label_smoothing, 0.1);
   choose(&plan->average, 5);
-  choose(&plan->patience, 8);
+  choose(&plan->patience, 12);
   choose(&plan->save_every, 0);
 }
 

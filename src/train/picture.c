@@ -177,7 +177,7 @@ static att_status put_curves(att_context *ctx, att_buffer *svg, const att_curves
 
 static att_status put_title(att_context *ctx, att_buffer *svg, const att_curves *c) {
   ATT_TRY(att_buffer_print(ctx, svg,
-                           "<text x=\"%d\" y=\"26\" font-size=\"17\" font-weight=\"600\">Loss while "
+                           "<text x=\"%d\" y=\"26\" class=\"title\">Loss while "
                            "training</text>\n<text x=\"%d\" y=\"46\" class=\"soft\">lower is better; training "
                            "with dropout, validation without",
                            LEFT, LEFT));
@@ -190,10 +190,11 @@ static att_status put_title(att_context *ctx, att_buffer *svg, const att_curves 
 }
 
 static att_status put_all(att_context *ctx, const att_curves *c, att_buffer *svg) {
-  static const char style[] = "<style>text{font:13px system-ui,sans-serif;fill:#333}.soft{fill:#666}"
-                              ".grid{stroke:#ddd;fill:none}.train{stroke:#8ab4d8;fill:none;stroke-width:1.5}"
-                              ".valid{stroke:#c2410c;fill:none;stroke-width:2.2}.t{fill:#4d7fa8}.v{fill:#c2410c}"
-                              "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
+  static const char style[] =
+      "<style>text{font:13px system-ui,sans-serif;fill:#333}.title{font-size:17px;font-weight:600}.soft{fill:#666}"
+      ".grid{stroke:#ddd;fill:none}.train{stroke:#8ab4d8;fill:none;stroke-width:1.5}"
+      ".valid{stroke:#c2410c;fill:none;stroke-width:2.2}.t{fill:#4d7fa8}.v{fill:#c2410c}"
+      "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
   int width = LEFT + WIDTH + 88, height = TOP + HEIGHT + 60;
   ATT_TRY(att_buffer_print(ctx, svg,
                            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "

@@ -213,6 +213,7 @@ static att_status check_same_data(att_trainer *t, const att_inputs *in) {
 static att_status begin_writing(att_trainer *t) {
   ATT_TRY(att_record_begin(t->ctx, t->options->out, &t->record));
   t->made_folder = false; /* something is in it now */
+  ATT_TRY(att_checkpoint_clean(t->ctx, t->options->out));
   ATT_TRY(att_model_save_settings(t->model, t->options->out));
   return att_trainer_save(t);
 }
@@ -221,7 +222,8 @@ static att_status go_on_writing(att_trainer *t) {
   const att_state *s = &t->state;
   ATT_TRY(att_checkpoint_load_moments(t->ctx, t->options->out, &t->optimizer));
   ATT_TRY(att_record_resume(t->ctx, t->options->out, s->step, s->validated, &t->record));
-  att_snapshots_prune(t->ctx, t->options->out, s);
+  ATT_TRY(att_checkpoint_clean(t->ctx, t->options->out));
+  ATT_TRY(att_snapshots_prune(t->ctx, t->options->out, s));
   t->saved_step = s->step;
   t->saved_at = att_now();
   return ATT_OK;

@@ -230,7 +230,7 @@ static att_status finish(att_trainer *t) {
   s->seconds = att_trainer_seconds(t);
   ATT_TRY(att_checkpoint_save_state(t->ctx, t->options->out, s));
   s->seconds = seconds;
-  att_snapshots_prune(t->ctx, t->options->out, s);
+  ATT_TRY(att_snapshots_prune(t->ctx, t->options->out, s));
   say_done(t, averaged);
   return ATT_OK;
 }
