@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/data/view_look.json: the attention that Hugging Face Transformers shows for the models of
-tests/data/decode_*, teacher-forced, in float64 on the float32 weights.
+tests/data/model_*, teacher-forced, in float64 on the float32 weights.
 
     python3 -m pip install torch transformers tokenizers
     python3 tools/make_look_fixtures.py tests/data
@@ -20,7 +20,7 @@ PAIR = ("abc de fgh b", "ABC lM nop J")
 
 def main():
     fixture = {}
-    for name in ["decode_m2m_100", "decode_marian"]:
+    for name in ["model_m2m_100_relu", "model_marian_gelu"]:
         folder = os.path.join(sys.argv[1], name)
         tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
         model = AutoModelForSeq2SeqLM.from_pretrained(folder, attn_implementation="eager").double().eval()
