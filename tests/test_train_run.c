@@ -289,7 +289,7 @@ static void a_killed_run_ends_in_the_same_bits(void **state) {
     pid_t child = start_child();
     assert_true(child > 0);
     seed = seed * 1664525u + 1013904223u;
-    long milliseconds = turn < 20 ? 20 + (long)(seed >> 16) % 300 : 60000;
+    long milliseconds = turn < 20 ? 10 + (long)(seed >> 16) % 120 : 60000;
     struct timespec rest = {0, 2000000};
     pid_t ended = 0;
     for (long waited = 0; waited < milliseconds && !ended; waited += 2) {
