@@ -555,6 +555,42 @@ static void cut_and_changed_files_are_survived(void **state) {
   att_buffer_free(ctx, &file);
 }
 
+/* ---- dropout ---------------------------------------------------------------------------------------------------- */
+
+static void encode_dropped(const att_tokenizer *tokenizer, double rate, uint64_t key, att_ids *ids) {
+  static const char text[] = "The merges of these words are left out, now and then, as the key says.";
+  ids->count = 0;
+  assert_int_equal(att_tokenizer_encode_dropout(tokenizer, ctx, (att_text){text, strlen(text)}, false, rate, key, ids),
+                   ATT_OK);
+  att_buffer back = {0};
+  assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids->data, ids->count, true, &back), ATT_OK);
+  assert_string_equal(back.data, text);
+  att_buffer_free(ctx, &back);
+}
+
+static bool equal_ids(const att_ids *a, const att_ids *b) {
+  return a->count == b->count && memcmp(a->data, b->data, a->count * sizeof *a->data) == 0;
+}
+
+/* The same text whatever falls; the same pieces for the same key; more pieces the more falls. */
+static void dropout_cuts_words_in_other_ways(void **state) {
+  (void)state;
+  att_tokenizer *tokenizer;
+  att_ids whole = {0}, some = {0}, again = {0}, bytes = {0};
+  assert_int_equal(att_tokenizer_open(ctx, FIXTURES "m2m.json", &tokenizer), ATT_OK);
+  encode_dropped(tokenizer, 0, 1, &whole);
+  encode_dropped(tokenizer, 0.3, 1, &some);
+  encode_dropped(tokenizer, 0.3, 1, &again);
+  assert_true(equal_ids(&some, &again));
+  encode_dropped(tokenizer, 0.3, 2, &again);
+  assert_false(equal_ids(&some, &again));
+  encode_dropped(tokenizer, 0.999999, 1, &bytes);
+  assert_true(whole.count < some.count && some.count < bytes.count);
+  att_ids *all[] = {&whole, &some, &again, &bytes};
+  for (size_t i = 0; i < COUNT(all); i++) att_free(ctx, all[i]->data);
+  att_tokenizer_free(tokenizer);
+}
+
 /* ---- no memory ------------------------------------------------------------------------------------------------- */
 
 static att_status train_and_save(att_context *context, void *path) {
@@ -606,6 +642,7 @@ int main(void) {
       cmocka_unit_test(harmful_files_are_named),
       cmocka_unit_test(deep_nesting_and_long_tokens_are_refused),
       cmocka_unit_test(cut_and_changed_files_are_survived),
+      cmocka_unit_test(dropout_cuts_words_in_other_ways),
       cmocka_unit_test_teardown(no_memory_leaves_nothing, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin, end);

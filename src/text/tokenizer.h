@@ -52,8 +52,9 @@ bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
  * unless the peer does so too. */
 att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                 att_ids *ids);
-/* Encodes with each merge left out with probability `rate`, as drawn from the key: words are cut in many ways, so that
- * a model in training sees them from more sides (BPE-dropout, Provilkov et al. 2020). rate 0 is att_tokenizer_encode.
+/* Encodes with each merge left out with probability `rate`, in [0, 1), as drawn from the key: words are cut in many
+ * ways, so that a model in training sees them from more sides (BPE-dropout, Provilkov et al. 2020). rate 0 is
+ * att_tokenizer_encode.
  */
 att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                         double rate, uint64_t key, att_ids *ids);
