@@ -62,7 +62,8 @@ static void test_add_scale_axpy(void **state) {
   (void)state;
   const att_kernels *k;
   EACH_TABLE(k)
-  for (size_t s = 0; s < COUNT(sizes); s++) for (int i = 0; i < 6; i++) check_simple(k, i / 2, sizes[s], i % 2);
+  for (size_t s = 0; s < COUNT(sizes); s++)
+    for (int i = 0; i < 6; i++) check_simple(k, i / 2, sizes[s], i % 2);
 }
 
 static void check_columns(const att_kernels *k, int64_t rows, int64_t cols) {
@@ -86,7 +87,8 @@ static void test_columns(void **state) {
   (void)state;
   const att_kernels *k;
   EACH_TABLE(k)
-  for (size_t s = 0; s < COUNT(sizes); s++) for (int64_t rows = 0; rows < 10; rows++) check_columns(k, rows, sizes[s]);
+  for (size_t s = 0; s < COUNT(sizes); s++)
+    for (int64_t rows = 0; rows < 10; rows++) check_columns(k, rows, sizes[s]);
 }
 
 static double activate(double z, att_activation kind) {
@@ -209,7 +211,8 @@ static void test_layer_norm(void **state) {
   (void)state;
   const att_kernels *k;
   EACH_TABLE(k)
-  for (size_t s = 1; s < COUNT(sizes); s++) for (int i = 0; i < 4; i++) check_norm(k, sizes[s], i & 1, i & 2);
+  for (size_t s = 1; s < COUNT(sizes); s++)
+    for (int i = 0; i < 4; i++) check_norm(k, sizes[s], i & 1, i & 2);
 }
 
 static void check_dropout(const att_kernels *k, int64_t n, uint64_t key, uint32_t first, uint32_t threshold) {
@@ -302,6 +305,18 @@ static void test_softmax_of_strange_numbers(void **state) {
   }
 }
 
+/* The exponential itself, to about three units in the last place with what softmax adds. */
+static void test_exponential(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k) for (float x = 0; x < 87; x += 0.0137f) {
+    float pair[2] = {0, -x};
+    double want = exp(-(double)x), sum = 1 + want;
+    k->softmax(pair, 2);
+    assert_true(fabs(pair[1] - want / sum) <= 3.5e-7 * want / sum);
+  }
+}
+
 static double smoothed_loss(const double *x, int32_t target, double smoothing, int64_t n) {
   double lse = log_sum(x, n), loss = 0;
   for (int64_t i = 0; i < n; i++) loss -= ((i == target ? 1 - smoothing : 0) + smoothing / (double)n) * (x[i] - lse);
@@ -339,8 +354,8 @@ static void test_cross_entropy(void **state) {
   (void)state;
   const att_kernels *k;
   EACH_TABLE(k)
-  for (size_t s = 1; s < COUNT(sizes); s++) for (int i = 0; i < 4; i++)
-      check_cross_entropy(k, sizes[s], i & 1 ? 0.1f : 0, i & 2);
+  for (size_t s = 1; s < COUNT(sizes); s++)
+    for (int i = 0; i < 4; i++) check_cross_entropy(k, sizes[s], i & 1 ? 0.1f : 0, i & 2);
 }
 
 static void test_cross_entropy_of_nan(void **state) {
@@ -459,6 +474,7 @@ int main(void) {
       cmocka_unit_test(test_dropout_share),
       cmocka_unit_test(test_softmax),
       cmocka_unit_test(test_softmax_of_strange_numbers),
+      cmocka_unit_test(test_exponential),
       cmocka_unit_test(test_cross_entropy),
       cmocka_unit_test(test_cross_entropy_of_nan),
       cmocka_unit_test(test_adam),

@@ -18,7 +18,7 @@
 #include <omp.h>
 #endif
 
-/* Multiplications below which one thread is used, and bytes of weights (a row at a time) worth a thread. */
+/* Multiplications below which one thread is used, and weights that are worth a thread where rows are few. */
 #define ALONE          ((double)(1 << 17))
 #define FEW_ROWS_GRAIN 32768
 /* Rows up to which the own kernel multiplies, whatever there is: it is within a fifth of oneDNN there, whose first call

@@ -1,6 +1,7 @@
 /*
  * Owns the one door to matrix products. Behind it: oneDNN (dnnl_sgemm), a CBLAS, or attend's own blocked kernel, as
- * built and as ATTEND_GEMM=onednn|cblas|own says; few rows go to the few_rows kernel. Threads are the context's.
+ * built and as ATTEND_GEMM=onednn|cblas|own says (any other value leaves the first that is there); few rows go to the
+ * few_rows kernel. Threads are the context's: exactly so many, and with the own kernels the same bits at any number.
  */
 #ifndef ATT_KERNELS_GEMM_H
 #define ATT_KERNELS_GEMM_H
@@ -13,7 +14,8 @@
 void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int64_t lda, bool transpose_a,
               const float *b, int64_t ldb, bool transpose_b, int64_t m, int64_t n, int64_t k, bool accumulate);
 
-/* y[m, n] = x[m, k] * w[n, k]^T with w of any type: what `linear` calls. (w rows contiguous, w_type elements) */
+/* y[m, n] (+)= x[m, k] * w[n, k]^T with w of any type: what `linear` calls. w: n rows of k elements, one after another.
+ */
 void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
                      att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate);
 
