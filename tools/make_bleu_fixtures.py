@@ -41,8 +41,8 @@ SMALL = {
         ["a b c d", "lead and trail", "one two three four", "hyphenated word next", "zero width mark"],
     ),
     "unicode": (
-        ["Müßiggang ist aller Laster Anfang – “so heißt es”…", "¿Qué pasó? ¡Nada! 5€ + 3£ = ½", "Το σπίτι είναι ΜΕΓΆΛΟ.", "İstanbul ve IĞDIR ΣΑΣ Σ. ΑΣ'Α ΑΣ. ὈΔΥΣΣΕΎΣ,", "«Да», — сказал он. №5", "naïve café ﬁn ǅ ẞ", "e\u0301a\u0308 combining"],
-        ["Müssiggang ist aller Laster Anfang - \"so heißt es\" ...", "¿Que pasó? ¡nada! 5 € + 3 £ = ½ .", "Το σπίτι είναι μεγάλο.", "i̇stanbul ve iğdir σας σ. ασ'α ας. ὀδυσσεύς ,", "\"Да\" - сказал он. № 5", "naive cafe fin ǆ ß", "\u00e9\u00e4 combining"],
+        ["Müßiggang ist aller Laster Anfang – “so heißt es”…", "¿Qué pasó? ¡Nada! 5€ + 3£ = ½", "Το σπίτι είναι ΜΕΓΆΛΟ.", "İstanbul ve IĞDIR ΣΑΣ Σ. ΑΣ'Α ΑΣ. ὈΔΥΣΣΕΎΣ,", "«Да», — сказал он. №5", "naïve café ﬁn ǅ ẞ", "ⅣΣ aΣⅣ Σ\u0387Σ ªΣ 1Σ aΣ\uff0e", "e\u0301a\u0308 combining"],
+        ["Müssiggang ist aller Laster Anfang - \"so heißt es\" ...", "¿Que pasó? ¡nada! 5 € + 3 £ = ½ .", "Το σπίτι είναι μεγάλο.", "i̇stanbul ve iğdir σας σ. ασ'α ας. ὀδυσσεύς ,", "\"Да\" - сказал он. № 5", "naive cafe fin ǆ ß", "ⅳς aσⅳ σ\u0387ς ªς 1σ aς\uff0e", "\u00e9\u00e4 combining"],
     ),
     "chinese": (
         ["我 爱北京,天安门。", "今天天气很好!3.5度", "東京都は「大きい」です。", "ภาษาไทย ๑๒๓,๔", "١٢٫٣ و ٤,٥ ؟"],

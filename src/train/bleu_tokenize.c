@@ -26,23 +26,28 @@ bool att_rune_is_space(int32_t rune) {
          rune == 0x205f || rune == 0x3000;
 }
 
+/* Unicode's Cased: letters of a case, and what has one though it is no letter: Roman numerals, circled letters. */
 static bool is_cased(int32_t rune) {
   utf8proc_category_t category = utf8proc_category(rune);
-  return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL || category == UTF8PROC_CATEGORY_LT;
+  return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL || category == UTF8PROC_CATEGORY_LT ||
+         rune == 0xaa || rune == 0xba || utf8proc_tolower(rune) != rune || utf8proc_toupper(rune) != rune;
 }
 
-/* Unicode's Case_Ignorable: marks, formats, modifiers and what may stand inside a word. */
+/* Unicode's Case_Ignorable: marks, formats, modifiers, and the points that may stand inside a word. */
 static bool is_case_ignorable(int32_t rune) {
+  static const uint16_t points[] = {'\'',   '.',    ':',    0xb7,   0x387,  0x55f,  0x5f4,  0x2018, 0x2019,
+                                    0x2024, 0x2027, 0xfe13, 0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a};
   switch (utf8proc_category(rune)) {
   case UTF8PROC_CATEGORY_MN:
   case UTF8PROC_CATEGORY_ME:
   case UTF8PROC_CATEGORY_CF:
   case UTF8PROC_CATEGORY_LM:
   case UTF8PROC_CATEGORY_SK: return true;
-  default:
-    return rune == '\'' || rune == '.' || rune == ':' || rune == 0xb7 || rune == 0x2018 || rune == 0x2019 ||
-           rune == 0x2024 || rune == 0x2027;
+  default: break;
   }
+  for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+    if (rune == points[i]) return true;
+  return false;
 }
 
 /* Unicode's Final_Sigma: after a cased letter and before none. */
