@@ -218,15 +218,19 @@ static void check_pack(const att_kernels *k, int64_t rows, int64_t depth, int64_
   area_free(&packed);
 }
 
+static void check_packs(const att_kernels *k, int64_t rows) {
+  for (size_t d = 0; d < COUNT(sizes); d++) {
+    for (int fast = 0; fast < 2; fast++) {
+      check_pack(k, rows, sizes[d], k->gemm_tile_rows, fast);
+      check_pack(k, rows, sizes[d], k->gemm_tile_cols, fast);
+    }
+  }
+}
+
 static void test_pack(void **state) {
   (void)state;
   const att_kernels *k;
-  EACH_TABLE(k)
-  for (size_t r = 0; r < COUNT(sizes); r++) for (size_t d = 0; d < COUNT(sizes); d++) for (int fast = 0; fast < 2;
-                                                                                           fast++) {
-    check_pack(k, sizes[r], sizes[d], k->gemm_tile_rows, fast);
-    check_pack(k, sizes[r], sizes[d], k->gemm_tile_cols, fast);
-  }
+  EACH_TABLE(k) for (size_t r = 0; r < COUNT(sizes); r++) check_packs(k, sizes[r]);
 }
 
 static void test_nan_comes_through(void **state) {
