@@ -72,6 +72,9 @@ static const att_cli_option options[] = {
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe", .later = "wordpiece|char|byte", .offset = AT(settled),
      .help = "the kind of pieces", .initial = "bpe"},
     {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case"},
+    {.name = "bpe-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(bpe_dropout),
+     .help = "probability that a merge is left out of a training word, drawn anew in every epoch",
+     .initial = "from the data"},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "leave out pairs with more tokens on a side"},
 

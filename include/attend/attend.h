@@ -310,6 +310,7 @@ typedef struct att_train_options {
   /* text */
   int vocab, max_length; /* max_length: tokens of a side; longer pairs are left out and counted */
   bool lowercase;
+  double bpe_dropout; /* of the training text, cut anew in every epoch; negative: choose */
   /* learning */
   int64_t batch_tokens; /* bounds rows x longest side, padding counted */
   int batch;            /* or: sentence pairs */

@@ -120,19 +120,35 @@ static att_status push_id(att_context *ctx, att_ids *ids, int32_t id) {
   return ATT_OK;
 }
 
-/* Appends the pair's ids; a pair that is left out leaves nothing behind. */
-static att_status encode_pair(att_context *ctx, const att_tokenizer *tokenizer, att_text source, att_text target,
-                              int64_t max_length, int32_t end, att_corpus *corpus) {
+/* How a pair becomes ids. */
+typedef struct att_cutting {
+  const att_tokenizer *tokenizer;
+  int64_t max_length;
+  int32_t end;
+  double rate; /* of BPE-dropout */
+} att_cutting;
+
+/* Appends the pair's ids, the target with its end mark; *too_long: a side has more tokens than it may. */
+static att_status push_pair(att_context *ctx, const att_cutting *how, att_text source, att_text target, uint64_t key,
+                            att_corpus *corpus, bool *too_long) {
   size_t source_was = corpus->source.count, target_was = corpus->target.count;
-  ATT_TRY(att_tokenizer_encode(tokenizer, ctx, source, true, &corpus->source));
-  ATT_TRY(att_tokenizer_encode(tokenizer, ctx, target, true, &corpus->target));
-  size_t sources = corpus->source.count - source_was;
-  if (corpus->target.count == target_was || corpus->target.data[corpus->target.count - 1] != end) {
-    ATT_TRY(push_id(ctx, &corpus->target, end));
+  ATT_TRY(att_tokenizer_encode_dropout(how->tokenizer, ctx, source, true, how->rate, att_key(key, 0), &corpus->source));
+  ATT_TRY(att_tokenizer_encode_dropout(how->tokenizer, ctx, target, true, how->rate, att_key(key, 1), &corpus->target));
+  if (corpus->target.count == target_was || corpus->target.data[corpus->target.count - 1] != how->end) {
+    ATT_TRY(push_id(ctx, &corpus->target, how->end));
   }
-  size_t targets = corpus->target.count - target_was;
-  bool too_long = sources > (size_t)max_length || targets > (size_t)max_length;
-  if (too_long || sources == 0) {
+  size_t most = (size_t)how->max_length;
+  *too_long = corpus->source.count - source_was > most || corpus->target.count - target_was > most;
+  return ATT_OK;
+}
+
+/* A pair that is left out leaves nothing behind. */
+static att_status encode_pair(att_context *ctx, const att_cutting *how, att_text source, att_text target,
+                              att_corpus *corpus) {
+  size_t source_was = corpus->source.count, target_was = corpus->target.count;
+  bool too_long;
+  ATT_TRY(push_pair(ctx, how, source, target, 0, corpus, &too_long));
+  if (too_long || corpus->source.count == source_was) {
     corpus->source.count = source_was;
     corpus->target.count = target_was;
     if (too_long)
@@ -169,6 +185,7 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
                                const char *name, int64_t max_length, int32_t end, att_work_fn *work, void *user,
                                att_corpus *corpus) {
   size_t unclean = 0, first_unclean = 0;
+  const att_cutting how = {tokenizer, max_length, end, 0};
   for (size_t i = 0; i < lines->count; i++) {
     att_text source = lines->source[i], target = lines->target[i];
     if (i % 512 == 0 && work && work(user, (double)i / (double)lines->count)) {
@@ -182,7 +199,7 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
       if (unclean++ == 0) first_unclean = i;
     }
     corpus->line[corpus->count] = i;
-    ATT_TRY(encode_pair(ctx, tokenizer, source, target, max_length, end, corpus));
+    ATT_TRY(encode_pair(ctx, &how, source, target, corpus));
   }
   say_what_is_odd(ctx, corpus, name, unclean, first_unclean, max_length);
   if (corpus->count > 0) return ATT_OK;
@@ -203,6 +220,27 @@ att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, c
   }
   if (status) att_corpus_free(ctx, corpus);
   return status;
+}
+
+att_status att_corpus_redraw(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines,
+                             int64_t max_length, int32_t end, double rate, uint64_t key, att_corpus *corpus) {
+  att_cutting how = {tokenizer, max_length, end, rate};
+  corpus->source.count = corpus->target.count = 0;
+  for (int64_t i = 0; i < corpus->count; i++) {
+    att_text source = lines->source[corpus->line[i]], target = lines->target[corpus->line[i]];
+    bool too_long;
+    how.rate = rate;
+    ATT_TRY(push_pair(ctx, &how, source, target, att_key(key, (uint64_t)i), corpus, &too_long));
+    if (too_long) {
+      corpus->source.count = (size_t)corpus->source_start[i];
+      corpus->target.count = (size_t)corpus->target_start[i];
+      how.rate = 0;
+      ATT_TRY(push_pair(ctx, &how, source, target, 0, corpus, &too_long));
+    }
+    corpus->source_start[i + 1] = (int64_t)corpus->source.count;
+    corpus->target_start[i + 1] = (int64_t)corpus->target.count;
+  }
+  return ATT_OK;
 }
 
 void att_corpus_free(att_context *ctx, att_corpus *corpus) {

@@ -38,6 +38,10 @@ typedef int att_work_fn(void *user, double done);
  * left out, and text that is not clean UTF-8, is said in the log. */
 att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines, const char *name,
                              int64_t max_length, int32_t end, att_work_fn *work, void *user, att_corpus *corpus);
+/* Encodes the corpus' pairs anew from their lines, with BPE-dropout drawn from the key (text/tokenizer.h). A pair that
+ * falls into more than max_length tokens is encoded whole. */
+att_status att_corpus_redraw(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines,
+                             int64_t max_length, int32_t end, double rate, uint64_t key, att_corpus *corpus);
 void att_corpus_free(att_context *ctx, att_corpus *corpus);
 
 #endif

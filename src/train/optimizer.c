@@ -77,7 +77,19 @@ static double sum_of_squares(att_optimizer *o, const float *block) {
   return sum;
 }
 
-double att_optimizer_norm(att_optimizer *o) { return sqrt(sum_of_squares(o, o->model->gradients)); }
+/* A frozen row has a gradient all the same, as in PyTorch: the output projection gives it one. */
+static void clear_frozen_rows(const att_model *model) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (!p->trained || p->frozen_row < 0) continue;
+    memset(model->gradients + p->offset + p->frozen_row * p->cols, 0, (size_t)p->cols * sizeof(float));
+  }
+}
+
+double att_optimizer_norm(att_optimizer *o) {
+  clear_frozen_rows(o->model);
+  return sqrt(sum_of_squares(o, o->model->gradients));
+}
 
 bool att_optimizer_is_finite(att_optimizer *o) { return isfinite(sum_of_squares(o, o->model->values)); }
 

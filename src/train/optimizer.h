@@ -24,7 +24,7 @@ typedef struct att_optimizer {
 /* Moments are zero. */
 att_status att_optimizer_new(att_model *model, att_optimizer *out);
 void att_optimizer_free(att_optimizer *optimizer); /* zeroed is fine */
-/* The 2-norm of all gradients; not finite where one of them is not. */
+/* Clears the gradients of frozen rows, then gives the 2-norm of all; not finite where one of them is not. */
 double att_optimizer_norm(att_optimizer *optimizer);
 /* Step t, from 1, at rate lr, gradients scaled by min(1, clip / norm) where clip is above 0. Clears the gradients.
  * (Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2; Pascanu et al. 2013, algorithm 1) */

@@ -19,6 +19,7 @@ void att_train_options_default(att_train_options *options) {
       .clip = -1,
       .dropout = -1,
       .label_smoothing = -1,
+      .bpe_dropout = -1,
       .patience = -1,
   };
 }
@@ -108,6 +109,7 @@ static att_status check_numbers(att_context *ctx, const att_train_options *o) {
       {"clip", or_zero(o->clip), 0, 1e30},
       {"dropout", or_zero(o->dropout), 0, 0.99},
       {"label-smoothing", or_zero(o->label_smoothing), 0, 0.99},
+      {"bpe-dropout", or_zero(o->bpe_dropout), 0, 0.99},
   };
   return check_ranges(ctx, ranges, sizeof ranges / sizeof *ranges);
 }
@@ -166,6 +168,7 @@ att_status att_plan_wanted(att_context *ctx, const att_train_options *o, att_pla
       .clip = given(o->clip),
       .dropout = given(o->dropout),
       .label_smoothing = given(o->label_smoothing),
+      .bpe_dropout = given(o->bpe_dropout),
       .average = above_zero(o->average),
       .valid_every = above_zero(o->valid_every),
       .save_every = above_zero(o->save_every),
@@ -240,6 +243,7 @@ static void choose_learning(att_plan *plan, int64_t pairs) {
   choose_number(&plan->clip, 1);
   choose_number(&plan->dropout, pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1);
   choose_number(&plan->label_smoothing, 0.1);
+  choose_number(&plan->bpe_dropout, pairs >= 5000 && pairs < 100000 ? 0.1 : 0);
   choose(&plan->average, 5);
   choose(&plan->patience, 12);
   choose(&plan->save_every, 0);
@@ -410,6 +414,7 @@ static const att_field fields[] = {
     NUMBER("clip", clip),
     NUMBER("dropout", dropout),
     NUMBER("label-smoothing", label_smoothing),
+    NUMBER("bpe-dropout", bpe_dropout),
     WHOLE("average", average),
     WHOLE("valid-every", valid_every),
     WHOLE("save-every", save_every),

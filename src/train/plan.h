@@ -22,7 +22,7 @@ typedef struct att_plan {
   int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
   double lr, min_lr;
   int64_t warmup, schedule;
-  double weight_decay, beta1, beta2, epsilon, clip, dropout, label_smoothing;
+  double weight_decay, beta1, beta2, epsilon, clip, dropout, label_smoothing, bpe_dropout;
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
 } att_plan;
 

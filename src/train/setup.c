@@ -70,9 +70,10 @@ static void say_plan(att_trainer *t) {
            p->batch > 0 ? "pairs" : "tokens");
   snprintf(
       text, sizeof text,
-      "learning: batches of %s, lr %.3g (%s), dropout %.2g, label smoothing %.2g, weight decay %.2g, clip %.3g, mean "
+      "learning: batches of %s, lr %.3g (%s), dropout %.2g, BPE-dropout %.2g, label smoothing %.2g, weight decay %.2g, "
+      "clip %.3g, mean "
       "of %lld checkpoints, patience %lld",
-      bound, p->lr, schedules[p->schedule], p->dropout, p->label_smoothing, p->weight_decay, p->clip,
+      bound, p->lr, schedules[p->schedule], p->dropout, p->bpe_dropout, p->label_smoothing, p->weight_decay, p->clip,
       (long long)p->average, (long long)p->patience);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
@@ -116,26 +117,35 @@ static att_status prepare_folder(att_trainer *t) {
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
+/* Beside the training lines, which the trainer keeps. */
 typedef struct att_inputs {
-  att_lines train, valid;
+  att_lines valid;
   uint64_t train_fingerprint, valid_fingerprint;
 } att_inputs;
 
-static void inputs_free(att_context *ctx, att_inputs *in) {
-  att_lines_free(ctx, &in->valid);
-  att_lines_free(ctx, &in->train);
-}
-
 static att_status read_inputs(att_trainer *t, int64_t seed, att_inputs *in) {
   const att_train_options *o = t->options;
-  ATT_TRY(att_lines_read(t->ctx, o->source, o->target, &in->train));
+  ATT_TRY(att_lines_read(t->ctx, o->source, o->target, &t->lines));
   if (o->valid_source) {
     ATT_TRY(att_lines_read(t->ctx, o->valid_source, o->valid_target, &in->valid));
   } else {
-    ATT_TRY(att_lines_hold_out(t->ctx, &in->train, (uint64_t)seed, &in->valid));
+    ATT_TRY(att_lines_hold_out(t->ctx, &t->lines, (uint64_t)seed, &in->valid));
   }
-  in->train_fingerprint = att_lines_fingerprint(&in->train);
+  in->train_fingerprint = att_lines_fingerprint(&t->lines);
   in->valid_fingerprint = att_lines_fingerprint(&in->valid);
+  return ATT_OK;
+}
+
+att_status att_trainer_begin_epoch(att_trainer *t) {
+  const att_plan *p = &t->state.plan;
+  uint64_t seed = (uint64_t)p->seed, key = att_key(att_key(seed, 0x627065), (uint64_t)t->state.epoch);
+  if (p->bpe_dropout > 0) {
+    ATT_TRY(att_corpus_redraw(t->ctx, t->model->tokenizer, &t->lines, p->max_length, t->model->config.eos,
+                              p->bpe_dropout, key, &t->corpus));
+    att_batches_free(t->ctx, &t->batches);
+  }
+  if (!t->batches.corpus) ATT_TRY(att_batches_new(t->ctx, &t->corpus, p->batch_tokens, p->batch, &t->batches));
+  att_batches_shuffle(&t->batches, seed, t->state.epoch);
   return ATT_OK;
 }
 
@@ -145,18 +155,18 @@ static att_status encode_inputs(att_trainer *t, att_inputs *in) {
   const att_plan *p = &t->state.plan;
   att_corpus valid;
   t->work = "encoding";
-  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &in->train, o->source, p->max_length, t->model->config.eos, say_work, t,
+  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &t->lines, o->source, p->max_length, t->model->config.eos, say_work, t,
                             &t->corpus));
   ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &in->valid, o->valid_source ? o->valid_source : "the held-out part",
                             p->max_length, t->model->config.eos, say_work, t, &valid));
   att_status status = att_examiner_new(t->ctx, &valid, &in->valid, p, &t->examiner);
   att_corpus_free(t->ctx, &valid);
-  return status ? status : att_batches_new(t->ctx, &t->corpus, p->batch_tokens, p->batch, &t->batches);
+  return status ? status : att_trainer_begin_epoch(t);
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
 
-static att_status train_tokenizer(att_trainer *t, const att_inputs *in, att_tokenizer **tokenizer) {
+static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   static const char *const before[] = {"<s>", "<pad>", "</s>", "<unk>"}, *const after[] = {"</s>", "<unk>"};
   const att_plan *p = &t->state.plan;
   bool is_before = p->norm_order == ATT_NORM_BEFORE;
@@ -166,29 +176,29 @@ static att_status train_tokenizer(att_trainer *t, const att_inputs *in, att_toke
                                    .first_count = is_before ? 4 : 2,
                                    .last_special = is_before ? NULL : "<pad>",
                                    .end_mark = "</s>"};
-  const att_text *const texts[] = {in->train.source, in->train.target};
-  const size_t counts[] = {in->train.count, in->train.count};
+  const att_text *const texts[] = {t->lines.source, t->lines.target};
+  const size_t counts[] = {t->lines.count, t->lines.count};
   t->work = "learning the vocabulary";
   return att_tokenizer_train(t->ctx, texts, counts, 2, &plan, say_work, t, tokenizer);
 }
 
-static att_status make_model(att_trainer *t, const att_inputs *in) {
+static att_status make_model(att_trainer *t) {
   att_config config;
   att_tokenizer *tokenizer;
-  ATT_TRY(att_plan_choose(t->ctx, &t->state.plan, (int64_t)in->train.count));
-  ATT_TRY(train_tokenizer(t, in, &tokenizer));
+  ATT_TRY(att_plan_choose(t->ctx, &t->state.plan, (int64_t)t->lines.count));
+  ATT_TRY(train_tokenizer(t, &tokenizer));
   att_plan_config(&t->state.plan, tokenizer, &config);
   att_status status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
   if (status) att_tokenizer_free(tokenizer);
   return status;
 }
 
-static att_status open_model(att_trainer *t, const att_inputs *in) {
+static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
   if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
-  return att_plan_choose(t->ctx, &t->state.plan, (int64_t)in->train.count);
+  return att_plan_choose(t->ctx, &t->state.plan, (int64_t)t->lines.count);
 }
 
 static att_status begin_state(att_trainer *t, const att_plan *wanted, const att_inputs *in) {
@@ -196,7 +206,7 @@ static att_status begin_state(att_trainer *t, const att_plan *wanted, const att_
   t->state.plan = *wanted;
   t->state.train_fingerprint = in->train_fingerprint;
   t->state.valid_fingerprint = in->valid_fingerprint;
-  return t->options->from ? open_model(t, in) : make_model(t, in);
+  return t->options->from ? open_model(t) : make_model(t);
 }
 
 static att_status check_same_data(att_trainer *t, const att_inputs *in) {
@@ -244,7 +254,6 @@ static att_status make_the_rest(att_trainer *t, att_inputs *in, const att_plan *
     ATT_TRY(att_budget_extend(t, wanted));
     ATT_TRY(go_on_writing(t));
   }
-  att_batches_shuffle(&t->batches, (uint64_t)t->state.plan.seed, t->state.epoch);
   return ATT_OK;
 }
 
@@ -280,7 +289,8 @@ att_status att_trainer_setup(att_trainer *t) {
   ATT_TRY(att_plan_wanted(t->ctx, t->options, &wanted));
   ATT_TRY(prepare_folder(t));
   att_status status = set_up(t, &wanted, &in);
-  inputs_free(t->ctx, &in);
+  att_lines_free(t->ctx, &in.valid);
+  if (!(t->state.plan.bpe_dropout > 0)) att_lines_free(t->ctx, &t->lines); /* the ids are enough */
   return status;
 }
 
@@ -307,6 +317,7 @@ void att_trainer_free(att_trainer *t) {
   att_examiner_free(&t->examiner);
   att_batches_free(t->ctx, &t->batches);
   att_corpus_free(t->ctx, &t->corpus);
+  att_lines_free(t->ctx, &t->lines);
   att_optimizer_free(&t->optimizer);
   att_model_close(t->model);
   att_arena_free(t->arena);

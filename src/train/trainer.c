@@ -43,7 +43,7 @@ static att_status learn(att_trainer *t, double lr, att_loss *loss, int64_t *toke
   return ATT_OK;
 }
 
-static void advance(att_trainer *t, const att_loss *loss, int64_t tokens) {
+static att_status advance(att_trainer *t, const att_loss *loss, int64_t tokens) {
   att_state *s = &t->state;
   s->step++;
   s->tokens += tokens;
@@ -51,9 +51,10 @@ static void advance(att_trainer *t, const att_loss *loss, int64_t tokens) {
   s->loss_weight = ATT_LOSS_MEMORY * s->loss_weight + (double)loss->count;
   t->rate_tokens = ATT_LOSS_MEMORY * t->rate_tokens + (double)tokens;
   t->rate_seconds = ATT_LOSS_MEMORY * t->rate_seconds + t->step_seconds;
-  if (++s->index < t->batches.count) return;
+  if (++s->index < t->batches.count) return ATT_OK;
   s->index = 0;
-  att_batches_shuffle(&t->batches, (uint64_t)s->plan.seed, ++s->epoch);
+  s->epoch++;
+  return att_trainer_begin_epoch(t);
 }
 
 static bool is_last(const att_state *s) { return s->plan.steps > 0 && s->step >= s->plan.steps; }
@@ -89,7 +90,7 @@ static att_status take_step(att_trainer *t) {
   int64_t tokens;
   ATT_TRY(learn(t, lr, &loss, &tokens));
   t->step_seconds = att_now() - begin;
-  advance(t, &loss, tokens);
+  ATT_TRY(advance(t, &loss, tokens));
   ATT_TRY(report_step(t, lr));
   return t->state.plan.steps > 0 ? ATT_OK : att_budget_time_step(t, tokens);
 }

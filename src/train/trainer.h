@@ -18,6 +18,7 @@ typedef struct att_trainer {
   att_state state;
   att_model *model;
   att_optimizer optimizer;
+  att_lines lines; /* what the corpus was encoded from, and is again each epoch where there is BPE-dropout */
   att_corpus corpus;
   att_batches batches;
   att_examiner examiner;
@@ -47,6 +48,9 @@ att_status att_trainer_setup(att_trainer *trainer);
 void att_trainer_free(att_trainer *trainer);
 /* Writes a checkpoint; refuses one that holds infinities (ATT_NUMERIC). */
 att_status att_trainer_save(att_trainer *trainer);
+
+/* setup.c. The pairs of state.epoch in their order, cut anew where there is BPE-dropout. */
+att_status att_trainer_begin_epoch(att_trainer *trainer);
 
 /* budget.c */
 /* Fixes the steps of a budget in steps or epochs; says what was fixed. */
