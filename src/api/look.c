@@ -4,6 +4,7 @@
  */
 #include "api/text.h"
 #include "decode/decode.h"
+#include "text/unicode.h"
 #include "view/view.h"
 
 #include <string.h>
@@ -16,12 +17,6 @@ typedef struct looker {
   att_ids source, target, inputs; /* target: what is predicted; inputs: the start mark and the target but its last */
   att_buffer text;                /* of the target */
 } looker;
-
-static bool is_blank(att_text text) {
-  for (size_t i = 0; i < text.size; i++)
-    if (text.data[i] == '\0' || !strchr(" \t\r\n\v\f", text.data[i])) return false;
-  return true;
-}
 
 static att_status copy_ids(att_context *ctx, const int32_t *ids, size_t count, att_ids *out) {
   out->data = ATT_NEW(ctx, count + 1, int32_t);
@@ -136,7 +131,7 @@ static att_status look_at(looker *look, att_text text, att_text target, att_atte
 att_status att_look(att_model *model, att_text text, att_text target, att_attention **out) {
   att_context *ctx = model->ctx;
   *out = NULL;
-  if (is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
+  if (att_is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
   att_attention *attention = ATT_NEW(ctx, 1, att_attention);
   if (!attention) return ATT_MEMORY;
   attention->ctx = ctx;

@@ -5,6 +5,7 @@
 #include "api/text.h"
 #include "base/random.h"
 #include "decode/decode.h"
+#include "text/unicode.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -84,13 +85,6 @@ static att_status check_options(att_context *ctx, const att_decode_options *o) {
   return wrong ? att_fail(ctx, ATT_ARGUMENT, "%s", wrong) : ATT_OK;
 }
 
-static bool is_blank(att_text line) {
-  for (size_t i = 0; i < line.size; i++) {
-    if (!strchr(" \t\r\n\v\f", line.data[i]) || line.data[i] == '\0') return false;
-  }
-  return true;
-}
-
 /* Tokenizes lines until the window is full. */
 static att_status fill_window(translator *t) {
   int64_t tokens = 0, most = t->options->batch_tokens;
@@ -104,7 +98,7 @@ static att_status fill_window(translator *t) {
     line_work *line = &t->work_lines[t->window];
     *line = (line_work){0};
     if (t->model->ctx->interrupted) return att_fail(t->model->ctx, ATT_INTERRUPTED, "interrupted");
-    if (is_blank(t->lines[number])) continue;
+    if (att_is_blank(t->lines[number])) continue;
     ATT_TRY(
         att_line_ids(t->model, t->lines[number], number + t->options->first_line, "line", false, &t->ids, &line->cut));
     int32_t *ids = ATT_ARENA_NEW(t->kept, t->ids.count, int32_t);

@@ -43,8 +43,7 @@ static bool add_block(att_arena *arena, size_t size) {
   att_block *blocks = att_resize(arena->ctx, arena->blocks, arena->count + 1, sizeof *blocks);
   if (!blocks) return false;
   arena->blocks = blocks;
-  /* not att_alloc_aligned's zeroing: pages that are never used are never touched */
-  char *data = att_alloc_aligned(arena->ctx, size, 1);
+  char *data = att_take_aligned(arena->ctx, size, 1);
   if (!data) return false;
   blocks[arena->count++] = (att_block){data, size};
   return true;

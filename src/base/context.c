@@ -125,7 +125,7 @@ char *att_copy_text(att_context *ctx, const char *data, size_t size) {
 }
 
 /* The block that the allocator gave stands just before the aligned one. */
-void *att_alloc_aligned(att_context *ctx, size_t count, size_t size) {
+void *att_take_aligned(att_context *ctx, size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 128) return no_memory(ctx, count, size);
   char *block = att_resize(ctx, NULL, bytes + 64 + sizeof(void *), 1);
@@ -133,7 +133,12 @@ void *att_alloc_aligned(att_context *ctx, size_t count, size_t size) {
   uintptr_t aligned = ((uintptr_t)block + sizeof(void *) + 63) & ~(uintptr_t)63;
   void *pointer = (void *)aligned;
   memcpy((char *)pointer - sizeof(void *), &block, sizeof block);
-  memset(pointer, 0, bytes);
+  return pointer;
+}
+
+void *att_alloc_aligned(att_context *ctx, size_t count, size_t size) {
+  void *pointer = att_take_aligned(ctx, count, size);
+  if (pointer) memset(pointer, 0, count * size);
   return pointer;
 }
 

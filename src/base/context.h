@@ -49,6 +49,8 @@ char *att_copy_text(att_context *ctx, const char *data, size_t size); /* ends in
 
 /* 64-byte aligned, zeroed; for what kernels read and write. Free with att_free_aligned. */
 void *att_alloc_aligned(att_context *ctx, size_t count, size_t size);
+/* The same, not zeroed: pages that are never used are never touched. */
+void *att_take_aligned(att_context *ctx, size_t count, size_t size);
 void att_free_aligned(att_context *ctx, void *pointer);
 
 /* A growing run of bytes, always followed by a NUL that is not counted. Zero-initialised is empty. */

@@ -52,8 +52,6 @@ att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, 
                           att_bpe_scratch *scratch, att_text word, att_ids *ids);
 void att_bpe_scratch_free(att_context *ctx, att_bpe_scratch *scratch);
 
-att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
-
 /* Distinct words with their counts. */
 typedef struct att_word {
   size_t start; /* in words.bytes */

@@ -66,6 +66,12 @@ static size_t valid_until(const char *text, size_t size) {
   return i;
 }
 
+bool att_is_blank(att_text text) {
+  for (size_t i = 0; i < text.size; i++)
+    if (text.data[i] == '\0' || !strchr(" \t\r\n\v\f", text.data[i])) return false;
+  return true;
+}
+
 bool att_utf8_valid(const char *text, size_t size) { return valid_until(text, size) == size; }
 
 att_status att_utf8_repair(att_context *ctx, att_text text, att_buffer *out) {

@@ -15,6 +15,8 @@ typedef struct att_ids {
   size_t count, capacity;
 } att_ids; /* zero-initialised is empty; free data with att_free */
 
+att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
+
 typedef struct att_tokenizer_plan {
   int vocab; /* size wanted, specials included */
   bool lowercase;

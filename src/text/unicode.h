@@ -16,6 +16,9 @@ bool att_utf8_valid(const char *text, size_t size);
 /* Appends text with each broken sequence replaced by U+FFFD. */
 att_status att_utf8_repair(att_context *ctx, att_text text, att_buffer *out);
 
+/* Nothing, or nothing but ASCII white space. */
+bool att_is_blank(att_text text);
+
 bool att_is_letter(int32_t code); /* \p{L} */
 bool att_is_number(int32_t code); /* \p{N} */
 bool att_is_space(int32_t code);  /* \s: White_Space */

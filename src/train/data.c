@@ -2,9 +2,9 @@
 #include "train/data.h"
 
 #include "base/random.h"
+#include "text/unicode.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 #define ATT_MOST_PAIRS INT32_MAX
 
@@ -90,34 +90,7 @@ att_status att_lines_hold_out(att_context *ctx, att_lines *lines, uint64_t seed,
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
 
 static bool is_clean(att_text text) {
-  const utf8proc_uint8_t *data = (const utf8proc_uint8_t *)text.data;
-  if (text.size && memchr(text.data, 0, text.size)) return false;
-  for (size_t at = 0; at < text.size;) {
-    utf8proc_int32_t point;
-    size_t rest = text.size - at;
-    utf8proc_ssize_t size = utf8proc_iterate(data + at, rest < 4 ? (utf8proc_ssize_t)rest : 4, &point);
-    if (size <= 0) return false;
-    at += (size_t)size;
-  }
-  return true;
-}
-
-static bool is_blank(att_text text) {
-  for (size_t i = 0; i < text.size; i++)
-    if (!strchr(" \t\r\v\f", text.data[i]) || !text.data[i]) return false;
-  return true;
-}
-
-static att_status push_id(att_context *ctx, att_ids *ids, int32_t id) {
-  if (ids->count == ids->capacity) {
-    size_t capacity = ids->capacity ? 2 * ids->capacity : 64;
-    int32_t *data = att_resize(ctx, ids->data, capacity, sizeof *data);
-    if (!data) return ATT_MEMORY;
-    ids->data = data;
-    ids->capacity = capacity;
-  }
-  ids->data[ids->count++] = id;
-  return ATT_OK;
+  return (!text.size || !memchr(text.data, 0, text.size)) && att_utf8_valid(text.data, text.size);
 }
 
 /* How a pair becomes ids. */
@@ -135,7 +108,7 @@ static att_status push_pair(att_context *ctx, const att_cutting *how, att_text s
   ATT_TRY(att_tokenizer_encode_dropout(how->tokenizer, ctx, source, true, how->rate, att_key(key, 0), &corpus->source));
   ATT_TRY(att_tokenizer_encode_dropout(how->tokenizer, ctx, target, true, how->rate, att_key(key, 1), &corpus->target));
   if (corpus->target.count == target_was || corpus->target.data[corpus->target.count - 1] != how->end) {
-    ATT_TRY(push_id(ctx, &corpus->target, how->end));
+    ATT_TRY(att_ids_push(ctx, &corpus->target, how->end));
   }
   size_t most = (size_t)how->max_length;
   *too_long = corpus->source.count - source_was > most || corpus->target.count - target_was > most;
@@ -191,7 +164,7 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
     if (i % 512 == 0 && work && work(user, (double)i / (double)lines->count)) {
       return att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
-    if (is_blank(source) || is_blank(target)) {
+    if (att_is_blank(source) || att_is_blank(target)) {
       corpus->left_out_empty++;
       continue;
     }
