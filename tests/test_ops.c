@@ -62,10 +62,25 @@ static void draw(float *values, int64_t count, uint64_t key) {
   for (int64_t i = 0; i < count; i++) values[i] = (float)(2.0 * att_uniform(key, (uint64_t)i) - 1.0);
 }
 
+/* Memory for a leaf's gradient, which no record gives back. */
+static void gradient_room(fixture *f, const att_tensor *x) {
+  x->gradient->data = ATT_ARENA_NEW(f->arena, x->gradient->size, float);
+  assert_non_null(x->gradient->data);
+}
+
+/* Puts the loss's gradient into an output. */
+static float *open_output(fixture *f, const att_tensor *out) {
+  float *gradient;
+  bool accumulate;
+  assert_int_equal(att_gradient_open(&f->run, out, &gradient, &accumulate), ATT_OK);
+  return gradient;
+}
+
 static att_tensor new_input(fixture *f, int64_t rows, int64_t cols, uint64_t key) {
   att_tensor x;
   assert_int_equal(att_tensor_new(&f->run, rows, cols, &x), ATT_OK);
   draw(x.data, rows * cols, key);
+  gradient_room(f, &x);
   return x;
 }
 
@@ -135,9 +150,9 @@ static void prepare(fixture *f, problem *p, int64_t out_size) {
 /* Puts the loss's gradient into the op's output, walks the tape, checks all. */
 static void finish(fixture *f, problem *p, const att_tensor *out) {
   check_output(p, out->data);
-  for (int64_t i = 0; i < p->out_size; i++) out->grad[i] = (float)p->weights[i];
-  for (int64_t i = 0; i < p->out_size; i++) p->weights[i] = out->grad[i];
-  *out->written = true;
+  float *gradient = open_output(f, out);
+  for (int64_t i = 0; i < p->out_size; i++) gradient[i] = (float)p->weights[i];
+  for (int64_t i = 0; i < p->out_size; i++) p->weights[i] = gradient[i];
   assert_int_equal(att_backward(&f->run), ATT_OK);
   check_gradients(p);
 }
@@ -176,7 +191,7 @@ static void test_linear(void **state) {
     att_weight w = new_weight(f, s.n, s.k, 2), b = new_weight(f, 1, s.n, 3);
     assert_int_equal(att_op_linear(&f->run, &x, &w, &b, s.f, &out), ATT_OK);
     problem p = {.reference = linear_reference, .arg = &s};
-    add_input(f, &p, x.data, x.grad, s.m * s.k);
+    add_input(f, &p, x.data, x.gradient->data, s.m * s.k);
     add_input(f, &p, w.data, w.grad, s.n * s.k);
     add_input(f, &p, b.data, b.grad, s.n);
     prepare(f, &p, s.m * s.n);
@@ -208,7 +223,7 @@ static void test_layer_norm(void **state) {
     att_weight gamma = new_weight(f, 1, sizes[i][1], 2), beta = new_weight(f, 1, sizes[i][1], 3);
     assert_int_equal(att_op_layer_norm(&f->run, &x, &gamma, &beta, 1e-5f, &out), ATT_OK);
     problem p = {.reference = norm_reference};
-    add_input(f, &p, x.data, x.grad, sizes[i][0] * sizes[i][1]);
+    add_input(f, &p, x.data, x.gradient->data, sizes[i][0] * sizes[i][1]);
     add_input(f, &p, gamma.data, gamma.grad, sizes[i][1]);
     add_input(f, &p, beta.data, beta.grad, sizes[i][1]);
     prepare(f, &p, sizes[i][0] * sizes[i][1]);
@@ -238,8 +253,8 @@ static void test_residual(void **state) {
     att_tensor x = new_input(f, 11, 37, 1), y = new_input(f, 11, 37, 2), out;
     assert_int_equal(att_op_residual(&f->run, &x, &y, 9, &out), ATT_OK);
     problem p = {.reference = residual_reference, .arg = &rates[i]};
-    add_input(f, &p, x.data, x.grad, 11 * 37);
-    add_input(f, &p, y.data, y.grad, 11 * 37);
+    add_input(f, &p, x.data, x.gradient->data, 11 * 37);
+    add_input(f, &p, y.data, y.gradient->data, 11 * 37);
     prepare(f, &p, 11 * 37);
     finish(f, &p, &out);
   }
@@ -282,8 +297,8 @@ static void test_embed_padding_row(void **state) {
   att_weight table = new_weight(f, 5, 19, 1), positions = {0};
   table.frozen_row = 2;
   assert_int_equal(att_op_embed(&f->run, &table, &positions, embed_ids, embed_positions, 5, 1.0f, 3, &out), ATT_OK);
-  for (int i = 0; i < 5 * 19; i++) out.grad[i] = 1.0f;
-  *out.written = true;
+  float *gradient = open_output(f, &out);
+  for (int i = 0; i < 5 * 19; i++) gradient[i] = 1.0f;
   assert_int_equal(att_backward(&f->run), ATT_OK);
   for (int j = 0; j < 19; j++) {
     assert_true(table.grad[2 * 19 + j] == 0.0f);
@@ -345,9 +360,9 @@ static void check_attention(fixture *f, const attention_case *c) {
                                .keys = {c->count, c->keys}};
   assert_int_equal(att_op_attention(&f->run, &q, &k, &v, &shape, &out), ATT_OK);
   problem p = {.reference = attention_reference, .arg = c};
-  add_input(f, &p, q.data, q.grad, rows * wide);
-  add_input(f, &p, k.data, k.grad, keys * narrow);
-  add_input(f, &p, v.data, v.grad, keys * narrow);
+  add_input(f, &p, q.data, q.gradient->data, rows * wide);
+  add_input(f, &p, k.data, k.gradient->data, keys * narrow);
+  add_input(f, &p, v.data, v.gradient->data, keys * narrow);
   prepare(f, &p, rows * wide);
   finish(f, &p, &out);
 }
@@ -400,7 +415,7 @@ static void test_cross_entropy(void **state) {
     assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, c->targets, (float)c->smoothing, c->divisor, &loss),
                      ATT_OK);
     problem p = {.reference = entropy_reference, .arg = c};
-    add_input(f, &p, x.data, x.grad, c->rows * c->width);
+    add_input(f, &p, x.data, x.gradient->data, c->rows * c->width);
     add_input(f, &p, w.data, w.grad, c->vocab * c->width);
     add_input(f, &p, b.data, b.grad, c->vocab);
     prepare(f, &p, 1);
@@ -408,7 +423,7 @@ static void test_cross_entropy(void **state) {
     p.reference(&p, p.out);
     assert_true(fabs(loss.loss - p.out[0]) <= 1e-5 * fabs(p.out[0]));
     assert_int_equal(loss.count, c->rows);
-    assert_true(*x.written);
+    assert_true(x.gradient->written);
     check_gradients(&p);
   }
 }
@@ -422,13 +437,13 @@ static void test_tape_adds(void **state) {
   assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &a), ATT_OK);
   assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &b), ATT_OK);
   assert_int_equal(att_op_residual(&f->run, &a, &b, 0, &sum), ATT_OK);
-  for (int i = 0; i < 24; i++) sum.grad[i] = 1.0f;
-  *sum.written = true;
+  float *gradient = open_output(f, &sum);
+  for (int i = 0; i < 24; i++) gradient[i] = 1.0f;
   assert_int_equal(att_backward(&f->run), ATT_OK);
   for (int k = 0; k < 6; k++) {
     double expected = 0;
     for (int j = 0; j < 6; j++) expected += 2.0 * ((const float *)w.data)[j * 6 + k];
-    assert_true(fabs(expected) > 1e-3 && fabs(x.grad[k] - expected) < 1e-5);
+    assert_true(fabs(expected) > 1e-3 && fabs(x.gradient->data[k] - expected) < 1e-5);
   }
 }
 

@@ -7,14 +7,19 @@ typedef struct att_record {
   void *data;
 } att_record;
 
+#define ATT_MOST_SPARE 32
+
 struct att_tape {
   att_record *last;
+  att_gradient spare[ATT_MOST_SPARE]; /* memory of gradients that have been used */
+  int spare_count;
 };
 
 att_status att_tape_new(att_arena *arena, att_tape **tape) {
   *tape = ATT_ARENA_NEW(arena, 1, att_tape);
   if (!*tape) return ATT_MEMORY;
   (*tape)->last = NULL;
+  (*tape)->spare_count = 0;
   return ATT_OK;
 }
 
@@ -41,17 +46,51 @@ att_status att_tensor_new(att_run *run, int64_t rows, int64_t cols, att_tensor *
   out->data = ATT_ARENA_NEW(run->arena, count, float);
   if (!out->data) return ATT_MEMORY;
   if (!run->tape) return ATT_OK;
-  out->grad = ATT_ARENA_NEW(run->arena, count, float);
-  out->written = ATT_ARENA_NEW(run->arena, 1, bool);
-  if (!out->grad || !out->written) return ATT_MEMORY;
-  *out->written = false;
+  out->gradient = ATT_ARENA_NEW(run->arena, 1, att_gradient);
+  if (!out->gradient) return ATT_MEMORY;
+  *out->gradient = (att_gradient){.size = (int64_t)count};
   return ATT_OK;
+}
+
+/* The smallest spare memory that is large enough, or new. */
+static float *take_memory(att_run *run, int64_t size) {
+  att_tape *tape = run->tape;
+  int best = -1;
+  for (int i = 0; i < tape->spare_count; i++) {
+    bool fits = tape->spare[i].size >= size;
+    if (fits && (best < 0 || tape->spare[i].size < tape->spare[best].size)) best = i;
+  }
+  if (best < 0) return ATT_ARENA_NEW(run->arena, size, float);
+  float *data = tape->spare[best].data;
+  tape->spare[best] = tape->spare[--tape->spare_count];
+  return data;
+}
+
+att_status att_gradient_open(att_run *run, const att_tensor *x, float **data, bool *accumulate) {
+  att_gradient *g = x->gradient;
+  if (!g->data) g->data = take_memory(run, g->size);
+  if (!g->data) return ATT_MEMORY;
+  *data = g->data + x->first;
+  *accumulate = g->written;
+  g->written = true;
+  return ATT_OK;
+}
+
+float *att_gradient_of(const att_tensor *out) {
+  return out->gradient->written ? out->gradient->data + out->first : NULL;
+}
+
+void att_gradient_close(att_run *run, const att_tensor *out) {
+  att_tape *tape = run->tape;
+  if (tape->spare_count < ATT_MOST_SPARE) tape->spare[tape->spare_count++] = *out->gradient;
+  out->gradient->data = NULL;
+  out->gradient->written = false;
 }
 
 att_tensor att_tensor_columns(const att_tensor *x, int64_t first, int64_t cols) {
   att_tensor view = *x;
   view.data += first;
-  if (view.grad) view.grad += first;
+  view.first += first;
   view.cols = cols;
   return view;
 }

@@ -8,7 +8,8 @@
  *
  * An op is eager: it runs its kernels at once and, where the run has a tape, appends a record with what its backward
  * needs. att_backward walks the records from the last to the first. A gradient is written by the first record that
- * reaches it and added to by the others (`written`), so nothing is cleared.
+ * reaches it and added to by the others, so nothing is cleared; its memory is taken at that moment and serves another
+ * gradient once the record that made the tensor has used it, so backward holds only a few at a time.
  */
 #ifndef ATT_TENSOR_TENSOR_H
 #define ATT_TENSOR_TENSOR_H
@@ -16,11 +17,18 @@
 #include "base/arena.h"
 #include "kernels/gemm.h"
 
+/* Of a tensor and its views. */
+typedef struct att_gradient {
+  float *data;  /* [size], or NULL while it has no memory */
+  int64_t size; /* rows * stride of the tensor */
+  bool written;
+} att_gradient;
+
 typedef struct att_tensor {
-  float *data; /* [rows, cols], row r at data + r * stride */
-  float *grad; /* the same shape and stride; NULL: no gradient flows here */
+  float *data;            /* [rows, cols], row r at data + r * stride */
+  att_gradient *gradient; /* the same rows and stride; NULL: none flows here */
   int64_t rows, cols, stride;
-  bool *written; /* whether grad holds something yet; shared by a tensor and its views */
+  int64_t first; /* a view's first column in its gradient */
 } att_tensor;
 
 /* A weight as an op sees it: a slot of the parameter table, or several that stand one after another. */
@@ -58,6 +66,14 @@ typedef att_status att_backward_fn(att_run *run, void *record);
 att_status att_tape_add(att_run *run, att_backward_fn *backward, size_t size, void **record);
 /* Runs every record's backward, last first. The losses have put their gradients in already. */
 att_status att_backward(att_run *run);
+
+/* For backward. Where x's gradient goes, with x's stride; *accumulate: it holds something already, so add. Not between
+ * an arena's mark and its restoring. x must have a gradient. */
+att_status att_gradient_open(att_run *run, const att_tensor *x, float **data, bool *accumulate);
+/* What has come to an output, or NULL where nothing has. */
+float *att_gradient_of(const att_tensor *out);
+/* The record that made `out` has used its gradient: the memory is free for another. */
+void att_gradient_close(att_run *run, const att_tensor *out);
 
 /* A contiguous [rows, cols] on the run's arena, data uninitialised; with a gradient where the run has a tape. */
 att_status att_tensor_new(att_run *run, int64_t rows, int64_t cols, att_tensor *out);

@@ -17,6 +17,8 @@ typedef struct attention_record {
   float *lse;     /* [rows, heads] or NULL */
   float *scratch; /* [threads, scratch_size] */
   int64_t scratch_size;
+  const float *dout; /* backward, as all below */
+  float *dq, *dk, *dv;
   bool accumulate_q, accumulate_kv;
 } attention_record;
 
@@ -62,10 +64,10 @@ static void backward_items(void *arg, int64_t begin, int64_t end, int thread) {
   for (int64_t i = begin; i < end; i++) {
     att_attention_args args = args_of(a, i / groups);
     int64_t query = a->shape.queries.start[i / groups], key = a->shape.keys.start[i / groups];
-    args.d_o = a->out.grad + query * a->out.stride;
-    args.dq = a->q.grad + query * a->q.stride;
-    args.dk = a->k.grad + key * a->k.stride;
-    args.dv = a->v.grad + key * a->v.stride;
+    args.d_o = a->dout + query * a->out.stride;
+    args.dq = a->dq + query * a->q.stride;
+    args.dk = a->dk + key * a->k.stride;
+    args.dv = a->dv + key * a->v.stride;
     args.accumulate_q = a->accumulate_q;
     args.accumulate_kv = a->accumulate_kv;
     int head = (int)(i % groups) * share;
@@ -94,15 +96,26 @@ static att_status run_items(att_run *run, attention_record *a, att_body *body) {
   return ATT_OK;
 }
 
+/* q, k and v may be views of one tensor: whether it was written is asked before the first of them is. */
+static att_status open_gradients(att_run *run, attention_record *a) {
+  bool q_written = a->q.gradient->written, kv_written = a->k.gradient->written, ignored;
+  ATT_TRY(att_gradient_open(run, &a->q, &a->dq, &ignored));
+  ATT_TRY(att_gradient_open(run, &a->k, &a->dk, &ignored));
+  ATT_TRY(att_gradient_open(run, &a->v, &a->dv, &ignored));
+  a->accumulate_q = q_written;
+  a->accumulate_kv = kv_written;
+  return ATT_OK;
+}
+
 static att_status attention_backward(att_run *run, void *record) {
   attention_record *a = record;
-  if (!*a->out.written) return ATT_OK;
-  a->accumulate_q = *a->q.written; /* read before either is set: q, k and v may be views of one tensor */
-  a->accumulate_kv = *a->k.written;
+  a->dout = att_gradient_of(&a->out);
+  if (!a->dout) return ATT_OK;
+  ATT_TRY(open_gradients(run, a));
   att_arena_mark mark = att_arena_save(run->arena);
   att_status status = run_items(run, a, backward_items);
   att_arena_restore(run->arena, mark);
-  *a->q.written = *a->k.written = *a->v.written = true;
+  att_gradient_close(run, &a->out);
   return status;
 }
 

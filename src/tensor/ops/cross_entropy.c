@@ -43,12 +43,13 @@ static void bias_columns(void *arg, int64_t begin, int64_t end, int thread) {
   att_kernels_get()->column_sums(t->sums + begin, b->logits + begin, b->vocab, b->rows, end - begin);
 }
 
-static void put_gradients(att_run *run, const entropy_block *b, const att_tensor *x, int64_t first, const att_weight *w,
-                          const att_weight *bias) {
+/* dx: where x's gradient goes, or NULL */
+static void put_gradients(att_run *run, const entropy_block *b, const att_tensor *x, float *dx, bool accumulate,
+                          int64_t first, const att_weight *w, const att_weight *bias) {
   const float *rows = x->data + first * x->stride;
-  if (x->grad) {
-    att_gemm(run->ctx, x->grad + first * x->stride, x->stride, b->logits, b->vocab, false, w->data, w->cols, false,
-             b->rows, w->cols, b->vocab, *x->written);
+  if (dx) {
+    att_gemm(run->ctx, dx + first * x->stride, x->stride, b->logits, b->vocab, false, w->data, w->cols, false, b->rows,
+             w->cols, b->vocab, accumulate);
   }
   if (w->grad) {
     att_gemm(run->ctx, w->grad, w->cols, b->logits, b->vocab, true, rows, x->stride, false, b->vocab, w->cols, b->rows,
@@ -63,6 +64,9 @@ att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_wei
   int64_t block = ATT_LOGITS_BLOCK / w->rows;
   if (block < 1) block = 1;
   if (block > x->rows) block = x->rows;
+  float *dx = NULL;
+  bool accumulate = false;
+  if (run->tape && x->gradient) ATT_TRY(att_gradient_open(run, x, &dx, &accumulate));
   att_arena_mark mark = att_arena_save(run->arena);
   entropy_block b = {.bias = bias, .vocab = w->rows, .smoothing = smoothing, .gradient = run->tape != NULL};
   b.grad_scale = (float)(1.0 / divisor);
@@ -80,10 +84,9 @@ att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_wei
       out->loss += b.loss[i];
       out->nll += b.nll[i];
     }
-    if (run->tape) put_gradients(run, &b, x, first, w, bias);
+    if (run->tape) put_gradients(run, &b, x, dx, accumulate, first, w, bias);
   }
   out->count += x->rows;
-  if (run->tape && x->written) *x->written = true;
   att_arena_restore(run->arena, mark);
   return ATT_OK;
 }

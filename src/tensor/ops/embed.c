@@ -12,6 +12,7 @@ typedef struct embed_record {
   float scale;
   att_dropout dropout;
   att_tensor out;
+  float *dy; /* backward: the output's gradient */
 } embed_record;
 
 static void embed_rows(void *arg, int64_t begin, int64_t end, int thread) {
@@ -33,7 +34,7 @@ static void embed_rows(void *arg, int64_t begin, int64_t end, int thread) {
 static void undrop_rows(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   embed_record *e = arg;
-  float *rows = e->out.grad + begin * e->out.cols;
+  float *rows = e->dy + begin * e->out.cols;
   att_dropout_apply(&e->dropout, rows, rows, begin * e->out.cols, false, (end - begin) * e->out.cols);
 }
 
@@ -45,7 +46,7 @@ static void scatter_columns(void *arg, int64_t begin, int64_t end, int thread) {
   const att_kernels *k = att_kernels_get();
   int64_t d = e->out.cols;
   for (int64_t i = 0; i < e->out.rows; i++) {
-    const float *dy = e->out.grad + i * d + begin;
+    const float *dy = e->dy + i * d + begin;
     if (e->table.grad && e->ids[i] != e->table.frozen_row) {
       k->axpy(e->table.grad + e->ids[i] * d + begin, e->scale, dy, end - begin);
     }
@@ -55,16 +56,18 @@ static void scatter_columns(void *arg, int64_t begin, int64_t end, int thread) {
 
 static att_status embed_backward(att_run *run, void *record) {
   embed_record *e = record;
-  if (!*e->out.written) return ATT_OK;
+  e->dy = att_gradient_of(&e->out);
+  if (!e->dy) return ATT_OK;
   if (e->dropout.threshold) att_parallel(run->ctx, e->out.rows, 16, undrop_rows, e);
   att_parallel(run->ctx, e->out.cols, 32, scatter_columns, e);
+  att_gradient_close(run, &e->out);
   return ATT_OK;
 }
 
 att_status att_op_embed(att_run *run, const att_weight *table, const att_weight *positions, const int32_t *ids,
                         const int32_t *position_ids, int64_t n, float scale, uint32_t place, att_tensor *out) {
   ATT_TRY(att_tensor_new(run, n, table->cols, out));
-  embed_record e = {*table, *positions, ids, position_ids, scale, att_dropout_of(run, place), *out};
+  embed_record e = {*table, *positions, ids, position_ids, scale, att_dropout_of(run, place), *out, NULL};
   att_parallel(run->ctx, n, 16, embed_rows, &e);
   if (!run->tape) return ATT_OK;
   void *record;

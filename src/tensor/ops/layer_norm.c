@@ -12,7 +12,10 @@ typedef struct norm_record {
   att_weight gamma, beta;
   float epsilon;
   float *mean, *rstd; /* [rows] */
-  float *sums;        /* backward: [ATT_NORM_PARTS, 2, cols] */
+  const float *dy;    /* backward, as all below */
+  float *dx;
+  bool accumulate;
+  float *sums; /*  [ATT_NORM_PARTS, 2, cols] */
 } norm_record;
 
 static void norm_rows(void *arg, int64_t begin, int64_t end, int thread) {
@@ -32,28 +35,30 @@ static void backward_parts(void *arg, int64_t begin, int64_t end, int thread) {
     int64_t first = rows * part / ATT_NORM_PARTS, last = rows * (part + 1) / ATT_NORM_PARTS;
     float *dgamma = l->sums + part * 2 * cols;
     memset(dgamma, 0, (size_t)cols * 2 * sizeof *dgamma);
-    att_kernels_get()->layer_norm_backward(l->x.grad + first * cols, dgamma, dgamma + cols, l->out.grad + first * cols,
+    att_kernels_get()->layer_norm_backward(l->dx + first * cols, dgamma, dgamma + cols, l->dy + first * cols,
                                            l->x.data + first * cols, l->mean + first, l->rstd + first, l->gamma.data,
-                                           *l->x.written, last - first, cols);
+                                           l->accumulate, last - first, cols);
   }
 }
 
 static att_status norm_backward(att_run *run, void *record) {
   norm_record *l = record;
-  if (!*l->out.written) return ATT_OK;
+  l->dy = att_gradient_of(&l->out);
+  if (!l->dy) return ATT_OK;
   const att_kernels *k = att_kernels_get();
   int64_t cols = l->x.cols;
+  ATT_TRY(att_gradient_open(run, &l->x, &l->dx, &l->accumulate));
   att_arena_mark mark = att_arena_save(run->arena);
   l->sums = ATT_ARENA_NEW(run->arena, ATT_NORM_PARTS * 2 * cols, float);
   if (!l->sums) return ATT_MEMORY;
   att_parallel(run->ctx, ATT_NORM_PARTS, 1, backward_parts, l);
-  *l->x.written = true;
   for (int part = 0; part < ATT_NORM_PARTS; part++) {
     const float *dgamma = l->sums + part * 2 * cols;
     if (l->gamma.grad) k->add(l->gamma.grad, dgamma, cols);
     if (l->beta.grad) k->add(l->beta.grad, dgamma + cols, cols);
   }
   att_arena_restore(run->arena, mark);
+  att_gradient_close(run, &l->out);
   return ATT_OK;
 }
 

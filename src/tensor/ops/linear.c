@@ -9,7 +9,8 @@ typedef struct linear_record {
   att_tensor x, out;
   att_weight w, bias;
   att_epilogue f;
-  float *z; /* before the activation: GELU and SiLU need it; ReLU's sign is in its output */
+  float *dz; /* backward: the output's gradient, then that of what is before the activation */
+  float *z;  /* before the activation: GELU and SiLU need it; ReLU's sign is in its output */
 } linear_record;
 
 static att_activation activation_of(att_epilogue f) {
@@ -31,34 +32,37 @@ static void activation_rows(void *arg, int64_t begin, int64_t end, int thread) {
   const linear_record *l = arg;
   int64_t first = begin * l->out.cols, n = (end - begin) * l->out.cols;
   const float *z = l->z ? l->z : l->out.data;
-  att_kernels_get()->activation_backward(l->out.grad + first, l->out.grad + first, z + first, activation_of(l->f), n);
+  att_kernels_get()->activation_backward(l->dz + first, l->dz + first, z + first, activation_of(l->f), n);
 }
 
 static void bias_columns(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const linear_record *l = arg;
-  att_kernels_get()->column_sums(l->bias.grad + begin, l->out.grad + begin, l->out.cols, l->out.rows, end - begin);
+  att_kernels_get()->column_sums(l->bias.grad + begin, l->dz + begin, l->out.cols, l->out.rows, end - begin);
 }
 
 static att_status linear_backward(att_run *run, void *record) {
   linear_record *l = record;
-  if (!*l->out.written) return ATT_OK;
+  l->dz = att_gradient_of(&l->out);
+  if (!l->dz) return ATT_OK;
   int64_t m = l->out.rows, n = l->out.cols, k = l->x.cols;
   if (l->f != ATT_PLAIN) att_parallel(run->ctx, m, 16, activation_rows, l);
-  const float *dz = l->out.grad;
   if (l->bias.grad) att_parallel(run->ctx, n, 64, bias_columns, l);
-  if (l->w.grad) att_gemm(run->ctx, l->w.grad, k, dz, n, true, l->x.data, l->x.stride, false, n, k, m, true);
-  if (l->x.grad) {
-    att_gemm(run->ctx, l->x.grad, l->x.stride, dz, n, false, l->w.data, k, false, m, k, n, *l->x.written);
-    *l->x.written = true;
+  if (l->w.grad) att_gemm(run->ctx, l->w.grad, k, l->dz, n, true, l->x.data, l->x.stride, false, n, k, m, true);
+  if (l->x.gradient) {
+    float *dx;
+    bool accumulate;
+    ATT_TRY(att_gradient_open(run, &l->x, &dx, &accumulate));
+    att_gemm(run->ctx, dx, l->x.stride, l->dz, n, false, l->w.data, k, false, m, k, n, accumulate);
   }
+  att_gradient_close(run, &l->out);
   return ATT_OK;
 }
 
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out) {
   ATT_TRY(att_tensor_new(run, x->rows, w->rows, out));
-  linear_record l = {*x, *out, *w, *bias, f, NULL};
+  linear_record l = {.x = *x, .out = *out, .w = *w, .bias = *bias, .f = f};
   if (run->tape && (f == ATT_WITH_GELU || f == ATT_WITH_SILU)) {
     l.z = ATT_ARENA_NEW(run->arena, out->rows * out->cols, float);
     if (!l.z) return ATT_MEMORY;

@@ -11,6 +11,9 @@
 typedef struct residual_record {
   att_tensor x, y, out;
   att_dropout dropout;
+  const float *dout; /* backward, as all below */
+  float *dy;
+  bool accumulate;
 } residual_record;
 
 static void residual_rows(void *arg, int64_t begin, int64_t end, int thread) {
@@ -25,15 +28,16 @@ static void backward_rows(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const residual_record *r = arg;
   int64_t first = begin * r->out.cols, n = (end - begin) * r->out.cols;
-  att_dropout_apply(&r->dropout, r->y.grad + first, r->out.grad + first, first, *r->y.written, n);
+  att_dropout_apply(&r->dropout, r->dy + first, r->dout + first, first, r->accumulate, n);
 }
 
 static att_status residual_backward(att_run *run, void *record) {
   residual_record *r = record;
-  if (!*r->out.written) return ATT_OK;
+  r->dout = att_gradient_of(&r->out);
+  if (!r->dout) return ATT_OK;
+  ATT_TRY(att_gradient_open(run, &r->y, &r->dy, &r->accumulate));
   att_parallel(run->ctx, r->out.rows, 16, backward_rows, r);
-  *r->y.written = true;
-  return ATT_OK;
+  return ATT_OK; /* it goes on as x's */
 }
 
 att_status att_op_residual(att_run *run, const att_tensor *x, const att_tensor *y, uint32_t place, att_tensor *out) {
@@ -41,8 +45,7 @@ att_status att_op_residual(att_run *run, const att_tensor *x, const att_tensor *
   untaped.tape = NULL;
   residual_record r = {.x = *x, .y = *y, .dropout = att_dropout_of(run, place)};
   ATT_TRY(att_tensor_new(&untaped, x->rows, x->cols, &r.out));
-  r.out.grad = x->grad;
-  r.out.written = x->written;
+  r.out.gradient = x->gradient;
   att_parallel(run->ctx, r.x.rows, 1 + 16384 / (r.x.cols + 1), residual_rows, &r);
   *out = r.out;
   if (!run->tape) return ATT_OK;
