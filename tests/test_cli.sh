@@ -44,7 +44,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" translate score bleu tokenize look info)
+verbs=("train translation" translate score bleu tokenize look info convert)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -302,6 +302,17 @@ run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info
 run 0 info model --json && has out '"parameters": [0-9]' "info --json"
 run 0 info && has out "^kernels" "info of the machine"
 run 0 info --json && has out '"instruction_set": "' "info --json of the machine"
+
+# ---- convert ---------------------------------------------------------------------------------------------------------
+run 0 convert model --out half && empty out "convert writes to standard output"
+run 0 info half && has out "stored as *float16" "convert"
+[ "$(stat -c %s half/model.safetensors)" -lt "$(($(stat -c %s model/model.safetensors) * 6 / 10))" ] || fail "convert halves nothing"
+head -3 train.de | "$attend" translate model >whole.out && head -3 train.de | "$attend" translate half | cmp -s - whole.out ||
+  fail "a converted model translates in another way"
+run 0 convert half --type f32 --out whole && run 0 convert whole --out again && cmp half/model.safetensors again/model.safetensors ||
+  fail "float16 does not survive float32"
+run 1 convert model --out half && has err "half: the folder is there" "convert into a folder that is there"
+run 2 convert model && has err "--out is missing" "convert without --out"
 
 # ---- standard output that fails ----------------------------------------------------------------------------------------
 for words in "translate model train.de" "tokenize model train.de" "score model --source train.de --target train.en" \
