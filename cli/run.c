@@ -85,7 +85,9 @@ static void on_log(void *user, att_log_level level, const char *text) {
 int att_cli_start(att_cli *cli) {
   att_context_options options = {.threads = cli->common.threads, .log = on_log, .log_user = cli};
   att_status status = att_context_new(&options, &cli->ctx);
-  return status == ATT_OK ? 0 : att_cli_fail(cli, ATT_CLI_FAILED, "cannot start: %s", att_status_name(status));
+  return status == ATT_OK
+             ? 0
+             : att_cli_fail(cli, ATT_CLI_FAILED, "cannot start: %s; try fewer --threads", att_status_name(status));
 }
 
 int att_cli_open_model(att_cli *cli, att_model **model) {

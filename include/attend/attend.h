@@ -66,7 +66,8 @@ typedef struct att_context_options {
   void *log_user;
 } att_context_options;
 
-/* options may be NULL. On failure *ctx is NULL (and there is no message: the status is all). */
+/* ATT_MEMORY also where the process may not start that many threads. options may be NULL. On failure *ctx is NULL (and
+ * there is no message: the status is all). */
 ATT_API att_status att_context_new(const att_context_options *options, att_context **ctx);
 /* After everything made from it has been closed. NULL is fine. */
 ATT_API void att_context_free(att_context *ctx);

@@ -1,5 +1,5 @@
 /* Owns making and freeing contexts, messages, allocation. See context.h. */
-#include "base/context.h"
+#include "base/parallel.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -38,6 +38,10 @@ att_status att_context_new(const att_context_options *options, att_context **out
   ctx->allocator = allocator;
   ctx->threads = options->threads ? options->threads : usable_cores();
   if (ctx->threads > ATT_MOST_THREADS) ctx->threads = ATT_MOST_THREADS;
+  if (!att_threads_can_start(ctx->threads)) {
+    att_context_free(ctx);
+    return ATT_MEMORY;
+  }
   ctx->log = options->log;
   ctx->log_user = options->log_user;
   *out = ctx;

@@ -10,6 +10,10 @@
 /* Items [begin, end) are this call's; thread is in [0, ctx->threads), for scratch. */
 typedef void att_body(void *arg, int64_t begin, int64_t end, int thread);
 
+/* Whether this process may start that many threads at once, the caller's own among them: OpenMP ends the process where
+ * it cannot. */
+bool att_threads_can_start(int threads);
+
 /* Runs body over [0, count). grain: the fewest items worth a thread of their own (work below it stays on the caller's).
  * The split is even and contiguous. */
 void att_parallel(const att_context *ctx, int64_t count, int64_t grain, att_body *body, void *arg);
