@@ -50,7 +50,8 @@ typedef struct att_block_input {
   float *const *self_probs, *const *cross_probs;   /* one an item of sequences, or NULL */
 } att_block_input;
 
-/* *x becomes the block's output. */
+/* *x, contiguous, becomes the block's output: a new tensor where the run has a tape; else it is written over, and
+ * nothing is left on the arena. */
 att_status att_block_forward(att_run *run, const att_block *block, const att_block_input *input, att_tensor *x);
 
 /* out[rows, 2 * width] = the keys and values of a cross-attention over the memory, without a tape. */

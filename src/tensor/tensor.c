@@ -53,23 +53,26 @@ att_status att_tensor_new(att_run *run, int64_t rows, int64_t cols, att_tensor *
 }
 
 /* The smallest spare memory that is large enough, or new. */
-static float *take_memory(att_run *run, int64_t size) {
+static att_status take_memory(att_run *run, att_gradient *g) {
   att_tape *tape = run->tape;
   int best = -1;
   for (int i = 0; i < tape->spare_count; i++) {
-    bool fits = tape->spare[i].size >= size;
+    bool fits = tape->spare[i].size >= g->size;
     if (fits && (best < 0 || tape->spare[i].size < tape->spare[best].size)) best = i;
   }
-  if (best < 0) return ATT_ARENA_NEW(run->arena, size, float);
-  float *data = tape->spare[best].data;
-  tape->spare[best] = tape->spare[--tape->spare_count];
-  return data;
+  if (best >= 0) {
+    g->data = tape->spare[best].data;
+    g->size = tape->spare[best].size;
+    tape->spare[best] = tape->spare[--tape->spare_count];
+  } else {
+    g->data = ATT_ARENA_NEW(run->arena, g->size, float);
+  }
+  return g->data ? ATT_OK : ATT_MEMORY;
 }
 
 att_status att_gradient_open(att_run *run, const att_tensor *x, float **data, bool *accumulate) {
   att_gradient *g = x->gradient;
-  if (!g->data) g->data = take_memory(run, g->size);
-  if (!g->data) return ATT_MEMORY;
+  if (!g->data) ATT_TRY(take_memory(run, g));
   *data = g->data + x->first;
   *accumulate = g->written;
   g->written = true;

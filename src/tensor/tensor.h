@@ -20,7 +20,7 @@
 /* Of a tensor and its views. */
 typedef struct att_gradient {
   float *data;  /* [size], or NULL while it has no memory */
-  int64_t size; /* rows * stride of the tensor */
+  int64_t size; /* rows * stride of the tensor; of its memory, which may be more, while it has some */
   bool written;
 } att_gradient;
 

@@ -1,0 +1,209 @@
+/*
+ * What a pass through a model promises whatever its size: the same bits at any number of threads, memory that does not
+ * grow with the layers where nothing is recorded, gradients' memory that does not either, and shapes at the edges.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "models/model.h"
+#include "train/optimizer.h"
+
+/* A model of random weights and pairs of random ids. */
+typedef struct setting {
+  att_context *ctx;
+  att_arena *arena;
+  att_model *model;
+  int32_t *source_ids, *inputs, *labels;
+  att_pairs pairs;
+} setting;
+
+static att_config config_of(att_family family, int64_t width, int64_t heads, int64_t layers) {
+  return (att_config){.family = family,
+                      .activation = ATT_GELU,
+                      .d_model = width,
+                      .vocab_size = 300,
+                      .max_position_embeddings = 512,
+                      .encoder_layers = layers,
+                      .decoder_layers = layers,
+                      .encoder_attention_heads = heads,
+                      .decoder_attention_heads = heads,
+                      .encoder_ffn_dim = 4 * width,
+                      .decoder_ffn_dim = 4 * width,
+                      .tie_word_embeddings = true,
+                      .scale_embedding = true,
+                      .layer_norm_epsilon = 1e-5f,
+                      .bos = -1,
+                      .pad = 0,
+                      .eos = 1,
+                      .decoder_start = 0,
+                      .num_beams = 1,
+                      .max_length = 512,
+                      .length_penalty = 1,
+                      .forced_bos = -1};
+}
+
+static void ok(const setting *s, att_status status) {
+  if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
+}
+
+static int32_t *draw_ids(int64_t count, int64_t vocabulary, uint64_t key) {
+  int32_t *ids = malloc((size_t)(count + 1) * sizeof *ids);
+  assert_non_null(ids);
+  for (int64_t i = 0; i < count; i++) ids[i] = (int32_t)(att_random64(key, (uint64_t)i) % (uint64_t)vocabulary);
+  return ids;
+}
+
+static void set_up(setting *s, const att_config *config, int threads, int64_t pairs, const int64_t *source,
+                   const int64_t *target) {
+  memset(s, 0, sizeof *s);
+  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  ok(s, att_arena_new(s->ctx, &s->arena));
+  ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
+  s->source_ids = draw_ids(source[pairs], config->vocab_size, 1);
+  s->inputs = draw_ids(target[pairs], config->vocab_size, 2);
+  s->labels = draw_ids(target[pairs], config->vocab_size, 3);
+  s->pairs = (att_pairs){{pairs, source}, {pairs, target}, s->source_ids, s->inputs, s->labels};
+}
+
+static void tear_down(setting *s) {
+  free(s->source_ids);
+  free(s->inputs);
+  free(s->labels);
+  att_arena_free(s->arena);
+  att_model_close(s->model);
+  att_context_free(s->ctx);
+}
+
+static att_loss backward(setting *s, float dropout, uint64_t key) {
+  att_run run = {.ctx = s->ctx, .arena = s->arena, .dropout = dropout, .dropout_key = key};
+  att_loss loss = {0};
+  att_arena_reset(s->arena);
+  ok(s, att_tape_new(s->arena, &run.tape));
+  ok(s, att_encdec_loss(&run, s->model, &s->pairs, 0.1f, (double)s->pairs.target.start[s->pairs.target.count], &loss));
+  ok(s, att_backward(&run));
+  return loss;
+}
+
+/* ---- threads ---- */
+
+enum { STEPS = 5 };
+
+/* What training gives: each step's loss, the first gradients, the last weights. */
+typedef struct outcome {
+  att_loss losses[STEPS];
+  float *gradients, *values;
+} outcome;
+
+static outcome train(const att_config *config, int threads) {
+  static const int64_t source[] = {0, 1, 90, 131, 300}, target[] = {0, 70, 71, 160, 291};
+  const att_plan plan = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .weight_decay = 0.01, .clip = 1};
+  setting s;
+  outcome out;
+  set_up(&s, config, threads, 4, source, target);
+  ok(&s, att_model_add_gradients(s.model));
+  size_t bytes = (size_t)s.model->total * sizeof(float);
+  out.gradients = malloc(bytes);
+  out.values = malloc(bytes);
+  assert_true(out.gradients && out.values);
+  att_optimizer optimizer;
+  ok(&s, att_optimizer_new(s.model, &optimizer));
+  for (int i = 0; i < STEPS; i++) {
+    out.losses[i] = backward(&s, 0.1f, (uint64_t)i);
+    if (i == 0) memcpy(out.gradients, s.model->gradients, bytes);
+    att_optimizer_step(&optimizer, &plan, i + 1, 1e-3, att_optimizer_norm(&optimizer));
+  }
+  memcpy(out.values, s.model->values, bytes);
+  att_optimizer_free(&optimizer);
+  tear_down(&s);
+  return out;
+}
+
+static void test_threads_change_no_bit(void **state) {
+  (void)state;
+  for (int family = ATT_MARIAN; family <= ATT_M2M_100; family++) {
+    att_config config = config_of((att_family)family, 72, 3, 2);
+    setting s;
+    set_up(&s, &config, 1, 0, (int64_t[]){0}, (int64_t[]){0});
+    size_t bytes = (size_t)s.model->total * sizeof(float);
+    outcome first = train(&config, 1);
+    assert_true(memcmp(s.model->values, first.values, bytes) != 0);
+    assert_true(first.losses[STEPS - 1].loss < first.losses[0].loss);
+    for (int threads = 2; threads <= 3; threads++) {
+      outcome other = train(&config, threads);
+      for (int i = 0; i < STEPS; i++) {
+        assert_true(first.losses[i].loss == other.losses[i].loss && first.losses[i].nll == other.losses[i].nll);
+      }
+      assert_memory_equal(first.gradients, other.gradients, bytes);
+      assert_memory_equal(first.values, other.values, bytes);
+      free(other.gradients);
+      free(other.values);
+    }
+    free(first.gradients);
+    free(first.values);
+    tear_down(&s);
+  }
+}
+
+/* ---- memory ---- */
+
+static const int64_t long_source[] = {0, 100, 500}, long_target[] = {0, 300, 420};
+
+static size_t peak_of_running(att_family family, int64_t layers) {
+  att_config config = config_of(family, 64, 2, layers);
+  setting s;
+  set_up(&s, &config, 1, 2, long_source, long_target);
+  att_run run = {.ctx = s.ctx, .arena = s.arena};
+  att_tensor memory, hidden;
+  ok(&s, att_encdec_encode(&run, s.model, s.source_ids, s.pairs.source, NULL, &memory));
+  ok(&s, att_encdec_decode(&run, s.model, s.inputs, s.pairs.target, &memory, s.pairs.source, NULL, &hidden));
+  size_t peak = att_arena_peak(s.arena);
+  assert_true(peak >= (size_t)(500 + 420) * 64 * sizeof(float));
+  tear_down(&s);
+  return peak;
+}
+
+/* What backward takes beyond what forward has left. */
+static size_t gradients_of(att_family family, int64_t layers) {
+  att_config config = config_of(family, 64, 2, layers);
+  setting s;
+  set_up(&s, &config, 1, 2, long_source, long_target);
+  ok(&s, att_model_add_gradients(s.model));
+  att_run run = {.ctx = s.ctx, .arena = s.arena};
+  att_loss loss = {0};
+  ok(&s, att_tape_new(s.arena, &run.tape));
+  ok(&s, att_encdec_loss(&run, s.model, &s.pairs, 0, 1, &loss));
+  size_t forward = att_arena_save(s.arena).before + att_arena_save(s.arena).used;
+  ok(&s, att_backward(&run));
+  size_t after = att_arena_save(s.arena).before + att_arena_save(s.arena).used;
+  assert_true(after > forward);
+  tear_down(&s);
+  return after - forward;
+}
+
+static void test_memory_does_not_grow_with_layers(void **state) {
+  (void)state;
+  for (int family = ATT_MARIAN; family <= ATT_M2M_100; family++) {
+    size_t two = peak_of_running((att_family)family, 2), six = peak_of_running((att_family)family, 6);
+    if (two != six) fail_msg("running: %zu bytes with 2 layers, %zu with 6", two, six);
+    two = gradients_of((att_family)family, 2), six = gradients_of((att_family)family, 6);
+    if (two != six) fail_msg("gradients: %zu bytes with 2 layers, %zu with 6", two, six);
+  }
+}
+
+int main(void) {
+  setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_threads_change_no_bit),
+      cmocka_unit_test(test_memory_does_not_grow_with_layers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
