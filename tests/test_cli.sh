@@ -333,6 +333,21 @@ lines err 1 "translating a folder"
 "$attend" translate model 2>err <. && fail "a folder on standard input was translated"
 lines err 1 "a folder on standard input"
 
+# ---- too little memory: said, or done; not where the tests' own instruments want all addresses --------------------------
+least=16000
+if (ulimit -v 4000000 && "$attend" --version) >out 2>&1; then
+  until (ulimit -v $least && "$attend" --version) >out 2>&1; do least=$((least + 500)); done
+  for i in $(seq 0 30); do
+    for words in "translate model train.de --threads 2" "train translation --source train.de --target train.en \
+      ${shape[*]} --out scarce$i --steps 2 -q"; do
+      (ulimit -v $((least + 700 * i)) && exec "$attend" $words) >out 2>err
+      status=$?
+      [ $status -le 1 ] && [ "$(wc -l <err)" = $status ] ||
+        fail "attend $words in $((least + 700 * i)) KiB exited with $status: $(head -c 300 err)"
+    done
+  done
+fi
+
 # ---- permission: not for root, who may do everything -----------------------------------------------------------------
 if [ "$(id -u)" != 0 ]; then
   mkdir locked && chmod 500 locked

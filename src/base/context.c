@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define ATT_MOST_THREADS 256
+#define ATT_STACK        ((size_t)3 << 18) /* bytes: more than the deepest calls use (kernels/gemm_own.c) */
 
 static void *resize_with_malloc(void *user, void *pointer, size_t size) {
   (void)user;
@@ -24,6 +26,25 @@ static int usable_cores(void) {
   return count < 1 ? 1 : count;
 }
 
+bool att_has_room(size_t bytes) {
+  void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return false;
+  munmap(room, bytes);
+  return true;
+}
+
+__attribute__((noinline)) static void touch_stack(void) {
+  volatile char stack[ATT_STACK];
+  for (size_t i = ATT_STACK; i >= 1024; i -= 1024) stack[i - 1] = 0;
+}
+
+/* The main thread's stack grows as it is used, and the process ends where it cannot: it grows here, after asking. */
+static bool grow_stack(void) {
+  if (!att_has_room(2 * ATT_STACK)) return false;
+  touch_stack();
+  return true;
+}
+
 att_status att_context_new(const att_context_options *options, att_context **out) {
   static const att_context_options defaults;
   if (!out) return ATT_ARGUMENT;
@@ -38,7 +59,7 @@ att_status att_context_new(const att_context_options *options, att_context **out
   ctx->allocator = allocator;
   ctx->threads = options->threads ? options->threads : usable_cores();
   if (ctx->threads > ATT_MOST_THREADS) ctx->threads = ATT_MOST_THREADS;
-  if (!att_threads_can_start(ctx->threads)) {
+  if (!grow_stack() || !att_threads_can_start(ctx->threads)) {
     att_context_free(ctx);
     return ATT_MEMORY;
   }

@@ -8,6 +8,7 @@
 #include <attend/attend.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 struct att_context {
   att_allocator allocator;
@@ -52,6 +53,9 @@ void *att_alloc_aligned(att_context *ctx, size_t count, size_t size);
 /* The same, not zeroed: pages that are never used are never touched. */
 void *att_take_aligned(att_context *ctx, size_t count, size_t size);
 void att_free_aligned(att_context *ctx, void *pointer);
+
+/* Whether the process may have so much more memory: for libraries that end it where it may not. Takes none. */
+bool att_has_room(size_t bytes);
 
 /* A growing run of bytes, always followed by a NUL that is not counted. Zero-initialised is empty. */
 typedef struct att_buffer {

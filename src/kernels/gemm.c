@@ -24,6 +24,9 @@
 /* Rows up to which the own kernel multiplies, whatever there is: it is within a fifth of oneDNN there, whose first call
  * costs 29 ms, more than translating a sentence. */
 #define SHORT_ROWS 64
+/* Bytes that must be there at a library's first call: oneDNN makes its kernels then, takes 7 MiB, and ends the process
+ * where they are not. */
+#define FIRST_CALL_ROOM ((size_t)32 << 20)
 /* Floats of a block of converted weights: it stays in the first-level cache. */
 #define BLOCK_FLOATS 4096
 
@@ -76,7 +79,8 @@ static const backend backends[] = {
 };
 
 static const backend *chosen;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool has_room;
+static pthread_once_t once = PTHREAD_ONCE_INIT, first_call = PTHREAD_ONCE_INIT;
 
 static void choose(void) {
   const char *name = getenv("ATTEND_GEMM");
@@ -89,6 +93,8 @@ static const backend *backend_get(void) {
   pthread_once(&once, choose);
   return chosen;
 }
+
+static void look_for_room(void) { has_room = att_has_room(FIRST_CALL_ROOM); }
 
 const char *att_gemm_name(void) { return backend_get()->name; }
 
@@ -114,6 +120,8 @@ static int set_threads(int threads) {
 static bool multiply(const att_context *ctx, const product *g) {
   const backend *library = backend_get();
   if (!library->multiply || g->m <= SHORT_ROWS || !g->n || !g->k) return false;
+  pthread_once(&first_call, look_for_room);
+  if (!has_room) return false;
   int before = set_threads((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads);
   bool done = library->multiply(g);
   set_threads(before);
