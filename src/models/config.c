@@ -336,7 +336,7 @@ static att_status check_heads(att_context *ctx, const char *name, int64_t width,
 static int64_t count_parameters(const att_config *config) {
   int64_t width = config->d_model, attention = 4 * width * (width + 1), norm = 2 * width;
   int64_t embeddings = config->vocab_size * width * (config->tie_word_embeddings ? 1 : 4) + config->vocab_size;
-  int64_t positions = 2 * (config->max_position_embeddings + 2) * width;
+  int64_t positions = 2 * (config->max_position_embeddings + config->pad + 1) * width;
   int64_t encoder = attention + (2 * width + 1) * config->encoder_ffn_dim + width + 2 * norm;
   int64_t decoder = 2 * attention + (2 * width + 1) * config->decoder_ffn_dim + width + 3 * norm;
   return embeddings + positions + config->encoder_layers * encoder + config->decoder_layers * decoder + 2 * norm;

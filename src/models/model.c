@@ -17,21 +17,21 @@ void att_model_close(att_model *model) {
   att_free(ctx, model);
 }
 
-static att_status plan_model(att_model *model) {
-  ATT_TRY(att_encdec_plan(model));
+/* The block, values zero but for the fixed tables. */
+static att_status add_values(att_model *model) {
   ATT_TRY(att_parameters_place(model));
   att_encdec_fill_positions(model);
   return ATT_OK;
 }
 
-/* A model with its table and block, values zero but for the fixed tables. */
+/* A model with its table, and no block yet. */
 static att_status make_model(att_context *ctx, const att_config *config, att_model **out) {
   *out = NULL;
   att_model *model = ATT_NEW(ctx, 1, att_model);
   if (!model) return ATT_MEMORY;
   model->ctx = ctx;
   model->config = *config;
-  att_status status = plan_model(model);
+  att_status status = att_encdec_plan(model);
   if (status) {
     att_model_close(model);
     return status;
@@ -42,11 +42,18 @@ static att_status make_model(att_context *ctx, const att_config *config, att_mod
 
 att_status att_model_new(att_context *ctx, const att_config *config, att_tokenizer *tokenizer, uint64_t seed,
                          att_model **out) {
+  att_model *model;
   *out = NULL;
   ATT_TRY(att_config_check(ctx, "the model", config));
-  ATT_TRY(make_model(ctx, config, out));
-  (*out)->tokenizer = tokenizer;
-  att_parameters_initialise(*out, seed);
+  ATT_TRY(make_model(ctx, config, &model));
+  att_status status = add_values(model);
+  if (status) {
+    att_model_close(model);
+    return status;
+  }
+  att_parameters_initialise(model, seed);
+  model->tokenizer = tokenizer;
+  *out = model;
   return ATT_OK;
 }
 
@@ -63,10 +70,13 @@ static att_status load_tokenizer(att_model *model, const char *folder) {
   return status;
 }
 
+/* The block is as large as config.json says: it is made once the file was seen to hold as much. */
 static att_status load_weights(att_model *model, const char *folder) {
   char *path = att_path(model->ctx, folder, "model.safetensors");
   if (!path) return ATT_MEMORY;
-  att_status status = att_model_load_weights(model, path);
+  att_status status = att_model_check_weights(model, path);
+  if (!status) status = add_values(model);
+  if (!status) status = att_model_load_weights(model, path);
   att_free(model->ctx, path);
   return status;
 }

@@ -82,8 +82,10 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
                          att_model **out);
 /* Makes room for gradients (zeroed). */
 att_status att_model_add_gradients(att_model *model);
-/* Reads values from a model.safetensors: every parameter must be there with its shape; foreign ones and NaN are
- * refused. */
+/* Whether a model.safetensors holds every parameter with its shape in a type that attend reads, and none that is
+ * foreign. Needs no block. */
+att_status att_model_check_weights(const att_model *model, const char *path);
+/* The same, then reads the values; NaN and infinity are refused. */
 att_status att_model_load_weights(att_model *model, const char *path);
 /* Writes `values` (another block of the model's layout, or model->values) as model.safetensors. */
 att_status att_model_save_weights(const att_model *model, const float *values, const char *path, att_type type);

@@ -16,12 +16,21 @@ static bool has_name(const att_parameter *p, const char *name) {
 /* Names that older files carry and that say nothing: sinusoids that are computed. */
 static bool is_computed(const char *name) { return strstr(name, "embed_positions.weights") != NULL; }
 
+/* How many of the file's tensors are this parameter. */
+static size_t count_names(const att_safetensors *file, const att_parameter *p) {
+  size_t count = att_safetensors_find(file, p->name) != NULL;
+  for (int i = 0; i < 4 && p->aliases[i]; i++) count += att_safetensors_find(file, p->aliases[i]) != NULL;
+  return count;
+}
+
 static att_status refuse_foreign(const att_model *model, const char *path, const att_safetensors *file) {
-  for (size_t i = 0; i < att_safetensors_count(file); i++) {
+  size_t count = att_safetensors_count(file), known = 0;
+  for (size_t i = 0; i < model->parameter_count; i++) known += count_names(file, &model->parameters[i]);
+  for (size_t i = 0; i < count && known < count; i++) {
     const char *name = att_safetensors_at(file, i)->name;
-    bool known = is_computed(name);
-    for (size_t j = 0; j < model->parameter_count && !known; j++) known = has_name(&model->parameters[j], name);
-    if (!known) {
+    bool belongs = is_computed(name);
+    for (size_t j = 0; j < model->parameter_count && !belongs; j++) belongs = has_name(&model->parameters[j], name);
+    if (!belongs) {
       return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s does not belong to this kind of model", path, name);
     }
   }
@@ -39,34 +48,24 @@ static bool has_shape(const att_stored *stored, const att_parameter *p) {
   return p->rank == 1 ? stored->shape[0] == p->cols : stored->shape[0] == p->rows && stored->shape[1] == p->cols;
 }
 
-static att_status copy_values(const att_model *model, const char *path, const att_stored *stored,
-                              const att_parameter *p) {
-  float *values = model->values + p->offset;
-  int64_t count = p->rows * p->cols;
+static att_status check_one(const att_model *model, const char *path, const att_stored *stored,
+                            const att_parameter *p) {
   if (!has_shape(stored, p)) {
     return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s has another shape than config.json asks for (%lld x %lld)",
                     path, stored->name, (long long)p->rows, (long long)p->cols);
   }
-  if (stored->type != ATT_STORE_F32 && stored->type != ATT_STORE_F16 && stored->type != ATT_STORE_BF16) {
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "%s: tensor %s is not of a float type that attend reads", path,
-                    stored->name);
-  }
-  att_type type = stored->type == ATT_STORE_F32 ? ATT_F32 : stored->type == ATT_STORE_F16 ? ATT_F16 : ATT_BF16;
-  const att_kernels *k = att_kernels_get();
-  k->to_f32(values, stored->data, type, count);
-  if (!isfinite(k->sum_squares(values, count))) {
-    return att_fail(model->ctx, ATT_NUMERIC, "%s: tensor %s holds NaN or infinity", path, stored->name);
-  }
-  return ATT_OK;
+  if (stored->type == ATT_STORE_F32 || stored->type == ATT_STORE_F16 || stored->type == ATT_STORE_BF16) return ATT_OK;
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "%s: tensor %s is not of a float type that attend reads", path,
+                  stored->name);
 }
 
-static att_status copy_all(const att_model *model, const char *path, const att_safetensors *file) {
+static att_status check_all(const att_model *model, const char *path, const att_safetensors *file) {
   ATT_TRY(refuse_foreign(model, path, file));
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     const att_stored *stored = find(file, p);
     if (stored) {
-      ATT_TRY(copy_values(model, path, stored, p));
+      ATT_TRY(check_one(model, path, stored, p));
     } else if (p->in_file && strcmp(p->name, "final_logits_bias") != 0) { /* absent: zeros, as in Transformers */
       return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s is missing", path, p->name);
     }
@@ -74,10 +73,35 @@ static att_status copy_all(const att_model *model, const char *path, const att_s
   return ATT_OK;
 }
 
+static att_status copy_all(const att_model *model, const char *path, const att_safetensors *file) {
+  const att_kernels *k = att_kernels_get();
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    const att_stored *stored = find(file, p);
+    if (!stored) continue;
+    float *values = model->values + p->offset;
+    att_type type = stored->type == ATT_STORE_F32 ? ATT_F32 : stored->type == ATT_STORE_F16 ? ATT_F16 : ATT_BF16;
+    k->to_f32(values, stored->data, type, stored->count);
+    if (!isfinite(k->sum_squares(values, stored->count))) {
+      return att_fail(model->ctx, ATT_NUMERIC, "%s: tensor %s holds NaN or infinity", path, stored->name);
+    }
+  }
+  return ATT_OK;
+}
+
+att_status att_model_check_weights(const att_model *model, const char *path) {
+  att_safetensors *file;
+  ATT_TRY(att_safetensors_open(model->ctx, path, &file));
+  att_status status = check_all(model, path, file);
+  att_safetensors_close(file);
+  return status;
+}
+
 att_status att_model_load_weights(att_model *model, const char *path) {
   att_safetensors *file;
   ATT_TRY(att_safetensors_open(model->ctx, path, &file));
-  att_status status = copy_all(model, path, file);
+  att_status status = check_all(model, path, file);
+  if (!status) status = copy_all(model, path, file);
   for (size_t i = 0; i < att_safetensors_count(file); i++) {
     model->file_bytes += (int64_t)att_safetensors_at(file, i)->size;
   }
