@@ -55,10 +55,12 @@ static void ok(const setting *s, att_status status) {
   if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
 }
 
+/* Never the pad, whose row is looked up without a gradient. */
 static int32_t *draw_ids(int64_t count, int64_t vocabulary, uint64_t key) {
   int32_t *ids = malloc((size_t)(count + 1) * sizeof *ids);
   assert_non_null(ids);
-  for (int64_t i = 0; i < count; i++) ids[i] = (int32_t)(att_random64(key, (uint64_t)i) % (uint64_t)vocabulary);
+  for (int64_t i = 0; i < count; i++)
+    ids[i] = 1 + (int32_t)(att_random64(key, (uint64_t)i) % (uint64_t)(vocabulary - 1));
   return ids;
 }
 
@@ -199,11 +201,80 @@ static void test_memory_does_not_grow_with_layers(void **state) {
   }
 }
 
+/* ---- shapes at the edges ---- */
+
+/* The loss after a step against the gradient. */
+static double descend(setting *s, double step) {
+  for (int64_t i = 0; i < s->model->trained_total; i++)
+    s->model->values[i] -= (float)(step * (double)s->model->gradients[i]);
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  att_loss loss = {0};
+  att_arena_reset(s->arena);
+  ok(s, att_encdec_loss(&run, s->model, &s->pairs, 0.1f, 1, &loss));
+  return loss.loss / (double)loss.count;
+}
+
+/* Small steps against the gradient and along it change the loss by as much as the gradient says. */
+static void check_slope(const char *what, const att_config *config, const int64_t *source, const int64_t *target) {
+  setting s;
+  set_up(&s, config, 2, 2, source, target);
+  ok(&s, att_model_add_gradients(s.model));
+  att_loss loss = backward(&s, 0, 0);
+  double before = loss.loss / (double)loss.count;
+  double squares = att_kernels_get()->sum_squares(s.model->gradients, s.model->trained_total);
+  assert_int_equal(loss.count, target[2]);
+  if (!(squares > 1e-8 && isfinite(squares))) fail_msg("%s: the gradient's square is %g", what, squares);
+  double fall = 2e-4 * before, step = fall / squares, low = descend(&s, step), high = descend(&s, -2 * step);
+  double got = (high - low) / 2;
+  if (!(fabs(got - fall) < 0.01 * fall)) fail_msg("%s: the loss fell by %g, not %g", what, got, fall);
+  tear_down(&s);
+}
+
+static void test_edges(void **state) {
+  (void)state;
+  static const int64_t one[] = {0, 1, 2}, few[] = {0, 1, 8}, many[] = {0, 1, 2000}, some[] = {0, 3, 400};
+  att_config narrow = config_of(ATT_M2M_100, 4, 4, 1), single = config_of(ATT_MARIAN, 12, 1, 3);
+  att_config odd = config_of(ATT_M2M_100, 22, 11, 1), wide = config_of(ATT_MARIAN, 256, 1, 1);
+  att_config two = config_of(ATT_M2M_100, 20, 2, 2), distant = config_of(ATT_M2M_100, 8, 2, 1);
+  single.encoder_layers = 1;
+  single.decoder_attention_heads = 3;
+  single.encoder_ffn_dim = single.decoder_ffn_dim = 1;
+  odd.tie_word_embeddings = false;
+  odd.activation = ATT_SILU;
+  two.vocab_size = 2;
+  two.activation = ATT_RELU;
+  distant.max_position_embeddings = 2000;
+  check_slope("heads of one column", &narrow, few, few);
+  check_slope("one head", &single, few, few);
+  check_slope("odd widths", &odd, few, few);
+  check_slope("a head of 256 columns", &wide, few, few);
+  check_slope("two words", &two, few, few);
+  check_slope("one token each", &two, one, one);
+  check_slope("2,000 tokens", &distant, many, some);
+}
+
+static void test_an_empty_batch(void **state) {
+  (void)state;
+  static const int64_t none[] = {0, 0, 0};
+  att_config config = config_of(ATT_MARIAN, 16, 2, 1);
+  for (int64_t pairs = 0; pairs <= 2; pairs += 2) {
+    setting s;
+    set_up(&s, &config, 2, pairs, none, none);
+    ok(&s, att_model_add_gradients(s.model));
+    att_loss loss = backward(&s, 0.1f, 1);
+    assert_true(loss.loss == 0 && loss.nll == 0 && loss.count == 0);
+    assert_true(att_kernels_get()->sum_squares(s.model->gradients, s.model->total) == 0);
+    tear_down(&s);
+  }
+}
+
 int main(void) {
   setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_threads_change_no_bit),
       cmocka_unit_test(test_memory_does_not_grow_with_layers),
+      cmocka_unit_test(test_edges),
+      cmocka_unit_test(test_an_empty_batch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
