@@ -92,6 +92,7 @@ static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, 
     int status = att_cli_input_next(input, &lines, &count, &first);
     if (status || count == 0) return status;
     for (size_t i = 0; i < count; i++) {
+      if (lines[i].size == 0) continue;
       if (first + i > 0 && (to_files(o) || o->target))
         return att_cli_fail(cli, ATT_CLI_MISUSED,
                             "--target, --svg, --html and --json take one text, not several lines");

@@ -23,7 +23,7 @@ static const att_cli_option options[] = {
     {.name = "target", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(target),
      .help = "their translations, line by line"},
     {.name = "valid-source", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(valid_source),
-     .help = "source sentences to validate on", .initial = "the last part of the data is held out"},
+     .help = "source sentences to validate on", .initial = "some of the data is held out"},
     {.name = "valid-target", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(valid_target),
      .help = "their translations"},
     {.name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "DIR", .offset = IN(out),
@@ -44,7 +44,7 @@ static const att_cli_option options[] = {
      .help = "layers of the encoder"},
     {.name = "decoder-layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = IN(decoder_layers),
      .help = "layers of the decoder"},
-    {.name = "width", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 65536, .offset = IN(width),
+    {.name = "width", .kind = ATT_CLI_INT, .value = "N", .low = 4, .high = 65536, .offset = IN(width),
      .help = "width of the model, a multiple of the heads"},
     {.name = "heads", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1024, .offset = IN(heads),
      .help = "heads of attention"},
@@ -67,7 +67,7 @@ static const att_cli_option options[] = {
      .offset = AT(settled), .help = "the kind of network", .initial = "transformer"},
     {.name = "attention", .kind = ATT_CLI_LATER},
 
-    {.group = "Text", .name = "vocab", .kind = ATT_CLI_INT, .value = "N", .low = 260, .high = 10000000,
+    {.group = "Text", .name = "vocab", .kind = ATT_CLI_INT, .value = "N", .low = 260, .high = 1 << 20,
      .offset = IN(vocab), .help = "pieces of the joint vocabulary", .initial = "from the data"},
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe", .later = "wordpiece|char|byte", .offset = AT(settled),
      .help = "the kind of pieces", .initial = "bpe"},
@@ -78,7 +78,7 @@ static const att_cli_option options[] = {
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "leave out pairs with more tokens on a side"},
 
-    {.group = "Learning", .name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9,
+    {.group = "Learning", .name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1 << 26,
      .offset = IN(batch_tokens), .help = "bound of a batch: rows times the longest side, padding counted"},
     {.name = "batch", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(batch),
      .help = "or: sentence pairs of a batch"},
@@ -102,7 +102,7 @@ static const att_cli_option options[] = {
      .help = "share of activations dropped"},
     {.name = "label-smoothing", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99,
      .offset = IN(label_smoothing), .help = "probability spread over the whole vocabulary"},
-    {.name = "average", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 100, .offset = IN(average),
+    {.name = "average", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(average),
      .help = "average the last N good checkpoints; 1 keeps the best alone"},
 
     {.group = "Running", .name = "resume", .kind = ATT_CLI_FLAG, .offset = IN(resume),
@@ -161,6 +161,7 @@ static int run(att_cli *cli) {
   att_status done = att_train_translation(cli->ctx, &o.train, att_cli_on_progress, &progress);
   att_cli_end_work();
   att_cli_progress_end(&progress);
+  if (done == ATT_ARGUMENT) return att_cli_fail(cli, ATT_CLI_MISUSED, "%s", att_message(cli->ctx));
   if (done == ATT_OK && !cli->common.quiet) fprintf(stderr, "To translate: attend translate %s < FILE\n", o.train.out);
   return att_cli_failed(cli, done);
 }
@@ -171,9 +172,9 @@ const att_cli_verb att_cli_train_translation = {
     .task = "translation",
     .summary = "train a translator from two text files",
     .about = "Trains its own joint byte-level BPE on the two files, then an encoder-decoder Transformer. Sizes, batch, "
-             "learning rate and schedule come from the data and the budget unless given; they are printed and recorded "
-             "in DIR/train.jsonl. The best model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C "
-             "saves, and --resume goes on.",
+             "learning rate and schedule come from the data and the budget unless given; they are printed, and kept in "
+             "DIR/checkpoint. The best model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, "
+             "and --resume goes on.",
     .example = "attend train translation --source train.de.gz --target train.en.gz \\\n"
                "  --valid-source val.de.gz --valid-target val.en.gz --minutes 60 -o de-en",
     .options = options,

@@ -185,6 +185,14 @@ done <<'LIST' >errors
 2 train translation --family lstm
 2 train translation --tokenizer wordpiece
 2 train translation --dropout 1
+2 train translation --average 65
+2 train translation --batch-tokens 67108865
+2 train translation --source train.de --target train.en -o x -q --width 30 --heads 4
+2 train translation --source train.de --target train.en -o x -q --max-length 20 --batch-tokens 10
+2 train translation --source train.de --target train.en -o x -q --from model --norm-order after
+2 train translation --source train.de --target train.en -o model -q --resume --activation gelu
+2 train translation --source train.de --target train.en -o model -q --resume --steps 39
+1 train translation --source train.en --target train.de -o model -q --resume
 1 train translation --source train.de --target train.en -o model -q
 1 train translation --source train.de --target one.de -o x -q
 1 train translation --source empty.txt --target empty.txt -o x -q
@@ -274,6 +282,8 @@ has a.svg '^<svg' "look --svg"
 has a.html '<html' "look --html"
 grep -qiE '(src|href)="?https?:' a.html && fail "look --html loads something from elsewhere"
 run 2 look model --svg b.svg <six.de
+run 0 look model -- "-Hund" && has out "^-Hund" "look at a text that begins with a dash"
+printf '\nHund\n\nKatze\n' | "$attend" look model >out 2>err && [ "$(grep -c cross out)" = 2 ] || fail "look on empty lines"
 
 # ---- score -----------------------------------------------------------------------------------------------------------
 run 0 score model --source train.de --target train.en && lines out 120 score

@@ -315,21 +315,23 @@ static void what_differs_is_refused(void **state) {
   (void)state;
   att_watch w = {0};
   att_train_options o = small_options(unbroken);
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "not empty");
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_IO, "not empty");
   o.resume = true;
   if (att_train_translation(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
   assert_true(w.done == 1 && w.steps == 0 && strstr(w.text, "complete"));
-#define DIFFERS(change, clue)                                                                                          \
+#define DIFFERS(status, change, clue)                                                                                  \
   o = small_options(unbroken), o.resume = true, o.change;                                                              \
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, clue)
-  DIFFERS(lr = 1e-3, "lr is 0.001, but the run to resume began with 0.003");
-  DIFFERS(width = 64, "width is 64");
-  DIFFERS(seed = 12, "seed is 12");
-  DIFFERS(no_tie = true, "tie is 0");
-  DIFFERS(steps = 20, "may only grow");
-  DIFFERS(source = paths[1], "training data is not");
-  DIFFERS(valid_source = paths[3], "validation data is not");
-  DIFFERS(out = folder, "no checkpoint");
+  must_say(att_train_translation(ctx, &o, NULL, NULL), status, clue)
+  DIFFERS(ATT_ARGUMENT, lr = 1e-3, "lr is 0.001, but the run to resume began with 0.003");
+  DIFFERS(ATT_ARGUMENT, width = 64, "width is 64");
+  DIFFERS(ATT_ARGUMENT, seed = 12, "seed is 12");
+  DIFFERS(ATT_ARGUMENT, no_tie = true, "tie is no, but the run to resume began with yes");
+  DIFFERS(ATT_ARGUMENT, activation = ATT_GELU, "activation is gelu, but the run to resume began with relu");
+  DIFFERS(ATT_ARGUMENT, from = unbroken, "from is given, but the run to resume began with not given");
+  DIFFERS(ATT_ARGUMENT, steps = 20, "may only grow");
+  DIFFERS(ATT_FORMAT, source = paths[1], "training data is not");
+  DIFFERS(ATT_FORMAT, valid_source = paths[3], "validation data is not");
+  DIFFERS(ATT_IO, out = folder, "no checkpoint");
   same_runs(unbroken, in_folder("broken"));
 }
 

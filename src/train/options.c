@@ -5,6 +5,7 @@
 #include "train/plan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void att_train_options_default(att_train_options *options) {
@@ -40,6 +41,33 @@ static const att_size *size_named(const char *name) {
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     if (strcmp(sizes[i].name, name) == 0) return &sizes[i];
   return NULL;
+}
+
+/* ---- values as a person writes them ---------------------------------------------------------------------------- */
+
+typedef struct att_spelling {
+  const char *name, *values[4];
+} att_spelling;
+
+static const att_spelling spellings[] = {
+    {"activation", {"relu", "gelu", "silu"}},
+    {"norm-order", {"before", "after"}},
+    {"position", {"sinusoidal", "learned"}},
+    {"schedule", {"cosine", "linear", "inverse-sqrt", "constant"}},
+    {"from", {"not given", "given"}},
+    {"tie", {"no", "yes"}},
+    {"lowercase", {"no", "yes"}},
+};
+
+/* The value of the option `name`: its word, or its number written into text. */
+static const char *spell(const char *name, double value, char text[32]) {
+  for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+    if (strcmp(spellings[i].name, name) != 0 || !(value >= 0 && value < 4)) continue;
+    const char *word = spellings[i].values[(int)value];
+    if (word) return word;
+  }
+  snprintf(text, 32, "%.10g", value);
+  return text;
 }
 
 /* ---- what was asked for --------------------------------------------------------------------------------------- */
@@ -283,8 +311,9 @@ att_status att_plan_choose(att_context *ctx, att_plan *plan, int64_t pairs) {
 
 static att_status adopt(att_context *ctx, const char *name, int64_t *value, int64_t of_model) {
   if (*value != ATT_UNSET && *value != of_model) {
-    return att_fail(ctx, ATT_ARGUMENT, "%s is %lld, but the model to go on from has %lld: leave %s out", name,
-                    (long long)*value, (long long)of_model, name);
+    char is[32], has[32];
+    return att_fail(ctx, ATT_ARGUMENT, "%s is %s, but the model to go on from has %s: leave that option out", name,
+                    spell(name, (double)*value, is), spell(name, (double)of_model, has));
   }
   *value = of_model;
   return ATT_OK;
@@ -446,12 +475,11 @@ att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_p
     const att_field *f = &fields[i];
     bool saves = f->offset == offsetof(att_plan, save_every); /* when to save changes nothing in the results */
     if (f->budget || saves || !is_set(f, wanted) || !is_set(f, begun)) continue;
-    double was = value_of(f, begun), is = value_of(f, wanted);
     if (memcmp((const char *)begun + f->offset, (const char *)wanted + f->offset, 8) != 0) {
+      char is[32], was[32];
       return att_fail(ctx, ATT_ARGUMENT,
-                      "%s is %.10g, but the run to resume began with %.10g: give the same, or train "
-                      "into another folder",
-                      f->name, is, was);
+                      "%s is %s, but the run to resume began with %s: give the same, or train into another folder",
+                      f->name, spell(f->name, value_of(f, wanted), is), spell(f->name, value_of(f, begun), was));
     }
   }
   return ATT_OK;

@@ -94,7 +94,7 @@ static att_status check_unfinished(att_trainer *t) {
   ATT_TRY(has(t, "train.jsonl", &record));
   ATT_TRY(has(t, "model.safetensors", &model));
   if (record && !model) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "%s: there is no checkpoint in it to resume from: train into another folder",
+  return att_fail(t->ctx, ATT_IO, "%s: there is no checkpoint in it to resume from: train into another folder",
                   t->options->out);
 }
 
@@ -103,8 +103,7 @@ static att_status prepare_folder(att_trainer *t) {
   bool empty;
   ATT_TRY(att_folder_is_empty(t->ctx, out, &empty));
   if (!empty && !t->options->resume) {
-    return att_fail(t->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty: name another, or resume its run",
-                    out);
+    return att_fail(t->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
   }
   if (!empty) ATT_TRY(att_checkpoint_find(t->ctx, out, &t->resumed));
   if (!empty && !t->resumed) ATT_TRY(check_unfinished(t));
@@ -212,7 +211,7 @@ static att_status begin_state(att_trainer *t, const att_plan *wanted, const att_
 static att_status check_same_data(att_trainer *t, const att_inputs *in) {
   bool train = in->train_fingerprint == t->state.train_fingerprint;
   if (train && in->valid_fingerprint == t->state.valid_fingerprint) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT,
+  return att_fail(t->ctx, ATT_FORMAT,
                   "the %s data is not what the run in %s began with: give the same files, or train "
                   "into another folder",
                   train ? "validation" : "training", t->options->out);
