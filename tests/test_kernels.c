@@ -451,6 +451,23 @@ static void test_conversions(void **state) {
   }
 }
 
+/* A file may hold them at an odd address. */
+static void test_halves_at_odd_addresses(void **state) {
+  (void)state;
+  const att_kernels *k;
+  unsigned char bytes[1 + 2 * 37];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(7 * i + 1);
+  EACH_TABLE(k) for (int type = ATT_F16; type <= ATT_BF16; type++) {
+    float got[37];
+    k->to_f32(got, bytes + 1, (att_type)type, 37);
+    for (size_t i = 0; i < 37; i++) {
+      uint16_t half;
+      memcpy(&half, bytes + 1 + 2 * i, sizeof half);
+      assert_true(same_float(got[i], type == ATT_F16 ? att_f16_to_f32(half) : att_bf16_to_f32(half)));
+    }
+  }
+}
+
 static void test_tables(void **state) {
   (void)state;
   assert_non_null(att_kernels_named("portable"));
@@ -480,6 +497,7 @@ int main(void) {
       cmocka_unit_test(test_adam),
       cmocka_unit_test(test_halves),
       cmocka_unit_test(test_conversions),
+      cmocka_unit_test(test_halves_at_odd_addresses),
   };
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

@@ -71,11 +71,9 @@ static inline vec v_where_less(ints a, ints b, vec yes, vec no) { /* unsigned: a
   return _mm256_blendv_ps(yes, no, _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a, b), a)));
 }
 
-static inline vec v_load_f16(const uint16_t *x) {
-  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)x));
-}
-static inline vec v_load_bf16(const uint16_t *x) {
-  __m128i half = _mm_loadu_si128((const __m128i *)(const void *)x);
+static inline vec v_load_f16(const void *x) { return _mm256_cvtph_ps(_mm_loadu_si128(x)); }
+static inline vec v_load_bf16(const void *x) {
+  __m128i half = _mm_loadu_si128(x);
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 static inline void v_store_f16(uint16_t *y, vec v) {

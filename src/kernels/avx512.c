@@ -58,11 +58,9 @@ static inline vec v_where_less(ints a, ints b, vec yes, vec no) {
   return _mm512_mask_blend_ps(_mm512_cmplt_epu32_mask(a, b), no, yes);
 }
 
-static inline vec v_load_f16(const uint16_t *x) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)x));
-}
-static inline vec v_load_bf16(const uint16_t *x) {
-  __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)x);
+static inline vec v_load_f16(const void *x) { return _mm512_cvtph_ps(_mm256_loadu_si256(x)); }
+static inline vec v_load_bf16(const void *x) {
+  __m256i half = _mm256_loadu_si256(x);
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 static inline void v_store_f16(uint16_t *y, vec v) {

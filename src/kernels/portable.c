@@ -209,7 +209,7 @@ static void attention_backward(const att_attention_args *a, int first_head, int 
   (void)scratch;
   for (int h = first_head; h < end_head; h++) {
     int64_t kv = (int64_t)h * a->kv_heads / a->heads * a->size;
-    bool first_of_group = h == first_head || (h - 1) * a->kv_heads / a->heads != h * a->kv_heads / a->heads;
+    bool first_of_group = h == first_head || h % (a->heads / a->kv_heads) == 0;
     for (int64_t j = 0; first_of_group && !a->accumulate_kv && j < a->key_count; j++) {
       memset(a->dk + j * a->ldk + kv, 0, (size_t)a->size * sizeof(float));
       memset(a->dv + j * a->ldv + kv, 0, (size_t)a->size * sizeof(float));
@@ -229,10 +229,9 @@ static void adam(float *w, float *m, float *v, const float *g, const att_adam_ar
 }
 
 static void to_f32(float *y, const void *x, att_type type, int64_t n) {
-  const uint16_t *half = x;
   if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *y);
-  for (int64_t i = 0; type == ATT_F16 && i < n; i++) y[i] = att_f16_to_f32(half[i]);
-  for (int64_t i = 0; type == ATT_BF16 && i < n; i++) y[i] = att_bf16_to_f32(half[i]);
+  for (int64_t i = 0; type == ATT_F16 && i < n; i++) y[i] = att_f16_to_f32(att_half_at(x, i));
+  for (int64_t i = 0; type == ATT_BF16 && i < n; i++) y[i] = att_bf16_to_f32(att_half_at(x, i));
 }
 
 static void from_f32(void *y, const float *x, att_type type, int64_t n) {

@@ -2,6 +2,8 @@
 #ifndef ATT_KERNELS_PORTABLE_H
 #define ATT_KERNELS_PORTABLE_H
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 
 /* Each overwrites what it has and leaves the rest; false: this program was built for another kind of processor. */
@@ -13,5 +15,12 @@ bool att_kernels_avx512(att_kernels *table);
 #define ATT_QUERY_BLOCK 64
 /* How many keys, from the first, a query sees. */
 int64_t att_attention_visible(const att_attention_args *args, int64_t query);
+
+/* Element i of numbers of 16 bits, which in a file may lie at any address. */
+static inline uint16_t att_half_at(const void *x, int64_t i) {
+  uint16_t half;
+  memcpy(&half, (const char *)x + i * (int64_t)sizeof half, sizeof half);
+  return half;
+}
 
 #endif

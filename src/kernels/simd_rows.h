@@ -270,14 +270,14 @@ static void adam(float *w, float *m, float *v, const float *g, const att_adam_ar
 }
 
 static void to_f32(float *y, const void *x, att_type type, int64_t n) {
-  const uint16_t *half = x;
   int64_t i = 0;
   if (type == ATT_F32) {
     if (n > 0) memcpy(y, x, (size_t)n * sizeof *y);
     return;
   }
-  for (; i + W <= n; i += W) v_store_all(y + i, type == ATT_F16 ? v_load_f16(half + i) : v_load_bf16(half + i));
-  for (; i < n; i++) y[i] = type == ATT_F16 ? att_f16_to_f32(half[i]) : att_bf16_to_f32(half[i]);
+  for (const char *half = x; i + W <= n; i += W)
+    v_store_all(y + i, type == ATT_F16 ? v_load_f16(half + 2 * i) : v_load_bf16(half + 2 * i));
+  for (; i < n; i++) y[i] = type == ATT_F16 ? att_f16_to_f32(att_half_at(x, i)) : att_bf16_to_f32(att_half_at(x, i));
 }
 
 static void from_f32(void *y, const float *x, att_type type, int64_t n) {
