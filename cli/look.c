@@ -121,6 +121,15 @@ static int look_at_words(att_cli *cli, att_model *model, const look_options *o) 
   return status;
 }
 
+/* Two documents in one stream are none. */
+static int check_outputs(att_cli *cli, const look_options *o) {
+  int count = 0;
+  for (int format = ATT_LOOK_SVG; format <= ATT_LOOK_JSON; format++)
+    count += o->files[format] && strcmp(o->files[format], "-") == 0;
+  if (count < 2) return 0;
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "only one of --svg, --html and --json can go to standard output");
+}
+
 static int run(att_cli *cli) {
   look_options o;
   memset(&o, 0, sizeof o);
@@ -128,6 +137,7 @@ static int run(att_cli *cli) {
   att_model *model = NULL;
   att_cli_input *input = NULL;
   int status = att_cli_parse(cli, &o);
+  if (!status) status = check_outputs(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model(cli, &model);
   if (!status && cli->word_count > 1) {

@@ -166,6 +166,7 @@ done <<'LIST' >errors
 2 look model Hund --layer 9
 2 look model Hund --head 9
 2 look model Hund --part middle
+2 look model Hund --svg - --json -
 1 look model Hund --svg nowhere/look.svg
 1 info nowhere
 2 train translation
