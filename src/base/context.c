@@ -36,6 +36,7 @@ bool att_has_room(size_t bytes) {
 __attribute__((noinline)) static void touch_stack(void) {
   volatile char stack[ATT_STACK];
   for (size_t i = ATT_STACK; i >= 1024; i -= 1024) stack[i - 1] = 0;
+  (void)stack[0];
 }
 
 /* The main thread's stack grows as it is used, and the process ends where it cannot: it grows here, after asking. */
