@@ -415,7 +415,12 @@ static void a_model_is_tuned_further(void **state) {
   train(&o);
   same_files(in_folder("tuned/tokenizer.json"), in_folder("unbroken/tokenizer.json"));
   assert_true(state_of(out).lowest.loss < state_of(unbroken).lowest.loss);
+  o.resume = true, o.from = out; /* the tuned model is not the one it began with */
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "is not the model that the run in");
+  o.from = unbroken;
+  train(&o); /* complete: nothing to do */
   remove_all(out);
+  o.resume = false;
   o.width = 64;
   must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
   assert_false(att_file_exists(out));

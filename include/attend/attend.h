@@ -294,7 +294,7 @@ typedef enum att_schedule {
 /* 0 (or NULL, or a negative number where 0 means something) is "choose from the data and the budget". */
 typedef struct att_train_options {
   /* data: plain text or .gz, one sentence a line, sides of equal length */
-  const char *source, *target, *valid_source, *valid_target; /* no valid files: the last part of the data is held out */
+  const char *source, *target, *valid_source, *valid_target; /* no valid files: a part is held out */
   const char *out;  /* the model folder: absent, empty, or with resume this run's own */
   const char *from; /* a folder to go on from, with its tokenizer; or NULL */
   bool resume;

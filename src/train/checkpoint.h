@@ -26,8 +26,9 @@ typedef struct att_snapshot {
 typedef struct att_state {
   att_plan plan;
   uint64_t train_fingerprint, valid_fingerprint;
-  int64_t step;         /* done */
-  int64_t epoch, index; /* where the next batch stands */
+  uint64_t from_fingerprint; /* of the weights that it began with, where it was given a model; else 0 */
+  int64_t step;              /* done */
+  int64_t epoch, index;      /* where the next batch stands */
   int64_t tokens;
   double seconds;
   double loss_sum, loss_weight; /* the smoothed loss is their quotient */

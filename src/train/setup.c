@@ -192,8 +192,19 @@ static att_status make_model(att_trainer *t) {
   return status;
 }
 
+static uint64_t weights_fingerprint(const att_model *model) {
+  uint64_t key = 1;
+  for (int64_t i = 0; i < model->trained_total; i++) {
+    uint32_t bits;
+    memcpy(&bits, &model->values[i], sizeof bits);
+    key = att_key(key, bits);
+  }
+  return key;
+}
+
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
+  t->state.from_fingerprint = weights_fingerprint(t->model);
   if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
@@ -215,6 +226,19 @@ static att_status check_same_data(att_trainer *t, const att_inputs *in) {
                   "the %s data is not what the run in %s began with: give the same files, or train "
                   "into another folder",
                   train ? "validation" : "training", t->options->out);
+}
+
+/* The same --from must still be the same model. */
+static att_status check_same_model(att_trainer *t) {
+  att_model *model;
+  if (!t->options->from) return ATT_OK;
+  ATT_TRY(att_model_open(t->ctx, t->options->from, &model));
+  bool same = weights_fingerprint(model) == t->state.from_fingerprint;
+  att_model_close(model);
+  if (same) return ATT_OK;
+  return att_fail(t->ctx, ATT_ARGUMENT,
+                  "%s is not the model that the run in %s began with: give the same, or train into another folder",
+                  t->options->from, t->options->out);
 }
 
 /* ---- putting it together -------------------------------------------------------------------------------------- */
@@ -274,6 +298,7 @@ static att_status set_up(att_trainer *t, const att_plan *wanted, att_inputs *in)
     ATT_TRY(begin_state(t, wanted, in));
   } else {
     ATT_TRY(check_same_data(t, in));
+    ATT_TRY(check_same_model(t));
     if (t->state.complete && !asks_for_more(&t->state.plan, wanted)) return ATT_OK;
     ATT_TRY(att_checkpoint_load_model(t->ctx, t->options->out, &t->model));
   }

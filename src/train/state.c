@@ -48,6 +48,7 @@ att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out
                            s->complete ? "true" : "false"));
   ATT_TRY(put_int(ctx, out, "train_fingerprint", (int64_t)s->train_fingerprint));
   ATT_TRY(put_int(ctx, out, "valid_fingerprint", (int64_t)s->valid_fingerprint));
+  ATT_TRY(put_int(ctx, out, "from_fingerprint", (int64_t)s->from_fingerprint));
   ATT_TRY(put_progress(ctx, s, out));
   ATT_TRY(att_buffer_print(ctx, out, "  \"best\": "));
   ATT_TRY(put_snapshot(ctx, out, &s->best));
@@ -100,13 +101,15 @@ static att_status get_progress(att_context *ctx, const char *path, const json_t 
 }
 
 static att_status get_all(att_context *ctx, const char *path, const json_t *root, att_state *s) {
-  int64_t version, fingerprint;
+  int64_t version, fingerprint, from = 0;
   ATT_TRY(att_json_int(ctx, path, root, "version", true, ATT_STATE_VERSION, ATT_STATE_VERSION, &version));
   ATT_TRY(att_json_bool(ctx, path, root, "complete", true, &s->complete));
   ATT_TRY(att_json_int(ctx, path, root, "train_fingerprint", true, INT64_MIN, INT64_MAX, &fingerprint));
   s->train_fingerprint = (uint64_t)fingerprint;
   ATT_TRY(att_json_int(ctx, path, root, "valid_fingerprint", true, INT64_MIN, INT64_MAX, &fingerprint));
   s->valid_fingerprint = (uint64_t)fingerprint;
+  ATT_TRY(att_json_int(ctx, path, root, "from_fingerprint", false, INT64_MIN, INT64_MAX, &from));
+  s->from_fingerprint = (uint64_t)from;
   ATT_TRY(get_progress(ctx, path, root, s));
   ATT_TRY(get_snapshot(ctx, path, json_object_get(root, "best"), &s->best));
   ATT_TRY(get_snapshots(ctx, path, root, s));
