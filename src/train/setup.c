@@ -251,12 +251,17 @@ static att_status begin_writing(att_trainer *t) {
   return att_trainer_save(t);
 }
 
+/* What a run leaves behind that was killed between its end and the sweeping up. */
+static att_status tidy(att_trainer *t) {
+  ATT_TRY(att_checkpoint_clean(t->ctx, t->options->out));
+  return att_snapshots_prune(t->ctx, t->options->out, &t->state);
+}
+
 static att_status go_on_writing(att_trainer *t) {
   const att_state *s = &t->state;
   ATT_TRY(att_checkpoint_load_moments(t->ctx, t->options->out, &t->optimizer));
   ATT_TRY(att_record_resume(t->ctx, t->options->out, s->step, s->validated, &t->record));
-  ATT_TRY(att_checkpoint_clean(t->ctx, t->options->out));
-  ATT_TRY(att_snapshots_prune(t->ctx, t->options->out, s));
+  ATT_TRY(tidy(t));
   t->saved_step = s->step;
   t->saved_at = att_now();
   return ATT_OK;
@@ -299,7 +304,7 @@ static att_status set_up(att_trainer *t, const att_plan *wanted, att_inputs *in)
   } else {
     ATT_TRY(check_same_data(t, in));
     ATT_TRY(check_same_model(t));
-    if (t->state.complete && !asks_for_more(&t->state.plan, wanted)) return ATT_OK;
+    if (t->state.complete && !asks_for_more(&t->state.plan, wanted)) return tidy(t);
     ATT_TRY(att_checkpoint_load_model(t->ctx, t->options->out, &t->model));
   }
   return make_the_rest(t, in, wanted);
