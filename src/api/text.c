@@ -1,8 +1,8 @@
 /* Owns att_tokenize, att_detokenize, att_token, and lines as ids. */
 #include "api/text.h"
+#include "text/unicode.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 static att_status check_tokenizer(const att_model *model) {
   if (model->tokenizer) return ATT_OK;
@@ -48,18 +48,6 @@ const char *att_token(att_model *model, int32_t id) {
   return model->tokenizer && id >= 0 ? att_tokenizer_token(model->tokenizer, id) : NULL;
 }
 
-static bool is_utf8(att_text text) {
-  if (text.size == 0) return true;
-  const unsigned char *p = (const unsigned char *)text.data, *end = p + text.size;
-  while (p < end) {
-    utf8proc_int32_t code;
-    utf8proc_ssize_t n = *p < 0x80 ? 1 : utf8proc_iterate(p, end - p, &code);
-    if (n < 1) return false;
-    p += n;
-  }
-  return true;
-}
-
 /* A tokenizer.json can be of another model. */
 static att_status check_ids(const att_model *model, const att_ids *ids) {
   for (size_t i = 0; i < ids->count; i++) {
@@ -70,32 +58,20 @@ static att_status check_ids(const att_model *model, const att_ids *ids) {
   return ATT_OK;
 }
 
-static att_status append_id(att_context *ctx, att_ids *ids, int32_t id) {
-  if (ids->count == ids->capacity) {
-    size_t capacity = ids->capacity ? 2 * ids->capacity : 16;
-    int32_t *data = att_resize(ctx, ids->data, capacity, sizeof *data);
-    if (!data) return ATT_MEMORY;
-    ids->data = data;
-    ids->capacity = capacity;
-  }
-  ids->data[ids->count++] = id;
-  return ATT_OK;
-}
-
 att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_mark, att_ids *ids,
                         bool *cut) {
   int32_t eos = model->config.eos;
   size_t limit = (size_t)model->config.max_position_embeddings;
   ids->count = 0;
   ATT_TRY(check_tokenizer(model));
-  if (!is_utf8(line)) {
+  if (!att_utf8_valid(line.data, line.size)) {
     att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is not valid UTF-8: its wrong bytes become U+FFFD", what, number + 1);
   }
   ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, line, true, ids));
   ATT_TRY(check_ids(model, ids));
   bool ends = ids->count && ids->data[ids->count - 1] == eos;
   if (end_mark && !ends) {
-    ATT_TRY(append_id(model->ctx, ids, eos));
+    ATT_TRY(att_ids_push(model->ctx, ids, eos));
     ends = true;
   }
   *cut = ids->count > limit;

@@ -12,7 +12,7 @@ typedef enum att_family { ATT_MARIAN, ATT_M2M_100 } att_family; /* norm after; n
 
 /* config.json and generation_config.json, as attend needs them. Field names are Hugging Face's where they have one. */
 typedef struct att_config {
-  att_family family; /* says the norm's order, the positions' formula and where special ids stand (docs/FORMATS) */
+  att_family family; /* says the norm's order, the positions' formula and where special ids stand (encdec_table.c) */
   att_position position;
   att_activation activation;
   int64_t d_model, vocab_size, max_position_embeddings;
