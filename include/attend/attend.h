@@ -85,6 +85,24 @@ ATT_API void att_release(att_context *ctx, void *pointer);
 
 typedef struct att_model att_model;
 
+/* What a model takes and gives. */
+typedef enum att_kind {
+  ATT_ENCODER_DECODER, /* a source to a target: translate, score pairs */
+  ATT_DECODER,         /* text to its continuation: generate, score text */
+  ATT_ENCODER,         /* text to a vector a token: embed, classify, fill */
+  ATT_KIND_COUNT
+} att_kind;
+
+/* What stands on top. */
+typedef enum att_head {
+  ATT_HEAD_TOKENS,  /* the vocabulary: the next token, or the one behind a mask */
+  ATT_HEAD_CLASSES, /* one of several labels: softmax */
+  ATT_HEAD_LABELS,  /* any of several labels: a sigmoid each */
+  ATT_HEAD_VALUES,  /* numbers: regression */
+  ATT_HEAD_NONE,    /* hidden states only */
+  ATT_HEAD_COUNT
+} att_head;
+
 /* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json. */
 ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_model **model);
 ATT_API void att_model_close(att_model *model);
@@ -99,11 +117,19 @@ typedef struct att_part_info {
 } att_part_info;
 
 typedef struct att_model_info {
-  const char *type;       /* "marian", "m2m_100" */
-  const char *norm_order; /* "before", "after" */
-  const char *position;   /* "sinusoidal", "learned" */
-  const char *activation; /* "relu", "gelu", "silu" */
+  const char *type;    /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
+  att_kind kind;       /* what it can be asked for */
+  att_head head;       /* what it answers */
+  const char *network; /* "transformer", "rnn", "lstm", "gru", "ffn" */
+  const char *norm;    /* "layer", "rms"; NULL: none, as in recurrent networks */
+  const char *norm_order; /* "before", "after", or NULL */
+  const char *position;   /* "sinusoidal", "learned", "rotary", "relative", "alibi", "none"; or NULL */
+  const char *activation; /* "relu", "gelu", "silu", "swiglu", ...; or NULL */
+  const char *attention;  /* of recurrent ones: "none", "additive", "multiplicative"; else NULL */
+  bool bidirectional;     /* of recurrent encoders */
   int64_t width, vocabulary, context;
+  int64_t kv_heads;    /* fewer than heads where they are grouped */
+  int64_t label_count; /* of a head of classes, labels or values; else 0 */
   int64_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_feedforward, decoder_feedforward;
   bool tied;           /* source, target and output embeddings are one matrix */
   const char *storage; /* "float32", "float16", "bfloat16": the type in model.safetensors */
@@ -205,6 +231,117 @@ typedef struct att_score {
 ATT_API att_status att_score_pairs(att_model *model, const att_text *sources, const att_text *targets, size_t count,
                                    att_score *scores);
 
+/* ---- generating ----------------------------------------------------------------------------------------------- */
+
+/* Made by att_generate_options_default from the folder's generation_config.json. */
+typedef struct att_generate_options {
+  int max_tokens;            /* new ones of each sample, end mark included; 0: as many as the model has positions for */
+  int samples;               /* continuations of the prompt, side by side */
+  double temperature;        /* 0: greedy */
+  int top_k;                 /* 0: all */
+  double top_p;              /* 1: all */
+  double min_p;              /* 0: all */
+  double repetition_penalty; /* 1: none (Keskar et al. 2019, section 4.1; over prompt and output, as Hugging Face's) */
+  const char *const *stop;   /* [stop_count]: a sample ends before the first of these texts, which is not given */
+  size_t stop_count;
+  uint64_t seed; /* sample i of prompt number n draws with a key of seed, n and i: whatever the threads and batches */
+  size_t prompt_number;
+  bool ignore_end; /* go on beyond the end mark */
+} att_generate_options;
+
+ATT_API void att_generate_options_default(const att_model *model, att_generate_options *options);
+
+typedef enum att_finish {
+  ATT_RUNNING,
+  ATT_FINISH_END,
+  ATT_FINISH_STOP,
+  ATT_FINISH_LENGTH,
+  ATT_FINISH_CONTEXT
+} att_finish;
+
+/* A piece of a sample as it comes: whole characters only. */
+typedef struct att_piece_of_text {
+  int sample;
+  const char *text; /* what is new; may be empty */
+  size_t size;
+  att_finish finish;     /* ATT_RUNNING but in a sample's last piece, which has all of these: */
+  const int32_t *tokens; /* [token_count] of the whole sample, end mark included where it was reached */
+  size_t token_count;
+  size_t prompt_tokens;
+  double logprob; /* sum over tokens, of the model's own distribution */
+} att_piece_of_text;
+
+/* Pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */
+typedef int att_generate_fn(void *user, const att_piece_of_text *piece);
+
+/* Continues the prompt (empty: from the model's start mark). A prompt that leaves no position free is refused
+ * (ATT_ARGUMENT) with the numbers; a sample that reaches the last position ends with ATT_FINISH_CONTEXT. Models of kind
+ * ATT_DECODER only. */
+ATT_API att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options,
+                                att_generate_fn *give, void *user);
+
+typedef struct att_text_score {
+  double logprob; /* sum over the predicted tokens, natural */
+  int64_t tokens; /* predicted */
+  int64_t bytes;  /* of the text: bits per byte = -logprob / ln 2 / bytes */
+} att_text_score;
+
+/* How well a decoder predicts a text. Longer than the context: in windows of it, each moved on by `stride` tokens (0:
+ * half the context), only the new tokens of a window counted, so each has at least context - stride before it. The
+ * first token is predicted where the model has a start mark, else it is given. */
+ATT_API att_status att_score_text(att_model *model, att_text text, int64_t stride, att_text_score *score);
+
+/* ---- classifying, filling, embedding -------------------------------------------------------------------------- */
+
+/* The labels of a head of classes, labels or values (there their names); *count 0 where there is none. Valid while the
+ * model is open. */
+ATT_API att_status att_model_labels(att_model *model, const char *const **labels, size_t *count);
+
+typedef struct att_classification {
+  size_t line;
+  const double *scores; /* [labels]: probabilities; of a head of values the values */
+  size_t best;          /* the likeliest label */
+  bool cut;
+} att_classification;
+
+typedef int att_classification_fn(void *user, const att_classification *classification);
+
+/* Classifies lines[0..count), in pairs with others[i] where others is not NULL; length-sorted batches inside, results
+ * in the lines' order. first_line: as in att_decode_options. */
+ATT_API att_status att_classify(att_model *model, const att_text *lines, const att_text *others, size_t count,
+                                size_t first_line, att_classification_fn *give, void *user);
+
+typedef struct att_filling {
+  const char *token; /* as text */
+  int32_t id;
+  double probability;
+  const char *line; /* the text with it in place of the mask */
+} att_filling;
+
+/* The `top` likeliest tokens for each mask of the line ("[MASK]", "<mask>": whatever the tokenizer calls it).
+ * *fillings:
+ * [*masks, *per_mask], masks in their order, best first; each mask is filled alone, the other masks stay. One block:
+ * free with att_release. ATT_ARGUMENT where there is no mask. */
+ATT_API att_status att_fill(att_model *model, att_text line, size_t top, att_filling **fillings, size_t *masks,
+                            size_t *per_mask);
+/* The spelling of the mask token, or NULL where the model has none. */
+ATT_API const char *att_mask_token(const att_model *model);
+
+typedef enum att_pooling { ATT_POOL_MEAN, ATT_POOL_FIRST, ATT_POOL_LAST } att_pooling;
+
+typedef struct att_embed_options {
+  att_pooling pooling; /* encoders: mean; decoders: last */
+  bool normalise;      /* to length 1 */
+  int64_t batch_tokens;
+  size_t first_line;
+} att_embed_options;
+
+ATT_API void att_embed_options_default(const att_model *model, att_embed_options *options);
+/* vectors: [count, width of the model], the caller's. The last layer's hidden states, pooled over all tokens that the
+ * model read, marks included (as sentence-transformers does). A line too long is cut, with a warning. */
+ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
+                             float *vectors);
+
 /* ---- looking -------------------------------------------------------------------------------------------------- */
 
 typedef struct att_attention att_attention; /* the weights that the model used for one pair of texts */
@@ -212,7 +349,8 @@ typedef struct att_attention att_attention; /* the weights that the model used f
 typedef enum att_look_part { ATT_LOOK_ENCODER, ATT_LOOK_DECODER, ATT_LOOK_CROSS, ATT_LOOK_PART_COUNT } att_look_part;
 
 /* target.data NULL: the model translates the text (beam search by the defaults) and its own translation is looked at.
- */
+ * A model without a target looks at the text alone. Parts that a model does not have are maps of 0 layers; where it
+ * has none at all (a recurrent network without attention): ATT_UNSUPPORTED. */
 ATT_API att_status att_look(att_model *model, att_text text, att_text target, att_attention **attention);
 ATT_API void att_attention_free(att_attention *attention);
 
@@ -224,6 +362,12 @@ typedef struct att_attention_map {
   const char *const *key_labels;   /* [keys] */
   const float *weights;            /* [layers, heads, queries, keys]; each row sums to 1 */
 } att_attention_map;
+
+/* The norm of the gradient of each output's log-probability by each input position's embedding: how much that position
+ * moves the output. Comes as an att_attention of one layer and one head whose rows are not scaled to 1: part
+ * ATT_LOOK_CROSS of translators (targets by source positions), ATT_LOOK_DECODER of decoders (each token by those before
+ * it), ATT_LOOK_ENCODER of encoders with a head of labels (one row, the likeliest label, by the text's positions). */
+ATT_API att_status att_look_gradient(att_model *model, att_text text, att_text target, att_attention **attention);
 
 /* Valid until att_attention_free. */
 ATT_API att_status att_attention_get(const att_attention *attention, att_look_part part, att_attention_map *map);
@@ -281,9 +425,23 @@ ATT_API att_status att_bleu(att_context *ctx, const att_text *hypotheses, const 
 
 /* ---- training ------------------------------------------------------------------------------------------------- */
 
-typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU } att_activation;
+/* GELU_TANH: "gelu_new", the approximation that GPT-2 uses. SWIGLU (training only): SiLU in a gated feed-forward part
+ * (Shazeer 2020). */
+typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU, ATT_SWIGLU, ATT_GELU_TANH, ATT_TANH } att_activation;
+typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS } att_norm;
 typedef enum att_norm_order { ATT_NORM_BEFORE, ATT_NORM_AFTER } att_norm_order;
-typedef enum att_position { ATT_SINUSOIDAL, ATT_LEARNED } att_position;
+typedef enum att_position {
+  ATT_SINUSOIDAL,
+  ATT_LEARNED,
+  ATT_ROTARY,
+  ATT_RELATIVE,
+  ATT_ALIBI,
+  ATT_NO_POSITION,
+  ATT_POSITION_COUNT
+} att_position;
+typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN, ATT_NETWORK_COUNT } att_network;
+typedef enum att_scoring { ATT_SCORING_NONE, ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE } att_scoring;
+typedef enum att_tokenizer_kind { ATT_BPE, ATT_WORDPIECE, ATT_CHAR, ATT_BYTE } att_tokenizer_kind;
 typedef enum att_schedule {
   ATT_SCHEDULE_COSINE,
   ATT_SCHEDULE_LINEAR,
@@ -293,8 +451,13 @@ typedef enum att_schedule {
 
 /* 0 (or NULL, or a negative number where 0 means something) is "choose from the data and the budget". */
 typedef struct att_train_options {
-  /* data: plain text or .gz, one sentence a line, sides of equal length */
-  const char *source, *target, *valid_source, *valid_target; /* no valid files: a part is held out */
+  /* data, plain or .gz; no valid files: a part is held out */
+  const char *source, *target, *valid_source, *valid_target; /* translation: a sentence a line, sides of equal length */
+  const char *const *texts;                                  /* lm, mlm: [text_count] files */
+  size_t text_count;
+  const char *data;  /* classifier: a line is text<TAB>label, or text<TAB>text<TAB>label */
+  const char *valid; /* of lm, mlm, classifier */
+  int head; /* classifier: an att_head of CLASSES, LABELS (labels with commas between), VALUES; -1: from the data */
   const char *out;  /* the model folder: absent, empty, or with resume this run's own */
   const char *from; /* a folder to go on from, with its tokenizer; or NULL */
   bool resume;
@@ -304,12 +467,18 @@ typedef struct att_train_options {
   double epochs, minutes;
   /* model */
   const char *size; /* "tiny", "small", "base", "big"; NULL: from the data */
-  int encoder_layers, decoder_layers, width, heads, feedforward, context;
-  int activation; /* an att_activation, or -1 */
-  int norm_order; /* an att_norm_order, or -1 */
-  int position;   /* an att_position, or -1 */
+  int network;      /* an att_network, or -1: a Transformer */
+  int encoder_layers, decoder_layers, width, heads, kv_heads, feedforward, context;
+  int embedding;     /* width of a recurrent network's embeddings; 0: the width */
+  int one_direction; /* of a recurrent encoder: 1; 0: both; -1: choose */
+  int attention;     /* an att_scoring, of a recurrent translator, or -1 */
+  int activation;    /* an att_activation, or -1 */
+  int norm;          /* an att_norm, or -1 */
+  int norm_order;    /* an att_norm_order, or -1 */
+  int position;      /* an att_position, or -1 */
   bool no_tie;
   /* text */
+  int tokenizer;         /* an att_tokenizer_kind, or -1 */
   int vocab, max_length; /* max_length: tokens of a side; longer pairs are left out and counted */
   bool lowercase;
   double bpe_dropout; /* of the training text, cut anew in every epoch; negative: choose */
@@ -345,8 +514,10 @@ typedef struct att_progress {
   int64_t tokens; /* real source and target tokens since the start, padding not */
   double loss;    /* nats a target token, smoothed over the last steps */
   double lr, tokens_per_second;
-  double valid_loss, perplexity, bleu; /* VALID; bleu negative where not measured */
-  bool best;                           /* VALID: the best so far, saved */
+  double valid_loss, perplexity; /* VALID */
+  double bleu;                   /* what `quality` names, where higher is better: negative where not measured */
+  const char *quality;           /* "BLEU", "accuracy", "macro-F1", "Spearman", or NULL where there is the loss alone */
+  bool best;                     /* VALID: the best so far, saved */
 } att_progress;
 
 typedef void att_progress_fn(void *user, const att_progress *progress);
@@ -356,6 +527,32 @@ typedef void att_progress_fn(void *user, const att_progress *progress);
  */
 ATT_API att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
                                          void *user);
+/* The same for a decoder over texts; for an encoder (or what options->from is) with a head over texts and labels; for
+ * an encoder that learns to fill masks (Devlin et al. 2019, section 3.1). */
+ATT_API att_status att_train_lm(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                void *user);
+ATT_API att_status att_train_classifier(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                        void *user);
+ATT_API att_status att_train_mlm(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                 void *user);
+
+/* ---- measuring classifiers ------------------------------------------------------------------------------------ */
+
+/* Of predictions against the truth, as scikit-learn and SciPy define them; NaN where undefined. */
+typedef struct att_class_metrics {
+  double accuracy, macro_f1, matthews;
+  size_t classes;
+  const int64_t *confusion; /* [classes, classes]: truth by prediction; free with att_release */
+} att_class_metrics;
+/* truth, predicted: [count], each in [0, classes). */
+ATT_API att_status att_measure_classes(att_context *ctx, const int32_t *truth, const int32_t *predicted, size_t count,
+                                       size_t classes, att_class_metrics *metrics);
+
+typedef struct att_value_metrics {
+  double pearson, spearman, mean_squared_error;
+} att_value_metrics;
+ATT_API att_status att_measure_values(att_context *ctx, const double *truth, const double *predicted, size_t count,
+                                      att_value_metrics *metrics);
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 

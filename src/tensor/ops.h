@@ -1,19 +1,28 @@
 /*
  * Owns the list of ops: shapes, formulas, sources. Each is in ops/NAME.c with its backward. Outputs are made on the
  * run's arena. `place` tells one dropout in the model from another; the same place, step and seed drop the same
- * elements.
+ * elements; place ATT_NO_DROPOUT drops none.
  */
 #ifndef ATT_TENSOR_OPS_H
 #define ATT_TENSOR_OPS_H
 
 #include "tensor/tensor.h"
 
+#define ATT_NO_DROPOUT ((uint32_t)0)
+
 /* out[n, d] = dropout(scale * table[ids[i]] + positions[position_ids[i]]). positions->data may be NULL. Every id is in
  * range: the caller has checked. (Vaswani et al. 2017, sections 3.4 and 3.5) */
 att_status att_op_embed(att_run *run, const att_weight *table, const att_weight *positions, const int32_t *ids,
                         const int32_t *position_ids, int64_t n, float scale, uint32_t place, att_tensor *out);
 
-typedef enum att_epilogue { ATT_PLAIN, ATT_WITH_RELU, ATT_WITH_GELU, ATT_WITH_SILU } att_epilogue;
+typedef enum att_epilogue {
+  ATT_PLAIN,
+  ATT_WITH_RELU,
+  ATT_WITH_GELU,
+  ATT_WITH_SILU,
+  ATT_WITH_GELU_TANH,
+  ATT_WITH_TANH
+} att_epilogue;
 /* out[n, w.rows] = f(x[n, w.cols] * w^T + bias) */
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out);
@@ -21,6 +30,44 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
 /* Layer normalisation of rows (Ba et al. 2016), epsilon inside the root. */
 att_status att_op_layer_norm(att_run *run, const att_tensor *x, const att_weight *gamma, const att_weight *beta,
                              float epsilon, att_tensor *out);
+
+/* x / root mean square of the row * gamma, epsilon inside the root (Zhang & Sennrich 2019). */
+att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *gamma, float epsilon, att_tensor *out);
+
+/* out[n, d] = f(x[:, 0 .. d)) * x[:, d .. 2d): a gated linear unit (Shazeer 2020). f: any but ATT_PLAIN */
+att_status att_op_gated(att_run *run, const att_tensor *x, att_epilogue f, att_tensor *out);
+
+/* Dropout alone; out is x itself where nothing drops. */
+att_status att_op_dropout(att_run *run, const att_tensor *x, uint32_t place, att_tensor *out);
+
+/* out[n, cols] = x's rows rows[0 .. n), each in range; the same row may come several times. */
+att_status att_op_rows(att_run *run, const att_tensor *x, const int32_t *rows, int64_t n, att_tensor *out);
+
+/* out[sequences.count, cols] = the mean of each sequence's rows (zeros for one of no rows). */
+att_status att_op_mean(att_run *run, const att_tensor *x, att_sequences sequences, att_tensor *out);
+
+/* Rotary positions (Su et al. 2021, section 3.2.2), in place: each head's columns k and k + size / 2 are turned by
+ * position * frequencies[k] (the pairs of Hugging Face's llama). x: [n, heads * size], may be a view; its maker must
+ * not need its values again in backward (linear does not). frequencies[size / 2], position_ids[n]: must outlive
+ * backward. */
+att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const int32_t *position_ids,
+                         const float *frequencies);
+
+/* Numbers added to scores by head and distance = key - query position; [heads, 2 * reach - 1], distance d of head h at
+ * h * (2 * reach - 1) + d + reach - 1. No distance in a pass is as far as reach. */
+typedef struct att_distance_bias {
+  float *values;
+  float *gradient; /* the same layout, zeroed by its maker; attention's backward adds into it; NULL: none */
+  int64_t reach;
+  int heads;
+} att_distance_bias;
+
+/* ALiBi (Press et al. 2022, section 3): -slope(h) * |d|, slopes as in the authors' code for any number of heads. */
+att_status att_op_alibi(att_run *run, int heads, int64_t reach, att_distance_bias *out);
+/* T5's buckets (Raffel et al. 2020, section 2.1; bucket formula as Hugging Face's t5): table [buckets, heads]. A
+ * causal one has all buckets for the past. Its backward sums out->gradient into the table's. */
+att_status att_op_relative_bias(att_run *run, const att_weight *table, bool causal, int64_t max_distance, int64_t reach,
+                                att_distance_bias *out);
 
 /* out = x + dropout(y): a residual connection (Vaswani et al. 2017, section 5.4). out may be x; no op recorded later
  * may use x. */
@@ -34,6 +81,7 @@ typedef struct att_attention_shape {
   const int32_t *const *key_rows; /* [queries.count] rows of k and v in a cache, or NULL (then no tape) */
   const int64_t *key_counts;      /* [queries.count], with key_rows */
   float *const *probs;            /* [queries.count] each [heads, its queries, its keys], or NULL */
+  const att_distance_bias *bias;  /* or NULL; query i of a sequence stands at its keys - its queries + i */
 } att_attention_shape;
 
 /* Scaled dot-product attention, scale = size^-0.5 (Vaswani et al. 2017, equation 1). */
@@ -51,5 +99,36 @@ typedef struct att_loss {
  * so this op is the last one. targets[n]: every one in [0, w.rows). out is added into. */
 att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
                                 const int32_t *targets, float smoothing, double divisor, att_loss *out);
+
+/* Losses of a few logits a row (a head of labels), out added into; with a tape their gradient is put in at once,
+ * divided by divisor. Targets: of classes in [0, cols); of labels 0 or 1, [rows, cols]; of values any, [rows, cols],
+ * the loss the mean square over cols. count grows by rows. nll is the same as loss but for smoothing. */
+att_status att_op_class_loss(att_run *run, const att_tensor *logits, const int32_t *targets, float smoothing,
+                             double divisor, att_loss *out);
+att_status att_op_label_loss(att_run *run, const att_tensor *logits, const float *targets, double divisor,
+                             att_loss *out);
+att_status att_op_value_loss(att_run *run, const att_tensor *values, const float *targets, double divisor,
+                             att_loss *out);
+
+/* ---- recurrent (recurrent.c) ---- */
+
+typedef enum att_cell { ATT_CELL_RNN, ATT_CELL_LSTM, ATT_CELL_GRU } att_cell;
+/* Columns of the gates: width, 4 * width (input, forget, cell, output), 3 * width (reset, update, new): PyTorch's. */
+int64_t att_cell_gates(att_cell cell, int64_t width);
+
+/* One layer and direction over whole sequences (Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014; formulas
+ * and gate order as PyTorch's RNN (tanh), LSTM, GRU). gates[rows, att_cell_gates]: the inputs' products with their
+ * bias, made beforehand for all times at once. hidden [gates, width] and its bias: the state's. before: [sequences,
+ * width] (LSTM [sequences, 2 * width]: h, then c) or NULL for zeros. backwards: from each sequence's last row to its
+ * first. out[rows, width]: h of each row; last: the final state, as `before`, or NULL where it is not wanted. cells:
+ * LSTM: c of each row, or NULL. */
+typedef struct att_recurrent_shape {
+  att_cell cell;
+  bool backwards;
+  att_sequences sequences;
+} att_recurrent_shape;
+att_status att_op_recurrent(att_run *run, const att_tensor *gates, const att_weight *hidden, const att_weight *bias,
+                            const att_tensor *before, const att_recurrent_shape *shape, att_tensor *out,
+                            att_tensor *last, att_tensor *cells);
 
 #endif

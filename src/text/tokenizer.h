@@ -18,14 +18,20 @@ typedef struct att_ids {
 att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
 
 typedef struct att_tokenizer_plan {
-  int vocab; /* size wanted, specials included */
+  att_tokenizer_kind kind; /* how text becomes pieces:
+                              ATT_BPE        byte-level BPE
+                              ATT_WORDPIECE  BERT's normaliser and pre-tokenizer, WordPiece with "##"
+                              ATT_CHAR       a token a character of the text, <unk> for others
+                              ATT_BYTE       a token a byte */
+  int vocab;               /* size wanted, specials included; characters and bytes: at most */
   bool lowercase;
   /* Marks in their final ids: Hugging Face's m2m_100 layout is <s> 0, <pad> 1, </s> 2, <unk> 3; marian's has </s> 0,
    * <unk> 1 and <pad> as the last id */
   const char *const *first_specials;
   size_t first_count;       /* ids 0 .. */
   const char *last_special; /* the last id of the vocabulary, or NULL */
-  const char *end_mark;     /* appended to a text by the post-processor, or NULL */
+  const char *start_mark;   /* put before a text by the post-processor, or NULL: "[CLS]" */
+  const char *end_mark;     /* appended to a text (and to each of two) by the post-processor, or NULL */
 } att_tokenizer_plan;
 
 /* Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019) over the lines: NFC, GPT-2's pattern, the 256 bytes as
@@ -54,6 +60,12 @@ bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
  * unless the peer does so too. */
 att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                 att_ids *ids);
+/* Two texts as the post-processor joins them ("[CLS] a [SEP] b [SEP]"); types, which may be NULL, gets 0 for the first
+ * one's tokens and 1 for the second's, as many as ids grew by. Without a pair in the post-processor: a's marks, then
+ * b's. most: tokens at most (0: any); the longer text is cut first ("longest_first"), marks stay; *cut says so. second
+ * may be NULL: one text, cut the same way. */
+att_status att_tokenizer_encode_pair(const att_tokenizer *tokenizer, att_context *ctx, att_text first,
+                                     const att_text *second, int64_t most, att_ids *ids, att_ids *types, bool *cut);
 /* Encodes with each merge left out with probability `rate`, in [0, 1), as drawn from the key: words are cut in many
  * ways, so that a model in training sees them from more sides (BPE-dropout, Provilkov et al. 2020). rate 0 is
  * att_tokenizer_encode.

@@ -1,0 +1,50 @@
+/*
+ * Owns what tells one kind of training from another: its data, its tokenizer's plan, its model's configuration, its
+ * batches, its validation. The trainer (budget, optimizer, checkpoints, record, resuming) is the same for all and goes
+ * through this table. Each task is a file: translation.c, language.c, classifier.c, masked.c.
+ */
+#ifndef ATT_TRAIN_TASK_H
+#define ATT_TRAIN_TASK_H
+
+#include "train/checkpoint.h"
+
+typedef struct att_trainer att_trainer;
+
+typedef struct att_task {
+  const char *name;   /* "translation", "lm", "classifier", "mlm": written down with the run */
+  const char *things; /* what its data is counted in: "pairs", "windows", "texts" */
+
+  /* Refuses options that this task cannot have, or lacks (ATT_ARGUMENT, naming the option). */
+  att_status (*check)(att_context *ctx, const att_train_options *options);
+  /* Reads the files that the options name into trainer->data (the task's own struct), holds a part out where no
+   * validation files are given, sets state's fingerprints (on resuming they are compared by the caller). */
+  att_status (*read)(att_trainer *trainer, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint);
+  /* Chooses what is unset in the plan and depends on the task and its data; the common choices follow. */
+  void (*choose)(const att_trainer *trainer, att_plan *plan);
+  att_status (*train_tokenizer)(att_trainer *trainer, att_tokenizer **tokenizer);
+  void (*configure)(const att_trainer *trainer, const att_tokenizer *tokenizer, att_config *config);
+  /* trainer->model is what options->from named: may put another head on it; refuses one that cannot be gone on from. */
+  att_status (*adopt)(att_trainer *trainer);
+  /* Lines to ids and validation made ready, with trainer->model->tokenizer. */
+  att_status (*encode)(att_trainer *trainer);
+  /* The order of state.epoch. */
+  att_status (*begin_epoch)(att_trainer *trainer);
+  int64_t (*batch_count)(const att_trainer *trainer);                         /* of an epoch */
+  double (*epoch_tokens)(const att_trainer *trainer);                         /* that progress counts, in an epoch */
+  void (*counts)(const att_trainer *trainer, int64_t *train, int64_t *valid); /* in `things`, for the plan's line */
+  /* Batch state.index of the epoch, valid until the next call; *tokens: real ones, padding not. */
+  att_status (*batch)(att_trainer *trainer, att_batch *batch, int64_t *tokens);
+  /* The loss of all validation data, and the quality where there is one. Resets the arena. */
+  att_status (*examine)(att_trainer *trainer, att_score_of_model *score);
+  /* "BLEU", "accuracy", ... or NULL: the loss alone decides. The key in train.jsonl is it in lower case. */
+  const char *(*quality)(const att_trainer *trainer);
+  void (*free)(att_trainer *trainer); /* trainer->data, NULL too */
+} att_task;
+
+extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task;
+
+/* trainer.c: the run itself, behind att_train_translation and its sisters. */
+att_status att_train(att_context *ctx, const att_task *task, const att_train_options *options,
+                     att_progress_fn *progress, void *user);
+
+#endif
