@@ -11,11 +11,20 @@ enum { DIGITS = 4 }; /* of a weight: enough to draw and to read */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static void put_lines(att_writer *writer, const char *const *lines, size_t count) {
+void att_write_lines(att_writer *writer, const char *const *lines, size_t count) {
   for (size_t i = 0; i < count; i++) {
     att_write(writer, lines[i]);
     att_write(writer, "\n");
   }
+}
+
+void att_write_page_data(att_writer *writer, const att_buffer *json) {
+  const char *at = json->data, *end = json->data + json->size;
+  for (const char *mark; (mark = memchr(at, '<', (size_t)(end - at))); at = mark + 1) {
+    att_write_bytes(writer, at, (size_t)(mark - at));
+    att_write(writer, "\\u003c");
+  }
+  att_write_bytes(writer, at, (size_t)(end - at));
 }
 
 static void put_data(att_writer *writer, const att_attention *attention) {
@@ -23,25 +32,18 @@ static void put_data(att_writer *writer, const att_attention *attention) {
   att_writer aside = {writer->ctx, &json, ATT_OK};
   att_view_json(&aside, attention, DIGITS);
   if (!writer->status) writer->status = aside.status;
-  if (!writer->status) {
-    const char *at = json.data, *end = json.data + json.size;
-    for (const char *mark; (mark = memchr(at, '<', (size_t)(end - at))); at = mark + 1) {
-      att_write_bytes(writer, at, (size_t)(mark - at));
-      att_write(writer, "\\u003c");
-    }
-    att_write_bytes(writer, at, (size_t)(end - at));
-  }
+  if (!writer->status) att_write_page_data(writer, &json);
   att_buffer_free(writer->ctx, &json);
 }
 
 void att_view_html(att_writer *writer, const att_attention *attention, const att_look_options *options) {
   size_t layers = attention->maps[options->part].layers;
-  put_lines(writer, PAGE_BEFORE, COUNT(PAGE_BEFORE));
+  att_write_lines(writer, PAGE_BEFORE, COUNT(PAGE_BEFORE));
   att_write_format(writer, "<body data-part='%s' data-layer='%zu' data-head='%d'>\n",
                    att_look_part_names[options->part], options->layer < 0 ? layers - 1 : (size_t)options->layer,
                    options->head);
   att_write(writer, "<script type='application/json' id='data'>\n");
   put_data(writer, attention);
   att_write(writer, "</script>\n");
-  put_lines(writer, PAGE_AFTER, COUNT(PAGE_AFTER));
+  att_write_lines(writer, PAGE_AFTER, COUNT(PAGE_AFTER));
 }

@@ -64,6 +64,11 @@ void att_write_format(att_writer *writer, const char *format, ...) ATT_PRINTF(2,
 /* With so many significant digits (9 read back exactly), always with a point. Not finite: null. */
 void att_write_number(att_writer *writer, float value, int digits);
 
+/* Lines of a page, each with its end. (html.c) */
+void att_write_lines(att_writer *writer, const char *const *lines, size_t count);
+/* JSON for a script element: no "<" that could end it. */
+void att_write_page_data(att_writer *writer, const att_buffer *json);
+
 /* ---- the pictures ---- */
 
 void att_view_terminal(att_writer *writer, const att_grid *grid, const att_look_options *options);
