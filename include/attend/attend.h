@@ -559,6 +559,16 @@ ATT_API att_status att_measure_values(att_context *ctx, const double *truth, con
 /* Writes a file whole or not at all: aside, synced, renamed. */
 ATT_API att_status att_write_file(att_context *ctx, const char *path, const void *data, size_t size);
 
+/* Writes a table of float32 as a .npy file (numpy's format 1.0, C order), whole or not at all, row by row: the number
+ * of rows is known at the end only. Committing frees, whatever the outcome; discarding leaves no file (NULL is fine).
+ */
+typedef struct att_npy att_npy;
+ATT_API att_status att_npy_open(att_context *ctx, const char *path, size_t columns, att_npy **npy);
+/* rows: [count, columns] */
+ATT_API att_status att_npy_put(att_npy *npy, const float *rows, size_t count);
+ATT_API att_status att_npy_commit(att_npy *npy);
+ATT_API void att_npy_discard(att_npy *npy);
+
 /* The lines of a plain or .gz file (path "-": standard input until its end). Ends ("\n", "\r\n") are left out.
  * *lines and what it points to are one block: free with att_release. */
 ATT_API att_status att_read_lines(att_context *ctx, const char *path, att_text **lines, size_t *count);

@@ -189,11 +189,13 @@ att_status att_writer_open(att_context *ctx, const char *path, att_writer **out)
   return status;
 }
 
-att_status att_writer_put(att_writer *writer, const void *data, size_t size) {
+/* offset -1: at the end. */
+static att_status write_all(att_writer *writer, off_t offset, const void *data, size_t size) {
   const char *from = data;
   if (writer->fd < 0) return att_fail(writer->ctx, ATT_IO, "%s: an earlier write failed", writer->path);
   while (size > 0) {
-    ssize_t count = write(writer->fd, from, size < ATT_LARGEST_WRITE ? size : ATT_LARGEST_WRITE);
+    size_t part = size < ATT_LARGEST_WRITE ? size : ATT_LARGEST_WRITE;
+    ssize_t count = offset < 0 ? write(writer->fd, from, part) : pwrite(writer->fd, from, part, offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       att_status status = fail_errno(writer->ctx, writer->path, "cannot be written");
@@ -202,8 +204,17 @@ att_status att_writer_put(att_writer *writer, const void *data, size_t size) {
     }
     from += count;
     size -= (size_t)count;
+    if (offset >= 0) offset += count;
   }
   return ATT_OK;
+}
+
+att_status att_writer_put(att_writer *writer, const void *data, size_t size) {
+  return write_all(writer, -1, data, size);
+}
+
+att_status att_writer_patch(att_writer *writer, size_t offset, const void *data, size_t size) {
+  return write_all(writer, (off_t)offset, data, size);
 }
 
 /* The rename itself must survive a crash. Some file systems cannot sync a folder (EINVAL), and a folder may be writable

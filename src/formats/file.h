@@ -31,6 +31,8 @@ char *att_path(att_context *ctx, const char *folder, const char *name);
 typedef struct att_writer att_writer;
 att_status att_writer_open(att_context *ctx, const char *path, att_writer **writer);
 att_status att_writer_put(att_writer *writer, const void *data, size_t size);
+/* Writes over bytes that were put before: a head that needs to know how much came after it. */
+att_status att_writer_patch(att_writer *writer, size_t offset, const void *data, size_t size);
 att_status att_writer_commit(att_writer *writer); /* frees the writer, whatever the outcome */
 void att_writer_discard(att_writer *writer);      /* NULL is fine */
 
