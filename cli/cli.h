@@ -54,6 +54,8 @@ int att_cli_failed(att_cli *cli, att_status status);
 int att_cli_start(att_cli *cli);
 /* Opens the model named by the first word. 0, or the exit status. */
 int att_cli_open_model(att_cli *cli, att_model **model);
+/* The words after MODEL as one text, to be freed; NULL after saying why. */
+char *att_cli_join_words(att_cli *cli);
 /* Between these two a signal asks the library to stop; a second one, or one at any other time, ends the program. */
 void att_cli_begin_work(att_cli *cli);
 void att_cli_end_work(void);

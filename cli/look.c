@@ -104,18 +104,9 @@ static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, 
   }
 }
 
-/* The words after MODEL as one text; free it. */
-static char *join_words(const att_cli *cli) {
-  size_t size = 1;
-  for (int i = 1; i < cli->word_count; i++) size += strlen(cli->words[i]) + 1;
-  char *text = calloc(size, 1), *at = text;
-  for (int i = 1; i < cli->word_count && at; i++) at += sprintf(at, "%s%s", i > 1 ? " " : "", cli->words[i]);
-  return text;
-}
-
 static int look_at_words(att_cli *cli, att_model *model, const look_options *o) {
-  char *text = join_words(cli);
-  if (!text) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  char *text = att_cli_join_words(cli);
+  if (!text) return ATT_CLI_FAILED;
   int status = look_at(cli, model, (att_text){text, strlen(text)}, o);
   free(text);
   return status;

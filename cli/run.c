@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,6 +89,15 @@ int att_cli_start(att_cli *cli) {
   return status == ATT_OK
              ? 0
              : att_cli_fail(cli, ATT_CLI_FAILED, "cannot start: %s; try fewer --threads", att_status_name(status));
+}
+
+char *att_cli_join_words(att_cli *cli) {
+  size_t size = 1;
+  for (int i = 1; i < cli->word_count; i++) size += strlen(cli->words[i]) + 1;
+  char *text = calloc(size, 1), *at = text;
+  if (!text) att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  for (int i = 1; i < cli->word_count && at; i++) at += sprintf(at, "%s%s", i > 1 ? " " : "", cli->words[i]);
+  return text;
 }
 
 int att_cli_open_model(att_cli *cli, att_model **model) {
