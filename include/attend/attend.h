@@ -548,6 +548,16 @@ typedef struct att_class_metrics {
 ATT_API att_status att_measure_classes(att_context *ctx, const int32_t *truth, const int32_t *predicted, size_t count,
                                        size_t classes, att_class_metrics *metrics);
 
+/* Of any of several labels. */
+typedef struct att_label_metrics {
+  double accuracy; /* texts whose labels are all right */
+  double macro_f1; /* the mean over labels */
+  double micro_f1; /* over all labels and texts at once */
+} att_label_metrics;
+/* truth, predicted: [count, labels] */
+ATT_API att_status att_measure_labels(att_context *ctx, const bool *truth, const bool *predicted, size_t count,
+                                      size_t labels, att_label_metrics *metrics);
+
 typedef struct att_value_metrics {
   double pearson, spearman, mean_squared_error;
 } att_value_metrics;
