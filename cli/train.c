@@ -143,7 +143,7 @@ static int check(att_cli *cli, train_options *o) {
   if (!known) return att_cli_fail(cli, ATT_CLI_MISUSED, "--size: '%s' is not one of tiny|small|base|big", train->size);
   if (o->layers && !train->encoder_layers) train->encoder_layers = o->layers;
   if (o->layers && !train->decoder_layers) train->decoder_layers = o->layers;
-  if (att_cli_given(cli, "seed")) train->seed = o->common.seed;
+  if (att_cli_given(cli, "seed")) train->seed = (int64_t)o->common.seed;
   return 0;
 }
 

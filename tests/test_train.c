@@ -9,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
 #include "train/picture.h"
+#include "train/task.h"
 
 #include <math.h>
 
@@ -153,7 +154,7 @@ static void snapshots_are_averaged(void **state) {
   assert_int_equal(att_snapshots_average(models[0], folder, snapshots, 3), ATT_OK);
   for (int64_t i = 0; i < count; i++) assert_float_equal(models[0]->values[i], expected[i], 1e-6);
   att_state named;
-  att_state_begin(&named);
+  att_state_begin(&named, "translation");
   named.snapshots[0].step = 2;
   named.snapshot_count = 1;
   att_snapshots_prune(ctx, folder, &named);
@@ -188,19 +189,20 @@ static void free_corpus(att_corpus *c) {
   free(c->source.data), free(c->target.data), free(c->source_start), free(c->target_start);
 }
 
-static void check_batch(const att_corpus *c, const att_pairs *pairs, int64_t tokens, int64_t rows, int *seen) {
-  int64_t longest = 0, count = pairs->source.count;
-  assert_true(count > 0 && pairs->target.count == count);
+static void check_batch(const att_corpus *c, const att_batch *batch, int64_t tokens, int64_t rows, int *seen) {
+  const int64_t *sources_at = batch->source.sequences.start, *targets_at = batch->target.sequences.start;
+  int64_t longest = 0, count = batch->source.sequences.count;
+  assert_true(count > 0 && batch->target.sequences.count == count);
   for (int64_t r = 0; r < count; r++) {
-    int64_t s = pairs->source.start[r], t = pairs->target.start[r], end = pairs->target.start[r + 1];
-    int64_t sources = pairs->source.start[r + 1] - s, pair = pairs->source_ids[s];
+    int64_t s = sources_at[r], t = targets_at[r], end = targets_at[r + 1];
+    int64_t sources = sources_at[r + 1] - s, pair = batch->source.ids[s];
     seen[pair]++;
     assert_int_equal(sources, c->source_start[pair + 1] - c->source_start[pair]);
     assert_int_equal(end - t, c->target_start[pair + 1] - c->target_start[pair]);
-    assert_int_equal(pairs->labels[t], pair);
-    assert_int_equal(pairs->labels[end - 1], -2);
-    assert_int_equal(pairs->inputs[t], 77);
-    assert_memory_equal(pairs->inputs + t + 1, pairs->labels + t, (size_t)(end - t - 1) * sizeof(int32_t));
+    assert_int_equal(batch->labels[t], pair);
+    assert_int_equal(batch->labels[end - 1], -2);
+    assert_int_equal(batch->target.ids[t], 77);
+    assert_memory_equal(batch->target.ids + t + 1, batch->labels + t, (size_t)(end - t - 1) * sizeof(int32_t));
     if (sources > longest) longest = sources;
     if (end - t > longest) longest = end - t;
   }
@@ -213,10 +215,10 @@ static uint64_t epoch_key(att_batches *batches, const att_corpus *c, int64_t epo
   uint64_t key = 0;
   att_batches_shuffle(batches, 5, epoch);
   for (int64_t b = 0; b < batches->count; b++) {
-    att_pairs pairs = att_batches_get(batches, b, 77);
-    check_batch(c, &pairs, tokens, rows, seen);
-    for (int64_t r = 0; r < pairs.source.count; r++)
-      key = att_key(key, (uint64_t)pairs.source_ids[pairs.source.start[r]]);
+    att_batch batch = att_batches_get(batches, b, 77);
+    check_batch(c, &batch, tokens, rows, seen);
+    for (int64_t r = 0; r < batch.source.sequences.count; r++)
+      key = att_key(key, (uint64_t)batch.source.ids[batch.source.sequences.start[r]]);
   }
   for (int64_t i = 0; i < c->count; i++) assert_int_equal(seen[i], 1);
   free(seen);
@@ -338,18 +340,26 @@ static void a_part_is_held_out(void **state) {
 
 /* ---- options, the picture ------------------------------------------------------------------------------------- */
 
+static att_status choose_for(att_plan *plan, int64_t pairs) {
+  att_plan_choose_translation(plan, pairs);
+  return att_plan_choose(ctx, plan, att_translation_task.shapes);
+}
+
 static void impossible_options_are_refused(void **state) {
   (void)state;
+  const att_shapes *shapes = att_translation_task.shapes;
   att_train_options good, o;
   att_plan plan;
   att_train_options_default(&good);
   good.source = good.target = good.out = "x";
-  assert_int_equal(att_plan_wanted(ctx, &good, &plan), ATT_OK);
+  assert_int_equal(att_plan_wanted(ctx, shapes, &good, &plan), ATT_OK);
+  good.source = NULL;
+  must_say(att_translation_task.check(ctx, &good), ATT_ARGUMENT, "source");
+  good.source = good.valid_source = "x";
+  must_say(att_translation_task.check(ctx, &good), ATT_ARGUMENT, "valid-target");
 #define REFUSED(change, clue)                                                                                          \
   o = good, o.change;                                                                                                  \
-  must_say(att_plan_wanted(ctx, &o, &plan), ATT_ARGUMENT, clue)
-  REFUSED(source = NULL, "source");
-  REFUSED(valid_source = "x", "valid-target");
+  must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, clue)
   REFUSED(dropout = 1, "dropout is 1");
   REFUSED(beta2 = NAN, "beta2");
   REFUSED(lr = -1, "lr is -1");
@@ -357,31 +367,32 @@ static void impossible_options_are_refused(void **state) {
   REFUSED(size = "huge", "tiny, small, base or big");
   REFUSED(average = 1000, "average is 1000");
   o = good, o.steps = 5, o.minutes = 1;
-  must_say(att_plan_wanted(ctx, &o, &plan), ATT_ARGUMENT, "one budget");
+  must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "one budget");
   o = good, o.width = 30, o.heads = 4;
-  assert_int_equal(att_plan_wanted(ctx, &o, &plan), ATT_OK);
-  must_say(att_plan_choose(ctx, &plan, 1000), ATT_ARGUMENT, "width is 30, not a multiple of 4 heads");
+  assert_int_equal(att_plan_wanted(ctx, shapes, &o, &plan), ATT_OK);
+  must_say(choose_for(&plan, 1000), ATT_ARGUMENT, "width is 30, not a multiple of 4 heads");
 }
 
 static void the_data_chooses(void **state) {
   (void)state;
   att_train_options o;
+  const att_shapes *shapes = att_translation_task.shapes;
   att_plan small, large, own;
   att_train_options_default(&o);
   o.source = o.target = o.out = "x";
   o.minutes = 60;
-  assert_int_equal(att_plan_wanted(ctx, &o, &small), ATT_OK);
+  assert_int_equal(att_plan_wanted(ctx, shapes, &o, &small), ATT_OK);
   large = small;
   large.minutes = 6000;
-  assert_int_equal(att_plan_choose(ctx, &small, 29000), ATT_OK);
-  assert_int_equal(att_plan_choose(ctx, &large, 4000000), ATT_OK);
+  assert_int_equal(choose_for(&small, 29000), ATT_OK);
+  assert_int_equal(choose_for(&large, 4000000), ATT_OK);
   assert_true(small.width == 256 && small.encoder_layers == 3 && small.vocab == 8000 && small.feedforward == 1024);
   assert_true(large.width == 512 && large.encoder_layers == 6 && large.vocab == 32000 && large.lr < small.lr);
   o.width = 96;
   o.size = "base";
   o.dropout = 0;
-  assert_int_equal(att_plan_wanted(ctx, &o, &own), ATT_OK);
-  assert_int_equal(att_plan_choose(ctx, &own, 29000), ATT_OK);
+  assert_int_equal(att_plan_wanted(ctx, shapes, &o, &own), ATT_OK);
+  assert_int_equal(choose_for(&own, 29000), ATT_OK);
   assert_true(own.width == 96 && own.encoder_layers == 6 && own.dropout == 0);
 }
 
@@ -390,13 +401,13 @@ static void the_picture_holds_both_curves(void **state) {
   static const char text[] = "{\"step\": 1, \"loss\": 9.5}\nnonsense\n{\"step\": 10, \"loss\": 5.25}\n"
                              "{\"step\": 10, \"valid_loss\": 4.75, \"bleu\": 12.3}\n{\"step\": 20, \"loss\": null}\n";
   att_buffer svg = {0};
-  assert_int_equal(att_picture_draw(ctx, text, &svg), ATT_OK);
+  assert_int_equal(att_picture_draw(ctx, text, "BLEU", &svg), ATT_OK);
   assert_non_null(strstr(svg.data, "class=\"train\" d=\"M128.0 64.0L704.0 "));
   assert_non_null(strstr(svg.data, "class=\"valid\" d=\"M704.0 384.0"));
   assert_non_null(strstr(svg.data, "12.3 at step 10"));
   assert_null(strstr(svg.data, "nan"));
   svg.size = 0;
-  assert_int_equal(att_picture_draw(ctx, "", &svg), ATT_OK);
+  assert_int_equal(att_picture_draw(ctx, "", NULL, &svg), ATT_OK);
   assert_non_null(strstr(svg.data, "</svg>"));
   att_buffer_free(ctx, &svg);
 }

@@ -461,7 +461,7 @@ typedef struct att_train_options {
   const char *out;  /* the model folder: absent, empty, or with resume this run's own */
   const char *from; /* a folder to go on from, with its tokenizer; or NULL */
   bool resume;
-  uint64_t seed;
+  int64_t seed; /* from 0; -1: choose */
   /* budget: at most one */
   int64_t steps;
   double epochs, minutes;
@@ -485,7 +485,7 @@ typedef struct att_train_options {
   /* learning */
   int64_t batch_tokens; /* bounds rows x longest side, padding counted */
   int batch;            /* or: sentence pairs */
-  double lr, min_lr;
+  double lr, min_lr; /* min_lr: negative: choose */
   int64_t warmup;
   int schedule;                                                      /* an att_schedule, or -1 */
   double weight_decay, beta1, beta2, clip, dropout, label_smoothing; /* negative: choose */
@@ -514,7 +514,7 @@ typedef struct att_progress {
   int64_t tokens; /* real source and target tokens since the start, padding not */
   double loss;    /* nats a target token, smoothed over the last steps */
   double lr, tokens_per_second;
-  double valid_loss, perplexity; /* VALID */
+  double valid_loss, perplexity; /* VALID; perplexity: 0 where the loss is not that of tokens */
   double bleu;                   /* what `quality` names, where higher is better: negative where not measured */
   const char *quality;           /* "BLEU", "accuracy", "macro-F1", "Spearman", or NULL where there is the loss alone */
   bool best;                     /* VALID: the best so far, saved */

@@ -109,7 +109,7 @@ void att_batches_shuffle(att_batches *b, uint64_t seed, int64_t epoch) {
   shuffle(b->turn, b->count, att_key(key, 0));
 }
 
-att_pairs att_batches_get(att_batches *b, int64_t index, int32_t start) {
+att_batch att_batches_get(att_batches *b, int64_t index, int32_t start) {
   const att_corpus *c = b->corpus;
   int64_t begin = b->first[b->turn[index]], rows = b->first[b->turn[index] + 1] - begin;
   for (int64_t r = 0; r < rows; r++) {
@@ -122,9 +122,7 @@ att_pairs att_batches_get(att_batches *b, int64_t index, int32_t start) {
     b->source_start[r + 1] = s + sources;
     b->target_start[r + 1] = t + targets;
   }
-  return (att_pairs){.source = {rows, b->source_start},
-                     .target = {rows, b->target_start},
-                     .source_ids = b->source_ids,
-                     .inputs = b->inputs,
+  return (att_batch){.source = {b->source_ids, NULL, {rows, b->source_start}},
+                     .target = {b->inputs, NULL, {rows, b->target_start}},
                      .labels = b->labels};
 }

@@ -29,6 +29,6 @@ void att_batches_free(att_context *ctx, att_batches *batches);
 /* The order of an epoch. */
 void att_batches_shuffle(att_batches *batches, uint64_t seed, int64_t epoch);
 /* The b-th batch of the epoch; valid until the next. start: the decoder's first input. */
-att_pairs att_batches_get(att_batches *batches, int64_t b, int32_t start);
+att_batch att_batches_get(att_batches *batches, int64_t b, int32_t start);
 
 #endif

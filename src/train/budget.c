@@ -11,28 +11,38 @@
 #define ATT_UNTIMED_STEPS    5    /* first ones, in which memory and kernels settle */
 #define ATT_LEAST_TIMED      20   /* steps */
 #define ATT_FEWEST_TIMED     8    /* where the budget is too short for that */
-#define ATT_VALIDATION_SHARE 0.04 /* of the time, at most */
+#define ATT_VALIDATION_SHARE 0.04 /* of the time of a budget in minutes, at most */
+#define ATT_EXAMINED_SHARE   0.2  /* of the work of a budget in steps, where validation is reading alone */
 #define ATT_MARGIN           0.98 /* of what the timing promises: an hour is at most an hour */
 
 static void say_steps(att_trainer *t) {
   const att_plan *p = &t->state.plan;
+  int64_t count = t->task->batch_count(t);
   char text[256], steps[32], every[32];
   snprintf(text, sizeof text, "%s steps (%.1f epochs of %lld batches), warm-up %lld, validation every %s",
-           att_grouped(steps, p->steps), (double)p->steps / (double)t->batches.count, (long long)t->batches.count,
-           (long long)p->warmup, att_grouped(every, p->valid_every));
+           att_grouped(steps, p->steps), (double)p->steps / (double)count, (long long)count, (long long)p->warmup,
+           att_grouped(every, p->valid_every));
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 
 static int64_t steps_of_epochs(const att_trainer *t, double epochs) {
-  double steps = ceil(epochs * (double)t->batches.count - 1e-9);
+  double steps = ceil(epochs * (double)t->task->batch_count(t) - 1e-9);
   return steps < 1e15 ? (int64_t)steps : (int64_t)1e15;
+}
+
+/* Forward alone is a third of a step. */
+static int64_t most_validations(const att_trainer *t, int64_t steps) {
+  if (!t->task->examined_tokens) return ATT_VALIDATIONS;
+  double work = 3 * (double)steps * att_trainer_step_tokens(t) * ATT_EXAMINED_SHARE;
+  double count = work / fmax(1, t->task->examined_tokens(t));
+  return count > ATT_VALIDATIONS ? ATT_VALIDATIONS : count < 4 ? 4 : (int64_t)count;
 }
 
 void att_budget_begin(att_trainer *t) {
   att_plan *p = &t->state.plan;
   int64_t steps = p->steps > 0 ? p->steps : p->epochs > 0 ? steps_of_epochs(t, p->epochs) : 0;
   if (steps == 0) return; /* minutes: after the first steps */
-  att_plan_fix_steps(p, steps, ATT_VALIDATIONS);
+  att_plan_fix_steps(p, steps, most_validations(t, steps));
   say_steps(t);
 }
 
@@ -65,7 +75,7 @@ att_status att_budget_extend(att_trainer *t, const att_plan *wanted) {
   p->minutes = wanted->minutes;
   if (p->steps == 0 && wanted->minutes > 0) return ATT_OK; /* not fixed yet: it will be */
   if (p->steps == 0 || grows) {
-    att_plan_fix_steps(p, steps, ATT_VALIDATIONS);
+    att_plan_fix_steps(p, steps, most_validations(t, steps));
     t->state.complete = false;
     t->state.stale = 0;
     say_steps(t);
@@ -81,18 +91,16 @@ static double save_share(const att_trainer *t) {
                                       : t->save_cost / fmax(60, 50 * t->save_cost);
 }
 
-static double pairs_tokens(const att_corpus *c) { return (double)(c->source.count + c->target.count); }
-
 /* The steps that fit into what is left beside validations, each with its snapshot, and the end of the run: averaging,
  * one more validation, saving. */
 static att_status fix_from_timing(att_trainer *t) {
   att_state *s = &t->state;
   att_score_of_model ignored;
   double begin = att_now();
-  ATT_TRY(att_examine(&t->examiner, t->model, t->arena, &ignored));
+  ATT_TRY(t->task->examine(t, &ignored));
   double validation = 1.2 * (att_now() - begin) + t->save_cost;
   double left = 60 * s->plan.minutes * ATT_MARGIN - 0.2 - att_trainer_seconds(t);
-  double step = t->timed_seconds / (double)t->timed_tokens * pairs_tokens(&t->corpus) / (double)t->batches.count;
+  double step = t->timed_seconds / (double)t->timed_tokens * att_trainer_step_tokens(t);
   double count = floor(fmin(ATT_VALIDATIONS, fmax(2, ATT_VALIDATION_SHARE * left / validation)));
   double end = validation + 2 * t->save_cost;
   double steps = (left - count * validation - end) / (step * (1 + save_share(t)));

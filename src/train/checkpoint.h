@@ -13,8 +13,8 @@
 #include "train/plan.h"
 
 typedef struct att_score_of_model {
-  double loss; /* nats a target token of the validation pairs */
-  double bleu; /* negative: not measured */
+  double loss;    /* nats a predicted token (a sequence, with a head of labels) of the validation data */
+  double quality; /* what the task names so: higher is better; negative: not measured */
 } att_score_of_model;
 
 typedef struct att_snapshot {
@@ -24,6 +24,7 @@ typedef struct att_snapshot {
 
 /* All that decides how a run goes on, beside the parameters and the moments. */
 typedef struct att_state {
+  char task[16]; /* the task's name */
   att_plan plan;
   uint64_t train_fingerprint, valid_fingerprint;
   uint64_t from_fingerprint; /* of the weights that it began with, where it was given a model; else 0 */
@@ -34,15 +35,15 @@ typedef struct att_state {
   double loss_sum, loss_weight; /* the smoothed loss is their quotient */
   int64_t validated;            /* the last step that was validated; -1: none */
   int64_t stale;                /* validations since something got better */
-  att_score_of_model lowest;    /* the lowest loss and the highest BLEU so far, for patience */
+  att_score_of_model lowest;    /* the lowest loss and the highest quality so far, for patience */
   att_snapshot best;            /* whose weights are DIR/model.safetensors; step -1: none yet */
   att_snapshot snapshots[ATT_MOST_AVERAGE];
   int64_t snapshot_count; /* oldest first */
   bool complete;
 } att_state;
 
-/* A state of nothing done. */
-void att_state_begin(att_state *state);
+/* A state of nothing done of a task (by its name). */
+void att_state_begin(att_state *state, const char *task);
 
 /* Writes the checkpoint; what was there stays whole until the new one is. */
 att_status att_checkpoint_save(att_optimizer *optimizer, const char *folder, const att_state *state);

@@ -3,9 +3,8 @@
 
 #include <math.h>
 
-#define ATT_MOST_ASKED   500 /* translations of a validation: BLEU to about a point, at little cost */
-#define ATT_ASKED_BATCH  64
-#define ATT_TELLING_BLEU 5.0 /* below it BLEU is mostly noise */
+#define ATT_MOST_ASKED  500 /* translations of a validation: BLEU to about a point, at little cost */
+#define ATT_ASKED_BATCH 64
 
 /* ---- making --------------------------------------------------------------------------------------------------- */
 
@@ -73,10 +72,10 @@ static att_status measure_loss(att_examiner *e, att_model *model, att_arena *are
   att_loss sum = {0};
   for (int64_t b = 0; b < e->batches.count; b++) {
     att_run run = {.ctx = e->ctx, .arena = arena};
-    att_pairs pairs = att_batches_get(&e->batches, b, model->config.decoder_start);
+    att_batch batch = att_batches_get(&e->batches, b, model->config.decoder_start);
     att_arena_reset(arena);
     ATT_TRY(interrupted(e));
-    ATT_TRY(att_encdec_loss(&run, model, &pairs, 0, 1, &sum));
+    ATT_TRY(att_model_loss(&run, model, &batch, 0, 1, &sum));
   }
   *loss = sum.nll / (double)sum.count;
   return ATT_OK;
@@ -140,16 +139,5 @@ att_status att_examine(att_examiner *e, att_model *model, att_arena *arena, att_
   *score = (att_score_of_model){INFINITY, -1};
   ATT_TRY(measure_loss(e, model, arena, &score->loss));
   if (!isfinite(score->loss)) return ATT_OK; /* nothing to translate with */
-  return measure_bleu(e, model, arena, &score->bleu);
-}
-
-bool att_is_better(att_score_of_model a, att_score_of_model b) {
-  if (fmax(a.bleu, b.bleu) < ATT_TELLING_BLEU) return a.loss < b.loss;
-  if (a.bleu < b.bleu || a.bleu > b.bleu) return a.bleu > b.bleu;
-  return a.loss < b.loss;
-}
-
-bool att_is_good(att_score_of_model score, att_score_of_model best) {
-  if (best.bleu < ATT_TELLING_BLEU) return score.loss <= 1.03 * best.loss;
-  return score.bleu >= 0.97 * best.bleu;
+  return measure_bleu(e, model, arena, &score->quality);
 }

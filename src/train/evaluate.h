@@ -29,9 +29,4 @@ void att_examiner_free(att_examiner *examiner); /* zeroed is fine */
 /* arena is reset, before and between. ATT_INTERRUPTED where att_interrupt was called meanwhile. */
 att_status att_examine(att_examiner *examiner, att_model *model, att_arena *arena, att_score_of_model *score);
 
-/* Whether a is better than b: by BLEU, once one of them has 5, and where that is equal or less by loss. */
-bool att_is_better(att_score_of_model a, att_score_of_model b);
-/* Whether it is within a thirtieth of the best, by the same measure: what an average is made of. */
-bool att_is_good(att_score_of_model score, att_score_of_model best);
-
 #endif

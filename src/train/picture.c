@@ -6,6 +6,7 @@
 
 #include "formats/json.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,18 +14,26 @@
 
 enum { LEFT = 64, TOP = 64, WIDTH = 640, HEIGHT = 320 }; /* of the area between the axes, in pixels */
 
-att_status att_point_read(att_context *ctx, const char *line, size_t size, att_point *point) {
+const char *att_quality_key(const char *quality, char key[ATT_MOST_KEY]) {
+  size_t size = strlen(quality);
+  if (size >= ATT_MOST_KEY) size = ATT_MOST_KEY - 1;
+  for (size_t i = 0; i < size; i++) key[i] = (char)tolower((unsigned char)quality[i]);
+  key[size] = '\0';
+  return key;
+}
+
+att_status att_point_read(att_context *ctx, const char *line, size_t size, const char *key, att_point *point) {
   static const char *const name = "train.jsonl";
   json_t *root;
   ATT_TRY(att_json_parse(ctx, name, line, size, &root));
   point->validation = json_object_get(root, "valid_loss") != NULL;
-  point->bleu = -1;
+  point->quality = -1;
   point->loss = NAN; /* written as null where it is no number */
   att_status status = att_json_int(ctx, name, root, "step", true, 0, INT64_MAX, &point->step);
   if (!status) {
     status = att_json_number(ctx, name, root, point->validation ? "valid_loss" : "loss", false, &point->loss);
   }
-  if (!status && point->validation) status = att_json_number(ctx, name, root, "bleu", false, &point->bleu);
+  if (!status && point->validation && key) status = att_json_number(ctx, name, root, key, false, &point->quality);
   json_decref(root);
   return status;
 }
@@ -34,17 +43,20 @@ typedef struct att_curves {
   size_t count;
   double last_step, low, high; /* the frame */
   int64_t best_step;
-  double best_bleu;
+  const char *quality; /* its name, or NULL */
+  double best_quality;
 } att_curves;
 
 static att_status read_points(att_context *ctx, const char *text, att_curves *c) {
+  char key[ATT_MOST_KEY];
   size_t lines = 0;
   for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) lines++;
   c->points = ATT_NEW(ctx, lines, att_point);
   if (!c->points) return ATT_MEMORY;
   for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
     att_point *point = &c->points[c->count];
-    att_status status = att_point_read(ctx, text, (size_t)(end - text), point);
+    att_status status =
+        att_point_read(ctx, text, (size_t)(end - text), c->quality ? att_quality_key(c->quality, key) : NULL, point);
     if (status == ATT_MEMORY) return status;
     if (status == ATT_OK && isfinite(point->loss)) c->count++;
   }
@@ -55,14 +67,14 @@ static void find_frame(att_curves *c) {
   c->low = INFINITY;
   c->high = -INFINITY;
   c->last_step = 1;
-  c->best_bleu = -1;
+  c->best_quality = -1;
   for (size_t i = 0; i < c->count; i++) {
     const att_point *p = &c->points[i];
     c->low = fmin(c->low, p->loss);
     c->high = fmax(c->high, p->loss);
     c->last_step = fmax(c->last_step, (double)p->step);
-    if (p->validation && p->bleu > c->best_bleu) {
-      c->best_bleu = p->bleu;
+    if (p->validation && p->quality > c->best_quality) {
+      c->best_quality = p->quality;
       c->best_step = p->step;
     }
   }
@@ -181,9 +193,10 @@ static att_status put_title(att_context *ctx, att_buffer *svg, const att_curves 
                            "training</text>\n<text x=\"%d\" y=\"46\" class=\"soft\">lower is better; training "
                            "with dropout, validation without",
                            LEFT, LEFT));
-  if (c->best_bleu >= 0) {
-    ATT_TRY(att_buffer_print(ctx, svg, "; best validation BLEU "));
-    ATT_TRY(att_json_put_number(ctx, svg, round(c->best_bleu * 100) / 100));
+  if (c->quality && c->best_quality >= 0) {
+    ATT_TRY(att_buffer_print(ctx, svg, "; best validation %s ", c->quality));
+    double digits = c->best_quality > 1 ? 1e2 : 1e4;
+    ATT_TRY(att_json_put_number(ctx, svg, round(c->best_quality * digits) / digits));
     ATT_TRY(att_buffer_print(ctx, svg, " at step %lld", (long long)c->best_step));
   }
   return att_buffer_print(ctx, svg, "</text>\n");
@@ -207,8 +220,8 @@ static att_status put_all(att_context *ctx, const att_curves *c, att_buffer *svg
   return att_buffer_print(ctx, svg, "</svg>\n");
 }
 
-att_status att_picture_draw(att_context *ctx, const char *text, att_buffer *svg) {
-  att_curves curves = {0};
+att_status att_picture_draw(att_context *ctx, const char *text, const char *quality, att_buffer *svg) {
+  att_curves curves = {.quality = quality};
   att_status status = read_points(ctx, text, &curves);
   if (!status) {
     find_frame(&curves);

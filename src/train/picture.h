@@ -10,14 +10,19 @@
 typedef struct att_point {
   int64_t step;
   bool validation;
-  double loss; /* of training, or valid_loss */
-  double bleu; /* negative: none */
+  double loss;    /* of training, or valid_loss */
+  double quality; /* negative: none */
 } att_point;
 
-/* ATT_FORMAT where the line is none of ours. */
-att_status att_point_read(att_context *ctx, const char *line, size_t size, att_point *point);
+#define ATT_MOST_KEY 32
+/* The key of a quality in train.jsonl: its name in lower case. Returns key. */
+const char *att_quality_key(const char *quality, char key[ATT_MOST_KEY]);
 
-/* text: the record's lines; lines that are none are skipped. Appends the SVG. */
-att_status att_picture_draw(att_context *ctx, const char *text, att_buffer *svg);
+/* ATT_FORMAT where the line is none of ours. key: of the quality, or NULL. */
+att_status att_point_read(att_context *ctx, const char *line, size_t size, const char *key, att_point *point);
+
+/* text: the record's lines; lines that are none are skipped. quality: the name of what is measured beside the
+ * loss, or NULL. Appends the SVG. */
+att_status att_picture_draw(att_context *ctx, const char *text, const char *quality, att_buffer *svg);
 
 #endif

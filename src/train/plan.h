@@ -11,14 +11,18 @@
 #define ATT_UNSET        INT64_MIN /* a number still to be chosen; NaN among the doubles */
 #define ATT_MOST_AVERAGE 64
 
+/* The members stand as the options do; numbers that are enums in attend.h are so here. */
 typedef struct att_plan {
   int64_t seed, fine_tuned; /* fine_tuned: 1 where the run began with a model */
   /* budget: steps is 0 until it is fixed */
   int64_t steps;
   double epochs, minutes;
-  int64_t encoder_layers, decoder_layers, width, heads, feedforward, context;
-  int64_t activation, norm_order, position, tied;
-  int64_t vocab, max_length, lowercase;
+  int64_t network;
+  int64_t encoder_layers, decoder_layers, width, heads, kv_heads, feedforward, context; /* layers 0: no such side */
+  int64_t embedding, one_direction, attention; /* of recurrent networks (embedding also of padded ones) */
+  int64_t activation, norm, norm_order, position, tied;
+  int64_t head; /* of a classifier */
+  int64_t tokenizer, vocab, max_length, lowercase;
   int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
   double lr, min_lr;
   int64_t warmup, schedule;
@@ -26,11 +30,33 @@ typedef struct att_plan {
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
 } att_plan;
 
-/* What was asked for, everything else unset. Refuses impossible values (ATT_ARGUMENT naming the option). */
-att_status att_plan_wanted(att_context *ctx, const att_train_options *options, att_plan *wanted);
+typedef struct att_size {
+  int64_t layers, width, heads, feedforward;
+} att_size;
+enum { ATT_TINY, ATT_SMALL, ATT_BASE, ATT_BIG, ATT_SIZE_COUNT };
 
-/* Chooses what is unset and does not depend on the number of steps, from the number of training pairs. */
-att_status att_plan_choose(att_context *ctx, att_plan *plan, int64_t pairs);
+/* What models a kind of training makes: their sides, and the Transformer's sizes by name (tiny, small, base, big);
+ * recurrent and padded networks have the same in every task (options.c). */
+typedef struct att_shapes {
+  att_kind kind;
+  att_size sizes[ATT_SIZE_COUNT];
+} att_shapes;
+
+/* What was asked for, everything else unset. Refuses impossible values (ATT_ARGUMENT naming the option). */
+att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att_train_options *options,
+                           att_plan *wanted);
+
+/* A task's choices, where nothing was asked for. */
+void att_choose(int64_t *value, int64_t choice);
+void att_choose_number(double *value, double choice);
+/* The sizes that are unset, from one of the task's. */
+void att_plan_choose_size(att_plan *plan, const att_shapes *shapes, int size);
+/* What is still unset and does not depend on the number of steps; checks that the whole can be. */
+att_status att_plan_choose(att_context *ctx, att_plan *plan, const att_shapes *shapes);
+/* Translation's choices for a number of pairs (translation.c). */
+void att_plan_choose_translation(att_plan *plan, int64_t pairs);
+/* 1 where the width is 256, falling with its root: how the learning rates scale. */
+double att_plan_width_scale(const att_plan *plan);
 
 /* Takes the shape of a model that is there; refuses a plan that wants another (naming the option). */
 att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *config);
@@ -39,8 +65,13 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *co
  * many the budget bears. */
 void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t most_validations);
 
-/* The model's configuration for a tokenizer of the plan. */
-void att_plan_config(const att_plan *plan, const att_tokenizer *tokenizer, att_config *config);
+/* The model's configuration, all but the marks and the head (configure.c). What no family of Hugging Face can say is
+ * given to the nearest. */
+void att_plan_config(const att_plan *plan, att_kind kind, const att_tokenizer *tokenizer, att_config *config);
+/* The plan's model in words: "3 + 3 layers, width 256, ..." */
+void att_plan_describe(const att_plan *plan, char *text, size_t size);
+/* The word of an option's value ("rotary"), or its number written into text. */
+const char *att_plan_spell(const char *option, double value, char text[32]);
 
 /* Refuses where something wanted differs from the plan of a run that began, naming it. The budget may be larger. */
 att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_plan *wanted);

@@ -37,7 +37,8 @@ static size_t bytes_to_keep(att_context *ctx, const char *text, int64_t step, in
   size_t kept = 0;
   for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
     att_point point;
-    if (att_point_read(ctx, line, (size_t)(end - line), &point) || point.step > (point.validation ? validated : step))
+    if (att_point_read(ctx, line, (size_t)(end - line), NULL, &point) ||
+        point.step > (point.validation ? validated : step))
       break;
     kept = (size_t)(end + 1 - text);
   }
@@ -97,20 +98,22 @@ att_status att_record_step(att_record *r, int64_t step, double seconds, int64_t 
   return end_line(r);
 }
 
-att_status att_record_valid(att_record *r, int64_t step, double seconds, double loss, double perplexity, double bleu) {
+att_status att_record_valid(att_record *r, int64_t step, double seconds, double loss, double perplexity,
+                            const char *quality, double value) {
+  char key[ATT_MOST_KEY];
   ATT_TRY(begin_line(r, step, seconds));
   ATT_TRY(put_field(r, "valid_loss", loss));
-  ATT_TRY(put_field(r, "perplexity", perplexity));
-  ATT_TRY(put_field(r, "bleu", bleu));
+  if (perplexity > 0) ATT_TRY(put_field(r, "perplexity", perplexity));
+  if (quality) ATT_TRY(put_field(r, att_quality_key(quality, key), value));
   return end_line(r);
 }
 
 att_status att_record_sync(att_record *r) { return fdatasync(r->fd) == 0 ? ATT_OK : fail_errno(r, "cannot be synced"); }
 
-att_status att_record_draw(att_record *r) {
+att_status att_record_draw(att_record *r, const char *quality) {
   att_buffer text = {0}, svg = {0};
   att_status status = att_file_read(r->ctx, r->path, ATT_LARGEST_RECORD, &text);
-  if (!status) status = att_picture_draw(r->ctx, text.data ? text.data : "", &svg);
+  if (!status) status = att_picture_draw(r->ctx, text.data ? text.data : "", quality, &svg);
   if (!status) status = att_write_file(r->ctx, r->picture, svg.data, svg.size);
   att_buffer_free(r->ctx, &svg);
   att_buffer_free(r->ctx, &text);

@@ -24,11 +24,12 @@ void att_record_close(att_record *record); /* zeroed is fine */
 
 att_status att_record_step(att_record *record, int64_t step, double seconds, int64_t tokens, double loss, double lr,
                            double tokens_per_second);
+/* perplexity: left out where it is 0. quality: its name, written in lower case, or NULL. */
 att_status att_record_valid(att_record *record, int64_t step, double seconds, double loss, double perplexity,
-                            double bleu);
+                            const char *quality, double value);
 /* So that a checkpoint never knows more than the record. */
 att_status att_record_sync(att_record *record);
-/* Draws loss.svg anew from the record. */
-att_status att_record_draw(att_record *record);
+/* Draws loss.svg anew from the record; quality: as above. */
+att_status att_record_draw(att_record *record, const char *quality);
 
 #endif

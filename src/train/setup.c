@@ -39,8 +39,8 @@ void att_trainer_say(att_trainer *t, att_progress_kind kind, const char *text) {
   t->progress(t->user, &progress);
 }
 
-static int say_work(void *user, double done) {
-  att_trainer *t = user;
+int att_trainer_work(void *trainer, double done) {
+  att_trainer *t = trainer;
   if (t->progress) {
     att_progress progress = {
         .kind = ATT_PROGRESS_WORK, .text = t->work, .done = done, .seconds = att_trainer_seconds(t), .bleu = -1};
@@ -49,33 +49,38 @@ static int say_work(void *user, double done) {
   return t->ctx->interrupted != 0;
 }
 
-static void say_plan(att_trainer *t) {
-  static const char *const schedules[] = {"cosine", "linear", "inverse-sqrt", "constant"};
-  static const char *const activations[] = {"relu", "gelu", "silu"};
+static void say_model(att_trainer *t) {
+  char text[512], shape[256], parameters[32], vocabulary[32];
+  att_plan_describe(&t->state.plan, shape, sizeof shape);
+  snprintf(text, sizeof text, "model: %s, vocabulary %s: %s parameters", shape,
+           att_grouped(vocabulary, t->model->config.vocab_size), att_grouped(parameters, t->model->trained_total));
+  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+}
+
+static void say_learning(att_trainer *t) {
   const att_plan *p = &t->state.plan;
-  char text[512], pairs[32], valid[32], parameters[32], vocabulary[32], bound[48], number[32];
-  snprintf(text, sizeof text, "%s pairs to learn from, %s to validate with", att_grouped(pairs, t->corpus.count),
-           att_grouped(valid, t->examiner.corpus.count));
-  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
-  snprintf(
-      text, sizeof text,
-      "model: %lld + %lld layers, width %lld, %lld heads, feed-forward %lld, %s, norm %s, %s positions, vocabulary "
-      "%s: %s parameters",
-      (long long)p->encoder_layers, (long long)p->decoder_layers, (long long)p->width, (long long)p->heads,
-      (long long)p->feedforward, activations[p->activation], p->norm_order == ATT_NORM_BEFORE ? "before" : "after",
-      p->position == ATT_SINUSOIDAL ? "sinusoidal" : "learned", att_grouped(vocabulary, t->model->config.vocab_size),
-      att_grouped(parameters, t->model->trained_total));
-  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+  char text[512], bound[64], number[32], schedule[32], bpe[48] = "", smoothing[48] = "";
   snprintf(bound, sizeof bound, "%s %s", att_grouped(number, p->batch > 0 ? p->batch : p->batch_tokens),
-           p->batch > 0 ? "pairs" : "tokens");
-  snprintf(
-      text, sizeof text,
-      "learning: batches of %s, lr %.3g (%s), dropout %.2g, BPE-dropout %.2g, label smoothing %.2g, weight decay %.2g, "
-      "clip %.3g, mean "
-      "of %lld checkpoints, patience %lld",
-      bound, p->lr, schedules[p->schedule], p->dropout, p->bpe_dropout, p->label_smoothing, p->weight_decay, p->clip,
-      (long long)p->average, (long long)p->patience);
+           p->batch > 0 ? t->task->things : "tokens");
+  if (p->bpe_dropout > 0) snprintf(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
+  if (p->label_smoothing > 0) snprintf(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
+  snprintf(text, sizeof text,
+           "learning: batches of %s, lr %.3g (%s), dropout %.2g, %s%sweight decay %.2g, clip %.3g, mean of %lld "
+           "checkpoints, patience %lld",
+           bound, p->lr, att_plan_spell("schedule", (double)p->schedule, schedule), p->dropout, bpe, smoothing,
+           p->weight_decay, p->clip, (long long)p->average, (long long)p->patience);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+}
+
+static void say_plan(att_trainer *t) {
+  char text[256], train[32], valid[32];
+  int64_t train_count, valid_count;
+  t->task->counts(t, &train_count, &valid_count);
+  snprintf(text, sizeof text, "%s %s to learn from, %s to validate with", att_grouped(train, train_count),
+           t->task->things, att_grouped(valid, valid_count));
+  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+  say_model(t);
+  say_learning(t);
 }
 
 /* ---- the folder ----------------------------------------------------------------------------------------------- */
@@ -114,79 +119,19 @@ static att_status prepare_folder(att_trainer *t) {
   return att_fail(t->ctx, ATT_IO, "%s: there is no permission to write into it", out);
 }
 
-/* ---- data ----------------------------------------------------------------------------------------------------- */
-
-/* Beside the training lines, which the trainer keeps. */
-typedef struct att_inputs {
-  att_lines valid;
-  uint64_t train_fingerprint, valid_fingerprint;
-} att_inputs;
-
-static att_status read_inputs(att_trainer *t, int64_t seed, att_inputs *in) {
-  const att_train_options *o = t->options;
-  ATT_TRY(att_lines_read(t->ctx, o->source, o->target, &t->lines));
-  if (o->valid_source) {
-    ATT_TRY(att_lines_read(t->ctx, o->valid_source, o->valid_target, &in->valid));
-  } else {
-    ATT_TRY(att_lines_hold_out(t->ctx, &t->lines, (uint64_t)seed, &in->valid));
-  }
-  in->train_fingerprint = att_lines_fingerprint(&t->lines);
-  in->valid_fingerprint = att_lines_fingerprint(&in->valid);
-  return ATT_OK;
-}
-
-att_status att_trainer_begin_epoch(att_trainer *t) {
-  const att_plan *p = &t->state.plan;
-  uint64_t seed = (uint64_t)p->seed, key = att_key(att_key(seed, 0x627065), (uint64_t)t->state.epoch);
-  if (p->bpe_dropout > 0) {
-    ATT_TRY(att_corpus_redraw(t->ctx, t->model->tokenizer, &t->lines, p->max_length, t->model->config.eos,
-                              p->bpe_dropout, key, &t->corpus));
-    att_batches_free(t->ctx, &t->batches);
-  }
-  if (!t->batches.corpus) ATT_TRY(att_batches_new(t->ctx, &t->corpus, p->batch_tokens, p->batch, &t->batches));
-  att_batches_shuffle(&t->batches, seed, t->state.epoch);
-  return ATT_OK;
-}
-
-static att_status encode_inputs(att_trainer *t, att_inputs *in) {
-  const att_train_options *o = t->options;
-  const att_tokenizer *tokenizer = t->model->tokenizer;
-  const att_plan *p = &t->state.plan;
-  att_corpus valid;
-  t->work = "encoding";
-  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &t->lines, o->source, p->max_length, t->model->config.eos, say_work, t,
-                            &t->corpus));
-  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &in->valid, o->valid_source ? o->valid_source : "the held-out part",
-                            p->max_length, t->model->config.eos, say_work, t, &valid));
-  att_status status = att_examiner_new(t->ctx, &valid, &in->valid, p, &t->examiner);
-  att_corpus_free(t->ctx, &valid);
-  return status ? status : att_trainer_begin_epoch(t);
-}
-
 /* ---- the model ------------------------------------------------------------------------------------------------ */
 
-static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
-  static const char *const before[] = {"<s>", "<pad>", "</s>", "<unk>"}, *const after[] = {"</s>", "<unk>"};
-  const att_plan *p = &t->state.plan;
-  bool is_before = p->norm_order == ATT_NORM_BEFORE;
-  const att_tokenizer_plan plan = {.vocab = (int)p->vocab,
-                                   .lowercase = p->lowercase == 1,
-                                   .first_specials = is_before ? before : after,
-                                   .first_count = is_before ? 4 : 2,
-                                   .last_special = is_before ? NULL : "<pad>",
-                                   .end_mark = "</s>"};
-  const att_text *const texts[] = {t->lines.source, t->lines.target};
-  const size_t counts[] = {t->lines.count, t->lines.count};
-  t->work = "learning the vocabulary";
-  return att_tokenizer_train(t->ctx, texts, counts, 2, &plan, say_work, t, tokenizer);
+static att_status choose(att_trainer *t) {
+  t->task->choose(t, &t->state.plan);
+  return att_plan_choose(t->ctx, &t->state.plan, t->task->shapes);
 }
 
 static att_status make_model(att_trainer *t) {
   att_config config;
   att_tokenizer *tokenizer;
-  ATT_TRY(att_plan_choose(t->ctx, &t->state.plan, (int64_t)t->lines.count));
-  ATT_TRY(train_tokenizer(t, &tokenizer));
-  att_plan_config(&t->state.plan, tokenizer, &config);
+  ATT_TRY(choose(t));
+  ATT_TRY(t->task->train_tokenizer(t, &tokenizer));
+  t->task->configure(t, tokenizer, &config);
   att_status status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
   if (status) att_tokenizer_free(tokenizer);
   return status;
@@ -207,21 +152,22 @@ static att_status open_model(att_trainer *t) {
   t->state.from_fingerprint = weights_fingerprint(t->model);
   if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
+  ATT_TRY(t->task->adopt(t));
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
-  return att_plan_choose(t->ctx, &t->state.plan, (int64_t)t->lines.count);
+  return choose(t);
 }
 
-static att_status begin_state(att_trainer *t, const att_plan *wanted, const att_inputs *in) {
-  att_state_begin(&t->state);
+static att_status begin_state(att_trainer *t, const att_plan *wanted, uint64_t train, uint64_t valid) {
+  att_state_begin(&t->state, t->task->name);
   t->state.plan = *wanted;
-  t->state.train_fingerprint = in->train_fingerprint;
-  t->state.valid_fingerprint = in->valid_fingerprint;
+  t->state.train_fingerprint = train;
+  t->state.valid_fingerprint = valid;
   return t->options->from ? open_model(t) : make_model(t);
 }
 
-static att_status check_same_data(att_trainer *t, const att_inputs *in) {
-  bool train = in->train_fingerprint == t->state.train_fingerprint;
-  if (train && in->valid_fingerprint == t->state.valid_fingerprint) return ATT_OK;
+static att_status check_same_data(att_trainer *t, uint64_t train_fingerprint, uint64_t valid_fingerprint) {
+  bool train = train_fingerprint == t->state.train_fingerprint;
+  if (train && valid_fingerprint == t->state.valid_fingerprint) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT,
                   "the %s data is not what the run in %s began with: give the same files, or train "
                   "into another folder",
@@ -267,9 +213,10 @@ static att_status go_on_writing(att_trainer *t) {
   return ATT_OK;
 }
 
-static att_status make_the_rest(att_trainer *t, att_inputs *in, const att_plan *wanted) {
+static att_status make_the_rest(att_trainer *t, const att_plan *wanted) {
   ATT_TRY(att_arena_new(t->ctx, &t->arena));
-  ATT_TRY(encode_inputs(t, in));
+  ATT_TRY(t->task->encode(t));
+  ATT_TRY(t->task->begin_epoch(t));
   ATT_TRY(att_model_add_gradients(t->model));
   ATT_TRY(att_optimizer_new(t->model, &t->optimizer));
   say_plan(t);
@@ -289,38 +236,43 @@ static bool asks_for_more(const att_plan *begun, const att_plan *wanted) {
   return wanted->steps > begun->steps || wanted->epochs > begun->epochs || wanted->minutes > begun->minutes;
 }
 
-static att_status set_up(att_trainer *t, const att_plan *wanted, att_inputs *in) {
+static att_status check_same_task(att_trainer *t) {
+  if (strcmp(t->state.task, t->task->name) == 0) return ATT_OK;
+  return att_fail(t->ctx, ATT_ARGUMENT, "%s: the run in it is of another kind: train %s, not %s", t->options->out,
+                  t->state.task, t->task->name);
+}
+
+static att_status set_up(att_trainer *t, const att_plan *wanted) {
   int64_t seed = wanted->seed == ATT_UNSET ? 1 : wanted->seed;
+  uint64_t train, valid;
   if (t->resumed) {
     ATT_TRY(att_checkpoint_load_state(t->ctx, t->options->out, &t->state));
+    ATT_TRY(check_same_task(t));
     ATT_TRY(att_plan_compare(t->ctx, &t->state.plan, wanted));
     seed = t->state.plan.seed;
   }
   t->work = "reading";
-  say_work(t, 0);
-  ATT_TRY(read_inputs(t, seed, in));
+  att_trainer_work(t, 0);
+  ATT_TRY(t->task->read(t, (uint64_t)seed, &train, &valid));
   if (!t->resumed) {
-    ATT_TRY(begin_state(t, wanted, in));
+    ATT_TRY(begin_state(t, wanted, train, valid));
   } else {
-    ATT_TRY(check_same_data(t, in));
+    ATT_TRY(check_same_data(t, train, valid));
     ATT_TRY(check_same_model(t));
     if (t->state.complete && !asks_for_more(&t->state.plan, wanted)) return tidy(t);
     ATT_TRY(att_checkpoint_load_model(t->ctx, t->options->out, &t->model));
   }
-  return make_the_rest(t, in, wanted);
+  return make_the_rest(t, wanted);
 }
 
 att_status att_trainer_setup(att_trainer *t) {
   att_plan wanted;
-  att_inputs in = {0};
-  att_state_begin(&t->state);
+  att_state_begin(&t->state, t->task->name);
   t->saved_step = -1;
-  ATT_TRY(att_plan_wanted(t->ctx, t->options, &wanted));
+  ATT_TRY(t->task->check(t->ctx, t->options));
+  ATT_TRY(att_plan_wanted(t->ctx, t->task->shapes, t->options, &wanted));
   ATT_TRY(prepare_folder(t));
-  att_status status = set_up(t, &wanted, &in);
-  att_lines_free(t->ctx, &in.valid);
-  if (!(t->state.plan.bpe_dropout > 0)) att_lines_free(t->ctx, &t->lines); /* the ids are enough */
-  return status;
+  return set_up(t, &wanted);
 }
 
 att_status att_trainer_save(att_trainer *t) {
@@ -343,10 +295,7 @@ att_status att_trainer_save(att_trainer *t) {
 
 void att_trainer_free(att_trainer *t) {
   att_record_close(&t->record);
-  att_examiner_free(&t->examiner);
-  att_batches_free(t->ctx, &t->batches);
-  att_corpus_free(t->ctx, &t->corpus);
-  att_lines_free(t->ctx, &t->lines);
+  t->task->free(t);
   att_optimizer_free(&t->optimizer);
   att_model_close(t->model);
   att_arena_free(t->arena);

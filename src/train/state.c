@@ -2,13 +2,15 @@
 #include "train/state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#define ATT_STATE_VERSION 1
+#define ATT_STATE_VERSION 2
 
-void att_state_begin(att_state *state) {
+void att_state_begin(att_state *state, const char *task) {
   const att_score_of_model none = {INFINITY, -1};
   *state = (att_state){.validated = -1, .lowest = none, .best = {-1, none}};
+  snprintf(state->task, sizeof state->task, "%s", task);
 }
 
 static att_status put_int(att_context *ctx, att_buffer *out, const char *name, int64_t value) {
@@ -24,8 +26,8 @@ static att_status put_number(att_context *ctx, att_buffer *out, const char *name
 static att_status put_snapshot(att_context *ctx, att_buffer *out, const att_snapshot *s) {
   ATT_TRY(att_buffer_print(ctx, out, "{\"step\": %lld, \"valid_loss\": ", (long long)s->step));
   ATT_TRY(att_json_put_number(ctx, out, s->score.loss));
-  ATT_TRY(att_buffer_print(ctx, out, ", \"bleu\": "));
-  ATT_TRY(att_json_put_number(ctx, out, s->score.bleu));
+  ATT_TRY(att_buffer_print(ctx, out, ", \"quality\": "));
+  ATT_TRY(att_json_put_number(ctx, out, s->score.quality));
   return att_buffer_append(ctx, out, "}", 1);
 }
 
@@ -40,12 +42,12 @@ static att_status put_progress(att_context *ctx, const att_state *s, att_buffer 
   ATT_TRY(put_int(ctx, out, "validated", s->validated));
   ATT_TRY(put_int(ctx, out, "stale", s->stale));
   ATT_TRY(put_number(ctx, out, "lowest_loss", s->lowest.loss));
-  return put_number(ctx, out, "highest_bleu", s->lowest.bleu);
+  return put_number(ctx, out, "highest_quality", s->lowest.quality);
 }
 
 att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out) {
-  ATT_TRY(att_buffer_print(ctx, out, "{\n  \"version\": %d,\n  \"complete\": %s,\n", ATT_STATE_VERSION,
-                           s->complete ? "true" : "false"));
+  ATT_TRY(att_buffer_print(ctx, out, "{\n  \"version\": %d,\n  \"task\": \"%s\",\n  \"complete\": %s,\n",
+                           ATT_STATE_VERSION, s->task, s->complete ? "true" : "false"));
   ATT_TRY(put_int(ctx, out, "train_fingerprint", (int64_t)s->train_fingerprint));
   ATT_TRY(put_int(ctx, out, "valid_fingerprint", (int64_t)s->valid_fingerprint));
   ATT_TRY(put_int(ctx, out, "from_fingerprint", (int64_t)s->from_fingerprint));
@@ -72,7 +74,7 @@ static att_status get_snapshot(att_context *ctx, const char *path, const json_t 
   if (!json_is_object(object)) return att_fail(ctx, ATT_FORMAT, "%s: best or snapshots is no object", path);
   ATT_TRY(get_count(ctx, path, object, "step", -1, &s->step));
   ATT_TRY(att_json_number(ctx, path, object, "valid_loss", false, &s->score.loss));
-  return att_json_number(ctx, path, object, "bleu", false, &s->score.bleu);
+  return att_json_number(ctx, path, object, "quality", false, &s->score.quality);
 }
 
 static att_status get_snapshots(att_context *ctx, const char *path, const json_t *root, att_state *s) {
@@ -97,12 +99,16 @@ static att_status get_progress(att_context *ctx, const char *path, const json_t 
   ATT_TRY(get_count(ctx, path, root, "validated", -1, &s->validated));
   ATT_TRY(get_count(ctx, path, root, "stale", 0, &s->stale));
   ATT_TRY(att_json_number(ctx, path, root, "lowest_loss", false, &s->lowest.loss));
-  return att_json_number(ctx, path, root, "highest_bleu", false, &s->lowest.bleu);
+  return att_json_number(ctx, path, root, "highest_quality", false, &s->lowest.quality);
 }
 
 static att_status get_all(att_context *ctx, const char *path, const json_t *root, att_state *s) {
   int64_t version, fingerprint, from = 0;
+  const char *task;
   ATT_TRY(att_json_int(ctx, path, root, "version", true, ATT_STATE_VERSION, ATT_STATE_VERSION, &version));
+  ATT_TRY(att_json_string(ctx, path, root, "task", true, &task));
+  if (strlen(task) >= sizeof s->task) return att_fail(ctx, ATT_FORMAT, "%s: the task in it is none of attend's", path);
+  memcpy(s->task, task, strlen(task) + 1);
   ATT_TRY(att_json_bool(ctx, path, root, "complete", true, &s->complete));
   ATT_TRY(att_json_int(ctx, path, root, "train_fingerprint", true, INT64_MIN, INT64_MAX, &fingerprint));
   s->train_fingerprint = (uint64_t)fingerprint;
@@ -120,7 +126,7 @@ static att_status get_all(att_context *ctx, const char *path, const json_t *root
 
 att_status att_state_read(att_context *ctx, const char *path, att_state *state) {
   json_t *root;
-  att_state_begin(state);
+  att_state_begin(state, "");
   ATT_TRY(att_json_open(ctx, path, &root));
   att_status status = get_all(ctx, path, root, state);
   json_decref(root);

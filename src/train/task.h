@@ -13,6 +13,9 @@ typedef struct att_trainer att_trainer;
 typedef struct att_task {
   const char *name;   /* "translation", "lm", "classifier", "mlm": written down with the run */
   const char *things; /* what its data is counted in: "pairs", "windows", "texts" */
+  const att_shapes *shapes;
+  double telling;       /* below it the quality is mostly noise, and the loss decides; 0: it always tells */
+  bool predicts_tokens; /* the loss is that of tokens: its exponential is a perplexity */
 
   /* Refuses options that this task cannot have, or lacks (ATT_ARGUMENT, naming the option). */
   att_status (*check)(att_context *ctx, const att_train_options *options);
@@ -38,6 +41,10 @@ typedef struct att_task {
   att_status (*examine)(att_trainer *trainer, att_score_of_model *score);
   /* "BLEU", "accuracy", ... or NULL: the loss alone decides. The key in train.jsonl is it in lower case. */
   const char *(*quality)(const att_trainer *trainer);
+  /* Tokens that `examine` reads, where that is all it does; or NULL: validations are then as many as usual. */
+  double (*examined_tokens)(const att_trainer *trainer);
+  /* A score in the closing line's words, behind "validation "; or NULL: the quality, and perplexity or loss. */
+  void (*describe)(const att_trainer *trainer, att_score_of_model score, char *text, size_t size);
   void (*free)(att_trainer *trainer); /* trainer->data, NULL too */
 } att_task;
 

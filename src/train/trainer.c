@@ -1,5 +1,5 @@
 /*
- * Owns the run itself, att_train_translation of attend.h: steps, validations, checkpoints, the end. When a checkpoint
+ * Owns the run itself, behind the trainings of attend.h: steps, validations, checkpoints, the end. When a checkpoint
  * is written changes nothing in the results: whatever decides them is in att_state, the parameters and the moments.
  */
 #include "train/trainer.h"
@@ -23,18 +23,18 @@ static att_status not_finite(att_trainer *t, const char *what) {
                   (long long)t->state.step + 1, what, t->state.plan.lr, t->options->out);
 }
 
-/* Forward, backward and update on one batch. *tokens: real source and target tokens. */
+/* Forward, backward and update on one batch. *tokens: real ones, padding not. */
 static att_status learn(att_trainer *t, double lr, att_loss *loss, int64_t *tokens) {
   const att_state *s = &t->state;
   uint64_t key = att_key(att_key((uint64_t)s->plan.seed, 0x64726f70), (uint64_t)s->step);
   att_run run = {.ctx = t->ctx, .arena = t->arena, .dropout = (float)s->plan.dropout, .dropout_key = key};
-  att_pairs pairs = att_batches_get(&t->batches, s->index, t->model->config.decoder_start);
-  int64_t sources = pairs.source.start[pairs.source.count], targets = pairs.target.start[pairs.target.count];
+  att_batch batch;
+  ATT_TRY(t->task->batch(t, &batch, tokens));
+  double divisor = (double)att_batch_targets(t->model, &batch);
   att_arena_reset(t->arena);
   *loss = (att_loss){0};
-  *tokens = sources + targets;
   ATT_TRY(att_tape_new(t->arena, &run.tape));
-  ATT_TRY(att_encdec_loss(&run, t->model, &pairs, (float)s->plan.label_smoothing, (double)targets, loss));
+  ATT_TRY(att_model_loss(&run, t->model, &batch, (float)s->plan.label_smoothing, divisor, loss));
   if (!isfinite(loss->loss)) return not_finite(t, "loss");
   ATT_TRY(att_backward(&run));
   double norm = att_optimizer_norm(&t->optimizer);
@@ -51,19 +51,22 @@ static att_status advance(att_trainer *t, const att_loss *loss, int64_t tokens) 
   s->loss_weight = ATT_LOSS_MEMORY * s->loss_weight + (double)loss->count;
   t->rate_tokens = ATT_LOSS_MEMORY * t->rate_tokens + (double)tokens;
   t->rate_seconds = ATT_LOSS_MEMORY * t->rate_seconds + t->step_seconds;
-  if (++s->index < t->batches.count) return ATT_OK;
+  if (++s->index < t->task->batch_count(t)) return ATT_OK;
   s->index = 0;
   s->epoch++;
-  return att_trainer_begin_epoch(t);
+  return t->task->begin_epoch(t);
 }
 
 static bool is_last(const att_state *s) { return s->plan.steps > 0 && s->step >= s->plan.steps; }
 
+double att_trainer_step_tokens(const att_trainer *t) {
+  return t->task->epoch_tokens(t) / (double)t->task->batch_count(t);
+}
+
 static double seconds_left(const att_trainer *t) {
   const att_state *s = &t->state;
   if (s->plan.steps == 0) return fmax(0, 60 * s->plan.minutes - att_trainer_seconds(t));
-  double mean_tokens = (double)(t->corpus.source.count + t->corpus.target.count) / (double)t->batches.count;
-  return (double)(s->plan.steps - s->step) * mean_tokens * t->rate_seconds / t->rate_tokens;
+  return (double)(s->plan.steps - s->step) * att_trainer_step_tokens(t) * t->rate_seconds / t->rate_tokens;
 }
 
 static att_status report_step(att_trainer *t, double lr) {
@@ -95,6 +98,21 @@ static att_status take_step(att_trainer *t) {
   return t->state.plan.steps > 0 ? ATT_OK : att_budget_time_step(t, tokens);
 }
 
+/* ---- comparing ------------------------------------------------------------------------------------------------ */
+
+/* By quality, once one of them has one that tells, and where that is equal or less by loss. */
+static bool is_better(const att_trainer *t, att_score_of_model a, att_score_of_model b) {
+  if (fmax(a.quality, b.quality) < t->task->telling) return a.loss < b.loss;
+  if (a.quality < b.quality || a.quality > b.quality) return a.quality > b.quality;
+  return a.loss < b.loss;
+}
+
+/* Within a thirtieth of the best, by the same measure: what an average is made of. */
+static bool is_good(const att_trainer *t, att_score_of_model score, att_score_of_model best) {
+  if (best.quality < t->task->telling) return score.loss <= 1.03 * best.loss;
+  return score.quality >= 0.97 * best.quality;
+}
+
 /* ---- validation ----------------------------------------------------------------------------------------------- */
 
 static att_status save_model(att_trainer *t) {
@@ -107,7 +125,7 @@ static att_status save_model(att_trainer *t) {
 
 static att_status keep_snapshot(att_trainer *t, att_score_of_model score) {
   att_state *s = &t->state;
-  if (s->plan.average < 2 || !att_is_good(score, s->best.score)) return ATT_OK;
+  if (s->plan.average < 2 || !is_good(t, score, s->best.score)) return ATT_OK;
   ATT_TRY(att_snapshot_save(t->model, t->options->out, s->step));
   if (s->snapshot_count == s->plan.average) {
     s->snapshot_count--;
@@ -115,6 +133,10 @@ static att_status keep_snapshot(att_trainer *t, att_score_of_model score) {
   }
   s->snapshots[s->snapshot_count++] = (att_snapshot){s->step, score};
   return ATT_OK;
+}
+
+static double perplexity_of(const att_trainer *t, att_score_of_model score) {
+  return t->task->predicts_tokens ? exp(score.loss) : 0;
 }
 
 static void say_validation(att_trainer *t, att_score_of_model score, bool best) {
@@ -127,21 +149,22 @@ static void say_validation(att_trainer *t, att_score_of_model score, bool best) 
                            .tokens = s->tokens,
                            .loss = s->loss_weight > 0 ? s->loss_sum / s->loss_weight : 0,
                            .valid_loss = score.loss,
-                           .perplexity = exp(score.loss),
-                           .bleu = score.bleu,
+                           .perplexity = perplexity_of(t, score),
+                           .bleu = score.quality,
+                           .quality = t->task->quality(t),
                            .best = best};
   if (t->progress) t->progress(t->user, &progress);
 }
 
-/* Patience counts validations in which neither the loss nor BLEU was the best so far. */
+/* Patience counts validations in which neither the loss nor the quality was the best so far. */
 static void count_stale(att_state *s, att_score_of_model score) {
   s->stale++;
   if (score.loss < s->lowest.loss) {
     s->lowest.loss = score.loss;
     s->stale = 0;
   }
-  if (score.bleu > s->lowest.bleu) {
-    s->lowest.bleu = score.bleu;
+  if (score.quality > s->lowest.quality) {
+    s->lowest.quality = score.quality;
     s->stale = 0;
   }
 }
@@ -150,7 +173,7 @@ static att_status validate(att_trainer *t) {
   att_state *s = &t->state;
   att_score_of_model score;
   double begin = att_now();
-  ATT_TRY(att_examine(&t->examiner, t->model, t->arena, &score));
+  ATT_TRY(t->task->examine(t, &score));
   t->examine_cost = att_now() - begin;
   if (!isfinite(score.loss)) {
     return att_fail(t->ctx, ATT_NUMERIC,
@@ -158,7 +181,7 @@ static att_status validate(att_trainer *t) {
                     "lr (it was %g); the last good checkpoint is kept in %s",
                     (long long)s->step, s->plan.lr, t->options->out);
   }
-  bool best = s->best.step < 0 || att_is_better(score, s->best.score);
+  bool best = s->best.step < 0 || is_better(t, score, s->best.score);
   if (best) {
     ATT_TRY(save_model(t));
     s->best = (att_snapshot){s->step, score};
@@ -166,25 +189,28 @@ static att_status validate(att_trainer *t) {
   ATT_TRY(keep_snapshot(t, score));
   count_stale(s, score);
   s->validated = s->step;
-  ATT_TRY(att_record_valid(&t->record, s->step, att_trainer_seconds(t), score.loss, exp(score.loss), score.bleu));
+  ATT_TRY(att_record_valid(&t->record, s->step, att_trainer_seconds(t), score.loss, perplexity_of(t, score),
+                           t->task->quality(t), score.quality));
   say_validation(t, score, best);
-  return att_record_draw(&t->record);
+  return att_record_draw(&t->record, t->task->quality(t));
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------- */
 
-static int64_t good_snapshots(const att_state *s, att_snapshot *good) {
+static int64_t good_snapshots(const att_trainer *t, att_snapshot *good) {
+  const att_state *s = &t->state;
   int64_t count = 0;
   for (int64_t i = 0; i < s->snapshot_count; i++)
-    if (att_is_good(s->snapshots[i].score, s->best.score)) good[count++] = s->snapshots[i];
+    if (is_good(t, s->snapshots[i].score, s->best.score)) good[count++] = s->snapshots[i];
   return count;
 }
 
-/* The best of many measurements is in part luck, so an average with the lower loss may be a little below its BLEU. */
-static bool average_wins(att_score_of_model average, att_score_of_model best) {
+/* The best of many measurements is in part luck, so an average with the lower loss may be a little below its
+ * quality. */
+static bool average_wins(const att_trainer *t, att_score_of_model average, att_score_of_model best) {
   if (!isfinite(average.loss)) return false;
-  if (average.loss < best.loss) return average.bleu >= best.bleu - 0.3;
-  return att_is_better(average, best);
+  if (average.loss < best.loss) return average.quality >= best.quality - 0.01 * fabs(best.quality);
+  return is_better(t, average, best);
 }
 
 /* Measures the mean of the good snapshots; where it is better, it becomes the model. *used: how many, or 0. */
@@ -192,29 +218,40 @@ static att_status try_average(att_trainer *t, int64_t *used) {
   att_state *s = &t->state;
   att_snapshot good[ATT_MOST_AVERAGE];
   att_score_of_model score;
-  int64_t count = good_snapshots(s, good);
+  int64_t count = good_snapshots(t, good);
   *used = 0;
   if (count < 2) return ATT_OK;
   ATT_TRY(att_snapshots_average(t->model, t->options->out, good, count));
-  ATT_TRY(att_examine(&t->examiner, t->model, t->arena, &score));
-  if (!average_wins(score, s->best.score)) return ATT_OK;
+  ATT_TRY(t->task->examine(t, &score));
+  if (!average_wins(t, score, s->best.score)) return ATT_OK;
   ATT_TRY(save_model(t));
   s->best = (att_snapshot){s->step, score};
   *used = count;
   return ATT_OK;
 }
 
+static void describe(const att_trainer *t, att_score_of_model score, char *text, size_t size) {
+  const char *name = t->task->quality(t);
+  char quality[64] = "";
+  if (t->task->describe) {
+    t->task->describe(t, score, text, size);
+    return;
+  }
+  if (name && score.quality >= 0) snprintf(quality, sizeof quality, "%s %.4g, ", name, score.quality);
+  snprintf(text, size, "%s%s %.*f", quality, t->task->predicts_tokens ? "perplexity" : "loss",
+           t->task->predicts_tokens ? 2 : 4, t->task->predicts_tokens ? exp(score.loss) : score.loss);
+}
+
 static void say_done(att_trainer *t, int64_t averaged) {
   const att_state *s = &t->state;
-  char text[1024], kind[96];
+  char text[1024], kind[96], score[160];
+  describe(t, s->best.score, score, sizeof score);
   if (averaged > 0)
     snprintf(kind, sizeof kind, "the mean of the last %lld good checkpoints", (long long)averaged);
   else
     snprintf(kind, sizeof kind, "of step %lld", (long long)s->best.step);
-  snprintf(text, sizeof text,
-           "done: %lld steps in %.1f minutes; validation BLEU %.2f, perplexity %.2f; the model, %s, is in %s",
-           (long long)s->step, att_trainer_seconds(t) / 60, s->best.score.bleu, exp(s->best.score.loss), kind,
-           t->options->out);
+  snprintf(text, sizeof text, "done: %lld steps in %.1f minutes; validation %s; the model, %s, is in %s",
+           (long long)s->step, att_trainer_seconds(t) / 60, score, kind, t->options->out);
   att_trainer_say(t, ATT_PROGRESS_DONE, text);
 }
 
@@ -275,12 +312,13 @@ static att_status leave(att_trainer *t) {
                   (long long)t->state.step, t->options->out);
 }
 
-att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
-                                 void *user) {
-  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train_translation: options is NULL");
+att_status att_train(att_context *ctx, const att_task *task, const att_train_options *options,
+                     att_progress_fn *progress, void *user) {
+  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train_%s: options is NULL", task->name);
   att_trainer *t = ATT_NEW(ctx, 1, att_trainer);
   if (!t) return ATT_MEMORY;
-  *t = (att_trainer){.ctx = ctx, .options = options, .progress = progress, .user = user, .clock_start = att_now()};
+  *t = (att_trainer){
+      .ctx = ctx, .task = task, .options = options, .progress = progress, .user = user, .clock_start = att_now()};
   ctx->interrupted = 0;
   att_status status = att_trainer_setup(t);
   if (status == ATT_OK && t->state.complete) {
@@ -293,4 +331,9 @@ att_status att_train_translation(att_context *ctx, const att_train_options *opti
   att_trainer_free(t);
   att_free(ctx, t);
   return status;
+}
+
+att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                 void *user) {
+  return att_train(ctx, &att_translation_task, options, progress, user);
 }

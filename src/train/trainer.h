@@ -5,11 +5,12 @@
 #ifndef ATT_TRAIN_TRAINER_H
 #define ATT_TRAIN_TRAINER_H
 
-#include "train/evaluate.h"
 #include "train/record.h"
+#include "train/task.h"
 
-typedef struct att_trainer {
+struct att_trainer {
   att_context *ctx;
+  const att_task *task;
   const att_train_options *options;
   att_progress_fn *progress; /* or NULL */
   void *user;
@@ -18,10 +19,7 @@ typedef struct att_trainer {
   att_state state;
   att_model *model;
   att_optimizer optimizer;
-  att_lines lines; /* what the corpus was encoded from, and is again each epoch where there is BPE-dropout */
-  att_corpus corpus;
-  att_batches batches;
-  att_examiner examiner;
+  void *data; /* the task's own */
   att_record record;
   att_arena *arena;
 
@@ -35,10 +33,14 @@ typedef struct att_trainer {
   double step_seconds, rate_tokens, rate_seconds; /* of the last step; smoothed */
   int64_t timed_steps, timed_tokens;              /* while the steps are not fixed */
   double timed_seconds;
-} att_trainer;
+};
 
 /* Seconds of the run so far, those before a resumption included. */
 double att_trainer_seconds(const att_trainer *trainer);
+/* Of a mean step. */
+double att_trainer_step_tokens(const att_trainer *trainer);
+/* Says how far `work` is; non-zero where it is to stop. trainer: an att_trainer. */
+int att_trainer_work(void *trainer, double done);
 void att_trainer_say(att_trainer *trainer, att_progress_kind kind, const char *text);
 /* "12,345" into out, of at least 32 bytes; returns out. */
 const char *att_grouped(char *out, int64_t number);
@@ -48,9 +50,6 @@ att_status att_trainer_setup(att_trainer *trainer);
 void att_trainer_free(att_trainer *trainer);
 /* Writes a checkpoint; refuses one that holds infinities (ATT_NUMERIC). */
 att_status att_trainer_save(att_trainer *trainer);
-
-/* setup.c. The pairs of state.epoch in their order, cut anew where there is BPE-dropout. */
-att_status att_trainer_begin_epoch(att_trainer *trainer);
 
 /* budget.c */
 /* Fixes the steps of a budget in steps or epochs; says what was fixed. */
