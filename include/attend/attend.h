@@ -583,6 +583,10 @@ ATT_API void att_npy_discard(att_npy *npy);
  * *lines and what it points to are one block: free with att_release. */
 ATT_API att_status att_read_lines(att_context *ctx, const char *path, att_text **lines, size_t *count);
 
+/* The text of such a file as it stands, line ends and all; a byte order mark is left out. *text ends in NUL (not
+ * counted); free with att_release. */
+ATT_API att_status att_read_text(att_context *ctx, const char *path, char **text, size_t *size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,6 @@
 /*
- * Owns text files as lines: plain or gzip by their first bytes, standard input too. Refuses damaged gzip and more text
- * than the limit, and to judge what a line contains. See att_read_lines in attend.h.
+ * Owns text files, whole or as lines: plain or gzip by their first bytes, standard input too. Refuses damaged gzip and
+ * more text than the limit, and to judge what a line contains. See att_read_lines in attend.h.
  */
 #include "formats/file.h"
 
@@ -122,19 +122,21 @@ static void fill_lines(att_text *lines, size_t count, const char *text, size_t s
   }
 }
 
+static size_t byte_order_mark(const att_buffer *text) {
+  size_t size = strlen(ATT_BYTE_ORDER);
+  return text->size >= size && memcmp(text->data, ATT_BYTE_ORDER, size) == 0 ? size : 0;
+}
+
 /* The bytes move up to make room for the array before them, so that all is one block. */
-static att_status split(att_source *source, att_text **lines, size_t *count) {
-  size_t mark = strlen(ATT_BYTE_ORDER), skip = 0;
-  if (source->text.size >= mark && memcmp(source->text.data, ATT_BYTE_ORDER, mark) == 0) skip = mark;
-  size_t size = source->text.size - skip, total, array;
-  *count = size > 0 ? count_lines(source->text.data + skip, size) : 0;
-  if (__builtin_mul_overflow(*count, sizeof **lines, &array) ||
-      __builtin_add_overflow(array, source->text.size, &total)) {
-    return att_fail(source->ctx, ATT_MEMORY, "%s: too many lines for memory", source->name);
+static att_status split(att_context *ctx, const char *name, att_buffer *text, att_text **lines, size_t *count) {
+  size_t skip = byte_order_mark(text), size = text->size - skip, total, array;
+  *count = size > 0 ? count_lines(text->data + skip, size) : 0;
+  if (__builtin_mul_overflow(*count, sizeof **lines, &array) || __builtin_add_overflow(array, text->size, &total)) {
+    return att_fail(ctx, ATT_MEMORY, "%s: too many lines for memory", name);
   }
-  char *block = att_resize(source->ctx, source->text.data, total, 1);
+  char *block = att_resize(ctx, text->data, total, 1);
   if (!block) return ATT_MEMORY;
-  source->text = (att_buffer){0};
+  *text = (att_buffer){0};
   memmove(block + array, block + skip, size);
   *lines = (att_text *)(void *)block;
   fill_lines(*lines, *count, block + array, size);
@@ -144,9 +146,8 @@ static att_status split(att_source *source, att_text **lines, size_t *count) {
 static voidpf allocate(voidpf ctx, uInt count, uInt size) { return att_alloc(ctx, count, size); }
 static void release(voidpf ctx, voidpf pointer) { att_free(ctx, pointer); }
 
-att_status att_read_lines_within(att_context *ctx, const char *path, uint64_t limit, att_text **lines, size_t *count) {
-  *lines = NULL;
-  *count = 0;
+/* The whole text into *text, also where it fails: att_buffer_free. */
+static att_status read_path(att_context *ctx, const char *path, uint64_t limit, att_buffer *text) {
   bool standard = strcmp(path, "-") == 0;
   att_source *source = ATT_NEW(ctx, 1, att_source);
   if (!source) return ATT_MEMORY;
@@ -162,10 +163,37 @@ att_status att_read_lines_within(att_context *ctx, const char *path, uint64_t li
     status = read_text(source);
     if (!standard) close(source->fd);
   }
-  if (status == ATT_OK) status = split(source, lines, count);
-  att_buffer_free(ctx, &source->text);
+  *text = source->text;
   att_free(ctx, source);
   return status;
+}
+
+att_status att_read_lines_within(att_context *ctx, const char *path, uint64_t limit, att_text **lines, size_t *count) {
+  att_buffer text = {0};
+  *lines = NULL;
+  *count = 0;
+  att_status status = read_path(ctx, path, limit, &text);
+  if (status == ATT_OK) status = split(ctx, strcmp(path, "-") == 0 ? "standard input" : path, &text, lines, count);
+  att_buffer_free(ctx, &text);
+  return status;
+}
+
+att_status att_read_text(att_context *ctx, const char *path, char **text, size_t *size) {
+  att_buffer bytes = {0};
+  if (!path || !text || !size) return att_fail(ctx, ATT_ARGUMENT, "att_read_text: an argument is NULL");
+  *text = NULL;
+  *size = 0;
+  att_status status = read_path(ctx, path, ATT_MOST_TEXT, &bytes);
+  if (status == ATT_OK) status = att_buffer_append(ctx, &bytes, "", 0); /* an empty file is a text too */
+  if (status) {
+    att_buffer_free(ctx, &bytes);
+    return status;
+  }
+  size_t skip = byte_order_mark(&bytes);
+  *size = bytes.size - skip;
+  memmove(bytes.data, bytes.data + skip, *size + 1);
+  *text = bytes.data;
+  return ATT_OK;
 }
 
 att_status att_read_lines(att_context *ctx, const char *path, att_text **lines, size_t *count) {

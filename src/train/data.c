@@ -38,7 +38,7 @@ void att_lines_free(att_context *ctx, att_lines *lines) {
   *lines = (att_lines){0};
 }
 
-static uint64_t mix_text(uint64_t key, att_text text) {
+uint64_t att_text_fingerprint(uint64_t key, att_text text) {
   size_t at = 0;
   for (; at + 8 <= text.size; at += 8) {
     uint64_t word;
@@ -52,7 +52,8 @@ static uint64_t mix_text(uint64_t key, att_text text) {
 
 uint64_t att_lines_fingerprint(const att_lines *lines) {
   uint64_t key = att_key(0, lines->count);
-  for (size_t i = 0; i < lines->count; i++) key = mix_text(mix_text(key, lines->source[i]), lines->target[i]);
+  for (size_t i = 0; i < lines->count; i++)
+    key = att_text_fingerprint(att_text_fingerprint(key, lines->source[i]), lines->target[i]);
   return key;
 }
 
@@ -89,7 +90,7 @@ att_status att_lines_hold_out(att_context *ctx, att_lines *lines, uint64_t seed,
 
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
 
-static bool is_clean(att_text text) {
+bool att_is_clean(att_text text) {
   return (!text.size || !memchr(text.data, 0, text.size)) && att_utf8_valid(text.data, text.size);
 }
 
@@ -168,7 +169,7 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
       corpus->left_out_empty++;
       continue;
     }
-    if (!is_clean(source) || !is_clean(target)) {
+    if (!att_is_clean(source) || !att_is_clean(target)) {
       if (unclean++ == 0) first_unclean = i;
     }
     corpus->line[corpus->count] = i;

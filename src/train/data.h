@@ -7,6 +7,11 @@
 
 #include "text/tokenizer.h"
 
+/* Valid UTF-8 without NUL. */
+bool att_is_clean(att_text text);
+/* Mixes the text into a key. */
+uint64_t att_text_fingerprint(uint64_t key, att_text text);
+
 /* Lines as they were read: source[i] belongs to target[i]. Zero-initialised is empty. */
 typedef struct att_lines {
   att_text *source, *target; /* [count] */
