@@ -155,6 +155,13 @@ static int store_choice(att_cli *cli, const att_cli_option *option, const char *
   return 0;
 }
 
+static int store_another(att_cli *cli, const att_cli_option *option, const char *text, att_cli_texts *at) {
+  if (at->count == ATT_CLI_MOST_TEXTS)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is given more than %d times", option->name, ATT_CLI_MOST_TEXTS);
+  at->items[at->count++] = text;
+  return 0;
+}
+
 static int store(att_cli *cli, const att_cli_option *option, const char *text, void *into) {
   void *at = (char *)into + option->offset;
   switch (option->kind) {
@@ -165,6 +172,7 @@ static int store(att_cli *cli, const att_cli_option *option, const char *text, v
   case ATT_CLI_NUMBER: return store_number(cli, option, text, at);
   case ATT_CLI_CHOICE: return store_choice(cli, option, text, at);
   case ATT_CLI_TEXT: *(const char **)at = text; return 0;
+  case ATT_CLI_TEXTS: return store_another(cli, option, text, at);
   case ATT_CLI_LATER: break;
   }
   return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is not supported for %s yet", option->name, cli->verb->task);
@@ -221,6 +229,8 @@ static int parse_option(att_cli *cli, int *at, void *into) {
 int att_cli_parse(att_cli *cli, void *into) {
   bool words_only = false;
   cli->word_count = cli->given_count = 0;
+  for (const att_cli_option *option = cli->verb->options; option->name; option++)
+    if (option->kind == ATT_CLI_TEXTS) ((att_cli_texts *)(void *)((char *)into + option->offset))->count = 0;
   for (int i = 0; i < cli->argc; i++) {
     const char *word = cli->argv[i];
     if (!words_only && strcmp(word, "--") == 0) {

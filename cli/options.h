@@ -14,9 +14,17 @@ typedef enum att_cli_kind {
   ATT_CLI_SEED,   /* uint64_t, below 2^63 so that a record can hold it */
   ATT_CLI_NUMBER, /* double */
   ATT_CLI_TEXT,   /* const char *, into argv */
+  ATT_CLI_TEXTS,  /* att_cli_texts: an option that may be given several times */
   ATT_CLI_CHOICE, /* int: the place of the name in `value` */
   ATT_CLI_LATER   /* known, and refused by name */
 } att_cli_kind;
+
+enum { ATT_CLI_MOST_TEXTS = 256 };
+
+typedef struct att_cli_texts {
+  const char *items[ATT_CLI_MOST_TEXTS]; /* [count], into argv */
+  int count;
+} att_cli_texts;
 
 typedef struct att_cli_option {
   const char *name; /* without the dashes; NULL ends a table */
