@@ -36,14 +36,17 @@ typedef struct problem {
   double *out;
 } problem;
 
-static int setup(void **state) {
+static int setup_threads(void **state, int threads) {
   static fixture f;
-  att_context_options options = {.threads = 2};
+  att_context_options options = {.threads = threads};
   assert_int_equal(att_context_new(&options, &f.ctx), ATT_OK);
   assert_int_equal(att_arena_new(f.ctx, &f.arena), ATT_OK);
   *state = &f;
   return 0;
 }
+
+static int setup_one(void **state) { return setup_threads(state, 1); }
+static int setup_two(void **state) { return setup_threads(state, 2); }
 
 static int teardown(void **state) {
   fixture *f = *state;
@@ -165,9 +168,14 @@ typedef struct linear_shape {
 } linear_shape;
 
 static double activate(double z, att_epilogue f) {
-  if (f == ATT_WITH_RELU) return z > 0 ? z : 0;
-  if (f == ATT_WITH_GELU) return 0.5 * z * (1 + erf(z / sqrt(2.0)));
-  return f == ATT_WITH_SILU ? z / (1 + exp(-z)) : z;
+  switch (f) {
+  case ATT_PLAIN: return z;
+  case ATT_WITH_RELU: return z > 0 ? z : 0;
+  case ATT_WITH_GELU: return 0.5 * z * (1 + erf(z / sqrt(2.0)));
+  case ATT_WITH_GELU_TANH: return 0.5 * z * (1 + tanh(sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));
+  case ATT_WITH_TANH: return tanh(z);
+  default: return z / (1 + exp(-z));
+  }
 }
 
 static void linear_reference(const problem *p, double *out) {
@@ -184,7 +192,7 @@ static void linear_reference(const problem *p, double *out) {
 static void test_linear(void **state) {
   fixture *f = *state;
   const int64_t sizes[][3] = {{1, 3, 2}, {5, 7, 9}, {20, 16, 33}, {3, 65, 4}};
-  for (int i = 0; i < 16; i++) {
+  for (int i = 0; i < 4 * (ATT_WITH_TANH + 1); i++) {
     linear_shape s = {sizes[i % 4][0], sizes[i % 4][1], sizes[i % 4][2], (att_epilogue)(i / 4)};
     begin(f, 0);
     att_tensor x = new_input(f, s.m, s.k, 1), out;
@@ -199,39 +207,124 @@ static void test_linear(void **state) {
   }
 }
 
-/* ---- layer norm ---- */
+/* ---- gated ---- */
+
+static void gated_reference(const problem *p, double *out) {
+  const linear_shape *s = p->arg;
+  for (int64_t i = 0; i < s->m; i++) {
+    const double *x = p->values[0] + i * 2 * s->n;
+    for (int64_t j = 0; j < s->n; j++) out[i * s->n + j] = activate(x[j], s->f) * x[s->n + j];
+  }
+}
+
+static void test_gated(void **state) {
+  fixture *f = *state;
+  const int64_t sizes[][2] = {{1, 1}, {5, 9}, {40, 16}, {3, 65}};
+  for (int i = 0; i < 4 * ATT_WITH_TANH; i++) {
+    linear_shape s = {.m = sizes[i % 4][0], .n = sizes[i % 4][1], .f = (att_epilogue)(i / 4 + 1)};
+    begin(f, 0);
+    att_tensor x = new_input(f, s.m, 2 * s.n, 1), out;
+    x.data[0] = fabsf(x.data[0]);
+    assert_int_equal(att_op_gated(&f->run, &x, s.f, &out), ATT_OK);
+    problem p = {.reference = gated_reference, .arg = &s};
+    add_input(f, &p, x.data, x.gradient->data, s.m * 2 * s.n);
+    prepare(f, &p, s.m * s.n);
+    finish(f, &p, &out);
+  }
+}
+
+/* ---- norms ---- */
 
 static void norm_reference(const problem *p, double *out) {
   int64_t cols = p->sizes[1], rows = p->sizes[0] / cols;
+  bool centred = p->inputs == 3;
   for (int64_t i = 0; i < rows; i++) {
     const double *x = p->values[0] + i * cols;
     double mean = 0, variance = 0;
-    for (int64_t j = 0; j < cols; j++) mean += x[j] / (double)cols;
+    for (int64_t j = 0; centred && j < cols; j++) mean += x[j] / (double)cols;
     for (int64_t j = 0; j < cols; j++) variance += (x[j] - mean) * (x[j] - mean) / (double)cols;
     for (int64_t j = 0; j < cols; j++) {
-      out[i * cols + j] = (x[j] - mean) / sqrt(variance + (double)1e-5f) * p->values[1][j] + p->values[2][j];
+      out[i * cols + j] = (x[j] - mean) / sqrt(variance + (double)1e-5f) * p->values[1][j];
+      if (centred) out[i * cols + j] += p->values[2][j];
     }
   }
 }
 
-static void test_layer_norm(void **state) {
-  fixture *f = *state;
+static void check_norms(fixture *f, bool centred) {
   const int64_t sizes[][2] = {{1, 4}, {3, 17}, {40, 8}, {7, 64}};
   for (int i = 0; i < 4; i++) {
     begin(f, 0);
     att_tensor x = new_input(f, sizes[i][0], sizes[i][1], 1), out;
     att_weight gamma = new_weight(f, 1, sizes[i][1], 2), beta = new_weight(f, 1, sizes[i][1], 3);
-    assert_int_equal(att_op_layer_norm(&f->run, &x, &gamma, &beta, 1e-5f, &out), ATT_OK);
+    if (centred) {
+      assert_int_equal(att_op_layer_norm(&f->run, &x, &gamma, &beta, 1e-5f, &out), ATT_OK);
+    } else {
+      assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, 1e-5f, &out), ATT_OK);
+    }
     problem p = {.reference = norm_reference};
     add_input(f, &p, x.data, x.gradient->data, sizes[i][0] * sizes[i][1]);
     add_input(f, &p, gamma.data, gamma.grad, sizes[i][1]);
-    add_input(f, &p, beta.data, beta.grad, sizes[i][1]);
+    if (centred) add_input(f, &p, beta.data, beta.grad, sizes[i][1]);
     prepare(f, &p, sizes[i][0] * sizes[i][1]);
     finish(f, &p, &out);
   }
 }
 
-/* ---- residual ---- */
+static void test_layer_norm(void **state) { check_norms(*state, true); }
+static void test_rms_norm(void **state) { check_norms(*state, false); }
+
+/* ---- rotary ---- */
+
+typedef struct rotary_case {
+  int64_t rows, first, cols; /* of x; its columns first .. first + cols are turned */
+  int heads, size;
+  const int32_t *positions;
+  const float *frequencies;
+} rotary_case;
+
+/* x is made by a linear layer, whose own gradients must be those of the turned output. */
+static void rotary_reference(const problem *p, double *out) {
+  const rotary_case *c = p->arg;
+  for (int64_t i = 0; i < c->rows * c->cols; i++) {
+    int64_t row = i / c->cols, col = i % c->cols;
+    out[i] = 0;
+    for (int64_t k = 0; k < 3; k++) out[i] += p->values[0][row * 3 + k] * p->values[1][col * 3 + k];
+  }
+  for (int64_t i = 0; i < c->rows; i++) {
+    for (int h = 0; h < c->heads; h++) {
+      double *x = out + i * c->cols + c->first + h * c->size;
+      for (int k = 0; k < c->size / 2; k++) {
+        double angle = (double)((float)c->positions[i] * c->frequencies[k]), a = x[k], b = x[c->size / 2 + k];
+        x[k] = a * cos(angle) - b * sin(angle);
+        x[c->size / 2 + k] = b * cos(angle) + a * sin(angle);
+      }
+    }
+  }
+}
+
+static void test_rotary(void **state) {
+  fixture *f = *state;
+  static const int32_t close[] = {3, 0, 1, 2, 5, 4, 4}, far[] = {0, 70000, 12, 131071};
+  static const float frequencies[] = {1, 0.7f, 0.31f, 0.013f, 1e-3f, 3e-4f, 1e-4f, 1e-5f};
+  const rotary_case cases[] = {
+      {7, 0, 16, 1, 16, close, frequencies}, {7, 5, 40, 3, 10, close, frequencies}, {4, 8, 24, 4, 4, far, frequencies}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const rotary_case *c = &cases[i];
+    begin(f, 0);
+    att_tensor x = new_input(f, c->rows, 3, 1), out;
+    att_weight w = new_weight(f, c->cols, 3, 2), none = {0};
+    assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &out), ATT_OK);
+    att_tensor view = att_tensor_columns(&out, c->first, (int64_t)c->heads * c->size);
+    assert_int_equal(att_op_rotary(&f->run, &view, c->heads, c->size, c->positions, c->frequencies), ATT_OK);
+    problem p = {.reference = rotary_reference, .arg = c};
+    add_input(f, &p, x.data, x.gradient->data, c->rows * 3);
+    add_input(f, &p, w.data, w.grad, c->cols * 3);
+    prepare(f, &p, c->rows * c->cols);
+    finish(f, &p, &out);
+  }
+}
+
+/* ---- residual and dropout ---- */
 
 static double kept(uint64_t run_key, uint32_t place, float rate, int64_t i) {
   uint32_t threshold = (uint32_t)((double)rate * 4294967296.0);
@@ -258,6 +351,40 @@ static void test_residual(void **state) {
     prepare(f, &p, 11 * 37);
     finish(f, &p, &out);
   }
+}
+
+static void dropout_reference(const problem *p, double *out) {
+  float rate = *(const float *)p->arg;
+  for (int64_t i = 0; i < p->out_size; i++) out[i] = p->values[0][i] * kept(77, 4, rate, i);
+}
+
+static void test_dropout(void **state) {
+  fixture *f = *state;
+  const float rates[] = {0.3f, 0.9f};
+  for (int i = 0; i < 2; i++) {
+    begin(f, rates[i]);
+    att_tensor x = new_input(f, 50, 37, 1), out;
+    assert_int_equal(att_op_dropout(&f->run, &x, 4, &out), ATT_OK);
+    problem p = {.reference = dropout_reference, .arg = &rates[i]};
+    add_input(f, &p, x.data, x.gradient->data, 50 * 37);
+    prepare(f, &p, 50 * 37);
+    finish(f, &p, &out);
+  }
+}
+
+/* At no place nothing drops, whatever the rate, and dropout alone hands out its input. */
+static void test_no_dropout(void **state) {
+  fixture *f = *state;
+  begin(f, 0.5f);
+  att_tensor x = new_input(f, 3, 19, 1), y = new_input(f, 3, 19, 2), out;
+  assert_int_equal(att_op_dropout(&f->run, &x, ATT_NO_DROPOUT, &out), ATT_OK);
+  assert_true(out.data == x.data && out.gradient == x.gradient);
+  assert_int_equal(att_op_residual(&f->run, &x, &y, ATT_NO_DROPOUT, &out), ATT_OK);
+  for (int i = 0; i < 3 * 19; i++) assert_true(out.data[i] == x.data[i] + y.data[i]);
+  att_weight table = new_weight(f, 5, 19, 1), none = {0};
+  const int32_t ids[] = {3};
+  assert_int_equal(att_op_embed(&f->run, &table, &none, ids, NULL, 1, 1.0f, ATT_NO_DROPOUT, &out), ATT_OK);
+  assert_memory_equal(out.data, (const float *)table.data + 3 * 19, 19 * sizeof(float));
 }
 
 /* ---- embed ---- */
@@ -447,11 +574,43 @@ static void test_tape_adds(void **state) {
   }
 }
 
+/* A kept gradient is there after the pass, though the op that made its tensor used it; weights that are frozen (no
+ * grad) change nothing in it, and more passes over other records write nowhere near it. */
+static void test_gradient_of_the_embeddings(void **state) {
+  fixture *f = *state;
+  float kept_once[5 * 6];
+  for (int frozen = 0; frozen < 2; frozen++) {
+    begin(f, 0);
+    att_tensor embedded, inner, out;
+    att_weight table = new_weight(f, 5, 6, 1), w = new_weight(f, 6, 6, 2), gamma = new_weight(f, 1, 6, 3), none = {0};
+    if (frozen) table.grad = w.grad = gamma.grad = NULL;
+    assert_int_equal(att_op_embed(&f->run, &table, &none, embed_ids, NULL, 5, 1.0f, ATT_NO_DROPOUT, &embedded), ATT_OK);
+    embedded.gradient->keep = true;
+    assert_int_equal(att_op_rms_norm(&f->run, &embedded, &gamma, 1e-5f, &inner), ATT_OK);
+    assert_int_equal(att_op_linear(&f->run, &inner, &w, &none, ATT_WITH_TANH, &inner), ATT_OK);
+    assert_int_equal(att_op_residual(&f->run, &embedded, &inner, ATT_NO_DROPOUT, &out), ATT_OK);
+    att_loss loss = {0};
+    assert_int_equal(att_op_cross_entropy(&f->run, &out, &w, &none, embed_ids, 0, 1, &loss), ATT_OK);
+    assert_int_equal(att_backward(&f->run), ATT_OK);
+    const float *gradient = att_gradient_of(&embedded);
+    assert_non_null(gradient);
+    if (!frozen) memcpy(kept_once, gradient, sizeof kept_once);
+    assert_memory_equal(kept_once, gradient, sizeof kept_once);
+    for (int i = 0; i < 5 * 6; i++) assert_true(fabsf(gradient[i]) > 1e-6f);
+    if (!frozen) assert_true(table.grad[4 * 6] == gradient[3 * 6]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_linear),    cmocka_unit_test(test_layer_norm),    cmocka_unit_test(test_residual),
-      cmocka_unit_test(test_embed),     cmocka_unit_test(test_attention),     cmocka_unit_test(test_embed_padding_row),
-      cmocka_unit_test(test_tape_adds), cmocka_unit_test(test_cross_entropy),
+      cmocka_unit_test(test_linear),        cmocka_unit_test(test_gated),
+      cmocka_unit_test(test_layer_norm),    cmocka_unit_test(test_rms_norm),
+      cmocka_unit_test(test_rotary),        cmocka_unit_test(test_residual),
+      cmocka_unit_test(test_dropout),       cmocka_unit_test(test_no_dropout),
+      cmocka_unit_test(test_embed),         cmocka_unit_test(test_embed_padding_row),
+      cmocka_unit_test(test_attention),     cmocka_unit_test(test_tape_adds),
+      cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_gradient_of_the_embeddings),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests_name("ops, one thread", tests, setup_one, teardown) +
+         cmocka_run_group_tests_name("ops, two threads", tests, setup_two, teardown);
 }

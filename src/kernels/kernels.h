@@ -57,11 +57,21 @@ typedef struct att_kernels {
   void (*axpy)(float *y, float a, const float *x, int64_t n);                              /* y += a * x */
   void (*column_sums)(float *dy, const float *x, int64_t ldx, int64_t rows, int64_t cols); /* dy[c] += sum over rows */
 
-  /* activations, over n elements. z: before, y: after; y may be z in forward. Backward: dz may be dy. ReLU's takes y as
-   * z (same sign). GELU is the exact one, x * Phi(x) (Hendrycks & Gimpel 2016), as Hugging Face's "gelu" */
   void (*bias)(float *y, const float *b, int64_t ldy, int64_t rows, int64_t cols); /* y[r, :] += b */
+
+  /* activations, over n elements. z: before, y: after; y may be z in forward. Backward: dz may be dy. ReLU's takes y as
+   * z (same sign). GELU is the exact one, x * Phi(x) (Hendrycks & Gimpel 2016), as Hugging Face's "gelu"; GELU_TANH the
+   * paper's approximation, Hugging Face's "gelu_new"; SWIGLU's is SILU */
   void (*activation)(float *y, const float *z, att_activation kind, int64_t n);
   void (*activation_backward)(float *dz, const float *dy, const float *z, att_activation kind, int64_t n);
+  /* y[rows, cols] = f(x[:, 0 .. cols)) * x[:, cols .. 2 * cols) (Shazeer 2020). dx: accumulate or overwrite */
+  void (*gated)(float *y, const float *x, att_activation kind, int64_t rows, int64_t cols);
+  void (*gated_backward)(float *dx, const float *dy, const float *x, att_activation kind, bool accumulate, int64_t rows,
+                         int64_t cols);
+
+  /* One row of heads, in place: of each, columns k and k + size / 2 are turned by the angle whose cosine and sine are
+   * at k, [size / 2] (Su et al. 2021, section 3.2.2). direction: 1, or -1 to turn back */
+  void (*rotary)(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size);
 
   /* Layer normalisation of rows (Ba et al. 2016): y = (x - mean) * rstd * gamma + beta. beta may be NULL. mean, rstd:
    * [rows], out; NULL: not wanted */
@@ -71,6 +81,11 @@ typedef struct att_kernels {
   void (*layer_norm_backward)(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
                               const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
                               int64_t cols);
+  /* The same without mean and beta: y = x * rstd * gamma, rstd = 1 / root mean square (Zhang & Sennrich 2019). */
+  void (*rms_norm)(float *y, float *rstd, const float *x, const float *gamma, float epsilon, int64_t rows,
+                   int64_t cols);
+  void (*rms_norm_backward)(float *dx, float *dgamma, const float *dy, const float *x, const float *rstd,
+                            const float *gamma, bool accumulate, int64_t rows, int64_t cols);
 
   /* Element i of the call has counter first + i; it is dropped where att_random32(key, counter) < threshold (= p *
    * 2^32) and multiplied by keep_scale (= 1 / (1 - p)) elsewhere. threshold 0: nothing is dropped. */

@@ -52,23 +52,68 @@ static float normal_below(float x) { return 0.5f * erfcf(-x * 0.70710678f); }
 static float normal_density(float x) { return 0.39894228f * expf(-0.5f * x * x); }
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
-static float activate(float x, att_activation kind) {
-  if (kind == ATT_RELU) return x < 0 ? 0 : x; /* NaN stays NaN */
-  return kind == ATT_GELU ? x * normal_below(x) : x * sigmoid(x);
-}
-
-static float activation_slope(float x, att_activation kind) {
-  if (kind == ATT_RELU) return x <= 0 ? 0 : 1;
-  if (kind == ATT_GELU) return normal_below(x) + x * normal_density(x);
-  return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
+/* f(x), and its slope. */
+static float activate(float x, att_activation kind, float *slope) {
+  switch (kind) {
+  case ATT_RELU: *slope = x <= 0 ? 0 : 1; return x < 0 ? 0 : x; /* NaN stays NaN */
+  case ATT_TANH: {
+    float y = tanhf(x);
+    *slope = 1 - y * y;
+    return y;
+  }
+  case ATT_GELU: *slope = normal_below(x) + x * normal_density(x); return x * normal_below(x);
+  case ATT_GELU_TANH: { /* (1 + tanh u) / 2 = sigmoid(2 u), which is constant long before |x| is 20 */
+    float z = x < -20 ? -20 : x > 20 ? 20 : x, s = sigmoid(z * (1.59576912f + 0.0713548163f * z * z));
+    *slope = s * (1 + z * (1.59576912f + 0.214064449f * z * z) * (1 - s));
+    return x * s;
+  }
+  default: {
+    float s = sigmoid(x);
+    *slope = s * (1 + x * (1 - s));
+    return x * s;
+  }
+  }
 }
 
 static void activation(float *y, const float *z, att_activation kind, int64_t n) {
-  for (int64_t i = 0; i < n; i++) y[i] = activate(z[i], kind);
+  float slope;
+  for (int64_t i = 0; i < n; i++) y[i] = activate(z[i], kind, &slope);
 }
 
 static void activation_backward(float *dz, const float *dy, const float *z, att_activation kind, int64_t n) {
-  for (int64_t i = 0; i < n; i++) dz[i] = dy[i] * activation_slope(z[i], kind);
+  for (int64_t i = 0; i < n; i++) {
+    float slope;
+    activate(z[i], kind, &slope);
+    dz[i] = dy[i] * slope;
+  }
+}
+
+static void gated(float *y, const float *x, att_activation kind, int64_t rows, int64_t cols) {
+  float slope;
+  for (int64_t r = 0; r < rows; r++, x += 2 * cols, y += cols)
+    for (int64_t c = 0; c < cols; c++) y[c] = activate(x[c], kind, &slope) * x[cols + c];
+}
+
+static void gated_backward(float *dx, const float *dy, const float *x, att_activation kind, bool accumulate,
+                           int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += 2 * cols, dx += 2 * cols, dy += cols) {
+    for (int64_t c = 0; c < cols; c++) {
+      float slope, f = activate(x[c], kind, &slope), inner = dy[c] * x[cols + c] * slope, outer = dy[c] * f;
+      dx[c] = accumulate ? dx[c] + inner : inner;
+      dx[cols + c] = accumulate ? dx[cols + c] + outer : outer;
+    }
+  }
+}
+
+static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size) {
+  int64_t half = size / 2;
+  for (int64_t h = 0; h < heads; h++, x += size) {
+    for (int64_t k = 0; k < half; k++) {
+      float a = x[k], b = x[half + k], s = direction * sines[k];
+      x[k] = a * cosines[k] - b * s;
+      x[half + k] = b * cosines[k] + a * s;
+    }
+  }
 }
 
 static void layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
@@ -101,6 +146,33 @@ static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const fl
     float avg_g = (float)(sum_g / (double)cols), avg_gn = (float)(sum_gn / (double)cols);
     for (int64_t c = 0; c < cols; c++) {
       float n = (x[c] - mean[r]) * rstd[r], d = rstd[r] * (dy[c] * gamma[c] - avg_g - n * avg_gn);
+      dx[c] = accumulate ? dx[c] + d : d;
+    }
+  }
+}
+
+static void rms_norm(float *y, float *rstd, const float *x, const float *gamma, float epsilon, int64_t rows,
+                     int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += cols, y += cols) {
+    float s = (float)(1 / sqrt(sum_squares(x, cols) / (double)cols + epsilon));
+    for (int64_t c = 0; c < cols; c++) y[c] = x[c] * s * gamma[c];
+    if (rstd) rstd[r] = s;
+  }
+}
+
+/* As for layer_norm, with n = x * rstd and without avg(g). */
+static void rms_norm_backward(float *dx, float *dgamma, const float *dy, const float *x, const float *rstd,
+                              const float *gamma, bool accumulate, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += cols, dy += cols, dx += cols) {
+    double sum = 0;
+    for (int64_t c = 0; c < cols; c++) {
+      float n = x[c] * rstd[r];
+      sum += (double)(dy[c] * gamma[c]) * n;
+      if (dgamma) dgamma[c] += dy[c] * n;
+    }
+    float avg = (float)(sum / (double)cols);
+    for (int64_t c = 0; c < cols; c++) {
+      float d = rstd[r] * (dy[c] * gamma[c] - x[c] * rstd[r] * avg);
       dx[c] = accumulate ? dx[c] + d : d;
     }
   }
@@ -277,8 +349,13 @@ void att_kernels_portable(att_kernels *table) {
       .bias = bias,
       .activation = activation,
       .activation_backward = activation_backward,
+      .gated = gated,
+      .gated_backward = gated_backward,
+      .rotary = rotary,
       .layer_norm = layer_norm,
       .layer_norm_backward = layer_norm_backward,
+      .rms_norm = rms_norm,
+      .rms_norm_backward = rms_norm_backward,
       .dropout = dropout,
       .add_dropout = add_dropout,
       .softmax = softmax,

@@ -22,8 +22,13 @@ static void fill(att_kernels *table) {
   table->bias = bias;
   table->activation = activation;
   table->activation_backward = activation_backward;
+  table->gated = gated;
+  table->gated_backward = gated_backward;
+  table->rotary = rotary;
   table->layer_norm = layer_norm;
   table->layer_norm_backward = layer_norm_backward;
+  table->rms_norm = rms_norm;
+  table->rms_norm_backward = rms_norm_backward;
   table->dropout = dropout;
   table->add_dropout = add_dropout;
   table->softmax = softmax;

@@ -9,7 +9,6 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
-#define INLINE static inline __attribute__((always_inline))
 
 /* A matrix that is read one element at a time: element (i, p) is data[i * row_step + p * depth_step]. */
 typedef struct grid {

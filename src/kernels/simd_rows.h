@@ -52,45 +52,110 @@ static void bias(float *y, const float *b, int64_t ldy, int64_t rows, int64_t co
   for (int64_t r = 0; r < rows; r++) add(y + r * ldy, b, cols);
 }
 
-static inline vec v_activation(vec z, att_activation kind) {
-  vec density;
-  if (kind == ATT_RELU) return v_max(v_zero(), z); /* the second of two is kept where one is NaN */
-  return v_mul(z, kind == ATT_GELU ? v_normal(z, &density) : v_sigmoid(z));
-}
-
-static inline vec v_activation_slope(vec z, att_activation kind) {
-  vec one = v_set(1), density;
-  if (kind == ATT_RELU) return v_pick(v_less(v_zero(), z), one, v_zero());
-  if (kind == ATT_GELU) {
-    vec below = v_normal(z, &density);
-    return v_fma(z, density, below);
+/* f(z), and its slope. `kind` is a constant where this is inlined, and what is not used is not computed. */
+INLINE vec v_activation(vec z, att_activation kind, vec *slope) {
+  vec one = v_set(1), zero = v_zero();
+  switch (kind) {
+  case ATT_RELU:
+    *slope = v_pick(v_less(zero, z), one, zero);
+    return v_max(zero, z); /* the second of two is kept where one is NaN */
+  case ATT_TANH: {
+    vec y = v_tanh(z);
+    *slope = v_fnma(y, y, one);
+    return y;
   }
-  vec s = v_sigmoid(z);
-  return v_mul(s, v_fma(z, v_sub(one, s), one));
+  case ATT_GELU: {
+    vec density, below = v_normal(z, &density);
+    *slope = v_fma(z, density, below);
+    return v_mul(z, below);
+  }
+  case ATT_GELU_TANH: { /* (1 + tanh u) / 2 = sigmoid(2 u), which keeps its digits far below zero */
+    vec x = v_max(v_set(-20), v_min(v_set(20), z)), square = v_mul(x, x), linear = v_set(1.59576912f);
+    vec s = v_sigmoid(v_mul(x, v_fma(square, v_set(0.0713548163f), linear)));
+    vec inner = v_fma(square, v_set(0.214064449f), linear);
+    *slope = v_mul(s, v_fma(v_mul(x, inner), v_sub(one, s), one));
+    return v_mul(z, s);
+  }
+  default: {
+    vec s = v_sigmoid(z);
+    *slope = v_mul(s, v_fma(z, v_sub(one, s), one));
+    return v_mul(z, s);
+  }
+  }
 }
 
-/* One loop for each kind: `kind` is a constant where this is inlined. */
-static inline void activate(float *y, const float *z, att_activation kind, int64_t n) {
-  for (int64_t i = 0; i < n; i += W) v_store(y + i, v_activation(v_load(z + i, n - i), kind), n - i);
+/* One loop for each kind. */
+#define FOR_KIND(kind, loop, ...)                                                                                      \
+  switch (kind) {                                                                                                      \
+  case ATT_RELU: loop(ATT_RELU, __VA_ARGS__); break;                                                                   \
+  case ATT_GELU: loop(ATT_GELU, __VA_ARGS__); break;                                                                   \
+  case ATT_GELU_TANH: loop(ATT_GELU_TANH, __VA_ARGS__); break;                                                         \
+  case ATT_TANH: loop(ATT_TANH, __VA_ARGS__); break;                                                                   \
+  case ATT_SILU:                                                                                                       \
+  case ATT_SWIGLU: loop(ATT_SILU, __VA_ARGS__); break;                                                                 \
+  }
+
+INLINE void activate(att_activation kind, float *y, const float *z, int64_t n) {
+  vec slope;
+  for (int64_t i = 0; i < n; i += W) v_store(y + i, v_activation(v_load(z + i, n - i), kind, &slope), n - i);
 }
 
-static void activation(float *y, const float *z, att_activation kind, int64_t n) {
-  if (kind == ATT_RELU) activate(y, z, ATT_RELU, n);
-  if (kind == ATT_GELU) activate(y, z, ATT_GELU, n);
-  if (kind == ATT_SILU) activate(y, z, ATT_SILU, n);
-}
+static void activation(float *y, const float *z, att_activation kind, int64_t n){FOR_KIND(kind, activate, y, z, n)}
 
-static inline void activate_backward(float *dz, const float *dy, const float *z, att_activation kind, int64_t n) {
+INLINE void activate_backward(att_activation kind, float *dz, const float *dy, const float *z, int64_t n) {
   for (int64_t i = 0; i < n; i += W) {
-    vec slope = v_activation_slope(v_load(z + i, n - i), kind);
+    vec slope;
+    v_activation(v_load(z + i, n - i), kind, &slope);
     v_store(dz + i, v_mul(v_load(dy + i, n - i), slope), n - i);
   }
 }
 
-static void activation_backward(float *dz, const float *dy, const float *z, att_activation kind, int64_t n) {
-  if (kind == ATT_RELU) activate_backward(dz, dy, z, ATT_RELU, n);
-  if (kind == ATT_GELU) activate_backward(dz, dy, z, ATT_GELU, n);
-  if (kind == ATT_SILU) activate_backward(dz, dy, z, ATT_SILU, n);
+static void activation_backward(float *dz, const float *dy, const float *z, att_activation kind,
+                                int64_t n){FOR_KIND(kind, activate_backward, dz, dy, z, n)}
+
+INLINE void gate(att_activation kind, float *y, const float *x, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += 2 * cols, y += cols) {
+    for (int64_t c = 0; c < cols; c += W) {
+      int64_t left = cols - c;
+      vec slope, f = v_activation(v_load(x + c, left), kind, &slope);
+      v_store(y + c, v_mul(f, v_load(x + cols + c, left)), left);
+    }
+  }
+}
+
+static void gated(float *y, const float *x, att_activation kind, int64_t rows,
+                  int64_t cols){FOR_KIND(kind, gate, y, x, rows, cols)}
+
+INLINE void gate_backward(att_activation kind, float *dx, const float *dy, const float *x, bool accumulate,
+                          int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; r++, x += 2 * cols, dx += 2 * cols, dy += cols) {
+    for (int64_t c = 0; c < cols; c += W) {
+      int64_t left = cols - c;
+      vec slope, f = v_activation(v_load(x + c, left), kind, &slope), d = v_load(dy + c, left);
+      vec inner = v_mul(v_mul(d, v_load(x + cols + c, left)), slope), outer = v_mul(d, f);
+      v_store(dx + c, accumulate ? v_add(v_load(dx + c, left), inner) : inner, left);
+      v_store(dx + cols + c, accumulate ? v_add(v_load(dx + cols + c, left), outer) : outer, left);
+    }
+  }
+}
+
+static void gated_backward(float *dx, const float *dy, const float *x, att_activation kind, bool accumulate,
+                           int64_t rows, int64_t cols) {
+  FOR_KIND(kind, gate_backward, dx, dy, x, accumulate, rows, cols)
+}
+
+static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size) {
+  int64_t half = size / 2;
+  vec sign = v_set(direction);
+  for (int64_t h = 0; h < heads; h++, x += size) {
+    for (int64_t k = 0; k < half; k += W) {
+      int64_t left = half - k;
+      vec a = v_load(x + k, left), b = v_load(x + half + k, left);
+      vec c = v_load(cosines + k, left), s = v_mul(sign, v_load(sines + k, left));
+      v_store(x + k, v_fnma(b, s, v_mul(a, c)), left);
+      v_store(x + half + k, v_fma(a, s, v_mul(b, c)), left);
+    }
+  }
 }
 
 /* The sum of x, in two halves so that additions overlap. */
@@ -121,10 +186,12 @@ static inline float row_spread(const float *x, float mean, int64_t n) {
   return v_sum(v_add(s[0], s[1]));
 }
 
-static void layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
-                       float epsilon, int64_t rows, int64_t cols) {
+/* Layer and root mean square normalisation differ in what is taken for the mean: `centred` is a constant where this is
+ * inlined. */
+INLINE void normalise(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
+                      float epsilon, int64_t rows, int64_t cols, bool centred) {
   for (int64_t r = 0; r < rows; r++, x += cols, y += cols) {
-    float m = row_sum(x, cols) / (float)cols;
+    float m = centred ? row_sum(x, cols) / (float)cols : 0;
     float s = 1 / sqrtf(row_spread(x, m, cols) / (float)cols + epsilon);
     for (int64_t c = 0; c < cols; c += W) {
       int64_t left = cols - c;
@@ -136,12 +203,22 @@ static void layer_norm(float *y, float *mean, float *rstd, const float *x, const
   }
 }
 
+static void layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
+                       float epsilon, int64_t rows, int64_t cols) {
+  normalise(y, mean, rstd, x, gamma, beta, epsilon, rows, cols, true);
+}
+
+static void rms_norm(float *y, float *rstd, const float *x, const float *gamma, float epsilon, int64_t rows,
+                     int64_t cols) {
+  normalise(y, NULL, rstd, x, gamma, NULL, epsilon, rows, cols, false);
+}
+
 /* See portable.c for the formula. */
-static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
-                                const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
-                                int64_t cols) {
+INLINE void normalise_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                               const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
+                               int64_t cols, bool centred) {
   for (int64_t r = 0; r < rows; r++, x += cols, dy += cols, dx += cols) {
-    vec m = v_set(mean[r]), s = v_set(rstd[r]), sum_g = v_zero(), sum_gn = v_zero();
+    vec m = v_set(centred ? mean[r] : 0), s = v_set(rstd[r]), sum_g = v_zero(), sum_gn = v_zero();
     for (int64_t c = 0; c < cols; c += W) {
       int64_t left = cols - c;
       vec n = v_mul(v_sub(v_load(x + c, left), m), s), d = v_load(dy + c, left), g = v_mul(d, v_load(gamma + c, left));
@@ -150,7 +227,7 @@ static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const fl
       if (dgamma) v_store(dgamma + c, v_fma(d, n, v_load(dgamma + c, left)), left);
       if (dbeta) v_store(dbeta + c, v_add(d, v_load(dbeta + c, left)), left);
     }
-    vec avg_g = v_set(v_sum(sum_g) / (float)cols), avg_gn = v_set(v_sum(sum_gn) / (float)cols);
+    vec avg_g = v_set(centred ? v_sum(sum_g) / (float)cols : 0), avg_gn = v_set(v_sum(sum_gn) / (float)cols);
     for (int64_t c = 0; c < cols; c += W) {
       int64_t left = cols - c;
       vec n = v_mul(v_sub(v_load(x + c, left), m), s), g = v_mul(v_load(dy + c, left), v_load(gamma + c, left));
@@ -158,6 +235,17 @@ static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const fl
       v_store(dx + c, accumulate ? v_add(v_load(dx + c, left), d) : d, left);
     }
   }
+}
+
+static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                                const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
+                                int64_t cols) {
+  normalise_backward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma, accumulate, rows, cols, true);
+}
+
+static void rms_norm_backward(float *dx, float *dgamma, const float *dy, const float *x, const float *rstd,
+                              const float *gamma, bool accumulate, int64_t rows, int64_t cols) {
+  normalise_backward(dx, dgamma, NULL, dy, x, NULL, rstd, gamma, accumulate, rows, cols, false);
 }
 
 /* What dropout needs, in vectors. */

@@ -76,9 +76,7 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, att_b
   block->has_cross = block->causal = decoder;
   block->norm_before = c->family == ATT_M2M_100;
   block->heads = (int)(decoder ? c->decoder_attention_heads : c->encoder_attention_heads);
-  block->activation = c->activation == ATT_RELU   ? ATT_WITH_RELU
-                      : c->activation == ATT_GELU ? ATT_WITH_GELU
-                                                  : ATT_WITH_SILU;
+  block->activation = att_epilogue_of(c->activation);
   block->epsilon = c->layer_norm_epsilon;
   block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
   namer n = {.model = model};

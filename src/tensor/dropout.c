@@ -1,12 +1,13 @@
 /* Owns dropout's keys and thresholds. See dropout.h. */
 #include "tensor/dropout.h"
 #include "base/random.h"
+#include "tensor/ops.h"
 
 #include <string.h>
 
 att_dropout att_dropout_of(const att_run *run, uint32_t place) {
   att_dropout dropout = {0, 0, 1.0f};
-  if (run->dropout <= 0.0f) return dropout;
+  if (run->dropout <= 0.0f || place == ATT_NO_DROPOUT) return dropout;
   dropout.key = att_key(run->dropout_key, place);
   dropout.threshold = (uint32_t)((double)run->dropout * 4294967296.0);
   dropout.keep_scale = 1.0f / (1.0f - run->dropout);

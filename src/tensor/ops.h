@@ -15,14 +15,20 @@
 att_status att_op_embed(att_run *run, const att_weight *table, const att_weight *positions, const int32_t *ids,
                         const int32_t *position_ids, int64_t n, float scale, uint32_t place, att_tensor *out);
 
+/* Nothing, or one of the kernels' activations: att_activation + 1. */
 typedef enum att_epilogue {
   ATT_PLAIN,
-  ATT_WITH_RELU,
-  ATT_WITH_GELU,
-  ATT_WITH_SILU,
-  ATT_WITH_GELU_TANH,
-  ATT_WITH_TANH
+  ATT_WITH_RELU = ATT_RELU + 1,
+  ATT_WITH_GELU = ATT_GELU + 1,
+  ATT_WITH_SILU = ATT_SILU + 1,
+  ATT_WITH_SWIGLU = ATT_SWIGLU + 1, /* the same as SILU */
+  ATT_WITH_GELU_TANH = ATT_GELU_TANH + 1,
+  ATT_WITH_TANH = ATT_TANH + 1
 } att_epilogue;
+static inline att_epilogue att_epilogue_of(att_activation kind) { return (att_epilogue)(kind + 1); }
+/* f is not ATT_PLAIN */
+static inline att_activation att_activation_of(att_epilogue f) { return (att_activation)(f - 1); }
+
 /* out[n, w.rows] = f(x[n, w.cols] * w^T + bias) */
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out);
@@ -37,7 +43,7 @@ att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *
 /* out[n, d] = f(x[:, 0 .. d)) * x[:, d .. 2d): a gated linear unit (Shazeer 2020). f: any but ATT_PLAIN */
 att_status att_op_gated(att_run *run, const att_tensor *x, att_epilogue f, att_tensor *out);
 
-/* Dropout alone; out is x itself where nothing drops. */
+/* Dropout alone; out is x itself where nothing drops. x is contiguous and has a gradient where there is a tape. */
 att_status att_op_dropout(att_run *run, const att_tensor *x, uint32_t place, att_tensor *out);
 
 /* out[n, cols] = x's rows rows[0 .. n), each in range; the same row may come several times. */
@@ -47,9 +53,9 @@ att_status att_op_rows(att_run *run, const att_tensor *x, const int32_t *rows, i
 att_status att_op_mean(att_run *run, const att_tensor *x, att_sequences sequences, att_tensor *out);
 
 /* Rotary positions (Su et al. 2021, section 3.2.2), in place: each head's columns k and k + size / 2 are turned by
- * position * frequencies[k] (the pairs of Hugging Face's llama). x: [n, heads * size], may be a view; its maker must
- * not need its values again in backward (linear does not). frequencies[size / 2], position_ids[n]: must outlive
- * backward. */
+ * position * frequencies[k], a product in float32 (pairs and angles of Hugging Face's llama). x: [n, heads * size], may
+ * be a view (queries and keys that stand side by side are one); its maker must not need its values again in backward
+ * (linear does not). frequencies[size / 2] and position_ids[n], none negative, are not needed after the call. */
 att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const int32_t *position_ids,
                          const float *frequencies);
 

@@ -85,6 +85,7 @@ float *att_gradient_of(const att_tensor *out) {
 
 void att_gradient_close(att_run *run, const att_tensor *out) {
   att_tape *tape = run->tape;
+  if (out->gradient->keep) return;
   if (tape->spare_count < ATT_MOST_SPARE) tape->spare[tape->spare_count++] = *out->gradient;
   out->gradient->data = NULL;
   out->gradient->written = false;

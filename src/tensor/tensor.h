@@ -22,6 +22,7 @@ typedef struct att_gradient {
   float *data;  /* [size], or NULL while it has no memory */
   int64_t size; /* rows * stride of the tensor; of its memory, which may be more, while it has some */
   bool written;
+  bool keep; /* set by who reads att_gradient_of after att_backward: its memory goes to no other */
 } att_gradient;
 
 typedef struct att_tensor {
@@ -72,7 +73,7 @@ att_status att_backward(att_run *run);
 att_status att_gradient_open(att_run *run, const att_tensor *x, float **data, bool *accumulate);
 /* What has come to an output, or NULL where nothing has. */
 float *att_gradient_of(const att_tensor *out);
-/* The record that made `out` has used its gradient: the memory is free for another. */
+/* The record that made `out` has used its gradient: the memory is free for another, unless it is to be kept. */
 void att_gradient_close(att_run *run, const att_tensor *out);
 
 /* A contiguous [rows, cols] on the run's arena, data uninitialised; with a gradient where the run has a tape. */

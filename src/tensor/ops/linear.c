@@ -10,12 +10,8 @@ typedef struct linear_record {
   att_weight w, bias;
   att_epilogue f;
   float *dz; /* backward: the output's gradient, then that of what is before the activation */
-  float *z;  /* before the activation: GELU and SiLU need it; ReLU's sign is in its output */
+  float *z;  /* before the activation, which its slope is a function of; ReLU's sign is in its output */
 } linear_record;
-
-static att_activation activation_of(att_epilogue f) {
-  return f == ATT_WITH_RELU ? ATT_RELU : f == ATT_WITH_GELU ? ATT_GELU : ATT_SILU;
-}
 
 static void finish_rows(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
@@ -24,7 +20,7 @@ static void finish_rows(void *arg, int64_t begin, int64_t end, int thread) {
   int64_t cols = l->out.cols, rows = end - begin;
   float *y = l->out.data + begin * cols, *z = l->z ? l->z + begin * cols : y;
   if (l->bias.data) k->bias(z, l->bias.data, cols, rows, cols);
-  if (l->f != ATT_PLAIN) k->activation(y, z, activation_of(l->f), rows * cols);
+  if (l->f != ATT_PLAIN) k->activation(y, z, att_activation_of(l->f), rows * cols);
 }
 
 static void activation_rows(void *arg, int64_t begin, int64_t end, int thread) {
@@ -32,7 +28,7 @@ static void activation_rows(void *arg, int64_t begin, int64_t end, int thread) {
   const linear_record *l = arg;
   int64_t first = begin * l->out.cols, n = (end - begin) * l->out.cols;
   const float *z = l->z ? l->z : l->out.data;
-  att_kernels_get()->activation_backward(l->dz + first, l->dz + first, z + first, activation_of(l->f), n);
+  att_kernels_get()->activation_backward(l->dz + first, l->dz + first, z + first, att_activation_of(l->f), n);
 }
 
 static void bias_columns(void *arg, int64_t begin, int64_t end, int thread) {
@@ -63,7 +59,7 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
                          att_tensor *out) {
   ATT_TRY(att_tensor_new(run, x->rows, w->rows, out));
   linear_record l = {.x = *x, .out = *out, .w = *w, .bias = *bias, .f = f};
-  if (run->tape && (f == ATT_WITH_GELU || f == ATT_WITH_SILU)) {
+  if (run->tape && f != ATT_PLAIN && f != ATT_WITH_RELU) {
     l.z = ATT_ARENA_NEW(run->arena, out->rows * out->cols, float);
     if (!l.z) return ATT_MEMORY;
   }
