@@ -29,7 +29,7 @@ typedef struct fixture {
   att_safetensors *expected;
   int32_t *source_ids, *inputs, *labels;
   int64_t *source_starts, *target_starts;
-  att_pairs pairs;
+  att_batch pairs;
 } fixture;
 
 static inline void require_ok(const fixture *f, att_status status) {
@@ -86,7 +86,9 @@ static inline void fixture_open(fixture *f, const char *name) {
   f->source_starts = stored_longs(f, "source_starts");
   f->target_starts = stored_longs(f, "target_starts");
   int64_t count = stored(f, "source_starts")->count - 1;
-  f->pairs = (att_pairs){{count, f->source_starts}, {count, f->target_starts}, f->source_ids, f->inputs, f->labels};
+  f->pairs = (att_batch){.source = {f->source_ids, NULL, {count, f->source_starts}},
+                         .target = {f->inputs, NULL, {count, f->target_starts}},
+                         .labels = f->labels};
 }
 
 static inline void fixture_close(fixture *f) {

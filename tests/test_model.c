@@ -9,12 +9,12 @@
 static att_run running(const fixture *f) { return (att_run){.ctx = f->ctx, .arena = f->arena}; }
 
 /* Logits of all target positions, on the fixture's arena. */
-static att_tensor forward(const fixture *f, const att_maps *maps, att_tensor *memory) {
+static att_tensor forward(const fixture *f, const att_maps *maps, att_memory *memory) {
   att_run run = running(f);
   att_tensor hidden, logits;
-  require_ok(f, att_encdec_encode(&run, f->model, f->source_ids, f->pairs.source, maps, memory));
-  require_ok(f, att_encdec_decode(&run, f->model, f->inputs, f->pairs.target, memory, f->pairs.source, maps, &hidden));
-  require_ok(f, att_encdec_logits(&run, f->model, &hidden, &logits));
+  require_ok(f, att_model_encode(&run, f->model, &f->pairs.source, maps, NULL, memory));
+  require_ok(f, att_model_decode(&run, f->model, &f->pairs.target, memory, maps, NULL, &hidden));
+  require_ok(f, att_model_logits(&run, f->model, &hidden, &logits));
   assert_int_equal(logits.cols, f->model->config.vocab_size);
   return logits;
 }
@@ -35,8 +35,9 @@ static void test_logits(void **state) {
   for (size_t i = 0; i < FIXTURES; i++) {
     fixture f;
     fixture_open(&f, fixture_names[i]);
-    att_tensor memory, logits = forward(&f, NULL, &memory);
-    compare_rows(&f, "memory", &memory);
+    att_memory memory;
+    att_tensor logits = forward(&f, NULL, &memory);
+    compare_rows(&f, "memory", &memory.rows);
     compare_rows(&f, "logits", &logits);
     fixture_close(&f);
   }
@@ -45,10 +46,10 @@ static void test_logits(void **state) {
 static att_loss backward(fixture *f) {
   att_run run = running(f);
   att_loss loss = {0};
-  int64_t tokens = f->target_starts[f->pairs.target.count];
+  int64_t tokens = att_batch_targets(f->model, &f->pairs);
   att_arena_reset(f->arena);
   require_ok(f, att_tape_new(f->arena, &run.tape));
-  require_ok(f, att_encdec_loss(&run, f->model, &f->pairs, 0.1f, (double)tokens, &loss));
+  require_ok(f, att_model_loss(&run, f->model, &f->pairs, 0.1f, (double)tokens, &loss));
   require_ok(f, att_backward(&run));
   assert_int_equal(loss.count, tokens);
   return loss;
@@ -129,22 +130,22 @@ static void test_loss_and_gradients(void **state) {
 
 /* The target rows of the pairs, `chunk` new tokens of each sequence at a time, through a cache whose rows are handed
  * out backwards. logits: [target rows, vocabulary] */
-static void step_through(const fixture *f, const att_tensor *memory, int64_t chunk, float *logits) {
+static void step_through(const fixture *f, const att_memory *memory, int64_t chunk, float *logits) {
   enum { MOST = 8 };
   const att_config *config = &f->model->config;
-  int64_t pairs = f->pairs.target.count, rows = f->target_starts[pairs], width = 2 * config->d_model;
+  int64_t pairs = f->pairs.target.sequences.count, rows = f->target_starts[pairs], width = 2 * config->d_model;
   att_run run = running(f);
   float **self = ATT_ARENA_NEW(f->arena, config->decoder_layers, float *);
   float **cross = ATT_ARENA_NEW(f->arena, config->decoder_layers, float *);
   for (int64_t l = 0; l < config->decoder_layers; l++) {
     self[l] = ATT_ARENA_NEW(f->arena, rows * width, float);
-    cross[l] = ATT_ARENA_NEW(f->arena, memory->rows * width, float);
+    cross[l] = ATT_ARENA_NEW(f->arena, memory->rows.rows * width, float);
   }
-  require_ok(f, att_encdec_cross(&run, f->model, memory, cross));
+  require_ok(f, att_model_cross(&run, f->model, memory, cross));
   int32_t *self_rows = ATT_ARENA_NEW(f->arena, rows, int32_t);
-  int32_t *memory_rows = ATT_ARENA_NEW(f->arena, memory->rows, int32_t);
+  int32_t *memory_rows = ATT_ARENA_NEW(f->arena, memory->rows.rows, int32_t);
   for (int64_t r = 0; r < rows; r++) self_rows[r] = (int32_t)(rows - 1 - r);
-  for (int64_t r = 0; r < memory->rows; r++) memory_rows[r] = (int32_t)r;
+  for (int64_t r = 0; r < memory->rows.rows; r++) memory_rows[r] = (int32_t)r;
   assert_true(pairs <= MOST);
   for (int64_t past = 0;; past += chunk) {
     int64_t start[MOST + 1] = {0}, self_counts[MOST], cross_counts[MOST], first[MOST], live = 0;
@@ -165,8 +166,9 @@ static void step_through(const fixture *f, const att_tensor *memory, int64_t chu
     if (live == 0) return;
     att_cache cache = {self, cross, self_list, self_counts, cross_list, cross_counts};
     att_tensor hidden, out;
-    require_ok(f, att_encdec_step(&run, f->model, ids, (att_sequences){live, start}, &cache, NULL, &hidden));
-    require_ok(f, att_encdec_logits(&run, f->model, &hidden, &out));
+    att_input input = {ids, NULL, {live, start}};
+    require_ok(f, att_model_step(&run, f->model, &input, &cache, NULL, &hidden));
+    require_ok(f, att_model_logits(&run, f->model, &hidden, &out));
     for (int64_t s = 0; s < live; s++)
       for (int64_t r = start[s]; r < start[s + 1]; r++)
         memcpy(logits + (first[s] + r - start[s]) * out.cols, out.data + r * out.stride,
@@ -180,7 +182,8 @@ static void test_steps_equal_the_forward(void **state) {
   for (size_t i = 0; i < FIXTURES; i++) {
     fixture f;
     fixture_open(&f, fixture_names[i]);
-    att_tensor memory, logits = forward(&f, NULL, &memory);
+    att_memory memory;
+    att_tensor logits = forward(&f, NULL, &memory);
     int64_t size = logits.rows * logits.cols;
     float *got = malloc((size_t)size * sizeof *got), most = largest(logits.data, logits.rows * logits.stride);
     assert_non_null(got);
@@ -200,7 +203,7 @@ static void test_steps_equal_the_forward(void **state) {
 /* [layers] of [sequences] of [heads, queries, keys], on the arena. */
 static float ***make_maps(const fixture *f, int64_t layers, int64_t heads, const int64_t *queries,
                           const int64_t *keys) {
-  int64_t count = f->pairs.source.count;
+  int64_t count = f->pairs.source.sequences.count;
   float ***maps = ATT_ARENA_NEW(f->arena, layers, float **);
   for (int64_t l = 0; l < layers; l++) {
     maps[l] = ATT_ARENA_NEW(f->arena, count, float *);
@@ -237,7 +240,8 @@ static void test_attention(void **state) {
     float ***decoder = make_maps(&f, c->decoder_layers, c->decoder_attention_heads, f.target_starts, f.target_starts);
     float ***cross = make_maps(&f, c->decoder_layers, c->decoder_attention_heads, f.target_starts, f.source_starts);
     att_maps maps = {(float *const *const *)encoder, (float *const *const *)decoder, (float *const *const *)cross};
-    att_tensor memory, logits = forward(&f, &maps, &memory);
+    att_memory memory;
+    att_tensor logits = forward(&f, &maps, &memory);
     compare_rows(&f, "logits", &logits); /* looking changes nothing */
     compare_maps(&f, "encoder", encoder);
     compare_maps(&f, "decoder", decoder);
@@ -253,22 +257,23 @@ static void test_impossible_ids(void **state) {
   fixture f;
   fixture_open(&f, fixture_names[2]);
   att_run run = running(&f);
-  att_tensor memory;
+  att_memory memory;
   int32_t ids[65] = {0};
   int64_t start[2] = {0, 3};
+  att_input input = {ids, NULL, {1, start}};
   static const int32_t bad[] = {-1, INT32_MIN, INT32_MAX};
   for (size_t i = 0; i < 3; i++) {
     ids[1] = bad[i];
-    assert_int_equal(att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory), ATT_ARGUMENT);
+    assert_int_equal(att_model_encode(&run, f.model, &input, NULL, NULL, &memory), ATT_ARGUMENT);
   }
   ids[1] = (int32_t)f.model->config.vocab_size;
-  assert_int_equal(att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory), ATT_ARGUMENT);
+  assert_int_equal(att_model_encode(&run, f.model, &input, NULL, NULL, &memory), ATT_ARGUMENT);
   ids[1] = 5;
   start[1] = f.model->config.max_position_embeddings + 1;
   assert_int_equal(start[1], 65);
-  assert_int_equal(att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory), ATT_ARGUMENT);
+  assert_int_equal(att_model_encode(&run, f.model, &input, NULL, NULL, &memory), ATT_ARGUMENT);
   start[1] = 64;
-  require_ok(&f, att_encdec_encode(&run, f.model, ids, (att_sequences){1, start}, NULL, &memory));
+  require_ok(&f, att_model_encode(&run, f.model, &input, NULL, NULL, &memory));
   fixture_close(&f);
 }
 

@@ -23,12 +23,13 @@ typedef struct setting {
   att_arena *arena;
   att_model *model;
   int32_t *source_ids, *inputs, *labels;
-  att_pairs pairs;
+  att_batch pairs;
 } setting;
 
 static att_config config_of(att_family family, int64_t width, int64_t heads, int64_t layers) {
   return (att_config){.family = family,
                       .activation = ATT_GELU,
+                      .norm_before = family == ATT_M2M_100,
                       .d_model = width,
                       .vocab_size = 300,
                       .max_position_embeddings = 512,
@@ -73,7 +74,9 @@ static void set_up(setting *s, const att_config *config, int threads, int64_t pa
   s->source_ids = draw_ids(source[pairs], config->vocab_size, 1);
   s->inputs = draw_ids(target[pairs], config->vocab_size, 2);
   s->labels = draw_ids(target[pairs], config->vocab_size, 3);
-  s->pairs = (att_pairs){{pairs, source}, {pairs, target}, s->source_ids, s->inputs, s->labels};
+  s->pairs = (att_batch){.source = {s->source_ids, NULL, {pairs, source}},
+                         .target = {s->inputs, NULL, {pairs, target}},
+                         .labels = s->labels};
 }
 
 static void tear_down(setting *s) {
@@ -90,7 +93,7 @@ static att_loss backward(setting *s, float dropout, uint64_t key) {
   att_loss loss = {0};
   att_arena_reset(s->arena);
   ok(s, att_tape_new(s->arena, &run.tape));
-  ok(s, att_encdec_loss(&run, s->model, &s->pairs, 0.1f, (double)s->pairs.target.start[s->pairs.target.count], &loss));
+  ok(s, att_model_loss(&run, s->model, &s->pairs, 0.1f, (double)att_batch_targets(s->model, &s->pairs), &loss));
   ok(s, att_backward(&run));
   return loss;
 }
@@ -164,9 +167,10 @@ static size_t peak_of_running(att_family family, int64_t layers) {
   setting s;
   set_up(&s, &config, 1, 2, long_source, long_target);
   att_run run = {.ctx = s.ctx, .arena = s.arena};
-  att_tensor memory, hidden;
-  ok(&s, att_encdec_encode(&run, s.model, s.source_ids, s.pairs.source, NULL, &memory));
-  ok(&s, att_encdec_decode(&run, s.model, s.inputs, s.pairs.target, &memory, s.pairs.source, NULL, &hidden));
+  att_memory memory;
+  att_tensor hidden;
+  ok(&s, att_model_encode(&run, s.model, &s.pairs.source, NULL, NULL, &memory));
+  ok(&s, att_model_decode(&run, s.model, &s.pairs.target, &memory, NULL, NULL, &hidden));
   size_t peak = att_arena_peak(s.arena);
   assert_true(peak >= (size_t)(500 + 420) * 64 * sizeof(float));
   tear_down(&s);
@@ -182,7 +186,7 @@ static size_t gradients_of(att_family family, int64_t layers) {
   att_run run = {.ctx = s.ctx, .arena = s.arena};
   att_loss loss = {0};
   ok(&s, att_tape_new(s.arena, &run.tape));
-  ok(&s, att_encdec_loss(&run, s.model, &s.pairs, 0, 1, &loss));
+  ok(&s, att_model_loss(&run, s.model, &s.pairs, 0, 1, &loss));
   size_t forward = att_arena_save(s.arena).before + att_arena_save(s.arena).used;
   ok(&s, att_backward(&run));
   size_t after = att_arena_save(s.arena).before + att_arena_save(s.arena).used;
@@ -210,7 +214,7 @@ static double descend(setting *s, double step) {
   att_run run = {.ctx = s->ctx, .arena = s->arena};
   att_loss loss = {0};
   att_arena_reset(s->arena);
-  ok(s, att_encdec_loss(&run, s->model, &s->pairs, 0.1f, 1, &loss));
+  ok(s, att_model_loss(&run, s->model, &s->pairs, 0.1f, 1, &loss));
   return loss.loss / (double)loss.count;
 }
 

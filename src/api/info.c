@@ -1,6 +1,6 @@
 /* Owns what a model and a machine say of themselves: att_model_describe, att_describe_machine. */
 #include "kernels/gemm.h"
-#include "models/model.h"
+#include "models/settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +23,25 @@ static att_status make_parts(att_model *model, att_model_info *info) {
 }
 
 static att_status describe(att_model *model, att_model_info *info) {
-  static const char *const activations[] = {"relu", "gelu", "silu"};
+  static const char *const networks[] = {"transformer", "rnn", "lstm", "gru", "ffn"};
+  static const char *const scorings[] = {"none", "additive", "multiplicative"};
   const att_config *c = &model->config;
-  bool learned = c->position == ATT_LEARNED;
-  info->type = learned ? "attend" : c->family == ATT_MARIAN ? "marian" : "m2m_100";
-  info->norm_order = c->family == ATT_MARIAN ? "after" : "before";
-  info->position = learned ? "learned" : "sinusoidal";
-  info->activation = activations[c->activation];
+  int64_t heads = c->decoder_layers ? c->decoder_attention_heads : c->encoder_attention_heads;
+  info->type = att_config_type(c);
+  info->kind = c->kind;
+  info->head = c->head;
+  info->network = networks[c->network];
+  info->label_count = c->label_count;
+  if (c->network == ATT_TRANSFORMER) {
+    info->norm = c->norm == ATT_NORM_RMS ? "rms" : "layer";
+    info->norm_order = c->norm_before ? "before" : "after";
+    info->position = att_position_name(c->position);
+    info->activation = c->gated && c->activation == ATT_SILU ? "swiglu" : att_activation_name(c->activation);
+    info->kv_heads = c->key_value_heads ? c->key_value_heads : heads;
+  } else if (c->network != ATT_FFN) {
+    info->attention = scorings[c->scoring];
+    info->bidirectional = c->bidirectional;
+  }
   info->width = c->d_model;
   info->vocabulary = c->vocab_size;
   info->context = c->max_position_embeddings;

@@ -113,9 +113,11 @@ static att_status run_model(looker *look, att_attention *attention) {
   att_sequences sources = {1, source_start}, targets = {1, target_start};
   att_maps where = {(float *const *const *)encoder, (float *const *const *)decoder, (float *const *const *)cross};
   att_run run = {.ctx = model->ctx, .arena = look->arena};
-  att_tensor memory, hidden;
-  ATT_TRY(att_encdec_encode(&run, model, look->source.data, sources, &where, &memory));
-  return att_encdec_decode(&run, model, look->inputs.data, targets, &memory, sources, &where, &hidden);
+  att_memory memory;
+  att_tensor hidden;
+  att_input source = {look->source.data, NULL, sources}, inputs = {look->inputs.data, NULL, targets};
+  ATT_TRY(att_model_encode(&run, model, &source, &where, NULL, &memory));
+  return att_model_decode(&run, model, &inputs, &memory, &where, NULL, &hidden);
 }
 
 static att_status look_at(looker *look, att_text text, att_text target, att_attention *attention) {

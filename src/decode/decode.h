@@ -28,6 +28,6 @@ att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *i
 
 /* att_translate and att_score_pairs of attend.h live in src/api, over this and att_decode_batch: */
 /* logprob[i] of targets (labels) given sources, in one batch. */
-att_status att_score_batch(att_model *model, att_arena *arena, const att_pairs *pairs, double *logprobs);
+att_status att_score_batch(att_model *model, att_arena *arena, const att_batch *pairs, double *logprobs);
 
 #endif

@@ -33,7 +33,7 @@ static att_status score_labels(att_run *run, att_model *model, const att_tensor 
     att_tensor rows = *hidden, logits;
     rows.data += first * hidden->stride;
     rows.rows = hidden->rows - first < block ? hidden->rows - first : block;
-    ATT_TRY(att_encdec_logits(run, model, &rows, &logits));
+    ATT_TRY(att_model_logits(run, model, &rows, &logits));
     score_task task = {logits.data, labels + first, logprobs + first, vocab};
     att_parallel(run->ctx, rows.rows, 1 + 16384 / vocab, score_rows, &task);
     att_arena_restore(run->arena, mark);
@@ -41,16 +41,18 @@ static att_status score_labels(att_run *run, att_model *model, const att_tensor 
   return ATT_OK;
 }
 
-att_status att_score_batch(att_model *model, att_arena *arena, const att_pairs *pairs, double *logprobs) {
+att_status att_score_batch(att_model *model, att_arena *arena, const att_batch *pairs, double *logprobs) {
   att_run run = {.ctx = model->ctx, .arena = arena};
-  att_tensor memory, hidden;
-  const int64_t *start = pairs->target.start;
-  double *each = ATT_ARENA_NEW(arena, start[pairs->target.count], double);
+  att_memory memory;
+  att_tensor hidden;
+  att_sequences targets = pairs->target.sequences;
+  const int64_t *start = targets.start;
+  double *each = ATT_ARENA_NEW(arena, start[targets.count], double);
   if (!each) return ATT_MEMORY;
-  ATT_TRY(att_encdec_encode(&run, model, pairs->source_ids, pairs->source, NULL, &memory));
-  ATT_TRY(att_encdec_decode(&run, model, pairs->inputs, pairs->target, &memory, pairs->source, NULL, &hidden));
+  ATT_TRY(att_model_encode(&run, model, &pairs->source, NULL, NULL, &memory));
+  ATT_TRY(att_model_decode(&run, model, &pairs->target, &memory, NULL, NULL, &hidden));
   ATT_TRY(score_labels(&run, model, &hidden, pairs->labels, each));
-  for (int64_t i = 0; i < pairs->target.count; i++) {
+  for (int64_t i = 0; i < targets.count; i++) {
     double sum = 0.0;
     for (int64_t j = start[i]; j < start[i + 1]; j++) sum += each[j];
     if (!isfinite(sum)) {

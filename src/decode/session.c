@@ -7,27 +7,27 @@
 #define ATT_FIRST_ROOM 16
 
 static att_status encode_sources(att_session *s, const int32_t *ids, att_sequences sources) {
-  const att_config *config = &s->model->config;
   att_arena *arena = s->run.arena;
   int64_t rows = sources.start[sources.count];
   int32_t *identity = ATT_ARENA_NEW(arena, rows, int32_t);
   s->source_rows = ATT_ARENA_NEW(arena, sources.count, const int32_t *);
   s->source_counts = ATT_ARENA_NEW(arena, sources.count, int64_t);
-  s->cross = ATT_ARENA_NEW(arena, config->decoder_layers, float *);
+  s->cross = ATT_ARENA_NEW(arena, s->shape.layers, float *);
   if (!identity || !s->source_rows || !s->source_counts || !s->cross) return ATT_MEMORY;
   for (int64_t i = 0; i < rows; i++) identity[i] = (int32_t)i;
   for (int64_t i = 0; i < sources.count; i++) {
     s->source_rows[i] = identity + sources.start[i];
     s->source_counts[i] = sources.start[i + 1] - sources.start[i];
   }
-  for (int64_t i = 0; i < config->decoder_layers; i++) {
-    s->cross[i] = ATT_ARENA_NEW(arena, rows * 2 * config->d_model, float);
+  for (int64_t i = 0; i < s->shape.layers; i++) {
+    s->cross[i] = ATT_ARENA_NEW(arena, rows * s->shape.cross_width, float);
     if (!s->cross[i]) return ATT_MEMORY;
   }
   att_arena_mark mark = att_arena_save(arena);
-  att_tensor memory;
-  ATT_TRY(att_encdec_encode(&s->run, s->model, ids, sources, NULL, &memory));
-  ATT_TRY(att_encdec_cross(&s->run, s->model, &memory, s->cross));
+  att_memory memory;
+  att_input input = {ids, NULL, sources};
+  ATT_TRY(att_model_encode(&s->run, s->model, &input, NULL, NULL, &memory));
+  ATT_TRY(att_model_cross(&s->run, s->model, &memory, s->cross));
   att_arena_restore(arena, mark);
   return ATT_OK;
 }
@@ -41,7 +41,7 @@ static att_status make_step_arrays(att_session *s, bool alignment) {
   s->cross_counts = ATT_ARENA_NEW(arena, s->most, int64_t);
   s->self_rows = ATT_ARENA_NEW(arena, s->most, const int32_t *);
   s->cross_rows = ATT_ARENA_NEW(arena, s->most, const int32_t *);
-  s->self = ATT_ARENA_NEW(arena, s->model->config.decoder_layers, float *);
+  s->self = ATT_ARENA_NEW(arena, s->shape.layers, float *);
   if (!s->source || !s->spare_source || !s->start || !s->self_counts || !s->cross_counts || !s->self_rows ||
       !s->cross_rows || !s->self) {
     return ATT_MEMORY;
@@ -69,11 +69,10 @@ static att_status make_room(att_session *s, int64_t room) {
     return att_fail(s->run.ctx, ATT_MEMORY, "no memory for %lld hypotheses of %lld tokens: use smaller batches",
                     (long long)s->most, (long long)room);
   }
-  const att_config *config = &s->model->config;
   int64_t rows = s->most * room, before = s->room;
   int32_t *table = s->table;
-  for (int64_t i = 0; i < config->decoder_layers; i++) {
-    ATT_TRY(grow(s, &s->self[i], s->rows, rows, 2 * (size_t)config->d_model * sizeof(float)));
+  for (int64_t i = 0; i < s->shape.layers; i++) {
+    ATT_TRY(grow(s, &s->self[i], s->rows, rows, (size_t)s->shape.self_width * sizeof(float)));
   }
   ATT_TRY(grow(s, &s->row_token, s->rows, rows, sizeof(int32_t)));
   ATT_TRY(grow(s, &s->row_before, s->rows, rows, sizeof(int32_t)));
@@ -93,6 +92,7 @@ att_status att_session_new(att_model *model, att_arena *arena, const int32_t *id
   if (!s) return ATT_MEMORY;
   *s = (att_session){.model = model, .most = most, .most_steps = most_steps};
   s->run = (att_run){.ctx = model->ctx, .arena = arena};
+  att_model_cache_shape(model, &s->shape);
   int64_t longest = 0;
   ATT_TRY(encode_sources(s, ids, sources));
   ATT_TRY(make_step_arrays(s, alignment));
@@ -137,13 +137,13 @@ static void point_at_rows(att_session *s) {
 }
 
 static att_status make_probs(att_session *s, att_maps *maps) {
-  const att_config *config = &s->model->config;
-  float *const **layers = ATT_ARENA_NEW(s->run.arena, config->decoder_layers, float *const *);
+  int64_t count = s->shape.layers;
+  float *const **layers = ATT_ARENA_NEW(s->run.arena, count, float *const *);
   if (!layers) return ATT_MEMORY;
-  for (int64_t i = 0; i < config->decoder_layers; i++) layers[i] = NULL;
-  layers[config->decoder_layers - 1] = s->last_probs;
+  for (int64_t i = 0; i < count; i++) layers[i] = NULL;
+  layers[count - 1] = s->last_probs;
   for (int64_t i = 0; i < s->running; i++) {
-    s->last_probs[i] = ATT_ARENA_NEW(s->run.arena, config->decoder_attention_heads * s->cross_counts[i], float);
+    s->last_probs[i] = ATT_ARENA_NEW(s->run.arena, s->shape.look_heads * s->cross_counts[i], float);
     if (!s->last_probs[i]) return ATT_MEMORY;
   }
   maps->cross = layers;
@@ -182,12 +182,11 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
                      .cross_counts = s->cross_counts};
   const int32_t *ids = s->row_token + (s->rows - count);
   att_tensor hidden, scores;
-  ATT_TRY(att_encdec_step(&s->run, s->model, ids, (att_sequences){count, s->start}, &cache,
-                          s->last_probs ? &maps : NULL, &hidden));
-  ATT_TRY(att_encdec_logits(&s->run, s->model, &hidden, &scores));
+  att_input input = {ids, NULL, {count, s->start}};
+  ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, s->last_probs ? &maps : NULL, &hidden));
+  ATT_TRY(att_model_logits(&s->run, s->model, &hidden, &scores));
   for (int64_t i = 0; s->last_probs && i < count; i++) {
-    s->row_look[s->rows - count + i] =
-        most_looked_at(s->last_probs[i], s->model->config.decoder_attention_heads, s->cross_counts[i]);
+    s->row_look[s->rows - count + i] = most_looked_at(s->last_probs[i], s->shape.look_heads, s->cross_counts[i]);
   }
   *logits = scores.data;
   return ATT_OK;

@@ -17,9 +17,10 @@
 typedef struct att_session {
   att_model *model;
   att_run run;
+  att_cache_shape shape;
   att_arena_mark mark; /* what a step makes lies above it */
   /* sources */
-  float **cross;               /* [layers] each [source rows, 2 * d_model] */
+  float **cross;               /* [layers] each [source rows, shape.cross_width] */
   const int32_t **source_rows; /* [sources] */
   int64_t *source_counts;      /* [sources] */
   /* running hypotheses */
@@ -29,11 +30,11 @@ typedef struct att_session {
   int32_t *table, *spare_table;   /* [most, room] */
   int32_t *source, *spare_source; /* [most] */
   /* cache rows */
-  float **self; /* [layers] each [most * room, 2 * d_model] */
+  float **self; /* [layers] each [most * room, shape.self_width] */
   int64_t rows; /* in use; the last step's are [rows - running, rows) */
   int32_t *row_token, *row_before;
   int32_t *row_look; /* the source position that the row's query looked at most; NULL: not wanted */
-  /* what att_encdec_step takes, filled anew each step */
+  /* what att_model_step takes, filled anew each step */
   int64_t *start, *self_counts, *cross_counts; /* [most + 1] */
   const int32_t **self_rows, **cross_rows;     /* [most] */
   float **last_probs;                          /* [most], of the last layer's cross-attention */

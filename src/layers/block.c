@@ -14,9 +14,15 @@ static att_status feedforward(att_run *run, const att_block *block, const att_bl
   return att_op_linear(run, &inner, &block->down.weight, &block->down.bias, ATT_PLAIN, out);
 }
 
+att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,
+                            const att_tensor *x, att_tensor *out) {
+  (void)kind;
+  return att_op_layer_norm(run, x, &layer->gamma, &layer->beta, epsilon, out);
+}
+
 static att_status norm(att_run *run, const att_block *block, const att_norm_layer *layer, const att_tensor *x,
                        att_tensor *out) {
-  return att_op_layer_norm(run, x, &layer->gamma, &layer->beta, block->epsilon, out);
+  return att_norm_forward(run, layer, block->norm, block->epsilon, x, out);
 }
 
 /* x + f(x) with its norm, on the arena. */

@@ -28,11 +28,16 @@ typedef struct att_block {
   att_linear_layer up, down; /* the position-wise feed-forward network (section 3.3) */
   bool has_cross, causal;
   bool norm_before; /* x + f(norm(x)), else norm(x + f(x)) (Xiong et al. 2020) */
-  int heads;
+  bool gated;       /* `up` makes the gate and what it lets through (Shazeer 2020), 2 * inner columns */
+  att_norm norm;
+  int heads, kv_heads, head_size; /* of self-attention; cross-attention has as many key/value heads as heads */
   att_epilogue activation;
   float epsilon;
   uint32_t place; /* of its dropouts: place, place + 1, place + 2 */
 } att_block;
+
+att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,
+                            const att_tensor *x, att_tensor *out);
 
 /* Keys and values that are not made by this pass: a session's cache. Rows as in att_attention_shape. */
 typedef struct att_stored_keys {

@@ -1,201 +1,143 @@
 /*
  * Owns the settings of a model folder: config.json and generation_config.json in, those and tokenizer_config.json out.
- * Refuses by name what attend's encoder-decoder does not know, and sizes that cannot be a model. See model.h.
+ * Each family reads, checks and writes its own keys of config.json (family.h); what all share is here. Refuses by name
+ * what attend does not know, and sizes that cannot be a model. See model.h.
  *
- * A key that is missing has the default of the Hugging Face class of its model_type (configuration_marian.py,
- * configuration_m2m_100.py); those two differ. Learned positions cannot be said in either type: such a model has the
- * model_type "attend", where "normalize_before" says the family and "position_embedding_type" the positions.
+ * A key that is missing has the default of the Hugging Face class of its model_type. What no class can say (a gpt2
+ * with rotary positions) has the model_type "attend": "attend_family" says whose keys and names it has, and beside them
+ * stand positions, norms and heads. Folders from before that key have "normalize_before" in its place.
  */
 #include "formats/file.h"
-#include "formats/json.h"
-#include "models/model.h"
+#include "models/settings.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ATT_LARGEST_SIZE       ((int64_t)1 << 20) /* of one dimension */
-#define ATT_MOST_LAYERS        1024
-#define ATT_LARGEST_HEAD       256 /* the attention kernels' limit */
-#define ATT_MOST_PARAMETERS    ((int64_t)1 << 36)
-#define ATT_MOST_BEAMS         1000
-#define ATT_DEFAULT_BEAMS      1 /* generate's */
-#define ATT_LAYER_NORM_EPSILON 1e-5f
+#define ATT_MOST_BEAMS    1000
+#define ATT_DEFAULT_BEAMS 1 /* generate's */
+#define ATT_MOST_LABELS   ((int64_t)1 << 16)
 
-static const char *const family_types[] = {[ATT_MARIAN] = "marian", [ATT_M2M_100] = "m2m_100"};
-static const char *const architectures[] = {
-    [ATT_MARIAN] = "MarianMTModel", [ATT_M2M_100] = "M2M100ForConditionalGeneration"};
 static const char *const own_type = "attend";
-static const char *const activation_names[] = {[ATT_RELU] = "relu", [ATT_GELU] = "gelu", [ATT_SILU] = "silu"};
-static const char *const position_names[] = {[ATT_SINUSOIDAL] = "sinusoidal", [ATT_LEARNED] = "learned"};
+static const char *const head_names[ATT_HEAD_COUNT] = {"tokens", "classes", "labels", "values", "none"};
+static const char *const norm_names[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
+static const char *const order_names[] = {"after", "before"};
+static const char *const problem_types[ATT_HEAD_COUNT] = {[ATT_HEAD_CLASSES] = "single_label_classification",
+                                                          [ATT_HEAD_LABELS] = "multi_label_classification",
+                                                          [ATT_HEAD_VALUES] = "regression"};
 
-static const att_config class_defaults[] = {
-    [ATT_MARIAN] = {.family = ATT_MARIAN,
-                    .activation = ATT_GELU,
-                    .d_model = 1024,
-                    .vocab_size = 58101,
-                    .max_position_embeddings = 1024,
-                    .encoder_layers = 12,
-                    .decoder_layers = 12,
-                    .encoder_attention_heads = 16,
-                    .decoder_attention_heads = 16,
-                    .encoder_ffn_dim = 4096,
-                    .decoder_ffn_dim = 4096,
-                    .tie_word_embeddings = true,
-                    .dropout = 0.1f,
-                    .layer_norm_epsilon = ATT_LAYER_NORM_EPSILON,
-                    .pad = 58100,
-                    .bos = -1,
-                    .eos = 0,
-                    .decoder_start = 58100,
-                    .num_beams = ATT_DEFAULT_BEAMS,
-                    .length_penalty = 1,
-                    .forced_bos = -1},
-    [ATT_M2M_100] = {.family = ATT_M2M_100,
-                     .activation = ATT_RELU,
-                     .d_model = 1024,
-                     .vocab_size = 128112,
-                     .max_position_embeddings = 1024,
-                     .encoder_layers = 12,
-                     .decoder_layers = 12,
-                     .encoder_attention_heads = 16,
-                     .decoder_attention_heads = 16,
-                     .encoder_ffn_dim = 4096,
-                     .decoder_ffn_dim = 4096,
-                     .tie_word_embeddings = true,
-                     .scale_embedding = true,
-                     .dropout = 0.1f,
-                     .layer_norm_epsilon = ATT_LAYER_NORM_EPSILON,
-                     .pad = 1,
-                     .bos = 0,
-                     .eos = 2,
-                     .decoder_start = 2,
-                     .num_beams = ATT_DEFAULT_BEAMS,
-                     .length_penalty = 1,
-                     .forced_bos = -1},
-};
-
-/* The whole numbers of config.json that are sizes: read, checked and written from this list. */
-static const struct {
-  const char *key;
-  size_t offset;
-  int64_t most;
-} sizes[] = {
-    {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
-    {"d_model", offsetof(att_config, d_model), ATT_LARGEST_SIZE},
-    {"encoder_layers", offsetof(att_config, encoder_layers), ATT_MOST_LAYERS},
-    {"decoder_layers", offsetof(att_config, decoder_layers), ATT_MOST_LAYERS},
-    {"encoder_attention_heads", offsetof(att_config, encoder_attention_heads), ATT_LARGEST_SIZE},
-    {"decoder_attention_heads", offsetof(att_config, decoder_attention_heads), ATT_LARGEST_SIZE},
-    {"encoder_ffn_dim", offsetof(att_config, encoder_ffn_dim), ATT_LARGEST_SIZE},
-    {"decoder_ffn_dim", offsetof(att_config, decoder_ffn_dim), ATT_LARGEST_SIZE},
-    {"max_position_embeddings", offsetof(att_config, max_position_embeddings), ATT_LARGEST_SIZE},
-};
-
-/* The marks. `kept`: generation_config.json may not say another, for training and decoding must agree. */
-static const struct {
-  const char *key;
-  size_t offset;
-  bool optional, kept;
-} marks[] = {
-    {"pad_token_id", offsetof(att_config, pad), false, true},
-    {"bos_token_id", offsetof(att_config, bos), true, false},
-    {"eos_token_id", offsetof(att_config, eos), false, true},
-    {"decoder_start_token_id", offsetof(att_config, decoder_start), false, true},
-    {"forced_bos_token_id", offsetof(att_config, forced_bos), true, false},
-};
-
-#define ATT_COUNT(list) (sizeof(list) / sizeof *(list))
-
-static int64_t *size_at(att_config *config, size_t i) { return (int64_t *)(void *)((char *)config + sizes[i].offset); }
-static int32_t *mark_at(att_config *config, size_t i) { return (int32_t *)(void *)((char *)config + marks[i].offset); }
-
-/* ---- reading -------------------------------------------------------------------------------------------------- */
-
-/* One file being read; name is its path, for messages. */
-typedef struct att_settings {
-  att_context *ctx;
-  const char *name;
-  json_t *root;
-} att_settings;
-
-static att_status read_text(const att_settings *in, const char *key, const char **out) {
-  return att_json_string(in->ctx, in->name, in->root, key, false, out);
+static const char *architecture_of(const att_config *config) {
+  const att_family_calls *calls = att_family_get(config->family);
+  return calls && calls->architecture ? calls->architecture(config) : NULL;
 }
 
-static att_status read_type(const att_settings *in, att_config *out) {
-  const char *type = NULL, *position = NULL;
+/* The types of attend's own families need no other name. */
+const char *att_config_type(const att_config *config) {
+  const char *type = att_family_type(config->family);
+  bool own = strncmp(type, own_type, strlen(own_type)) == 0;
+  return own || architecture_of(config) ? type : own_type;
+}
+
+static bool has_labels(const att_config *config) { return problem_types[config->head] != NULL; }
+
+/* ---- reading: what a model is --------------------------------------------------------------------------------- */
+
+static att_status find_choice(const att_settings *in, const char *key, const char *text, const char *const *names,
+                              size_t count, size_t *out) {
+  for (*out = 0; *out < count; ++*out) {
+    if (names[*out] && strcmp(text, names[*out]) == 0) return ATT_OK;
+  }
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\", which attend does not know", in->name, key, text);
+}
+
+/* out stays where the key is absent. */
+static att_status read_choice(const att_settings *in, const char *key, const char *const *names, size_t count,
+                              size_t *out) {
+  const char *text = NULL;
+  ATT_TRY(att_read_text(in, key, &text));
+  return text ? find_choice(in, key, text, names, count, out) : ATT_OK;
+}
+
+static att_status find_family(const att_settings *in, const char *key, const char *type, att_family *out) {
+  for (int i = 0; i < ATT_FAMILY_COUNT; i++) {
+    *out = (att_family)i;
+    if (att_family_get(*out) && strcmp(type, att_family_type(*out)) == 0) return ATT_OK;
+  }
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama and bert",
+                  in->name, key, type);
+}
+
+static att_status read_family(const att_settings *in, bool *own, att_family *out) {
+  const char *type = NULL, *family = NULL;
   ATT_TRY(att_json_string(in->ctx, in->name, in->root, "model_type", true, &type));
-  for (size_t i = 0; i < ATT_COUNT(family_types); i++) {
-    if (strcmp(type, family_types[i]) == 0) {
-      *out = class_defaults[i];
-      return ATT_OK;
-    }
-  }
-  if (strcmp(type, own_type) != 0) {
-    return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: model_type is \"%.60s\"; attend knows marian and m2m_100", in->name,
-                    type);
-  }
+  *own = strcmp(type, own_type) == 0;
+  if (!*own) return find_family(in, "model_type", type, out);
+  ATT_TRY(att_read_text(in, "attend_family", &family));
+  if (family) return find_family(in, "attend_family", family, out);
   bool before;
   ATT_TRY(att_json_bool(in->ctx, in->name, in->root, "normalize_before", true, &before));
-  ATT_TRY(att_json_string(in->ctx, in->name, in->root, "position_embedding_type", true, &position));
-  *out = class_defaults[before ? ATT_M2M_100 : ATT_MARIAN];
-  for (size_t i = 0; i < ATT_COUNT(position_names); i++) {
-    out->position = (att_position)i;
-    if (strcmp(position, position_names[i]) == 0) return ATT_OK;
-  }
-  return att_fail(in->ctx, ATT_UNSUPPORTED,
-                  "%s: position_embedding_type is \"%.60s\"; attend knows learned and sinusoidal", in->name, position);
+  *out = before ? ATT_M2M_100 : ATT_MARIAN;
+  return ATT_OK;
 }
 
-/* Switches of these families and their ancestors that attend knows in one position only. */
-static att_status refuse_switches(const att_settings *in, att_family family) {
-  bool before = family == ATT_M2M_100;
+/* What the family's own keys cannot say. */
+static att_status read_own(const att_settings *in, att_config *out) {
+  const char *position = NULL;
+  size_t norm = out->norm, before = out->norm_before, head = out->head;
+  ATT_TRY(att_json_string(in->ctx, in->name, in->root, "position_embedding_type", true, &position));
+  ATT_TRY(att_position_find(in->ctx, in->name, position, &out->position));
+  ATT_TRY(read_choice(in, "norm", norm_names, ATT_COUNT(norm_names), &norm));
+  ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
+  ATT_TRY(read_choice(in, "attend_head", head_names, ATT_COUNT(head_names), &head));
+  ATT_TRY(att_read_bool(in, "gated_feedforward", &out->gated));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope_theta));
   const struct {
     const char *key;
-    bool known;
-  } switches[] = {
-      {"is_encoder_decoder", true},
-      {"normalize_before", before},
-      {"add_final_layer_norm", before},
-      {"normalize_embedding", false},
-      {"static_position_embeddings", true},
-      {"add_bias_logits", false},
-      {"is_decoder", false},
-      {"share_encoder_decoder_embeddings", true},
-  };
-  for (size_t i = 0; i < ATT_COUNT(switches); i++) {
-    bool value = switches[i].known;
-    ATT_TRY(att_json_bool(in->ctx, in->name, in->root, switches[i].key, false, &value));
-    if (value != switches[i].known) {
-      return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is %s; attend knows only %s models with %s", in->name,
-                      switches[i].key, value ? "true" : "false", family_types[family], value ? "false" : "true");
-    }
+    int64_t *at;
+  } sizes[] = {{"num_key_value_heads", &out->key_value_heads},
+               {"relative_attention_num_buckets", &out->relative_buckets},
+               {"relative_attention_max_distance", &out->relative_distance}};
+  for (size_t i = 0; i < ATT_COUNT(sizes); i++) {
+    ATT_TRY(att_json_int(in->ctx, in->name, in->root, sizes[i].key, false, 1, ATT_LARGEST_SIZE, sizes[i].at));
   }
-  const json_t *quantised = json_object_get(in->root, "quantization_config");
-  if (!quantised || json_is_null(quantised)) return ATT_OK;
-  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: has a quantization_config, which attend does not know", in->name);
+  out->norm = (att_norm)norm;
+  out->norm_before = before;
+  out->head = (att_head)head;
+  return ATT_OK;
 }
 
-static att_status read_activation(const att_settings *in, att_config *out) {
-  const char *name = activation_names[out->activation];
-  ATT_TRY(read_text(in, "activation_function", &name));
-  if (strcmp(name, "swish") == 0) name = "silu"; /* two names of one function */
-  for (size_t i = 0; i < ATT_COUNT(activation_names); i++) {
-    out->activation = (att_activation)i;
-    if (strcmp(name, activation_names[i]) == 0) return ATT_OK;
+static bool ends_with(const char *text, const char *end) {
+  size_t size = strlen(text), tail = strlen(end);
+  return size >= tail && memcmp(text + size - tail, end, tail) == 0;
+}
+
+/* The class that wrote the folder says what stands on top. */
+static att_status read_head(const att_settings *in, att_config *out) {
+  static const struct {
+    const char *ending;
+    att_head head;
+  } heads[] = {{"ForSequenceClassification", ATT_HEAD_CLASSES},
+               {"LMHeadModel", ATT_HEAD_TOKENS},
+               {"ForCausalLM", ATT_HEAD_TOKENS},
+               {"ForMaskedLM", ATT_HEAD_TOKENS},
+               {"ForPreTraining", ATT_HEAD_TOKENS},
+               {"Model", ATT_HEAD_NONE}};
+  const char *name = json_string_value(json_array_get(json_object_get(in->root, "architectures"), 0));
+  if (!name || out->kind == ATT_ENCODER_DECODER) return ATT_OK;
+  for (size_t i = 0; i < ATT_COUNT(heads); i++) {
+    out->head = heads[i].head;
+    if (ends_with(name, heads[i].ending)) return ATT_OK;
   }
-  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: activation_function is \"%.60s\"; attend knows relu, gelu and silu",
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: architectures is [\"%.60s\"], a head that attend does not know",
                   in->name, name);
 }
 
 /* "torch_dtype" is the older name. */
 static att_status read_storage(const att_settings *in, att_config *out) {
   const char *name = att_type_name(ATT_F32);
-  ATT_TRY(read_text(in, "torch_dtype", &name));
-  ATT_TRY(read_text(in, "dtype", &name));
+  ATT_TRY(att_read_text(in, "torch_dtype", &name));
+  ATT_TRY(att_read_text(in, "dtype", &name));
   for (int i = 0; i < ATT_TYPE_COUNT; i++) {
     out->storage = (att_type)i;
     if (strcmp(name, att_type_name(out->storage)) == 0) return ATT_OK;
@@ -204,83 +146,160 @@ static att_status read_storage(const att_settings *in, att_config *out) {
                   in->name, name);
 }
 
-static att_status read_sizes(const att_settings *in, att_config *out) {
-  for (size_t i = 0; i < ATT_COUNT(sizes); i++) {
-    ATT_TRY(att_json_int(in->ctx, in->name, in->root, sizes[i].key, false, 1, sizes[i].most, size_at(out, i)));
-  }
-  int64_t decoder_vocab = out->vocab_size;
-  ATT_TRY(att_json_int(in->ctx, in->name, in->root, "decoder_vocab_size", false, 1, ATT_LARGEST_SIZE, &decoder_vocab));
-  if (decoder_vocab == out->vocab_size) return ATT_OK;
-  return att_fail(in->ctx, ATT_UNSUPPORTED,
-                  "%s: decoder_vocab_size is %" PRId64 " and vocab_size %" PRId64 "; attend knows one vocabulary",
-                  in->name, decoder_vocab, out->vocab_size);
+static att_status refuse_quantised(const att_settings *in) {
+  const json_t *quantised = json_object_get(in->root, "quantization_config");
+  if (!quantised || json_is_null(quantised)) return ATT_OK;
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: has a quantization_config, which attend does not know", in->name);
 }
 
-/* Some files list the end marks; a list of one is that one. */
-static att_status read_mark(const att_settings *in, const char *key, int32_t *mark) {
-  int64_t value = *mark;
-  const json_t *list = json_object_get(in->root, key);
-  if (json_array_size(list) > 1) {
-    return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s lists several tokens; attend knows one", in->name, key);
+/* ---- reading: labels ------------------------------------------------------------------------------------------ */
+
+char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count) {
+  size_t size = (size_t)count * sizeof(char *);
+  for (int64_t i = 0; i < count; i++) size += strlen(labels[i]) + 1;
+  char **out = att_alloc(ctx, size, 1);
+  char *at = out ? (char *)(out + count) : NULL;
+  for (int64_t i = 0; out && i < count; i++) {
+    out[i] = at;
+    at += strlen(strcpy(at, labels[i])) + 1;
   }
-  const json_t *only = json_array_get(list, 0);
-  if (json_is_integer(only) && json_integer_value(only) >= 0 && json_integer_value(only) <= INT32_MAX) {
-    value = json_integer_value(only);
+  return out;
+}
+
+/* What stands in the map for a number, or the name that Hugging Face gives. text: room for the latter. */
+static const char *label_at(const json_t *map, int64_t i, char text[32]) {
+  snprintf(text, 32, "%" PRId64, i);
+  if (map) return json_string_value(json_object_get(map, text));
+  snprintf(text, 32, "LABEL_%" PRId64, i);
+  return text;
+}
+
+static att_status read_names(const att_settings *in, const json_t *map, int64_t count, att_config *out) {
+  const char **names = ATT_NEW(in->ctx, count, const char *);
+  char(*texts)[32] = att_alloc(in->ctx, (size_t)count, sizeof *texts);
+  att_status status = names && texts ? ATT_OK : ATT_MEMORY;
+  for (int64_t i = 0; !status && i < count; i++) {
+    names[i] = label_at(map, i, texts[i]);
+    if (!names[i]) {
+      status = att_fail(in->ctx, ATT_FORMAT, "%s: id2label has no name for label %" PRId64, in->name, i);
+    }
+  }
+  out->labels = status ? NULL : att_labels_copy(in->ctx, names, count);
+  if (!status && !out->labels) status = ATT_MEMORY;
+  out->label_count = status ? 0 : count;
+  att_free(in->ctx, names);
+  att_free(in->ctx, texts);
+  return status;
+}
+
+/* Without a problem_type one label is a number to regress to, as in Transformers. */
+static att_status read_labels(const att_settings *in, att_config *out) {
+  if (!has_labels(out)) return ATT_OK;
+  const json_t *map = json_object_get(in->root, "id2label");
+  int64_t count = 2;
+  size_t problem = out->head;
+  if (json_is_null(map)) map = NULL;
+  if (map && !json_is_object(map)) {
+    return att_fail(in->ctx, ATT_FORMAT, "%s: id2label is not an object", in->name);
+  }
+  if (map) {
+    count = (int64_t)json_object_size(map);
   } else {
-    ATT_TRY(att_json_int(in->ctx, in->name, in->root, key, false, 0, INT32_MAX, &value));
+    ATT_TRY(att_json_int(in->ctx, in->name, in->root, "num_labels", false, 1, ATT_MOST_LABELS, &count));
   }
-  *mark = (int32_t)value;
-  return ATT_OK;
+  if (count < 1 || count > ATT_MOST_LABELS) {
+    return att_fail(in->ctx, ATT_FORMAT, "%s: id2label has %" PRId64 " labels, not from 1 to %" PRId64, in->name, count,
+                    ATT_MOST_LABELS);
+  }
+  if (out->head == ATT_HEAD_CLASSES && count == 1) problem = ATT_HEAD_VALUES;
+  ATT_TRY(read_choice(in, "problem_type", problem_types, ATT_HEAD_COUNT, &problem));
+  out->head = (att_head)problem;
+  return read_names(in, map, count, out);
 }
 
 static att_status read_model(const att_settings *in, att_config *out) {
   if (!json_is_object(in->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
-  ATT_TRY(read_type(in, out));
-  ATT_TRY(refuse_switches(in, out->family));
-  ATT_TRY(read_sizes(in, out));
-  ATT_TRY(read_activation(in, out));
+  bool own;
+  ATT_TRY(read_family(in, &own, &out->family));
+  ATT_TRY(att_family_get(out->family)->read(in, out));
+  out->num_beams = ATT_DEFAULT_BEAMS;
+  out->length_penalty = out->temperature = out->top_p = out->repetition_penalty = 1;
+  out->mask = out->unk = -1;
+  if (own) {
+    ATT_TRY(read_own(in, out));
+  } else {
+    ATT_TRY(read_head(in, out));
+  }
+  ATT_TRY(refuse_quantised(in));
   ATT_TRY(read_storage(in, out));
-  ATT_TRY(att_json_bool(in->ctx, in->name, in->root, "tie_word_embeddings", false, &out->tie_word_embeddings));
-  ATT_TRY(att_json_bool(in->ctx, in->name, in->root, "scale_embedding", false, &out->scale_embedding));
-  double dropout = (double)out->dropout;
-  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "dropout", false, &dropout));
-  out->dropout = (float)dropout;
-  for (size_t i = 0; i < ATT_COUNT(marks); i++) ATT_TRY(read_mark(in, marks[i].key, mark_at(out, i)));
-  return ATT_OK;
+  return read_labels(in, out);
 }
+
+/* ---- reading: generation -------------------------------------------------------------------------------------- */
 
 /* What generate would do beside what attend does: said, not refused, for the model is the same. (forced_eos_token_id
  * speaks only at max_length, where attend ends a hypothesis too.) */
-static void warn_of_generation(const att_settings *in) {
+static void warn_of_generation(const att_settings *in, const att_config *config) {
   static const struct {
     const char *key;
     double neutral;
-  } ignored[] = {{"do_sample", 0},          {"renormalize_logits", 0}, {"no_repeat_ngram_size", 0},
-                 {"repetition_penalty", 1}, {"min_length", 0},         {"encoder_no_repeat_ngram_size", 0},
-                 {"diversity_penalty", 0},  {"num_beam_groups", 1},    {"encoder_repetition_penalty", 1},
-                 {"min_new_tokens", 0},     {"max_new_tokens", 0},     {"exponential_decay_length_penalty", 0},
-                 {"suppress_tokens", 0},    {"sequence_bias", 0},      {"begin_suppress_tokens", 0},
-                 {"guidance_scale", 1}};
+    bool decoders; /* those apply it */
+  } ignored[] = {{"do_sample", 0, true},
+                 {"repetition_penalty", 1, true},
+                 {"renormalize_logits", 0, false},
+                 {"no_repeat_ngram_size", 0, false},
+                 {"min_length", 0, false},
+                 {"encoder_no_repeat_ngram_size", 0, false},
+                 {"diversity_penalty", 0, false},
+                 {"num_beam_groups", 1, false},
+                 {"encoder_repetition_penalty", 1, false},
+                 {"min_new_tokens", 0, false},
+                 {"max_new_tokens", 0, false},
+                 {"exponential_decay_length_penalty", 0, false},
+                 {"suppress_tokens", 0, false},
+                 {"sequence_bias", 0, false},
+                 {"begin_suppress_tokens", 0, false},
+                 {"guidance_scale", 1, false}};
   for (size_t i = 0; i < ATT_COUNT(ignored); i++) {
     const json_t *value = json_object_get(in->root, ignored[i].key);
     if (!value || json_is_null(value) || json_is_false(value)) continue;
     if (json_is_number(value) && json_number_value(value) == ignored[i].neutral) continue;
+    if (ignored[i].decoders && config->kind == ATT_DECODER) continue;
     att_log(in->ctx, ATT_LOG_WARNING, "%s: %s is not applied", in->name, ignored[i].key);
   }
 }
 
+/* A translator's marks may not be others than in config.json, for training and decoding must agree; a decoder's are
+ * generate's. */
+static att_status read_generation_marks(const att_settings *in, att_config *out) {
+  out->forced_bos = -1; /* config.json's, where this is another file, is not generate's */
+  for (int i = 0; i < ATT_MARKS; i++) {
+    int32_t before = att_mark(out, i), mark = before;
+    ATT_TRY(att_read_mark(in, att_mark_key(i), &mark));
+    bool free = out->kind != ATT_ENCODER_DECODER || att_mark_at(out, i) == &out->forced_bos;
+    if (free) *att_mark_at(out, i) = mark;
+    if (free || mark == before || att_mark_at(out, i) == &out->bos) continue;
+    return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is %" PRId32 ", but %" PRId32 " in config.json", in->name,
+                    att_mark_key(i), mark, before);
+  }
+  return ATT_OK;
+}
+
+static att_status read_sampling(const att_settings *in, att_config *out) {
+  int64_t top_k = 0;
+  ATT_TRY(att_read_bool(in, "do_sample", &out->do_sample));
+  ATT_TRY(att_json_int(in->ctx, in->name, in->root, "top_k", false, 0, INT32_MAX, &top_k));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "temperature", false, &out->temperature));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "top_p", false, &out->top_p));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "min_p", false, &out->min_p));
+  out->top_k = (int)top_k;
+  return att_json_number(in->ctx, in->name, in->root, "repetition_penalty", false, &out->repetition_penalty);
+}
+
 static att_status read_generation(const att_settings *in, att_config *out) {
   if (!json_is_object(in->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
-  out->forced_bos = -1; /* config.json's, where this is another file, is not generate's */
-  for (size_t i = 0; i < ATT_COUNT(marks); i++) {
-    int32_t mark = *mark_at(out, i);
-    ATT_TRY(read_mark(in, marks[i].key, &mark));
-    if (marks[i].kept && mark != *mark_at(out, i)) {
-      return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is %" PRId32 ", but %" PRId32 " in config.json", in->name,
-                      marks[i].key, mark, *mark_at(out, i));
-    }
-    if (mark_at(out, i) == &out->forced_bos) out->forced_bos = mark;
-  }
+  ATT_TRY(read_generation_marks(in, out));
+  ATT_TRY(read_sampling(in, out));
   int64_t beams = out->num_beams, length = out->max_position_embeddings;
   ATT_TRY(att_json_int(in->ctx, in->name, in->root, "num_beams", false, 1, ATT_MOST_BEAMS, &beams));
   ATT_TRY(att_json_int(in->ctx, in->name, in->root, "max_length", false, 1, INT32_MAX, &length));
@@ -288,7 +307,7 @@ static att_status read_generation(const att_settings *in, att_config *out) {
   ATT_TRY(att_json_bool(in->ctx, in->name, in->root, "early_stopping", false, &out->early_stopping));
   out->num_beams = (int)beams;
   out->max_length = (int)(length < out->max_position_embeddings ? length : out->max_position_embeddings);
-  warn_of_generation(in);
+  warn_of_generation(in, out);
   return ATT_OK;
 }
 
@@ -311,6 +330,10 @@ att_status att_config_read(att_context *ctx, const char *folder, att_config *out
   char *generation_path = model_path ? att_path(ctx, folder, "generation_config.json") : NULL;
   att_settings model = {ctx, model_path, NULL}, generation = {ctx, generation_path, NULL};
   att_status status = generation_path ? read_folder(&model, &generation, out) : ATT_MEMORY;
+  if (status) {
+    att_free(ctx, out->labels);
+    out->labels = NULL;
+  }
   json_decref(model.root);
   json_decref(generation.root);
   att_free(ctx, model_path);
@@ -320,56 +343,14 @@ att_status att_config_read(att_context *ctx, const char *folder, att_config *out
 
 /* ---- checking ------------------------------------------------------------------------------------------------- */
 
-static att_status check_heads(att_context *ctx, const char *name, int64_t width, int64_t heads) {
-  if (width % heads != 0) {
-    return att_fail(ctx, ATT_FORMAT, "%s: d_model is %" PRId64 ", not a multiple of %" PRId64 " heads", name, width,
-                    heads);
-  }
-  if (width / heads > ATT_LARGEST_HEAD) {
-    return att_fail(ctx, ATT_UNSUPPORTED, "%s: a head has %" PRId64 " of d_model, more than the %d that attend knows",
-                    name, width / heads, ATT_LARGEST_HEAD);
-  }
-  return ATT_OK;
-}
-
-/* Every factor is bounded by then, so that nothing overflows: the largest term is 2^10 layers of 2^44. */
-static int64_t count_parameters(const att_config *config) {
-  int64_t width = config->d_model, attention = 4 * width * (width + 1), norm = 2 * width;
-  int64_t embeddings = config->vocab_size * width * (config->tie_word_embeddings ? 1 : 4) + config->vocab_size;
-  int64_t positions = 2 * (config->max_position_embeddings + config->pad + 1) * width;
-  int64_t encoder = attention + (2 * width + 1) * config->encoder_ffn_dim + width + 2 * norm;
-  int64_t decoder = 2 * attention + (2 * width + 1) * config->decoder_ffn_dim + width + 3 * norm;
-  return embeddings + positions + config->encoder_layers * encoder + config->decoder_layers * decoder + 2 * norm;
-}
-
-static att_status check_sizes(att_context *ctx, const char *name, att_config *config) {
-  for (size_t i = 0; i < ATT_COUNT(sizes); i++) {
-    int64_t size = *size_at(config, i);
-    if (size >= 1 && size <= sizes[i].most) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not a whole number from 1 to %" PRId64, name, sizes[i].key,
-                    size, sizes[i].most);
-  }
-  ATT_TRY(check_heads(ctx, name, config->d_model, config->encoder_attention_heads));
-  ATT_TRY(check_heads(ctx, name, config->d_model, config->decoder_attention_heads));
-  if (config->d_model % 2 != 0 || config->d_model < 4) { /* m2m_100 divides by half of it less one */
-    return att_fail(ctx, ATT_FORMAT, "%s: d_model is %" PRId64 ", not an even number from 4", name, config->d_model);
-  }
-  int64_t parameters = count_parameters(config);
-  if (parameters <= ATT_MOST_PARAMETERS) return ATT_OK;
-  return att_fail(ctx, ATT_UNSUPPORTED,
-                  "%s: the model would have %" PRId64 " parameters, more than the %" PRId64 " that attend holds", name,
-                  parameters, ATT_MOST_PARAMETERS);
-}
-
-static att_status check_marks(att_context *ctx, const char *name, att_config *config) {
-  for (size_t i = 0; i < ATT_COUNT(marks); i++) {
-    int32_t mark = *mark_at(config, i);
-    if ((mark >= 0 && mark < config->vocab_size) || (mark == -1 && marks[i].optional)) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, marks[i].key,
+static att_status check_marks(att_context *ctx, const char *name, const att_config *config) {
+  for (int i = 0; i < ATT_MARKS; i++) {
+    int32_t mark = att_mark(config, i);
+    if (mark >= -1 && mark < config->vocab_size) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, att_mark_key(i),
                     mark, config->vocab_size);
   }
-  if (config->eos != config->pad) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id and pad_token_id are both %" PRId32, name, config->pad);
+  return ATT_OK;
 }
 
 static att_status check_numbers(att_context *ctx, const char *name, const att_config *config) {
@@ -393,69 +374,95 @@ static att_status check_numbers(att_context *ctx, const char *name, const att_co
   return ATT_OK;
 }
 
-att_status att_config_check(att_context *ctx, const char *name, const att_config *config) {
-  att_config copy = *config; /* the lists above give addresses that one may write to */
-  if ((unsigned)copy.family >= ATT_COUNT(family_types) || (unsigned)copy.position >= ATT_COUNT(position_names) ||
-      (unsigned)copy.activation >= ATT_COUNT(activation_names) || (unsigned)copy.storage >= ATT_TYPE_COUNT) {
-    return att_fail(ctx, ATT_ARGUMENT, "%s: family, position, activation or storage is none that there is", name);
+static att_status check_sampling(att_context *ctx, const char *name, const att_config *config) {
+  const struct {
+    const char *key;
+    double value, most;
+  } numbers[] = {{"temperature", config->temperature, 1e4},
+                 {"top_p", config->top_p, 1},
+                 {"min_p", config->min_p, 1},
+                 {"repetition_penalty", config->repetition_penalty, 1e4}};
+  for (size_t i = 0; i < ATT_COUNT(numbers); i++) {
+    if (numbers[i].value >= 0 && numbers[i].value <= numbers[i].most) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %g, not from 0 to %g", name, numbers[i].key, numbers[i].value,
+                    numbers[i].most);
   }
-  ATT_TRY(check_sizes(ctx, name, &copy));
-  ATT_TRY(check_marks(ctx, name, &copy));
-  return check_numbers(ctx, name, &copy);
+  return ATT_OK;
+}
+
+static att_status check_labels(att_context *ctx, const char *name, const att_config *config) {
+  int64_t count = config->label_count;
+  bool good = has_labels(config) ? config->labels && count >= 1 && count <= ATT_MOST_LABELS : count == 0;
+  if (good) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "%s: a head of %s cannot have %" PRId64 " labels", name, head_names[config->head],
+                  count);
+}
+
+att_status att_config_check(att_context *ctx, const char *name, const att_config *config) {
+  const att_family_calls *calls = att_family_get(config->family);
+  if (!calls || !att_position_name(config->position) || !att_activation_name(config->activation) ||
+      (unsigned)config->storage >= ATT_TYPE_COUNT || (unsigned)config->kind >= ATT_KIND_COUNT ||
+      (unsigned)config->head >= ATT_HEAD_COUNT || (unsigned)config->norm >= ATT_COUNT(norm_names)) {
+    return att_fail(ctx, ATT_ARGUMENT,
+                    "%s: family, kind, head, position, norm, activation or storage is none that there is", name);
+  }
+  ATT_TRY(calls->check(ctx, name, config));
+  ATT_TRY(check_marks(ctx, name, config));
+  ATT_TRY(check_labels(ctx, name, config));
+  ATT_TRY(check_numbers(ctx, name, config));
+  return check_sampling(ctx, name, config);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-/* A JSON object as it grows. The first failure stays, so that a list of keys reads as one. */
-typedef struct att_object {
-  att_context *ctx;
-  att_buffer text;
-  att_status status;
-} att_object;
-
-/* value: JSON text */
-static void put(att_object *out, const char *key, const char *value) {
+void att_put(att_object *out, const char *key, const char *json) {
   if (out->status) return;
   const char *before = out->text.size > 0 ? ",\n  " : "{\n  ";
-  out->status = att_buffer_print(out->ctx, &out->text, "%s\"%s\": %s", before, key, value);
+  out->status = att_buffer_print(out->ctx, &out->text, "%s\"%s\": %s", before, key, json);
 }
 
-static void put_bool(att_object *out, const char *key, bool value) { put(out, key, value ? "true" : "false"); }
+void att_put_bool(att_object *out, const char *key, bool value) { att_put(out, key, value ? "true" : "false"); }
 
-static void put_int(att_object *out, const char *key, int64_t value) {
+void att_put_int(att_object *out, const char *key, int64_t value) {
   char text[32];
   snprintf(text, sizeof text, "%" PRId64, value);
-  put(out, key, text);
+  att_put(out, key, text);
 }
 
-static void put_mark(att_object *out, const char *key, int32_t mark) {
+void att_put_mark(att_object *out, const char *key, int32_t mark) {
   if (mark < 0) {
-    put(out, key, "null");
+    att_put(out, key, "null");
   } else {
-    put_int(out, key, mark);
+    att_put_int(out, key, mark);
   }
 }
 
-static void put_text(att_object *out, const char *key, const char *value) {
-  put(out, key, "");
+static void append_string(att_object *out, const char *value) {
   if (!out->status) out->status = att_json_put_string(out->ctx, &out->text, value, strlen(value));
 }
 
-/* single: the fewest digits that give the float32 back. Python tells 1 from 1.0, and Transformers checks. */
-static void put_real(att_object *out, const char *key, double value, bool single) {
-  put(out, key, "");
+static void append(att_object *out, const char *text) {
+  if (!out->status) out->status = att_buffer_append(out->ctx, &out->text, text, strlen(text));
+}
+
+void att_put_text(att_object *out, const char *key, const char *value) {
+  att_put(out, key, "");
+  append_string(out, value);
+}
+
+/* Python tells 1 from 1.0, and Transformers checks. */
+void att_put_real(att_object *out, const char *key, double value, bool single) {
+  att_put(out, key, "");
   if (out->status) return;
   size_t start = out->text.size;
   out->status = single ? att_json_put_float(out->ctx, &out->text, (float)value)
                        : att_json_put_number(out->ctx, &out->text, value);
-  if (!out->status && !strpbrk(out->text.data + start, ".en")) {
-    out->status = att_buffer_append(out->ctx, &out->text, ".0", 2);
-  }
+  if (!out->status && !strpbrk(out->text.data + start, ".en")) append(out, ".0");
 }
 
 /* Closes the object and writes it to folder/name; frees its text, whatever the outcome. */
 static att_status finish(att_object *out, const char *folder, const char *name) {
-  if (!out->status) out->status = att_buffer_append(out->ctx, &out->text, "\n}\n", 3);
+  append(out, "\n}\n");
   char *path = out->status ? NULL : att_path(out->ctx, folder, name);
   if (!out->status && !path) out->status = ATT_MEMORY;
   if (!out->status) out->status = att_write_file(out->ctx, path, out->text.data, out->text.size);
@@ -464,66 +471,104 @@ static att_status finish(att_object *out, const char *folder, const char *name) 
   return out->status;
 }
 
-/* What says which class reads the folder. Transformers knows no learned positions in these families. */
-static void put_family(att_object *out, const att_config *config) {
-  if (config->position == ATT_SINUSOIDAL) {
-    char list[64];
-    snprintf(list, sizeof list, "[\"%s\"]", architectures[config->family]);
-    put(out, "architectures", list);
-    put_text(out, "model_type", family_types[config->family]);
-  } else {
-    put_text(out, "model_type", own_type);
-    put_bool(out, "normalize_before", config->family == ATT_M2M_100);
-    put_text(out, "position_embedding_type", position_names[config->position]);
-  }
+/* llama's own keys have its heads and its rotary base. */
+static void put_own(att_object *out, const att_config *config) {
+  bool llama = config->family == ATT_LLAMA;
+  att_put_text(out, "attend_family", att_family_type(config->family));
+  att_put_text(out, "attend_head", head_names[config->head]);
+  att_put_text(out, "position_embedding_type", att_position_name(config->position));
+  att_put_text(out, "norm", norm_names[config->norm]);
+  att_put_text(out, "norm_order", order_names[config->norm_before]);
+  att_put_bool(out, "gated_feedforward", config->gated);
+  if (config->key_value_heads && !llama) att_put_int(out, "num_key_value_heads", config->key_value_heads);
+  if (config->position == ATT_ROTARY && !llama) att_put_real(out, "rope_theta", config->rope_theta, false);
+  if (config->position != ATT_RELATIVE) return;
+  att_put_int(out, "relative_attention_num_buckets", config->relative_buckets);
+  att_put_int(out, "relative_attention_max_distance", config->relative_distance);
 }
 
-/* Every key of the classes, for their defaults differ and bite. */
+/* What says which class reads the folder. */
+static void put_family(att_object *out, const att_config *config) {
+  const char *type = att_config_type(config), *architecture = architecture_of(config);
+  if (architecture) {
+    char list[96];
+    snprintf(list, sizeof list, "[\"%s\"]", architecture);
+    att_put(out, "architectures", list);
+  }
+  att_put_text(out, "model_type", type);
+  if (strcmp(type, own_type) == 0) put_own(out, config);
+}
+
+static void put_labels(att_object *out, const att_config *config) {
+  char text[32];
+  if (!has_labels(config)) return;
+  att_put_text(out, "problem_type", problem_types[config->head]);
+  att_put(out, "id2label", "{");
+  for (int64_t i = 0; i < config->label_count; i++) {
+    snprintf(text, sizeof text, "%s\"%" PRId64 "\": ", i ? ", " : "", i);
+    append(out, text);
+    append_string(out, config->labels[i]);
+  }
+  append(out, "}");
+  att_put(out, "label2id", "{");
+  for (int64_t i = 0; i < config->label_count; i++) {
+    if (i) append(out, ", ");
+    append_string(out, config->labels[i]);
+    snprintf(text, sizeof text, ": %" PRId64, i);
+    append(out, text);
+  }
+  append(out, "}");
+}
+
 static att_status write_model(att_context *ctx, const char *folder, const att_config *config) {
   att_object out = {.ctx = ctx};
-  att_config copy = *config; /* as in att_config_check */
   put_family(&out, config);
-  put_text(&out, "dtype", att_type_name(config->storage));
-  put_text(&out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
-  for (size_t i = 0; i < ATT_COUNT(sizes); i++) put_int(&out, sizes[i].key, *size_at(&copy, i));
-  if (config->family == ATT_MARIAN) put_int(&out, "decoder_vocab_size", config->vocab_size);
-  put_text(&out, "activation_function", activation_names[config->activation]);
-  put_bool(&out, "tie_word_embeddings", config->tie_word_embeddings);
-  if (config->family == ATT_MARIAN) put_bool(&out, "share_encoder_decoder_embeddings", true);
-  put_bool(&out, "scale_embedding", config->scale_embedding);
-  put_real(&out, "dropout", (double)config->dropout, true);
-  put_real(&out, "attention_dropout", 0, false);
-  put_real(&out, "activation_dropout", 0, false);
-  put_real(&out, "encoder_layerdrop", 0, false);
-  put_real(&out, "decoder_layerdrop", 0, false);
-  put_real(&out, "init_std", 0.02, false);
-  for (size_t i = 0; i < ATT_COUNT(marks); i++) {
-    if (mark_at(&copy, i) != &copy.forced_bos) put_mark(&out, marks[i].key, *mark_at(&copy, i));
-  }
-  put(&out, "forced_eos_token_id", "null"); /* marian's class would say 0 */
-  put_bool(&out, "is_encoder_decoder", true);
-  put_bool(&out, "use_cache", true);
+  att_put_text(&out, "dtype", att_type_name(config->storage));
+  att_put_text(&out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
+  att_family_get(config->family)->write(&out, config);
+  put_labels(&out, config);
   return finish(&out, folder, "config.json");
+}
+
+static void put_sampling(att_object *out, const att_config *config) {
+  att_put_bool(out, "do_sample", config->do_sample);
+  if (!config->do_sample) return; /* Transformers refuses them beside greedy search */
+  att_put_real(out, "temperature", config->temperature, false);
+  att_put_int(out, "top_k", config->top_k);
+  att_put_real(out, "top_p", config->top_p, false);
+  if (config->min_p > 0) att_put_real(out, "min_p", config->min_p, false);
 }
 
 /* generate stops after 20 tokens where no max_length is said. */
 static att_status write_generation(att_context *ctx, const char *folder, const att_config *config) {
+  if (config->kind == ATT_ENCODER || config->head != ATT_HEAD_TOKENS) return ATT_OK;
   att_object out = {.ctx = ctx};
-  att_config copy = *config;
-  for (size_t i = 0; i < ATT_COUNT(marks); i++) {
-    int32_t mark = *mark_at(&copy, i);
-    if (mark >= 0) put_int(&out, marks[i].key, mark);
+  for (int i = 0; i < ATT_MARKS; i++) {
+    int32_t mark = att_mark(config, i);
+    if (mark >= 0) att_put_int(&out, att_mark_key(i), mark);
   }
   if (config->family == ATT_MARIAN) { /* there the pad is the start token and a row of zeros: never a word */
     char list[32];
     snprintf(list, sizeof list, "[[%" PRId32 "]]", config->pad);
-    put(&out, "bad_words_ids", list);
+    att_put(&out, "bad_words_ids", list);
   }
-  put_int(&out, "max_length", config->max_length);
-  put_int(&out, "num_beams", config->num_beams);
-  put_real(&out, "length_penalty", config->length_penalty, false);
-  put_bool(&out, "early_stopping", config->early_stopping);
+  att_put_int(&out, "max_length", config->max_length);
+  if (config->kind == ATT_DECODER) {
+    put_sampling(&out, config);
+    if (config->repetition_penalty > 0) {
+      att_put_real(&out, "repetition_penalty", config->repetition_penalty, false);
+    }
+  } else {
+    att_put_int(&out, "num_beams", config->num_beams);
+    att_put_real(&out, "length_penalty", config->length_penalty, false);
+    att_put_bool(&out, "early_stopping", config->early_stopping);
+  }
   return finish(&out, folder, "generation_config.json");
+}
+
+/* The first of the spellings that the vocabulary has, or NULL. */
+static const char *spelling(const att_tokenizer *tokenizer, const char *one, const char *other) {
+  return att_tokenizer_id(tokenizer, one) >= 0 ? one : att_tokenizer_id(tokenizer, other) >= 0 ? other : NULL;
 }
 
 /* Without the class Transformers 5 looks for a SentencePiece tokenizer; without a bos CTranslate2 fails. */
@@ -535,15 +580,18 @@ static att_status write_tokenizer(att_context *ctx, const char *folder, const at
       {"pad_token", att_tokenizer_token(tokenizer, config->pad)},
       {"bos_token", att_tokenizer_token(tokenizer, config->bos >= 0 ? config->bos : config->eos)},
       {"eos_token", att_tokenizer_token(tokenizer, config->eos)},
-      {"unk_token", att_tokenizer_id(tokenizer, "<unk>") >= 0 ? "<unk>" : NULL},
+      {"unk_token", spelling(tokenizer, "<unk>", "[UNK]")},
+      {"cls_token", spelling(tokenizer, "[CLS]", "[CLS]")},
+      {"sep_token", spelling(tokenizer, "[SEP]", "[SEP]")},
+      {"mask_token", spelling(tokenizer, "[MASK]", "<mask>")},
   };
   att_object out = {.ctx = ctx};
-  put_text(&out, "tokenizer_class", "PreTrainedTokenizerFast");
+  att_put_text(&out, "tokenizer_class", "PreTrainedTokenizerFast");
   for (size_t i = 0; i < ATT_COUNT(names); i++) {
-    if (names[i].token) put_text(&out, names[i].key, names[i].token);
+    if (names[i].token) att_put_text(&out, names[i].key, names[i].token);
   }
-  put_int(&out, "model_max_length", config->max_position_embeddings);
-  put_bool(&out, "clean_up_tokenization_spaces", false);
+  att_put_int(&out, "model_max_length", config->max_position_embeddings);
+  att_put_bool(&out, "clean_up_tokenization_spaces", false);
   return finish(&out, folder, "tokenizer_config.json");
 }
 

@@ -35,10 +35,17 @@ struct att_family_calls {
    * model_type, labels and generation_config.json, and checks the sizes. */
   att_status (*read)(const att_settings *in, att_config *config);
   void (*write)(att_object *out, const att_config *config);
+  /* The Hugging Face class that reads such a folder. NULL (or a NULL pointer here): there is none; where the family has
+   * one for other configs, it is written as the model_type "attend", with what deviates beside it (config.c). */
+  const char *(*architecture)(const att_config *config);
   /* What of the config cannot be in this family: one line naming the key. */
   att_status (*check)(att_context *ctx, const char *name, const att_config *config);
   /* Layers and table from model->config; model->layers is freed by `free` whatever was made. */
   att_status (*plan)(att_model *model);
+  /* What files may leave out in front of every name ("transformer."), or NULL; parts of names that a file may have and
+   * that are not read, NULL-ended, or NULL. */
+  const char *prefix;
+  const char *const *ignored;
   void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
   void (*free)(att_model *model);
 
@@ -60,7 +67,10 @@ struct att_family_calls {
 
 extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_bert_calls,
     att_recurrent_calls, att_padded_calls;
-/* The calls of a family. (family.c) */
+/* The calls of a family; NULL: none that there is. (family.c) */
 const att_family_calls *att_family_get(att_family family);
+const char *att_family_type(att_family family); /* its model_type: "marian", ... */
+/* config.json's model_type: the family's, or "attend". (config.c) */
+const char *att_config_type(const att_config *config);
 
 #endif

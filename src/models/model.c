@@ -1,6 +1,6 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
-#include "models/encdec.h"
+#include "models/family.h"
 #include "models/parameters.h"
 
 #include <string.h>
@@ -8,30 +8,33 @@
 void att_model_close(att_model *model) {
   if (!model) return;
   att_context *ctx = model->ctx;
-  att_encdec_free(model);
+  if (model->calls) model->calls->free(model);
   att_parameters_free(model);
   att_tokenizer_free(model->tokenizer);
   if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
   att_free(ctx, model->info);
   att_free(ctx, model->folder);
+  att_free(ctx, model->config.labels);
   att_free(ctx, model);
 }
 
 /* The block, values zero but for the fixed tables. */
 static att_status add_values(att_model *model) {
   ATT_TRY(att_parameters_place(model));
-  att_encdec_fill_positions(model);
+  if (model->calls->fill) model->calls->fill(model);
   return ATT_OK;
 }
 
-/* A model with its table, and no block yet. */
+/* A model with its table, and neither block nor labels yet. */
 static att_status make_model(att_context *ctx, const att_config *config, att_model **out) {
   *out = NULL;
   att_model *model = ATT_NEW(ctx, 1, att_model);
   if (!model) return ATT_MEMORY;
   model->ctx = ctx;
   model->config = *config;
-  att_status status = att_encdec_plan(model);
+  model->config.labels = NULL;
+  model->calls = att_family_get(config->family);
+  att_status status = model->calls->plan(model);
   if (status) {
     att_model_close(model);
     return status;
@@ -53,8 +56,17 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   }
   att_parameters_initialise(model, seed);
   model->tokenizer = tokenizer;
+  model->config.labels = config->labels;
   *out = model;
   return ATT_OK;
+}
+
+/* The marks that no config names. */
+static void find_marks(att_model *model) {
+  att_config *c = &model->config;
+  const att_tokenizer *t = model->tokenizer;
+  c->mask = att_tokenizer_id(t, "[MASK]") >= 0 ? att_tokenizer_id(t, "[MASK]") : att_tokenizer_id(t, "<mask>");
+  c->unk = att_tokenizer_id(t, "<unk>") >= 0 ? att_tokenizer_id(t, "<unk>") : att_tokenizer_id(t, "[UNK]");
 }
 
 static att_status load_tokenizer(att_model *model, const char *folder) {
@@ -66,6 +78,7 @@ static att_status load_tokenizer(att_model *model, const char *folder) {
     status = att_fail(model->ctx, ATT_FORMAT, "%s: it has %d tokens, config.json's vocab_size is %lld", path, (int)size,
                       (long long)model->config.vocab_size);
   }
+  if (!status) find_marks(model);
   att_free(model->ctx, path);
   return status;
 }
@@ -86,8 +99,13 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
   att_config config;
   att_model *model;
   ATT_TRY(att_config_read(ctx, folder, &config));
-  ATT_TRY(make_model(ctx, &config, &model));
-  att_status status = load_tokenizer(model, folder);
+  att_status status = make_model(ctx, &config, &model);
+  if (status) {
+    att_free(ctx, config.labels);
+    return status;
+  }
+  model->config.labels = config.labels;
+  status = load_tokenizer(model, folder);
   if (!status) status = load_weights(model, folder);
   if (!status) {
     model->folder = att_copy_text(ctx, folder, strlen(folder));

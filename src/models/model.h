@@ -65,7 +65,10 @@ typedef struct att_config {
   int top_k;
 } att_config;
 
+/* out->labels is the caller's. */
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
+/* Labels as a config has them: one block (att_free); NULL: no memory. */
+char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);
 /* config.json, generation_config.json and tokenizer_config.json (names of the marks come from the tokenizer). */
@@ -86,10 +89,11 @@ typedef struct att_parameter {
   bool decay;         /* weight decay applies: matrices, not biases and norms */
   bool trained;       /* false: fixed (sinusoids, final_logits_bias) */
   bool in_file;       /* written to model.safetensors; where false, a file may have it or not */
+  bool optional;      /* a file may lack it: then zeros */
   int64_t frozen_row; /* the optimizer leaves it as it is; -1: none */
   att_weight
       *weight; /* what ops see: this parameter, or the joined ones that begin with it; NULL: part of one before */
-  int64_t weight_rows; /* of that */
+  int64_t weight_rows; /* of that (of a vector: columns) */
 } att_parameter;
 
 typedef struct att_family_calls att_family_calls; /* family.h */
@@ -112,8 +116,8 @@ struct att_model {
   att_model_info *info; /* made at first att_model_describe */
 };
 
-/* An untrained model with initial values from the seed (docs/TRAINING.md says which). Takes the tokenizer where it
- * succeeds. */
+/* An untrained model with initial values from the seed (docs/TRAINING.md says which). Takes the tokenizer and the
+ * config's labels where it succeeds. */
 att_status att_model_new(att_context *ctx, const att_config *config, att_tokenizer *tokenizer, uint64_t seed,
                          att_model **out);
 /* Another head on the body of a model that is there: parameters of equal name and shape are copied, the others

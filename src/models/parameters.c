@@ -20,8 +20,10 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .trained = !plan->fixed,
                        .in_file = !plan->not_in_file,
                        .frozen_row = plan->frozen_row,
+                       .transposed = plan->transposed,
+                       .optional = plan->optional,
                        .weight = plan->weight,
-                       .weight_rows = plan->rows};
+                       .weight_rows = plan->rank == 1 ? plan->cols : plan->rows};
   p->name = att_copy_text(ctx, plan->name, strlen(plan->name));
   p->part = att_copy_text(ctx, part, strlen(part));
   if (!p->name || !p->part) {
@@ -35,7 +37,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
   } else { /* the weight is that of the first of the joined ones; a vector grows in columns, a matrix in rows */
     att_parameter *first = p - 1;
     while (!first->weight) first--;
-    first->weight_rows += plan->rows;
+    first->weight_rows += p->weight_rows;
   }
   p->offset = offset;
   model->total = offset + size;
@@ -52,7 +54,7 @@ static void point_weights(att_model *model) {
                               .grad = model->gradients && p->trained ? model->gradients + p->offset : NULL,
                               .type = ATT_F32,
                               .rows = p->rank == 1 ? 1 : p->weight_rows,
-                              .cols = p->rank == 1 ? p->weight_rows * p->cols : p->cols,
+                              .cols = p->rank == 1 ? p->weight_rows : p->cols,
                               .frozen_row = p->frozen_row};
   }
 }

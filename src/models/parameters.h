@@ -12,7 +12,7 @@ typedef struct att_parameter_plan {
   const char *name; /* copied */
   int64_t rows, cols;
   int rank;
-  bool decay, fixed, not_in_file;
+  bool decay, fixed, not_in_file, transposed, optional; /* as in att_parameter */
   bool joined;        /* stands right after the one before and belongs to the same weight */
   att_weight *weight; /* filled by att_parameters_place */
   int64_t frozen_row; /* -1: none */

@@ -1,6 +1,6 @@
 /* Owns the way of parameters from and to model.safetensors: names, aliases, shapes, types. */
 #include "formats/safetensors.h"
-#include "models/model.h"
+#include "models/family.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,8 +13,13 @@ static bool has_name(const att_parameter *p, const char *name) {
   return false;
 }
 
-/* Names that older files carry and that say nothing: sinusoids that are computed. */
-static bool is_computed(const char *name) { return strstr(name, "embed_positions.weights") != NULL; }
+static bool is_ignored(const att_model *model, const char *name) {
+  const char *const *part = model->calls->ignored;
+  for (; part && *part; part++) {
+    if (strstr(name, *part)) return true;
+  }
+  return false;
+}
 
 /* How many of the file's tensors are this parameter. */
 static size_t count_names(const att_safetensors *file, const att_parameter *p) {
@@ -28,7 +33,7 @@ static att_status refuse_foreign(const att_model *model, const char *path, const
   for (size_t i = 0; i < model->parameter_count; i++) known += count_names(file, &model->parameters[i]);
   for (size_t i = 0; i < count && known < count; i++) {
     const char *name = att_safetensors_at(file, i)->name;
-    bool belongs = is_computed(name);
+    bool belongs = is_ignored(model, name);
     for (size_t j = 0; j < model->parameter_count && !belongs; j++) belongs = has_name(&model->parameters[j], name);
     if (!belongs) {
       return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s does not belong to this kind of model", path, name);
@@ -66,7 +71,7 @@ static att_status check_all(const att_model *model, const char *path, const att_
     const att_stored *stored = find(file, p);
     if (stored) {
       ATT_TRY(check_one(model, path, stored, p));
-    } else if (p->in_file && strcmp(p->name, "final_logits_bias") != 0) { /* absent: zeros, as in Transformers */
+    } else if (p->in_file && !p->optional) {
       return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s is missing", path, p->name);
     }
   }

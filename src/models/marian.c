@@ -1,0 +1,249 @@
+/*
+ * Owns the encoder-decoders of Hugging Face: marian, whose norms stand after each sub-layer, and m2m_100, whose norms
+ * stand before. Their names and settings differ in positions, final norms and final_logits_bias only.
+ */
+#include "models/settings.h"
+#include "models/transformer.h"
+
+#include <inttypes.h>
+
+#define ATT_LAYER_NORM_EPSILON 1e-5f
+
+/* ---- settings ------------------------------------------------------------------------------------------------- */
+
+/* configuration_marian.py and configuration_m2m_100.py */
+static const att_config class_defaults[] = {
+    [ATT_MARIAN] = {.family = ATT_MARIAN,
+                    .activation = ATT_GELU,
+                    .d_model = 1024,
+                    .vocab_size = 58101,
+                    .max_position_embeddings = 1024,
+                    .encoder_layers = 12,
+                    .decoder_layers = 12,
+                    .encoder_attention_heads = 16,
+                    .decoder_attention_heads = 16,
+                    .encoder_ffn_dim = 4096,
+                    .decoder_ffn_dim = 4096,
+                    .tie_word_embeddings = true,
+                    .dropout = 0.1f,
+                    .layer_norm_epsilon = ATT_LAYER_NORM_EPSILON,
+                    .pad = 58100,
+                    .bos = -1,
+                    .eos = 0,
+                    .decoder_start = 58100,
+                    .forced_bos = -1},
+    [ATT_M2M_100] = {.family = ATT_M2M_100,
+                     .activation = ATT_RELU,
+                     .norm_before = true,
+                     .d_model = 1024,
+                     .vocab_size = 128112,
+                     .max_position_embeddings = 1024,
+                     .encoder_layers = 12,
+                     .decoder_layers = 12,
+                     .encoder_attention_heads = 16,
+                     .decoder_attention_heads = 16,
+                     .encoder_ffn_dim = 4096,
+                     .decoder_ffn_dim = 4096,
+                     .tie_word_embeddings = true,
+                     .scale_embedding = true,
+                     .dropout = 0.1f,
+                     .layer_norm_epsilon = ATT_LAYER_NORM_EPSILON,
+                     .pad = 1,
+                     .bos = 0,
+                     .eos = 2,
+                     .decoder_start = 2,
+                     .forced_bos = -1},
+};
+
+static const att_size_key sizes[] = {
+    {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
+    {"d_model", offsetof(att_config, d_model), ATT_LARGEST_SIZE},
+    {"encoder_layers", offsetof(att_config, encoder_layers), ATT_MOST_LAYERS},
+    {"decoder_layers", offsetof(att_config, decoder_layers), ATT_MOST_LAYERS},
+    {"encoder_attention_heads", offsetof(att_config, encoder_attention_heads), ATT_LARGEST_SIZE},
+    {"decoder_attention_heads", offsetof(att_config, decoder_attention_heads), ATT_LARGEST_SIZE},
+    {"encoder_ffn_dim", offsetof(att_config, encoder_ffn_dim), ATT_LARGEST_SIZE},
+    {"decoder_ffn_dim", offsetof(att_config, decoder_ffn_dim), ATT_LARGEST_SIZE},
+    {"max_position_embeddings", offsetof(att_config, max_position_embeddings), ATT_LARGEST_SIZE},
+};
+
+static att_status read_vocabulary(const att_settings *in, const att_config *config) {
+  int64_t decoder = config->vocab_size;
+  ATT_TRY(att_json_int(in->ctx, in->name, in->root, "decoder_vocab_size", false, 1, ATT_LARGEST_SIZE, &decoder));
+  if (decoder == config->vocab_size) return ATT_OK;
+  return att_fail(in->ctx, ATT_UNSUPPORTED,
+                  "%s: decoder_vocab_size is %" PRId64 " and vocab_size %" PRId64 "; attend knows one vocabulary",
+                  in->name, decoder, config->vocab_size);
+}
+
+static att_status read_settings(const att_settings *in, att_config *config) {
+  bool before = config->family == ATT_M2M_100;
+  const att_switch_key switches[] = {
+      {"is_encoder_decoder", true},
+      {"normalize_before", before},
+      {"add_final_layer_norm", before},
+      {"normalize_embedding", false},
+      {"static_position_embeddings", true},
+      {"add_bias_logits", false},
+      {"is_decoder", false},
+      {"share_encoder_decoder_embeddings", true},
+  };
+  *config = class_defaults[config->family];
+  ATT_TRY(att_refuse_switches(in, att_family_type(config->family), switches, ATT_COUNT(switches)));
+  ATT_TRY(att_read_sizes(in, sizes, ATT_COUNT(sizes), config));
+  ATT_TRY(read_vocabulary(in, config));
+  ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
+  ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
+  ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
+  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
+  return att_read_marks(in, config);
+}
+
+/* Every key of the classes, for their defaults differ and bite. */
+static void write_settings(att_object *out, const att_config *config) {
+  bool marian = config->family == ATT_MARIAN;
+  att_put_sizes(out, sizes, ATT_COUNT(sizes), config);
+  if (marian) att_put_int(out, "decoder_vocab_size", config->vocab_size);
+  att_put_text(out, "activation_function", att_activation_name(config->activation));
+  att_put_bool(out, "tie_word_embeddings", config->tie_word_embeddings);
+  if (marian) att_put_bool(out, "share_encoder_decoder_embeddings", true);
+  att_put_bool(out, "scale_embedding", config->scale_embedding);
+  att_put_real(out, "dropout", (double)config->dropout, true);
+  att_put_real(out, "attention_dropout", 0, false);
+  att_put_real(out, "activation_dropout", 0, false);
+  att_put_real(out, "encoder_layerdrop", 0, false);
+  att_put_real(out, "decoder_layerdrop", 0, false);
+  att_put_real(out, "init_std", 0.02, false);
+  att_put_marks(out, config);
+  att_put(out, "forced_eos_token_id", "null"); /* marian's class would say 0 */
+  att_put_bool(out, "is_encoder_decoder", true);
+  att_put_bool(out, "use_cache", true);
+}
+
+static const char *architecture(const att_config *config) {
+  bool marian = config->family == ATT_MARIAN;
+  bool plain = config->position == ATT_SINUSOIDAL && config->norm == ATT_NORM_LAYER && !config->gated &&
+               config->norm_before != marian && att_config_has_own_heads(config);
+  return !plain ? NULL : marian ? "MarianMTModel" : "M2M100ForConditionalGeneration";
+}
+
+static att_status check(att_context *ctx, const char *name, const att_config *config) {
+  ATT_TRY(att_check_sizes(ctx, name, sizes, ATT_COUNT(sizes), config));
+  ATT_TRY(att_check_heads(ctx, name, "d_model", config->encoder_attention_heads, config));
+  ATT_TRY(att_check_heads(ctx, name, "d_model", config->decoder_attention_heads, config));
+  if (config->d_model % 2 != 0 || config->d_model < 4) { /* m2m_100 divides by half of it less one */
+    return att_fail(ctx, ATT_FORMAT, "%s: d_model is %" PRId64 ", not an even number from 4", name, config->d_model);
+  }
+  ATT_TRY(att_check_parameters(ctx, name, config));
+  if (config->kind != ATT_ENCODER_DECODER || config->head != ATT_HEAD_TOKENS) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: a %s model translates; it has no other head", name,
+                    att_family_type(config->family));
+  }
+  if (config->pad >= 0 && config->eos == config->pad) {
+    return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id and pad_token_id are both %" PRId32, name, config->pad);
+  }
+  for (int i = 0; i < ATT_MARKS; i++) {
+    const char *key = att_mark_key(i);
+    bool needed = key[0] == 'p' || key[0] == 'e' || key[0] == 'd';
+    if (needed && att_mark(config, i) < 0) {
+      return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, key,
+                      att_mark(config, i), config->vocab_size);
+    }
+  }
+  return ATT_OK;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------- */
+
+static const att_stack_names sides[] = {
+    {
+        .part = "encoder",
+        .prefix = "model.encoder.",
+        .layers = "layers.",
+        .self_in = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"},
+        .self_out = "self_attn.out_proj",
+        .self_norm = "self_attn_layer_norm",
+        .gate = "fc_gate",
+        .up = "fc1",
+        .down = "fc2",
+        .feedforward_norm = "final_layer_norm",
+        .norm = "layer_norm",
+        .positions = "embed_positions",
+        .attention_bias = true,
+        .other_bias = true,
+    },
+    {
+        .part = "decoder",
+        .prefix = "model.decoder.",
+        .layers = "layers.",
+        .self_in = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"},
+        .self_out = "self_attn.out_proj",
+        .self_norm = "self_attn_layer_norm",
+        .cross_in = "encoder_attn.q_proj",
+        .cross_memory = {"encoder_attn.k_proj", "encoder_attn.v_proj"},
+        .cross_out = "encoder_attn.out_proj",
+        .cross_norm = "encoder_attn_layer_norm",
+        .gate = "fc_gate",
+        .up = "fc1",
+        .down = "fc2",
+        .feedforward_norm = "final_layer_norm",
+        .norm = "layer_norm",
+        .positions = "embed_positions",
+        .attention_bias = true,
+        .other_bias = true,
+    },
+};
+
+/* Tied: one matrix under four names, of which Hugging Face writes the first. Untied: three, and `shared` is written as
+ * a fourth that none uses. marian's pad is also the start token, and its row is zero and stays so; m2m_100's is never
+ * looked up. */
+static att_status add_embeddings(att_model *model, att_transformer *layers) {
+  static const char *const tied[] = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
+                                     "lm_head.weight", NULL};
+  static const char *const shared[] = {"model.shared.weight", NULL};
+  int64_t pad = model->config.pad;
+  if (model->config.tie_word_embeddings) {
+    ATT_TRY(att_name_tokens(model, "model.shared.weight", "embedding", pad, &layers->encoder.tokens));
+    att_name_aliases(model, tied, false);
+    return ATT_OK;
+  }
+  ATT_TRY(att_name_tokens(model, tied[0], "source embedding", pad, &layers->encoder.tokens));
+  att_name_aliases(model, shared, true);
+  ATT_TRY(att_name_tokens(model, tied[1], "target embedding", pad, &layers->decoder.tokens));
+  return att_name_tokens(model, tied[2], "output projection", -1, &layers->head);
+}
+
+static att_status plan(att_model *model) {
+  const att_config *c = &model->config;
+  bool marian = c->family == ATT_MARIAN;
+  att_transformer *layers;
+  ATT_TRY(att_transformer_new(model, &layers));
+  layers->sinusoid = marian ? ATT_SINUSOID_PAPER : ATT_SINUSOID_M2M;
+  layers->first_position = !marian && c->position == ATT_SINUSOIDAL ? c->pad + 1 : 0;
+  ATT_TRY(add_embeddings(model, layers));
+  for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_stack(model, side == 1, &sides[side]));
+  for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_positions(model, side == 1, &sides[side]));
+  if (!marian) return ATT_OK;
+  att_namer n = {.model = model, .part = "final_logits_bias"};
+  return att_name_add(&n, "final_logits_bias",
+                      (att_parameter_plan){.rows = 1,
+                                           .cols = c->vocab_size,
+                                           .rank = 2,
+                                           .fixed = true,
+                                           .optional = true,
+                                           .weight = &layers->head_bias,
+                                           .frozen_row = -1});
+}
+
+/* Names that older files carry and that say nothing: sinusoids that are computed. */
+static const char *const ignored[] = {"embed_positions.weights", NULL};
+
+#define ATT_ENCODER_DECODER_CALLS                                                                                      \
+  {                                                                                                                    \
+    .read = read_settings, .write = write_settings, .architecture = architecture, .check = check, .plan = plan,        \
+    .ignored = ignored, .fill = att_transformer_fill, .free = att_transformer_free,                                    \
+    .cache_shape = att_transformer_cache_shape, .encode = att_transformer_encode, .decode = att_transformer_decode,    \
+    .cross = att_transformer_cross, .step = att_transformer_step, .head = att_transformer_head                         \
+  }
+const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS;
+const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS;

@@ -1,0 +1,203 @@
+/* Owns what settings.h says. */
+#include "models/settings.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define ATT_LARGEST_HEAD    256 /* the attention kernels' limit */
+#define ATT_MOST_PARAMETERS ((int64_t)1 << 36)
+
+static const char *const activation_names[] = {[ATT_RELU] = "relu", [ATT_GELU] = "gelu",          [ATT_SILU] = "silu",
+                                               [ATT_SWIGLU] = NULL, [ATT_GELU_TANH] = "gelu_new", [ATT_TANH] = "tanh"};
+static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "learned", "rotary",
+                                                               "relative",   "alibi",   "none"};
+
+static int64_t *size_at(att_config *config, const att_size_key *key) {
+  return (int64_t *)(void *)((char *)config + key->offset);
+}
+
+att_status att_read_sizes(const att_settings *in, const att_size_key *keys, size_t count, att_config *config) {
+  for (size_t i = 0; i < count; i++) {
+    ATT_TRY(att_json_int(in->ctx, in->name, in->root, keys[i].key, false, 1, keys[i].most, size_at(config, &keys[i])));
+  }
+  return ATT_OK;
+}
+
+att_status att_check_sizes(att_context *ctx, const char *name, const att_size_key *keys, size_t count,
+                           const att_config *config) {
+  att_config copy = *config; /* size_at gives what one may write to */
+  for (size_t i = 0; i < count; i++) {
+    int64_t size = *size_at(&copy, &keys[i]);
+    if (size >= 1 && size <= keys[i].most) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not a whole number from 1 to %" PRId64, name, keys[i].key,
+                    size, keys[i].most);
+  }
+  return ATT_OK;
+}
+
+void att_put_sizes(att_object *out, const att_size_key *keys, size_t count, const att_config *config) {
+  att_config copy = *config;
+  for (size_t i = 0; i < count; i++) att_put_int(out, keys[i].key, *size_at(&copy, &keys[i]));
+}
+
+att_status att_refuse_switches(const att_settings *in, const char *type, const att_switch_key *keys, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    bool value = keys[i].known;
+    ATT_TRY(att_read_bool(in, keys[i].key, &value));
+    if (value != keys[i].known) {
+      return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is %s; attend knows only %s models with %s", in->name,
+                      keys[i].key, value ? "true" : "false", type, value ? "false" : "true");
+    }
+  }
+  return ATT_OK;
+}
+
+att_status att_read_text(const att_settings *in, const char *key, const char **out) {
+  return att_json_string(in->ctx, in->name, in->root, key, false, out);
+}
+
+att_status att_read_bool(const att_settings *in, const char *key, bool *out) {
+  return att_json_bool(in->ctx, in->name, in->root, key, false, out);
+}
+
+att_status att_read_float(const att_settings *in, const char *key, float *out) {
+  double value = (double)*out;
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, key, false, &value));
+  *out = (float)value;
+  return ATT_OK;
+}
+
+att_status att_read_activation(const att_settings *in, const char *key, att_activation *out) {
+  const char *name = activation_names[*out];
+  ATT_TRY(att_read_text(in, key, &name));
+  if (strcmp(name, "swish") == 0) name = "silu"; /* two names of one function, as below */
+  if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_fast") == 0) name = "gelu_new";
+  for (size_t i = 0; i < ATT_COUNT(activation_names); i++) {
+    *out = (att_activation)i;
+    if (activation_names[i] && strcmp(name, activation_names[i]) == 0) return ATT_OK;
+  }
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\"; attend knows relu, gelu, gelu_new, silu and tanh",
+                  in->name, key, name);
+}
+
+att_status att_read_mark(const att_settings *in, const char *key, int32_t *mark) {
+  int64_t value = *mark;
+  const json_t *list = json_object_get(in->root, key), *first = json_array_get(list, 0);
+  if (json_is_integer(first) && json_integer_value(first) >= 0 && json_integer_value(first) <= INT32_MAX) {
+    value = json_integer_value(first);
+    if (json_array_size(list) > 1) {
+      att_log(in->ctx, ATT_LOG_WARNING, "%s: %s lists several tokens; attend takes the first, %" PRId64, in->name, key,
+              value);
+    }
+  } else {
+    ATT_TRY(att_json_int(in->ctx, in->name, in->root, key, false, 0, INT32_MAX, &value));
+  }
+  *mark = (int32_t)value;
+  return ATT_OK;
+}
+
+static const struct {
+  const char *key;
+  size_t offset;
+} marks[ATT_MARKS] = {
+    {"pad_token_id", offsetof(att_config, pad)},
+    {"bos_token_id", offsetof(att_config, bos)},
+    {"eos_token_id", offsetof(att_config, eos)},
+    {"decoder_start_token_id", offsetof(att_config, decoder_start)},
+    {"forced_bos_token_id", offsetof(att_config, forced_bos)},
+};
+
+const char *att_mark_key(int i) { return marks[i].key; }
+
+int32_t *att_mark_at(att_config *config, int i) { return (int32_t *)(void *)((char *)config + marks[i].offset); }
+
+int32_t att_mark(const att_config *config, int i) {
+  return *(const int32_t *)(const void *)((const char *)config + marks[i].offset);
+}
+
+att_status att_read_marks(const att_settings *in, att_config *config) {
+  for (int i = 0; i < ATT_MARKS; i++) ATT_TRY(att_read_mark(in, marks[i].key, att_mark_at(config, i)));
+  return ATT_OK;
+}
+
+void att_put_marks(att_object *out, const att_config *config) {
+  for (int i = 0; i < ATT_MARKS; i++) {
+    bool start = marks[i].offset == offsetof(att_config, decoder_start);
+    bool forced = marks[i].offset == offsetof(att_config, forced_bos);
+    if (forced || (start && config->kind != ATT_ENCODER_DECODER)) continue;
+    att_put_mark(out, marks[i].key, att_mark(config, i));
+  }
+}
+
+const char *att_activation_name(att_activation activation) {
+  return (unsigned)activation < ATT_COUNT(activation_names) ? activation_names[activation] : NULL;
+}
+
+const char *att_position_name(att_position position) {
+  return (unsigned)position < ATT_POSITION_COUNT ? position_names[position] : NULL;
+}
+
+att_status att_position_find(att_context *ctx, const char *name, const char *text, att_position *out) {
+  for (size_t i = 0; i < ATT_POSITION_COUNT; i++) {
+    *out = (att_position)i;
+    if (strcmp(text, position_names[i]) == 0) return ATT_OK;
+  }
+  return att_fail(ctx, ATT_UNSUPPORTED,
+                  "%s: position_embedding_type is \"%.60s\"; attend knows sinusoidal, learned, rotary, relative, alibi "
+                  "and none",
+                  name, text);
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------------- */
+
+att_status att_check_heads(att_context *ctx, const char *name, const char *key, int64_t heads,
+                           const att_config *config) {
+  int64_t width = config->d_model, size = config->head_size, groups = config->key_value_heads;
+  if (size == 0 && width % heads != 0) {
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not a multiple of %" PRId64 " heads", name, key, width,
+                    heads);
+  }
+  if (size == 0) size = width / heads;
+  if (size < 0 || size > ATT_LARGEST_HEAD) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: a head has %" PRId64 " of %s, more than the %d that attend knows", name,
+                    size, key, ATT_LARGEST_HEAD);
+  }
+  if (groups < 0 || (groups > 0 && heads % groups != 0)) {
+    return att_fail(ctx, ATT_FORMAT,
+                    "%s: %" PRId64 " heads cannot share %" PRId64 " key/value heads (num_key_value_heads)", name, heads,
+                    groups);
+  }
+  if (config->position == ATT_ROTARY && size % 2 != 0) {
+    return att_fail(ctx, ATT_FORMAT, "%s: a head has %" PRId64 " columns; rotary positions need an even number", name,
+                    size);
+  }
+  return ATT_OK;
+}
+
+bool att_config_has_own_heads(const att_config *c) {
+  int64_t heads = c->decoder_layers ? c->decoder_attention_heads : c->encoder_attention_heads;
+  bool grouped = c->key_value_heads && c->key_value_heads != heads;
+  return !grouped && (!c->head_size || c->head_size * heads == c->d_model);
+}
+
+/* Every factor is bounded by then, so that nothing overflows: the largest term is 2^10 layers of 2^48. */
+static int64_t count_parameters(const att_config *c) {
+  int64_t width = c->d_model, norm = 2 * width, matrices = c->gated ? 3 : 2;
+  int64_t heads =
+      c->encoder_attention_heads > c->decoder_attention_heads ? c->encoder_attention_heads : c->decoder_attention_heads;
+  int64_t inner = c->head_size ? heads * c->head_size : width, attention = 4 * inner * (width + 1);
+  int64_t embeddings = c->vocab_size * width * (c->tie_word_embeddings ? 1 : 4) + c->vocab_size;
+  int64_t positions = 2 * (c->max_position_embeddings + c->pad + 1) * width;
+  int64_t encoder = attention + (matrices * width + 1) * c->encoder_ffn_dim + width + 2 * norm;
+  int64_t decoder = 2 * attention + (matrices * width + 1) * c->decoder_ffn_dim + width + 3 * norm;
+  int64_t rest = (c->type_vocab_size + c->label_count + (c->kind == ATT_ENCODER ? width : 0)) * width;
+  return embeddings + positions + c->encoder_layers * encoder + c->decoder_layers * decoder + 2 * norm + rest;
+}
+
+att_status att_check_parameters(att_context *ctx, const char *name, const att_config *config) {
+  int64_t parameters = count_parameters(config);
+  if (parameters <= ATT_MOST_PARAMETERS) return ATT_OK;
+  return att_fail(ctx, ATT_UNSUPPORTED,
+                  "%s: the model would have %" PRId64 " parameters, more than the %" PRId64 " that attend holds", name,
+                  parameters, ATT_MOST_PARAMETERS);
+}

@@ -1,0 +1,65 @@
+/*
+ * Owns what the families' readers and writers of config.json share: lists of keys that are read, checked and written
+ * alike, and the spellings of choices. (settings.c)
+ */
+#ifndef ATT_MODELS_SETTINGS_H
+#define ATT_MODELS_SETTINGS_H
+
+#include "models/family.h"
+
+#include <stddef.h>
+
+#define ATT_LARGEST_SIZE ((int64_t)1 << 20) /* of one dimension */
+#define ATT_MOST_LAYERS  1024
+#define ATT_COUNT(list)  (sizeof(list) / sizeof *(list))
+
+/* A whole number that is a size: offset of an int64_t in att_config. */
+typedef struct att_size_key {
+  const char *key;
+  size_t offset;
+  int64_t most;
+} att_size_key;
+
+att_status att_read_sizes(const att_settings *in, const att_size_key *keys, size_t count, att_config *config);
+att_status att_check_sizes(att_context *ctx, const char *name, const att_size_key *keys, size_t count,
+                           const att_config *config);
+void att_put_sizes(att_object *out, const att_size_key *keys, size_t count, const att_config *config);
+
+/* A switch that attend knows in one position only. */
+typedef struct att_switch_key {
+  const char *key;
+  bool known;
+} att_switch_key;
+att_status att_refuse_switches(const att_settings *in, const char *type, const att_switch_key *keys, size_t count);
+
+/* Absent: what is there stays. */
+att_status att_read_text(const att_settings *in, const char *key, const char **out);
+att_status att_read_bool(const att_settings *in, const char *key, bool *out);
+att_status att_read_float(const att_settings *in, const char *key, float *out);
+att_status att_read_activation(const att_settings *in, const char *key, att_activation *out);
+/* A token; of a list the first, with a warning. */
+att_status att_read_mark(const att_settings *in, const char *key, int32_t *mark);
+
+/* Pad, bos, eos, decoder start and forced bos, by number. */
+#define ATT_MARKS 5
+const char *att_mark_key(int i);
+int32_t *att_mark_at(att_config *config, int i);
+int32_t att_mark(const att_config *config, int i);
+att_status att_read_marks(const att_settings *in, att_config *config);
+/* Those of config.json: the forced one is generation's. */
+void att_put_marks(att_object *out, const att_config *config);
+
+/* Hugging Face's name of an activation, attend's of a position; NULL: none that a config can have. */
+const char *att_activation_name(att_activation activation);
+const char *att_position_name(att_position position);
+att_status att_position_find(att_context *ctx, const char *name, const char *text, att_position *out);
+
+/* heads divide the width (size 0), or size is that of each; key/value heads (0: as many) divide the heads. */
+att_status att_check_heads(att_context *ctx, const char *name, const char *key, int64_t heads,
+                           const att_config *config);
+/* No key/value heads that are shared, no size of heads but the width's share. */
+bool att_config_has_own_heads(const att_config *config);
+/* An upper bound of a Transformer's parameters, for sizes that have been checked; refuses more than attend holds. */
+att_status att_check_parameters(att_context *ctx, const char *name, const att_config *config);
+
+#endif

@@ -1,0 +1,218 @@
+/* Owns making a Transformer's layers and table from a family's names. See transformer.h. */
+#include "models/transformer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ATT_MOST_JOINED 4
+
+att_status att_name_add(att_namer *n, const char *name, att_parameter_plan plan) {
+  char full[192];
+  snprintf(full, sizeof full, "%s%s", n->prefix, name);
+  plan.name = full;
+  return att_parameter_add(n->model, n->part, &plan);
+}
+
+att_status att_name_linear(att_namer *n, const char *const *names, const int64_t *rows, int64_t in, bool transposed,
+                           bool bias, att_linear_layer *layer) {
+  char name[96];
+  for (int i = 0; names[i]; i++) {
+    snprintf(name, sizeof name, "%s.weight", names[i]);
+    att_parameter_plan plan = {.rows = rows[i],
+                               .cols = in,
+                               .rank = 2,
+                               .decay = true,
+                               .joined = i > 0,
+                               .transposed = transposed,
+                               .weight = i ? NULL : &layer->weight,
+                               .frozen_row = -1};
+    ATT_TRY(att_name_add(n, name, plan));
+  }
+  for (int i = 0; bias && names[i]; i++) {
+    snprintf(name, sizeof name, "%s.bias", names[i]);
+    att_parameter_plan plan = {
+        .rows = 1, .cols = rows[i], .rank = 1, .joined = i > 0, .weight = i ? NULL : &layer->bias, .frozen_row = -1};
+    ATT_TRY(att_name_add(n, name, plan));
+  }
+  return ATT_OK;
+}
+
+static att_status add_one(att_namer *n, const char *name, int64_t out, int64_t in, const att_stack_names *names,
+                          bool bias, att_linear_layer *layer) {
+  return att_name_linear(n, (const char *const[]){name, NULL}, &out, in, names->transposed, bias, layer);
+}
+
+att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t width, att_norm_layer *layer) {
+  char name[96];
+  att_parameter_plan plan = {.rows = 1, .cols = width, .rank = 1, .frozen_row = -1};
+  snprintf(name, sizeof name, "%s.weight", base);
+  plan.weight = &layer->gamma;
+  ATT_TRY(att_name_add(n, name, plan));
+  if (kind == ATT_NORM_RMS) return ATT_OK;
+  snprintf(name, sizeof name, "%s.bias", base);
+  plan.weight = &layer->beta;
+  return att_name_add(n, name, plan);
+}
+
+void att_name_aliases(att_model *model, const char *const *names, bool save) {
+  att_parameter *p = &model->parameters[model->parameter_count - 1];
+  for (int i = 0; names[i]; i++) p->aliases[i] = names[i];
+  p->save_aliases = save;
+}
+
+att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
+                           att_weight *weight) {
+  const att_config *c = &model->config;
+  att_namer n = {.model = model};
+  snprintf(n.part, sizeof n.part, "%s", part);
+  return att_name_add(
+      &n, name,
+      (att_parameter_plan){
+          .rows = c->vocab_size, .cols = c->d_model, .rank = 2, .weight = weight, .frozen_row = frozen_row});
+}
+
+/* ---- a block -------------------------------------------------------------------------------------------------- */
+
+static att_status add_self(att_namer *n, const att_stack_names *names, int64_t width, att_block *block) {
+  int64_t queries = (int64_t)block->heads * block->head_size, keys = (int64_t)block->kv_heads * block->head_size;
+  const int64_t apart[ATT_MOST_JOINED] = {queries, keys, keys}, together = queries + 2 * keys;
+  ATT_TRY(att_name_linear(n, names->self_in, names->self_in[1] ? apart : &together, width, names->transposed,
+                          names->attention_bias, &block->self.in));
+  return add_one(n, names->self_out, width, queries, names, names->attention_bias, &block->self.out);
+}
+
+static att_status add_cross(att_namer *n, const att_stack_names *names, int64_t width, att_block *block) {
+  const int64_t rows[ATT_MOST_JOINED] = {width, width};
+  bool bias = names->attention_bias;
+  ATT_TRY(add_one(n, names->cross_in, width, width, names, bias, &block->cross.in));
+  ATT_TRY(att_name_linear(n, names->cross_memory, rows, width, names->transposed, bias, &block->cross.memory));
+  return add_one(n, names->cross_out, width, width, names, bias, &block->cross.out);
+}
+
+static att_status add_feedforward(att_namer *n, const att_stack_names *names, int64_t width, int64_t inner,
+                                  att_block *block) {
+  const char *const gated[] = {names->gate, names->up, NULL};
+  const int64_t rows[ATT_MOST_JOINED] = {inner, inner};
+  bool bias = names->other_bias;
+  ATT_TRY(att_name_linear(n, block->gated ? gated : gated + 1, rows, width, names->transposed, bias, &block->up));
+  return add_one(n, names->down, width, inner, names, bias, &block->down);
+}
+
+static att_epilogue epilogue_of(att_activation activation) {
+  switch (activation) {
+  case ATT_RELU: return ATT_WITH_RELU;
+  case ATT_GELU: return ATT_WITH_GELU;
+  case ATT_GELU_TANH: return ATT_WITH_GELU_TANH;
+  case ATT_TANH: return ATT_WITH_TANH;
+  default: return ATT_WITH_SILU;
+  }
+}
+
+static void describe(const att_config *c, bool decoder, int64_t index, att_block *block) {
+  int64_t heads = decoder ? c->decoder_attention_heads : c->encoder_attention_heads;
+  block->causal = decoder;
+  block->has_cross = decoder && c->kind == ATT_ENCODER_DECODER;
+  block->norm_before = c->norm_before;
+  block->norm = c->norm;
+  block->gated = c->gated;
+  block->heads = (int)heads;
+  block->kv_heads = (int)(c->key_value_heads ? c->key_value_heads : heads);
+  block->head_size = (int)(c->head_size ? c->head_size : c->d_model / heads);
+  block->activation = epilogue_of(c->activation);
+  block->epsilon = c->layer_norm_epsilon;
+  block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
+}
+
+static att_status add_block(att_model *model, bool decoder, int64_t index, const att_stack_names *names,
+                            att_block *block) {
+  const att_config *c = &model->config;
+  int64_t d = c->d_model, inner = decoder ? c->decoder_ffn_dim : c->encoder_ffn_dim;
+  describe(c, decoder, index, block);
+  att_namer n = {.model = model};
+  snprintf(n.prefix, sizeof n.prefix, "%s%s%d.", names->prefix, names->layers, (int)index);
+  snprintf(n.part, sizeof n.part, "%s layer %d self-attention", names->part, (int)index);
+  ATT_TRY(add_self(&n, names, d, block));
+  ATT_TRY(att_name_norm(&n, names->self_norm, c->norm, d, &block->self_norm));
+  if (block->has_cross) {
+    snprintf(n.part, sizeof n.part, "%s layer %d cross-attention", names->part, (int)index);
+    ATT_TRY(add_cross(&n, names, d, block));
+    ATT_TRY(att_name_norm(&n, names->cross_norm, c->norm, d, &block->cross_norm));
+  }
+  snprintf(n.part, sizeof n.part, "%s layer %d feed-forward", names->part, (int)index);
+  ATT_TRY(add_feedforward(&n, names, d, inner, block));
+  return att_name_norm(&n, names->feedforward_norm, c->norm, d, &block->feedforward_norm);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------ */
+
+att_status att_transformer_new(att_model *model, att_transformer **layers) {
+  model->layers = *layers = ATT_NEW(model->ctx, 1, att_transformer);
+  return *layers ? ATT_OK : ATT_MEMORY;
+}
+
+static att_stack *stack_of(att_model *model, bool decoder) {
+  att_transformer *layers = model->layers;
+  return decoder ? &layers->decoder : &layers->encoder;
+}
+
+static att_status add_positions(att_model *model, bool decoder, const att_stack_names *names) {
+  const att_config *c = &model->config;
+  const att_transformer *layers = model->layers;
+  bool learned = c->position == ATT_LEARNED;
+  att_namer n = {.model = model};
+  char name[96];
+  snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
+  snprintf(n.part, sizeof n.part, "%s positions", names->part);
+  snprintf(name, sizeof name, "%s.weight", names->positions);
+  return att_name_add(&n, name,
+                      (att_parameter_plan){.rows = c->max_position_embeddings + (learned ? 0 : layers->first_position),
+                                           .cols = c->d_model,
+                                           .rank = 2,
+                                           .fixed = !learned,
+                                           .not_in_file = !learned,
+                                           .weight = &stack_of(model, decoder)->positions,
+                                           .frozen_row = -1});
+}
+
+att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {
+  const att_config *c = &model->config;
+  att_stack *stack = stack_of(model, decoder);
+  if (c->position == ATT_LEARNED) ATT_TRY(add_positions(model, decoder, names));
+  stack->layers = decoder ? c->decoder_layers : c->encoder_layers;
+  stack->blocks = ATT_NEW(model->ctx, stack->layers, att_block);
+  if (!stack->blocks) return ATT_MEMORY;
+  for (int64_t i = 0; i < stack->layers; i++) {
+    ATT_TRY(add_block(model, decoder, i, names, &stack->blocks[i]));
+  }
+  if (!c->norm_before) return ATT_OK;
+  att_namer n = {.model = model};
+  snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
+  snprintf(n.part, sizeof n.part, "%s last norm", names->part);
+  return att_name_norm(&n, names->norm, c->norm, c->d_model, &stack->norm);
+}
+
+att_status att_transformer_positions(att_model *model, bool decoder, const att_stack_names *names) {
+  return model->config.position == ATT_SINUSOIDAL ? add_positions(model, decoder, names) : ATT_OK;
+}
+
+void att_transformer_free(att_model *model) {
+  att_transformer *layers = model->layers;
+  if (!layers) return;
+  att_free(model->ctx, layers->encoder.blocks);
+  att_free(model->ctx, layers->decoder.blocks);
+  att_free(model->ctx, layers);
+}
+
+static void fill(att_model *model, const att_weight *weight) {
+  const att_transformer *layers = model->layers;
+  if (!weight->data) return;
+  int64_t first = layers->first_position;
+  float *rows = model->values + ((const float *)weight->data - model->values);
+  att_sinusoids(rows + first * weight->cols, layers->sinusoid, first, weight->rows - first, weight->cols);
+}
+
+void att_transformer_fill(att_model *model) {
+  if (model->config.position != ATT_SINUSOIDAL) return;
+  fill(model, &stack_of(model, false)->positions);
+  fill(model, &stack_of(model, true)->positions);
+}

@@ -1,0 +1,83 @@
+/*
+ * Owns the Transformer that the families share: its layers, its forward pass, and how a family names its parameters.
+ * A family (marian.c, gpt2.c, llama.c, bert.c) only reads its settings, gives its names and adds its head.
+ */
+#ifndef ATT_MODELS_TRANSFORMER_H
+#define ATT_MODELS_TRANSFORMER_H
+
+#include "layers/layers.h"
+#include "models/family.h"
+#include "models/parameters.h"
+
+/* Blocks over one sequence, with what stands before and after them. */
+typedef struct att_stack {
+  att_weight tokens, positions; /* [vocab, d_model], [positions, d_model] */
+  att_block *blocks;            /* [layers] */
+  int64_t layers;
+  att_norm_layer norm; /* the last one, where norms stand before */
+} att_stack;
+
+typedef struct att_transformer {
+  att_stack encoder, decoder;
+  att_weight head, head_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
+  int64_t first_position;     /* row of `positions` that position 0 has */
+  att_sinusoid sinusoid;
+} att_transformer;
+
+/* ---- names (table.c) ---- */
+
+/* What a family calls the parameters of a stack, without ".weight" and ".bias". Lists end in NULL; the linear layers of
+ * one list read the same rows and are one weight. */
+typedef struct att_stack_names {
+  const char *part;                              /* "encoder": for info */
+  const char *prefix;                            /* "model.encoder." */
+  const char *layers;                            /* "layers." */
+  const char *self_in[4], *self_out, *self_norm; /* one name for q, k and v together, or three */
+  const char *cross_in, *cross_memory[3], *cross_out, *cross_norm;
+  const char *gate, *up, *down, *feedforward_norm; /* gate: where the feed-forward part is gated */
+  const char *norm, *positions;
+  bool transposed;                 /* the files hold linear weights as [in, out] */
+  bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
+} att_stack_names;
+
+/* A parameter's name is n->prefix and what the calls below append. */
+typedef struct att_namer {
+  att_model *model;
+  char prefix[96];
+  char part[96];
+} att_namer;
+
+att_status att_name_add(att_namer *n, const char *name, att_parameter_plan plan);
+/* One weight and one bias out of several linear layers: rows[i] outputs each. */
+att_status att_name_linear(att_namer *n, const char *const *names, const int64_t *rows, int64_t in, bool transposed,
+                           bool bias, att_linear_layer *layer);
+att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t width, att_norm_layer *layer);
+/* Other names that files give the parameter added last; NULL-ended, static. save: they are written too. */
+void att_name_aliases(att_model *model, const char *const *names, bool save);
+/* A table of tokens [vocab_size, d_model]; frozen_row: as in att_parameter. */
+att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
+                           att_weight *weight);
+
+/* model->layers, zeroed. */
+att_status att_transformer_new(att_model *model, att_transformer **layers);
+/* Blocks and last norm, and learned positions before them. */
+att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);
+/* Positions that are computed: behind all that is trained. */
+att_status att_transformer_positions(att_model *model, bool decoder, const att_stack_names *names);
+
+/* ---- the calls of family.h (transformer.c; free and fill in table.c) ---- */
+
+void att_transformer_fill(att_model *model);
+void att_transformer_free(att_model *model);
+void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape);
+att_status att_transformer_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
+                                  att_tensor *embedded, att_memory *memory);
+att_status att_transformer_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
+                                  const att_maps *maps, att_tensor *embedded, att_tensor *hidden);
+att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross);
+att_status att_transformer_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
+                                const att_maps *maps, att_tensor *hidden);
+att_status att_transformer_head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
+                                att_weight *weight, att_weight *bias);
+
+#endif
