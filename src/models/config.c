@@ -55,7 +55,7 @@ static att_status find_choice(const att_settings *in, const char *key, const cha
 static att_status read_choice(const att_settings *in, const char *key, const char *const *names, size_t count,
                               size_t *out) {
   const char *text = NULL;
-  ATT_TRY(att_read_text(in, key, &text));
+  ATT_TRY(att_read_string(in, key, &text));
   return text ? find_choice(in, key, text, names, count, out) : ATT_OK;
 }
 
@@ -73,7 +73,7 @@ static att_status read_family(const att_settings *in, bool *own, att_family *out
   ATT_TRY(att_json_string(in->ctx, in->name, in->root, "model_type", true, &type));
   *own = strcmp(type, own_type) == 0;
   if (!*own) return find_family(in, "model_type", type, out);
-  ATT_TRY(att_read_text(in, "attend_family", &family));
+  ATT_TRY(att_read_string(in, "attend_family", &family));
   if (family) return find_family(in, "attend_family", family, out);
   bool before;
   ATT_TRY(att_json_bool(in->ctx, in->name, in->root, "normalize_before", true, &before));
@@ -136,8 +136,8 @@ static att_status read_head(const att_settings *in, att_config *out) {
 /* "torch_dtype" is the older name. */
 static att_status read_storage(const att_settings *in, att_config *out) {
   const char *name = att_type_name(ATT_F32);
-  ATT_TRY(att_read_text(in, "torch_dtype", &name));
-  ATT_TRY(att_read_text(in, "dtype", &name));
+  ATT_TRY(att_read_string(in, "torch_dtype", &name));
+  ATT_TRY(att_read_string(in, "dtype", &name));
   for (int i = 0; i < ATT_TYPE_COUNT; i++) {
     out->storage = (att_type)i;
     if (strcmp(name, att_type_name(out->storage)) == 0) return ATT_OK;

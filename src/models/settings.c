@@ -52,7 +52,7 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
   return ATT_OK;
 }
 
-att_status att_read_text(const att_settings *in, const char *key, const char **out) {
+att_status att_read_string(const att_settings *in, const char *key, const char **out) {
   return att_json_string(in->ctx, in->name, in->root, key, false, out);
 }
 
@@ -69,7 +69,7 @@ att_status att_read_float(const att_settings *in, const char *key, float *out) {
 
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out) {
   const char *name = activation_names[*out];
-  ATT_TRY(att_read_text(in, key, &name));
+  ATT_TRY(att_read_string(in, key, &name));
   if (strcmp(name, "swish") == 0) name = "silu"; /* two names of one function, as below */
   if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_fast") == 0) name = "gelu_new";
   for (size_t i = 0; i < ATT_COUNT(activation_names); i++) {

@@ -120,7 +120,7 @@ static int64_t above_zero(int64_t value) { return value > 0 ? value : ATT_UNSET;
 static int64_t not_negative(int64_t value) { return value >= 0 ? value : ATT_UNSET; }
 static double positive(double value) { return value > 0 ? value : NAN; }
 static double given(double value) { return value >= 0 ? value : NAN; }
-void att_choose(int64_t *value, int64_t choice) {
+void att_choose_whole(int64_t *value, int64_t choice) {
   if (*value == ATT_UNSET) *value = choice;
 }
 
@@ -144,15 +144,15 @@ void att_plan_choose_size(att_plan *p, const att_shapes *shapes, int size) {
   const att_recurrent_size *other = p->network == ATT_FFN ? &padded_sizes[size] : &recurrent_sizes[size];
   int64_t layers = transformer ? of->layers : other->layers, width = transformer ? of->width : other->width;
   bool own_width = p->width != ATT_UNSET && p->width != width;
-  att_choose(&p->encoder_layers, shapes->kind == ATT_DECODER ? 0 : layers);
-  att_choose(&p->decoder_layers, shapes->kind == ATT_ENCODER ? 0 : layers);
-  att_choose(&p->width, width);
+  att_choose_whole(&p->encoder_layers, shapes->kind == ATT_DECODER ? 0 : layers);
+  att_choose_whole(&p->decoder_layers, shapes->kind == ATT_ENCODER ? 0 : layers);
+  att_choose_whole(&p->width, width);
   if (!transformer) {
-    att_choose(&p->embedding, own_width && p->width < other->embedding ? p->width : other->embedding);
+    att_choose_whole(&p->embedding, own_width && p->width < other->embedding ? p->width : other->embedding);
     return;
   }
-  att_choose(&p->heads, own_width ? heads_for(p->width) : of->heads);
-  att_choose(&p->feedforward, own_width ? 4 * p->width : of->feedforward);
+  att_choose_whole(&p->heads, own_width ? heads_for(p->width) : of->heads);
+  att_choose_whole(&p->feedforward, own_width ? 4 * p->width : of->feedforward);
 }
 
 /* Options that the network has no place for. */
@@ -265,31 +265,31 @@ double att_plan_width_scale(const att_plan *plan) {
 
 static void choose_model(att_plan *p, const att_shapes *shapes) {
   bool recurrent = is_recurrent(p->network), translates = shapes->kind == ATT_ENCODER_DECODER;
-  att_choose(&p->network, ATT_TRANSFORMER);
+  att_choose_whole(&p->network, ATT_TRANSFORMER);
   att_plan_choose_size(p, shapes, ATT_SMALL);
   if (p->network == ATT_TRANSFORMER) {
-    att_choose(&p->kv_heads, p->heads);
-    att_choose(&p->activation, ATT_RELU);
-    att_choose(&p->norm, ATT_NORM_LAYER);
-    att_choose(&p->norm_order, ATT_NORM_BEFORE);
-    att_choose(&p->position, ATT_SINUSOIDAL);
+    att_choose_whole(&p->kv_heads, p->heads);
+    att_choose_whole(&p->activation, ATT_RELU);
+    att_choose_whole(&p->norm, ATT_NORM_LAYER);
+    att_choose_whole(&p->norm_order, ATT_NORM_BEFORE);
+    att_choose_whole(&p->position, ATT_SINUSOIDAL);
   }
   if (recurrent) {
-    att_choose(&p->one_direction, shapes->kind == ATT_DECODER);
-    att_choose(&p->attention, translates ? ATT_SCORING_ADDITIVE : ATT_SCORING_NONE);
+    att_choose_whole(&p->one_direction, shapes->kind == ATT_DECODER);
+    att_choose_whole(&p->attention, translates ? ATT_SCORING_ADDITIVE : ATT_SCORING_NONE);
   }
-  att_choose(&p->tied, p->network == ATT_TRANSFORMER);
-  att_choose(&p->tokenizer, ATT_BPE);
-  att_choose(&p->lowercase, 0);
-  att_choose(&p->context, p->max_length == ATT_UNSET || p->max_length <= 512 ? 512 : p->max_length);
+  att_choose_whole(&p->tied, p->network == ATT_TRANSFORMER);
+  att_choose_whole(&p->tokenizer, ATT_BPE);
+  att_choose_whole(&p->lowercase, 0);
+  att_choose_whole(&p->context, p->max_length == ATT_UNSET || p->max_length <= 512 ? 512 : p->max_length);
 }
 
 static void choose_learning(att_plan *p) {
-  att_choose(&p->batch, 0);
-  att_choose(&p->batch_tokens, p->batch > 0 ? 0 : 2048);
+  att_choose_whole(&p->batch, 0);
+  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : 2048);
   att_choose_number(&p->lr, 1e-3 * att_plan_width_scale(p));
   att_choose_number(&p->min_lr, 0);
-  att_choose(&p->schedule, ATT_SCHEDULE_LINEAR);
+  att_choose_whole(&p->schedule, ATT_SCHEDULE_LINEAR);
   att_choose_number(&p->weight_decay, 0);
   att_choose_number(&p->beta1, 0.9);
   att_choose_number(&p->beta2, 0.98);
@@ -298,9 +298,9 @@ static void choose_learning(att_plan *p) {
   att_choose_number(&p->dropout, 0.1);
   att_choose_number(&p->label_smoothing, 0);
   att_choose_number(&p->bpe_dropout, 0);
-  att_choose(&p->average, 5);
-  att_choose(&p->patience, 12);
-  att_choose(&p->save_every, 0);
+  att_choose_whole(&p->average, 5);
+  att_choose_whole(&p->patience, 12);
+  att_choose_whole(&p->save_every, 0);
 }
 
 static att_status check_heads(att_context *ctx, const att_plan *p) {
@@ -336,13 +336,13 @@ static att_status check_shape(att_context *ctx, const att_plan *p) {
 }
 
 att_status att_plan_choose(att_context *ctx, att_plan *plan, const att_shapes *shapes) {
-  att_choose(&plan->seed, 1);
-  att_choose(&plan->fine_tuned, 0);
+  att_choose_whole(&plan->seed, 1);
+  att_choose_whole(&plan->fine_tuned, 0);
   if (!plan->fine_tuned) choose_model(plan, shapes);
   choose_learning(plan);
   int64_t longest = plan->context < 256 ? plan->context : 256;
   if (plan->batch_tokens > 0 && longest > plan->batch_tokens) longest = plan->batch_tokens;
-  att_choose(&plan->max_length, longest);
+  att_choose_whole(&plan->max_length, longest);
   if (plan->steps == 0 && plan->minutes <= 0 && plan->epochs <= 0) plan->epochs = 10;
   return check_shape(ctx, plan);
 }

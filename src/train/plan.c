@@ -97,9 +97,9 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *c)
 void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t most_validations) {
   plan->steps = steps < 1 ? 1 : steps;
   int64_t ramp = plan->width >= 512 ? 4000 : 600, tenth = plan->steps / 10;
-  att_choose(&plan->warmup, tenth < 1 ? 1 : tenth < ramp ? tenth : ramp);
+  att_choose_whole(&plan->warmup, tenth < 1 ? 1 : tenth < ramp ? tenth : ramp);
   int64_t distance = (plan->steps + most_validations - 1) / most_validations;
-  att_choose(&plan->valid_every, distance < 25 ? 25 : distance);
+  att_choose_whole(&plan->valid_every, distance < 25 ? 25 : distance);
 }
 
 /* ---- the rate ------------------------------------------------------------------------------------------------- */

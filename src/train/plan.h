@@ -47,7 +47,7 @@ att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att
                            att_plan *wanted);
 
 /* A task's choices, where nothing was asked for. */
-void att_choose(int64_t *value, int64_t choice);
+void att_choose_whole(int64_t *value, int64_t choice);
 void att_choose_number(double *value, double choice);
 /* The sizes that are unset, from one of the task's. */
 void att_plan_choose_size(att_plan *plan, const att_shapes *shapes, int size);

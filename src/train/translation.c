@@ -70,16 +70,16 @@ static double lr_for(const att_plan *p) {
 
 void att_plan_choose_translation(att_plan *p, int64_t pairs) {
   if (p->network == ATT_FFN && p->fine_tuned != 1) { /* its weights grow with the positions */
-    att_choose(&p->context, 64);
-    att_choose(&p->max_length, p->context);
+    att_choose_whole(&p->context, 64);
+    att_choose_whole(&p->max_length, p->context);
   }
   if (p->fine_tuned != 1) {
     att_plan_choose_size(p, &shapes, size_for(p, pairs));
-    att_choose(&p->vocab, vocab_for(pairs));
-    att_choose(&p->network, ATT_TRANSFORMER);
+    att_choose_whole(&p->vocab, vocab_for(pairs));
+    att_choose_whole(&p->network, ATT_TRANSFORMER);
   }
-  att_choose(&p->batch, 0);
-  att_choose(&p->batch_tokens, p->batch > 0 ? 0 : pairs < 200000 ? 2048 : pairs < 2000000 ? 4096 : 8192);
+  att_choose_whole(&p->batch, 0);
+  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : pairs < 200000 ? 2048 : pairs < 2000000 ? 4096 : 8192);
   att_choose_number(&p->lr, lr_for(p));
   att_choose_number(&p->dropout, pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1);
   att_choose_number(&p->label_smoothing, 0.1);
