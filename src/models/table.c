@@ -98,16 +98,6 @@ static att_status add_feedforward(att_namer *n, const att_stack_names *names, in
   return add_one(n, names->down, width, inner, names, bias, &block->down);
 }
 
-static att_epilogue epilogue_of(att_activation activation) {
-  switch (activation) {
-  case ATT_RELU: return ATT_WITH_RELU;
-  case ATT_GELU: return ATT_WITH_GELU;
-  case ATT_GELU_TANH: return ATT_WITH_GELU_TANH;
-  case ATT_TANH: return ATT_WITH_TANH;
-  default: return ATT_WITH_SILU;
-  }
-}
-
 static void describe(const att_config *c, bool decoder, int64_t index, att_block *block) {
   int64_t heads = decoder ? c->decoder_attention_heads : c->encoder_attention_heads;
   block->causal = decoder;
@@ -118,7 +108,7 @@ static void describe(const att_config *c, bool decoder, int64_t index, att_block
   block->heads = (int)heads;
   block->kv_heads = (int)(c->key_value_heads ? c->key_value_heads : heads);
   block->head_size = (int)(c->head_size ? c->head_size : c->d_model / heads);
-  block->activation = epilogue_of(c->activation);
+  block->activation = att_epilogue_of(c->activation);
   block->epsilon = c->layer_norm_epsilon;
   block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
 }

@@ -25,14 +25,6 @@ static att_status number_positions(att_run *run, const att_model *model, att_seq
   return ATT_OK;
 }
 
-/* Where the embeddings' gradient is asked for, they begin the tape: no op before them takes it away. */
-static att_status hold_gradient(att_run *run, att_tensor *x) {
-  x->gradient = ATT_ARENA_NEW(run->arena, 1, att_gradient);
-  if (!x->gradient) return ATT_MEMORY;
-  *x->gradient = (att_gradient){.size = x->rows * x->stride};
-  return ATT_OK;
-}
-
 static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
                         const int64_t *first, uint32_t place, att_tensor *embedded, att_tensor *x) {
   const att_config *c = &model->config;
@@ -41,12 +33,9 @@ static att_status embed(att_run *run, att_model *model, const att_stack *stack, 
   ATT_TRY(number_positions(run, model, input->sequences, first, &positions));
   float scale = c->scale_embedding ? sqrtf((float)c->d_model) : 1.0f;
   const att_weight *tokens = stack->tokens.data ? &stack->tokens : &layers_of(model)->encoder.tokens;
-  bool held = embedded && run->tape;
-  att_run plain = *run;
-  if (held) plain.tape = NULL;
-  ATT_TRY(att_op_embed(&plain, tokens, &stack->positions, input->ids, positions, rows, scale, place, x));
-  if (held) ATT_TRY(hold_gradient(run, x));
+  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale, place, x));
   if (embedded) *embedded = *x;
+  if (embedded && run->tape) x->gradient->keep = true;
   return ATT_OK;
 }
 
