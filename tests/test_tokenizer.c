@@ -453,13 +453,10 @@ static const struct {
     {WITH_MODEL(VOCAB ", \"merges\": [], \"dropout\": 0.1"), ATT_UNSUPPORTED, "dropout"},
     {WITH_MODEL(VOCAB ", \"merges\": [], \"continuing_subword_prefix\": \"##\""), ATT_UNSUPPORTED, "\"##\""},
     {WITH_MODEL(VOCAB ", \"merges\": [], \"end_of_word_suffix\": \"</w>\""), ATT_UNSUPPORTED, "\"</w>\""},
-    {"{" MODEL "}", ATT_UNSUPPORTED, "pre_tokenizer \"null\""},
-    {"{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, " MODEL "}", ATT_UNSUPPORTED, "decoder \"null\""},
     {"{\"pre_tokenizer\": {\"type\": \"Metaspace\"}, " MODEL "}", ATT_UNSUPPORTED, "pre_tokenizer \"Metaspace\""},
     {"{\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\"}, {\"type\": "
      "\"ByteLevel\"}]}, " MODEL "}",
      ATT_UNSUPPORTED, "pre_tokenizer \"Split\""},
-    {"{\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": []}, " MODEL "}", ATT_UNSUPPORTED, "Sequence"},
     {"{\"pre_tokenizer\": [], " MODEL "}", ATT_FORMAT, "not an object"},
     {WITH("\"normalizer\": {\"type\": \"Precompiled\"}"), ATT_UNSUPPORTED, "normalizer \"Precompiled\""},
     {WITH("\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Strip\"}]}"),

@@ -112,20 +112,28 @@ static size_t heap_pop(uint64_t *heap, size_t count) {
   return count;
 }
 
-/* The bytes' tokens as a list; bytes without one become `unknown` or vanish. Returns how many symbols there are. */
-static size_t spell_word(const att_bpe *bpe, att_text word, struct att_symbol *symbols) {
-  size_t count = 0;
+/* The token of the byte or character at `at`, or -1; *size: its bytes. */
+static int32_t letter_id(const att_bpe *bpe, const att_vocabulary *vocabulary, att_text word, size_t at, size_t *size) {
+  *size = 1;
+  if (!bpe->characters) return bpe->byte_ids[(unsigned char)word.data[at]];
+  int32_t code;
+  size_t bad;
+  *size = (size_t)att_utf8_next(word.data + at, word.size - at, &code, &bad);
+  return att_vocabulary_find(vocabulary, word.data + at, *size);
+}
+
+/* Appends the letters' tokens; letters without one become `unknown` or vanish. */
+static att_status spell_word(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx, att_text word,
+                             att_ids *ids) {
   bool after_unknown = false;
-  for (size_t i = 0; i < word.size; i++) {
-    int32_t id = bpe->byte_ids[(unsigned char)word.data[i]];
+  for (size_t i = 0, size; i < word.size; i += size) {
+    int32_t id = letter_id(bpe, vocabulary, word, i, &size);
     bool unknown = id < 0;
     if (unknown && (bpe->unknown < 0 || (after_unknown && bpe->fuse_unknown))) continue;
     after_unknown = unknown;
-    symbols[count] = (struct att_symbol){unknown ? bpe->unknown : id, (int32_t)count - 1, (int32_t)count + 1, NO_PAIR};
-    count++;
+    ATT_TRY(att_ids_push(ctx, ids, unknown ? bpe->unknown : id));
   }
-  if (count) symbols[count - 1].next = -1;
-  return count;
+  return ATT_OK;
 }
 
 /* Looks up the merge of a symbol with its next and queues it. A queued item is rank << 32 | position. */
@@ -170,15 +178,25 @@ att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, 
                           att_bpe_scratch *scratch, att_text word, att_ids *ids) {
   if (word.size > INT32_MAX) return att_fail(ctx, ATT_ARGUMENT, "a word of %zu bytes is too long", word.size);
   if (bpe->ignore_merges && !scratch->dropout) {
-    scratch->spelling.size = 0;
-    ATT_TRY(att_spell(ctx, word.data, word.size, &scratch->spelling));
-    int32_t whole = att_vocabulary_find(vocabulary, scratch->spelling.data, scratch->spelling.size);
+    att_text spelled = word;
+    if (!bpe->characters) {
+      scratch->spelling.size = 0;
+      ATT_TRY(att_spell(ctx, word.data, word.size, &scratch->spelling));
+      spelled = (att_text){scratch->spelling.data, scratch->spelling.size};
+    }
+    int32_t whole = att_vocabulary_find(vocabulary, spelled.data, spelled.size);
     if (whole >= 0) return att_ids_push(ctx, ids, whole);
   }
-  ATT_TRY(scratch_reserve(ctx, scratch, word.size));
-  size_t count = spell_word(bpe, word, scratch->symbols);
+  size_t start = ids->count;
+  ATT_TRY(spell_word(bpe, vocabulary, ctx, word, ids));
+  size_t count = ids->count - start;
+  if (bpe->count == 0 || count < 2) return ATT_OK;
+  ATT_TRY(scratch_reserve(ctx, scratch, count));
+  for (size_t i = 0; i < count; i++)
+    scratch->symbols[i] = (struct att_symbol){ids->data[start + i], (int32_t)i - 1, (int32_t)i + 1, NO_PAIR};
+  scratch->symbols[count - 1].next = -1;
   merge_symbols(bpe, scratch, count);
-  for (int32_t i = count ? 0 : -1; i >= 0; i = scratch->symbols[i].next)
-    ATT_TRY(att_ids_push(ctx, ids, scratch->symbols[i].id));
+  ids->count = start; /* fewer than there were: pushing them cannot fail */
+  for (int32_t i = 0; i >= 0; i = scratch->symbols[i].next) ids->data[ids->count++] = scratch->symbols[i].id;
   return ATT_OK;
 }

@@ -23,8 +23,9 @@ typedef struct att_bpe {
   att_merge_slot *slots; /* hash table of pairs */
   int shift;             /* 64 - log2(slots) */
   int32_t byte_ids[256]; /* the token of a byte, or -1 */
-  int32_t unknown;       /* stands for bytes without one; -1: they are left out */
+  int32_t unknown;       /* stands for letters without one; -1: they are left out */
   bool fuse_unknown;     /* one for a run of them */
+  bool characters;       /* words are spelled in characters, not in GPT-2's for bytes */
   bool ignore_merges;    /* a word that is in the vocabulary is taken whole */
 } att_bpe;
 

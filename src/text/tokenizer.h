@@ -34,10 +34,17 @@ typedef struct att_tokenizer_plan {
   const char *end_mark;     /* appended to a text (and to each of two) by the post-processor, or NULL */
 } att_tokenizer_plan;
 
-/* Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019) over the lines: NFC, GPT-2's pattern, the 256 bytes as
- * alphabet, min_frequency 2. Merges are those of Hugging Face `tokenizers` (highest count first, ties to the smaller
- * pair of ids). Several texts: as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with
- * ATT_INTERRUPTED. */
+/* By plan->kind, from the lines:
+ * - ATT_BPE: byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): NFC, GPT-2's pattern, the 256 bytes as
+ *   alphabet, min_frequency 2. Merges are those of Hugging Face `tokenizers` (highest count first, ties to the smaller
+ *   pair of ids).
+ * - ATT_CHAR: the code points of the text as they are (no normalising but lower case where asked for; line ends and
+ *   blanks too, NUL not), by code point; where they are more than the vocabulary takes, the most frequent. The marks
+ *   must have <unk> or [UNK]: it stands for other characters.
+ * - ATT_BYTE: the 256 bytes.
+ * tokenizer.json says ATT_CHAR and ATT_BYTE as BPE without merges. Text comes back as it was, but that what is not
+ * UTF-8 is repaired.
+ * Several texts: as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with ATT_INTERRUPTED. */
 att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,
                                const att_tokenizer_plan *plan, int (*progress)(void *user, double done), void *user,
                                att_tokenizer **out);
@@ -55,6 +62,17 @@ int32_t att_tokenizer_id(const att_tokenizer *tokenizer, const char *token);
 /* The vocabulary's spelling, or NULL. */
 const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id);
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
+
+typedef enum att_mark {
+  ATT_MARK_UNKNOWN, /* [UNK] <unk> */
+  ATT_MARK_PAD,     /* [PAD] <pad> */
+  ATT_MARK_START,   /* [CLS] <s> <|begin_of_text|> */
+  ATT_MARK_END,     /* [SEP] </s> <|end_of_text|> <|endoftext|> */
+  ATT_MARK_MASK,    /* [MASK] <mask> */
+} att_mark;
+
+/* The id of the mark with this role, known by the spellings above, or -1. */
+int32_t att_tokenizer_mark(const att_tokenizer *tokenizer, att_mark mark);
 
 /* Appends to ids. special: with the post-processor's marks, and text that spells a special token is not taken for one
  * unless the peer does so too. */
@@ -75,5 +93,19 @@ att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_cont
 /* Appends to out. skip_special as in the peer. */
 att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx, const int32_t *ids, size_t count,
                                 bool skip_special, att_buffer *out);
+
+/* Text as its tokens come: what att_decoder_put appends for each, and att_decoder_end after the last, is together what
+ * att_tokenizer_decode makes of all of them. Only whole characters are given: a token that ends amid one waits for the
+ * next. Begin with {.tokenizer = ..., .skip_special = ...}; free with att_decoder_free. */
+typedef struct att_decoder {
+  const att_tokenizer *tokenizer;
+  bool skip_special;
+  bool started;    /* a token was put that is not left out */
+  att_buffer held; /* bytes that wait for the rest of their character */
+} att_decoder;
+
+att_status att_decoder_put(att_decoder *decoder, att_context *ctx, int32_t id, att_buffer *out);
+att_status att_decoder_end(att_decoder *decoder, att_context *ctx, att_buffer *out);
+void att_decoder_free(att_decoder *decoder, att_context *ctx);
 
 #endif

@@ -8,6 +8,7 @@
 #include "text/parts.h"
 #include "text/unicode.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
@@ -24,12 +25,6 @@ static att_status unsupported(const reader *r, const char *part, const char *typ
 
 static att_status wrong(const reader *r, const char *what) {
   return att_fail(r->ctx, ATT_FORMAT, "%s: %s", r->name, what);
-}
-
-/* The type of a part that is an object. */
-static att_status type_of(const reader *r, const json_t *part, const char **type) {
-  if (!json_is_object(part)) return wrong(r, "a part of the tokenizer is not an object");
-  return att_json_string(r->ctx, r->name, part, "type", true, type);
 }
 
 /* model.vocab and added_tokens: how many tokens, and the largest id of all. */
@@ -99,7 +94,7 @@ static att_status read_vocabulary(const reader *r, json_t *vocab, const json_t *
   return ATT_OK;
 }
 
-/* A merge is "left right" or ["left", "right"]; a byte-level token has no space in it. */
+/* A merge is "left right" or ["left", "right"]. */
 static bool merge_sides(const json_t *entry, att_text *left, att_text *right) {
   if (json_is_string(entry)) {
     const char *text = json_string_value(entry), *space = strchr(text, ' ');
@@ -110,7 +105,7 @@ static bool merge_sides(const json_t *entry, att_text *left, att_text *right) {
   }
   const char *first = json_string_value(json_array_get(entry, 0)),
              *second = json_string_value(json_array_get(entry, 1));
-  if (json_array_size(entry) != 2 || !first || !second || strchr(first, ' ') || strchr(second, ' ')) return false;
+  if (json_array_size(entry) != 2 || !first || !second) return false;
   *left = (att_text){first, strlen(first)};
   *right = (att_text){second, strlen(second)};
   return true;
@@ -185,123 +180,14 @@ static att_status read_model(const reader *r, const json_t *root) {
   return read_unknown(r, model);
 }
 
-typedef att_status read_part(const reader *r, const json_t *part);
-
-/* A part that may be a Sequence of parts under `key`. Nesting is bounded by the parser's. */
-static att_status read_sequence(const reader *r, const json_t *part, const char *key, read_part *read) {
-  const json_t *parts = json_object_get(part, key);
-  if (!json_is_array(parts)) return att_fail(r->ctx, ATT_FORMAT, "%s: %s is not an array", r->name, key);
-  for (size_t i = 0; i < json_array_size(parts); i++) ATT_TRY(read(r, json_array_get(parts, i)));
-  return ATT_OK;
-}
-
-static att_status read_normalizer(const reader *r, const json_t *part) {
-  const char *type = NULL;
-  ATT_TRY(type_of(r, part, &type));
-  if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "normalizers", read_normalizer);
-  bool nfc = strcmp(type, "NFC") == 0;
-  if (!nfc && strcmp(type, "Lowercase") != 0) return unsupported(r, "normalizer", type);
-  if (r->t->step_count == ATT_MOST_STEPS) return unsupported(r, "normalizer", "Sequence of more than 8");
-  r->t->steps[r->t->step_count++] = nfc ? ATT_STEP_NFC : ATT_STEP_LOWERCASE;
-  return ATT_OK;
-}
-
-/* The ByteLevel that a pre_tokenizer or decoder is, alone or as the only one of a Sequence. */
-static att_status find_byte_level(const reader *r, const char *what, const char *key, const json_t *part,
-                                  const json_t **found) {
-  const char *type = NULL;
-  if (!part || json_is_null(part)) return unsupported(r, what, "null");
-  ATT_TRY(type_of(r, part, &type));
-  const json_t *parts = json_object_get(part, key);
-  if (strcmp(type, "Sequence") == 0 && json_array_size(parts) > 0) {
-    part = json_array_get(parts, 0);
-    ATT_TRY(type_of(r, part, &type));
-    if (json_array_size(parts) > 1 && strcmp(type, "ByteLevel") == 0)
-      return unsupported(r, what, "Sequence of several");
-  }
-  if (strcmp(type, "ByteLevel") != 0) return unsupported(r, what, type);
-  *found = part;
-  return ATT_OK;
-}
-
-static att_status read_pre_tokenizer(const reader *r, const json_t *part) {
-  const json_t *level = NULL;
-  ATT_TRY(find_byte_level(r, "pre_tokenizer", "pretokenizers", part, &level));
-  r->t->add_prefix_space = true; /* the peer's default */
-  ATT_TRY(att_json_bool(r->ctx, r->name, level, "add_prefix_space", false, &r->t->add_prefix_space));
-  return att_json_bool(r->ctx, r->name, level, "use_regex", false, &r->t->use_regex);
-}
-
-static att_status push_mark(const reader *r, att_ids *marks, int64_t id) {
-  if (!att_vocabulary_spelling(&r->t->vocabulary, id < 0 || id > INT32_MAX ? -1 : (int32_t)id))
-    return att_fail(r->ctx, ATT_FORMAT, "%s: post_processor adds the id %lld, which no token has", r->name,
-                    (long long)id);
-  return att_ids_push(r->ctx, marks, (int32_t)id);
-}
-
-/* RobertaProcessing's cls and sep: ["<s>", 0]. */
-static att_status push_named(const reader *r, const json_t *part, const char *key, att_ids *marks) {
-  const json_t *id = json_array_get(json_object_get(part, key), 1);
-  if (!json_is_integer(id)) return att_fail(r->ctx, ATT_FORMAT, "%s: %s is not a token and its id", r->name, key);
-  return push_mark(r, marks, json_integer_value(id));
-}
-
-/* A template's special token may stand for several ids. */
-static att_status push_template_token(const reader *r, const json_t *part, const json_t *item, att_ids *marks) {
-  const char *name = json_string_value(json_object_get(item, "id"));
-  const json_t *token = name ? json_object_get(json_object_get(part, "special_tokens"), name) : NULL;
-  const json_t *ids = json_object_get(token, "ids");
-  if (!json_is_array(ids)) return wrong(r, "post_processor: a token of the template is not among its special_tokens");
-  for (size_t i = 0; i < json_array_size(ids); i++) {
-    if (!json_is_integer(json_array_get(ids, i))) return wrong(r, "post_processor: an id is not a number");
-    ATT_TRY(push_mark(r, marks, json_integer_value(json_array_get(ids, i))));
-  }
-  return ATT_OK;
-}
-
-static att_status read_template(const reader *r, const json_t *part) {
-  const json_t *single = json_object_get(part, "single");
-  int texts = 0;
-  if (!json_is_array(single)) return wrong(r, "post_processor: single is not an array");
-  for (size_t i = 0; i < json_array_size(single); i++) {
-    const json_t *item = json_array_get(single, i), *token = json_object_get(item, "SpecialToken");
-    if (token)
-      ATT_TRY(push_template_token(r, part, token, texts ? &r->t->after : &r->t->before));
-    else if (json_object_get(item, "Sequence"))
-      texts++;
-    else
-      return wrong(r, "post_processor: the template has an item that is neither SpecialToken nor Sequence");
-  }
-  return texts == 1 ? ATT_OK : unsupported(r, "post_processor", "TemplateProcessing with other than one text");
-}
-
-/* In a Sequence only one may add tokens: the peer itself has no meaning for more. */
-static att_status read_post_processor(const reader *r, const json_t *part) {
-  const char *type = NULL;
-  att_tokenizer *t = r->t;
-  ATT_TRY(type_of(r, part, &type));
-  if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "processors", read_post_processor);
-  if (strcmp(type, "ByteLevel") == 0) return ATT_OK; /* about offsets only */
-  bool template = strcmp(type, "TemplateProcessing") == 0;
-  if (!template && strcmp(type, "RobertaProcessing") != 0) return unsupported(r, "post_processor", type);
-  if (t->before.count + t->after.count > 0) return unsupported(r, "post_processor", "Sequence of two that add tokens");
-  if (template) return read_template(r, part);
-  ATT_TRY(push_named(r, part, "cls", &t->before));
-  return push_named(r, part, "sep", &t->after);
-}
-
-static att_status read_optional(const reader *r, const json_t *part, read_part *read) {
-  return part && !json_is_null(part) ? read(r, part) : ATT_OK;
-}
-
 static att_status read_all(const reader *r, const json_t *root) {
-  const json_t *decoder = NULL;
+  static const att_part order[] = {ATT_PART_NORMALIZER, ATT_PART_PRE_TOKENIZER, ATT_PART_DECODER,
+                                   ATT_PART_POST_PROCESSOR};
   if (!json_is_object(root)) return wrong(r, "this is not a tokenizer.json: no object");
-  ATT_TRY(read_optional(r, json_object_get(root, "normalizer"), read_normalizer));
-  ATT_TRY(read_model(r, root));
-  ATT_TRY(read_pre_tokenizer(r, json_object_get(root, "pre_tokenizer")));
-  ATT_TRY(find_byte_level(r, "decoder", "decoders", json_object_get(root, "decoder"), &decoder));
-  ATT_TRY(read_optional(r, json_object_get(root, "post_processor"), read_post_processor));
+  for (size_t i = 0; i < ATT_PARTS; i++) {
+    if (order[i] == ATT_PART_PRE_TOKENIZER) ATT_TRY(read_model(r, root));
+    ATT_TRY(att_part_read(r->t, r->name, order[i], json_object_get(root, att_part_names[order[i]])));
+  }
   ATT_TRY(att_tokenizer_finish(r->t));
   for (size_t i = 0; i < r->t->added_count; i++)
     if (r->t->added_of[r->t->added[i].id] != &r->t->added[i])
@@ -378,75 +264,41 @@ static att_status write_added(writer *w) {
   return ATT_OK;
 }
 
-static att_status write_normalizer(writer *w) {
-  if (w->t->step_count == 0) return put(w, "null");
-  ATT_TRY(put(w, w->t->step_count > 1 ? "{\"type\": \"Sequence\", \"normalizers\": [" : ""));
-  for (int i = 0; i < w->t->step_count; i++)
-    ATT_TRY(att_buffer_print(w->ctx, &w->out, "%s{\"type\": \"%s\"}", i ? ", " : "",
-                             w->t->steps[i] == ATT_STEP_NFC ? "NFC" : "Lowercase"));
-  return put(w, w->t->step_count > 1 ? "]}" : "");
+static att_status write_part(writer *w, att_part part) {
+  ATT_TRY(att_buffer_print(w->ctx, &w->out, ",\n  \"%s\": ", att_part_names[part]));
+  if (!w->t->parts[part]) return put(w, "null");
+  char *text = json_dumps(w->t->parts[part], JSON_PRESERVE_ORDER);
+  if (!text) return att_fail(w->ctx, ATT_MEMORY, "no memory to write the %s as JSON", att_part_names[part]);
+  att_status status = put(w, text);
+  free(text);
+  return status;
 }
 
-static att_status write_marks(writer *w, const att_ids *marks, int text, bool last) {
-  for (size_t i = 0; i < marks->count; i++) {
-    ATT_TRY(put(w, "{\"SpecialToken\": {\"id\": "));
-    ATT_TRY(put_token(w, marks->data[i]));
-    ATT_TRY(
-        att_buffer_print(w->ctx, &w->out, ", \"type_id\": %d}}%s", text, last && i + 1 == marks->count ? "" : ", "));
-  }
-  return ATT_OK;
+static bool has_space(const writer *w, int32_t id) {
+  return strchr(att_vocabulary_spelling(&w->t->vocabulary, id), ' ') != NULL;
 }
 
-/* One text with its marks around it. */
-static att_status write_text(writer *w, int text) {
-  const att_tokenizer *t = w->t;
-  ATT_TRY(write_marks(w, &t->before, text, false));
-  ATT_TRY(att_buffer_print(w->ctx, &w->out, "{\"Sequence\": {\"id\": \"%c\", \"type_id\": %d}}%s", 'A' + text, text,
-                           t->after.count ? ", " : ""));
-  return write_marks(w, &t->after, text, true);
-}
-
-static att_status write_mark_ids(writer *w, const att_ids *marks, const att_ids *seen, const char **between) {
-  for (size_t i = 0; i < marks->count; i++) {
-    bool again = false;
-    for (size_t k = 0; k < i; k++) again = again || marks->data[k] == marks->data[i];
-    for (size_t k = 0; seen && k < seen->count; k++) again = again || seen->data[k] == marks->data[i];
-    if (again) continue;
-    ATT_TRY(put(w, *between));
-    ATT_TRY(put_token(w, marks->data[i]));
-    ATT_TRY(put(w, ": {\"id\": "));
-    ATT_TRY(put_token(w, marks->data[i]));
-    ATT_TRY(att_buffer_print(w->ctx, &w->out, ", \"ids\": [%d], \"tokens\": [", (int)marks->data[i]));
-    ATT_TRY(put_token(w, marks->data[i]));
-    ATT_TRY(put(w, "]}"));
-    *between = ", ";
-  }
-  return ATT_OK;
-}
-
-static att_status write_post_processor(writer *w) {
-  const char *between = "";
-  if (w->t->before.count + w->t->after.count == 0) return put(w, "null");
-  ATT_TRY(put(w, "{\"type\": \"TemplateProcessing\",\n    \"single\": ["));
-  ATT_TRY(write_text(w, 0));
-  ATT_TRY(put(w, "],\n    \"pair\": ["));
-  ATT_TRY(write_text(w, 0));
-  ATT_TRY(put(w, ", "));
-  ATT_TRY(write_text(w, 1));
-  ATT_TRY(put(w, "],\n    \"special_tokens\": {"));
-  ATT_TRY(write_mark_ids(w, &w->t->before, NULL, &between));
-  ATT_TRY(write_mark_ids(w, &w->t->after, &w->t->before, &between));
-  return put(w, "}}");
-}
-
-/* As "left right": what every version of the peer reads, and a third less to parse than pairs. */
+/* As "left right", which every version of the peer reads, and a third less to parse than pairs; as pairs where a token
+ * has a space in it. */
 static att_status write_merges(writer *w) {
-  const att_tokenizer *t = w->t;
-  for (size_t i = 0; i < t->bpe.count; i++) {
-    w->merge.size = 0;
-    ATT_TRY(att_buffer_print(w->ctx, &w->merge, "%s %s", att_vocabulary_spelling(&t->vocabulary, t->bpe.merges[i].left),
-                             att_vocabulary_spelling(&t->vocabulary, t->bpe.merges[i].right)));
+  const att_bpe *bpe = &w->t->bpe;
+  bool pairs = false;
+  for (size_t i = 0; i < bpe->count && !pairs; i++)
+    pairs = has_space(w, bpe->merges[i].left) || has_space(w, bpe->merges[i].right);
+  for (size_t i = 0; i < bpe->count; i++) {
+    const char *left = att_vocabulary_spelling(&w->t->vocabulary, bpe->merges[i].left);
+    const char *right = att_vocabulary_spelling(&w->t->vocabulary, bpe->merges[i].right);
     ATT_TRY(put(w, i ? ",\n      " : "\n      "));
+    if (pairs) {
+      ATT_TRY(put(w, "["));
+      ATT_TRY(put_string(w, left));
+      ATT_TRY(put(w, ", "));
+      ATT_TRY(put_string(w, right));
+      ATT_TRY(put(w, "]"));
+      continue;
+    }
+    w->merge.size = 0;
+    ATT_TRY(att_buffer_print(w->ctx, &w->merge, "%s %s", left, right));
     ATT_TRY(put_string(w, w->merge.data));
   }
   return ATT_OK;
@@ -477,15 +329,9 @@ static att_status write_model(writer *w) {
 static att_status write_all(writer *w) {
   ATT_TRY(put(w, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": ["));
   ATT_TRY(write_added(w));
-  ATT_TRY(put(w, "],\n  \"normalizer\": "));
-  ATT_TRY(write_normalizer(w));
-  ATT_TRY(put(w, ",\n  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"trim_offsets\": true"));
-  ATT_TRY(put_bool(w, "add_prefix_space", w->t->add_prefix_space));
-  ATT_TRY(put_bool(w, "use_regex", w->t->use_regex));
-  ATT_TRY(put(w, "},\n  \"post_processor\": "));
-  ATT_TRY(write_post_processor(w));
-  ATT_TRY(put(w, ",\n  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, "
-                 "\"use_regex\": true},\n  \"model\": "));
+  ATT_TRY(put(w, "]"));
+  for (int part = 0; part < ATT_PARTS; part++) ATT_TRY(write_part(w, part));
+  ATT_TRY(put(w, ",\n  \"model\": "));
   ATT_TRY(write_model(w));
   return put(w, "\n}\n");
 }

@@ -36,7 +36,7 @@ static int32_t *slot_of(const att_vocabulary *vocabulary, const char *spelling, 
     int32_t id = vocabulary->slots[i];
     if (id < 0) return &vocabulary->slots[i];
     const char *there = vocabulary->spellings.data + vocabulary->starts[id];
-    if (strncmp(there, spelling, size) == 0 && there[size] == '\0') return &vocabulary->slots[i];
+    if (strnlen(there, size + 1) == size && memcmp(there, spelling, size) == 0) return &vocabulary->slots[i];
   }
 }
 

@@ -1,6 +1,6 @@
 /*
- * Owns the two-way table of ids and spellings. Sizes are fixed when it is made; ids may have holes. Refuses spellings
- * with NUL in them (its callers never have one).
+ * Owns the two-way table of ids and spellings. Sizes are fixed when it is made; ids may have holes. Refuses to add
+ * spellings with NUL in them (its callers never do).
  */
 #ifndef ATT_TEXT_VOCABULARY_H
 #define ATT_TEXT_VOCABULARY_H
