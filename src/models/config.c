@@ -274,7 +274,7 @@ static void warn_of_generation(const att_settings *in, const att_config *config)
 static att_status read_generation_marks(const att_settings *in, att_config *out) {
   out->forced_bos = -1; /* config.json's, where this is another file, is not generate's */
   for (int i = 0; i < ATT_MARKS; i++) {
-    int32_t before = att_mark(out, i), mark = before;
+    int32_t before = att_mark_of(out, i), mark = before;
     ATT_TRY(att_read_mark(in, att_mark_key(i), &mark));
     bool free = out->kind != ATT_ENCODER_DECODER || att_mark_at(out, i) == &out->forced_bos;
     if (free) *att_mark_at(out, i) = mark;
@@ -345,7 +345,7 @@ att_status att_config_read(att_context *ctx, const char *folder, att_config *out
 
 static att_status check_marks(att_context *ctx, const char *name, const att_config *config) {
   for (int i = 0; i < ATT_MARKS; i++) {
-    int32_t mark = att_mark(config, i);
+    int32_t mark = att_mark_of(config, i);
     if (mark >= -1 && mark < config->vocab_size) continue;
     return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, att_mark_key(i),
                     mark, config->vocab_size);
@@ -544,7 +544,7 @@ static att_status write_generation(att_context *ctx, const char *folder, const a
   if (config->kind == ATT_ENCODER || config->head != ATT_HEAD_TOKENS) return ATT_OK;
   att_object out = {.ctx = ctx};
   for (int i = 0; i < ATT_MARKS; i++) {
-    int32_t mark = att_mark(config, i);
+    int32_t mark = att_mark_of(config, i);
     if (mark >= 0) att_put_int(&out, att_mark_key(i), mark);
   }
   if (config->family == ATT_MARIAN) { /* there the pad is the start token and a row of zeros: never a word */

@@ -145,9 +145,9 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
   for (int i = 0; i < ATT_MARKS; i++) {
     const char *key = att_mark_key(i);
     bool needed = key[0] == 'p' || key[0] == 'e' || key[0] == 'd';
-    if (needed && att_mark(config, i) < 0) {
+    if (needed && att_mark_of(config, i) < 0) {
       return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, key,
-                      att_mark(config, i), config->vocab_size);
+                      att_mark_of(config, i), config->vocab_size);
     }
   }
   return ATT_OK;

@@ -111,7 +111,7 @@ const char *att_mark_key(int i) { return marks[i].key; }
 
 int32_t *att_mark_at(att_config *config, int i) { return (int32_t *)(void *)((char *)config + marks[i].offset); }
 
-int32_t att_mark(const att_config *config, int i) {
+int32_t att_mark_of(const att_config *config, int i) {
   return *(const int32_t *)(const void *)((const char *)config + marks[i].offset);
 }
 
@@ -125,7 +125,7 @@ void att_put_marks(att_object *out, const att_config *config) {
     bool start = marks[i].offset == offsetof(att_config, decoder_start);
     bool forced = marks[i].offset == offsetof(att_config, forced_bos);
     if (forced || (start && config->kind != ATT_ENCODER_DECODER)) continue;
-    att_put_mark(out, marks[i].key, att_mark(config, i));
+    att_put_mark(out, marks[i].key, att_mark_of(config, i));
   }
 }
 

@@ -44,7 +44,7 @@ att_status att_read_mark(const att_settings *in, const char *key, int32_t *mark)
 #define ATT_MARKS 5
 const char *att_mark_key(int i);
 int32_t *att_mark_at(att_config *config, int i);
-int32_t att_mark(const att_config *config, int i);
+int32_t att_mark_of(const att_config *config, int i);
 att_status att_read_marks(const att_settings *in, att_config *config);
 /* Those of config.json: the forced one is generation's. */
 void att_put_marks(att_object *out, const att_config *config);
