@@ -65,11 +65,17 @@ static void multiply_block(const product *g, float *c, const float *packed_a, co
                             smaller(tile_m, m - i), smaller(tile_n, n - j), depth, accumulate);
 }
 
+/* Of k, at once: even parts. */
+static int64_t depth_of(int64_t k) {
+  int64_t blocks = (k + DEPTH - 1) / DEPTH;
+  return (k + blocks - 1) / blocks;
+}
+
 /* The rectangle of c at row, col. */
 static void multiply_part(const product *g, int64_t row, int64_t rows, int64_t col, int64_t cols) {
   _Alignas(64) float packed_a[A_FLOATS], packed_b[B_FLOATS];
   int64_t tile_m = g->kernels->gemm_tile_rows, tile_n = g->kernels->gemm_tile_cols;
-  int64_t blocks = (g->k + DEPTH - 1) / DEPTH, depth = (g->k + blocks - 1) / blocks;
+  int64_t depth = depth_of(g->k);
   int64_t most_m = A_FLOATS / depth / tile_m * tile_m, most_n = B_FLOATS / depth / tile_n * tile_n;
   for (int64_t j = 0; j < cols; j += most_n) {
     int64_t n = smaller(most_n, cols - j);
@@ -131,4 +137,40 @@ void att_gemm_own(const att_context *ctx, const att_kernels *kernels, float *c, 
   }
   plan(&g, ctx->threads);
   att_parallel(ctx, g.row_parts * g.column_parts, 1, multiply_parts, &g);
+}
+
+int64_t att_panels(const att_kernels *kernels, int64_t n) {
+  return (n + kernels->gemm_tile_cols - 1) / kernels->gemm_tile_cols;
+}
+
+int64_t att_panels_size(const att_kernels *kernels, int64_t n, int64_t k) {
+  return att_panels(kernels, n) * kernels->gemm_tile_cols * k;
+}
+
+/* Each part of k has all its panels together. */
+void att_panels_pack(const att_kernels *kernels, float *panels, const float *b, int64_t ldb, bool transpose_b,
+                     int64_t n, int64_t k) {
+  int64_t tile = kernels->gemm_tile_cols, depth = k > 0 ? depth_of(k) : 0;
+  product g = {.kernels = kernels, .b = {b, ldb, ATT_F32, !transpose_b}};
+  for (int64_t p = 0; p < k; p += depth)
+    pack(&g, panels + p * round_up(n, tile), &g.b, 0, n, p, smaller(depth, k - p), tile);
+}
+
+void att_panels_multiply(const att_kernels *kernels, float *c, int64_t ldc, const float *a, int64_t lda,
+                         const float *panels, int64_t m, int64_t n, int64_t k, int64_t first, int64_t end,
+                         bool accumulate) {
+  _Alignas(64) float packed_a[A_FLOATS];
+  int64_t tile_m = kernels->gemm_tile_rows, tile_n = kernels->gemm_tile_cols, col = first * tile_n;
+  int64_t cols = smaller(end * tile_n, n) - col, depth = k > 0 ? depth_of(k) : 1;
+  int64_t most_m = A_FLOATS / depth / tile_m * tile_m;
+  product g = {.kernels = kernels, .ldc = ldc, .a = {a, lda, ATT_F32, false}};
+  for (int64_t p = 0; p < k; p += depth) {
+    int64_t part = smaller(depth, k - p);
+    const float *b = panels + p * round_up(n, tile_n) + col * part;
+    for (int64_t i = 0; i < m; i += most_m) {
+      int64_t rows = smaller(most_m, m - i);
+      pack(&g, packed_a, &g.a, i, rows, p, part, tile_m);
+      multiply_block(&g, c + i * ldc + col, packed_a, b, rows, cols, part, accumulate || p > 0);
+    }
+  }
 }

@@ -44,6 +44,23 @@ typedef struct att_adam_args {
   float grad_scale;                              /* clipping: g is multiplied by it first */
 } att_adam_args;
 
+typedef enum att_cell { ATT_CELL_RNN, ATT_CELL_LSTM, ATT_CELL_GRU } att_cell;
+
+/* One row of a recurrent cell (Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014; formulas and the order of
+ * the gates as PyTorch's). Gate g of `width` units begins at g * width: of an LSTM input, forget, cell, output; of a
+ * GRU reset, update, new. A state is h, and of an LSTM c behind it, at `width`. */
+typedef struct att_cell_args {
+  int64_t width;
+  float *gates;        /* forward: in the input's products with their bias, out the gates' values; backward: those */
+  float *inner;        /* GRU: W_hn h + b_hn. Forward: out; backward: in */
+  const float *before; /* the state */
+  const float *products, *bias; /* forward: the state's products, [gates]; their bias or NULL */
+  float *after;                 /* forward: the new state, out */
+  const float *dout;            /* backward, as all below: the gradient of h, or NULL; added to that in dstate */
+  float *dstate; /* in: the gradient of the new state; out: of the one before, but for what goes through products */
+  float *dgates, *dproducts; /* out: of `gates` before their functions, and of `products` */
+} att_cell_args;
+
 /* Name, then the function's type. One list feeds the table, the tests and the benchmark. */
 typedef struct att_kernels {
   const char *name;
@@ -108,6 +125,15 @@ typedef struct att_kernels {
   /* Recomputes the weights from lse, so that no query_count x key_count matrix is kept (Dao et al. 2022, section 3.1,
    * in blocks). Grouped heads: the range must hold whole groups. */
   void (*attention_backward)(const att_attention_args *args, int first_head, int end_head, float *scratch);
+
+  /* Units [first, end) of a cell's row. */
+  void (*cell_forward)(const att_cell_args *args, att_cell cell, int64_t first, int64_t end);
+  void (*cell_backward)(const att_cell_args *args, att_cell cell, int64_t first, int64_t end);
+  /* Additive attention's score, sum of v * tanh(q + k) (Bahdanau et al. 2015, A.1.2), and the gradients of q, k and v
+   * where the score's is dscore: added into. */
+  float (*additive_score)(const float *q, const float *k, const float *v, int64_t n);
+  void (*additive_backward)(float *dq, float *dk, float *dv, const float *q, const float *k, const float *v,
+                            float dscore, int64_t n);
 
   /* Adam (Kingma & Ba 2015) with decoupled decay; w, m, v in place */
   void (*adam)(float *w, float *m, float *v, const float *g, const att_adam_args *args, int64_t n);

@@ -372,4 +372,5 @@ void att_kernels_portable(att_kernels *table) {
       .gemm_tile_rows = TILE_ROWS,
       .gemm_tile_cols = TILE_COLS,
   };
+  att_kernels_portable_recurrent(table);
 }

@@ -8,6 +8,7 @@
 
 /* Each overwrites what it has and leaves the rest; false: this program was built for another kind of processor. */
 void att_kernels_portable(att_kernels *table);
+void att_kernels_portable_recurrent(att_kernels *table); /* part of the portable one */
 bool att_kernels_avx2(att_kernels *table);
 bool att_kernels_avx512(att_kernels *table);
 

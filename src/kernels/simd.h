@@ -12,6 +12,8 @@
 
 #include "kernels/simd_attention.h"
 
+#include "kernels/simd_recurrent.h"
+
 static void fill(att_kernels *table) {
   table->dot = dot;
   table->sum_squares = sum_squares;
@@ -36,6 +38,10 @@ static void fill(att_kernels *table) {
   table->cross_entropy = cross_entropy;
   table->attention_forward = attention_forward;
   table->attention_backward = attention_backward;
+  table->cell_forward = cell_forward;
+  table->cell_backward = cell_backward;
+  table->additive_score = additive_score;
+  table->additive_backward = additive_backward;
   table->adam = adam;
   table->to_f32 = to_f32;
   table->from_f32 = from_f32;

@@ -116,25 +116,65 @@ att_status att_op_label_loss(att_run *run, const att_tensor *logits, const float
 att_status att_op_value_loss(att_run *run, const att_tensor *values, const float *targets, double divisor,
                              att_loss *out);
 
-/* ---- recurrent (recurrent.c) ---- */
+/* ---- recurrent (recurrent.c, align.c, join.c) ---- */
 
-typedef enum att_cell { ATT_CELL_RNN, ATT_CELL_LSTM, ATT_CELL_GRU } att_cell;
 /* Columns of the gates: width, 4 * width (input, forget, cell, output), 3 * width (reset, update, new): PyTorch's. */
 int64_t att_cell_gates(att_cell cell, int64_t width);
+/* Columns of a state: h; of an LSTM h, then c. */
+int64_t att_cell_state(att_cell cell, int64_t width);
 
-/* One layer and direction over whole sequences (Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014; formulas
- * and gate order as PyTorch's RNN (tanh), LSTM, GRU). gates[rows, att_cell_gates]: the inputs' products with their
- * bias, made beforehand for all times at once. hidden [gates, width] and its bias: the state's. before: [sequences,
- * width] (LSTM [sequences, 2 * width]: h, then c) or NULL for zeros. backwards: from each sequence's last row to its
- * first. out[rows, width]: h of each row; last: the final state, as `before`, or NULL where it is not wanted. cells:
- * LSTM: c of each row, or NULL. */
+/* What the rows of some sequences look at: those of sequence i at rows [sequences.start[i], ...) of keys and memory, or
+ * at key_rows[i][0 .. key_counts[i]) of them. */
+typedef struct att_alignment {
+  att_tensor keys, memory; /* [memory rows, width], [memory rows, any]: memory's mean by the weights is the context */
+  att_sequences sequences; /* unused where key_rows is given */
+  const int32_t *const *key_rows; /* in a cache, or NULL (then no tape) */
+  const int64_t *key_counts;
+  float *const *weights; /* out: [queries' sequences] each [its rows, its keys], or NULL */
+} att_alignment;
+
+/* Additive attention (Bahdanau et al. 2015): before row t the state s of the row before scores each row j of memory
+ * with vector . tanh(query s + keys[j]), keys being U h_j; softmax; the mean of memory by these weights is the context
+ * of row t, and that of `inputs`, C h_j, is added to its gates. */
+typedef struct att_additive {
+  att_alignment alignment;
+  att_weight query, vector; /* [width, width], [1, width] */
+  att_tensor inputs;        /* [memory rows, gates] */
+} att_additive;
+
 typedef struct att_recurrent_shape {
   att_cell cell;
-  bool backwards;
+  bool backwards; /* from each sequence's last row to its first; never with `additive` */
   att_sequences sequences;
+  const att_additive *additive; /* or NULL */
 } att_recurrent_shape;
+
+/* What a recurrent layer gives: out always, the others where they are not NULL. No gradient flows into cells. */
+typedef struct att_recurrent_outputs {
+  att_tensor *out;     /* [rows, width]: h of each row */
+  att_tensor *last;    /* [sequences, att_cell_state]: the final states */
+  att_tensor *cells;   /* [rows, width]: an LSTM's c of each row */
+  att_tensor *context; /* [rows, columns of memory]: with `additive`, and then never NULL */
+} att_recurrent_outputs;
+
+/* One layer and direction over whole sequences. gates[rows, att_cell_gates]: the inputs' products with their bias, made
+ * beforehand for all times at once by att_op_linear, for this op alone: it writes over them. hidden [gates, width] and
+ * its bias: the state's. before: [sequences, att_cell_state] or NULL for zeros. */
 att_status att_op_recurrent(att_run *run, const att_tensor *gates, const att_weight *hidden, const att_weight *bias,
-                            const att_tensor *before, const att_recurrent_shape *shape, att_tensor *out,
-                            att_tensor *last, att_tensor *cells);
+                            const att_tensor *before, const att_recurrent_shape *shape,
+                            const att_recurrent_outputs *outputs);
+
+/* Multiplicative attention (Luong et al. 2015, section 3.1, "general"): context[rows, columns of memory] = the mean of
+ * memory by softmax(x . keys[j]), keys being W h_j. sequences: of x's rows. */
+att_status att_op_align(att_run *run, const att_tensor *x, att_sequences sequences, const att_alignment *alignment,
+                        att_tensor *context);
+
+/* out[n, all columns]: parts side by side. At most ATT_MOST_PARTS. */
+#define ATT_MOST_PARTS 4
+att_status att_op_join(att_run *run, const att_tensor *const *parts, int count, att_tensor *out);
+
+/* out[sequences.count, cols]: of each sequence columns [0, split) of its last row and the others of its first: where
+ * two directions of [forward, backward] end. Zeros for a sequence of no rows. */
+att_status att_op_ends(att_run *run, const att_tensor *x, att_sequences sequences, int64_t split, att_tensor *out);
 
 #endif
