@@ -42,7 +42,7 @@ void att_budget_begin(att_trainer *t) {
   att_plan *p = &t->state.plan;
   int64_t steps = p->steps > 0 ? p->steps : p->epochs > 0 ? steps_of_epochs(t, p->epochs) : 0;
   if (steps == 0) return; /* minutes: after the first steps */
-  att_plan_fix_steps(p, steps, most_validations(t, steps));
+  att_plan_fix_steps(p, steps, t->task->warmup_part, most_validations(t, steps));
   say_steps(t);
 }
 
@@ -75,7 +75,7 @@ att_status att_budget_extend(att_trainer *t, const att_plan *wanted) {
   p->minutes = wanted->minutes;
   if (p->steps == 0 && wanted->minutes > 0) return ATT_OK; /* not fixed yet: it will be */
   if (p->steps == 0 || grows) {
-    att_plan_fix_steps(p, steps, most_validations(t, steps));
+    att_plan_fix_steps(p, steps, t->task->warmup_part, most_validations(t, steps));
     t->state.complete = false;
     t->state.stale = 0;
     say_steps(t);
@@ -104,7 +104,7 @@ static att_status fix_from_timing(att_trainer *t) {
   double count = floor(fmin(ATT_VALIDATIONS, fmax(2, ATT_VALIDATION_SHARE * left / validation)));
   double end = validation + 2 * t->save_cost;
   double steps = (left - count * validation - end) / (step * (1 + save_share(t)));
-  att_plan_fix_steps(&s->plan, s->step + (steps > 1 ? (int64_t)steps : 1), (int64_t)count);
+  att_plan_fix_steps(&s->plan, s->step + (steps > 1 ? (int64_t)steps : 1), t->task->warmup_part, (int64_t)count);
   say_steps(t);
   return att_trainer_save(t);
 }

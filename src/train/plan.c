@@ -94,10 +94,10 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *c)
   return ATT_OK;
 }
 
-void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t most_validations) {
+void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t warmup_part, int64_t most_validations) {
   plan->steps = steps < 1 ? 1 : steps;
-  int64_t ramp = plan->width >= 512 ? 4000 : 600, tenth = plan->steps / 10;
-  att_choose_whole(&plan->warmup, tenth < 1 ? 1 : tenth < ramp ? tenth : ramp);
+  int64_t ramp = plan->width >= 512 ? 4000 : 600, part = plan->steps / (warmup_part > 0 ? warmup_part : 10);
+  att_choose_whole(&plan->warmup, part < 1 ? 1 : part < ramp ? part : ramp);
   int64_t distance = (plan->steps + most_validations - 1) / most_validations;
   att_choose_whole(&plan->valid_every, distance < 25 ? 25 : distance);
 }

@@ -61,9 +61,9 @@ double att_plan_width_scale(const att_plan *plan);
 /* Takes the shape of a model that is there; refuses a plan that wants another (naming the option). */
 att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *config);
 
-/* Fixes the number of steps, and what follows from it: warm-up and the distance of validations. most_validations: how
- * many the budget bears. */
-void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t most_validations);
+/* Fixes the number of steps, and what follows from it: warm-up (one of warmup_part steps) and the distance of
+ * validations. most_validations: how many the budget bears. */
+void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t warmup_part, int64_t most_validations);
 
 /* The model's configuration, all but the marks and the head (configure.c). What no family of Hugging Face can say is
  * given to the nearest. */

@@ -61,7 +61,9 @@ static void say_learning(att_trainer *t) {
   const att_plan *p = &t->state.plan;
   char text[512], bound[64], number[32], schedule[32], bpe[48] = "", smoothing[48] = "";
   snprintf(bound, sizeof bound, "%s %s", att_grouped(number, p->batch > 0 ? p->batch : p->batch_tokens),
-           p->batch > 0 ? t->task->things : "tokens");
+           p->batch == 0   ? "tokens"
+           : t->task->rows ? t->task->rows
+                           : t->task->things);
   if (p->bpe_dropout > 0) snprintf(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
   if (p->label_smoothing > 0) snprintf(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
   snprintf(text, sizeof text,

@@ -12,8 +12,10 @@ typedef struct att_trainer att_trainer;
 
 typedef struct att_task {
   const char *name;   /* "translation", "lm", "classifier", "mlm": written down with the run */
-  const char *things; /* what its data is counted in: "pairs", "windows", "texts" */
+  const char *things; /* what its data is counted in: "pairs", "tokens", "texts" */
+  const char *rows;   /* what `batch` counts, where that is something else: "windows"; or NULL */
   const att_shapes *shapes;
+  int64_t warmup_part;  /* a tenth of the steps: 10; 0 is that too */
   double telling;       /* below it the quality is mostly noise, and the loss decides; 0: it always tells */
   bool predicts_tokens; /* the loss is that of tokens: its exponential is a perplexity */
 
