@@ -98,8 +98,8 @@ void att_cli_print_man(att_cli *cli);
 
 /* ---- the verbs, one file each ---- */
 
-extern const struct att_cli_verb att_cli_train_translation, att_cli_translate, att_cli_score, att_cli_bleu,
-    att_cli_tokenize, att_cli_look, att_cli_info, att_cli_convert;
+extern const struct att_cli_verb att_cli_train_translation, att_cli_train_lm, att_cli_translate, att_cli_score,
+    att_cli_bleu, att_cli_tokenize, att_cli_look, att_cli_info, att_cli_convert;
 /* In the order of the help; ends in NULL. verbs.c */
 extern const struct att_cli_verb *const att_cli_verbs[];
 

@@ -41,9 +41,12 @@ static void print_option(att_cli *cli, const att_cli_option *option) {
 }
 
 static void print_options(att_cli *cli, const att_cli_option *table) {
+  const char *group = NULL;
   for (; table->name; table++) {
-    if (table->kind == ATT_CLI_LATER) continue;
-    if (table->group) att_cli_print(cli, "\n%s:\n", table->group);
+    if (table->group) group = table->group;
+    if (!att_cli_shows(cli->verb, table)) continue;
+    if (group) att_cli_print(cli, "\n%s:\n", group);
+    group = NULL;
     print_option(cli, table);
   }
 }

@@ -8,20 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-const att_cli_verb *const att_cli_verbs[] = {&att_cli_train_translation,
-                                             &att_cli_translate,
-                                             &att_cli_score,
-                                             &att_cli_bleu,
-                                             &att_cli_tokenize,
-                                             &att_cli_look,
-                                             &att_cli_info,
-                                             &att_cli_convert,
-                                             NULL};
-enum { MOST_NAMES = 16 };
+const att_cli_verb *const att_cli_verbs[] = {
+    &att_cli_train_translation, &att_cli_train_lm, &att_cli_translate, &att_cli_score,   &att_cli_bleu,
+    &att_cli_tokenize,          &att_cli_look,     &att_cli_info,      &att_cli_convert, NULL};
+enum { MOST_NAMES = 32 };
 
 /* Names that are settled and will come. */
-static const char *const later_verbs[] = {"train lm", "train classifier", "train mlm", "generate", "classify", "fill",
-                                          "embed",    "compare",          "bench",     "quantize", "serve",    NULL};
+static const char *const later_verbs[] = {"train classifier", "train mlm", "generate", "classify", "fill", "embed",
+                                          "compare",          "bench",     "quantize", "serve",    NULL};
 
 /* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
 static void hold_standard_streams(void) {
@@ -76,8 +70,14 @@ static int run_train(att_cli *cli, int argc, char **argv) {
       if (strncmp((*verb)->name, "train ", 6) == 0) att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
     return att_cli_close_output(cli, ATT_CLI_DONE);
   }
-  if (argc == 0) return att_cli_fail(cli, ATT_CLI_MISUSED, "train what? attend train translation");
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; did you mean attend train translation?", argv[0]);
+  const char *names[MOST_NAMES], *list = "'attend train --help' lists what can be";
+  size_t count = 0;
+  if (argc == 0) return att_cli_fail(cli, ATT_CLI_MISUSED, "train what? %s", list);
+  for (const att_cli_verb *const *verb = att_cli_verbs; *verb && count < MOST_NAMES; verb++)
+    if (strncmp((*verb)->name, "train ", 6) == 0) names[count++] = (*verb)->name + 6;
+  const char *nearest = att_cli_nearest(argv[0], names, count);
+  if (!nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; %s", argv[0], list);
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; did you mean attend train %s?", argv[0], nearest);
 }
 
 static int unknown_verb(att_cli *cli, const char *word) {

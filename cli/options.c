@@ -70,10 +70,24 @@ static int place_in(const char *names, const char *word) {
   return -1;
 }
 
-static const att_cli_option *find_in(const att_cli_option *table, const char *name, size_t size) {
-  for (; table->name; table++)
-    if (strlen(table->name) == size && memcmp(table->name, name, size) == 0) return table;
-  return NULL;
+static bool belongs(const att_cli_verb *verb, const att_cli_option *option) {
+  return option->only == 0 || (option->only & verb->bit) != 0;
+}
+
+bool att_cli_shows(const att_cli_verb *verb, const att_cli_option *option) {
+  return option->kind != ATT_CLI_LATER && belongs(verb, option);
+}
+
+/* The verb's option of that name, or else another verb's that shares the table. */
+static const att_cli_option *find_in(const att_cli_verb *verb, const att_cli_option *table, const char *name,
+                                     size_t size) {
+  const att_cli_option *others = NULL;
+  for (; table->name; table++) {
+    if (strlen(table->name) != size || memcmp(table->name, name, size) != 0) continue;
+    if (belongs(verb, table)) return table;
+    others = table;
+  }
+  return others;
 }
 
 static const att_cli_option *find_letter(const att_cli_option *table, char letter) {
@@ -82,16 +96,17 @@ static const att_cli_option *find_letter(const att_cli_option *table, char lette
   return NULL;
 }
 
-static size_t collect_names(const att_cli_option *table, const char **names, size_t count, size_t room) {
+static size_t collect_names(const att_cli_verb *verb, const att_cli_option *table, const char **names, size_t count,
+                            size_t room) {
   for (; table->name && count < room; table++)
-    if (table->kind != ATT_CLI_LATER) names[count++] = table->name;
+    if (att_cli_shows(verb, table)) names[count++] = table->name;
   return count;
 }
 
 static int unknown_option(att_cli *cli, const char *word, const char *name, size_t size) {
   const char *names[2 * ATT_CLI_MOST_GIVEN];
-  size_t count = collect_names(cli->verb->options, names, 0, 2 * ATT_CLI_MOST_GIVEN);
-  count = collect_names(att_cli_common_options, names, count, 2 * ATT_CLI_MOST_GIVEN);
+  size_t count = collect_names(cli->verb, cli->verb->options, names, 0, 2 * ATT_CLI_MOST_GIVEN);
+  count = collect_names(cli->verb, att_cli_common_options, names, count, 2 * ATT_CLI_MOST_GIVEN);
   char bare[MOST_LETTERS + 1] = "";
   if (size <= MOST_LETTERS) memcpy(bare, name, size);
   const char *nearest = att_cli_nearest(bare, names, count);
@@ -193,6 +208,15 @@ static void note_given(att_cli *cli, const att_cli_option *option) {
 
 static bool takes_value(const att_cli_option *option) { return option->kind != ATT_CLI_FLAG; }
 
+/* An option that verbs beside this one have: "train translation". */
+static int others_option(att_cli *cli, const att_cli_option *option) {
+  const char *owner = "another verb";
+  for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
+    if ((*verb)->options == cli->verb->options && belongs(*verb, option)) owner = (*verb)->name;
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is an option of '%s', not of '%s'", option->name, owner,
+                      cli->verb->name);
+}
+
 /* The option that argv[*at] names, with its value, which may be the next word. */
 static int parse_option(att_cli *cli, int *at, void *into) {
   const char *word = cli->argv[*at], *text = NULL;
@@ -200,8 +224,8 @@ static int parse_option(att_cli *cli, int *at, void *into) {
   if (word[1] == '-') {
     const char *name = word + 2, *equals = strchr(name, '=');
     size_t size = equals ? (size_t)(equals - name) : strlen(name);
-    option = find_in(cli->verb->options, name, size);
-    if (!option) option = find_in(att_cli_common_options, name, size);
+    option = find_in(cli->verb, cli->verb->options, name, size);
+    if (!option) option = find_in(cli->verb, att_cli_common_options, name, size);
     if (!option) return unknown_option(cli, word, name, size);
     text = equals ? equals + 1 : NULL;
   } else {
@@ -210,6 +234,7 @@ static int parse_option(att_cli *cli, int *at, void *into) {
     if (!option) return unknown_option(cli, word, "", 0);
     text = word[2] ? word + 2 : NULL;
   }
+  if (!belongs(cli->verb, option)) return others_option(cli, option);
   if (option->kind == ATT_CLI_LATER) return store(cli, option, NULL, into);
   if (!takes_value(option) && text)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s takes no value, but got '%s'", option->name, text);

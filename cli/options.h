@@ -37,6 +37,7 @@ typedef struct att_cli_option {
   const char *initial; /* the default, as help says it; NULL: nothing to say */
   const char *help;
   const char *group; /* heading in help; NULL: that of the option before */
+  unsigned only;     /* where verbs share a table: the bits of those that have it; 0: all */
 } att_cli_option;
 
 typedef struct att_cli_verb {
@@ -47,7 +48,8 @@ typedef struct att_cli_verb {
   const char *about;     /* a paragraph */
   const char *example;   /* commands, each on a line */
   const att_cli_option *options;
-  int least_words, most_words;
+  unsigned bit;                /* the verb's own, where it shares its table */
+  int least_words, most_words; /* words that are no options */
   int (*run)(att_cli *cli);
 } att_cli_verb;
 
@@ -57,6 +59,8 @@ extern const att_cli_option att_cli_common_options[];
  * be called again, to lay the same words over other defaults. 0, or ATT_CLI_MISUSED after saying why. */
 int att_cli_parse(att_cli *cli, void *into);
 bool att_cli_given(const att_cli *cli, const char *name);
+/* Whether help shows it: it is this verb's, and not one that is refused. */
+bool att_cli_shows(const att_cli_verb *verb, const att_cli_option *option);
 
 /* The one of names[0..count) that is a slip of the hand from `word`, or NULL. */
 const char *att_cli_nearest(const char *word, const char *const *names, size_t count);

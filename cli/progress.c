@@ -82,9 +82,10 @@ static void show_step(att_cli_progress *progress, const att_progress *event) {
 static void show_validation(att_cli_progress *progress, const att_progress *event) {
   clear_bar(progress);
   const char *bold = progress->colour && event->best ? "\x1b[1m" : "", *plain = *bold ? "\x1b[0m" : "";
-  fprintf(stderr, "%sstep %lld  validation loss %.4f  perplexity %.2f", bold, (long long)event->step, event->valid_loss,
-          event->perplexity);
-  if (event->bleu >= 0) fprintf(stderr, "  BLEU %.2f", event->bleu);
+  fprintf(stderr, "%sstep %lld  validation loss %.4f", bold, (long long)event->step, event->valid_loss);
+  if (event->perplexity > 0) fprintf(stderr, "  perplexity %.2f", event->perplexity);
+  if (event->quality && event->bleu >= 0)
+    fprintf(stderr, "  %s %.*f", event->quality, event->bleu > 1 ? 2 : 4, event->bleu);
   fprintf(stderr, "%s%s\n", event->best ? "  (best so far)" : "", plain);
 }
 

@@ -1,4 +1,4 @@
-/* Owns `attend train translation`: its options, and the words around a run of the library's trainer. */
+/* Owns `attend train`: its four verbs, which share a table of options, and the words around a run of the trainer. */
 #include "options.h"
 #include "progress.h"
 
@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TRANSLATION = 1, LM = 2, CLASSIFIER = 4, MLM = 8 };
+
 typedef struct train_options {
   att_cli_common common;
   att_train_options train;
-  int layers;  /* of both sides */
+  att_cli_texts texts;
+  int layers; /* of all sides */
+  int labels; /* -1: not given; else a head of labels, from 0 */
+  bool one_direction;
   int settled; /* choices of which this version has one */
 } train_options;
 
@@ -19,13 +24,24 @@ typedef struct train_options {
 /* clang-format off */
 static const att_cli_option options[] = {
     {.group = "Data", .name = "source", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(source),
-     .help = "source sentences, one a line; plain text or .gz"},
+     .help = "source sentences, one a line; plain text or .gz", .only = TRANSLATION},
     {.name = "target", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(target),
-     .help = "their translations, line by line"},
+     .help = "their translations, line by line", .only = TRANSLATION},
     {.name = "valid-source", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(valid_source),
-     .help = "source sentences to validate on", .initial = "some of the data is held out"},
+     .help = "source sentences to validate on", .initial = "some of the data is held out", .only = TRANSLATION},
     {.name = "valid-target", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(valid_target),
-     .help = "their translations"},
+     .help = "their translations", .only = TRANSLATION},
+    {.name = "text", .kind = ATT_CLI_TEXTS, .value = "FILE", .offset = AT(texts),
+     .help = "text to learn from, plain or .gz; more files may follow", .only = LM | MLM},
+    {.name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(data),
+     .help = "lines of text<TAB>label, or text<TAB>text<TAB>label; plain or .gz", .only = CLASSIFIER},
+    {.name = "valid", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(valid),
+     .help = "the same, to validate on", .initial = "the last tenth is held out", .only = LM},
+    {.name = "valid", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(valid),
+     .help = "the same, to validate on", .initial = "some of the data is held out", .only = CLASSIFIER | MLM},
+    {.name = "labels", .kind = ATT_CLI_CHOICE, .value = "one|many|number", .offset = AT(labels),
+     .help = "what a label is: one of several, any of several with commas between, or a number to come near",
+     .initial = "from the data", .only = CLASSIFIER},
     {.name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "DIR", .offset = IN(out),
      .help = "the model's folder; absent or empty, unless --resume is given"},
 
@@ -39,49 +55,82 @@ static const att_cli_option options[] = {
     {.group = "Model", .name = "size", .kind = ATT_CLI_TEXT, .value = "tiny|small|base|big", .offset = IN(size),
      .help = "a set of sizes, which the options below change", .initial = "from the data"},
     {.name = "layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layers),
-     .help = "layers of the encoder, and of the decoder"},
+     .help = "layers of the encoder, and of the decoder", .only = TRANSLATION},
+    {.name = "layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layers),
+     .help = "layers of the network", .only = LM | CLASSIFIER | MLM},
     {.name = "encoder-layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = IN(encoder_layers),
-     .help = "layers of the encoder"},
+     .help = "layers of the encoder", .only = TRANSLATION},
     {.name = "decoder-layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = IN(decoder_layers),
-     .help = "layers of the decoder"},
+     .help = "layers of the decoder", .only = TRANSLATION},
     {.name = "width", .kind = ATT_CLI_INT, .value = "N", .low = 4, .high = 65536, .offset = IN(width),
      .help = "width of the model, a multiple of the heads"},
     {.name = "heads", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1024, .offset = IN(heads),
      .help = "heads of attention"},
-    {.name = "kv-heads", .kind = ATT_CLI_LATER},
+    {.name = "kv-heads", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1024, .offset = IN(kv_heads),
+     .help = "heads of keys and values, which the others share", .initial = "as many as heads"},
     {.name = "feedforward", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(feedforward),
      .help = "width inside the feed-forward part"},
-    {.name = "activation", .kind = ATT_CLI_CHOICE, .value = "relu|gelu|silu", .later = "swiglu",
-     .offset = IN(activation), .help = "of the feed-forward part", .initial = "relu"},
+    {.name = "activation", .kind = ATT_CLI_CHOICE, .value = "relu|gelu|silu|swiglu|gelu-tanh", .offset = IN(activation),
+     .help = "of the feed-forward part; swiglu is gated", .initial = "relu", .only = TRANSLATION},
+    {.name = "activation", .kind = ATT_CLI_CHOICE, .value = "relu|gelu|silu|swiglu|gelu-tanh", .offset = IN(activation),
+     .help = "of the feed-forward part; swiglu is gated", .initial = "gelu-tanh; swiglu where the norm is rms",
+     .only = LM},
+    {.name = "activation", .kind = ATT_CLI_CHOICE, .value = "relu|gelu|silu|swiglu|gelu-tanh", .offset = IN(activation),
+     .help = "of the feed-forward part; swiglu is gated", .initial = "gelu", .only = CLASSIFIER | MLM},
     {.name = "norm-order", .kind = ATT_CLI_CHOICE, .value = "before|after", .offset = IN(norm_order),
      .help = "normalisation before each part, or after it as in the paper", .initial = "before"},
-    {.name = "norm", .kind = ATT_CLI_CHOICE, .value = "layer", .later = "rms", .offset = AT(settled),
+    {.name = "norm", .kind = ATT_CLI_CHOICE, .value = "layer|rms", .offset = IN(norm),
      .help = "the kind of normalisation", .initial = "layer"},
-    {.name = "position", .kind = ATT_CLI_CHOICE, .value = "sinusoidal|learned", .later = "rotary|relative|alibi|none",
-     .offset = IN(position), .help = "how positions enter", .initial = "sinusoidal"},
+    {.name = "position", .kind = ATT_CLI_CHOICE, .value = "sinusoidal|learned|rotary|relative|alibi|none",
+     .offset = IN(position), .help = "how positions enter", .initial = "sinusoidal", .only = TRANSLATION},
+    {.name = "position", .kind = ATT_CLI_CHOICE, .value = "sinusoidal|learned|rotary|relative|alibi|none",
+     .offset = IN(position), .help = "how positions enter", .initial = "learned; rotary where the norm is rms",
+     .only = LM},
+    {.name = "position", .kind = ATT_CLI_CHOICE, .value = "sinusoidal|learned|rotary|relative|alibi|none",
+     .offset = IN(position), .help = "how positions enter", .initial = "learned", .only = CLASSIFIER | MLM},
     {.name = "no-tie", .kind = ATT_CLI_FLAG, .offset = IN(no_tie),
-     .help = "separate embeddings for source, target and output"},
+     .help = "separate embeddings for source, target and output", .only = TRANSLATION},
+    {.name = "no-tie", .kind = ATT_CLI_FLAG, .offset = IN(no_tie),
+     .help = "separate embeddings for input and output", .only = LM | MLM},
     {.name = "context", .kind = ATT_CLI_INT, .value = "N", .low = 8, .high = 1 << 20, .offset = IN(context),
-     .help = "the most tokens of a side that the model can ever take"},
-    {.name = "family", .kind = ATT_CLI_CHOICE, .value = "transformer", .later = "rnn|lstm|gru|ffn",
-     .offset = AT(settled), .help = "the kind of network", .initial = "transformer"},
-    {.name = "attention", .kind = ATT_CLI_LATER},
+     .help = "the most tokens of a text (of a side) that the model can ever take"},
+    {.name = "family", .kind = ATT_CLI_CHOICE, .value = "transformer|rnn|lstm|gru|ffn", .offset = IN(network),
+     .help = "the kind of network", .initial = "transformer"},
+    {.name = "attention", .kind = ATT_CLI_CHOICE, .value = "none|additive|multiplicative", .offset = IN(attention),
+     .help = "of a recurrent decoder over its encoder", .initial = "additive", .only = TRANSLATION},
+    {.name = "embedding", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 65536, .offset = IN(embedding),
+     .help = "width of the embeddings of a recurrent or padded network"},
+    {.name = "one-direction", .kind = ATT_CLI_FLAG, .offset = AT(one_direction),
+     .help = "a recurrent encoder reads from left to right alone", .initial = "both directions",
+     .only = TRANSLATION | CLASSIFIER},
 
     {.group = "Text", .name = "vocab", .kind = ATT_CLI_INT, .value = "N", .low = 260, .high = 1 << 20,
-     .offset = IN(vocab), .help = "pieces of the joint vocabulary", .initial = "from the data"},
+     .offset = IN(vocab), .help = "pieces of the vocabulary", .initial = "from the data"},
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe", .later = "wordpiece|char|byte", .offset = AT(settled),
-     .help = "the kind of pieces", .initial = "bpe"},
+     .help = "the kind of pieces", .initial = "bpe", .only = TRANSLATION},
+    {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
+     .help = "the kind of pieces", .initial = "char below 2 MB of text, else bpe", .only = LM},
+    {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
+     .help = "the kind of pieces", .initial = "wordpiece", .only = CLASSIFIER | MLM},
     {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case"},
     {.name = "bpe-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(bpe_dropout),
      .help = "probability that a merge is left out of a training word, drawn anew in every epoch",
-     .initial = "from the data"},
+     .initial = "from the data", .only = TRANSLATION},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
-     .help = "leave out pairs with more tokens on a side"},
+     .help = "leave out pairs with more tokens on a side", .only = TRANSLATION},
+    {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
+     .help = "tokens of a training window", .initial = "the context, at most 1024", .only = LM},
+    {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
+     .help = "cut texts to so many tokens", .only = CLASSIFIER | MLM},
 
     {.group = "Learning", .name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1 << 26,
      .offset = IN(batch_tokens), .help = "bound of a batch: rows times the longest side, padding counted"},
     {.name = "batch", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(batch),
-     .help = "or: sentence pairs of a batch"},
+     .help = "or: sentence pairs of a batch", .only = TRANSLATION},
+    {.name = "batch", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(batch),
+     .help = "or: windows of the context that a batch holds", .only = LM},
+    {.name = "batch", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(batch),
+     .help = "or: texts of a batch", .only = CLASSIFIER | MLM},
     {.name = "lr", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 100, .offset = IN(lr),
      .help = "the highest learning rate"},
     {.name = "warmup", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e12, .offset = IN(warmup),
@@ -124,15 +173,37 @@ static int missing(att_cli *cli, const char *name, const char *why) {
   return att_cli_fail(cli, ATT_CLI_MISUSED, "%s is missing: %s", name, why);
 }
 
-/* What the table cannot say: options that need, or exclude, each other. */
-static int check(att_cli *cli, train_options *o) {
-  att_train_options *train = &o->train;
+static int check_translation(att_cli *cli, const att_train_options *train) {
   if (!train->source) return missing(cli, "--source", "a file of source sentences, one a line");
   if (!train->target) return missing(cli, "--target", "a file of their translations, line by line");
-  if (!train->out) return missing(cli, "--out", "the folder that the model is written to");
   if (!train->valid_source != !train->valid_target)
     return missing(cli, train->valid_source ? "--valid-target" : "--valid-source",
                    "the two validation files go together");
+  return 0;
+}
+
+/* What the table cannot say: options that are needed. */
+static int check_data(att_cli *cli, train_options *o) {
+  unsigned verb = cli->verb->bit;
+  if (verb == TRANSLATION) return check_translation(cli, &o->train);
+  if (verb == CLASSIFIER) return o->train.data ? 0 : missing(cli, "--data", "a file of lines of text<TAB>label");
+  if (o->texts.count == 0) return missing(cli, "--text", "a file of text to learn from");
+  for (int i = 0; i < cli->word_count; i++) { /* --text a.txt b.txt: what a shell makes of --text *.txt */
+    if (o->texts.count == ATT_CLI_MOST_TEXTS)
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "more than %d files of text: join some", ATT_CLI_MOST_TEXTS);
+    o->texts.items[o->texts.count++] = cli->words[i];
+  }
+  o->train.texts = o->texts.items;
+  o->train.text_count = (size_t)o->texts.count;
+  return 0;
+}
+
+/* And those that exclude each other. */
+static int check(att_cli *cli, train_options *o) {
+  att_train_options *train = &o->train;
+  int status = check_data(cli, o);
+  if (status) return status;
+  if (!train->out) return missing(cli, "--out", "the folder that the model is written to");
   if (att_cli_given(cli, "steps") + att_cli_given(cli, "epochs") + att_cli_given(cli, "minutes") > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--steps, --epochs and --minutes exclude each other: give one budget");
   if (att_cli_given(cli, "batch") && att_cli_given(cli, "batch-tokens"))
@@ -141,16 +212,24 @@ static int check(att_cli *cli, train_options *o) {
   bool known = !train->size;
   for (size_t i = 0; i < 4 && !known; i++) known = strcmp(train->size, sizes[i]) == 0;
   if (!known) return att_cli_fail(cli, ATT_CLI_MISUSED, "--size: '%s' is not one of tiny|small|base|big", train->size);
-  if (o->layers && !train->encoder_layers) train->encoder_layers = o->layers;
-  if (o->layers && !train->decoder_layers) train->decoder_layers = o->layers;
+  bool encodes = cli->verb->bit != LM, decodes = cli->verb->bit & (LM | TRANSLATION);
+  if (encodes && !train->encoder_layers) train->encoder_layers = o->layers;
+  if (decodes && !train->decoder_layers) train->decoder_layers = o->layers;
+  if (o->labels >= 0) train->head = ATT_HEAD_CLASSES + o->labels;
+  if (o->one_direction) train->one_direction = 1;
   if (att_cli_given(cli, "seed")) train->seed = (int64_t)o->common.seed;
   return 0;
 }
 
-static int run(att_cli *cli) {
+/* What each verb runs, and what it says at the end. */
+typedef att_status train_call(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                              void *user);
+
+static int run(att_cli *cli, train_call *call, const char *hint) {
   train_options o;
   memset(&o, 0, sizeof o);
   att_train_options_default(&o.train);
+  o.labels = -1;
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
@@ -158,13 +237,19 @@ static int run(att_cli *cli) {
   att_cli_progress progress;
   att_cli_progress_start(&progress, cli);
   att_cli_begin_work(cli);
-  att_status done = att_train_translation(cli->ctx, &o.train, att_cli_on_progress, &progress);
+  att_status done = call(cli->ctx, &o.train, att_cli_on_progress, &progress);
   att_cli_end_work();
   att_cli_progress_end(&progress);
   if (done == ATT_ARGUMENT) return att_cli_fail(cli, ATT_CLI_MISUSED, "%s", att_message(cli->ctx));
-  if (done == ATT_OK && !cli->common.quiet) fprintf(stderr, "To translate: attend translate %s < FILE\n", o.train.out);
+  if (done == ATT_OK && !cli->common.quiet) {
+    fputs(hint, stderr);
+    fprintf(stderr, "%s%s\n", o.train.out, cli->verb->bit == LM ? " \"Once upon a time\"" : " < FILE");
+  }
   return att_cli_failed(cli, done);
 }
+
+static int run_translation(att_cli *cli) { return run(cli, att_train_translation, "To translate: attend translate "); }
+static int run_lm(att_cli *cli) { return run(cli, att_train_lm, "To write: attend generate "); }
 
 const att_cli_verb att_cli_train_translation = {
     .name = "train translation",
@@ -178,5 +263,24 @@ const att_cli_verb att_cli_train_translation = {
     .example = "attend train translation --source train.de.gz --target train.en.gz \\\n"
                "  --valid-source val.de.gz --valid-target val.en.gz --minutes 60 -o de-en",
     .options = options,
-    .run = run,
+    .bit = TRANSLATION,
+    .run = run_translation,
+};
+
+const att_cli_verb att_cli_train_lm = {
+    .name = "train lm",
+    .arguments = "--text FILE [FILE]... --out DIR",
+    .task = "language models",
+    .summary = "train a language model from text",
+    .about = "Trains a decoder that predicts the next character, byte or piece of its own BPE: GPT-2's blocks, or "
+             "Llama's with --norm rms, or a recurrent network with --family. Sizes, pieces, batch and learning rate "
+             "come from the amount of text and the budget unless given; they are printed, and kept in DIR/checkpoint. "
+             "The best model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and --resume "
+             "goes on.",
+    .example = "attend train lm --text shakespeare.txt --minutes 10 -o bard\n"
+               "attend train lm --text more.txt --from bard -o bard-2",
+    .options = options,
+    .bit = LM,
+    .most_words = ATT_CLI_MOST_TEXTS,
+    .run = run_lm,
 };

@@ -337,3 +337,7 @@ att_status att_train_translation(att_context *ctx, const att_train_options *opti
                                  void *user) {
   return att_train(ctx, &att_translation_task, options, progress, user);
 }
+
+att_status att_train_lm(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
+  return att_train(ctx, &att_language_task, options, progress, user);
+}
