@@ -2,25 +2,15 @@
  * Whole training runs on a small task (writing a few letters backwards): it is learned; an interrupted, killed and
  * resumed run ends in the same bits; what may not be resumed is refused; NaN and missing memory leave things whole.
  */
-#include "scratch.h"
-
-#include "train/checkpoint.h"
+#include "run_fixture.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 
 /* ---- the task ------------------------------------------------------------------------------------------------- */
-
-static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *walk) {
-  (void)info, (void)flag, (void)walk;
-  return remove(path);
-}
-
-static void remove_all(const char *path) { nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
 
 /* Line i of a side: 2 to 6 letters of "abcdefgh", spaces between, the target backwards. */
 static void write_pairs(const char *source, const char *target, int count, unsigned seed) {
@@ -65,36 +55,6 @@ static int end_runs(void **state) {
   att_context_free(ctx);
   remove_all(folder);
   return 0;
-}
-
-static att_buffer read_whole(const char *path) {
-  att_buffer text = {0};
-  if (att_file_read(ctx, path, 1 << 28, &text)) fail_msg("%s", att_message(ctx));
-  assert_true(text.size > 0);
-  return text;
-}
-
-static void same_files(const char *a, const char *b) {
-  att_buffer text = read_whole(a);
-  must_hold(b, text.data, text.size);
-  att_buffer_free(ctx, &text);
-}
-
-static void same_runs(const char *a, const char *b) {
-  static const char *const names[] = {"model.safetensors", "tokenizer.json", "checkpoint/model.safetensors",
-                                      "checkpoint/optimizer.safetensors"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char first[600], second[600];
-    snprintf(first, sizeof first, "%s/%s", a, names[i]);
-    snprintf(second, sizeof second, "%s/%s", b, names[i]);
-    same_files(first, second);
-  }
-}
-
-static att_state state_of(const char *out) {
-  att_state s;
-  if (att_checkpoint_load_state(ctx, out, &s)) fail_msg("%s", att_message(ctx));
-  return s;
 }
 
 /* No step stands twice in train.jsonl, and the steps rise. */
@@ -191,11 +151,6 @@ static void a_task_is_learned(void **state) {
 }
 
 /* ---- going on ------------------------------------------------------------------------------------------------- */
-
-static void interrupt_at(void *user, const att_progress *p) {
-  int64_t *next = user;
-  if (p->kind == ATT_PROGRESS_STEP && p->step == *next) att_interrupt(ctx);
-}
 
 static char unbroken[512];
 
