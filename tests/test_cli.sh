@@ -44,7 +44,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" translate score bleu tokenize look info convert)
+verbs=("train translation" "train lm" translate score bleu tokenize look info convert)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -88,6 +88,13 @@ run 0 "${tiny[@]}" --out model --steps 40 --valid-every 20 --lr 0.01 --resume
 has err complete "resuming a complete run"
 run 0 "${tiny[@]}" --out quiet --steps 2 --quiet
 empty err "train --quiet"
+
+run 0 train lm --text train.en train.de.gz --layers 1 --width 32 --heads 2 --context 16 --batch 4 --steps 20 --seed 0 -o tongue
+has err "bits a character" "train lm's last words"
+has err "attend generate tongue" "train lm's last line"
+has tongue/config.json '"gpt2"' "train lm's family"
+has tongue/checkpoint/trainer_state.json '"seed": 0' "--seed 0"
+run 2 train lm --text train.en train.de.gz --steps 20 --seed 1 -o tongue --resume -q && has err "began with 0" "another seed"
 
 # ---- interrupted, and resumed ----------------------------------------------------------------------------------------
 "$attend" "${tiny[@]}" --out stopped --steps 2000000 2>err &
@@ -176,15 +183,15 @@ done <<'LIST' >errors
 2 train translation --source train.de --target train.en -o x --steps 3 --minutes 3
 2 train translation --source train.de --target train.en -o x --batch 3 --batch-tokens 3
 2 train translation --source train.de --target train.en -o x --size huge
-2 train translation --kv-heads 2
-2 train translation --attention additive
-2 train translation --norm rms
-2 train translation --position rotary
-2 train translation --activation swiglu
+2 train translation --kv-heads two
+2 train translation --attention dot
 2 train translation --activation tanh
 2 train translation --precision bf16
-2 train translation --family lstm
 2 train translation --tokenizer wordpiece
+2 train translation --text train.en
+2 train translation --source train.de --target train.en -o x -q --family lstm --heads 4
+2 train translation --source train.de --target train.en -o x -q --attention additive
+2 train translation --source train.de --target train.en -o x -q --heads 4 --kv-heads 3
 2 train translation --dropout 1
 2 train translation --average 65
 2 train translation --batch-tokens 67108865
@@ -199,6 +206,17 @@ done <<'LIST' >errors
 1 train translation --source empty.txt --target empty.txt -o x -q
 1 train translation --source nowhere.txt --target train.en -o x -q
 1 train translation --source train.de --target train.en -o notes.txt/x -q
+2 train lm --text train.en
+2 train lm train.en -o x
+2 train lm --source train.de --target train.en -o x
+2 train lm --text train.en -o x -q --tokenizer wordpiece
+2 train lm --text train.en -o x -q --position rotary --width 12 --heads 4
+2 train lm --text train.en -o x -q --one-direction
+2 train lm --text train.en -o model -q --resume
+1 train lm --text empty.txt -o x -q
+1 train lm --text train.en nowhere.txt -o x -q
+1 train lm --text train.en -o x -q --context 5000
+1 train lm --text train.en -o x -q --from model
 LIST
 same errors.txt errors
 [ ! -e x ] || fail "a run that was refused left its folder"
