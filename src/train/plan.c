@@ -68,7 +68,7 @@ static att_status adopt_shape(att_context *ctx, att_plan *plan, const att_config
   ATT_TRY(adopt(ctx, "vocab", &plan->vocab, c->vocab_size));
   if (c->network != ATT_TRANSFORMER) return adopt(ctx, "embedding", &plan->embedding, c->embedding_size);
   ATT_TRY(adopt(ctx, "heads", &plan->heads, heads));
-  ATT_TRY(adopt(ctx, "kv-heads", &plan->kv_heads, c->key_value_heads));
+  ATT_TRY(adopt(ctx, "kv-heads", &plan->kv_heads, c->key_value_heads > 0 ? c->key_value_heads : heads));
   return adopt(ctx, "feedforward", &plan->feedforward, encodes ? c->encoder_ffn_dim : c->decoder_ffn_dim);
 }
 
