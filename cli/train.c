@@ -15,6 +15,7 @@ typedef struct train_options {
   int layers; /* of all sides */
   int labels; /* -1: not given; else a head of labels, from 0 */
   bool one_direction;
+  int pieces;  /* -1: not given; else of a language model: BPE, characters, bytes */
   int settled; /* choices of which this version has one */
 } train_options;
 
@@ -108,7 +109,7 @@ static const att_cli_option options[] = {
      .offset = IN(vocab), .help = "pieces of the vocabulary", .initial = "from the data"},
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe", .later = "wordpiece|char|byte", .offset = AT(settled),
      .help = "the kind of pieces", .initial = "bpe", .only = TRANSLATION},
-    {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
+    {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|char|byte", .later = "wordpiece", .offset = AT(pieces),
      .help = "the kind of pieces", .initial = "char below 2 MB of text, else bpe", .only = LM},
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
      .help = "the kind of pieces", .initial = "wordpiece", .only = CLASSIFIER | MLM},
@@ -215,6 +216,7 @@ static int check(att_cli *cli, train_options *o) {
   bool encodes = cli->verb->bit != LM, decodes = cli->verb->bit & (LM | TRANSLATION);
   if (encodes && !train->encoder_layers) train->encoder_layers = o->layers;
   if (decodes && !train->decoder_layers) train->decoder_layers = o->layers;
+  if (o->pieces >= 0) train->tokenizer = (const int[]){ATT_BPE, ATT_CHAR, ATT_BYTE}[o->pieces];
   if (o->labels >= 0) train->head = ATT_HEAD_CLASSES + o->labels;
   if (o->one_direction) train->one_direction = 1;
   if (att_cli_given(cli, "seed")) train->seed = (int64_t)o->common.seed;
@@ -229,7 +231,7 @@ static int run(att_cli *cli, train_call *call, const char *hint) {
   train_options o;
   memset(&o, 0, sizeof o);
   att_train_options_default(&o.train);
-  o.labels = -1;
+  o.labels = o.pieces = -1;
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
