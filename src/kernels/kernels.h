@@ -24,6 +24,9 @@ typedef struct att_attention_args {
   int heads, kv_heads, size; /* size: columns of a head, at most 256 */
   float scale;
   bool causal;
+  const float *bias; /* added to the scaled scores: of head h at distance d = key - query position (negative in the
+                        past) bias[h * bias_stride + d]; NULL: none */
+  int64_t bias_stride;
   float *o; /* forward: out; backward: in. NULL in backward is not allowed */
   int64_t ldo;
   float *
@@ -33,6 +36,8 @@ typedef struct att_attention_args {
   const float *d_o;
   float *dq, *dk, *dv; /* leading dimensions as q, k, v */
   bool accumulate_q, accumulate_kv;
+  float *dbias; /* laid out as bias, with a stride of its own; added into. NULL: not wanted */
+  int64_t dbias_stride;
 } att_attention_args;
 
 /* Floats of scratch that one call of attention_forward or _backward may use. */

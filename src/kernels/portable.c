@@ -249,6 +249,7 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
       int64_t visible = att_attention_visible(a, i);
       for (int64_t j = 0; j < visible; j++)
         p[j] = a->scale * dot(q, a->k + (a->key_rows ? a->key_rows[j] : j) * a->ldk + kv, a->size);
+      if (a->bias) add(p, a->bias + att_attention_distances(a, a->bias_stride, h, i), visible);
       float lse = softmax(p, visible);
       memset(o, 0, (size_t)a->size * sizeof *o);
       for (int64_t j = 0; j < visible; j++)
@@ -261,18 +262,22 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
   }
 }
 
-/* With p the weights, D = do . o: ds = p * (do . v - D), dq = scale * ds k, dk = scale * ds^T q, dv = p^T do. */
+/* With p the weights, D = do . o: ds = p * (do . v - D), dq = scale * ds k, dk = scale * ds^T q, dv = p^T do; ds itself
+ * is the bias's. */
 static void attention_backward_query(const att_attention_args *a, int head, int64_t i) {
   int64_t column = (int64_t)head * a->size, kv = (int64_t)head * a->kv_heads / a->heads * a->size;
   const float *q = a->q + i * a->ldq + column, *d_o = a->d_o + i * a->ldo + column;
   float *dq = a->dq + i * a->ldq + column, delta = dot(d_o, a->o + i * a->ldo + column, a->size);
   if (!a->accumulate_q) memset(dq, 0, (size_t)a->size * sizeof *dq);
+  const float *biases = a->bias ? a->bias + att_attention_distances(a, a->bias_stride, head, i) : NULL;
+  float *dbiases = a->dbias ? a->dbias + att_attention_distances(a, a->dbias_stride, head, i) : NULL;
   for (int64_t j = 0; j < att_attention_visible(a, i); j++) {
     const float *k = a->k + j * a->ldk + kv, *v = a->v + j * a->ldv + kv;
-    float p = expf(a->scale * dot(q, k, a->size) - a->lse[i * a->heads + head]);
-    float ds = a->scale * p * (dot(d_o, v, a->size) - delta);
-    axpy(dq, ds, k, a->size);
-    axpy(a->dk + j * a->ldk + kv, ds, q, a->size);
+    float score = a->scale * dot(q, k, a->size) + (biases ? biases[j] : 0);
+    float p = expf(score - a->lse[i * a->heads + head]), ds = p * (dot(d_o, v, a->size) - delta);
+    if (dbiases) dbiases[j] += ds;
+    axpy(dq, a->scale * ds, k, a->size);
+    axpy(a->dk + j * a->ldk + kv, a->scale * ds, q, a->size);
     axpy(a->dv + j * a->ldv + kv, p, d_o, a->size);
   }
 }

@@ -16,6 +16,11 @@ bool att_kernels_avx512(att_kernels *table);
 #define ATT_QUERY_BLOCK 64
 /* How many keys, from the first, a query sees. */
 int64_t att_attention_visible(const att_attention_args *args, int64_t query);
+/* Where, in numbers of each head and distance, those of a query's first key are. */
+static inline int64_t att_attention_distances(const att_attention_args *args, int64_t stride, int64_t head,
+                                              int64_t query) {
+  return head * stride - (args->key_count - args->query_count + query);
+}
 
 /* Element i of numbers of 16 bits, which in a file may lie at any address. */
 static inline uint16_t att_half_at(const void *x, int64_t i) {

@@ -30,6 +30,15 @@ static head_view view_of(const att_attention_args *a, int64_t head) {
   return view;
 }
 
+/* Scores of query i with their bias, where there is one; what they are still to be multiplied by is returned. */
+static float add_bias(const att_attention_args *a, float *s, int64_t h, int64_t i, int64_t visible) {
+  if (!a->bias) return a->scale;
+  const float *b = a->bias + att_attention_distances(a, a->bias_stride, h, i);
+  for (int64_t j = 0; j < visible; j += W)
+    v_store(s + j, v_fma(v_load(s + j, visible - j), v_set(a->scale), v_load(b + j, visible - j)), visible - j);
+  return 1;
+}
+
 /* s[j] = q . key j, four keys at a time; s has room for a multiple of four. */
 static void score_keys(float *s, const float *q, const float *k, int64_t ldk, const int32_t *rows, int64_t keys,
                        int64_t size) {
@@ -82,7 +91,7 @@ static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
   for (int64_t i = 0; i < a->query_count; i++) {
     int64_t visible = att_attention_visible(a, i);
     score_keys(scratch, view.q + i * a->ldq, view.k, a->ldk, a->key_rows, visible, a->size);
-    float lse = softmax_of(scratch, a->scale, visible);
+    float lse = softmax_of(scratch, add_bias(a, scratch, h, i, visible), visible);
     weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v, a->ldv, a->key_rows, visible, a->size);
     put_row(a, h, i, scratch, visible, lse);
   }
@@ -112,7 +121,7 @@ static void attend_block(const att_attention_args *a, int64_t h, const float *ke
     for (int64_t r = 0; r < rows; r++) {
       float *row = s + r * ld;
       int64_t visible = att_attention_visible(a, i + r);
-      float lse = softmax_of(row, a->scale, visible);
+      float lse = softmax_of(row, add_bias(a, row, h, i + r, visible), visible);
       for (int64_t j = visible; j < most; j++) row[j] = 0;
       put_row(a, h, i + r, row, visible, lse);
     }
@@ -140,15 +149,20 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
   }
 }
 
-/* One row: scores to weights, and the gradients of the weights to those of the scaled scores. */
-static void backward_row(float *p, float *ds, float factor, float lse, float delta, int64_t visible, int64_t most) {
+/* Row i: scores to weights, and the gradients of the weights to those of the products of query and keys. */
+static void backward_row(const att_attention_args *a, float *p, float *ds, int64_t h, int64_t i, float delta,
+                         int64_t most) {
+  int64_t visible = att_attention_visible(a, i);
+  vec factor = v_set(add_bias(a, p, h, i, visible)), scaling = v_set(a->scale),
+      shift = v_set(-a->lse[i * a->heads + h]);
   for (int64_t j = 0; j < visible; j += W) {
     int64_t left = visible - j;
-    vec weight = v_exp(v_fma(v_load(p + j, left), v_set(factor), v_set(-lse)));
-    vec slope = v_mul(v_sub(v_load(ds + j, left), v_set(delta)), v_set(factor));
+    vec weight = v_exp(v_fma(v_load(p + j, left), factor, shift));
+    vec slope = v_mul(v_sub(v_load(ds + j, left), v_set(delta)), scaling);
     v_store(p + j, weight, left);
     v_store(ds + j, v_mul(weight, slope), left);
   }
+  if (a->dbias) axpy(a->dbias + att_attention_distances(a, a->dbias_stride, h, i), 1 / a->scale, ds, visible);
   for (int64_t j = visible; j < most; j++) p[j] = ds[j] = 0;
 }
 
@@ -162,8 +176,7 @@ static void backward_block(const att_attention_args *a, int64_t h, int64_t first
   small_product(ds, ld, (grid){d_o, a->ldo, 1}, values, ld, rows, most, a->size, false);
   for (int64_t r = 0; r < rows; r++) {
     float delta = dot(d_o + r * a->ldo, view.o + (first + r) * a->ldo, a->size);
-    backward_row(p + r * ld, ds + r * ld, a->scale, a->lse[(first + r) * a->heads + h], delta,
-                 att_attention_visible(a, first + r), most);
+    backward_row(a, p + r * ld, ds + r * ld, h, first + r, delta, most);
   }
   small_product(view.dq + first * a->ldq, a->ldq, (grid){ds, ld, 1}, view.k, a->ldk, rows, a->size, most,
                 a->accumulate_q);

@@ -46,7 +46,8 @@ att_status att_op_gated(att_run *run, const att_tensor *x, att_epilogue f, att_t
 /* Dropout alone; out is x itself where nothing drops. x is contiguous and has a gradient where there is a tape. */
 att_status att_op_dropout(att_run *run, const att_tensor *x, uint32_t place, att_tensor *out);
 
-/* out[n, cols] = x's rows rows[0 .. n), each in range; the same row may come several times. */
+/* out[n, cols] = x's rows rows[0 .. n), each in range; the same row may come several times. `rows` must outlive
+ * backward. */
 att_status att_op_rows(att_run *run, const att_tensor *x, const int32_t *rows, int64_t n, att_tensor *out);
 
 /* out[sequences.count, cols] = the mean of each sequence's rows (zeros for one of no rows). */
@@ -70,8 +71,9 @@ typedef struct att_distance_bias {
 
 /* ALiBi (Press et al. 2022, section 3): -slope(h) * |d|, slopes as in the authors' code for any number of heads. */
 att_status att_op_alibi(att_run *run, int heads, int64_t reach, att_distance_bias *out);
-/* T5's buckets (Raffel et al. 2020, section 2.1; bucket formula as Hugging Face's t5): table [buckets, heads]. A
- * causal one has all buckets for the past. Its backward sums out->gradient into the table's. */
+/* T5's buckets (Raffel et al. 2020, section 2.1; bucket formula as Hugging Face's t5): table [buckets, heads], at least
+ * 2 buckets (4 where not causal), more max_distance than buckets. A causal one has all buckets for the past. Its
+ * backward sums out->gradient into the table's. */
 att_status att_op_relative_bias(att_run *run, const att_weight *table, bool causal, int64_t max_distance, int64_t reach,
                                 att_distance_bias *out);
 
@@ -87,7 +89,8 @@ typedef struct att_attention_shape {
   const int32_t *const *key_rows; /* [queries.count] rows of k and v in a cache, or NULL (then no tape) */
   const int64_t *key_counts;      /* [queries.count], with key_rows */
   float *const *probs;            /* [queries.count] each [heads, its queries, its keys], or NULL */
-  const att_distance_bias *bias;  /* or NULL; query i of a sequence stands at its keys - its queries + i */
+  const att_distance_bias *bias; /* or NULL; its values and gradient must outlive backward. Query i of a sequence stands
+                                    at its keys - its queries + i */
 } att_attention_shape;
 
 /* Scaled dot-product attention, scale = size^-0.5 (Vaswani et al. 2017, equation 1). */

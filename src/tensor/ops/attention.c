@@ -1,6 +1,7 @@
 /*
  * Owns attention over packed sequences and its backward: which rows belong together, and the split over threads. The
- * arithmetic is in the kernels.
+ * arithmetic is in the kernels. Sequences leave what they give to the bias's gradient side by side, and it is summed in
+ * their order afterwards, whichever thread had them.
  */
 #include "base/parallel.h"
 #include "tensor/ops.h"
@@ -14,12 +15,15 @@
 typedef struct attention_record {
   att_tensor q, k, v, out;
   att_attention_shape shape;
-  float *lse;     /* [rows, heads] or NULL */
-  float *scratch; /* [threads, scratch_size] */
+  att_distance_bias bias; /* values NULL: none */
+  float *lse;             /* [rows, heads] or NULL */
+  float *scratch;         /* [threads, scratch_size] */
   int64_t scratch_size;
   const float *dout; /* backward, as all below */
   float *dq, *dk, *dv;
   bool accumulate_q, accumulate_kv;
+  float *dbias;        /* [sequences] each [heads, its distances], or NULL */
+  int64_t *dbias_from; /* [sequences + 1]: where each has its own, in distances */
 } attention_record;
 
 static att_attention_args args_of(const attention_record *a, int64_t sequence) {
@@ -40,6 +44,8 @@ static att_attention_args args_of(const attention_record *a, int64_t sequence) {
       .size = s->size,
       .scale = 1.0f / sqrtf((float)s->size),
       .causal = s->causal,
+      .bias = a->bias.values ? a->bias.values + a->bias.reach - 1 : NULL,
+      .bias_stride = 2 * a->bias.reach - 1,
       .o = a->out.data + query * a->out.stride,
       .ldo = a->out.stride,
       .lse = a->lse ? a->lse + query * s->heads : NULL,
@@ -70,6 +76,11 @@ static void backward_items(void *arg, int64_t begin, int64_t end, int thread) {
     args.dv = a->dv + key * a->v.stride;
     args.accumulate_q = a->accumulate_q;
     args.accumulate_kv = a->accumulate_kv;
+    if (a->dbias) {
+      int64_t from = a->dbias_from[i / groups];
+      args.dbias_stride = a->dbias_from[i / groups + 1] - from;
+      args.dbias = a->dbias + from * a->shape.heads + args.key_count - 1;
+    }
     int head = (int)(i % groups) * share;
     att_kernels_get()->attention_backward(&args, head, head + share, a->scratch + thread * a->scratch_size);
   }
@@ -107,13 +118,53 @@ static att_status open_gradients(att_run *run, attention_record *a) {
   return ATT_OK;
 }
 
+/* From the most distant key of a sequence's last query to that of its first. */
+static int64_t distances_of(const attention_record *a, int64_t sequence) {
+  att_attention_args args = args_of(a, sequence);
+  int64_t count = args.query_count + args.key_count - 1;
+  return count > 0 ? count : 0;
+}
+
+static att_status make_bias_gradients(att_run *run, attention_record *a) {
+  int64_t sequences = a->shape.queries.count;
+  a->dbias_from = ATT_ARENA_NEW(run->arena, sequences + 1, int64_t);
+  if (!a->dbias_from) return ATT_MEMORY;
+  a->dbias_from[0] = 0;
+  for (int64_t i = 0; i < sequences; i++) a->dbias_from[i + 1] = a->dbias_from[i] + distances_of(a, i);
+  int64_t count = a->dbias_from[sequences] * a->shape.heads;
+  a->dbias = ATT_ARENA_NEW(run->arena, count, float);
+  if (!a->dbias) return ATT_MEMORY;
+  memset(a->dbias, 0, (size_t)count * sizeof *a->dbias);
+  return ATT_OK;
+}
+
+static void sum_bias_gradients(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const attention_record *a = arg;
+  for (int64_t h = begin; h < end; h++) {
+    float *middle = a->bias.gradient + h * (2 * a->bias.reach - 1) + a->bias.reach - 1;
+    for (int64_t i = 0; i < a->shape.queries.count; i++) {
+      int64_t count = distances_of(a, i);
+      const float *own = a->dbias + a->dbias_from[i] * a->shape.heads + h * count;
+      att_kernels_get()->add(middle - (args_of(a, i).key_count - 1), own, count);
+    }
+  }
+}
+
+static att_status run_backward(att_run *run, attention_record *a) {
+  if (a->bias.gradient) ATT_TRY(make_bias_gradients(run, a));
+  ATT_TRY(run_items(run, a, backward_items));
+  if (a->bias.gradient) att_parallel(run->ctx, a->shape.heads, 4, sum_bias_gradients, a);
+  return ATT_OK;
+}
+
 static att_status attention_backward(att_run *run, void *record) {
   attention_record *a = record;
   a->dout = att_gradient_of(&a->out);
   if (!a->dout) return ATT_OK;
   ATT_TRY(open_gradients(run, a));
   att_arena_mark mark = att_arena_save(run->arena);
-  att_status status = run_items(run, a, backward_items);
+  att_status status = run_backward(run, a);
   att_arena_restore(run->arena, mark);
   att_gradient_close(run, &a->out);
   return status;
@@ -123,6 +174,7 @@ att_status att_op_attention(att_run *run, const att_tensor *q, const att_tensor 
                             const att_attention_shape *shape, att_tensor *out) {
   ATT_TRY(att_tensor_new(run, q->rows, q->cols, out));
   attention_record a = {.q = *q, .k = *k, .v = *v, .out = *out, .shape = *shape};
+  if (shape->bias) a.bias = *shape->bias;
   if (run->tape) {
     a.lse = ATT_ARENA_NEW(run->arena, q->rows * shape->heads, float);
     if (!a.lse) return ATT_MEMORY;

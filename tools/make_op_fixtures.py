@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Makes tests/data/ops.json: what PyTorch and Transformers give for ops that other code defines: activations, gated
+units, root mean square norm, rotary positions, ALiBi's slopes, T5's buckets, losses; with gradients.
+
+    python3 -m pip install torch transformers
+    python3 tools/make_op_fixtures.py
+
+An output's gradient is that of the sum of output * weight. Tensors are flat lists, in float64 where the library's own
+function allows it.
+"""
+import json
+import os
+
+import torch
+from transformers.activations import ACT2FN
+from transformers.models.bloom.modeling_bloom import build_alibi_tensor
+from transformers.models.llama.configuration_llama import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaRMSNorm, LlamaRotaryEmbedding, apply_rotary_pos_emb
+from transformers.models.t5.modeling_t5 import T5Attention
+
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "data", "ops.json")
+torch.manual_seed(11)
+
+
+def draw(*shape, dtype=torch.float64):
+    return torch.randn(*shape).to(dtype).requires_grad_()
+
+
+def flat(x):
+    return [float(f"{v:.9g}") for v in x.detach().flatten().tolist()]
+
+
+def with_gradients(y, **inputs):
+    weight = torch.randn_like(y)
+    (y * weight).sum().backward()
+    out = {"y": flat(y), "weight": flat(weight)}
+    for name, x in inputs.items():
+        out[name] = flat(x)
+        out["d" + name] = flat(x.grad)
+    return out
+
+
+def activations():
+    names = {"relu": "relu", "gelu": "gelu", "silu": "silu", "gelu_tanh": "gelu_new", "tanh": "tanh"}
+    out = {}
+    for name, theirs in names.items():
+        x = (draw(21).detach() * 3).requires_grad_()
+        out[name] = with_gradients(ACT2FN[theirs](x), x=x)
+    return out
+
+
+def gated():
+    x = draw(3, 10)
+    gate, up = x.chunk(2, dim=-1)
+    return dict(rows=3, cols=5, **with_gradients(ACT2FN["silu"](gate) * up, x=x))
+
+
+def rms_norm():
+    x, norm = draw(4, 9, dtype=torch.float32), LlamaRMSNorm(9, eps=1e-5)
+    with torch.no_grad():
+        norm.weight.copy_(torch.randn(9))
+    return dict(rows=4, cols=9, epsilon=1e-5, **with_gradients(norm(x), x=x, gamma=norm.weight))
+
+
+def rotary():
+    heads, size, positions = 2, 6, [0, 1, 5, 63, 2047, 100000]
+    config = LlamaConfig(hidden_size=heads * size, num_attention_heads=heads, max_position_embeddings=131072,
+                         rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+    x, embedding = draw(1, heads, len(positions), size, dtype=torch.float32), LlamaRotaryEmbedding(config)
+    cos, sin = embedding(x, torch.tensor([positions]))
+    y, _ = apply_rotary_pos_emb(x, x, cos, sin)
+    rows = with_gradients(y)
+    rows["y"] = flat(y.transpose(1, 2))
+    rows["weight"] = flat(torch.tensor(rows["weight"]).view(x.shape).transpose(1, 2))
+    return dict(heads=heads, size=size, positions=positions, frequencies=flat(embedding.inv_freq),
+                x=flat(x.transpose(1, 2)), dx=flat(x.grad.transpose(1, 2)), **rows)
+
+
+def slopes(heads):
+    return flat(build_alibi_tensor(torch.ones(1, 2), heads, torch.float32).view(heads, 2)[:, 1])
+
+
+def buckets(causal, count, most):
+    reach = 300
+    found = T5Attention._relative_position_bucket(torch.arange(-reach + 1, reach), bidirectional=not causal,
+                                                  num_buckets=count, max_distance=most)
+    return dict(causal=causal, buckets=count, max_distance=most, reach=reach, values=found.tolist())
+
+
+def losses():
+    x, classes = draw(5, 4), torch.tensor([0, 3, 1, 1, 2])
+    labels, values = torch.randint(0, 2, (5, 4)).double(), torch.randn(5, 4).double()
+    found = {"class": torch.nn.CrossEntropyLoss(label_smoothing=0.1)(x, classes),
+             "label": torch.nn.BCEWithLogitsLoss()(x, labels), "value": torch.nn.MSELoss()(x, values)}
+    out = dict(rows=5, cols=4, smoothing=0.1, x=flat(x), classes=classes.tolist(), labels=flat(labels),
+               values=flat(values))
+    for name, loss in found.items():
+        out[name] = dict(loss=float(f"{loss.item():.12g}"), dx=flat(torch.autograd.grad(loss, x)[0]))
+    return out
+
+
+def main():
+    out = {"torch": torch.__version__, "activations": activations(), "gated": gated(), "rms_norm": rms_norm(),
+           "rotary": rotary(), "alibi": [slopes(heads) for heads in (1, 2, 3, 4, 6, 8, 12, 16, 20)],
+           "buckets": [buckets(*case) for case in ((False, 32, 128), (True, 32, 128), (True, 32, 256), (False, 8, 20),
+                                                   (True, 7, 50))],
+           "losses": losses()}
+    with open(OUT, "w", encoding="utf-8") as file:
+        file.write(json.dumps(out).replace('], "', '],\n"') + "\n")
+
+
+if __name__ == "__main__":
+    main()
