@@ -305,7 +305,7 @@ static const struct setting {
     {"max_position_embeddings", "1099511627776", NULL},
     {"model_type", "\"bart\"", "bart"},
     {"model_type", "7", NULL},
-    {"activation_function", "\"tanh\"", "tanh"},
+    {"activation_function", "\"mish\"", "mish"},
     {"pad_token_id", "-5", NULL},
     {"pad_token_id", "5000", NULL},
     {"eos_token_id", "280", NULL},

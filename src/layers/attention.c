@@ -4,14 +4,13 @@
 
 #include <string.h>
 
-static att_attention_shape shape_of(const att_block *block, const att_block_input *input, const att_tensor *q) {
-  return (att_attention_shape){.heads = block->heads,
-                               .kv_heads = block->heads,
-                               .size = (int)(q->cols / block->heads),
-                               .queries = input->sequences};
+static att_attention_shape shape_of(const att_block *block, const att_block_input *input, const att_tensor *q,
+                                    int kv_heads) {
+  return (att_attention_shape){
+      .heads = block->heads, .kv_heads = kv_heads, .size = (int)(q->cols / block->heads), .queries = input->sequences};
 }
 
-/* A cache's rows as tensors of keys and values. */
+/* A cache's rows as tensors of keys and values, `width` columns each. */
 static void view_cache(const att_stored_keys *cache, int64_t width, att_attention_shape *shape, att_tensor *k,
                        att_tensor *v) {
   *k = (att_tensor){.data = cache->rows, .cols = width, .stride = 2 * width};
@@ -21,12 +20,13 @@ static void view_cache(const att_stored_keys *cache, int64_t width, att_attentio
 }
 
 /* The new rows' keys and values go to the last rows of each sequence's table. */
-static void store_keys(const att_tensor *qkv, att_sequences sequences, const att_stored_keys *cache, int64_t width) {
+static void store_keys(const att_tensor *k, att_sequences sequences, const att_stored_keys *cache) {
+  int64_t width = k->cols;
   for (int64_t i = 0; i < sequences.count; i++) {
     int64_t first = sequences.start[i], fresh = sequences.start[i + 1] - first;
     const int32_t *rows = cache->row_tables[i] + cache->counts[i] - fresh;
     for (int64_t t = 0; t < fresh; t++) {
-      memcpy(cache->rows + rows[t] * 2 * width, qkv->data + (first + t) * qkv->stride + width,
+      memcpy(cache->rows + rows[t] * 2 * width, k->data + (first + t) * k->stride, /* v stands beside k */
              (size_t)(2 * width) * sizeof(float));
     }
   }
@@ -35,17 +35,23 @@ static void store_keys(const att_tensor *qkv, att_sequences sequences, const att
 att_status att_self_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                               att_tensor *out) {
   att_tensor qkv, mixed;
-  int64_t width = x->cols;
+  int64_t width = (int64_t)block->heads * block->head_size, kv_width = (int64_t)block->kv_heads * block->head_size;
   ATT_TRY(att_op_linear(run, x, &block->self.in.weight, &block->self.in.bias, ATT_PLAIN, &qkv));
   att_tensor q = att_tensor_columns(&qkv, 0, width);
-  att_tensor k = att_tensor_columns(&qkv, width, width), v = att_tensor_columns(&qkv, 2 * width, width);
-  att_attention_shape shape = shape_of(block, input, &q);
+  att_tensor k = att_tensor_columns(&qkv, width, kv_width), v = att_tensor_columns(&qkv, width + kv_width, kv_width);
+  if (block->frequencies) {
+    att_tensor turned = att_tensor_columns(&qkv, 0, width + kv_width);
+    ATT_TRY(att_op_rotary(run, &turned, block->heads + block->kv_heads, block->head_size, input->positions,
+                          block->frequencies));
+  }
+  att_attention_shape shape = shape_of(block, input, &q, block->kv_heads);
   shape.causal = block->causal;
   shape.keys = input->sequences;
   shape.probs = input->self_probs;
+  shape.bias = input->distances;
   if (input->self_cache) {
-    store_keys(&qkv, input->sequences, input->self_cache, width);
-    view_cache(input->self_cache, width, &shape, &k, &v);
+    store_keys(&k, input->sequences, input->self_cache);
+    view_cache(input->self_cache, kv_width, &shape, &k, &v);
   }
   ATT_TRY(att_op_attention(run, &q, &k, &v, &shape, &mixed));
   return att_op_linear(run, &mixed, &block->self.out.weight, &block->self.out.bias, ATT_PLAIN, out);
@@ -56,7 +62,7 @@ att_status att_cross_attention(att_run *run, const att_block *block, const att_b
   att_tensor q, kv, k, v, mixed;
   int64_t width = x->cols;
   ATT_TRY(att_op_linear(run, x, &block->cross.in.weight, &block->cross.in.bias, ATT_PLAIN, &q));
-  att_attention_shape shape = shape_of(block, input, &q);
+  att_attention_shape shape = shape_of(block, input, &q, block->heads);
   shape.probs = input->cross_probs;
   if (input->cross_cache) {
     view_cache(input->cross_cache, width, &shape, &k, &v);

@@ -9,14 +9,19 @@ typedef att_status sublayer_fn(att_run *run, const att_block *block, const att_b
 static att_status feedforward(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                               att_tensor *out) {
   (void)input;
-  att_tensor inner;
-  ATT_TRY(att_op_linear(run, x, &block->up.weight, &block->up.bias, block->activation, &inner));
+  att_tensor both, inner;
+  if (block->gated) {
+    ATT_TRY(att_op_linear(run, x, &block->up.weight, &block->up.bias, ATT_PLAIN, &both));
+    ATT_TRY(att_op_gated(run, &both, block->activation, &inner));
+  } else {
+    ATT_TRY(att_op_linear(run, x, &block->up.weight, &block->up.bias, block->activation, &inner));
+  }
   return att_op_linear(run, &inner, &block->down.weight, &block->down.bias, ATT_PLAIN, out);
 }
 
 att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,
                             const att_tensor *x, att_tensor *out) {
-  (void)kind;
+  if (kind == ATT_NORM_RMS) return att_op_rms_norm(run, x, &layer->gamma, epsilon, out);
   return att_op_layer_norm(run, x, &layer->gamma, &layer->beta, epsilon, out);
 }
 

@@ -9,7 +9,7 @@
 #include "tensor/ops.h"
 
 typedef struct att_norm_layer {
-  att_weight gamma, beta;
+  att_weight gamma, beta; /* RMS norms have no beta */
 } att_norm_layer;
 
 typedef struct att_linear_layer {
@@ -31,6 +31,7 @@ typedef struct att_block {
   bool gated;       /* `up` makes the gate and what it lets through (Shazeer 2020), 2 * inner columns */
   att_norm norm;
   int heads, kv_heads, head_size; /* of self-attention; cross-attention has as many key/value heads as heads */
+  const float *frequencies; /* [head_size / 2] of rotary positions (Su et al. 2021), or NULL: self-attention has none */
   att_epilogue activation;
   float epsilon;
   uint32_t place; /* of its dropouts: place, place + 1, place + 2 */
@@ -53,11 +54,25 @@ typedef struct att_block_input {
   att_sequences memory_sequences;
   const att_stored_keys *self_cache, *cross_cache; /* or NULL */
   float *const *self_probs, *const *cross_probs;   /* one an item of sequences, or NULL */
+  const int32_t *positions;                        /* of each row, for rotary ones */
+  const att_distance_bias *distances;              /* of self-attention, on the arena; or NULL */
 } att_block_input;
 
 /* *x, contiguous, becomes the block's output: a new tensor where the run has a tape; else it is written over, and
  * nothing is left on the arena. */
 att_status att_block_forward(att_run *run, const att_block *block, const att_block_input *input, att_tensor *x);
+
+/* Base^(-2k / size), k from 0, as Hugging Face's llama has them; and what its rope types make of them for contexts
+ * longer than trained with: "linear" divides all, "llama3" those of wave lengths beyond the original context, with a
+ * smooth passage. (modeling_rope_utils.py) */
+typedef enum att_rope_scaling { ATT_ROPE_DEFAULT, ATT_ROPE_LINEAR, ATT_ROPE_LLAMA3 } att_rope_scaling;
+typedef struct att_rope {
+  double base;
+  att_rope_scaling scaling;
+  double factor, low, high; /* low and high: wave lengths in the original context */
+  int64_t original;         /* that context's positions */
+} att_rope;
+void att_rope_frequencies(float *out, const att_rope *rope, int64_t size);
 
 /* out[rows, 2 * width] = the keys and values of a cross-attention over the memory, without a tape. */
 att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, float *out);

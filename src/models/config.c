@@ -87,6 +87,9 @@ static att_status read_own(const att_settings *in, att_config *out) {
   size_t norm = out->norm, before = out->norm_before, head = out->head;
   ATT_TRY(att_json_string(in->ctx, in->name, in->root, "position_embedding_type", true, &position));
   ATT_TRY(att_position_find(in->ctx, in->name, position, &out->position));
+  out->relative_buckets = 32;
+  out->relative_distance = 128;
+  if (out->rope_theta <= 0) out->rope_theta = 10000;
   ATT_TRY(read_choice(in, "norm", norm_names, ATT_COUNT(norm_names), &norm));
   ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
   ATT_TRY(read_choice(in, "attend_head", head_names, ATT_COUNT(head_names), &head));

@@ -8,12 +8,9 @@ static const struct {
   const char *type;
   const att_family_calls *calls;
 } families[ATT_FAMILY_COUNT] = {
-    [ATT_MARIAN] = {"marian", &att_marian_calls},
-    [ATT_M2M_100] = {"m2m_100", &att_m2m_100_calls},
-    [ATT_GPT2] = {"gpt2", NULL},
-    [ATT_LLAMA] = {"llama", NULL},
-    [ATT_BERT] = {"bert", NULL},
-    [ATT_RECURRENT] = {"attend-rnn", NULL},
+    [ATT_MARIAN] = {"marian", &att_marian_calls}, [ATT_M2M_100] = {"m2m_100", &att_m2m_100_calls},
+    [ATT_GPT2] = {"gpt2", &att_gpt2_calls},       [ATT_LLAMA] = {"llama", &att_llama_calls},
+    [ATT_BERT] = {"bert", &att_bert_calls},       [ATT_RECURRENT] = {"attend-rnn", NULL},
     [ATT_PADDED] = {"attend-ffn", NULL},
 };
 
@@ -144,19 +141,38 @@ int64_t att_batch_targets(const att_model *model, const att_batch *batch) {
   return has_decoder(model) ? read->start[read->count] : batch->label_count;
 }
 
+/* A decoder's hidden rows; of an encoder those that have labels. */
+static att_status rows_of(att_run *run, att_model *model, const att_batch *batch, att_tensor *rows) {
+  att_memory memory;
+  if (has_encoder(model)) ATT_TRY(att_model_encode(run, model, &batch->source, NULL, NULL, &memory));
+  if (has_decoder(model)) {
+    return att_model_decode(run, model, &batch->target, has_memory(model) ? &memory : NULL, NULL, NULL, rows);
+  }
+  ATT_TRY(check_range(run->ctx, "row of a label", batch->label_rows, batch->label_count, memory.rows.rows));
+  return att_op_rows(run, &memory.rows, batch->label_rows, batch->label_count, rows);
+}
+
 static att_status tokens_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
                               att_loss *loss) {
-  att_memory memory;
   att_tensor hidden, rows;
   att_weight weight, bias;
   ATT_TRY(check_range(run->ctx, "label", batch->labels, att_batch_targets(model, batch), model->config.vocab_size));
-  if (has_memory(model)) ATT_TRY(att_model_encode(run, model, &batch->source, NULL, NULL, &memory));
-  ATT_TRY(att_model_decode(run, model, &batch->target, has_memory(model) ? &memory : NULL, NULL, NULL, &hidden));
+  ATT_TRY(rows_of(run, model, batch, &hidden));
   ATT_TRY(head_of(run, model, &hidden, &rows, &weight, &bias));
   return att_op_cross_entropy(run, &rows, &weight, &bias, batch->labels, smoothing, divisor, loss);
 }
 
 att_status att_model_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
                           att_loss *loss) {
-  return tokens_loss(run, model, batch, smoothing, divisor, loss);
+  if (!has_labels(model)) return tokens_loss(run, model, batch, smoothing, divisor, loss);
+  const att_input *read = has_decoder(model) ? &batch->target : &batch->source;
+  att_tensor logits;
+  att_head head = model->config.head;
+  if (head == ATT_HEAD_CLASSES) {
+    ATT_TRY(check_range(run->ctx, "class", batch->classes, read->sequences.count, model->config.label_count));
+  }
+  ATT_TRY(att_model_classify(run, model, read, NULL, NULL, &logits));
+  if (head == ATT_HEAD_CLASSES) return att_op_class_loss(run, &logits, batch->classes, smoothing, divisor, loss);
+  if (head == ATT_HEAD_LABELS) return att_op_label_loss(run, &logits, batch->values, divisor, loss);
+  return att_op_value_loss(run, &logits, batch->values, divisor, loss);
 }

@@ -129,13 +129,11 @@ static const char *architecture(const att_config *config) {
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
   ATT_TRY(att_check_sizes(ctx, name, sizes, ATT_COUNT(sizes), config));
-  ATT_TRY(att_check_heads(ctx, name, "d_model", config->encoder_attention_heads, config));
-  ATT_TRY(att_check_heads(ctx, name, "d_model", config->decoder_attention_heads, config));
+  ATT_TRY(att_check_transformer(ctx, name, "d_model", ATT_ENCODER_DECODER, config));
   if (config->d_model % 2 != 0 || config->d_model < 4) { /* m2m_100 divides by half of it less one */
     return att_fail(ctx, ATT_FORMAT, "%s: d_model is %" PRId64 ", not an even number from 4", name, config->d_model);
   }
-  ATT_TRY(att_check_parameters(ctx, name, config));
-  if (config->kind != ATT_ENCODER_DECODER || config->head != ATT_HEAD_TOKENS) {
+  if (config->head != ATT_HEAD_TOKENS) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: a %s model translates; it has no other head", name,
                     att_family_type(config->family));
   }

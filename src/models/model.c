@@ -69,6 +69,37 @@ static void find_marks(att_model *model) {
   c->unk = att_tokenizer_id(t, "<unk>") >= 0 ? att_tokenizer_id(t, "<unk>") : att_tokenizer_id(t, "[UNK]");
 }
 
+/* A parameter of another head's model, whose names may have the family's prefix or not. */
+static const att_parameter *find_parameter(const att_model *model, const char *name) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (strcmp(att_bare_name(model, p->name), att_bare_name(model, name)) == 0) return p;
+  }
+  return NULL;
+}
+
+static void copy_parameters(att_model *model, const att_model *body) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i], *from = find_parameter(body, p->name);
+    bool same = from && (from->in_file || !from->optional) && from->rows == p->rows && from->cols == p->cols;
+    size_t size = (size_t)(p->rows * p->cols) * sizeof(float);
+    if (same) memcpy(model->values + p->offset, body->values + from->offset, size);
+  }
+}
+
+att_status att_model_new_head(att_model *body, att_head head, char **labels, int64_t label_count, uint64_t seed,
+                              att_model **out) {
+  att_config config = body->config;
+  config.head = head;
+  config.labels = labels;
+  config.label_count = label_count;
+  ATT_TRY(att_model_new(body->ctx, &config, NULL, seed, out));
+  copy_parameters(*out, body);
+  (*out)->tokenizer = body->tokenizer;
+  body->tokenizer = NULL;
+  return ATT_OK;
+}
+
 static att_status load_tokenizer(att_model *model, const char *folder) {
   char *path = att_path(model->ctx, folder, "tokenizer.json");
   if (!path) return ATT_MEMORY;

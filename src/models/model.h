@@ -5,7 +5,7 @@
 #ifndef ATT_MODELS_MODEL_H
 #define ATT_MODELS_MODEL_H
 
-#include "tensor/ops.h"
+#include "layers/layers.h"
 #include "text/tokenizer.h"
 
 /* How parameters are named and what config.json calls it. Marian has its norms after, m2m_100 before. */
@@ -31,13 +31,17 @@ typedef struct att_config {
   att_activation activation; /* of the feed-forward part */
   att_norm norm;
   bool norm_before, gated;
+  bool attention_bias, feedforward_bias; /* llama's choice; the other families always have them */
   int64_t d_model, vocab_size, max_position_embeddings;
   int64_t encoder_layers, decoder_layers, encoder_attention_heads, decoder_attention_heads, encoder_ffn_dim,
       decoder_ffn_dim;
   int64_t key_value_heads; /* of self-attention; as many as heads where they are not grouped */
   int64_t head_size;       /* d_model / heads, but llama may say another */
   int64_t type_vocab_size; /* bert; 0: none */
-  double rope_theta; /* rotary: base of the frequencies (and what scaling the folder asks for, in transformer.c) */
+  double rope_theta;       /* rotary: base of the frequencies; what follows as in att_rope */
+  att_rope_scaling rope_scaling;
+  double rope_factor, rope_low, rope_high;
+  int64_t rope_original;
   int64_t relative_buckets, relative_distance; /* relative: 32 and 128, as T5's */
   /* recurrent */
   att_network network;      /* ATT_TRANSFORMER but in ATT_RECURRENT (the cell) and ATT_PADDED */
@@ -85,6 +89,7 @@ typedef struct att_parameter {
   int64_t offset;         /* floats into the block */
   int64_t rows, cols;     /* a vector of n: rank 1, rows 1, cols n */
   int rank;
+  bool ones;          /* a new one is all 1: a norm's gamma */
   bool transposed;    /* files have it as [cols, rows] (gpt2's Conv1D) */
   bool decay;         /* weight decay applies: matrices, not biases and norms */
   bool trained;       /* false: fixed (sinusoids, final_logits_bias) */

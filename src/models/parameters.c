@@ -21,6 +21,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .in_file = !plan->not_in_file,
                        .frozen_row = plan->frozen_row,
                        .transposed = plan->transposed,
+                       .ones = plan->ones,
                        .optional = plan->optional,
                        .weight = plan->weight,
                        .weight_rows = plan->rank == 1 ? plan->cols : plan->rows};
@@ -97,21 +98,42 @@ static void draw_uniform(float *values, int64_t count, uint64_t key, double boun
   for (int64_t i = 0; i < count; i++) values[i] = (float)(bound * (2.0 * att_uniform(key, (uint64_t)i) - 1.0));
 }
 
+/* The paper's families: embeddings N(0, 1/d_model), Xavier uniform matrices (Glorot & Bengio 2010). */
+static void draw_by_shape(const att_parameter *p, float *values, uint64_t key) {
+  int64_t count = p->rows * p->cols;
+  bool table = strstr(p->name, "embed") || strstr(p->name, "shared") || strstr(p->name, "lm_head");
+  if (table) {
+    draw_normal(values, count, key, 1.0 / sqrt((double)p->cols));
+  } else {
+    draw_uniform(values, count, key, sqrt(6.0 / (double)(p->rows + p->cols)));
+  }
+}
+
+/* GPT-2, Llama and BERT: N(0, 0.02); a decoder's projections into the residual stream shrink with their number (Radford
+ * et al. 2019, section 2.3). */
+static void draw_small(const att_config *c, const att_parameter *p, float *values, uint64_t key) {
+  bool residual = ends_with(p->name, "c_proj.weight") || ends_with(p->name, "o_proj.weight") ||
+                  ends_with(p->name, "down_proj.weight");
+  double deviation = 0.02;
+  if (residual) deviation /= sqrt(2.0 * (double)c->decoder_layers);
+  draw_normal(values, p->rows * p->cols, key, deviation);
+}
+
 void att_parameters_initialise(att_model *model, uint64_t seed) {
+  att_family family = model->config.family;
+  bool small = family == ATT_GPT2 || family == ATT_LLAMA || family == ATT_BERT;
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
     float *values = model->values + p->offset;
-    int64_t count = p->rows * p->cols;
     uint64_t key = att_key(seed, i);
     if (!p->trained) continue;
-    bool table = strstr(p->name, "embed") || strstr(p->name, "shared") || strstr(p->name, "lm_head");
-    if (p->rank == 2 && table) {
-      draw_normal(values, count, key, 1.0 / sqrt((double)p->cols));
-      if (p->frozen_row >= 0) memset(values + p->frozen_row * p->cols, 0, (size_t)p->cols * sizeof *values);
+    if (p->ones) {
+      for (int64_t j = 0; j < p->cols; j++) values[j] = 1.0f;
+    } else if (p->rank == 2 && small) {
+      draw_small(&model->config, p, values, key);
     } else if (p->rank == 2) {
-      draw_uniform(values, count, key, sqrt(6.0 / (double)(p->rows + p->cols)));
-    } else if (ends_with(p->name, "norm.weight")) {
-      for (int64_t j = 0; j < count; j++) values[j] = 1.0f;
+      draw_by_shape(p, values, key);
     }
+    if (p->frozen_row >= 0) memset(values + p->frozen_row * p->cols, 0, (size_t)p->cols * sizeof *values);
   }
 }

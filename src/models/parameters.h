@@ -12,7 +12,7 @@ typedef struct att_parameter_plan {
   const char *name; /* copied */
   int64_t rows, cols;
   int rank;
-  bool decay, fixed, not_in_file, transposed, optional; /* as in att_parameter */
+  bool decay, fixed, not_in_file, transposed, optional, ones; /* as in att_parameter */
   bool joined;        /* stands right after the one before and belongs to the same weight */
   att_weight *weight; /* filled by att_parameters_place */
   int64_t frozen_row; /* -1: none */
@@ -24,8 +24,10 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
 att_status att_parameters_place(att_model *model);
 void att_parameters_free(att_model *model);
 
-/* Initial values (docs/TRAINING.md): N(0, 1/d_model) embeddings, Xavier uniform matrices (Glorot & Bengio 2010), 1 for
- * the norms' gamma, 0 for the rest. */
+/* A name without what files may leave out in front of it (weights.c). */
+const char *att_bare_name(const att_model *model, const char *name);
+
+/* Initial values (docs/TRAINING.md); 1 for the norms' gamma, 0 for biases. */
 void att_parameters_initialise(att_model *model, uint64_t seed);
 
 #endif

@@ -201,3 +201,47 @@ att_status att_check_parameters(att_context *ctx, const char *name, const att_co
                   "%s: the model would have %" PRId64 " parameters, more than the %" PRId64 " that attend holds", name,
                   parameters, ATT_MOST_PARAMETERS);
 }
+
+static att_status check_rope(att_context *ctx, const char *name, const att_config *c) {
+  const struct {
+    const char *key;
+    double value;
+    bool used;
+  } numbers[] = {{"rope_theta", c->rope_theta, true},
+                 {"factor", c->rope_factor, c->rope_scaling != ATT_ROPE_DEFAULT},
+                 {"low_freq_factor", c->rope_low, c->rope_scaling == ATT_ROPE_LLAMA3},
+                 {"high_freq_factor", c->rope_high, c->rope_scaling == ATT_ROPE_LLAMA3}};
+  for (size_t i = 0; i < ATT_COUNT(numbers); i++) {
+    if (!numbers[i].used || (numbers[i].value >= 1e-3 && numbers[i].value <= 1e12)) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %g, not from 0.001 to 1e+12", name, numbers[i].key, numbers[i].value);
+  }
+  if (c->rope_scaling != ATT_ROPE_LLAMA3 || (c->rope_high > c->rope_low && c->rope_original >= 1)) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: high_freq_factor is not above low_freq_factor", name);
+}
+
+static att_status check_positions(att_context *ctx, const char *name, const char *key, const att_config *c) {
+  if (c->position == ATT_ROTARY) ATT_TRY(check_rope(ctx, name, c));
+  if (c->position == ATT_SINUSOIDAL && c->d_model % 2 != 0) {
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 "; sinusoidal positions need an even number", name, key,
+                    c->d_model);
+  }
+  if (c->position != ATT_RELATIVE) return ATT_OK;
+  bool good = c->relative_buckets >= 4 && c->relative_buckets % 2 == 0 && c->relative_distance >= c->relative_buckets &&
+              c->relative_distance <= ATT_LARGEST_SIZE;
+  if (good) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT,
+                  "%s: %" PRId64 " relative_attention_num_buckets cannot cover %" PRId64
+                  " of relative_attention_max_distance",
+                  name, c->relative_buckets, c->relative_distance);
+}
+
+att_status att_check_transformer(att_context *ctx, const char *name, const char *key, att_kind kind,
+                                 const att_config *config) {
+  if (config->kind != kind) {
+    return att_fail(ctx, ATT_ARGUMENT, "%s: a %s model is of another kind", name, att_family_type(config->family));
+  }
+  if (kind != ATT_DECODER) ATT_TRY(att_check_heads(ctx, name, key, config->encoder_attention_heads, config));
+  if (kind != ATT_ENCODER) ATT_TRY(att_check_heads(ctx, name, key, config->decoder_attention_heads, config));
+  ATT_TRY(check_positions(ctx, name, key, config));
+  return att_check_parameters(ctx, name, config);
+}

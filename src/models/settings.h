@@ -54,6 +54,9 @@ const char *att_activation_name(att_activation activation);
 const char *att_position_name(att_position position);
 att_status att_position_find(att_context *ctx, const char *name, const char *text, att_position *out);
 
+/* What all Transformers share: kind, heads, positions, parameters. key: what the file calls the width. */
+att_status att_check_transformer(att_context *ctx, const char *name, const char *key, att_kind kind,
+                                 const att_config *config);
 /* heads divide the width (size 0), or size is that of each; key/value heads (0: as many) divide the heads. */
 att_status att_check_heads(att_context *ctx, const char *name, const char *key, int64_t heads,
                            const att_config *config);

@@ -37,6 +37,13 @@ att_status att_name_linear(att_namer *n, const char *const *names, const int64_t
   return ATT_OK;
 }
 
+att_status att_name_matrix(att_namer *n, const char *name, int64_t rows, int64_t frozen_row, att_weight *weight) {
+  return att_name_add(
+      n, name,
+      (att_parameter_plan){
+          .rows = rows, .cols = n->model->config.d_model, .rank = 2, .weight = weight, .frozen_row = frozen_row});
+}
+
 static att_status add_one(att_namer *n, const char *name, int64_t out, int64_t in, const att_stack_names *names,
                           bool bias, att_linear_layer *layer) {
   return att_name_linear(n, (const char *const[]){name, NULL}, &out, in, names->transposed, bias, layer);
@@ -47,10 +54,12 @@ att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t 
   att_parameter_plan plan = {.rows = 1, .cols = width, .rank = 1, .frozen_row = -1};
   snprintf(name, sizeof name, "%s.weight", base);
   plan.weight = &layer->gamma;
+  plan.ones = true;
   ATT_TRY(att_name_add(n, name, plan));
   if (kind == ATT_NORM_RMS) return ATT_OK;
   snprintf(name, sizeof name, "%s.bias", base);
   plan.weight = &layer->beta;
+  plan.ones = false;
   return att_name_add(n, name, plan);
 }
 
@@ -62,13 +71,9 @@ void att_name_aliases(att_model *model, const char *const *names, bool save) {
 
 att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
                            att_weight *weight) {
-  const att_config *c = &model->config;
   att_namer n = {.model = model};
   snprintf(n.part, sizeof n.part, "%s", part);
-  return att_name_add(
-      &n, name,
-      (att_parameter_plan){
-          .rows = c->vocab_size, .cols = c->d_model, .rank = 2, .weight = weight, .frozen_row = frozen_row});
+  return att_name_matrix(&n, name, model->config.vocab_size, frozen_row, weight);
 }
 
 /* ---- a block -------------------------------------------------------------------------------------------------- */
@@ -98,7 +103,9 @@ static att_status add_feedforward(att_namer *n, const att_stack_names *names, in
   return add_one(n, names->down, width, inner, names, bias, &block->down);
 }
 
-static void describe(const att_config *c, bool decoder, int64_t index, att_block *block) {
+static void describe(const att_model *model, bool decoder, int64_t index, att_block *block) {
+  const att_config *c = &model->config;
+  const att_transformer *layers = model->layers;
   int64_t heads = decoder ? c->decoder_attention_heads : c->encoder_attention_heads;
   block->causal = decoder;
   block->has_cross = decoder && c->kind == ATT_ENCODER_DECODER;
@@ -109,6 +116,7 @@ static void describe(const att_config *c, bool decoder, int64_t index, att_block
   block->kv_heads = (int)(c->key_value_heads ? c->key_value_heads : heads);
   block->head_size = (int)(c->head_size ? c->head_size : c->d_model / heads);
   block->activation = att_epilogue_of(c->activation);
+  block->frequencies = layers->frequencies;
   block->epsilon = c->layer_norm_epsilon;
   block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
 }
@@ -117,7 +125,7 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, const
                             att_block *block) {
   const att_config *c = &model->config;
   int64_t d = c->d_model, inner = decoder ? c->decoder_ffn_dim : c->encoder_ffn_dim;
-  describe(c, decoder, index, block);
+  describe(model, decoder, index, block);
   att_namer n = {.model = model};
   snprintf(n.prefix, sizeof n.prefix, "%s%s%d.", names->prefix, names->layers, (int)index);
   snprintf(n.part, sizeof n.part, "%s layer %d self-attention", names->part, (int)index);
@@ -135,9 +143,26 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, const
 
 /* ---- the whole ------------------------------------------------------------------------------------------------ */
 
-att_status att_transformer_new(att_model *model, att_transformer **layers) {
-  model->layers = *layers = ATT_NEW(model->ctx, 1, att_transformer);
-  return *layers ? ATT_OK : ATT_MEMORY;
+static att_status add_frequencies(att_model *model, att_transformer *layers) {
+  const att_config *c = &model->config;
+  const att_rope rope = {c->rope_theta > 0 ? c->rope_theta : 10000,
+                         c->rope_scaling,
+                         c->rope_factor,
+                         c->rope_low,
+                         c->rope_high,
+                         c->rope_original};
+  int64_t heads = c->decoder_layers ? c->decoder_attention_heads : c->encoder_attention_heads;
+  int64_t size = c->head_size ? c->head_size : c->d_model / heads;
+  layers->frequencies = ATT_NEW(model->ctx, size / 2 + 1, float);
+  if (!layers->frequencies) return ATT_MEMORY;
+  att_rope_frequencies(layers->frequencies, &rope, size);
+  return ATT_OK;
+}
+
+att_status att_transformer_new(att_model *model, att_transformer **out) {
+  att_transformer *layers = model->layers = *out = ATT_NEW(model->ctx, 1, att_transformer);
+  if (!layers) return ATT_MEMORY;
+  return model->config.position == ATT_ROTARY ? add_frequencies(model, layers) : ATT_OK;
 }
 
 static att_stack *stack_of(att_model *model, bool decoder) {
@@ -164,10 +189,25 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
                                            .frozen_row = -1});
 }
 
+/* T5's table, of all layers of a stack (Raffel et al. 2020, section 2.1). */
+static att_status add_distances(att_model *model, bool decoder, const att_stack_names *names) {
+  const att_config *c = &model->config;
+  att_namer n = {.model = model};
+  snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
+  snprintf(n.part, sizeof n.part, "%s positions", names->part);
+  return att_name_add(&n, "relative_attention_bias.weight",
+                      (att_parameter_plan){.rows = c->relative_buckets,
+                                           .cols = decoder ? c->decoder_attention_heads : c->encoder_attention_heads,
+                                           .rank = 2,
+                                           .weight = &stack_of(model, decoder)->distances,
+                                           .frozen_row = -1});
+}
+
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {
   const att_config *c = &model->config;
   att_stack *stack = stack_of(model, decoder);
   if (c->position == ATT_LEARNED) ATT_TRY(add_positions(model, decoder, names));
+  if (c->position == ATT_RELATIVE) ATT_TRY(add_distances(model, decoder, names));
   stack->layers = decoder ? c->decoder_layers : c->encoder_layers;
   stack->blocks = ATT_NEW(model->ctx, stack->layers, att_block);
   if (!stack->blocks) return ATT_MEMORY;
@@ -185,11 +225,35 @@ att_status att_transformer_positions(att_model *model, bool decoder, const att_s
   return model->config.position == ATT_SINUSOIDAL ? add_positions(model, decoder, names) : ATT_OK;
 }
 
+att_status att_transformer_plan_decoder(att_model *model, const att_stack_names *given) {
+  const att_config *c = &model->config;
+  att_stack_names names = *given;
+  att_transformer *layers;
+  att_namer n = {.model = model, .part = "embedding"};
+  if (c->head == ATT_HEAD_NONE) names.prefix = "";
+  snprintf(n.prefix, sizeof n.prefix, "%s", names.prefix);
+  ATT_TRY(att_transformer_new(model, &layers));
+  ATT_TRY(att_name_matrix(&n, names.tokens, c->vocab_size, -1, &layers->decoder.tokens));
+  const char *const tied[] = {names.head, NULL};
+  if (c->head == ATT_HEAD_TOKENS && c->tie_word_embeddings) att_name_aliases(model, tied, false);
+  ATT_TRY(att_transformer_stack(model, true, &names));
+  if (c->head == ATT_HEAD_TOKENS && !c->tie_word_embeddings) {
+    ATT_TRY(att_name_tokens(model, names.head, "output projection", -1, &layers->head));
+  }
+  if (c->label_count) {
+    att_namer labels = {.model = model, .part = "labels"};
+    ATT_TRY(att_name_linear(&labels, (const char *const[]){names.labels, NULL}, &c->label_count, c->d_model, false,
+                            false, &layers->labels));
+  }
+  return att_transformer_positions(model, true, &names);
+}
+
 void att_transformer_free(att_model *model) {
   att_transformer *layers = model->layers;
   if (!layers) return;
   att_free(model->ctx, layers->encoder.blocks);
   att_free(model->ctx, layers->decoder.blocks);
+  att_free(model->ctx, layers->frequencies);
   att_free(model->ctx, layers);
 }
 

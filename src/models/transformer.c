@@ -5,39 +5,100 @@
 #include "models/transformer.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Places of dropout outside the blocks. */
-enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2 };
+enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, LABELS = 3 };
 
 static const att_weight none;
 
 static att_transformer *layers_of(const att_model *model) { return model->layers; }
 
+/* ---- before the blocks ---------------------------------------------------------------------------------------- */
+
 /* first[i]: the position of sequence i's first row; NULL: 0. */
-static att_status number_positions(att_run *run, const att_model *model, att_sequences sequences, const int64_t *first,
+static att_status number_positions(att_run *run, att_sequences sequences, const int64_t *first, int64_t shift,
                                    int32_t **out) {
   int32_t *positions = *out = ATT_ARENA_NEW(run->arena, sequences.start[sequences.count], int32_t);
   if (!positions) return ATT_MEMORY;
   for (int64_t i = 0; i < sequences.count; i++) {
-    int64_t begin = layers_of(model)->first_position + (first ? first[i] : 0);
+    int64_t begin = shift + (first ? first[i] : 0);
     for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++) positions[row] = (int32_t)begin++;
   }
   return ATT_OK;
 }
 
+/* x += the tokens' types; all 0 where none are given. */
+static att_status add_types(att_run *run, const att_weight *table, const att_input *input, att_tensor *x) {
+  att_tensor types, tokens = *x;
+  const int32_t *ids = input->types;
+  if (!ids) {
+    int32_t *zeros = ATT_ARENA_NEW(run->arena, x->rows, int32_t);
+    if (!zeros) return ATT_MEMORY;
+    memset(zeros, 0, (size_t)x->rows * sizeof *zeros);
+    ids = zeros;
+  }
+  ATT_TRY(att_op_embed(run, table, &none, ids, NULL, x->rows, 1.0f, ATT_NO_DROPOUT, &types));
+  return att_op_residual(run, &tokens, &types, ATT_NO_DROPOUT, x);
+}
+
 static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
-                        const int64_t *first, uint32_t place, att_tensor *embedded, att_tensor *x) {
+                        const int32_t *positions, uint32_t place, att_tensor *embedded, att_tensor *x) {
   const att_config *c = &model->config;
   int64_t rows = input->sequences.start[input->sequences.count];
-  int32_t *positions;
-  ATT_TRY(number_positions(run, model, input->sequences, first, &positions));
   float scale = c->scale_embedding ? sqrtf((float)c->d_model) : 1.0f;
   const att_weight *tokens = stack->tokens.data ? &stack->tokens : &layers_of(model)->encoder.tokens;
-  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale, place, x));
+  bool normed = stack->embedding_norm.gamma.data != NULL;
+  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale,
+                       normed ? ATT_NO_DROPOUT : place, x));
+  if (stack->types.data) ATT_TRY(add_types(run, &stack->types, input, x));
   if (embedded) *embedded = *x;
   if (embedded && run->tape) x->gradient->keep = true;
-  return ATT_OK;
+  if (!normed) return ATT_OK;
+  att_tensor sum = *x, scaled;
+  ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
+  return att_op_dropout(run, &scaled, place, x);
 }
+
+/* What attention adds to scores by distance, where the model has it; counts: keys of each sequence. On the arena, for
+ * backward reads it again. */
+static att_status make_distances(att_run *run, const att_model *model, const att_stack *stack, bool causal,
+                                 const int64_t *counts, att_sequences sequences, const att_distance_bias **out) {
+  const att_config *c = &model->config;
+  int64_t reach = 1;
+  *out = NULL;
+  if (c->position != ATT_ALIBI && c->position != ATT_RELATIVE) return ATT_OK;
+  for (int64_t i = 0; i < sequences.count; i++) {
+    int64_t count = counts ? counts[i] : sequences.start[i + 1] - sequences.start[i];
+    if (count > reach) reach = count;
+  }
+  att_distance_bias *bias = ATT_ARENA_NEW(run->arena, 1, att_distance_bias);
+  if (!bias) return ATT_MEMORY;
+  *out = bias;
+  if (c->position == ATT_ALIBI) return att_op_alibi(run, stack->blocks[0].heads, reach, bias);
+  return att_op_relative_bias(run, &stack->distances, causal, c->relative_distance, reach, bias);
+}
+
+/* Positions, embeddings and distances: all that stands before the blocks. counts: of past and new tokens together, or
+ * NULL where the new ones are all. */
+static att_status begin(att_run *run, att_model *model, bool decoder, const att_input *input, const int64_t *counts,
+                        att_tensor *embedded, att_block_input *block, att_tensor *x) {
+  const att_stack *stack = decoder ? &layers_of(model)->decoder : &layers_of(model)->encoder;
+  att_sequences sequences = input->sequences;
+  int64_t *past = NULL;
+  int32_t *positions;
+  if (counts) {
+    past = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
+    if (!past) return ATT_MEMORY;
+    for (int64_t i = 0; i < sequences.count; i++) past[i] = counts[i] - (sequences.start[i + 1] - sequences.start[i]);
+  }
+  ATT_TRY(number_positions(run, sequences, past, layers_of(model)->first_position, &positions));
+  *block = (att_block_input){.sequences = sequences, .positions = positions};
+  ATT_TRY(embed(run, model, stack, input, positions, decoder ? DECODER_EMBEDDING : ENCODER_EMBEDDING, embedded, x));
+  return make_distances(run, model, stack, decoder, counts, sequences, &block->distances);
+}
+
+/* ---- stacks --------------------------------------------------------------------------------------------------- */
 
 static att_status last_norm(att_run *run, att_model *model, const att_stack *stack, att_tensor *x) {
   if (!stack->norm.gamma.data) return ATT_OK;
@@ -48,9 +109,9 @@ static att_status last_norm(att_run *run, att_model *model, const att_stack *sta
 att_status att_transformer_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                                   att_tensor *embedded, att_memory *memory) {
   const att_stack *encoder = &layers_of(model)->encoder;
+  att_block_input block;
   *memory = (att_memory){.sequences = input->sequences};
-  ATT_TRY(embed(run, model, encoder, input, NULL, ENCODER_EMBEDDING, embedded, &memory->rows));
-  att_block_input block = {.sequences = input->sequences};
+  ATT_TRY(begin(run, model, false, input, NULL, embedded, &block, &memory->rows));
   for (int64_t i = 0; i < encoder->layers; i++) {
     block.self_probs = maps && maps->encoder ? maps->encoder[i] : NULL;
     ATT_TRY(att_block_forward(run, &encoder->blocks[i], &block, &memory->rows));
@@ -61,8 +122,8 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
 att_status att_transformer_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
                                   const att_maps *maps, att_tensor *embedded, att_tensor *hidden) {
   const att_stack *decoder = &layers_of(model)->decoder;
-  ATT_TRY(embed(run, model, decoder, input, NULL, DECODER_EMBEDDING, embedded, hidden));
-  att_block_input block = {.sequences = input->sequences};
+  att_block_input block;
+  ATT_TRY(begin(run, model, true, input, NULL, embedded, &block, hidden));
   if (memory) {
     block.memory = &memory->rows;
     block.memory_sequences = memory->sequences;
@@ -97,16 +158,11 @@ att_status att_transformer_cross(att_run *run, att_model *model, const att_memor
 att_status att_transformer_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                                 const att_maps *maps, att_tensor *hidden) {
   const att_stack *decoder = &layers_of(model)->decoder;
-  att_sequences sequences = input->sequences;
-  int64_t *past = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
-  if (!past) return ATT_MEMORY;
-  for (int64_t i = 0; i < sequences.count; i++) {
-    past[i] = cache->self_counts[i] - (sequences.start[i + 1] - sequences.start[i]);
-  }
-  ATT_TRY(embed(run, model, decoder, input, past, DECODER_EMBEDDING, NULL, hidden));
+  att_block_input block;
+  ATT_TRY(begin(run, model, true, input, cache->self_counts, NULL, &block, hidden));
   for (int64_t i = 0; i < decoder->layers; i++) {
     att_stored_keys self = {cache->self[i], cache->self_rows, cache->self_counts}, cross;
-    att_block_input block = {.sequences = sequences, .self_cache = &self};
+    block.self_cache = &self;
     if (decoder->blocks[i].has_cross) {
       cross = (att_stored_keys){cache->cross[i], cache->cross_rows, cache->cross_counts};
       block.cross_cache = &cross;
@@ -118,14 +174,40 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
   return last_norm(run, model, decoder, hidden);
 }
 
+/* ---- heads ---------------------------------------------------------------------------------------------------- */
+
 att_status att_transformer_head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
                                 att_weight *weight, att_weight *bias) {
   const att_transformer *layers = model->layers;
-  (void)run;
+  const att_config *c = &model->config;
   *rows = *hidden;
+  if (layers->transform.weight.data) {
+    att_tensor inner;
+    ATT_TRY(att_op_linear(run, hidden, &layers->transform.weight, &layers->transform.bias,
+                          att_epilogue_of(c->activation), &inner));
+    ATT_TRY(att_norm_forward(run, &layers->transform_norm, c->norm, c->layer_norm_epsilon, &inner, rows));
+  }
   *weight = layers->head.data             ? layers->head
             : layers->encoder.tokens.data ? layers->encoder.tokens
                                           : layers->decoder.tokens;
   *bias = layers->head_bias.data ? layers->head_bias : none;
   return ATT_OK;
+}
+
+/* An encoder's first token stands for the text (Devlin et al. 2019, section 3), a decoder's last. */
+att_status att_transformer_classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
+                                    att_tensor *logits) {
+  const att_transformer *layers = model->layers;
+  const int64_t *start = input->sequences.start;
+  int64_t count = input->sequences.count;
+  bool decoder = model->config.kind == ATT_DECODER;
+  att_tensor tokens, pooled, kept;
+  int32_t *rows = ATT_ARENA_NEW(run->arena, count, int32_t);
+  if (!rows) return ATT_MEMORY;
+  for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(decoder ? start[i + 1] - 1 : start[i]);
+  ATT_TRY(att_op_rows(run, hidden, rows, count, &tokens));
+  if (decoder) return att_op_linear(run, &tokens, &layers->labels.weight, &none, ATT_PLAIN, logits);
+  ATT_TRY(att_op_linear(run, &tokens, &layers->pooler.weight, &layers->pooler.bias, ATT_WITH_TANH, &pooled));
+  ATT_TRY(att_op_dropout(run, &pooled, LABELS, &kept));
+  return att_op_linear(run, &kept, &layers->labels.weight, &layers->labels.bias, ATT_PLAIN, logits);
 }

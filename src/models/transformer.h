@@ -11,8 +11,10 @@
 
 /* Blocks over one sequence, with what stands before and after them. */
 typedef struct att_stack {
-  att_weight tokens, positions; /* [vocab, d_model], [positions, d_model] */
-  att_block *blocks;            /* [layers] */
+  att_weight tokens, positions, types; /* [vocab, d_model], [positions, d_model], [type_vocab_size, d_model] */
+  att_norm_layer embedding_norm;       /* bert's, over the sum of them */
+  att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
+  att_block *blocks;                   /* [layers] */
   int64_t layers;
   att_norm_layer norm; /* the last one, where norms stand before */
 } att_stack;
@@ -22,6 +24,11 @@ typedef struct att_transformer {
   att_weight head, head_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
   int64_t first_position;     /* row of `positions` that position 0 has */
   att_sinusoid sinusoid;
+  float *frequencies;            /* of rotary positions, owned; or NULL */
+  att_linear_layer transform;    /* of a masked language model, before its norm and the projection (bert) */
+  att_norm_layer transform_norm; /* */
+  att_linear_layer pooler;       /* bert's, with tanh, before a head of labels */
+  att_linear_layer labels;       /* [label_count, d_model] */
 } att_transformer;
 
 /* ---- names (table.c) ---- */
@@ -35,9 +42,10 @@ typedef struct att_stack_names {
   const char *self_in[4], *self_out, *self_norm; /* one name for q, k and v together, or three */
   const char *cross_in, *cross_memory[3], *cross_out, *cross_norm;
   const char *gate, *up, *down, *feedforward_norm; /* gate: where the feed-forward part is gated */
-  const char *norm, *positions;
-  bool transposed;                 /* the files hold linear weights as [in, out] */
-  bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
+  const char *tokens, *head, *labels; /* of decoders: the whole tail of the name behind the prefix; whole names */
+  const char *norm, *positions;       /* an attend model's distances: "relative_attention_bias" behind the prefix */
+  bool transposed;                    /* the files hold linear weights as [in, out] */
+  bool attention_bias, other_bias;    /* of attention's linear layers, of the feed-forward part's */
 } att_stack_names;
 
 /* A parameter's name is n->prefix and what the calls below append. */
@@ -54,7 +62,9 @@ att_status att_name_linear(att_namer *n, const char *const *names, const int64_t
 att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t width, att_norm_layer *layer);
 /* Other names that files give the parameter added last; NULL-ended, static. save: they are written too. */
 void att_name_aliases(att_model *model, const char *const *names, bool save);
-/* A table of tokens [vocab_size, d_model]; frozen_row: as in att_parameter. */
+/* A matrix that is no linear layer: [rows, d_model], not decayed; frozen_row: as in att_parameter. */
+att_status att_name_matrix(att_namer *n, const char *name, int64_t rows, int64_t frozen_row, att_weight *weight);
+/* A table of tokens [vocab_size, d_model]; the whole name, and the part's. */
 att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
                            att_weight *weight);
 
@@ -62,6 +72,8 @@ att_status att_name_tokens(att_model *model, const char *name, const char *part,
 att_status att_transformer_new(att_model *model, att_transformer **layers);
 /* Blocks and last norm, and learned positions before them. */
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);
+/* All of a decoder: embedding, stack, head of tokens (tied or not) or of labels (without a bias). */
+att_status att_transformer_plan_decoder(att_model *model, const att_stack_names *names);
 /* Positions that are computed: behind all that is trained. */
 att_status att_transformer_positions(att_model *model, bool decoder, const att_stack_names *names);
 
@@ -77,6 +89,8 @@ att_status att_transformer_decode(att_run *run, att_model *model, const att_inpu
 att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross);
 att_status att_transformer_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                                 const att_maps *maps, att_tensor *hidden);
+att_status att_transformer_classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
+                                    att_tensor *logits);
 att_status att_transformer_head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
                                 att_weight *weight, att_weight *bias);
 
