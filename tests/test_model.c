@@ -19,17 +19,6 @@ static att_tensor forward(const fixture *f, const att_maps *maps, att_memory *me
   return logits;
 }
 
-static void compare_rows(const fixture *f, const char *name, const att_tensor *got) {
-  const att_stored *shape = stored(f, name);
-  float *want = stored_floats(f, name), most = largest(want, shape->count);
-  assert_int_equal(got->rows, shape->shape[0]);
-  assert_int_equal(got->cols, shape->shape[1]);
-  assert_true(most > 0.1f);
-  for (int64_t r = 0; r < got->rows; r++)
-    require_close(f, name, got->data + r * got->stride, want + r * got->cols, got->cols, 1e-4f * most);
-  free(want);
-}
-
 static void test_logits(void **state) {
   (void)state;
   for (size_t i = 0; i < FIXTURES; i++) {
@@ -53,58 +42,6 @@ static att_loss backward(fixture *f) {
   require_ok(f, att_backward(&run));
   assert_int_equal(loss.count, tokens);
   return loss;
-}
-
-/* The gradient PyTorch has for a parameter under any of its names; NULL: none. */
-static const att_stored *find_gradient(const fixture *f, const att_parameter *p) {
-  char name[256];
-  snprintf(name, sizeof name, "grad.%s", p->name);
-  const att_stored *found = att_safetensors_find(f->expected, name);
-  for (const char *const *alias = p->aliases; !found && alias < p->aliases + 4 && *alias; alias++) {
-    snprintf(name, sizeof name, "grad.%s", *alias);
-    found = att_safetensors_find(f->expected, name);
-  }
-  return found;
-}
-
-static float largest_gradient(const fixture *f, int *count) {
-  float most = 0;
-  *count = 0;
-  for (size_t i = 0; i < att_safetensors_count(f->expected); i++) {
-    const att_stored *tensor = att_safetensors_at(f->expected, i);
-    if (strncmp(tensor->name, "grad.", 5)) continue;
-    float *values = stored_floats(f, tensor->name);
-    most = fmaxf(most, largest(values, tensor->count));
-    free(values);
-    ++*count;
-  }
-  return most;
-}
-
-/* Each tensor within 1e-4 of its largest value plus 1e-6 of the largest of all. */
-static void compare_gradient(const fixture *f, const att_parameter *p, const att_stored *tensor, float largest_of_all,
-                             float times) {
-  const float *got = f->model->gradients + p->offset;
-  float *want = stored_floats(f, tensor->name);
-  assert_int_equal(tensor->count, p->rows * p->cols);
-  for (int64_t i = 0; i < tensor->count; i++) want[i] *= times;
-  float tolerance = times * (1e-4f * largest(want, tensor->count) / times + 1e-6f * largest_of_all);
-  require_close(f, tensor->name, got, want, tensor->count, tolerance);
-  free(want);
-}
-
-static void compare_gradients(const fixture *f, float times) {
-  int there, compared = 0;
-  float most = largest_gradient(f, &there);
-  assert_true(most > 0.1f);
-  for (size_t i = 0; i < f->model->parameter_count; i++) {
-    const att_parameter *p = &f->model->parameters[i];
-    const att_stored *tensor = p->trained ? find_gradient(f, p) : NULL;
-    if (!tensor) continue;
-    compare_gradient(f, p, tensor, most, times);
-    compared++;
-  }
-  assert_int_equal(compared, there);
 }
 
 static void test_loss_and_gradients(void **state) {

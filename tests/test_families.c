@@ -1,0 +1,412 @@
+/*
+ * gpt2, llama and bert with each head against PyTorch: hidden states, logits, loss, every gradient, attention; folders
+ * written and read again; another head on the same body; settings and weights that cannot be.
+ */
+#include "model_fixture.h"
+
+#include <unistd.h>
+
+#include "formats/json.h"
+
+static const char *const names[] = {
+    "family_gpt2",         "family_llama",       "family_llama3",      "family_bert",         "family_bert_masked",
+    "family_bert_classes", "family_bert_labels", "family_bert_values", "family_gpt2_classes", "family_llama_values"};
+#define COUNT (sizeof names / sizeof *names)
+
+/* A folder and its texts; what belongs to no text is NULL. */
+typedef struct family {
+  fixture f;
+  int32_t *ids, *types, *labels, *label_rows, *classes;
+  float *values;
+  int64_t *starts;
+  att_input input;
+  att_batch batch;
+} family;
+
+static bool has(const fixture *f, const char *name) { return att_safetensors_find(f->expected, name) != NULL; }
+
+static int32_t *ids_or_null(const fixture *f, const char *name) { return has(f, name) ? stored_ids(f, name) : NULL; }
+
+static void open_family(family *s, const char *name) {
+  char path[1024];
+  memset(s, 0, sizeof *s);
+  fixture *f = &s->f;
+  f->name = name;
+  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &f->ctx), ATT_OK);
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
+  require_ok(f, att_model_open(f->ctx, path, &f->model));
+  snprintf(path, sizeof path, "%s/%s/expected.safetensors", ATT_TEST_DATA, name);
+  require_ok(f, att_safetensors_open(f->ctx, path, &f->expected));
+  require_ok(f, att_arena_new(f->ctx, &f->arena));
+  s->ids = stored_ids(f, "ids");
+  s->types = ids_or_null(f, "types");
+  s->labels = ids_or_null(f, "labels");
+  s->label_rows = ids_or_null(f, "label_rows");
+  s->classes = ids_or_null(f, "classes");
+  s->values = has(f, "values") ? stored_floats(f, "values") : NULL;
+  s->starts = stored_longs(f, "starts");
+  s->input = (att_input){s->ids, s->types, {stored(f, "starts")->count - 1, s->starts}};
+  s->batch = (att_batch){.labels = s->labels, .label_rows = s->label_rows, .classes = s->classes, .values = s->values};
+  if (s->label_rows) s->batch.label_count = stored(f, "label_rows")->count;
+  *(f->model->config.kind == ATT_DECODER ? &s->batch.target : &s->batch.source) = s->input;
+}
+
+static void close_family(family *s) {
+  free(s->ids), free(s->types), free(s->labels), free(s->label_rows), free(s->classes), free(s->values);
+  free(s->starts);
+  fixture_close(&s->f);
+}
+
+/* On the arena; of a model without a head the hidden states stand in both. */
+static void forward(family *s, att_model *model, const att_maps *maps, att_tensor *hidden, att_tensor *logits) {
+  att_run run = {.ctx = s->f.ctx, .arena = s->f.arena};
+  att_head head = model->config.head;
+  require_ok(&s->f, att_model_hidden(&run, model, &s->input, maps, NULL, hidden));
+  *logits = *hidden;
+  if (head == ATT_HEAD_NONE) return;
+  if (head != ATT_HEAD_TOKENS) {
+    require_ok(&s->f, att_model_classify(&run, model, &s->input, NULL, NULL, logits));
+    return;
+  }
+  att_tensor rows = *hidden;
+  if (s->label_rows) {
+    require_ok(&s->f, att_op_rows(&run, hidden, s->label_rows, s->batch.label_count, &rows));
+  }
+  require_ok(&s->f, att_model_logits(&run, model, &rows, logits));
+}
+
+static void test_outputs(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT; i++) {
+    family s;
+    att_tensor hidden, logits;
+    open_family(&s, names[i]);
+    forward(&s, s.f.model, NULL, &hidden, &logits);
+    compare_rows(&s.f, "hidden", &hidden);
+    if (has(&s.f, "logits")) compare_rows(&s.f, "logits", &logits);
+    close_family(&s);
+  }
+}
+
+static void learn(family *s, att_loss *loss) {
+  att_run run = {.ctx = s->f.ctx, .arena = s->f.arena};
+  bool smooth = s->f.model->config.head <= ATT_HEAD_CLASSES;
+  *loss = (att_loss){0};
+  att_arena_reset(s->f.arena);
+  require_ok(&s->f, att_tape_new(s->f.arena, &run.tape));
+  double targets = (double)att_batch_targets(s->f.model, &s->batch);
+  require_ok(&s->f, att_model_loss(&run, s->f.model, &s->batch, smooth ? 0.1f : 0, targets, loss));
+  require_ok(&s->f, att_backward(&run));
+  assert_int_equal(loss->count, att_batch_targets(s->f.model, &s->batch));
+}
+
+static void test_loss_and_gradients(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT; i++) {
+    family s;
+    att_loss loss;
+    open_family(&s, names[i]);
+    if (has(&s.f, "loss")) {
+      float *want = stored_floats(&s.f, "loss");
+      require_ok(&s.f, att_model_add_gradients(s.f.model));
+      learn(&s, &loss);
+      if (!(fabs(loss.loss / (double)loss.count - (double)*want) < 1e-5 * (double)*want))
+        fail_msg("%s: loss %.9g, not %.9g", names[i], loss.loss / (double)loss.count, (double)*want);
+      compare_gradients(&s.f, 1);
+      learn(&s, &loss);
+      compare_gradients(&s.f, 2);
+      free(want);
+    }
+    close_family(&s);
+  }
+}
+
+static void test_attention(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT; i++) {
+    family s;
+    att_tensor hidden, logits;
+    open_family(&s, names[i]);
+    const att_stored *shape = stored(&s.f, "maps");
+    int64_t *sample = stored_longs(&s.f, "sample"), layers = shape->shape[0], heads = shape->shape[1];
+    float ***maps = ATT_ARENA_NEW(s.f.arena, layers, float **), *want = stored_floats(&s.f, "maps");
+    for (int64_t l = 0; l < layers; l++) {
+      maps[l] = ATT_ARENA_NEW(s.f.arena, s.input.sequences.count, float *);
+      for (int64_t t = 0; t < s.input.sequences.count; t++) {
+        int64_t n = s.starts[t + 1] - s.starts[t];
+        maps[l][t] = ATT_ARENA_NEW(s.f.arena, heads * n * n, float);
+      }
+    }
+    bool decoder = s.f.model->config.kind == ATT_DECODER;
+    att_maps where = {decoder ? NULL : (float *const *const *)maps, decoder ? (float *const *const *)maps : NULL, NULL};
+    forward(&s, s.f.model, &where, &hidden, &logits);
+    int64_t size = shape->count / layers;
+    for (int64_t l = 0; l < layers; l++) require_close(&s.f, "maps", maps[l][*sample], want + l * size, size, 2e-5f);
+    free(want), free(sample);
+    close_family(&s);
+  }
+}
+
+/* ---- folders -------------------------------------------------------------------------------------------------- */
+
+static void remove_folder(const char *folder) {
+  static const char *const files[] = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+                                      "generation_config.json"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    unlink(path);
+  }
+  assert_int_equal(rmdir(folder), 0);
+}
+
+static void same_settings(const att_config *a, const att_config *b) {
+  assert_true(a->family == b->family && a->kind == b->kind && a->head == b->head && a->position == b->position);
+  assert_true(a->norm == b->norm && a->norm_before == b->norm_before && a->gated == b->gated);
+  assert_true(a->activation == b->activation && a->tie_word_embeddings == b->tie_word_embeddings);
+  assert_true(a->pad == b->pad && a->bos == b->bos && a->eos == b->eos && a->mask == b->mask && a->unk == b->unk);
+  assert_true(a->dropout == b->dropout && a->layer_norm_epsilon == b->layer_norm_epsilon);
+  assert_true(a->rope_theta == b->rope_theta && a->rope_scaling == b->rope_scaling && a->rope_low == b->rope_low);
+  assert_true(a->attention_bias == b->attention_bias && a->feedforward_bias == b->feedforward_bias);
+  assert_int_equal(a->label_count, b->label_count);
+  for (int64_t i = 0; i < a->label_count; i++) assert_string_equal(a->labels[i], b->labels[i]);
+}
+
+/* Written and read: the same settings, the same bits, the same logits. */
+static void test_saving(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT; i++) {
+    family s;
+    att_model *copy;
+    char folder[] = "/tmp/attend-test-XXXXXX";
+    open_family(&s, names[i]);
+    assert_non_null(mkdtemp(folder));
+    require_ok(&s.f, att_model_save(s.f.model, folder, false));
+    require_ok(&s.f, att_model_open(s.f.ctx, folder, &copy));
+    same_settings(&s.f.model->config, &copy->config);
+    assert_int_equal(copy->total, s.f.model->total);
+    assert_memory_equal(copy->values, s.f.model->values, (size_t)copy->total * sizeof(float));
+    att_model_close(copy);
+    remove_folder(folder);
+    close_family(&s);
+  }
+}
+
+static att_config config_of(att_family family, att_position position) {
+  bool encoder = family == ATT_BERT, both = family <= ATT_M2M_100;
+  att_config c = {.family = family,
+                  .kind = encoder ? ATT_ENCODER
+                          : both  ? ATT_ENCODER_DECODER
+                                  : ATT_DECODER,
+                  .position = position,
+                  .activation = ATT_SILU,
+                  .norm = family == ATT_LLAMA ? ATT_NORM_RMS : ATT_NORM_LAYER,
+                  .norm_before = family != ATT_BERT && family != ATT_MARIAN,
+                  .gated = family == ATT_LLAMA,
+                  .d_model = 24,
+                  .vocab_size = 90,
+                  .max_position_embeddings = 70,
+                  .type_vocab_size = encoder ? 2 : 0,
+                  .rope_theta = 500,
+                  .relative_buckets = 8,
+                  .relative_distance = 20,
+                  .tie_word_embeddings = true,
+                  .layer_norm_epsilon = 1e-5f,
+                  .pad = both ? 3 : -1,
+                  .bos = -1,
+                  .eos = both ? 4 : -1,
+                  .decoder_start = both ? 3 : -1,
+                  .mask = -1,
+                  .unk = -1,
+                  .num_beams = 1,
+                  .max_length = 70,
+                  .temperature = 1,
+                  .top_p = 1,
+                  .repetition_penalty = 1,
+                  .forced_bos = -1};
+  if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
+  if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
+  if (family != ATT_MARIAN) c.key_value_heads = 2;
+  return c;
+}
+
+/* What no class of Hugging Face can say has attend's own type, and comes back. */
+static void test_own_types(void **state) {
+  (void)state;
+  att_context *ctx;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  for (int family = 0; family <= ATT_BERT; family++)
+    for (int position = 0; position < ATT_POSITION_COUNT; position++) {
+      att_config config = config_of((att_family)family, (att_position)position), back;
+      char folder[] = "/tmp/attend-test-XXXXXX";
+      if (position % 2) config.norm = config.norm == ATT_NORM_RMS ? ATT_NORM_LAYER : ATT_NORM_RMS;
+      if (position > 3) config.norm_before = !config.norm_before, config.gated = !config.gated;
+      assert_non_null(mkdtemp(folder));
+      if (att_config_write(ctx, folder, &config, NULL) || att_config_read(ctx, folder, &back))
+        fail_msg("%d %d: %s", family, position, att_message(ctx));
+      same_settings(&config, &back);
+      assert_int_equal(config.key_value_heads ? config.key_value_heads : 4,
+                       back.key_value_heads ? back.key_value_heads : 4);
+      bool plain = family == ATT_LLAMA && position == ATT_ROTARY;
+      assert_string_equal(att_config_type(&back), plain ? "llama" : "attend");
+      remove_folder(folder);
+    }
+  att_context_free(ctx);
+}
+
+/* ---- heads ---------------------------------------------------------------------------------------------------- */
+
+static void test_new_heads(void **state) {
+  (void)state;
+  static const char *const labels[] = {"a", "b"};
+  for (size_t i = 0; i < COUNT; i++) {
+    family s;
+    att_model *other;
+    att_tensor before, after, logits;
+    open_family(&s, names[i]);
+    forward(&s, s.f.model, NULL, &before, &logits);
+    for (int head = 0; head < ATT_HEAD_COUNT; head++) {
+      bool labelled = head != ATT_HEAD_TOKENS && head != ATT_HEAD_NONE;
+      char **copy = labelled ? att_labels_copy(s.f.ctx, labels, 2) : NULL;
+      require_ok(&s.f, att_model_new_head(s.f.model, (att_head)head, copy, labelled ? 2 : 0, 3, &other));
+      assert_null(s.f.model->tokenizer);
+      s.f.model->tokenizer = other->tokenizer;
+      other->tokenizer = NULL;
+      forward(&s, other, NULL, &after, &logits);
+      for (int64_t r = 0; r < before.rows; r++)
+        assert_memory_equal(before.data + r * before.stride, after.data + r * after.stride,
+                            (size_t)before.cols * sizeof(float));
+      if (labelled) assert_true(logits.cols == 2 && largest(logits.data, 2) > 0);
+      att_model_close(other);
+    }
+    close_family(&s);
+  }
+}
+
+static void test_other_kinds(void **state) {
+  (void)state;
+  family s;
+  att_tensor hidden;
+  att_memory memory;
+  open_family(&s, "family_gpt2");
+  att_run run = {.ctx = s.f.ctx, .arena = s.f.arena};
+  assert_int_equal(att_model_encode(&run, s.f.model, &s.input, NULL, NULL, &memory), ATT_ARGUMENT);
+  assert_int_equal(att_model_cross(&run, s.f.model, &memory, NULL), ATT_ARGUMENT);
+  assert_int_equal(att_model_classify(&run, s.f.model, &s.input, NULL, NULL, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, &memory, NULL, NULL, &hidden), ATT_ARGUMENT);
+  s.input.types = s.ids; /* it has none */
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &hidden), ATT_ARGUMENT);
+  close_family(&s);
+  open_family(&s, "family_bert_classes");
+  run = (att_run){.ctx = s.f.ctx, .arena = s.f.arena};
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_logits(&run, s.f.model, &hidden, &hidden), ATT_ARGUMENT);
+  att_loss loss = {0};
+  s.classes[1] = 3;
+  assert_int_equal(att_model_loss(&run, s.f.model, &s.batch, 0, 1, &loss), ATT_ARGUMENT);
+  const int64_t empty[] = {0, 1, 1};
+  att_input input = {s.ids, NULL, {2, empty}};
+  assert_int_equal(att_model_classify(&run, s.f.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT);
+  close_family(&s);
+}
+
+/* ---- what cannot be ------------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *folder, *key, *value; /* value NULL: the key is left out */
+  const char *clue;                 /* NULL: it opens */
+} settings[] = {
+    {"family_gpt2", "n_embd", "17", "n_embd is 17, not a multiple of 2 heads"},
+    {"family_gpt2", "n_embd", "1000000000000", "n_embd"},
+    {"family_gpt2", "n_layer", "1024", "is missing"},
+    {"family_gpt2", "n_head", "0", "n_head"},
+    {"family_gpt2", "n_inner", "-3", "n_inner"},
+    {"family_gpt2", "n_inner", "65", "another shape"},
+    {"family_gpt2", "scale_attn_weights", "false", "scale_attn_weights is false"},
+    {"family_gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx"},
+    {"family_gpt2", "layer_norm_epsilon", "0", "epsilon"},
+    {"family_gpt2", "eos_token_id", "280", "eos_token_id is 280"},
+    {"family_gpt2", "eos_token_id", "[0, 5]", NULL},
+    {"family_gpt2", "pad_token_id", "0", NULL},
+    {"family_gpt2", "tie_word_embeddings", "false", "lm_head.weight is missing"},
+    {"family_gpt2", "architectures", "[\"GPT2ForTokenClassification\"]", "GPT2ForTokenClassification"},
+    {"family_gpt2", "architectures", "[\"GPT2Model\"]", NULL},
+    {"family_gpt2", "architectures", NULL, NULL},
+    {"family_gpt2", "model_type", "\"gpt_neo\"", "gpt_neo"},
+    {"family_llama", "num_key_value_heads", "3", "4 heads cannot share 3 key/value heads"},
+    {"family_llama", "num_key_value_heads", "-1", "num_key_value_heads"},
+    {"family_llama", "head_dim", "5", "rotary positions need an even number"},
+    {"family_llama", "head_dim", "300", "a head has 300"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2}", "rope_type is \"yarn\""},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\"}", "factor is missing"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\", \"factor\": 0}", "factor is 0"},
+    {"family_llama", "rope_parameters", "{\"rope_theta\": -1}", "rope_theta is -1"},
+    {"family_llama", "rope_parameters", "7", "rope_parameters is not an object"},
+    {"family_llama", "attention_bias", "true", "is missing"},
+    {"family_llama", "hidden_act", "\"gelu_pytorch_tanh\"", NULL},
+    {"family_llama", "hidden_size", "1048576", "a head"},
+    {"family_bert_classes", "id2label", "{}", "id2label has 0 labels"},
+    {"family_bert_classes", "id2label", "{\"0\": \"a\", \"2\": \"b\"}", "no name for label 1"},
+    {"family_bert_classes", "id2label", "[]", "id2label is not an object"},
+    {"family_bert_classes", "id2label", "{\"0\": \"a\", \"1\": \"b\"}", "classifier.weight"},
+    {"family_bert_classes", "problem_type", "\"guessing\"", "problem_type is \"guessing\""},
+    {"family_bert_classes", "problem_type", "null", NULL},
+    {"family_bert", "position_embedding_type", "\"relative_key\"", "position_embedding_type is \"relative_key\""},
+    {"family_bert", "type_vocab_size", "0", "type_vocab_size is 0"},
+    {"family_bert", "is_decoder", "true", "is_decoder is true"},
+    {"family_bert", "architectures", "[\"BertForMaskedLM\"]", "cls.predictions"},
+    {"family_bert", "architectures", "[\"BertForSequenceClassification\"]", "classifier.weight is missing"},
+    {"family_bert_masked", "architectures", "[\"BertModel\"]", NULL},
+};
+
+/* The folder's files, with another config. */
+static void make_folder(const char *from, const json_t *config, char *folder) {
+  static const char *const files[] = {"tokenizer.json", "model.safetensors"};
+  char path[1200], target[1200];
+  strcpy(folder, "/tmp/attend-test-XXXXXX");
+  assert_non_null(mkdtemp(folder));
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(target, sizeof target, "%s/%s/%s", ATT_TEST_DATA, from, files[i]);
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    assert_int_equal(symlink(target, path), 0);
+  }
+  snprintf(path, sizeof path, "%s/config.json", folder);
+  assert_int_equal(json_dump_file(config, path, 0), 0);
+}
+
+static void test_impossible_settings(void **state) {
+  (void)state;
+  att_context *ctx;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    char path[1200], folder[32];
+    att_model *model;
+    snprintf(path, sizeof path, "%s/%s/config.json", ATT_TEST_DATA, settings[i].folder);
+    json_t *config = json_load_file(path, 0, NULL);
+    assert_non_null(config);
+    if (settings[i].value) {
+      json_object_set_new(config, settings[i].key, json_loads(settings[i].value, JSON_DECODE_ANY, NULL));
+    } else {
+      json_object_del(config, settings[i].key);
+    }
+    make_folder(settings[i].folder, config, folder);
+    att_status status = att_model_open(ctx, folder, &model);
+    const char *said = status ? att_message(ctx) : "", *clue = settings[i].clue;
+    if ((status == ATT_OK) != (clue == NULL) || (clue && !strstr(said, clue)) || strchr(said, '\n'))
+      fail_msg("%s %s: \"%s\" does not say \"%s\"", settings[i].key, settings[i].value ? settings[i].value : "left out",
+               said, clue ? clue : "");
+    att_model_close(model);
+    json_decref(config);
+    remove_folder(folder);
+  }
+  att_context_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_outputs),     cmocka_unit_test(test_loss_and_gradients),  cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_saving),      cmocka_unit_test(test_own_types),           cmocka_unit_test(test_new_heads),
+      cmocka_unit_test(test_other_kinds), cmocka_unit_test(test_impossible_settings),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
