@@ -222,8 +222,8 @@ static att_status check_rope(att_context *ctx, const char *name, const att_confi
 static att_status check_positions(att_context *ctx, const char *name, const char *key, const att_config *c) {
   if (c->position == ATT_ROTARY) ATT_TRY(check_rope(ctx, name, c));
   if (c->position == ATT_SINUSOIDAL && c->d_model % 2 != 0) {
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 "; sinusoidal positions need an even number", name, key,
-                    c->d_model);
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not an even number, which sinusoidal positions need", name,
+                    key, c->d_model);
   }
   if (c->position != ATT_RELATIVE) return ATT_OK;
   bool good = c->relative_buckets >= 4 && c->relative_buckets % 2 == 0 && c->relative_distance >= c->relative_buckets &&
