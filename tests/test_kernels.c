@@ -94,8 +94,12 @@ static void test_columns(void **state) {
 static double activate(double z, att_activation kind) {
   if (kind == ATT_RELU) return z > 0 ? z : 0;
   if (kind == ATT_GELU) return 0.5 * z * erfc(-z / sqrt(2));
+  if (kind == ATT_GELU_TANH) return z / (1 + exp(-2 * sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));
+  if (kind == ATT_TANH) return tanh(z);
   return z / (1 + exp(-z));
 }
+
+static const att_activation kinds[] = {ATT_RELU, ATT_GELU, ATT_SILU, ATT_GELU_TANH, ATT_TANH};
 
 static void check_activation(const att_kernels *k, att_activation kind, int64_t n, float stretch) {
   area z = area_new(n, 0, 1), y = area_new(n, 1, 2), dy = area_new(n, 0, 3);
@@ -107,7 +111,9 @@ static void check_activation(const att_kernels *k, att_activation kind, int64_t 
   }
   k->activation(y.data, z.data, kind, n);
   for (int64_t i = 0; i < n; i++) { /* far below zero the density itself is less exact than its argument */
-    double tolerance = 1e-6 + (z.data[i] < 0 ? 2e-7 * z.data[i] * z.data[i] : 0);
+    double size = fabs(z.data[i]), tolerance = 1e-6;
+    if (z.data[i] < 0 && kind != ATT_TANH)
+      tolerance += 2e-7 * (kind == ATT_GELU_TANH ? size * size * size : size * size);
     assert_true(fabs(y.data[i] - want[i]) <= tolerance * fabs(want[i]) + 1e-37);
     want[i] = dy.data[i] * (activate(z.data[i] + 1e-5, kind) - activate(z.data[i] - 1e-5, kind)) / 2e-5;
   }
@@ -126,34 +132,103 @@ static void check_activation(const att_kernels *k, att_activation kind, int64_t 
 static void test_activations(void **state) {
   (void)state;
   const att_kernels *k;
-  EACH_TABLE(k) for (size_t s = 1; s < COUNT(sizes); s++) for (int kind = ATT_RELU; kind <= ATT_SILU; kind++) {
-    check_activation(k, (att_activation)kind, sizes[s], 1);
-    check_activation(k, (att_activation)kind, sizes[s], 5);
+  EACH_TABLE(k) for (size_t s = 1; s < COUNT(sizes); s++) for (size_t i = 0; i < COUNT(kinds); i++) {
+    check_activation(k, kinds[i], sizes[s], 0.1f);
+    check_activation(k, kinds[i], sizes[s], 1);
+    check_activation(k, kinds[i], sizes[s], 5);
   }
 }
 
 static void test_activations_of_strange_numbers(void **state) {
   (void)state;
   const att_kernels *k;
-  EACH_TABLE(k) for (int kind = ATT_RELU; kind <= ATT_SILU; kind++) {
+  EACH_TABLE(k) for (size_t i = 0; i < COUNT(kinds); i++) {
     const float z[5] = {NAN, 1e30f, -1e30f, INFINITY, 0};
+    bool bounded = kinds[i] == ATT_TANH;
     float y[5];
-    k->activation(y, z, (att_activation)kind, 5);
-    assert_true(isnan(y[0]) && y[1] == 1e30f && y[2] == 0 && isinf(y[3]) && y[4] == 0);
-    k->activation_backward(y, (const float[]){1, 1, 1, 1, 1}, z, (att_activation)kind, 3);
-    assert_true(fabsf(y[1] - 1) < 1e-6f && fabsf(y[2]) < 1e-6f);
-    if (kind != ATT_RELU) assert_true(isnan(y[0]));
+    k->activation(y, z, kinds[i], 5);
+    assert_true(isnan(y[0]) && y[4] == 0);
+    if (bounded) assert_true(y[1] == 1 && y[2] == -1 && y[3] == 1);
+    if (!bounded) assert_true(y[1] == 1e30f && y[2] == 0 && isinf(y[3]));
+    k->activation_backward(y, (const float[]){1, 1, 1, 1, 1}, z, kinds[i], 3);
+    assert_true(fabsf(y[1] - (bounded ? 0 : 1)) < 1e-6f && fabsf(y[2]) < 1e-6f);
+    if (kinds[i] != ATT_RELU) assert_true(isnan(y[0]));
   }
 }
 
-/* One row in double precision: the sum of weight * y, which the gradients are of. */
+/* Two halves a row. Outputs, then both halves' gradients, added to or replaced. */
+static void check_gated(const att_kernels *k, att_activation kind, int64_t rows, int64_t cols, bool accumulate) {
+  int64_t n = rows * cols;
+  area x = area_new(2 * n, 0, 1), y = area_new(n, 1, 2), dy = area_new(n, 0, 3), dx = area_new(2 * n, 1, 4);
+  double *want = doubles_of(y.data, n), *slopes = doubles_of(dx.data, 2 * n);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t at = i / cols * 2 * cols + i % cols;
+    double gate = x.data[at] += x.data[at] < 0 ? -0.1f : 0.1f, up = x.data[at + cols];
+    double slope = (activate(gate + 1e-5, kind) - activate(gate - 1e-5, kind)) / 2e-5;
+    want[i] = activate(gate, kind) * up;
+    slopes[at] = dy.data[i] * up * slope + (accumulate ? slopes[at] : 0);
+    slopes[at + cols] = dy.data[i] * activate(gate, kind) + (accumulate ? slopes[at + cols] : 0);
+  }
+  k->gated(y.data, x.data, kind, rows, cols);
+  if (n > 1) check_close("gated", k->name, y.data, want, n, 1e-6);
+  k->gated_backward(dx.data, dy.data, x.data, kind, accumulate, rows, cols);
+  if (n > 1) check_close("gated_backward", k->name, dx.data, slopes, 2 * n, 1e-6);
+  free(want);
+  free(slopes);
+  area *areas[] = {&x, &y, &dy, &dx};
+  for (size_t i = 0; i < COUNT(areas); i++) area_free(areas[i]);
+}
+
+static void test_gated(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k) for (size_t s = 1; s < COUNT(sizes); s++) for (size_t i = 0; i < COUNT(kinds); i++) {
+    check_gated(k, kinds[i], 1, sizes[s], i % 2);
+    check_gated(k, kinds[i], 3, sizes[s], i % 2 == 0);
+  }
+}
+
+static void check_rotary(const att_kernels *k, int64_t heads, int64_t size) {
+  int64_t n = heads * size, half = size / 2;
+  area x = area_new(n, 0, 1), turns = area_new(size, 1, 2);
+  double *before = doubles_of(x.data, n), *want = doubles_of(x.data, n);
+  for (int64_t i = 0; i < half; i++) {
+    double angle = turns.data[i];
+    turns.data[i] = (float)cos(angle);
+    turns.data[half + i] = (float)sin(angle);
+  }
+  for (int64_t i = 0; i < n; i++) {
+    int64_t c = i % size, other = c < half ? i + half : i - half;
+    want[i] = before[i] * turns.data[c % half] + (c < half ? -1 : 1) * before[other] * turns.data[half + c % half];
+  }
+  k->rotary(x.data, turns.data, turns.data + half, 1, heads, size);
+  check_close("rotary", k->name, x.data, want, n, 2e-7);
+  k->rotary(x.data, turns.data, turns.data + half, -1, heads, size);
+  check_close("rotary back", k->name, x.data, before, n, 4e-7);
+  free(before);
+  free(want);
+  area_free(&x);
+  area_free(&turns);
+}
+
+static void test_rotary(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k)
+  for (size_t s = 1; s < COUNT(sizes); s++)
+    for (int64_t heads = 1; heads < 4; heads++) check_rotary(k, heads, 2 * sizes[s]);
+}
+
+typedef enum norm_kind { LAYER, LAYER_WITH_BETA, ROOT_MEAN_SQUARE, NORM_KINDS } norm_kind;
+
+/* One row in double precision: the sum of weight * y, which the gradients are of. epsilon < 0: root mean square */
 static double norm_row(double *y, const double *x, const double *gamma, const double *beta, const double *weight,
                        double epsilon, int64_t n) {
   double mean = 0, spread = 0, sum = 0;
-  for (int64_t i = 0; i < n; i++) mean += x[i] / (double)n;
+  for (int64_t i = 0; epsilon >= 0 && i < n; i++) mean += x[i] / (double)n;
   for (int64_t i = 0; i < n; i++) spread += (x[i] - mean) * (x[i] - mean) / (double)n;
   for (int64_t i = 0; i < n; i++) {
-    y[i] = (x[i] - mean) / sqrt(spread + epsilon) * gamma[i] + (beta ? beta[i] : 0);
+    y[i] = (x[i] - mean) / sqrt(spread + fabs(epsilon)) * gamma[i] + (beta ? beta[i] : 0);
     sum += weight[i] * y[i];
   }
   return sum;
@@ -170,9 +245,10 @@ static double slope_of_norm(double *at, const double *x, const double *gamma, co
   return (up - down) / 2e-5;
 }
 
-static void check_norm(const att_kernels *k, int64_t n, bool with_beta, bool accumulate) {
+static void check_norm(const att_kernels *k, int64_t n, norm_kind kind, bool accumulate) {
   enum { ROWS = 3 };
-  const double epsilon = 1e-2;
+  const bool with_beta = kind == LAYER_WITH_BETA, centred = kind != ROOT_MEAN_SQUARE;
+  const double epsilon = centred ? 1e-2 : -1e-2;
   area x = area_new(ROWS * n, 0, 1), gamma = area_new(n, 1, 2), beta = area_new(n, 0, 3), y = area_new(ROWS * n, 1, 4);
   area dy = area_new(ROWS * n, 0, 5), dx = area_new(ROWS * n, 1, 6), dgamma = area_new(n, 0, 7);
   area dbeta = area_new(n, 1, 8), mean = area_new(ROWS, 0, 9), rstd = area_new(ROWS, 1, 10);
@@ -191,15 +267,20 @@ static void check_norm(const att_kernels *k, int64_t n, bool with_beta, bool acc
     free(row);
     free(weight);
   }
-  k->layer_norm(y.data, mean.data, rstd.data, x.data, gamma.data, with_beta ? beta.data : NULL, (float)epsilon, ROWS,
-                n);
-  if (n > 1 || with_beta) check_close("layer_norm", k->name, y.data, want, ROWS * n, 2e-6);
-  k->layer_norm_backward(dx.data, dgamma.data, with_beta ? dbeta.data : NULL, dy.data, x.data, mean.data, rstd.data,
-                         gamma.data, accumulate, ROWS, n);
-  if (n > 1 || accumulate) check_close("layer_norm dx", k->name, dx.data, want_dx, ROWS * n, 5e-6);
-  check_close("layer_norm dgamma", k->name, dgamma.data, want_dgamma, n, 5e-6);
-  if (with_beta) check_close("layer_norm dbeta", k->name, dbeta.data, want_dbeta, n, 1e-6);
-  k->layer_norm(x.data, NULL, NULL, x.data, gamma.data, with_beta ? beta.data : NULL, (float)epsilon, ROWS, n);
+  if (centred) {
+    k->layer_norm(y.data, mean.data, rstd.data, x.data, gamma.data, with_beta ? beta.data : NULL, 1e-2f, ROWS, n);
+    k->layer_norm_backward(dx.data, dgamma.data, with_beta ? dbeta.data : NULL, dy.data, x.data, mean.data, rstd.data,
+                           gamma.data, accumulate, ROWS, n);
+  } else {
+    k->rms_norm(y.data, rstd.data, x.data, gamma.data, 1e-2f, ROWS, n);
+    k->rms_norm_backward(dx.data, dgamma.data, dy.data, x.data, rstd.data, gamma.data, accumulate, ROWS, n);
+  }
+  if (n > 1 || with_beta) check_close("norm", k->name, y.data, want, ROWS * n, 2e-6);
+  if (n > 1 || accumulate) check_close("norm's dx", k->name, dx.data, want_dx, ROWS * n, 5e-6);
+  check_close("norm's dgamma", k->name, dgamma.data, want_dgamma, n, 5e-6);
+  if (with_beta) check_close("norm's dbeta", k->name, dbeta.data, want_dbeta, n, 1e-6);
+  if (centred) k->layer_norm(x.data, NULL, NULL, x.data, gamma.data, with_beta ? beta.data : NULL, 1e-2f, ROWS, n);
+  if (!centred) k->rms_norm(x.data, NULL, x.data, gamma.data, 1e-2f, ROWS, n);
   assert_memory_equal(x.data, y.data, (size_t)(ROWS * n) * sizeof(float)); /* y may be x; mean, rstd not wanted */
   double *doubles[] = {want, want_dx, want_dgamma, want_dbeta, g, b};
   for (size_t i = 0; i < COUNT(doubles); i++) free(doubles[i]);
@@ -207,12 +288,12 @@ static void check_norm(const att_kernels *k, int64_t n, bool with_beta, bool acc
   for (size_t i = 0; i < COUNT(areas); i++) area_free(areas[i]);
 }
 
-static void test_layer_norm(void **state) {
+static void test_norms(void **state) {
   (void)state;
   const att_kernels *k;
   EACH_TABLE(k)
   for (size_t s = 1; s < COUNT(sizes); s++)
-    for (int i = 0; i < 4; i++) check_norm(k, sizes[s], i & 1, i & 2);
+    for (int i = 0; i < 2 * NORM_KINDS; i++) check_norm(k, sizes[s], (norm_kind)(i / 2), i % 2);
 }
 
 static void check_dropout(const att_kernels *k, int64_t n, uint64_t key, uint32_t first, uint32_t threshold) {
@@ -486,7 +567,9 @@ int main(void) {
       cmocka_unit_test(test_columns),
       cmocka_unit_test(test_activations),
       cmocka_unit_test(test_activations_of_strange_numbers),
-      cmocka_unit_test(test_layer_norm),
+      cmocka_unit_test(test_gated),
+      cmocka_unit_test(test_rotary),
+      cmocka_unit_test(test_norms),
       cmocka_unit_test(test_dropout),
       cmocka_unit_test(test_dropout_share),
       cmocka_unit_test(test_softmax),

@@ -11,13 +11,20 @@ typedef struct problem {
   bool causal;
   const int32_t *rows;
   double scale;
+  bool biased;
 } problem;
 
 static int64_t q_columns(const problem *p) { return (int64_t)p->heads * p->size; }
 static int64_t kv_columns(const problem *p) { return (int64_t)p->kv_heads * p->size; }
 
-/* The weights of one query: probs[keys]; returns the log of the sum. */
-static double weights_of(const problem *p, double *probs, const double *q, const double *k, int64_t i, int h) {
+/* Of a head: a distance each, and a gap. */
+static int64_t bias_stride(const problem *p) { return p->queries + p->keys + 2; }
+/* The biases of a query's keys, of which the first is the farthest back. */
+static int64_t bias_at(const problem *p, int64_t i, int h) { return h * bias_stride(p) + p->queries - 1 - i; }
+
+/* The weights of one query: probs[keys]; returns the log of the sum. bias: NULL where there is none. */
+static double weights_of(const problem *p, double *probs, const double *q, const double *k, const double *bias,
+                         int64_t i, int h) {
   int64_t kv = h * p->kv_heads / p->heads * p->size;
   double most = -INFINITY, sum = 0;
   for (int64_t j = 0; j < p->keys; j++) {
@@ -25,7 +32,7 @@ static double weights_of(const problem *p, double *probs, const double *q, const
     for (int c = 0; c < p->size; c++)
       s += q[i * p->ldq + h * p->size + c] * k[(p->rows ? p->rows[j] : j) * p->ldk + kv + c];
     bool hidden = p->causal && j > p->keys - p->queries + i;
-    probs[j] = hidden ? -INFINITY : s * p->scale;
+    probs[j] = hidden ? -INFINITY : s * p->scale + (bias ? bias[bias_at(p, i, h) + j] : 0);
     if (probs[j] > most) most = probs[j];
   }
   for (int64_t j = 0; j < p->keys; j++) sum += exp(probs[j] - most);
@@ -35,12 +42,12 @@ static double weights_of(const problem *p, double *probs, const double *q, const
 
 /* o, lse and probs in double precision. */
 static void reference(const problem *p, double *o, double *lse, double *probs, const double *q, const double *k,
-                      const double *v) {
+                      const double *v, const double *bias) {
   for (int h = 0; h < p->heads; h++) {
     int64_t kv = h * p->kv_heads / p->heads * p->size;
     for (int64_t i = 0; i < p->queries; i++) {
       double *row = probs + (h * p->queries + i) * p->keys;
-      lse[i * p->heads + h] = weights_of(p, row, q, k, i, h);
+      lse[i * p->heads + h] = weights_of(p, row, q, k, bias, i, h);
       for (int c = 0; c < p->size; c++) {
         double sum = 0;
         for (int64_t j = 0; j < p->keys; j++) sum += row[j] * v[(p->rows ? p->rows[j] : j) * p->ldk + kv + c];
@@ -52,8 +59,8 @@ static void reference(const problem *p, double *o, double *lse, double *probs, c
 
 /* Areas of a problem in single precision, and what is expected in double. */
 typedef struct arrays {
-  area q, k, v, o, lse, probs, scratch, d_o, dq, dk, dv;
-  double *want_o, *want_lse, *want_probs, *dq_, *dk_, *dv_;
+  area q, k, v, bias, o, lse, probs, scratch, d_o, dq, dk, dv, dbias;
+  double *want_o, *want_lse, *want_probs, *dq_, *dk_, *dv_, *dbias_;
 } arrays;
 
 static arrays arrays_new(const problem *p) {
@@ -73,18 +80,22 @@ static arrays arrays_new(const problem *p) {
   x.dq = area_new(nq, 1, 9);
   x.dk = area_new(nk, 0, 10);
   x.dv = area_new(nk, 1, 11);
+  x.bias = area_new(p->heads * bias_stride(p), 1, 12);
+  x.dbias = area_new(p->heads * bias_stride(p), 0, 13);
   x.want_o = doubles_of(x.o.data, no);
   x.want_lse = doubles_of(x.lse.data, nl);
   x.want_probs = doubles_of(x.probs.data, np);
   x.dq_ = doubles_of(x.dq.data, nq);
   x.dk_ = doubles_of(x.dk.data, nk);
   x.dv_ = doubles_of(x.dv.data, nk);
+  x.dbias_ = doubles_of(x.dbias.data, x.dbias.n);
   return x;
 }
 
 static void arrays_free(arrays *x) {
-  area *areas[] = {&x->q, &x->k, &x->v, &x->o, &x->lse, &x->probs, &x->scratch, &x->d_o, &x->dq, &x->dk, &x->dv};
-  double *doubles[] = {x->want_o, x->want_lse, x->want_probs, x->dq_, x->dk_, x->dv_};
+  area *areas[] = {&x->q,   &x->k,  &x->v,  &x->o,  &x->lse,  &x->probs, &x->scratch,
+                   &x->d_o, &x->dq, &x->dk, &x->dv, &x->bias, &x->dbias};
+  double *doubles[] = {x->want_o, x->want_lse, x->want_probs, x->dq_, x->dk_, x->dv_, x->dbias_};
   for (size_t i = 0; i < COUNT(areas); i++) area_free(areas[i]);
   for (size_t i = 0; i < COUNT(doubles); i++) free(doubles[i]);
 }
@@ -104,6 +115,8 @@ static att_attention_args args_of(const problem *p, arrays *x) {
                               .size = p->size,
                               .scale = (float)p->scale,
                               .causal = p->causal,
+                              .bias = p->biased ? x->bias.data + p->keys - 1 : NULL,
+                              .bias_stride = bias_stride(p),
                               .o = x->o.data,
                               .ldo = p->ldo,
                               .lse = x->lse.data,
@@ -113,7 +126,8 @@ static att_attention_args args_of(const problem *p, arrays *x) {
 static void check_forward(const att_kernels *k, const problem *p) {
   arrays x = arrays_new(p);
   double *q = doubles_of(x.q.data, x.q.n), *key = doubles_of(x.k.data, x.k.n), *v = doubles_of(x.v.data, x.v.n);
-  reference(p, x.want_o, x.want_lse, x.want_probs, q, key, v);
+  double *bias = p->biased ? doubles_of(x.bias.data, x.bias.n) : NULL;
+  reference(p, x.want_o, x.want_lse, x.want_probs, q, key, v, bias);
   att_attention_args args = args_of(p, &x);
   k->attention_forward(&args, 0, p->heads / 2, x.scratch.data); /* in two ranges of heads */
   k->attention_forward(&args, p->heads / 2, p->heads, x.scratch.data);
@@ -131,7 +145,7 @@ static void check_forward(const att_kernels *k, const problem *p) {
   memcpy(before, x.o.data, (size_t)x.o.n * sizeof *before);
   k->attention_forward(&args, 0, p->heads, x.scratch.data);
   assert_memory_equal(before, x.o.data, (size_t)x.o.n * sizeof *before);
-  double *doubles[] = {q, key, v};
+  double *doubles[] = {q, key, v, bias};
   for (size_t i = 0; i < COUNT(doubles); i++) free(doubles[i]);
   free(before);
   arrays_free(&x);
@@ -161,6 +175,9 @@ static void test_forward(void **state) {
   const att_kernels *k;
   EACH_TABLE(k) for (size_t s = 0; s < COUNT(forward_shapes); s++) {
     problem p = problem_of(forward_shapes[s], NULL), gathered = problem_of(forward_shapes[s], rows);
+    check_forward(k, &p);
+    check_forward(k, &gathered);
+    p.biased = gathered.biased = true;
     check_forward(k, &p);
     check_forward(k, &gathered);
   }
@@ -209,9 +226,14 @@ static void test_scores_of_any_size(void **state) {
   }
 }
 
-static double loss_of(const problem *p, const arrays *x, double *o, const double *q, const double *k, const double *v) {
+/* In double precision: q, k, v, bias. */
+typedef struct doubles {
+  double *q, *k, *v, *bias;
+} doubles;
+
+static double loss_of(const problem *p, const arrays *x, double *o, const doubles *in) {
   double sum = 0;
-  reference(p, o, x->want_lse, x->want_probs, q, k, v);
+  reference(p, o, x->want_lse, x->want_probs, in->q, in->k, in->v, in->bias);
   for (int64_t i = 0; i < p->queries; i++)
     for (int64_t c = 0; c < q_columns(p); c++) sum += o[i * p->ldo + c] * x->d_o.data[i * p->ldo + c];
   return sum;
@@ -219,14 +241,14 @@ static double loss_of(const problem *p, const arrays *x, double *o, const double
 
 /* d[at] of `columns` columns: added to or replaced, as asked. */
 static void differences(const problem *p, arrays *x, double *d, double *at, int64_t rows, int64_t ld, int64_t columns,
-                        bool accumulate, const double *q, const double *k, const double *v) {
+                        bool accumulate, const doubles *in) {
   for (int64_t i = 0; i < rows; i++) {
     for (int64_t c = 0; c < columns; c++) {
       double *element = at + i * ld + c, kept = *element, up, down;
       *element = kept + 1e-5;
-      up = loss_of(p, x, x->want_o, q, k, v);
+      up = loss_of(p, x, x->want_o, in);
       *element = kept - 1e-5;
-      down = loss_of(p, x, x->want_o, q, k, v);
+      down = loss_of(p, x, x->want_o, in);
       *element = kept;
       d[i * ld + c] = (up - down) / 2e-5 + (accumulate ? d[i * ld + c] : 0);
     }
@@ -242,6 +264,8 @@ static void run_backward(const att_kernels *k, const problem *p, arrays *x, bool
   args.dv = x->dv.data;
   args.accumulate_q = accumulate_q;
   args.accumulate_kv = accumulate_kv;
+  args.dbias = p->biased ? x->dbias.data + p->keys - 1 : NULL;
+  args.dbias_stride = bias_stride(p);
   put_pattern(x->scratch.data, x->scratch.n);
   int half = p->kv_heads / 2 * (p->heads / p->kv_heads);
   k->attention_backward(&args, 0, half, x->scratch.data); /* in two ranges of whole groups */
@@ -250,16 +274,19 @@ static void run_backward(const att_kernels *k, const problem *p, arrays *x, bool
 
 static void check_backward(const att_kernels *k, const problem *p, bool accumulate_q, bool accumulate_kv) {
   arrays x = arrays_new(p);
-  double *q = doubles_of(x.q.data, x.q.n), *key = doubles_of(x.k.data, x.k.n), *v = doubles_of(x.v.data, x.v.n);
-  differences(p, &x, x.dq_, q, p->queries, p->ldq, q_columns(p), accumulate_q, q, key, v);
-  differences(p, &x, x.dk_, key, p->keys, p->ldk, kv_columns(p), accumulate_kv, q, key, v);
-  differences(p, &x, x.dv_, v, p->keys, p->ldk, kv_columns(p), accumulate_kv, q, key, v);
+  doubles in = {doubles_of(x.q.data, x.q.n), doubles_of(x.k.data, x.k.n), doubles_of(x.v.data, x.v.n), NULL};
+  if (p->biased) in.bias = doubles_of(x.bias.data, x.bias.n);
+  differences(p, &x, x.dq_, in.q, p->queries, p->ldq, q_columns(p), accumulate_q, &in);
+  differences(p, &x, x.dk_, in.k, p->keys, p->ldk, kv_columns(p), accumulate_kv, &in);
+  differences(p, &x, x.dv_, in.v, p->keys, p->ldk, kv_columns(p), accumulate_kv, &in);
+  if (p->biased) differences(p, &x, x.dbias_, in.bias, p->heads, bias_stride(p), bias_stride(p), true, &in);
   run_backward(k, p, &x, accumulate_q, accumulate_kv);
   check_close("attention dq", k->name, x.dq.data, x.dq_, x.dq.n, 5e-6);
   check_close("attention dk", k->name, x.dk.data, x.dk_, x.dk.n, 5e-6);
   check_close("attention dv", k->name, x.dv.data, x.dv_, x.dv.n, 5e-6);
-  double *doubles[] = {q, key, v};
-  for (size_t i = 0; i < COUNT(doubles); i++) free(doubles[i]);
+  check_close("attention dbias", k->name, x.dbias.data, x.dbias_, x.dbias.n, 5e-6); /* or untouched */
+  double *made[] = {in.q, in.k, in.v, in.bias};
+  for (size_t i = 0; i < COUNT(made); i++) free(made[i]);
   arrays_free(&x);
 }
 
@@ -268,8 +295,9 @@ static void test_backward(void **state) {
   static const int shapes[][6] = {{1, 1, 1, 1, 4, 0}, {2, 3, 2, 2, 5, 1},  {7, 7, 2, 1, 8, 1},
                                   {5, 9, 4, 2, 3, 1}, {9, 17, 1, 1, 7, 0}, {17, 16, 2, 2, 4, 0}};
   const att_kernels *k;
-  EACH_TABLE(k) for (size_t s = 0; s < COUNT(shapes); s++) for (int i = 0; i < 4; i++) {
+  EACH_TABLE(k) for (size_t s = 0; s < COUNT(shapes); s++) for (int i = 0; i < 8; i++) {
     problem p = problem_of(shapes[s], NULL);
+    p.biased = i & 4;
     check_backward(k, &p, i & 1, i & 2);
   }
 }
@@ -278,8 +306,8 @@ static void compare_backward(const att_kernels *k, const problem *p, bool accumu
   arrays x = arrays_new(p), y = arrays_new(p);
   run_backward(k, p, &x, accumulate, !accumulate);
   run_backward(att_kernels_named("portable"), p, &y, accumulate, !accumulate);
-  area *got[] = {&x.dq, &x.dk, &x.dv}, *wanted[] = {&y.dq, &y.dk, &y.dv};
-  for (int i = 0; i < 3; i++) {
+  area *got[] = {&x.dq, &x.dk, &x.dv, &x.dbias}, *wanted[] = {&y.dq, &y.dk, &y.dv, &y.dbias};
+  for (int i = 0; i < 4; i++) {
     double *want = doubles_of(wanted[i]->data, wanted[i]->n);
     check_close("attention backward", k->name, got[i]->data, want, got[i]->n, 5e-6);
     free(want);
@@ -291,9 +319,10 @@ static void compare_backward(const att_kernels *k, const problem *p, bool accumu
 static void test_backward_as_portable(void **state) {
   (void)state;
   const att_kernels *k;
-  EACH_TABLE(k) for (size_t s = 0; s < COUNT(forward_shapes); s++) for (int i = 0; i < 2; i++) {
+  EACH_TABLE(k) for (size_t s = 0; s < COUNT(forward_shapes); s++) for (int i = 0; i < 4; i++) {
     problem p = problem_of(forward_shapes[s], NULL);
-    compare_backward(k, &p, i);
+    p.biased = i & 2;
+    compare_backward(k, &p, i & 1);
   }
 }
 
