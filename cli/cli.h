@@ -54,6 +54,8 @@ int att_cli_failed(att_cli *cli, att_status status);
 int att_cli_start(att_cli *cli);
 /* Opens the model named by the first word. 0, or the exit status. */
 int att_cli_open_model(att_cli *cli, att_model **model);
+/* The same, and refuses one that does not have the verb, before any input is read. */
+int att_cli_open_model_for(att_cli *cli, att_verb verb, att_model **model);
 /* The words after MODEL as one text, to be freed; NULL after saying why. */
 char *att_cli_join_words(att_cli *cli);
 /* Between these two a signal asks the library to stop; a second one, or one at any other time, ends the program. */
@@ -73,6 +75,9 @@ int att_cli_close_output(att_cli *cli, int status);
 bool att_cli_write_line_text(att_cli *cli, const char *data, size_t size);
 /* A JSON string, with its quotes; bytes that are not UTF-8 become U+FFFD. */
 bool att_cli_write_json(att_cli *cli, const char *data, size_t size);
+/* What an object of --json has of tokens: an array of their spellings, of their ids. */
+bool att_cli_write_tokens(att_cli *cli, att_model *model, const int32_t *tokens, size_t count);
+bool att_cli_write_integers(att_cli *cli, const int32_t *numbers, size_t count);
 /* `text` gets a decimal that reads back as `number`; "null" where there is none. Returns text. */
 const char *att_cli_number(double number, char text[32]);
 int att_cli_columns(int fd); /* of the terminal; 80 where there is none */
@@ -98,8 +103,8 @@ void att_cli_print_man(att_cli *cli);
 
 /* ---- the verbs, one file each ---- */
 
-extern const struct att_cli_verb att_cli_train_translation, att_cli_train_lm, att_cli_translate, att_cli_score,
-    att_cli_bleu, att_cli_tokenize, att_cli_look, att_cli_info, att_cli_convert;
+extern const struct att_cli_verb att_cli_train_translation, att_cli_train_lm, att_cli_translate, att_cli_generate,
+    att_cli_score, att_cli_bleu, att_cli_tokenize, att_cli_look, att_cli_info, att_cli_convert;
 /* In the order of the help; ends in NULL. verbs.c */
 extern const struct att_cli_verb *const att_cli_verbs[];
 

@@ -100,6 +100,20 @@ bool att_cli_write_json(att_cli *cli, const char *data, size_t size) {
   return att_cli_write(cli, "\"", 1);
 }
 
+bool att_cli_write_tokens(att_cli *cli, att_model *model, const int32_t *tokens, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const char *spelling = att_token(model, tokens[i]);
+    att_cli_print(cli, "%s", i ? ", " : "[");
+    att_cli_write_json(cli, spelling ? spelling : "", spelling ? strlen(spelling) : 0);
+  }
+  return att_cli_print(cli, "%s]", count ? "" : "[");
+}
+
+bool att_cli_write_integers(att_cli *cli, const int32_t *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) att_cli_print(cli, "%s%d", i ? ", " : "[", (int)numbers[i]);
+  return att_cli_print(cli, "%s]", count ? "" : "[");
+}
+
 const char *att_cli_number(double number, char text[32]) {
   if (!isfinite(number)) return strcpy(text, "null");
   for (int digits = 15; digits <= 17; digits++) {

@@ -103,3 +103,8 @@ char *att_cli_join_words(att_cli *cli) {
 int att_cli_open_model(att_cli *cli, att_model **model) {
   return att_cli_failed(cli, att_model_open(cli->ctx, cli->words[0], model));
 }
+
+int att_cli_open_model_for(att_cli *cli, att_verb verb, att_model **model) {
+  int status = att_cli_open_model(cli, model);
+  return status ? status : att_cli_failed(cli, att_check_verb(*model, verb));
+}

@@ -1,4 +1,4 @@
-/* Owns `attend score`: how likely a model finds given translations. */
+/* Owns `attend score`: how likely a model finds given translations, or a text. */
 #include "options.h"
 
 #include <math.h>
@@ -8,36 +8,41 @@
 
 typedef struct score_options {
   att_cli_common common;
-  const char *source, *target;
-  bool json;
+  const char *source, *target, *text;
+  int64_t stride;
+  bool lines, json;
 } score_options;
 
 #define AT(member) offsetof(score_options, member)
 
-static const att_cli_option options[] = {{.name = "source",
-                                          .kind = ATT_CLI_TEXT,
-                                          .value = "FILE",
-                                          .offset = AT(source),
-                                          .group = "Data",
-                                          .help = "source sentences, one a line; plain text or .gz"},
-                                         {.name = "target",
-                                          .kind = ATT_CLI_TEXT,
-                                          .value = "FILE",
-                                          .offset = AT(target),
-                                          .help = "their translations, line by line"},
-                                         {.name = "text", .kind = ATT_CLI_LATER, .value = "FILE"},
-                                         {.name = "json",
-                                          .kind = ATT_CLI_FLAG,
-                                          .offset = AT(json),
-                                          .help = "one object a line: line (from 1), logprob, tokens, cut",
-                                          .group = "Output"},
-                                         {.name = NULL}};
+/* clang-format off */
+static const att_cli_option options[] = {
+    {.group = "Translations", .name = "source", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(source),
+     .help = "source sentences, one a line; plain text or .gz"},
+    {.name = "target", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(target),
+     .help = "their translations, line by line"},
+
+    {.group = "Text", .name = "text", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(text),
+     .help = "one text for a decoder, line ends in it; plain or .gz"},
+    {.name = "lines", .kind = ATT_CLI_FLAG, .offset = AT(lines),
+     .help = "each line of FILE, without its end, is a text of its own"},
+    {.name = "stride", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9, .offset = AT(stride),
+     .help = "a text longer than the model's positions is read in windows, each N tokens on from the one before",
+     .initial = "half the positions"},
+
+    {.group = "Output", .name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
+     .help = "one object a line: line (from 1; not of a whole text), logprob, tokens, and cut (of a pair) or bytes "
+             "(of a text)"},
+    {.name = NULL}};
+/* clang-format on */
 
 typedef struct score_totals {
   double logprob;
-  int64_t tokens;
+  int64_t tokens, bytes;
   size_t lines;
 } score_totals;
+
+/* ---- translations ---- */
 
 static void give(att_cli *cli, const score_options *o, const att_score *score, score_totals *totals) {
   char number[32];
@@ -50,6 +55,10 @@ static void give(att_cli *cli, const score_options *o, const att_score *score, s
                   (long long)score->tokens, score->cut ? "true" : "false");
   else
     att_cli_print(cli, "%s\t%lld\n", number, (long long)score->tokens);
+}
+
+static double perplexity(const score_totals *totals) {
+  return totals->tokens ? exp(-totals->logprob / (double)totals->tokens) : 1.0;
 }
 
 static int score_all(att_cli *cli, att_model *model, const score_options *o, const att_text *sources,
@@ -65,8 +74,92 @@ static int score_all(att_cli *cli, att_model *model, const score_options *o, con
   if (done != ATT_OK) return att_cli_failed(cli, done);
   if (att_cli_flush(cli) && !cli->common.quiet)
     fprintf(stderr, "%zu lines, %lld tokens, log-probability %.4f, perplexity %.4f\n", totals.lines,
-            (long long)totals.tokens, totals.logprob,
-            totals.tokens ? exp(-totals.logprob / (double)totals.tokens) : 1.0);
+            (long long)totals.tokens, totals.logprob, perplexity(&totals));
+  return 0;
+}
+
+static int score_pairs(att_cli *cli, att_model *model, const score_options *o) {
+  att_text *sources = NULL, *targets = NULL;
+  size_t source_count = 0, target_count = 0;
+  int status = att_cli_failed(cli, att_read_lines(cli->ctx, o->source, &sources, &source_count));
+  if (!status) status = att_cli_failed(cli, att_read_lines(cli->ctx, o->target, &targets, &target_count));
+  if (!status && source_count != target_count)
+    status = att_cli_fail(cli, ATT_CLI_FAILED, "%s has %zu lines, but %s has %zu", o->source, source_count, o->target,
+                          target_count);
+  if (!status) status = score_all(cli, model, o, sources, targets, source_count);
+  att_release(cli->ctx, sources);
+  att_release(cli->ctx, targets);
+  return status;
+}
+
+/* ---- a text ---- */
+
+static int score_text(att_cli *cli, att_model *model, const score_options *o, att_text text, score_totals *totals) {
+  att_text_score score;
+  char number[32];
+  att_cli_begin_work(cli);
+  att_status done = att_score_text(model, text, o->stride, &score);
+  att_cli_end_work();
+  if (done != ATT_OK) return att_cli_failed(cli, done);
+  totals->lines++;
+  totals->logprob += score.logprob;
+  totals->tokens += score.tokens;
+  totals->bytes += score.bytes;
+  att_cli_number(score.logprob, number);
+  if (o->json && o->lines) att_cli_print(cli, "{\"line\": %zu, ", totals->lines);
+  if (o->json)
+    att_cli_print(cli, "%s\"logprob\": %s, \"tokens\": %lld, \"bytes\": %lld}\n", o->lines ? "" : "{", number,
+                  (long long)score.tokens, (long long)score.bytes);
+  else
+    att_cli_print(cli, "%s\t%lld\n", number, (long long)score.tokens);
+  return att_cli_flush(cli) ? 0 : ATT_CLI_FAILED;
+}
+
+static int say_totals(att_cli *cli, const score_options *o, const score_totals *totals) {
+  if (cli->common.quiet) return 0;
+  if (o->lines) fprintf(stderr, "%zu lines, ", totals->lines);
+  fprintf(stderr, "%lld tokens, log-probability %.4f, perplexity %.4f", (long long)totals->tokens, totals->logprob,
+          perplexity(totals));
+  if (totals->bytes) fprintf(stderr, ", %.4f bits per byte", -totals->logprob / log(2.0) / (double)totals->bytes);
+  fprintf(stderr, "\n");
+  return 0;
+}
+
+static int score_lines(att_cli *cli, att_model *model, const score_options *o, score_totals *totals) {
+  att_text *lines;
+  size_t count;
+  int status = att_cli_failed(cli, att_read_lines(cli->ctx, o->text, &lines, &count));
+  if (status) return status;
+  for (size_t i = 0; i < count && !status; i++) status = score_text(cli, model, o, lines[i], totals);
+  att_release(cli->ctx, lines);
+  return status;
+}
+
+static int score_file(att_cli *cli, att_model *model, const score_options *o, score_totals *totals) {
+  char *text;
+  size_t size;
+  int status = att_cli_failed(cli, att_read_text(cli->ctx, o->text, &text, &size));
+  if (status) return status;
+  status = score_text(cli, model, o, (att_text){text, size}, totals);
+  att_release(cli->ctx, text);
+  return status;
+}
+
+/* ---- the verb ---- */
+
+static int check(att_cli *cli, const score_options *o) {
+  if (o->text && (o->source || o->target))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--text is for a decoder, --source and --target are for a translator");
+  if (!o->text && (o->lines || o->stride))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s goes with --text FILE", o->lines ? "lines" : "stride");
+  if (!o->text && (!o->source || !o->target))
+    return att_cli_fail(cli, ATT_CLI_MISUSED,
+                        "%s is missing: --source FILE and --target FILE for a translator, or --text FILE for a decoder",
+                        o->source   ? "--target"
+                        : o->target ? "--source"
+                                    : "--source or --text");
+  if (!o->text && strcmp(o->source, "-") == 0 && strcmp(o->target, "-") == 0)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--source and --target cannot both be standard input");
   return 0;
 }
 
@@ -74,37 +167,28 @@ static int run(att_cli *cli) {
   score_options o;
   memset(&o, 0, sizeof o);
   att_model *model = NULL;
-  att_text *sources = NULL, *targets = NULL;
-  size_t source_count = 0, target_count = 0;
+  score_totals totals = {0};
   int status = att_cli_parse(cli, &o);
-  if (status) return status;
-  if (!o.source || !o.target)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "%s is missing: both --source FILE and --target FILE are needed",
-                        o.source ? "--target" : "--source");
-  if (strcmp(o.source, "-") == 0 && strcmp(o.target, "-") == 0)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--source and --target cannot both be standard input");
-  status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &model);
-  if (!status) status = att_cli_failed(cli, att_read_lines(cli->ctx, o.source, &sources, &source_count));
-  if (!status) status = att_cli_failed(cli, att_read_lines(cli->ctx, o.target, &targets, &target_count));
-  if (!status && source_count != target_count)
-    status = att_cli_fail(cli, ATT_CLI_FAILED, "%s has %zu lines, but %s has %zu", o.source, source_count, o.target,
-                          target_count);
-  if (!status) status = score_all(cli, model, &o, sources, targets, source_count);
-  att_release(cli->ctx, sources);
-  att_release(cli->ctx, targets);
+  if (!status) status = check(cli, &o);
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = att_cli_open_model_for(cli, o.text ? ATT_VERB_SCORE_TEXT : ATT_VERB_SCORE_PAIRS, &model);
+  if (!status && !o.text) status = score_pairs(cli, model, &o);
+  if (!status && o.text) status = (o.lines ? score_lines : score_file)(cli, model, &o, &totals);
+  if (!status && o.text) status = say_totals(cli, &o, &totals);
   att_model_close(model);
   return status;
 }
 
 const att_cli_verb att_cli_score = {
     .name = "score",
-    .arguments = "MODEL --source FILE --target FILE",
-    .task = "translation models",
-    .summary = "how likely a model finds given translations",
+    .arguments = "MODEL --source FILE --target FILE | --text FILE",
+    .task = "scoring",
+    .summary = "how likely a model finds given translations, or a text",
     .about = "Writes for each pair the natural logarithm of the target's probability given the source, a tab, and the "
-             "number of its tokens, end mark included. Totals and the perplexity go to standard error.",
-    .example = "attend score de-en --source test.de --target test.en",
+             "number of its tokens, end mark included; of a text that of its tokens, each given those before it. "
+             "Totals, the perplexity of a token and the bits of a byte go to standard error.",
+    .example = "attend score de-en --source test.de --target test.en\n"
+               "attend score model --text test.txt",
     .options = options,
     .least_words = 1,
     .most_words = 1,

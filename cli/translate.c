@@ -27,6 +27,8 @@ static const att_cli_option options[] = {
      .help = "the most new tokens; the smaller of the two counts"},
     {.name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9, .offset = IN(batch_tokens),
      .help = "bound of a batch: lines times the longest"},
+    {.name = "repetition-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0.01, .high = 100,
+     .offset = IN(repetition_penalty), .help = "above 1: what was written becomes less likely", .initial = "the model's"},
 
     {.group = "Sampling", .name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1000,
      .offset = IN(temperature), .help = "draw tokens at random; 0 does not", .initial = "the model's"},
@@ -38,7 +40,6 @@ static const att_cli_option options[] = {
      .help = "only from those at least X times as likely as the likeliest"},
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = AT(samples),
      .help = "translations drawn of each line"},
-    {.name = "repetition-penalty", .kind = ATT_CLI_LATER},
     {.name = "stop", .kind = ATT_CLI_LATER},
 
     {.group = "Output", .name = "nbest", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(nbest),
@@ -69,18 +70,12 @@ static void write_number(att_cli *cli, const char *key, double number) {
 
 static void write_tokens(att_cli *cli, att_model *model, const char *key, const int32_t *tokens, size_t count) {
   write_key(cli, key);
-  for (size_t i = 0; i < count; i++) {
-    const char *spelling = att_token(model, tokens[i]);
-    att_cli_print(cli, "%s", i ? ", " : "[");
-    att_cli_write_json(cli, spelling ? spelling : "", spelling ? strlen(spelling) : 0);
-  }
-  att_cli_print(cli, "%s]", count ? "" : "[");
+  att_cli_write_tokens(cli, model, tokens, count);
 }
 
 static void write_integers(att_cli *cli, const char *key, const int32_t *numbers, size_t count) {
   write_key(cli, key);
-  for (size_t i = 0; i < count; i++) att_cli_print(cli, "%s%d", i ? ", " : "[", (int)numbers[i]);
-  att_cli_print(cli, "%s]", count ? "" : "[");
+  att_cli_write_integers(cli, numbers, count);
 }
 
 static void write_hypothesis(att_cli *cli, att_model *model, const att_hypothesis *one) {
@@ -201,7 +196,7 @@ static int run(att_cli *cli) {
   att_cli_input *input = NULL;
   int status = att_cli_parse(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_TRANSLATE, &model);
   if (!status) status = settle(cli, model, &o);
   if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
   if (!status) {

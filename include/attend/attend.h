@@ -143,6 +143,20 @@ typedef struct att_model_info {
 /* Pointers stay valid while the model is open. */
 ATT_API att_status att_model_describe(att_model *model, const att_model_info **info);
 
+typedef enum att_verb {
+  ATT_VERB_TRANSLATE,
+  ATT_VERB_SCORE_PAIRS,
+  ATT_VERB_GENERATE,
+  ATT_VERB_SCORE_TEXT,
+  ATT_VERB_CLASSIFY,
+  ATT_VERB_FILL,
+  ATT_VERB_EMBED
+} att_verb;
+
+/* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has. The calls below check
+ * it themselves. */
+ATT_API att_status att_check_verb(att_model *model, att_verb verb);
+
 typedef struct att_machine_info {
   const char *version, *compiler;
   const char *processor;       /* as the processor names itself */
@@ -180,11 +194,12 @@ typedef struct att_decode_options {
   int nbest;             /* hypotheses given for a line, at most beam (sampling: that many samples) */
   int max_length; /* tokens of a hypothesis, end mark included; never more than the model's positions. (Hugging Face's
                      max_length counts the start mark too: the default is one less than the folder's) */
-  int64_t batch_tokens; /* bounds lines x longest line of a batch */
-  double temperature;   /* 0: no sampling */
-  int top_k;            /* 0: all */
-  double top_p;         /* 1: all */
-  double min_p;         /* 0: all */
+  int64_t batch_tokens;      /* bounds lines x longest line of a batch */
+  double temperature;        /* 0: no sampling */
+  int top_k;                 /* 0: all */
+  double top_p;              /* 1: all */
+  double min_p;              /* 0: all */
+  double repetition_penalty; /* 1: none; over what the decoder has written, its start mark in, as Hugging Face's */
   uint64_t seed;
   bool alignment;    /* also give `look`: costs a little */
   size_t first_line; /* the number, from 0, of lines[0] in the caller's text, where that is translated piece by piece:
@@ -485,7 +500,7 @@ typedef struct att_train_options {
   /* learning */
   int64_t batch_tokens; /* bounds rows x longest side, padding counted */
   int batch;            /* or: sentence pairs */
-  double lr, min_lr; /* min_lr: negative: choose */
+  double lr, min_lr;    /* min_lr: negative: choose */
   int64_t warmup;
   int schedule;                                                      /* an att_schedule, or -1 */
   double weight_decay, beta1, beta2, clip, dropout, label_smoothing; /* negative: choose */

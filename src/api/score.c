@@ -1,4 +1,4 @@
-/* Owns att_score_pairs: pairs of texts to batches and back. */
+/* Owns att_score_pairs, pairs of texts to batches and back, and att_score_text. */
 #include "api/text.h"
 #include "decode/decode.h"
 
@@ -95,6 +95,7 @@ att_status att_score_pairs(att_model *model, const att_text *sources, const att_
   if (count && (!sources || !targets || !scores)) {
     return att_fail(ctx, ATT_ARGUMENT, "att_score_pairs needs sources, targets and scores");
   }
+  ATT_TRY(att_check_verb(model, ATT_VERB_SCORE_PAIRS));
   att_arena *arena;
   pairs_batch batch = {0};
   ATT_TRY(att_arena_new(ctx, &arena));
@@ -107,5 +108,41 @@ att_status att_score_pairs(att_model *model, const att_text *sources, const att_
   att_free(ctx, batch.line.data);
   att_free(ctx, batch.source_start);
   att_free(ctx, batch.target_start);
+  return status;
+}
+
+static att_status score_text(att_model *model, att_arena *arena, att_text text, int64_t stride, att_ids *ids,
+                             att_text_score *score) {
+  att_context *ctx = model->ctx;
+  const att_config *config = &model->config;
+  att_ids read = {0};
+  att_status status = att_text_ids(model, text, "the text", &read);
+  bool marked = read.count && read.data[0] == config->bos;
+  if (!status && config->bos >= 0 && !marked) status = att_ids_push(ctx, ids, config->bos);
+  if (!status) status = append_ids(ctx, ids, read.data, read.count);
+  att_free(ctx, read.data);
+  if (status) return status;
+  *score = (att_text_score){.tokens = ids->count > 1 ? (int64_t)ids->count - 1 : 0, .bytes = (int64_t)text.size};
+  return att_score_windows(model, arena, ids->data, (int64_t)ids->count, stride, &score->logprob);
+}
+
+att_status att_score_text(att_model *model, att_text text, int64_t stride, att_text_score *score) {
+  att_context *ctx = model->ctx;
+  if (!score || (text.size && !text.data))
+    return att_fail(ctx, ATT_ARGUMENT, "att_score_text needs a text and a score");
+  ATT_TRY(att_check_verb(model, ATT_VERB_SCORE_TEXT));
+  int64_t context = model->config.max_position_embeddings;
+  if (stride == 0) stride = context > 1 ? context / 2 : 1;
+  if (context < 2 || stride < 1 || stride >= context) {
+    return att_fail(ctx, ATT_ARGUMENT, "stride must be 1 to %lld: less than the model's %lld positions",
+                    (long long)context - 1, (long long)context);
+  }
+  att_arena *arena;
+  att_ids ids = {0};
+  ATT_TRY(att_arena_new(ctx, &arena));
+  att_status status = score_text(model, arena, text, stride, &ids, score);
+  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
+  att_arena_free(arena);
+  att_free(ctx, ids.data);
   return status;
 }

@@ -82,3 +82,21 @@ att_status att_line_ids(att_model *model, att_text line, size_t number, const ch
   if (ends) ids->data[limit - 1] = eos;
   return ATT_OK;
 }
+
+/* Whether the text itself, without marks, ends with the end mark's spelling. */
+static bool ends_with_mark(const att_model *model, att_text text) {
+  const char *mark = att_tokenizer_token(model->tokenizer, model->config.eos);
+  size_t size = mark ? strlen(mark) : 0;
+  return size && text.size >= size && memcmp(text.data + text.size - size, mark, size) == 0;
+}
+
+att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids) {
+  ids->count = 0;
+  ATT_TRY(check_tokenizer(model));
+  if (!att_utf8_valid(text.data, text.size)) {
+    att_log(model->ctx, ATT_LOG_WARNING, "%s is not valid UTF-8: its wrong bytes become U+FFFD", what);
+  }
+  ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, text, true, ids));
+  if (ids->count && ids->data[ids->count - 1] == model->config.eos && !ends_with_mark(model, text)) ids->count--;
+  return check_ids(model, ids);
+}

@@ -13,4 +13,9 @@
 att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_mark, att_ids *ids,
                         bool *cut);
 
+/* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. The marks
+ * are the tokenizer's, but no end mark at the end that the text itself does not have. what: for the warning of invalid
+ * UTF-8. */
+att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "api/text.h"
 #include "base/random.h"
+#include "decode/candidates.h"
 #include "decode/decode.h"
 #include "text/unicode.h"
 
@@ -65,23 +66,25 @@ void att_decode_options_default(const att_model *model, att_decode_options *opti
                                   .max_length = (int)length,
                                   .batch_tokens = 2048,
                                   .top_p = 1.0,
+                                  .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1,
                                   .seed = 1};
 }
 
 static att_status check_options(att_context *ctx, const att_decode_options *o) {
   bool sampling = o->temperature > 0;
-  const char *wrong = NULL;
+  att_rules rules = {.temperature = o->temperature,
+                     .top_k = o->top_k,
+                     .top_p = o->top_p,
+                     .min_p = o->min_p,
+                     .repetition_penalty = o->repetition_penalty};
+  const char *wrong = att_rules_wrong(&rules);
   if (o->beam < 1 || o->beam > ATT_MOST_BEAMS) wrong = "beam must be 1 to 64";
-  if (!(o->temperature >= 0) || isinf(o->temperature)) wrong = "temperature must be a number from 0";
   if (sampling && o->beam != 1) wrong = "sampling (temperature above 0) goes with beam 1 only";
   if (o->nbest < 1 || o->nbest > ATT_MOST_BEAMS) wrong = "nbest must be 1 to 64";
   if (!sampling && o->nbest > o->beam) wrong = "nbest must be at most beam";
   if (!isfinite(o->length_penalty)) wrong = "length_penalty must be a number";
   if (o->max_length < 1) wrong = "max_length must be at least 1";
   if (o->batch_tokens < 1) wrong = "batch_tokens must be at least 1";
-  if (o->top_k < 0) wrong = "top_k must be 0 (all) or more";
-  if (!(o->top_p > 0 && o->top_p <= 1)) wrong = "top_p must be above 0 and at most 1";
-  if (!(o->min_p >= 0 && o->min_p <= 1)) wrong = "min_p must be 0 to 1";
   return wrong ? att_fail(ctx, ATT_ARGUMENT, "%s", wrong) : ATT_OK;
 }
 
@@ -244,6 +247,7 @@ att_status att_translate(att_model *model, const att_text *lines, size_t count, 
   att_decode_options_default(model, &defaults);
   if (!options) options = &defaults;
   if ((count && !lines) || !give) return att_fail(ctx, ATT_ARGUMENT, "att_translate needs lines and a callback");
+  ATT_TRY(att_check_verb(model, ATT_VERB_TRANSLATE));
   ATT_TRY(check_options(ctx, options));
   translator t = {.model = model, .lines = lines, .count = count, .options = options, .give = give, .user = user};
   att_status status = att_arena_new(ctx, &t.kept);

@@ -1,5 +1,5 @@
-/* Owns the table of kinds, heads and verbs. See verbs.h. */
-#include "api/verbs.h"
+/* Owns the table of kinds, heads and verbs: the one place where a model of the wrong kind is refused. */
+#include "models/model.h"
 
 /* What a verb's name is in a message, by att_verb. */
 static const char *const names[] = {"translate", "score pairs of texts", "generate", "score a text",

@@ -8,7 +8,8 @@
 
 typedef struct att_choice {
   int32_t token;
-  double logprob; /* the model's own: over the whole vocabulary, whatever the rules leave out */
+  double logprob; /* the model's own: over the whole vocabulary, whatever the rules leave out; of several choices a row
+                     with the penalty in it, as the peer's beams */
 } att_choice;
 
 /* What may be chosen. */
@@ -19,7 +20,15 @@ typedef struct att_rules {
   /* drawing: one token a row; temperature 0: the best `width` are taken */
   double temperature, top_p, min_p;
   int top_k;
+  /* Tokens that were there become less likely (Keskar et al. 2019, section 4.1, with Hugging Face's division or
+   * multiplication by sign): one choice a row: their logits; several: their log-probabilities. 1: no penalty */
+  double repetition_penalty;
+  const int32_t *seen; /* [rows, seen_count]: each in [0, vocab); only with a penalty */
+  int64_t seen_count;
 } att_rules;
+
+/* What is impossible in the rules for drawing and the penalty, in words, or NULL. */
+const char *att_rules_wrong(const att_rules *rules);
 
 /* choices[rows, width], best first, and how many there are of each row (fewer where the vocabulary is small). logits
  * [rows, vocab] may be changed. uniform[rows]: what each row draws with, in [0, 1). ATT_NUMERIC where a row holds NaN

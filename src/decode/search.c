@@ -115,6 +115,7 @@ static att_status step(search *s) {
   const att_config *config = &s->session->model->config;
   float *logits;
   ATT_TRY(att_session_step(s->session, s->next, s->running, &logits));
+  ATT_TRY(att_session_seen(s->session, &s->rules));
   s->rules.forced = s->length == 0 ? config->forced_bos : -1;
   int64_t first = 0, next_count = 0;
   for (int64_t i = 0; i < s->group_count; i++) {
@@ -165,7 +166,8 @@ static att_rules rules_of(const att_config *config, const att_decode_options *op
                      .temperature = options->temperature,
                      .top_k = options->top_k,
                      .top_p = options->top_p,
-                     .min_p = options->min_p};
+                     .min_p = options->min_p,
+                     .repetition_penalty = options->repetition_penalty};
 }
 
 /* The first hypotheses: each group's start mark, after its source. */
@@ -183,13 +185,16 @@ static att_status begin(search *s, att_model *model, att_arena *arena, const int
   s->running = s->group_count;
   int64_t length = options->max_length;
   if (length > model->config.max_position_embeddings) length = model->config.max_position_embeddings;
-  return att_session_new(model, arena, ids, sources, most, length, options->alignment, &s->session);
+  att_session_plan plan = {
+      .sources = {ids, NULL, sources}, .most = most, .most_steps = length, .alignment = options->alignment};
+  return att_session_new(model, arena, &plan, &s->session);
 }
 
 static att_status give_output(const search *s, const finished *f, bool sampled, att_arena *arena, att_output *out) {
+  bool alignment = s->session->row_look != NULL;
   int32_t *tokens = ATT_ARENA_NEW(arena, f->count, int32_t);
-  int32_t *look = s->options->alignment ? ATT_ARENA_NEW(arena, f->count, int32_t) : NULL;
-  if (!tokens || (s->options->alignment && !look)) return ATT_MEMORY;
+  int32_t *look = alignment ? ATT_ARENA_NEW(arena, f->count, int32_t) : NULL;
+  if (!tokens || (alignment && !look)) return ATT_MEMORY;
   att_session_path(s->session, f->row, f->token, f->count, tokens, look);
   *out = (att_output){tokens, look, f->count, sampled ? f->logprob : f->score, f->logprob};
   return ATT_OK;

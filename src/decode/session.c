@@ -3,11 +3,14 @@
 
 #include <string.h>
 
-/* Steps beyond the longest source that a session makes room for at first. */
+/* Steps beyond the longest source, or the past, that a session makes room for at first. */
 #define ATT_FIRST_ROOM 16
+/* Rows of the past that are read together: bounds what that needs beside the cache. */
+#define ATT_PAST_PIECE 256
 
-static att_status encode_sources(att_session *s, const int32_t *ids, att_sequences sources) {
+static att_status encode_sources(att_session *s, const att_input *input) {
   att_arena *arena = s->run.arena;
+  att_sequences sources = input->sequences;
   int64_t rows = sources.start[sources.count];
   int32_t *identity = ATT_ARENA_NEW(arena, rows, int32_t);
   s->source_rows = ATT_ARENA_NEW(arena, sources.count, const int32_t *);
@@ -25,8 +28,7 @@ static att_status encode_sources(att_session *s, const int32_t *ids, att_sequenc
   }
   att_arena_mark mark = att_arena_save(arena);
   att_memory memory;
-  att_input input = {ids, NULL, sources};
-  ATT_TRY(att_model_encode(&s->run, s->model, &input, NULL, NULL, &memory));
+  ATT_TRY(att_model_encode(&s->run, s->model, input, NULL, NULL, &memory));
   ATT_TRY(att_model_cross(&s->run, s->model, &memory, s->cross));
   att_arena_restore(arena, mark);
   return ATT_OK;
@@ -47,7 +49,7 @@ static att_status make_step_arrays(att_session *s, bool alignment) {
     return ATT_MEMORY;
   }
   for (int64_t i = 0; i <= s->most; i++) s->start[i] = i;
-  if (!alignment) return ATT_OK;
+  if (!alignment || s->shape.look_heads == 0) return ATT_OK;
   s->last_probs = ATT_ARENA_NEW(arena, s->most, float *);
   return s->last_probs ? ATT_OK : ATT_MEMORY;
 }
@@ -69,7 +71,7 @@ static att_status make_room(att_session *s, int64_t room) {
     return att_fail(s->run.ctx, ATT_MEMORY, "no memory for %lld hypotheses of %lld tokens: use smaller batches",
                     (long long)s->most, (long long)room);
   }
-  int64_t rows = s->most * room, before = s->room;
+  int64_t rows = s->past + s->most * (room - s->past), before = s->room;
   int32_t *table = s->table;
   for (int64_t i = 0; i < s->shape.layers; i++) {
     ATT_TRY(grow(s, &s->self[i], s->rows, rows, (size_t)s->shape.self_width * sizeof(float)));
@@ -77,8 +79,8 @@ static att_status make_room(att_session *s, int64_t room) {
   ATT_TRY(grow(s, &s->row_token, s->rows, rows, sizeof(int32_t)));
   ATT_TRY(grow(s, &s->row_before, s->rows, rows, sizeof(int32_t)));
   if (s->last_probs) ATT_TRY(grow(s, &s->row_look, s->rows, rows, sizeof(int32_t)));
-  ATT_TRY(grow(s, &s->spare_table, 0, rows, sizeof(int32_t)));
-  ATT_TRY(grow(s, &s->table, 0, rows, sizeof(int32_t)));
+  ATT_TRY(grow(s, &s->spare_table, 0, s->most * room, sizeof(int32_t)));
+  ATT_TRY(grow(s, &s->table, 0, s->most * room, sizeof(int32_t)));
   for (int64_t i = 0; i < s->running; i++) {
     memcpy(s->table + i * room, table + i * before, (size_t)s->steps * sizeof *table);
   }
@@ -86,36 +88,61 @@ static att_status make_room(att_session *s, int64_t room) {
   return ATT_OK;
 }
 
-att_status att_session_new(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources, int64_t most,
-                           int64_t most_steps, bool alignment, att_session **out) {
+/* The past as one sequence, whose rows come first. */
+static att_status read_past(att_session *s, const int32_t *past) {
+  int32_t *table = s->table;
+  for (int64_t i = 0; i < s->past; i++) {
+    table[i] = s->row_before[i] = (int32_t)i;
+    s->row_before[i]--;
+    s->row_token[i] = past[i];
+  }
+  const int32_t *rows[] = {table};
+  att_arena_mark mark = att_arena_save(s->run.arena);
+  for (int64_t done = 0, piece; done < s->past; done += piece) {
+    if (s->run.ctx->interrupted) return att_fail(s->run.ctx, ATT_INTERRUPTED, "interrupted");
+    piece = s->past - done < ATT_PAST_PIECE ? s->past - done : ATT_PAST_PIECE;
+    int64_t start[] = {0, piece}, counts[] = {done + piece};
+    att_cache cache = {.self = s->self, .self_rows = rows, .self_counts = counts};
+    att_input input = {past + done, NULL, {1, start}};
+    att_tensor hidden;
+    ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, NULL, &hidden));
+    att_arena_restore(s->run.arena, mark);
+  }
+  s->rows = s->steps = s->past;
+  return ATT_OK;
+}
+
+att_status att_session_new(att_model *model, att_arena *arena, const att_session_plan *plan, att_session **out) {
   att_session *s = ATT_ARENA_NEW(arena, 1, att_session);
   if (!s) return ATT_MEMORY;
-  *s = (att_session){.model = model, .most = most, .most_steps = most_steps};
+  *s = (att_session){.model = model, .most = plan->most, .most_steps = plan->most_steps, .past = plan->past_count};
   s->run = (att_run){.ctx = model->ctx, .arena = arena};
   att_model_cache_shape(model, &s->shape);
-  int64_t longest = 0;
-  ATT_TRY(encode_sources(s, ids, sources));
-  ATT_TRY(make_step_arrays(s, alignment));
-  for (int64_t i = 0; i < sources.count; i++) {
+  int64_t longest = s->past;
+  if (plan->sources.sequences.count) ATT_TRY(encode_sources(s, &plan->sources));
+  ATT_TRY(make_step_arrays(s, plan->alignment));
+  for (int64_t i = 0; i < plan->sources.sequences.count; i++) {
     if (s->source_counts[i] > longest) longest = s->source_counts[i];
   }
   ATT_TRY(make_room(s, longest + ATT_FIRST_ROOM));
+  ATT_TRY(read_past(s, plan->past));
   s->mark = att_arena_save(arena);
   *out = s;
   return ATT_OK;
 }
 
-/* Each new hypothesis takes its parent's table and source, and one row more. */
+/* Each new hypothesis takes its parent's table and source, and one row more; the first ones come after the past. */
 static void follow_parents(att_session *s, const att_next *next, int64_t count) {
   int64_t first_parent = s->rows - s->running;
+  bool first = s->steps == s->past;
   for (int64_t i = 0; i < count; i++) {
     int64_t parent = next[i].parent, row = s->rows + i;
     int32_t *table = s->spare_table + i * s->room;
-    if (s->steps) memcpy(table, s->table + parent * s->room, (size_t)s->steps * sizeof *table);
+    if (s->steps) memcpy(table, s->table + (first ? 0 : parent) * s->room, (size_t)s->steps * sizeof *table);
     table[s->steps] = (int32_t)row;
-    s->spare_source[i] = s->steps ? s->source[parent] : (int32_t)parent;
+    s->spare_source[i] = first ? (int32_t)parent : s->source[parent];
     s->row_token[row] = next[i].token;
-    s->row_before[row] = s->steps ? (int32_t)(first_parent + parent) : -1;
+    s->row_before[row] = (int32_t)(first ? s->past - 1 : first_parent + parent);
   }
   int32_t *table = s->table, *source = s->source;
   s->table = s->spare_table;
@@ -131,6 +158,7 @@ static void point_at_rows(att_session *s) {
   for (int64_t i = 0; i < s->running; i++) {
     s->self_rows[i] = s->table + i * s->room;
     s->self_counts[i] = s->steps;
+    if (!s->cross) continue;
     s->cross_rows[i] = s->source_rows[s->source[i]];
     s->cross_counts[i] = s->source_counts[s->source[i]];
   }
@@ -189,6 +217,19 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
     s->row_look[s->rows - count + i] = most_looked_at(s->last_probs[i], s->shape.look_heads, s->cross_counts[i]);
   }
   *logits = scores.data;
+  return ATT_OK;
+}
+
+att_status att_session_seen(att_session *s, att_rules *rules) {
+  if (rules->repetition_penalty == 1.0) return ATT_OK;
+  int32_t *seen = ATT_ARENA_NEW(s->run.arena, s->running * s->steps, int32_t);
+  if (!seen) return ATT_MEMORY;
+  rules->seen = seen;
+  rules->seen_count = s->steps;
+  for (int64_t i = 0; i < s->running; i++) {
+    const int32_t *table = s->table + i * s->room;
+    for (int64_t j = 0; j < s->steps; j++) *seen++ = s->row_token[table[j]];
+  }
   return ATT_OK;
 }
 

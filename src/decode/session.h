@@ -8,10 +8,13 @@
  *
  *     rows:   0:<s>  1:A  2:The  |  3:dog  4:cat  5:dog  | ...        3 and 4 come after 1, 5 after 2
  *     tables: [0 1 3] [0 1 4] [0 2 5]                                 what attention reads
+ *
+ * A decoder alone has no sources, but a past that all its hypotheses share: the prompt without its last token.
  */
 #ifndef ATT_DECODE_SESSION_H
 #define ATT_DECODE_SESSION_H
 
+#include "decode/candidates.h"
 #include "decode/decode.h"
 
 typedef struct att_session {
@@ -19,18 +22,19 @@ typedef struct att_session {
   att_run run;
   att_cache_shape shape;
   att_arena_mark mark; /* what a step makes lies above it */
-  /* sources */
+  /* sources; NULL in a decoder alone */
   float **cross;               /* [layers] each [source rows, shape.cross_width] */
   const int32_t **source_rows; /* [sources] */
   int64_t *source_counts;      /* [sources] */
   /* running hypotheses */
   int64_t most, running;
-  int64_t steps, room; /* rows of each running hypothesis; how many there is room for */
+  int64_t past;        /* rows that all hypotheses share */
+  int64_t steps, room; /* rows of each running hypothesis, the past in; how many there is room for */
   int64_t most_steps;
   int32_t *table, *spare_table;   /* [most, room] */
   int32_t *source, *spare_source; /* [most] */
   /* cache rows */
-  float **self; /* [layers] each [most * room, shape.self_width] */
+  float **self; /* [layers] each [past + most * (room - past), shape.self_width] */
   int64_t rows; /* in use; the last step's are [rows - running, rows) */
   int32_t *row_token, *row_before;
   int32_t *row_look; /* the source position that the row's query looked at most; NULL: not wanted */
@@ -45,13 +49,25 @@ typedef struct att_next {
   int32_t parent, token;
 } att_next;
 
-/* Encodes the sources. At most `most` hypotheses at once, each of at most most_steps rows. The session and all it needs
- * are on the arena, where nothing else may be put between steps. */
-att_status att_session_new(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources, int64_t most,
-                           int64_t most_steps, bool alignment, att_session **out);
+/* What a session is made for. */
+typedef struct att_session_plan {
+  att_input sources;   /* of an encoder-decoder; else sequences.count 0 */
+  const int32_t *past; /* [past_count] of a decoder: what every hypothesis begins with, before its first step's token */
+  int64_t past_count;
+  int64_t most;       /* hypotheses at once */
+  int64_t most_steps; /* rows of each, the past in */
+  bool alignment;
+} att_session_plan;
+
+/* Encodes the sources and reads the past, in pieces. The session and all it needs are on the arena, where nothing else
+ * may be put between steps. */
+att_status att_session_new(att_model *model, att_arena *arena, const att_session_plan *plan, att_session **out);
 /* Goes on with `count` hypotheses, 1 <= count <= most, and gives their logits [count, vocab_size], which may be written
  * into and are valid until the next step. */
 att_status att_session_step(att_session *session, const att_next *next, int64_t count, float **logits);
+/* Gives rules with a repetition penalty what each running hypothesis has read, the past and the last step's token in;
+ * valid until the next step. */
+att_status att_session_seen(att_session *session, att_rules *rules);
 /* The `count` tokens that end in `last`, which was chosen after `row`; look may be NULL. Both [count]. */
 void att_session_path(const att_session *session, int32_t row, int32_t last, int64_t count, int32_t *tokens,
                       int32_t *look);

@@ -1,0 +1,251 @@
+/* Owns `attend generate`: a prompt and its continuation, as it comes. */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct generate_options {
+  att_cli_common common;
+  att_generate_options generate;
+  att_cli_texts stop;
+  const char *prompt_file;
+  bool no_prompt, json;
+} generate_options;
+
+#define AT(member) offsetof(generate_options, member)
+#define IN(member) offsetof(generate_options, generate.member)
+
+/* clang-format off */
+static const att_cli_option options[] = {
+    {.group = "Text", .name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1 << 30,
+     .offset = IN(max_tokens), .help = "the most new tokens; 0: until the model's positions are full",
+     .initial = "256"},
+    {.name = "stop", .kind = ATT_CLI_TEXTS, .value = "TEXT", .offset = AT(stop),
+     .help = "end before this text; may be given several times"},
+    {.name = "ignore-end", .kind = ATT_CLI_FLAG, .offset = IN(ignore_end), .help = "go on beyond the model's end mark"},
+    {.name = "prompt-file", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt_file),
+     .help = "go on from all of FILE (plain text or .gz), but for one line end at its end"},
+
+    {.group = "Sampling", .name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1000,
+     .offset = IN(temperature), .help = "below 1 the likelier tokens gain, above 1 the others; 0: always the likeliest",
+     .initial = "the model's, else 0"},
+    {.name = "top-k", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1e9, .offset = IN(top_k),
+     .help = "only from the N likeliest; 0: all", .initial = "the model's"},
+    {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = IN(top_p),
+     .help = "only from the likeliest that together have this probability", .initial = "the model's"},
+    {.name = "min-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1, .offset = IN(min_p),
+     .help = "only from those at least X times as likely as the likeliest", .initial = "the model's"},
+    {.name = "repetition-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0.01, .high = 100,
+     .offset = IN(repetition_penalty), .help = "above 1: what is in the prompt or was written becomes less likely",
+     .initial = "the model's"},
+    {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(samples),
+     .help = "continuations of each prompt, with a line of --- between"},
+
+    {.group = "Output", .name = "no-prompt", .kind = ATT_CLI_FLAG, .offset = AT(no_prompt),
+     .help = "print what is new alone"},
+    {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
+     .help = "one object a sample, as they end: line (of the prompt, from 1), sample (from 0), prompt, text, tokens, "
+             "ids, finish (end, stop, length or context), logprob, prompt_tokens"},
+    {.name = NULL}};
+/* clang-format on */
+
+/* What a sample has given so far. */
+typedef struct sample_text {
+  char *data;
+  size_t size, capacity, written;
+  bool ended;
+} sample_text;
+
+typedef struct generate_run {
+  att_cli *cli;
+  generate_options *options;
+  att_model *model;
+  att_text prompt;
+  size_t line; /* of the prompt, from 0 */
+  sample_text samples[64];
+  int current;  /* the sample that is being written; those after it wait */
+  bool between; /* something stands before the next block */
+  bool open;    /* a block's line has not ended */
+  bool no_memory;
+} generate_run;
+
+static bool keep_text(sample_text *s, const char *data, size_t size) {
+  if (size > s->capacity - s->size) {
+    size_t capacity = 2 * (s->size + size) + 256;
+    char *grown = realloc(s->data, capacity);
+    if (!grown) return false;
+    s->data = grown;
+    s->capacity = capacity;
+  }
+  if (size) memcpy(s->data + s->size, data, size);
+  s->size += size;
+  return true;
+}
+
+static void begin_block(generate_run *run) {
+  if (run->between) att_cli_print(run->cli, "---\n");
+  run->between = run->open = true;
+  if (!run->options->no_prompt) att_cli_write(run->cli, run->prompt.data, run->prompt.size);
+}
+
+static void end_block(generate_run *run) {
+  if (run->open) att_cli_print(run->cli, "\n");
+  run->open = false;
+}
+
+/* Writes what is there of the current sample, and goes on to the next where it has ended. */
+static void write_samples(generate_run *run) {
+  while (run->current < run->options->generate.samples) {
+    sample_text *s = &run->samples[run->current];
+    if (!run->open) begin_block(run);
+    att_cli_write(run->cli, s->data ? s->data + s->written : "", s->size - s->written);
+    s->written = s->size;
+    if (!s->ended) return;
+    end_block(run);
+    run->current++;
+  }
+}
+
+static void write_json(generate_run *run, const att_piece_of_text *piece, const sample_text *s) {
+  static const char *const finishes[] = {"", "end", "stop", "length", "context"};
+  att_cli *cli = run->cli;
+  char number[32];
+  att_cli_print(cli, "{\"line\": %zu, \"sample\": %d, ", run->line + 1, piece->sample);
+  if (!run->options->no_prompt) {
+    att_cli_print(cli, "\"prompt\": ");
+    att_cli_write_json(cli, run->prompt.data, run->prompt.size);
+    att_cli_print(cli, ", ");
+  }
+  att_cli_print(cli, "\"text\": ");
+  att_cli_write_json(cli, s->data ? s->data : "", s->size);
+  att_cli_print(cli, ", \"tokens\": ");
+  att_cli_write_tokens(cli, run->model, piece->tokens, piece->token_count);
+  att_cli_print(cli, ", \"ids\": ");
+  att_cli_write_integers(cli, piece->tokens, piece->token_count);
+  att_cli_print(cli, ", \"finish\": \"%s\", \"logprob\": %s, \"prompt_tokens\": %zu}\n", finishes[piece->finish],
+                att_cli_number(piece->logprob, number), piece->prompt_tokens);
+}
+
+static int on_piece(void *user, const att_piece_of_text *piece) {
+  generate_run *run = user;
+  sample_text *s = &run->samples[piece->sample];
+  run->no_memory = !keep_text(s, piece->text, piece->size);
+  if (run->no_memory) return 1;
+  s->ended = piece->finish != ATT_RUNNING;
+  if (!run->options->json) write_samples(run);
+  if (run->options->json && s->ended) write_json(run, piece, s);
+  return !att_cli_flush(run->cli);
+}
+
+static int go_on(generate_run *run, att_text prompt, size_t line) {
+  att_cli *cli = run->cli;
+  run->prompt = prompt;
+  run->line = run->options->generate.prompt_number = line;
+  run->current = 0;
+  for (int i = 0; i < run->options->generate.samples; i++) {
+    run->samples[i].size = run->samples[i].written = 0;
+    run->samples[i].ended = false;
+  }
+  att_cli_begin_work(cli);
+  att_status done = att_generate(run->model, prompt, &run->options->generate, on_piece, run);
+  att_cli_end_work();
+  end_block(run);
+  att_cli_flush(cli);
+  if (run->no_memory) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory for the text");
+  return att_cli_failed(cli, done);
+}
+
+/* ---- where prompts come from ---- */
+
+static int go_on_from_words(generate_run *run) {
+  char *text = att_cli_join_words(run->cli);
+  if (!text) return ATT_CLI_FAILED;
+  int status = go_on(run, (att_text){text, strlen(text)}, 0);
+  free(text);
+  return status;
+}
+
+static int go_on_from_file(generate_run *run) {
+  char *text;
+  size_t size;
+  att_cli *cli = run->cli;
+  int status = att_cli_failed(cli, att_read_text(cli->ctx, run->options->prompt_file, &text, &size));
+  if (status) return status;
+  if (size > 0 && text[size - 1] == '\n') size--;
+  if (size > 0 && text[size - 1] == '\r') size--;
+  status = go_on(run, (att_text){text, size}, 0);
+  att_release(cli->ctx, text);
+  return status;
+}
+
+static int go_on_from_lines(generate_run *run) {
+  att_cli_input *input = NULL;
+  const att_text *lines;
+  size_t count = 1, first;
+  int status = att_cli_input_open(run->cli, NULL, &input);
+  while (!status && count) {
+    status = att_cli_input_next(input, &lines, &count, &first);
+    for (size_t i = 0; i < count && !status; i++) status = go_on(run, lines[i], first + i);
+  }
+  att_cli_input_close(input);
+  return status;
+}
+
+/* ---- the options over the model's defaults ---- */
+
+static int settle(att_cli *cli, att_model *model, generate_options *o) {
+  att_generate_options *generate = &o->generate;
+  const char *const names[] = {"top-k", "top-p", "min-p", "samples"};
+  att_generate_options_default(model, generate);
+  int status = att_cli_parse(cli, o);
+  if (status) return status;
+  generate->stop = o->stop.items;
+  generate->stop_count = (size_t)o->stop.count;
+  if (att_cli_given(cli, "seed")) generate->seed = o->common.seed;
+  for (size_t i = 0; i < 4 && generate->temperature <= 0; i++)
+    if (att_cli_given(cli, names[i]))
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", names[i]);
+  if (o->prompt_file && cli->word_count > 1)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and a prompt after the model exclude each other");
+  return 0;
+}
+
+static int run(att_cli *cli) {
+  generate_options *o = calloc(1, sizeof *o);
+  generate_run *work = calloc(1, sizeof *work);
+  att_model *model = NULL;
+  int status = o && work ? att_cli_parse(cli, o) : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_GENERATE, &model);
+  if (!status) status = settle(cli, model, o);
+  if (!status) {
+    work->cli = cli;
+    work->options = o;
+    work->model = model;
+    status = o->prompt_file        ? go_on_from_file(work)
+             : cli->word_count > 1 ? go_on_from_words(work)
+                                   : go_on_from_lines(work);
+  }
+  for (int i = 0; work && i < 64; i++) free(work->samples[i].data);
+  free(work);
+  free(o);
+  att_model_close(model);
+  return status;
+}
+
+const att_cli_verb att_cli_generate = {
+    .name = "generate",
+    .arguments = "MODEL [PROMPT]",
+    .task = "generation",
+    .summary = "go on from a prompt",
+    .about = "Writes PROMPT and what the model makes of it, as it comes; without PROMPT, lines of standard input, each "
+             "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start mark. "
+             "The same seed gives the same text.",
+    .example = "attend generate model \"Once upon a time\"\n"
+               "attend generate model \"ROMEO:\" --temperature 0.8 --samples 3 --stop \"JULIET:\"",
+    .options = options,
+    .least_words = 1,
+    .most_words = INT32_MAX,
+    .run = run,
+};
