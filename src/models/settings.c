@@ -116,7 +116,10 @@ int32_t att_mark_of(const att_config *config, int i) {
 }
 
 att_status att_read_marks(const att_settings *in, att_config *config) {
-  for (int i = 0; i < ATT_MARKS; i++) ATT_TRY(att_read_mark(in, marks[i].key, att_mark_at(config, i)));
+  for (int i = 0; i < ATT_MARKS; i++) {
+    if (json_is_null(json_object_get(in->root, marks[i].key))) *att_mark_at(config, i) = -1; /* it has none */
+    ATT_TRY(att_read_mark(in, marks[i].key, att_mark_at(config, i)));
+  }
   return ATT_OK;
 }
 
