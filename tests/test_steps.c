@@ -1,0 +1,254 @@
+/*
+ * Every family and positional encoding: the same hidden states from the training forward, from a prefill and from
+ * single steps against a cache, at lengths around the kernels' blocks and up to the model's limit; and the slope of the
+ * loss is what the gradient says.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "models/model.h"
+
+enum { LIMIT = 80, VOCABULARY = 90, MEMORY = 7 };
+
+typedef struct setting {
+  att_context *ctx;
+  att_arena *arena;
+  att_model *model;
+  int32_t ids[LIMIT + 2], labels[LIMIT + 2];
+} setting;
+
+static void ok(const setting *s, att_status status) {
+  if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
+}
+
+static att_config config_of(att_family family, att_position position) {
+  bool encoder = family == ATT_BERT, both = family <= ATT_M2M_100;
+  att_config c = {.family = family,
+                  .kind = encoder ? ATT_ENCODER
+                          : both  ? ATT_ENCODER_DECODER
+                                  : ATT_DECODER,
+                  .position = position,
+                  .activation = family == ATT_LLAMA ? ATT_SILU : ATT_GELU_TANH,
+                  .norm = family == ATT_LLAMA ? ATT_NORM_RMS : ATT_NORM_LAYER,
+                  .norm_before = family != ATT_BERT && family != ATT_MARIAN,
+                  .gated = family == ATT_LLAMA,
+                  .d_model = 24,
+                  .vocab_size = VOCABULARY,
+                  .max_position_embeddings = LIMIT,
+                  .type_vocab_size = encoder ? 2 : 0,
+                  .rope_theta = 500,
+                  .relative_buckets = 8,
+                  .relative_distance = 20,
+                  .tie_word_embeddings = true,
+                  .scale_embedding = both,
+                  .layer_norm_epsilon = 1e-5f,
+                  .pad = both ? 3 : -1,
+                  .bos = -1,
+                  .eos = both ? 4 : -1,
+                  .decoder_start = both ? 3 : -1,
+                  .mask = -1,
+                  .unk = -1,
+                  .num_beams = 1,
+                  .max_length = LIMIT,
+                  .forced_bos = -1};
+  if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
+  if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
+  if (family == ATT_LLAMA || family == ATT_BERT) c.key_value_heads = 2;
+  if (family == ATT_LLAMA) c.head_size = 10;
+  return c;
+}
+
+/* Weights larger than a new model's, so that attention is not flat. */
+static void set_up(setting *s, const att_config *config) {
+  memset(s, 0, sizeof *s);
+  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &s->ctx), ATT_OK);
+  ok(s, att_arena_new(s->ctx, &s->arena));
+  ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
+  for (size_t i = 0; i < s->model->parameter_count; i++) {
+    const att_parameter *p = &s->model->parameters[i];
+    for (int64_t j = 0; p->trained && j < p->rows * p->cols; j++)
+      s->model->values[p->offset + j] += 0.2f * (float)att_normal(i, (uint64_t)j);
+  }
+  for (int i = 0; i < LIMIT + 2; i++) {
+    s->ids[i] = 5 + (int32_t)(att_random64(1, (uint64_t)i) % (VOCABULARY - 5));
+    s->labels[i] = 5 + (int32_t)(att_random64(2, (uint64_t)i) % (VOCABULARY - 5));
+  }
+}
+
+static void tear_down(setting *s) {
+  att_arena_free(s->arena);
+  att_model_close(s->model);
+  att_context_free(s->ctx);
+}
+
+static const int64_t memory_start[] = {0, MEMORY};
+
+static att_memory *encode(setting *s, att_memory *memory) {
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  att_input input = {s->labels, NULL, {1, memory_start}};
+  if (s->model->config.kind != ATT_ENCODER_DECODER) return NULL;
+  ok(s, att_model_encode(&run, s->model, &input, NULL, NULL, memory));
+  return memory;
+}
+
+static void same_rows(const char *what, const att_tensor *got, const att_tensor *want, int64_t first) {
+  float most = 0;
+  for (int64_t i = 0; i < want->rows * want->cols; i++) most = fmaxf(most, fabsf(want->data[i]));
+  assert_true(most > 0.1f);
+  for (int64_t r = 0; r < got->rows; r++)
+    for (int64_t c = 0; c < got->cols; c++) {
+      float x = got->data[r * got->stride + c], y = want->data[(first + r) * want->stride + c];
+      if (!(fabsf(x - y) <= 2e-5f * most))
+        fail_msg("%s: row %d is %g, not %g", what, (int)(first + r), (double)x, (double)y);
+    }
+}
+
+/* `chunk` new tokens at a time, cache rows handed out backwards. */
+static void step_through(setting *s, const char *what, const att_memory *memory, int64_t length, int64_t chunk,
+                         const att_tensor *want) {
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  att_cache_shape shape;
+  att_model_cache_shape(s->model, &shape);
+  float *self[8], *cross[8];
+  int32_t rows[LIMIT], memory_rows[MEMORY];
+  const int32_t *row_list[] = {rows}, *memory_list[] = {memory_rows};
+  const int64_t memory_count[] = {MEMORY};
+  for (int64_t l = 0; l < shape.layers; l++) {
+    self[l] = ATT_ARENA_NEW(s->arena, length * shape.self_width, float);
+    cross[l] = ATT_ARENA_NEW(s->arena, MEMORY * shape.cross_width, float);
+  }
+  for (int32_t i = 0; i < length; i++) rows[i] = (int32_t)length - 1 - i;
+  for (int32_t i = 0; i < MEMORY; i++) memory_rows[i] = i;
+  if (memory) ok(s, att_model_cross(&run, s->model, memory, cross));
+  for (int64_t past = 0; past < length;) {
+    int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
+    att_input input = {s->ids + past, NULL, {1, start}};
+    att_cache cache = {self, cross, row_list, count, memory_list, memory_count};
+    att_tensor hidden;
+    ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
+    same_rows(what, &hidden, want, past);
+    past += fresh;
+  }
+}
+
+static const char *const positions[] = {"sinusoidal", "learned", "rotary", "relative", "alibi", "none"};
+static const char *const families[] = {"marian", "m2m_100", "gpt2", "llama", "bert"};
+
+static void check_steps(const char *what, const att_config *config) {
+  static const int64_t lengths[] = {1, 2, 63, 64, 65, LIMIT};
+  setting s;
+  set_up(&s, config);
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    int64_t start[] = {0, lengths[i]};
+    att_input input = {s.ids, NULL, {1, start}};
+    att_run run = {.ctx = s.ctx, .arena = s.arena};
+    att_memory room, *memory = encode(&s, &room);
+    att_tensor trained, running;
+    ok(&s, att_model_decode(&run, s.model, &input, memory, NULL, NULL, &running));
+    ok(&s, att_tape_new(s.arena, &run.tape));
+    ok(&s, att_model_decode(&run, s.model, &input, memory, NULL, NULL, &trained));
+    same_rows(what, &running, &trained, 0);
+    step_through(&s, what, memory, lengths[i], 1, &trained);
+    step_through(&s, what, memory, lengths[i], 31, &trained);
+    step_through(&s, what, memory, lengths[i], LIMIT, &trained);
+    att_arena_reset(s.arena);
+  }
+  int64_t start[] = {0, LIMIT + 1};
+  att_input input = {s.ids, NULL, {1, start}};
+  att_run run = {.ctx = s.ctx, .arena = s.arena};
+  att_tensor hidden;
+  att_memory room, *memory = encode(&s, &room);
+  assert_int_equal(att_model_decode(&run, s.model, &input, memory, NULL, NULL, &hidden), ATT_ARGUMENT);
+  tear_down(&s);
+}
+
+static void test_steps_equal_the_forward(void **state) {
+  (void)state;
+  for (int family = ATT_MARIAN; family <= ATT_LLAMA; family++)
+    for (int position = 0; position < ATT_POSITION_COUNT; position++) {
+      char what[64];
+      att_config config = config_of((att_family)family, (att_position)position);
+      snprintf(what, sizeof what, "%s, %s", families[family], positions[position]);
+      check_steps(what, &config);
+    }
+}
+
+/* ---- gradients ---- */
+
+static att_loss loss_of(setting *s, bool backward) {
+  static const int64_t start[] = {0, 1, 12, 40};
+  static const int32_t rows[] = {0, 5, 5, 39};
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  att_batch batch = {.labels = s->labels, .label_rows = rows, .label_count = 4};
+  batch.source = batch.target = (att_input){s->ids, NULL, {3, start}};
+  att_loss loss = {0};
+  att_arena_reset(s->arena);
+  if (backward) ok(s, att_tape_new(s->arena, &run.tape));
+  ok(s, att_model_loss(&run, s->model, &batch, 0.1f, (double)att_batch_targets(s->model, &batch), &loss));
+  if (backward) ok(s, att_backward(&run));
+  loss.loss /= (double)loss.count;
+  return loss;
+}
+
+static void step_along(setting *s, double step) {
+  for (int64_t i = 0; i < s->model->trained_total; i++)
+    s->model->values[i] += (float)(step * (double)s->model->gradients[i]);
+}
+
+static void check_slope(const char *what, const att_config *config) {
+  setting s;
+  set_up(&s, config);
+  ok(&s, att_model_add_gradients(s.model));
+  double before = loss_of(&s, true).loss;
+  double squares = att_kernels_get()->sum_squares(s.model->gradients, s.model->trained_total);
+  if (!(squares > 1e-8 && isfinite(squares))) fail_msg("%s: the gradient's square is %g", what, squares);
+  double fall = 2e-4 * before, step = fall / squares;
+  step_along(&s, -step);
+  double low = loss_of(&s, false).loss;
+  step_along(&s, 2 * step);
+  double high = loss_of(&s, false).loss, got = (high - low) / 2;
+  if (!(fabs(got - fall) < 0.01 * fall)) fail_msg("%s: the loss fell by %g, not %g", what, got, fall);
+  for (size_t i = 0; i < s.model->parameter_count; i++) {
+    const att_parameter *p = &s.model->parameters[i];
+    double size = att_kernels_get()->sum_squares(s.model->gradients + p->offset, p->rows * p->cols);
+    bool keys = strstr(p->name, "k_proj.bias") || strstr(p->name, "key.bias"); /* they cancel in the softmax */
+    if (p->trained && !keys && !(size > 0)) fail_msg("%s: no gradient comes to %s", what, p->name);
+  }
+  tear_down(&s);
+}
+
+/* Also where a norm, its order or the gates are not the family's own. */
+static void test_slopes(void **state) {
+  (void)state;
+  for (int family = ATT_MARIAN; family <= ATT_BERT; family++)
+    for (int position = 0; position < ATT_POSITION_COUNT; position++)
+      for (int other = 0; other < 2; other++) {
+        char what[64];
+        att_config config = config_of((att_family)family, (att_position)position);
+        if (other) {
+          config.norm = config.norm == ATT_NORM_RMS ? ATT_NORM_LAYER : ATT_NORM_RMS;
+          config.norm_before = !config.norm_before;
+          config.gated = !config.gated;
+          config.tie_word_embeddings = false;
+        }
+        snprintf(what, sizeof what, "%s, %s%s", families[family], positions[position], other ? ", other" : "");
+        check_slope(what, &config);
+      }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_steps_equal_the_forward),
+      cmocka_unit_test(test_slopes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
