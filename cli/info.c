@@ -92,36 +92,85 @@ static void put_parts(info_writer *w, const att_model_info *info) {
   att_cli_print(w->cli, "%-44s %14s %7.1f%%\n", "all", grouped(info->parameters, text), 100.0);
 }
 
+static void put_side(info_writer *w, const char *name, int64_t layers, int64_t heads, int64_t shared,
+                     int64_t feedforward) {
+  if (!layers) return;
+  att_cli_print(w->cli, "%-16s %lld layer%s", name, (long long)layers, layers == 1 ? "" : "s");
+  if (heads) att_cli_print(w->cli, ", %lld heads", (long long)heads);
+  if (heads && shared && shared != heads) att_cli_print(w->cli, " (%lld of keys and values)", (long long)shared);
+  if (feedforward) att_cli_print(w->cli, ", feed-forward %lld", (long long)feedforward);
+  att_cli_print(w->cli, "\n");
+}
+
 static void put_sides(info_writer *w, const att_model_info *info) {
   if (w->json) {
     put_number(w, "encoder_layers", "", info->encoder_layers);
     put_number(w, "decoder_layers", "", info->decoder_layers);
     put_number(w, "encoder_heads", "", info->encoder_heads);
     put_number(w, "decoder_heads", "", info->decoder_heads);
+    put_number(w, "kv_heads", "", info->kv_heads);
     put_number(w, "encoder_feedforward", "", info->encoder_feedforward);
     put_number(w, "decoder_feedforward", "", info->decoder_feedforward);
     return;
   }
-  att_cli_print(w->cli, "%-16s %lld layers, %lld heads, feed-forward %lld\n", "encoder",
-                (long long)info->encoder_layers, (long long)info->encoder_heads, (long long)info->encoder_feedforward);
-  att_cli_print(w->cli, "%-16s %lld layers, %lld heads, feed-forward %lld\n", "decoder",
-                (long long)info->decoder_layers, (long long)info->decoder_heads, (long long)info->decoder_feedforward);
+  put_side(w, "encoder", info->encoder_layers, info->encoder_heads, info->kv_heads, info->encoder_feedforward);
+  put_side(w, "decoder", info->decoder_layers, info->decoder_heads, info->kv_heads, info->decoder_feedforward);
+}
+
+/* What a network does not have is null in JSON, and no line. */
+static void put_choice(info_writer *w, const char *key, const char *label, const char *value) {
+  if (value) {
+    put_text(w, key, label, value);
+  } else if (w->json) {
+    next_member(w, key, label);
+    att_cli_print(w->cli, "null");
+  }
+}
+
+static void put_flag(info_writer *w, const char *key, const char *label, bool value, const char *yes, const char *no) {
+  next_member(w, key, label);
+  if (w->json)
+    att_cli_print(w->cli, value ? "true" : "false");
+  else
+    att_cli_print(w->cli, "%s\n", value ? yes : no);
+}
+
+static void put_norm(info_writer *w, const att_model_info *info) {
+  if (w->json) {
+    put_choice(w, "norm", "", info->norm);
+    put_choice(w, "norm_order", "", info->norm_order);
+  } else if (info->norm) {
+    att_cli_print(w->cli, "%-16s %s, %s each part\n", "norm", info->norm, info->norm_order);
+  }
+}
+
+static void put_answer(info_writer *w, const att_model_info *info) {
+  static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder"};
+  static const char *const heads[] = {"tokens", "classes", "labels", "values", "none"};
+  put_text(w, "kind", "kind", kinds[info->kind]);
+  put_text(w, "head", "head", heads[info->head]);
+  if (w->json || info->label_count) put_number(w, "label_count", "labels", info->label_count);
 }
 
 static void put_model(info_writer *w, const att_model_info *info) {
+  bool recurrent = info->attention != NULL;
   put_text(w, "type", "type", info->type);
+  put_text(w, "network", "network", info->network);
+  put_answer(w, info);
   put_number(w, "width", "width", info->width);
   put_sides(w, info);
-  put_text(w, "activation", "activation", info->activation);
-  put_text(w, "norm_order", "norm", info->norm_order);
-  put_text(w, "position", "positions", info->position);
+  put_choice(w, "activation", "activation", info->activation);
+  put_norm(w, info);
+  put_choice(w, "position", "positions", info->position);
+  put_choice(w, "attention", "attention", info->attention);
+  if (w->json || recurrent) {
+    put_flag(w, "bidirectional", "directions", info->bidirectional, "both", "one");
+  }
   put_number(w, "vocabulary", "vocabulary", info->vocabulary);
   put_number(w, "context", "context", info->context);
-  next_member(w, "tied", "embeddings");
-  if (w->json)
-    att_cli_print(w->cli, info->tied ? "true" : "false");
-  else
-    att_cli_print(w->cli, info->tied ? "one matrix for source, target and output\n" : "separate\n");
+  if (w->json || info->head == ATT_HEAD_TOKENS) {
+    put_flag(w, "tied", "embeddings", info->tied, "one matrix for input and output", "separate");
+  }
   put_text(w, "storage", "stored as", info->storage);
   put_number(w, "parameters", "parameters", info->parameters);
   put_bytes(w, "file_bytes", "file", info->file_bytes);

@@ -22,6 +22,18 @@ static att_status make_parts(att_model *model, att_model_info *info) {
   return ATT_OK;
 }
 
+/* Gated ones by their usual names (Shazeer 2020). */
+static const char *activation_of(const att_config *c) {
+  if (!c->gated) return att_activation_name(c->activation);
+  switch (c->activation) {
+  case ATT_RELU: return "reglu";
+  case ATT_GELU:
+  case ATT_GELU_TANH: return "geglu";
+  case ATT_SILU: return "swiglu";
+  default: return "gated tanh";
+  }
+}
+
 static att_status describe(att_model *model, att_model_info *info) {
   static const char *const networks[] = {"transformer", "rnn", "lstm", "gru", "ffn"};
   static const char *const scorings[] = {"none", "additive", "multiplicative"};
@@ -36,9 +48,11 @@ static att_status describe(att_model *model, att_model_info *info) {
     info->norm = c->norm == ATT_NORM_RMS ? "rms" : "layer";
     info->norm_order = c->norm_before ? "before" : "after";
     info->position = att_position_name(c->position);
-    info->activation = c->gated && c->activation == ATT_SILU ? "swiglu" : att_activation_name(c->activation);
+    info->activation = activation_of(c);
     info->kv_heads = c->key_value_heads ? c->key_value_heads : heads;
-  } else if (c->network != ATT_FFN) {
+  } else if (c->network == ATT_FFN) {
+    info->activation = att_activation_name(c->activation);
+  } else {
     info->attention = scorings[c->scoring];
     info->bidirectional = c->bidirectional;
   }
