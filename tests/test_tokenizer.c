@@ -291,14 +291,15 @@ static void random_texts_come_back_in_nfc(void **state) {
     text.size = nfc.size = out.size = ids.count = 0;
     assert_int_equal(att_buffer_append(ctx, &text, "x", 1), ATT_OK);
     append_random(&text, &seed);
-    assert_int_equal(att_nfc(ctx, (att_text){text.data, text.size}, &nfc), ATT_OK);
+    assert_int_equal(att_normal_form(ctx, ATT_NFC, (att_text){text.data, text.size}, &nfc), ATT_OK);
     assert_int_equal(att_tokenizer_encode(tokenizer, ctx, (att_text){text.data, text.size}, false, &ids), ATT_OK);
     assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids.data, ids.count, false, &out), ATT_OK);
     assert_int_equal(out.size, nfc.size);
     assert_memory_equal(out.data, nfc.data, nfc.size);
     changed += text.size != nfc.size;
     out.size = 0;
-    assert_int_equal(att_nfc(ctx, (att_text){nfc.data, nfc.size}, &out), ATT_OK); /* of NFC is itself */
+    assert_int_equal(att_normal_form(ctx, ATT_NFC, (att_text){nfc.data, nfc.size}, &out),
+                     ATT_OK); /* of NFC is itself */
     assert_int_equal(out.size, nfc.size);
     assert_memory_equal(out.data, nfc.data, nfc.size);
   }
@@ -421,7 +422,11 @@ static const struct {
     {"{}", ATT_FORMAT, "no model"},
     {"{\"model\": []}", ATT_FORMAT, "no model"},
     {"{\"model\": {}}", ATT_FORMAT, "type is missing"},
-    {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", ATT_UNSUPPORTED, "model \"WordPiece\""},
+    {"{\"model\": {\"type\": \"Unigram\", \"vocab\": []}}", ATT_UNSUPPORTED, "model \"Unigram\""},
+    {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", ATT_FORMAT, "vocabulary is empty"},
+    {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}}}", ATT_FORMAT, "unk_token \"[UNK]\""},
+    {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}, \"max_input_chars_per_word\": -1}}", ATT_FORMAT,
+     "max_input_chars_per_word is -1"},
     {"{\"model\": {\"type\": 3}}", ATT_FORMAT, "type is 3"},
     {WITH_MODEL("\"merges\": []"), ATT_FORMAT, "vocab is not an object"},
     {WITH_MODEL("\"vocab\": {}, \"merges\": []"), ATT_FORMAT, "vocabulary is empty"},

@@ -119,7 +119,7 @@ static int32_t letter_id(const att_bpe *bpe, const att_vocabulary *vocabulary, a
   int32_t code;
   size_t bad;
   *size = (size_t)att_utf8_next(word.data + at, word.size - at, &code, &bad);
-  return att_vocabulary_find(vocabulary, word.data + at, *size);
+  return att_vocabulary_find_inside(vocabulary, word.data + at, *size);
 }
 
 /* Appends the letters' tokens; letters without one become `unknown` or vanish. */
@@ -184,7 +184,7 @@ att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, 
       ATT_TRY(att_spell(ctx, word.data, word.size, &scratch->spelling));
       spelled = (att_text){scratch->spelling.data, scratch->spelling.size};
     }
-    int32_t whole = att_vocabulary_find(vocabulary, spelled.data, spelled.size);
+    int32_t whole = att_vocabulary_find_inside(vocabulary, spelled.data, spelled.size);
     if (whole >= 0) return att_ids_push(ctx, ids, whole);
   }
   size_t start = ids->count;

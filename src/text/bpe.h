@@ -72,9 +72,11 @@ att_status att_words_add(att_context *ctx, att_words *words, att_text word);
 void att_words_free(att_context *ctx, att_words *words);
 
 /* Learns merges until the vocabulary has `limit` tokens or no pair is seen twice; adds their tokens to the vocabulary
- * at ids from vocabulary->count on, and fills bpe->merges. progress gets 0.5..1: counting the
- * words was the first half. */
-att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit, att_vocabulary *vocabulary,
-                         att_bpe *bpe, int (*progress)(void *user, double done), void *user);
+ * at ids from vocabulary->count on, and fills bpe->merges. Words are spelled as bpe says: in bytes, or in characters,
+ * of which those that go on a word have the prefix before them; a word with a character that the vocabulary lacks is
+ * left aside. progress gets 0.5..1: counting the words was the first half. */
+att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit, const char *prefix,
+                         att_vocabulary *vocabulary, att_bpe *bpe, int (*progress)(void *user, double done),
+                         void *user);
 
 #endif

@@ -1,6 +1,8 @@
 /* Owns the counting of words and the learning of merges from them. See bpe.h. */
 #include "text/bpe.h"
 
+#include "text/unicode.h"
+
 #include <string.h>
 
 #define EMPTY         UINT32_MAX
@@ -89,8 +91,9 @@ typedef struct queued {
 typedef struct learner {
   att_context *ctx;
   const att_words *words;
-  int32_t *symbols;  /* the words' ids, word i's at words[i].start */
-  uint32_t *lengths; /* [words]: symbols left of each */
+  const char *prefix; /* of tokens that go on a word */
+  int32_t *symbols;   /* the words' ids, word i's at words[i].start */
+  uint32_t *lengths;  /* [words]: symbols left of each */
   pair *pairs;
   size_t pair_count, pair_capacity;
   uint32_t *slots; /* hash table of pairs */
@@ -220,15 +223,42 @@ static att_status queue_fresh(learner *l) {
 
 /* ---- learning ------------------------------------------------------------------------------------------------- */
 
-static att_status count_all(learner *l, const att_bpe *bpe) {
+/* The word's characters as ids; *length 0 where one is not in the vocabulary. */
+static att_status spell_characters(const learner *l, const att_vocabulary *vocabulary, att_text word, int32_t *symbols,
+                                   uint32_t *length) {
+  att_buffer spelled = {0};
+  att_status status = ATT_OK;
+  *length = 0;
+  for (size_t at = 0, size, bad; at < word.size && status == ATT_OK; at += size) {
+    int32_t code;
+    size = (size_t)att_utf8_next(word.data + at, word.size - at, &code, &bad);
+    spelled.size = 0;
+    if (at > 0) status = att_buffer_append(l->ctx, &spelled, l->prefix, strlen(l->prefix));
+    if (status == ATT_OK) status = att_buffer_append(l->ctx, &spelled, word.data + at, size);
+    if (status) break;
+    symbols[*length] = att_vocabulary_find(vocabulary, spelled.data, spelled.size);
+    if (symbols[(*length)++] >= 0) continue;
+    *length = 0;
+    break;
+  }
+  att_buffer_free(l->ctx, &spelled);
+  return status;
+}
+
+static att_status count_all(learner *l, const att_vocabulary *vocabulary, const att_bpe *bpe) {
   const att_words *words = l->words;
   l->symbols = att_resize(l->ctx, NULL, words->bytes.size, sizeof *l->symbols);
   l->lengths = att_resize(l->ctx, NULL, words->count, sizeof *l->lengths);
   if (!l->symbols || !l->lengths) return ATT_MEMORY;
-  for (size_t i = 0; i < words->bytes.size; i++) l->symbols[i] = bpe->byte_ids[(unsigned char)words->bytes.data[i]];
   for (size_t i = 0; i < words->count; i++) {
-    const int32_t *symbols = l->symbols + words->words[i].start;
+    const att_text word = {words->bytes.data + words->words[i].start, words->words[i].size};
+    int32_t *symbols = l->symbols + words->words[i].start;
     l->lengths[i] = words->words[i].size;
+    if (bpe->characters) {
+      ATT_TRY(spell_characters(l, vocabulary, word, symbols, &l->lengths[i]));
+    } else {
+      for (size_t k = 0; k < word.size; k++) symbols[k] = bpe->byte_ids[(unsigned char)word.data[k]];
+    }
     for (uint32_t k = 0; k + 1 < l->lengths[i]; k++) ATT_TRY(count_pair(l, symbols[k], symbols[k + 1], 1, (uint32_t)i));
   }
   return queue_fresh(l);
@@ -259,10 +289,12 @@ static att_status merge_word(learner *l, const att_merge *merge, uint32_t word) 
   return ATT_OK;
 }
 
-/* The id of the pair's joined text: an old one where it exists already. */
-static att_status joined_id(att_context *ctx, att_vocabulary *vocabulary, uint64_t key, int32_t *id) {
+/* The id of the pair's joined text, the right one's prefix left out: an old one where it exists already. */
+static att_status joined_id(learner *l, att_vocabulary *vocabulary, uint64_t key, int32_t *id) {
+  att_context *ctx = l->ctx;
   const char *left = att_vocabulary_spelling(vocabulary, (int32_t)(key >> 32));
   const char *right = att_vocabulary_spelling(vocabulary, (int32_t)(uint32_t)key);
+  if (strncmp(right, l->prefix, strlen(l->prefix)) == 0) right += strlen(l->prefix);
   att_buffer joined = {0};
   att_status status = att_buffer_append(ctx, &joined, left, strlen(left));
   if (status == ATT_OK) status = att_buffer_append(ctx, &joined, right, strlen(right));
@@ -291,7 +323,7 @@ static att_status record(learner *l, att_bpe *bpe, att_merge merge) {
 
 static att_status apply(learner *l, const queued *top, att_vocabulary *vocabulary, att_bpe *bpe) {
   att_merge merge = {(int32_t)(top->key >> 32), (int32_t)(uint32_t)top->key, -1};
-  ATT_TRY(joined_id(l->ctx, vocabulary, top->key, &merge.result));
+  ATT_TRY(joined_id(l, vocabulary, top->key, &merge.result));
   ATT_TRY(record(l, bpe, merge));
   for (uint32_t i = 0; i < top->places.count; i++) ATT_TRY(merge_word(l, &merge, top->places.data[i]));
   return queue_fresh(l);
@@ -311,10 +343,11 @@ static att_status step(learner *l, att_vocabulary *vocabulary, att_bpe *bpe, boo
   return status;
 }
 
-att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit, att_vocabulary *vocabulary,
-                         att_bpe *bpe, int (*progress)(void *user, double done), void *user) {
-  learner l = {.ctx = ctx, .words = words};
-  att_status status = count_all(&l, bpe);
+att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit, const char *prefix,
+                         att_vocabulary *vocabulary, att_bpe *bpe, int (*progress)(void *user, double done),
+                         void *user) {
+  learner l = {.ctx = ctx, .words = words, .prefix = prefix};
+  att_status status = count_all(&l, vocabulary, bpe);
   double first = (double)vocabulary->count, all = (double)limit - first;
   bool more = true;
   for (size_t told = 0; status == ATT_OK && more && l.heap_count > 0 && (int64_t)vocabulary->count < limit;) {

@@ -2,7 +2,7 @@
  * Owns the parts of a tokenizer.json beside its model: what each normaliser, pre-tokenizer, post-processor and decoder
  * means to attend. What it does not know it refuses by name. See parts.h.
  */
-#include "text/parts.h"
+#include "text/bert.h"
 #include "text/pretokenize.h"
 #include "text/unicode.h"
 
@@ -42,7 +42,12 @@ static att_status read_sequence(const reader *r, const json_t *part, const char 
 
 static att_status apply_nfc(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
   (void)step;
-  return att_nfc(ctx, text, out);
+  return att_normal_form(ctx, ATT_NFC, text, out);
+}
+
+static att_status apply_nfd(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  (void)step;
+  return att_normal_form(ctx, ATT_NFD, text, out);
 }
 
 static att_status apply_lowercase(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
@@ -56,12 +61,28 @@ static att_status push_step(const reader *r, att_normal_step step) {
   return ATT_OK;
 }
 
+/* strip_accents null goes with lowercase. */
+static att_status read_bert_normalizer(const reader *r, const json_t *part) {
+  bool clean = true, chinese = true, lowercase = true;
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "clean_text", false, &clean));
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "handle_chinese_chars", false, &chinese));
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "lowercase", false, &lowercase));
+  bool accents = lowercase;
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "strip_accents", false, &accents));
+  if (clean) ATT_TRY(push_step(r, (att_normal_step){att_bert_clean}));
+  if (chinese) ATT_TRY(push_step(r, (att_normal_step){att_bert_part_chinese}));
+  if (accents) ATT_TRY(push_step(r, (att_normal_step){apply_nfd}));
+  if (accents) ATT_TRY(push_step(r, (att_normal_step){att_bert_drop_marks}));
+  return lowercase ? push_step(r, (att_normal_step){apply_lowercase}) : ATT_OK;
+}
+
 static att_status read_normalizer(const reader *r, const json_t *part) {
   const char *type = NULL;
   ATT_TRY(type_of(r, part, &type));
   if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "normalizers", read_normalizer);
   if (strcmp(type, "NFC") == 0) return push_step(r, (att_normal_step){apply_nfc});
   if (strcmp(type, "Lowercase") == 0) return push_step(r, (att_normal_step){apply_lowercase});
+  if (strcmp(type, "BertNormalizer") == 0) return read_bert_normalizer(r, part);
   return unsupported(r, "normalizer", type);
 }
 
@@ -106,7 +127,8 @@ static att_status read_pre_tokenizer(const reader *r, const json_t *part) {
   if (t->cut_count == ATT_MOST_STEPS) return unsupported(r, "pre_tokenizer", "Sequence of more than 16");
   att_cut *cut = &t->cuts[t->cut_count++];
   if (strcmp(type, "ByteLevel") == 0) return read_byte_level(r, part, cut);
-  return unsupported(r, "pre_tokenizer", type);
+  *cut = (att_cut){.end = att_bert_piece};
+  return strcmp(type, "BertPreTokenizer") == 0 ? ATT_OK : unsupported(r, "pre_tokenizer", type);
 }
 
 /* ---- post_processor -------------------------------------------------------------------------------------------- */
@@ -180,7 +202,7 @@ static att_status read_template(const reader *r, const json_t *part) {
   return pair && !json_is_null(pair) ? read_items(r, part, "pair", 2, &r->t->pair) : ATT_OK;
 }
 
-/* RobertaProcessing's cls and sep: ["<s>", 0]. */
+/* BertProcessing's and RobertaProcessing's cls and sep: ["<s>", 0]. */
 static att_status mark_id(const reader *r, const json_t *part, const char *key, int64_t *id) {
   const json_t *value = json_array_get(json_object_get(part, key), 1);
   if (!json_is_integer(value)) return att_fail(r->ctx, ATT_FORMAT, "%s: %s is not a token and its id", r->name, key);
@@ -188,9 +210,11 @@ static att_status mark_id(const reader *r, const json_t *part, const char *key, 
   return ATT_OK;
 }
 
-/* cls A sep; of two texts cls A sep sep B sep, where all are of type 0. */
-static att_status read_roberta(const reader *r, const json_t *part) {
+/* cls A sep; of two texts cls A sep B sep, the second one's tokens of type 1; RoBERTa's: cls A sep sep B sep, all of
+ * type 0. */
+static att_status read_cls_sep(const reader *r, const json_t *part, bool roberta) {
   int64_t cls = -1, sep = -1;
+  const int32_t second = roberta ? 0 : 1;
   ATT_TRY(mark_id(r, part, "cls", &cls));
   ATT_TRY(mark_id(r, part, "sep", &sep));
   for (int texts = 1; texts <= 2; texts++) {
@@ -199,9 +223,9 @@ static att_status read_roberta(const reader *r, const json_t *part) {
     ATT_TRY(push_item(r, template, (att_item){ATT_ITEM_FIRST, -1, 0}));
     ATT_TRY(push_mark(r, template, sep, 0));
     if (texts == 1) continue;
-    ATT_TRY(push_mark(r, template, sep, 0));
-    ATT_TRY(push_item(r, template, (att_item){ATT_ITEM_SECOND, -1, 0}));
-    ATT_TRY(push_mark(r, template, sep, 0));
+    if (roberta) ATT_TRY(push_mark(r, template, sep, 0));
+    ATT_TRY(push_item(r, template, (att_item){ATT_ITEM_SECOND, -1, second}));
+    ATT_TRY(push_mark(r, template, sep, second));
   }
   return ATT_OK;
 }
@@ -212,10 +236,10 @@ static att_status read_post_processor(const reader *r, const json_t *part) {
   ATT_TRY(type_of(r, part, &type));
   if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "processors", read_post_processor);
   if (strcmp(type, "ByteLevel") == 0) return ATT_OK; /* about offsets only */
-  bool template = strcmp(type, "TemplateProcessing") == 0;
-  if (!template && strcmp(type, "RobertaProcessing") != 0) return unsupported(r, "post_processor", type);
+  bool template = strcmp(type, "TemplateProcessing") == 0, roberta = strcmp(type, "RobertaProcessing") == 0;
+  if (!template && !roberta && strcmp(type, "BertProcessing") != 0) return unsupported(r, "post_processor", type);
   if (r->t->single.count > 0) return unsupported(r, "post_processor", "Sequence of two that add tokens");
-  return template ? read_template(r, part) : read_roberta(r, part);
+  return template ? read_template(r, part) : read_cls_sep(r, part, roberta);
 }
 
 /* What there is no template for: the text alone; of two, each as one alone, the second's tokens of type 1. */
@@ -239,9 +263,14 @@ static att_status read_decoder(const reader *r, const json_t *part) {
   ATT_TRY(type_of(r, part, &type));
   const json_t *parts = json_object_get(part, "decoders");
   if (strcmp(type, "Sequence") == 0 && json_array_size(parts) == 1) return read_decoder(r, json_array_get(parts, 0));
-  r->t->decoding = strcmp(type, "ByteLevel") == 0 ? ATT_DECODE_BYTES : ATT_DECODE_FUSED;
-  if (r->t->decoding == ATT_DECODE_BYTES || strcmp(type, "Fuse") == 0) return ATT_OK;
-  return unsupported(r, "decoder", type);
+  att_decode_plan *plan = &r->t->decoding;
+  if (strcmp(type, "WordPiece") == 0) {
+    *plan = (att_decode_plan){.kind = ATT_DECODE_WORDPIECE, .prefix = "##", .clean_up = true};
+    ATT_TRY(att_json_string(r->ctx, r->name, part, "prefix", false, &plan->prefix));
+    return att_json_bool(r->ctx, r->name, part, "cleanup", false, &plan->clean_up);
+  }
+  plan->kind = strcmp(type, "ByteLevel") == 0 ? ATT_DECODE_BYTES : ATT_DECODE_FUSED;
+  return plan->kind == ATT_DECODE_BYTES || strcmp(type, "Fuse") == 0 ? ATT_OK : unsupported(r, "decoder", type);
 }
 
 /* ---- all ------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include "formats/json.h"
 #include "text/bpe.h"
+#include "text/wordpiece.h"
 
 /* ---- a text's steps on its way to words ------------------------------------------------------------------------ */
 
@@ -30,10 +31,17 @@ typedef struct att_cut {
 /* What comes of tokens on their way back to text. Of all tokens only the first is told from others, so that text can
  * be given as its tokens come. */
 typedef enum att_decoding {
-  ATT_DECODE_SPACED, /* no decoder: spaces between tokens */
-  ATT_DECODE_FUSED,  /* one after another */
-  ATT_DECODE_BYTES,  /* GPT-2's characters for bytes */
+  ATT_DECODE_SPACED,    /* no decoder: spaces between tokens */
+  ATT_DECODE_FUSED,     /* one after another */
+  ATT_DECODE_BYTES,     /* GPT-2's characters for bytes */
+  ATT_DECODE_WORDPIECE, /* a space before each token but the first and those with the prefix */
 } att_decoding;
+
+typedef struct att_decode_plan {
+  att_decoding kind;
+  const char *prefix; /* of WordPiece's tokens that go on a word */
+  bool clean_up;      /* WordPiece: no space before punctuation and English contractions */
+} att_decode_plan;
 
 typedef enum att_item_kind { ATT_ITEM_MARK, ATT_ITEM_FIRST, ATT_ITEM_SECOND } att_item_kind;
 
@@ -88,9 +96,10 @@ struct att_tokenizer {
   att_cut cuts[ATT_MOST_STEPS];
   int cut_count;
   att_template single, pair;
-  att_decoding decoding;
+  att_decode_plan decoding;
   att_vocabulary vocabulary;
   att_bpe bpe;
+  att_wordpiece wordpiece;
   att_added *added; /* [added_count] */
   size_t added_count;
   const att_added **added_of; /* [vocabulary.size], NULL where the id is no added token */

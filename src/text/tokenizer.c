@@ -12,7 +12,7 @@ att_status att_tokenizer_make(att_context *ctx, att_tokenizer **out) {
   (*out)->ctx = ctx;
   (*out)->bpe.unknown = -1;
   (*out)->bpe.characters = true;
-  (*out)->decoding = ATT_DECODE_SPACED;
+  (*out)->decoding.kind = ATT_DECODE_SPACED;
   return ATT_OK;
 }
 
@@ -141,6 +141,7 @@ static att_status split(encoder *e, const att_matcher *matcher, att_text text, b
 static att_status encode_word(void *user, att_text word) {
   encoder *e = user;
   const att_tokenizer *t = e->tokenizer;
+  if (t->wordpiece.used) return att_wordpiece_encode(&t->wordpiece, &t->vocabulary, e->ctx, word, e->ids);
   return att_bpe_encode(&t->bpe, &t->vocabulary, e->ctx, &e->scratch, word, e->ids);
 }
 

@@ -42,9 +42,11 @@ typedef struct att_tokenizer_plan {
  *   blanks too, NUL not), by code point; where they are more than the vocabulary takes, the most frequent. The marks
  *   must have <unk> or [UNK]: it stands for other characters.
  * - ATT_BYTE: the 256 bytes.
- * tokenizer.json says ATT_CHAR and ATT_BYTE as BPE without merges. Text comes back as it was, but that what is not
- * UTF-8 is repaired.
- * Several texts: as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with ATT_INTERRUPTED. */
+ * - ATT_WORDPIECE: BERT's normaliser and pre-tokenizer; the marks, which must have [UNK] or <unk>, the characters (at
+ *   most 1000), then those that go on a word ("##a"), then what is learnt: pairs by their count, as in BPE, which is
+ * what Hugging Face's trainer does too (Schuster and Nakajima 2012 choose by likelihood). tokenizer.json says ATT_CHAR
+ * and ATT_BYTE as BPE without merges. Text comes back as it was, but that what is not UTF-8 is repaired. Several texts:
+ * as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with ATT_INTERRUPTED. */
 att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,
                                const att_tokenizer_plan *plan, int (*progress)(void *user, double done), void *user,
                                att_tokenizer **out);
@@ -100,8 +102,9 @@ att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx
 typedef struct att_decoder {
   const att_tokenizer *tokenizer;
   bool skip_special;
-  bool started;    /* a token was put that is not left out */
-  att_buffer held; /* bytes that wait for the rest of their character */
+  bool started;     /* a token was put that is not left out */
+  att_buffer held;  /* bytes that wait for the rest of their character */
+  att_buffer piece; /* scratch */
 } att_decoder;
 
 att_status att_decoder_put(att_decoder *decoder, att_context *ctx, int32_t id, att_buffer *out);

@@ -71,8 +71,10 @@ static att_status read_added_token(const reader *r, const json_t *entry) {
     return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: added token %d is longer than %d bytes", r->name, (int)id,
                     ATT_LONGEST_ADDED);
   token.id = (int32_t)id;
-  if (att_vocabulary_find(vocabulary, content, strlen(content)) != token.id)
+  if (att_vocabulary_find(vocabulary, content, strlen(content)) != token.id) {
     ATT_TRY(att_vocabulary_add(r->ctx, vocabulary, r->name, token.id, content, strlen(content)));
+    vocabulary->outside[token.id] = true;
+  }
   return att_added_put(r->t, token, content);
 }
 
@@ -156,15 +158,36 @@ static att_status refuse_settings(const reader *r, const json_t *model) {
   return byte_fallback ? unsupported(r, "model.byte_fallback", "true") : ATT_OK;
 }
 
+static att_status find_unknown(const reader *r, const char *token, int32_t *id) {
+  *id = att_vocabulary_find(&r->t->vocabulary, token, strlen(token));
+  if (*id >= 0) return ATT_OK;
+  return att_fail(r->ctx, ATT_FORMAT, "%s: unk_token \"%.100s\" is not in the vocabulary", r->name, token);
+}
+
 static att_status read_unknown(const reader *r, const json_t *model) {
   const char *unknown = NULL;
   att_bpe *bpe = &r->t->bpe;
   ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
   ATT_TRY(att_json_bool(r->ctx, r->name, model, "fuse_unk", false, &bpe->fuse_unknown));
   ATT_TRY(att_json_bool(r->ctx, r->name, model, "ignore_merges", false, &bpe->ignore_merges));
-  if (unknown) bpe->unknown = att_vocabulary_find(&r->t->vocabulary, unknown, strlen(unknown));
-  if (!unknown || bpe->unknown >= 0) return ATT_OK;
-  return att_fail(r->ctx, ATT_FORMAT, "%s: unk_token \"%.100s\" is not in the vocabulary", r->name, unknown);
+  return unknown ? find_unknown(r, unknown, &bpe->unknown) : ATT_OK;
+}
+
+static att_status read_wordpiece(const reader *r, const json_t *root, const json_t *model) {
+  att_wordpiece *pieces = &r->t->wordpiece;
+  const char *unknown = "[UNK]", *prefix = "##"; /* the peer's defaults */
+  pieces->used = true;
+  pieces->most_characters = 100;
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "continuing_subword_prefix", false, &prefix));
+  ATT_TRY(
+      att_json_int(r->ctx, r->name, model, "max_input_chars_per_word", false, 0, INT64_MAX, &pieces->most_characters));
+  if (strlen(prefix) >= sizeof pieces->prefix) return unsupported(r, "continuing_subword_prefix", prefix);
+  memcpy(pieces->prefix, prefix, strlen(prefix) + 1);
+  ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
+  if (r->t->vocabulary.longest > ATT_LONGEST_PIECE)
+    return unsupported(r, "model", "WordPiece with a token of more than 1000 bytes");
+  return find_unknown(r, unknown, &pieces->unknown);
 }
 
 /* Files from before 2020 do not say the type of a model that has merges. */
@@ -173,6 +196,7 @@ static att_status read_model(const reader *r, const json_t *root) {
   const char *type = "BPE";
   if (!json_is_object(model)) return wrong(r, "there is no model");
   ATT_TRY(att_json_string(r->ctx, r->name, model, "type", json_object_get(model, "merges") == NULL, &type));
+  if (strcmp(type, "WordPiece") == 0) return read_wordpiece(r, root, model);
   if (strcmp(type, "BPE") != 0) return unsupported(r, "model", type);
   ATT_TRY(refuse_settings(r, model));
   ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
@@ -304,15 +328,9 @@ static att_status write_merges(writer *w) {
   return ATT_OK;
 }
 
-static att_status write_model(writer *w) {
+static att_status write_vocabulary(writer *w) {
   const att_tokenizer *t = w->t;
   const char *between = "";
-  ATT_TRY(put(w, "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": "));
-  ATT_TRY(t->bpe.unknown < 0 ? put(w, "null") : put_token(w, t->bpe.unknown));
-  ATT_TRY(put(w, ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null"));
-  ATT_TRY(put_bool(w, "fuse_unk", t->bpe.fuse_unknown));
-  ATT_TRY(put_bool(w, "byte_fallback", false));
-  ATT_TRY(put_bool(w, "ignore_merges", t->bpe.ignore_merges));
   ATT_TRY(put(w, ",\n    \"vocab\": {"));
   for (int32_t id = 0; id < t->vocabulary.size; id++) {
     if (!att_vocabulary_spelling(&t->vocabulary, id)) continue;
@@ -321,9 +339,33 @@ static att_status write_model(writer *w) {
     ATT_TRY(att_buffer_print(w->ctx, &w->out, ": %d", (int)id));
     between = ",";
   }
-  ATT_TRY(put(w, "},\n    \"merges\": ["));
+  return put(w, "}");
+}
+
+static att_status write_bpe(writer *w) {
+  const att_bpe *bpe = &w->t->bpe;
+  ATT_TRY(put(w, "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": "));
+  ATT_TRY(bpe->unknown < 0 ? put(w, "null") : put_token(w, bpe->unknown));
+  ATT_TRY(put(w, ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null"));
+  ATT_TRY(put_bool(w, "fuse_unk", bpe->fuse_unknown));
+  ATT_TRY(put_bool(w, "byte_fallback", false));
+  ATT_TRY(put_bool(w, "ignore_merges", bpe->ignore_merges));
+  ATT_TRY(write_vocabulary(w));
+  ATT_TRY(put(w, ",\n    \"merges\": ["));
   ATT_TRY(write_merges(w));
   return put(w, "]}");
+}
+
+static att_status write_wordpiece(writer *w) {
+  const att_wordpiece *pieces = &w->t->wordpiece;
+  ATT_TRY(put(w, "{\"type\": \"WordPiece\", \"unk_token\": "));
+  ATT_TRY(put_token(w, pieces->unknown));
+  ATT_TRY(put(w, ", \"continuing_subword_prefix\": "));
+  ATT_TRY(put_string(w, pieces->prefix));
+  ATT_TRY(
+      att_buffer_print(w->ctx, &w->out, ", \"max_input_chars_per_word\": %lld", (long long)pieces->most_characters));
+  ATT_TRY(write_vocabulary(w));
+  return put(w, "}");
 }
 
 static att_status write_all(writer *w) {
@@ -332,7 +374,7 @@ static att_status write_all(writer *w) {
   ATT_TRY(put(w, "]"));
   for (int part = 0; part < ATT_PARTS; part++) ATT_TRY(write_part(w, part));
   ATT_TRY(put(w, ",\n  \"model\": "));
-  ATT_TRY(write_model(w));
+  ATT_TRY(w->t->wordpiece.used ? write_wordpiece(w) : write_bpe(w));
   return put(w, "\n}\n");
 }
 

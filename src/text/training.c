@@ -28,7 +28,6 @@ static att_status check_special(att_context *ctx, const char *special) {
 }
 
 static att_status check_plan(att_context *ctx, const att_tokenizer_plan *plan) {
-  if (plan->kind == ATT_WORDPIECE) return att_fail(ctx, ATT_UNSUPPORTED, NAME ": wordpiece is not supported");
   bool bytes = plan->kind == ATT_BPE || plan->kind == ATT_BYTE;
   size_t least = (bytes ? 256 : 1) + plan->first_count + (plan->last_special ? 1 : 0);
   if (plan->vocab > ATT_MOST_IDS || plan->vocab < 0 || (size_t)plan->vocab < least)
@@ -117,15 +116,26 @@ static att_status count_texts(trainer *r, att_word_fn *word, void *user) {
 typedef struct letter {
   int64_t count;
   int32_t code;
+  bool goes_on; /* seen within a word, not only at its beginning */
 } letter;
 
+typedef struct letters {
+  letter *all; /* [CODES] */
+  size_t found;
+} letters;
+
 static att_status count_letters(void *user, att_text word) {
-  int64_t *counts = user;
+  letters *l = user;
   size_t bad;
   for (size_t i = 0; i < word.size;) {
     int32_t code;
+    bool goes_on = i > 0;
     i += (size_t)att_utf8_next(word.data + i, word.size - i, &code, &bad);
-    counts[code]++;
+    if (code == 0) continue; /* no token can be spelled so */
+    letter *seen = &l->all[code];
+    l->found += seen->count++ == 0;
+    seen->code = code;
+    seen->goes_on = seen->goes_on || goes_on;
   }
   return ATT_OK;
 }
@@ -141,24 +151,28 @@ static int by_code(const void *a, const void *b) {
   return left->code < right->code ? -1 : left->code > right->code;
 }
 
-/* The texts' `most` most frequent characters but NUL, by code point, into letters, to free with att_free. */
-static att_status find_letters(trainer *r, size_t most, letter **letters, size_t *count) {
-  int64_t *counts = ATT_NEW(r->ctx, CODES, int64_t);
-  if (!counts) return ATT_MEMORY;
-  att_status status = count_texts(r, count_letters, counts);
-  size_t found = 0;
-  for (int32_t code = 1; code < CODES; code++) found += counts[code] > 0;
-  *letters = status ? NULL : ATT_NEW(r->ctx, found, letter);
-  if (status == ATT_OK && !*letters) status = ATT_MEMORY;
-  *count = 0;
-  for (int32_t code = 1; code < CODES && status == ATT_OK; code++)
-    if (counts[code] > 0) (*letters)[(*count)++] = (letter){counts[code], code};
-  att_free(r->ctx, counts);
-  if (status || *count <= 1) return status;
-  if (*count > most) {
-    qsort(*letters, *count, sizeof **letters, by_count);
-    *count = most;
-    qsort(*letters, *count, sizeof **letters, by_code);
+/* The texts' `most` most frequent characters, by code point, at the beginning of l->all; to free with att_free. */
+static att_status find_letters(trainer *r, size_t most, letters *l) {
+  *l = (letters){.all = ATT_NEW(r->ctx, CODES, letter)};
+  if (!l->all) return ATT_MEMORY;
+  ATT_TRY(count_texts(r, count_letters, l));
+  for (size_t code = 0, next = 0; code < CODES; code++)
+    if (l->all[code].count > 0) l->all[next++] = l->all[code];
+  qsort(l->all, l->found, sizeof *l->all, by_count);
+  if (l->found > most) l->found = most;
+  qsort(l->all, l->found, sizeof *l->all, by_code);
+  return ATT_OK;
+}
+
+/* The letters' tokens, after the prefix; with one, of letters that go on a word only. */
+static att_status add_letters(trainer *r, const letters *l, const char *prefix) {
+  size_t before = strlen(prefix);
+  for (size_t i = 0; i < l->found; i++) {
+    char spelled[32];
+    if (before && !l->all[i].goes_on) continue;
+    memcpy(spelled, prefix, before);
+    size_t size = before + att_utf8_put(l->all[i].code, spelled + before);
+    if (att_vocabulary_find(&r->t->vocabulary, spelled, size) < 0) ATT_TRY(add_token(r, spelled, size));
   }
   return ATT_OK;
 }
@@ -169,19 +183,19 @@ static size_t room_left(const trainer *r) {
   return (size_t)r->plan->vocab - r->t->vocabulary.count - (r->plan->last_special ? 1 : 0);
 }
 
+static att_status find_unknown(trainer *r, int32_t *id) {
+  *id = att_tokenizer_mark(r->t, ATT_MARK_UNKNOWN);
+  if (*id >= 0) return ATT_OK;
+  return att_fail(r->ctx, ATT_ARGUMENT, NAME ": %s need <unk> or [UNK] among the special tokens",
+                  r->plan->kind == ATT_CHAR ? "characters" : "word pieces");
+}
+
 static att_status train_characters(trainer *r) {
-  letter *letters = NULL;
-  size_t count = 0;
-  r->t->bpe.unknown = att_tokenizer_mark(r->t, ATT_MARK_UNKNOWN);
-  if (r->t->bpe.unknown < 0)
-    return att_fail(r->ctx, ATT_ARGUMENT, NAME ": characters need <unk> or [UNK] among the special tokens");
-  att_status status = find_letters(r, room_left(r), &letters, &count);
-  for (size_t i = 0; i < count && status == ATT_OK; i++) {
-    char spelled[4];
-    size_t size = att_utf8_put(letters[i].code, spelled);
-    if (att_vocabulary_find(&r->t->vocabulary, spelled, size) < 0) status = add_token(r, spelled, size);
-  }
-  att_free(r->ctx, letters);
+  letters l;
+  ATT_TRY(find_unknown(r, &r->t->bpe.unknown));
+  att_status status = find_letters(r, room_left(r), &l);
+  if (status == ATT_OK) status = add_letters(r, &l, "");
+  att_free(r->ctx, l.all);
   return status;
 }
 
@@ -195,14 +209,34 @@ static att_status collect(void *user, att_text word) {
   return att_words_add(c->ctx, &c->words, word);
 }
 
-static att_status train_bpe(trainer *r) {
+static att_status learn(trainer *r, const char *prefix) {
   collected c = {.ctx = r->ctx};
-  ATT_TRY(add_bytes(r));
   att_status status = count_texts(r, collect, &c);
   int32_t limit = r->plan->vocab - (r->plan->last_special ? 1 : 0);
   if (status == ATT_OK)
-    status = att_bpe_learn(r->ctx, &c.words, limit, &r->t->vocabulary, &r->t->bpe, r->progress, r->user);
+    status = att_bpe_learn(r->ctx, &c.words, limit, prefix, &r->t->vocabulary, &r->t->bpe, r->progress, r->user);
   att_words_free(r->ctx, &c.words);
+  return status;
+}
+
+static att_status train_bpe(trainer *r) {
+  ATT_TRY(add_bytes(r));
+  return learn(r, "");
+}
+
+/* The alphabet is the peer's 1000 most frequent characters at most, and leaves room for what is learnt. */
+static att_status train_wordpiece(trainer *r) {
+  att_wordpiece *pieces = &r->t->wordpiece;
+  letters l;
+  *pieces = (att_wordpiece){.used = true, .prefix = "##", .most_characters = 100};
+  ATT_TRY(find_unknown(r, &pieces->unknown));
+  size_t most = room_left(r) / 2;
+  att_status status = find_letters(r, most < 1000 ? most : 1000, &l);
+  if (status == ATT_OK) status = add_letters(r, &l, "");
+  if (status == ATT_OK) status = add_letters(r, &l, pieces->prefix);
+  att_free(r->ctx, l.all);
+  if (status == ATT_OK) status = learn(r, pieces->prefix);
+  r->t->bpe.count = 0; /* its tokens are what was wanted */
   return status;
 }
 
@@ -216,22 +250,36 @@ static att_status set_part(trainer *r, att_part part, const char *text, size_t s
   return status;
 }
 
+#define BYTE_LEVEL(prefix, regex)                                                                                      \
+  "{\"type\": \"ByteLevel\", \"add_prefix_space\": " prefix ", \"trim_offsets\": true, \"use_regex\": " regex "}"
+#define BERT(lowercase)                                                                                                \
+  "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, "     \
+  "\"lowercase\": " lowercase "}"
+#define NFC       "{\"type\": \"NFC\"}"
+#define LOWERCASE "{\"type\": \"Lowercase\"}"
+
+/* What is around each kind of model, as tokenizer.json says it. */
+static const struct {
+  const char *normalizer[2]; /* [lowercase] */
+  const char *pre_tokenizer, *decoder;
+} around[] = {
+    [ATT_BPE] = {{NFC, "{\"type\": \"Sequence\", \"normalizers\": [" NFC ", " LOWERCASE "]}"},
+                 BYTE_LEVEL("false", "true"),
+                 BYTE_LEVEL("true", "true")},
+    [ATT_WORDPIECE] = {{BERT("false"), BERT("true")},
+                       "{\"type\": \"BertPreTokenizer\"}",
+                       "{\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true}"},
+    [ATT_CHAR] = {{NULL, LOWERCASE}, NULL, "{\"type\": \"Fuse\"}"},
+    [ATT_BYTE] = {{NULL, LOWERCASE}, BYTE_LEVEL("false", "false"), BYTE_LEVEL("true", "true")},
+};
+
 static att_status set_steps(trainer *r) {
-  static const char *const normalizers[2][2] = {
-      {"{\"type\": \"NFC\"}", "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": "
-                              "\"Lowercase\"}]}"},
-      {NULL, "{\"type\": \"Lowercase\"}"}};
-  static const char byte_level[] =
-      "{\"type\": \"ByteLevel\", \"add_prefix_space\": %s, \"trim_offsets\": true, \"use_regex\": %s}";
-  const char *normalizer = normalizers[r->plan->kind != ATT_BPE][r->plan->lowercase];
-  bool characters = r->plan->kind == ATT_CHAR;
-  char cut[256], decoder[256];
-  snprintf(cut, sizeof cut, byte_level, "false", r->plan->kind == ATT_BPE ? "true" : "false");
-  snprintf(decoder, sizeof decoder, byte_level, "true", "true");
-  if (characters) snprintf(decoder, sizeof decoder, "{\"type\": \"Fuse\"}");
-  if (normalizer) ATT_TRY(set_part(r, ATT_PART_NORMALIZER, normalizer, strlen(normalizer)));
-  if (!characters) ATT_TRY(set_part(r, ATT_PART_PRE_TOKENIZER, cut, strlen(cut)));
-  return set_part(r, ATT_PART_DECODER, decoder, strlen(decoder));
+  const char *const parts[] = {[ATT_PART_NORMALIZER] = around[r->plan->kind].normalizer[r->plan->lowercase],
+                               [ATT_PART_PRE_TOKENIZER] = around[r->plan->kind].pre_tokenizer,
+                               [ATT_PART_DECODER] = around[r->plan->kind].decoder};
+  for (int i = 0; i < ATT_PARTS; i++)
+    if (parts[i]) ATT_TRY(set_part(r, (att_part)i, parts[i], strlen(parts[i])));
+  return ATT_OK;
 }
 
 static att_status put_mark(trainer *r, att_buffer *out, const char *mark, int type, const char *between) {
@@ -292,6 +340,7 @@ static att_status train(trainer *r) {
   ATT_TRY(add_specials(r));
   switch (r->plan->kind) {
   case ATT_CHAR: ATT_TRY(train_characters(r)); break;
+  case ATT_WORDPIECE: ATT_TRY(train_wordpiece(r)); break;
   case ATT_BYTE: ATT_TRY(add_bytes(r)); break;
   default: ATT_TRY(train_bpe(r));
   }

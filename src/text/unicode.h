@@ -1,6 +1,6 @@
 /*
  * Owns what text needs of Unicode: reading UTF-8 that may be broken, the properties the tokenizers' patterns ask for,
- * NFC, lower case. Refuses to know tokens. Tables are utf8proc's (Unicode 14 in Debian 12).
+ * normal forms, lower case. Refuses to know tokens. Tables are utf8proc's (Unicode 14 in Debian 12).
  */
 #ifndef ATT_TEXT_UNICODE_H
 #define ATT_TEXT_UNICODE_H
@@ -24,10 +24,10 @@ bool att_is_number(int32_t code); /* \p{N} */
 bool att_is_space(int32_t code);  /* \s: White_Space */
 bool att_is_word(int32_t code);   /* \w */
 
-/* True where NFC cannot change the text: no character at U+0300 or above. */
-bool att_nfc_is_plain(const char *text, size_t size);
-/* Appends the text in NFC / in lower case, a character at a time without context. text must be valid UTF-8. */
-att_status att_nfc(att_context *ctx, att_text text, att_buffer *out);
+/* Unicode's normal forms, and a text in lower case, a character at a time without context. Both append to out; the
+ * text must be valid UTF-8. */
+typedef enum att_form { ATT_NFC, ATT_NFD, ATT_NFKC, ATT_NFKD } att_form;
+att_status att_normal_form(att_context *ctx, att_form form, att_text text, att_buffer *out);
 att_status att_lowercase(att_context *ctx, att_text text, att_buffer *out);
 
 #endif

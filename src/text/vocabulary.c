@@ -5,18 +5,22 @@
 
 #define ATT_NO_START UINT32_MAX
 
-static size_t hash(const char *data, size_t size) {
-  uint64_t value = 0xcbf29ce484222325u; /* FNV-1a */
+/* FNV-1a: of bytes after those whose hash is `value`. */
+#define HASH_OF_NONE 0xcbf29ce484222325u
+static uint64_t hash_on(uint64_t value, const char *data, size_t size) {
   for (size_t i = 0; i < size; i++) value = (value ^ (unsigned char)data[i]) * 0x100000001b3u;
-  return (size_t)(value ^ value >> 32);
+  return value;
 }
+
+static size_t slot_index(uint64_t hash) { return (size_t)(hash ^ hash >> 32); }
 
 att_status att_vocabulary_make(att_context *ctx, att_vocabulary *vocabulary, int32_t size, size_t count) {
   size_t slots = 16;
   while (slots < 2 * count) slots *= 2;
   vocabulary->starts = att_resize(ctx, NULL, (size_t)size, sizeof *vocabulary->starts);
   vocabulary->slots = att_resize(ctx, NULL, slots, sizeof *vocabulary->slots);
-  if (!vocabulary->starts || !vocabulary->slots) return ATT_MEMORY;
+  vocabulary->outside = ATT_NEW(ctx, size, bool);
+  if (!vocabulary->starts || !vocabulary->slots || !vocabulary->outside) return ATT_MEMORY;
   memset(vocabulary->starts, 0xff, (size_t)size * sizeof *vocabulary->starts);
   memset(vocabulary->slots, 0xff, slots * sizeof *vocabulary->slots);
   vocabulary->size = size;
@@ -28,11 +32,13 @@ void att_vocabulary_free(att_context *ctx, att_vocabulary *vocabulary) {
   att_buffer_free(ctx, &vocabulary->spellings);
   att_free(ctx, vocabulary->starts);
   att_free(ctx, vocabulary->slots);
+  att_free(ctx, vocabulary->outside);
 }
 
 /* The slot where the spelling stands, or the empty one where it would. */
 static int32_t *slot_of(const att_vocabulary *vocabulary, const char *spelling, size_t size) {
-  for (size_t i = hash(spelling, size) & vocabulary->mask;; i = (i + 1) & vocabulary->mask) {
+  for (size_t i = slot_index(hash_on(HASH_OF_NONE, spelling, size)) & vocabulary->mask;;
+       i = (i + 1) & vocabulary->mask) {
     int32_t id = vocabulary->slots[i];
     if (id < 0) return &vocabulary->slots[i];
     const char *there = vocabulary->spellings.data + vocabulary->starts[id];
@@ -57,12 +63,46 @@ att_status att_vocabulary_add(att_context *ctx, att_vocabulary *vocabulary, cons
   ATT_TRY(att_buffer_append(ctx, &vocabulary->spellings, "", 1));
   vocabulary->starts[id] = start;
   vocabulary->count++;
+  if (size > vocabulary->longest) vocabulary->longest = size;
   *slot = id;
   return ATT_OK;
 }
 
 int32_t att_vocabulary_find(const att_vocabulary *vocabulary, const char *spelling, size_t size) {
   return *slot_of(vocabulary, spelling, size);
+}
+
+int32_t att_vocabulary_find_inside(const att_vocabulary *vocabulary, const char *spelling, size_t size) {
+  int32_t id = att_vocabulary_find(vocabulary, spelling, size);
+  return id >= 0 && vocabulary->outside[id] ? -1 : id;
+}
+
+/* As slot_of, of prefix and text together, whose hash is known. */
+static int32_t find_joined(const att_vocabulary *vocabulary, uint64_t hash, att_text prefix, att_text text) {
+  for (size_t i = slot_index(hash) & vocabulary->mask;; i = (i + 1) & vocabulary->mask) {
+    int32_t id = vocabulary->slots[i];
+    if (id < 0) return -1;
+    const char *there = vocabulary->spellings.data + vocabulary->starts[id];
+    size_t size = prefix.size + text.size;
+    if (strnlen(there, size + 1) == size && memcmp(there, prefix.data, prefix.size) == 0 &&
+        memcmp(there + prefix.size, text.data, text.size) == 0)
+      return id;
+  }
+}
+
+int32_t att_vocabulary_longest(const att_vocabulary *vocabulary, const char *prefix, att_text text, size_t *size) {
+  const att_text before = {prefix, strlen(prefix)};
+  uint64_t hash = hash_on(HASH_OF_NONE, prefix, before.size);
+  int32_t longest = -1;
+  for (size_t i = 1; i <= text.size && before.size + i <= vocabulary->longest; i++) {
+    hash = hash_on(hash, text.data + i - 1, 1);
+    if (i < text.size && ((unsigned char)text.data[i] & 0xc0) == 0x80) continue; /* amid a character */
+    int32_t id = find_joined(vocabulary, hash, before, (att_text){text.data, i});
+    if (id < 0 || vocabulary->outside[id]) continue;
+    longest = id;
+    *size = i;
+  }
+  return longest;
 }
 
 const char *att_vocabulary_spelling(const att_vocabulary *vocabulary, int32_t id) {

@@ -15,7 +15,9 @@ typedef struct att_vocabulary {
   int32_t size;         /* largest id + 1 */
   int32_t *slots;       /* hash table of ids, -1 empty */
   size_t mask;          /* slots - 1 */
+  bool *outside;        /* [size]: an added token that the model knows nothing of */
   size_t count;         /* ids with a spelling */
+  size_t longest;       /* bytes of the longest spelling */
 } att_vocabulary;
 
 /* For ids [0, size), at most `count` of them used. */
@@ -26,6 +28,11 @@ void att_vocabulary_free(att_context *ctx, att_vocabulary *vocabulary);
 att_status att_vocabulary_add(att_context *ctx, att_vocabulary *vocabulary, const char *name, int32_t id,
                               const char *spelling, size_t size);
 int32_t att_vocabulary_find(const att_vocabulary *vocabulary, const char *spelling, size_t size); /* or -1 */
-const char *att_vocabulary_spelling(const att_vocabulary *vocabulary, int32_t id);                /* or NULL */
+/* The same, of the model's own tokens. */
+int32_t att_vocabulary_find_inside(const att_vocabulary *vocabulary, const char *spelling, size_t size);
+/* The model's token, spelled with the prefix before it, that is the longest start of the text (valid UTF-8), or -1;
+ * *size: how much of the text it takes, 1 byte at least. Time is in proportion to the longest token. */
+int32_t att_vocabulary_longest(const att_vocabulary *vocabulary, const char *prefix, att_text text, size_t *size);
+const char *att_vocabulary_spelling(const att_vocabulary *vocabulary, int32_t id); /* or NULL */
 
 #endif
