@@ -32,12 +32,27 @@ static void run_bias(void) { kernels->bias(y, x, WIDTH, ROWS, WIDTH); }
 static void run_relu(void) { kernels->activation(y, x, ATT_RELU, ALL); }
 static void run_gelu(void) { kernels->activation(y, x, ATT_GELU, ALL); }
 static void run_silu(void) { kernels->activation(y, x, ATT_SILU, ALL); }
+static void run_gelu_tanh(void) { kernels->activation(y, x, ATT_GELU_TANH, ALL); }
+static void run_tanh(void) { kernels->activation(y, x, ATT_TANH, ALL); }
+static void run_gated(void) { kernels->gated(y, x, ATT_SILU, ROWS, WIDTH); }
+static void run_gated_backward(void) { kernels->gated_backward(z, y, x, ATT_SILU, false, ROWS, WIDTH); }
+static void run_rotary(void) {
+  static float turns[HEAD];
+  for (int k = 0; turns[0] == 0 && k < HEAD / 2; k++) {
+    turns[k] = cosf((float)k);
+    turns[HEAD / 2 + k] = sinf((float)k);
+  }
+  for (int64_t i = 0; i < ROWS; i++) kernels->rotary(y + i * WIDTH, turns, turns + HEAD / 2, 1, HEADS, HEAD);
+}
 static void run_relu_backward(void) { kernels->activation_backward(z, y, x, ATT_RELU, ALL); }
 static void run_gelu_backward(void) { kernels->activation_backward(z, y, x, ATT_GELU, ALL); }
+static void run_gelu_tanh_backward(void) { kernels->activation_backward(z, y, x, ATT_GELU_TANH, ALL); }
 static void run_norm(void) { kernels->layer_norm(y, z, z + ROWS, x, w, w + WIDTH, 1e-5f, ROWS, WIDTH); }
 static void run_norm_backward(void) {
   kernels->layer_norm_backward(y, z + 2 * ROWS, z + 2 * ROWS + WIDTH, w, x, z, z + ROWS, w, true, ROWS, WIDTH);
 }
+static void run_rms(void) { kernels->rms_norm(y, z, x, w, 1e-5f, ROWS, WIDTH); }
+static void run_rms_backward(void) { kernels->rms_norm_backward(y, z + 2 * ROWS, w, x, z, w, true, ROWS, WIDTH); }
 static void run_dropout(void) { kernels->dropout(y, x, 7, 0, 1u << 30, 1.3f, false, ALL); }
 static void run_add_dropout(void) { kernels->add_dropout(y, x, w, 7, 0, 1u << 30, 1.3f, ALL); }
 static void run_softmax(void) { kernels->softmax(y, VOCABULARY); }
@@ -91,6 +106,43 @@ static void run_attention_backward(void) {
   kernels->attention_backward(&args, 0, HEADS, scratch);
 }
 
+/* A decoder's: causal, 64 tokens; of four heads of 64 or eight of 32. */
+static att_attention_args decoder(int size, bool biased) {
+  att_attention_args args = attention(64);
+  args.key_count = 64;
+  args.heads = args.kv_heads = WIDTH / size;
+  args.size = size;
+  args.causal = true;
+  args.bias = biased ? x + 63 : NULL;
+  args.bias_stride = args.dbias_stride = 127;
+  args.dbias = biased ? z + ALL : NULL;
+  return args;
+}
+static void run_decoder(void) {
+  att_attention_args args = decoder(64, false);
+  kernels->attention_forward(&args, 0, args.heads, scratch);
+}
+static void run_decoder_biased(void) {
+  att_attention_args args = decoder(64, true);
+  kernels->attention_forward(&args, 0, args.heads, scratch);
+}
+static void run_decoder_narrow(void) {
+  att_attention_args args = decoder(32, false);
+  kernels->attention_forward(&args, 0, args.heads, scratch);
+}
+static void run_decoder_backward(void) {
+  att_attention_args args = decoder(64, false);
+  kernels->attention_backward(&args, 0, args.heads, scratch);
+}
+static void run_decoder_biased_backward(void) {
+  att_attention_args args = decoder(64, true);
+  kernels->attention_backward(&args, 0, args.heads, scratch);
+}
+static void run_decoder_narrow_backward(void) {
+  att_attention_args args = decoder(32, false);
+  kernels->attention_backward(&args, 0, args.heads, scratch);
+}
+
 static void run_few_1(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, WIDTH, 1, VOCABULARY, WIDTH); }
 static void run_few_4(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, WIDTH, 4, VOCABULARY, WIDTH); }
 static void run_few_16(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, WIDTH, 16, VOCABULARY, WIDTH); }
@@ -116,10 +168,18 @@ static const struct entry {
     {"relu 524288", run_relu, 8. * ALL, 0},
     {"gelu 524288", run_gelu, 8. * ALL, 0},
     {"silu 524288", run_silu, 8. * ALL, 0},
+    {"gelu_tanh 524288", run_gelu_tanh, 8. * ALL, 0},
+    {"tanh 524288", run_tanh, 8. * ALL, 0},
+    {"gated 2048x256", run_gated, 12. * ALL, 0},
+    {"gated backward 2048x256", run_gated_backward, 20. * ALL, 0},
+    {"rotary 2048x4x64", run_rotary, 8. * ALL, 0},
     {"relu backward 524288", run_relu_backward, 12. * ALL, 0},
     {"gelu backward 524288", run_gelu_backward, 12. * ALL, 0},
+    {"gelu_tanh backward 524288", run_gelu_tanh_backward, 12. * ALL, 0},
     {"layer_norm 2048x256", run_norm, 8. * ALL, 0},
     {"layer_norm backward 2048x256", run_norm_backward, 16. * ALL, 0},
+    {"rms_norm 2048x256", run_rms, 8. * ALL, 0},
+    {"rms_norm backward 2048x256", run_rms_backward, 16. * ALL, 0},
     {"dropout 524288", run_dropout, 8. * ALL, 0},
     {"add_dropout 524288", run_add_dropout, 12. * ALL, 0},
     {"softmax 8000", run_softmax, 8. * VOCABULARY, 0},
@@ -139,6 +199,12 @@ static const struct entry {
     {"attention 1 query, 30 keys, 4x64", run_attention_step, 0, 4. * TOKENS *WIDTH},
     {"attention 30x30, 4x64", run_attention, 0, 4. * TOKENS *TOKENS *WIDTH},
     {"attention backward 30x30, 4x64", run_attention_backward, 0, 10. * TOKENS *TOKENS *WIDTH},
+    {"causal attention 64x64, 4x64", run_decoder, 0, 2. * 64 * 64 * WIDTH},
+    {"the same with a bias", run_decoder_biased, 0, 2. * 64 * 64 * WIDTH},
+    {"causal attention 64x64, 8x32", run_decoder_narrow, 0, 2. * 64 * 64 * WIDTH},
+    {"causal attention backward 64x64, 4x64", run_decoder_backward, 0, 5. * 64 * 64 * WIDTH},
+    {"the same with a bias, backward", run_decoder_biased_backward, 0, 5. * 64 * 64 * WIDTH},
+    {"causal attention backward 64x64, 8x32", run_decoder_narrow_backward, 0, 5. * 64 * 64 * WIDTH},
 };
 
 /* With one thread its own time, so that a busy machine disturbs less. */
