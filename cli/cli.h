@@ -103,8 +103,21 @@ void att_cli_print_man(att_cli *cli);
 
 /* ---- the verbs, one file each ---- */
 
-extern const struct att_cli_verb att_cli_train_translation, att_cli_train_lm, att_cli_translate, att_cli_generate,
-    att_cli_score, att_cli_bleu, att_cli_tokenize, att_cli_look, att_cli_info, att_cli_convert;
+/* clang-format off */
+extern const struct att_cli_verb
+    att_cli_train_translation,
+    att_cli_train_lm,
+    att_cli_translate,
+    att_cli_generate,
+    att_cli_score,
+    att_cli_bleu,
+    att_cli_embed,
+    att_cli_fill,
+    att_cli_tokenize,
+    att_cli_look,
+    att_cli_info,
+    att_cli_convert;
+/* clang-format on */
 /* In the order of the help; ends in NULL. verbs.c */
 extern const struct att_cli_verb *const att_cli_verbs[];
 

@@ -10,7 +10,9 @@ typedef struct look_options {
   att_cli_common common;
   const char *target;
   const char *files[4]; /* by att_look_format; that of the terminal is unused */
-  int part, layer, head;
+  int part;             /* an att_look_part, or -1: the one that says most of those the model has */
+  int layer, head;
+  bool gradient;
 } look_options;
 
 #define AT(member) offsetof(look_options, member)
@@ -18,13 +20,16 @@ typedef struct look_options {
 /* clang-format off */
 static const att_cli_option options[] = {
     {.group = "What", .name = "target", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(target),
-     .help = "look at this translation", .initial = "the model's own"},
+     .help = "look at this translation, or at this second text of an encoder", .initial = "the model's own"},
     {.name = "part", .kind = ATT_CLI_CHOICE, .value = "encoder|decoder|cross", .offset = AT(part),
-     .help = "whose attention", .initial = "cross"},
+     .help = "whose attention", .initial = "cross; where there is none decoder, or encoder"},
     {.name = "layer", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layer),
      .help = "which layer, from 1", .initial = "the last"},
     {.name = "head", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1024, .offset = AT(head),
      .help = "which head, from 1", .initial = "the mean of all"},
+    {.name = "gradient", .kind = ATT_CLI_FLAG, .offset = AT(gradient),
+     .help = "in place of attention: how much each position moves each output, as the norm of the gradient of its "
+             "log-probability"},
 
     {.group = "Output", .name = "svg", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(files[ATT_LOOK_SVG]),
      .help = "write a picture in place of drawing in the terminal; - is standard output, also below"},
@@ -39,18 +44,32 @@ static bool to_files(const look_options *o) {
   return o->files[ATT_LOOK_SVG] || o->files[ATT_LOOK_HTML] || o->files[ATT_LOOK_JSON];
 }
 
+/* The part that was asked for, or the first that is there. */
+static att_status choose_part(const att_attention *attention, int wanted, att_look_part *part, att_attention_map *map) {
+  static const att_look_part order[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
+  *part = (att_look_part)wanted;
+  if (wanted >= 0) return att_attention_get(attention, *part, map);
+  att_status status = ATT_OK;
+  map->layers = 0;
+  for (size_t i = 0; i < 3 && status == ATT_OK && map->layers == 0; i++) {
+    *part = order[i];
+    status = att_attention_get(attention, *part, map);
+  }
+  return status;
+}
+
 /* Layers and heads that the model does not have; the library counts from 0, people from 1. */
 static int choose(att_cli *cli, const att_attention *attention, const look_options *o, att_look_options *look) {
   att_attention_map map;
   att_look_options_default(look);
-  look->part = (att_look_part)o->part;
   look->layer = o->layer - 1;
   look->head = o->head - 1;
   look->columns = att_cli_columns(STDOUT_FILENO);
   look->colour = att_cli_colour(STDOUT_FILENO);
   look->unicode = att_cli_unicode();
-  att_status status = att_attention_get(attention, look->part, &map);
+  att_status status = choose_part(attention, o->part, &look->part, &map);
   if (status != ATT_OK) return att_cli_failed(cli, status);
+  if (map.layers == 0) return 0; /* rendering says so */
   if (o->layer > 0 && (size_t)o->layer > map.layers)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--layer %d: the last layer is %zu", o->layer, map.layers);
   if (o->head > 0 && (size_t)o->head > map.heads)
@@ -76,7 +95,10 @@ static int look_at(att_cli *cli, att_model *model, att_text text, const look_opt
   att_attention *attention = NULL;
   att_text target = {o->target, o->target ? strlen(o->target) : 0};
   att_look_options look;
-  int status = att_cli_failed(cli, att_look(model, text, target, &attention));
+  att_cli_begin_work(cli);
+  att_status done = (o->gradient ? att_look_gradient : att_look)(model, text, target, &attention);
+  att_cli_end_work();
+  int status = att_cli_failed(cli, done);
   if (!status) status = choose(cli, attention, o, &look);
   if (!status && !to_files(o)) status = render(cli, attention, ATT_LOOK_TERMINAL, &look, "-");
   for (int format = ATT_LOOK_SVG; format <= ATT_LOOK_JSON && !status; format++)
@@ -112,9 +134,12 @@ static int look_at_words(att_cli *cli, att_model *model, const look_options *o) 
   return status;
 }
 
-/* Two documents in one stream are none. */
-static int check_outputs(att_cli *cli, const look_options *o) {
+/* Two documents in one stream are none; a gradient has one map. */
+static int check_options(att_cli *cli, const look_options *o) {
   int count = 0;
+  for (int i = 0; o->gradient && i < cli->given_count; i++)
+    if (strcmp(cli->given[i], "part") == 0 || strcmp(cli->given[i], "layer") == 0 || strcmp(cli->given[i], "head") == 0)
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for attention: --gradient has one map", cli->given[i]);
   for (int format = ATT_LOOK_SVG; format <= ATT_LOOK_JSON; format++)
     count += o->files[format] && strcmp(o->files[format], "-") == 0;
   if (count < 2) return 0;
@@ -124,11 +149,11 @@ static int check_outputs(att_cli *cli, const look_options *o) {
 static int run(att_cli *cli) {
   look_options o;
   memset(&o, 0, sizeof o);
-  o.part = ATT_LOOK_CROSS;
+  o.part = -1;
   att_model *model = NULL;
   att_cli_input *input = NULL;
   int status = att_cli_parse(cli, &o);
-  if (!status) status = check_outputs(cli, &o);
+  if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model(cli, &model);
   if (!status && cli->word_count > 1) {
@@ -147,11 +172,13 @@ const att_cli_verb att_cli_look = {
     .arguments = "MODEL [TEXT]",
     .task = "look",
     .summary = "see which words a model looks at",
-    .about = "Draws how much each word looks at each other: source words at source words (encoder), target words at "
-             "target words (decoder) or at source words (cross). TEXT, or lines of standard input, is translated and "
-             "that translation is looked at, unless --target gives one.",
+    .about = "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
+             "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
+             "standard input, is looked at as it is; a translator translates it first, unless --target gives a "
+             "translation.",
     .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
-               "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html",
+               "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html\n"
+               "attend look gpt2 \"Once upon a time\" --gradient",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

@@ -8,22 +8,27 @@
 #include <string.h>
 #include <unistd.h>
 
-const att_cli_verb *const att_cli_verbs[] = {&att_cli_train_translation,
-                                             &att_cli_train_lm,
-                                             &att_cli_translate,
-                                             &att_cli_generate,
-                                             &att_cli_score,
-                                             &att_cli_bleu,
-                                             &att_cli_tokenize,
-                                             &att_cli_look,
-                                             &att_cli_info,
-                                             &att_cli_convert,
-                                             NULL};
+/* clang-format off */
+const att_cli_verb *const att_cli_verbs[] = {
+    &att_cli_train_translation,
+    &att_cli_train_lm,
+    &att_cli_translate,
+    &att_cli_generate,
+    &att_cli_score,
+    &att_cli_bleu,
+    &att_cli_embed,
+    &att_cli_fill,
+    &att_cli_tokenize,
+    &att_cli_look,
+    &att_cli_info,
+    &att_cli_convert,
+    NULL};
+/* clang-format on */
 enum { MOST_NAMES = 32 };
 
 /* Names that are settled and will come. */
-static const char *const later_verbs[] = {"train classifier", "train mlm", "classify", "fill",  "embed",
-                                          "compare",          "bench",     "quantize", "serve", NULL};
+static const char *const later_verbs[] = {"train classifier", "train mlm", "classify", "compare", "bench",
+                                          "quantize",         "serve",     NULL};
 
 /* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
 static void hold_standard_streams(void) {

@@ -4,6 +4,7 @@
 set -u
 attend=$(realpath "$1")
 golden=$(cd "$(dirname "$0")" && pwd)/golden
+data=$(dirname "$golden")/data
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -44,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train lm" translate generate score bleu tokenize look info convert)
+verbs=("train translation" "train lm" translate generate score bleu embed fill tokenize look info convert)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -172,6 +173,13 @@ done <<'LIST' >errors
 2 look model Hund --head 9
 2 look model Hund --part middle
 2 look model Hund --svg - --json -
+2 look model Hund --gradient --layer 1
+2 embed model --pooling max
+2 embed model --normalise --no-normalise
+2 embed model --json --npy vectors.npy
+1 embed model --npy nowhere/vectors.npy
+2 fill model --top 0
+1 fill model "Ein [MASK]"
 1 look model Hund --svg nowhere/look.svg
 1 info nowhere
 2 train translation
@@ -300,6 +308,25 @@ grep -qiE '(src|href)="?https?:' a.html && fail "look --html loads something fro
 run 2 look model --svg b.svg <six.de
 run 0 look model -- "-Hund" && has out "^-Hund" "look at a text that begins with a dash"
 printf '\nHund\n\nKatze\n' | "$attend" look model >out 2>err && [ "$(grep -c cross out)" = 2 ] || fail "look on empty lines"
+
+run 0 look model "Ein Hund ." --target "A dog ." --gradient && has out "gradient norm: each word by the words of the source" look
+has out "of the largest: 0*[0-9]" "look --gradient"
+run 0 look model "Ein Hund ." --gradient --json - && has out '"measure":"gradient"' "look --gradient --json"
+
+# ---- embed -----------------------------------------------------------------------------------------------------------
+run 0 embed model six.de && lines out 6 embed
+[ "$(awk '{print NF}' out | sort -u)" = 32 ] || fail "embed: not 32 numbers a line"
+cp out vectors
+run 0 embed model --batch-tokens 1 <six.de && lines out 6 "embed with small batches"
+run 0 embed model --json six.de && sed 's/^\[//; s/]$//; s/, / /g' out | cmp -s - vectors || fail "embed --json gives other numbers"
+run 0 embed model --npy vectors.npy six.de && empty out "embed --npy writes to standard output"
+[ "$(stat -c %s vectors.npy)" = $((128 + 6 * 32 * 4)) ] || fail "embed --npy: $(stat -c %s vectors.npy) bytes"
+run 0 embed model --npy none.npy empty.txt && head -1 none.npy | grep -aq "'shape': (0, 32)" || fail "embed --npy on nothing"
+run 0 embed model --pooling first --no-normalise odd && lines out 5 "embed of empty lines"
+cp vectors.npy kept.npy
+yes "Ein Hund" | timeout --preserve-status -s INT 2 "$attend" embed model --npy vectors.npy >out 2>err
+[ "${PIPESTATUS[1]}" = 130 ] || fail "an interrupted embed does not exit with 130"
+cmp -s vectors.npy kept.npy || fail "an interrupted embed leaves half a file"
 
 # ---- score -----------------------------------------------------------------------------------------------------------
 run 0 score model --source train.de --target train.en && lines out 120 score

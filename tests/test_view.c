@@ -1,6 +1,6 @@
 /*
  * Pictures of attention: hand-made maps against golden files (tests/data/view_*; ATT_WRITE_GOLDEN=1 writes them anew),
- * labels, hostile texts, odd weights, all widths; and what att_look gives against Hugging Face Transformers.
+ * labels, hostile texts, odd weights, all widths.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -440,12 +440,58 @@ static void test_impossible_choices(void **state) {
   free_picture(&p);
 }
 
+/* Norms of any size are drawn as shares of the largest, which the legend names. */
+static void test_gradients(void **state) {
+  (void)state;
+  picture p = make_dog();
+  p.attention.gradient = true;
+  for (int part = 0; part < ATT_LOOK_PART_COUNT; part++) {
+    att_attention_map *map = &p.attention.maps[part];
+    map->layers = map->heads = 1;
+    for (size_t i = 0; i < map->queries * map->keys; i++) p.weights[part][i] *= 0.0625f;
+  }
+  check_drawing(&p, ATT_LOOK_TERMINAL, options_of(ATT_LOOK_CROSS, 80, false, true), "gradient.txt");
+  check_drawing(&p, ATT_LOOK_SVG, options_of(ATT_LOOK_CROSS, 80, false, true), "gradient.svg");
+  att_look_options narrow = options_of(ATT_LOOK_DECODER, 24, false, true);
+  size_t size;
+  char *text = render(&p, ATT_LOOK_TERMINAL, &narrow, &size);
+  assert_true(check_lines(text, 24) > 10);
+  att_release(ctx, text);
+  for (size_t i = 0; i < 90; i++) p.weights[ATT_LOOK_CROSS][i] = 0; /* nothing moves anything */
+  text = render(&p, ATT_LOOK_TERMINAL, NULL, &size);
+  assert_non_null(strstr(text, "0% of the largest: 1"));
+  att_release(ctx, text);
+  free_picture(&p);
+}
+
+/* A model without a decoder, or with nothing but one: what is not there is not drawn, and there is one text. */
+static void test_parts_that_are_not_there(void **state) {
+  (void)state;
+  picture p = make_dog();
+  p.attention.maps[ATT_LOOK_CROSS] = p.attention.maps[ATT_LOOK_DECODER] = (att_attention_map){0};
+  char *kept = p.attention.target, *text;
+  size_t size;
+  att_look_options options = options_of(ATT_LOOK_ENCODER, 80, false, true);
+  text = render(&p, ATT_LOOK_TERMINAL, &options, &size); /* a pair */
+  assert_non_null(strstr(text, kept));
+  att_release(ctx, text);
+  p.attention.target = NULL;
+  for (int format = ATT_LOOK_TERMINAL; format <= ATT_LOOK_JSON; format++) {
+    text = render(&p, (att_look_format)format, &options, &size);
+    assert_null(strstr(text, kept));
+    assert_null(strstr(text, "(null)"));
+    att_release(ctx, text);
+  }
+  check_refused(&p, options_of(ATT_LOOK_CROSS, 80, false, true), "no attention in the cross part");
+  free_picture(&p);
+}
+
 /* ---- labels ---- */
 
-static void check_label_list(const char *const *spellings, const bool *special, const char *const *wanted,
-                             size_t count) {
+static void check_label_list(att_token_spelling how, const char *const *spellings, const bool *special,
+                             const char *const *wanted, size_t count) {
   const char *const *labels;
-  assert_int_equal(att_labels_make(ctx, spellings, special, count, &labels), ATT_OK);
+  assert_int_equal(att_labels_make(ctx, how, spellings, special, count, &labels), ATT_OK);
   for (size_t i = 0; i < count; i++) assert_string_equal(labels[i], wanted[i]);
   att_free(ctx, (void *)labels);
 }
@@ -460,7 +506,26 @@ static void test_labels_of_bytes(void **state) {
       "␣",   "␣", "\\n",  "\\t", "\\x00",  "\u25cc\u0301", "\\u00A0", "\\xA1", "\\u202E", "</s>"};
   bool special[20] = {0};
   special[19] = true;
-  check_label_list(spellings, special, wanted, 20);
+  check_label_list((att_token_spelling){.bytes = true}, spellings, special, wanted, 20);
+}
+
+/* A token that was added to a vocabulary of bytes is text; where all tokens are characters, none goes on. */
+static void test_labels_of_characters(void **state) {
+  (void)state;
+  static const char *const spellings[] = {"T", "o", "Ġ", "b", "Ċ", "東", "Ã"};
+  static const char *const wanted[] = {"T", "o", "␣", "b", "\\n", "東", "\\xC3"};
+  static const char *const plain[] = {"T", "ä", " ", "\n", "▁"}, *const shown[] = {"T", "ä", "␣", "\\n", "␣"};
+  const bool special[7] = {0};
+  check_label_list((att_token_spelling){.bytes = true, .single = true}, spellings, special, wanted, 7);
+  check_label_list((att_token_spelling){.single = true}, plain, special, shown, 5);
+}
+
+static void test_labels_of_wordpiece(void **state) {
+  (void)state;
+  static const char *const spellings[] = {"[CLS]", "läu", "##ft", "a", "b", "##", "##'", "#", "##ing"};
+  static const char *const wanted[] = {"[CLS]", "läu", "·ft", "a", "b", "##", "·'", "#", "·ing"};
+  const bool special[9] = {1};
+  check_label_list((att_token_spelling){.suffixes = true}, spellings, special, wanted, 9);
 }
 
 static void test_labels_of_text(void **state) {
@@ -468,164 +533,19 @@ static void test_labels_of_text(void **state) {
   static const char *const spellings[] = {"▁Ein", "▁Hund", "e", "▁", "東", ".", NULL, "<unk>", "x"};
   static const char *const wanted[] = {"Ein", "Hund", "·e", "␣", "東", ".", "?", "<unk>", "x"};
   const bool special[9] = {0, 0, 0, 0, 0, 0, 0, 1, 0};
-  check_label_list(spellings, special, wanted, 9);
-  check_label_list(NULL, NULL, NULL, 0);
-}
-
-/* ---- a model ---- */
-
-static const char *const models[] = {"decode_m2m_100", "decode_marian"};
-static const char *const shown_models[] = {"model_m2m_100_relu", "model_marian_gelu"};
-
-static att_status open_model(att_context *where, const char *name, att_model **model) {
-  char path[1024];
-  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
-  return att_model_open(where, path, model);
-}
-
-static att_text text_of(const char *text) { return (att_text){text, strlen(text)}; }
-
-static void check_weights(const att_attention_map *map, const json_t *theirs, bool causal) {
-  const float *weight = map->weights;
-  assert_int_equal(json_array_size(theirs), map->layers);
-  for (size_t l = 0; l < map->layers; l++)
-    for (size_t h = 0; h < map->heads; h++)
-      for (size_t q = 0; q < map->queries; q++) {
-        const json_t *row = json_array_get(json_array_get(json_array_get(json_array_get(theirs, l), h), q), 0);
-        const json_t *array = json_array_get(json_array_get(json_array_get(theirs, l), h), q);
-        assert_non_null(row);
-        assert_int_equal(json_array_size(array), map->keys);
-        double sum = 0;
-        for (size_t k = 0; k < map->keys; k++, weight++) {
-          double difference = fabs((double)*weight - json_number_value(json_array_get(array, k)));
-          if (!(difference <= 2e-5)) fail_msg("layer %zu head %zu row %zu: off by %g", l, h, q, difference);
-          if (causal && k > q) assert_true(*weight == 0);
-          sum += (double)*weight;
-        }
-        assert_true(fabs(sum - 1) < 1e-5);
-      }
-}
-
-static void test_weights_are_transformers(void **state) {
-  (void)state;
-  json_error_t error;
-  json_t *fixture = json_load_file(ATT_TEST_DATA "/view_look.json", 0, &error);
-  assert_non_null(fixture);
-  for (int i = 0; i < 2; i++) {
-    const json_t *theirs = json_object_get(fixture, shown_models[i]);
-    att_text text = text_of(json_string_value(json_object_get(theirs, "text")));
-    att_text target = text_of(json_string_value(json_object_get(theirs, "target")));
-    att_model *model;
-    att_attention *attention;
-    if (open_model(ctx, shown_models[i], &model)) fail_msg("%s", att_message(ctx));
-    if (att_look(model, text, target, &attention)) fail_msg("%s", att_message(ctx));
-    static const char *const parts[] = {"encoder", "decoder", "cross"};
-    for (int part = 0; part < ATT_LOOK_PART_COUNT; part++) {
-      att_attention_map map;
-      assert_int_equal(att_attention_get(attention, (att_look_part)part, &map), ATT_OK);
-      check_weights(&map, json_object_get(theirs, parts[part]), part == ATT_LOOK_DECODER);
-    }
-    att_attention_map map;
-    assert_int_equal(att_attention_get(attention, ATT_LOOK_DECODER, &map), ATT_OK);
-    assert_string_equal(map.key_labels[0], "<start>");
-    assert_string_equal(map.query_labels[map.queries - 1], "</s>");
-    for (size_t k = 1; k < map.keys; k++) assert_string_equal(map.key_labels[k], map.query_labels[k - 1]);
-    att_attention_free(attention);
-    att_model_close(model);
-  }
-  json_decref(fixture);
-}
-
-static int keep_text(void *user, const att_translation *translation) {
-  snprintf(user, 256, "%s", translation->hypotheses[0].text);
-  return 0;
-}
-
-/* Without a target, the model's own translation is looked at: as if it had been given. */
-static void test_own_translation(void **state) {
-  (void)state;
-  for (int i = 0; i < 2; i++) {
-    att_model *model;
-    att_attention *own, *given;
-    char translation[256] = "";
-    att_text text = text_of("abc de fgh b");
-    assert_int_equal(open_model(ctx, models[i], &model), ATT_OK);
-    assert_int_equal(att_translate(model, &text, 1, NULL, keep_text, translation), ATT_OK);
-    assert_int_equal(att_look(model, text, (att_text){NULL, 0}, &own), ATT_OK);
-    assert_string_equal(own->target, translation);
-    assert_true(strlen(translation) > 3);
-    assert_int_equal(att_look(model, text, text_of(translation), &given), ATT_OK);
-    const att_attention_map *a = &own->maps[ATT_LOOK_CROSS], *b = &given->maps[ATT_LOOK_CROSS];
-    assert_int_equal(a->queries, b->queries);
-    assert_memory_equal(a->weights, b->weights, a->layers * a->heads * a->queries * a->keys * sizeof(float));
-    att_attention_free(own);
-    att_attention_free(given);
-    att_model_close(model);
-  }
-}
-
-static void test_texts_at_the_edge(void **state) {
-  (void)state;
-  att_model *model;
-  att_attention *attention;
-  assert_int_equal(open_model(ctx, models[0], &model), ATT_OK);
-  assert_int_equal(att_look(model, text_of(" \n"), (att_text){NULL, 0}, &attention), ATT_ARGUMENT);
-  assert_null(attention);
-  assert_non_null(strstr(att_message(ctx), "empty"));
-  char *longer = malloc(10000);
-  for (int i = 0; i < 10000; i++) longer[i] = i % 5 ? (char)('a' + i % 7) : ' ';
-  assert_int_equal(att_look(model, (att_text){longer, 10000}, (att_text){longer, 10000}, &attention), ATT_OK);
-  assert_true(attention->maps[ATT_LOOK_CROSS].keys > 10 && attention->maps[ATT_LOOK_CROSS].keys < 1000);
-  att_attention_free(attention);
-  free(longer);
-  assert_int_equal(att_look(model, text_of("a"), (att_text){"", 0}, &attention), ATT_OK);
-  assert_int_equal(attention->maps[ATT_LOOK_CROSS].queries, 1);
-  att_attention_free(attention);
-  att_model_close(model);
-}
-
-/* ---- no memory ---- */
-
-static att_status look_and_render(att_context *small, void *arg) {
-  att_model *model;
-  att_attention *attention = NULL;
-  att_status status = open_model(small, models[0], &model);
-  if (status) return status;
-  status = att_look(model, text_of("abc de"), *(const att_text *)arg, &attention);
-  for (int format = ATT_LOOK_TERMINAL; format <= ATT_LOOK_JSON && !status; format++) {
-    char *text;
-    size_t size;
-    status = att_attention_render(attention, (att_look_format)format, NULL, &text, &size);
-    att_release(small, text);
-  }
-  att_attention_free(attention);
-  att_model_close(model);
-  return status;
-}
-
-static void test_each_allocation_fails(void **state) {
-  (void)state;
-  att_text given = text_of("AB"), own = {NULL, 0};
-  assert_true(fail_each_allocation(look_and_render, &given) > 50);
-  assert_true(fail_each_allocation(look_and_render, &own) > 50);
+  check_label_list((att_token_spelling){0}, spellings, special, wanted, 9);
+  check_label_list((att_token_spelling){0}, NULL, NULL, NULL, 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_golden_files),
-      cmocka_unit_test(test_every_size_fits),
-      cmocka_unit_test(test_large_maps),
-      cmocka_unit_test(test_files_read_back),
-      cmocka_unit_test(test_hostile_labels),
-      cmocka_unit_test(test_odd_weights),
-      cmocka_unit_test(test_a_single_token),
-      cmocka_unit_test(test_impossible_choices),
-      cmocka_unit_test(test_labels_of_bytes),
-      cmocka_unit_test(test_labels_of_text),
-      cmocka_unit_test(test_weights_are_transformers),
-      cmocka_unit_test(test_own_translation),
-      cmocka_unit_test(test_texts_at_the_edge),
-      cmocka_unit_test(test_each_allocation_fails),
+      cmocka_unit_test(test_golden_files),        cmocka_unit_test(test_every_size_fits),
+      cmocka_unit_test(test_large_maps),          cmocka_unit_test(test_files_read_back),
+      cmocka_unit_test(test_hostile_labels),      cmocka_unit_test(test_odd_weights),
+      cmocka_unit_test(test_a_single_token),      cmocka_unit_test(test_impossible_choices),
+      cmocka_unit_test(test_gradients),           cmocka_unit_test(test_parts_that_are_not_there),
+      cmocka_unit_test(test_labels_of_bytes),     cmocka_unit_test(test_labels_of_characters),
+      cmocka_unit_test(test_labels_of_wordpiece), cmocka_unit_test(test_labels_of_text),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,29 +1,35 @@
 /*
- * Owns att_look and what is done with its result: a pair of texts goes through the model once, teacher-forced and
- * without a tape, and every attention's weights stay. Refuses a text of nothing but spaces.
+ * Owns att_look, att_look_gradient and what is done with their result. A text, or a pair, becomes what the model reads
+ * and what it predicts there; then it goes through the model once, without a tape, and every attention's weights stay;
+ * or once for each output, with a tape, and the norms of the embeddings' gradients stay. Refuses a text of nothing but
+ * spaces.
  */
 #include "api/text.h"
 #include "decode/decode.h"
+#include "models/family.h"
 #include "text/unicode.h"
 #include "view/view.h"
 
+#include <math.h>
 #include <string.h>
 
-static const char START_LABEL[] = "<start>"; /* what the decoder is given before the first word */
+static const char START_LABEL[] = "<start>"; /* what a decoder is given before the first word */
 
 typedef struct looker {
   att_model *model;
-  att_arena *arena;
-  att_ids source, target, inputs; /* target: what is predicted; inputs: the start mark and the target but its last */
-  att_buffer text;                /* of the target */
+  att_attention *attention;
+  att_arena *arena, *work; /* work: of one pass with a tape */
+  bool predicts;           /* tokens one by one; else the model reads the source alone */
+  att_ids source, types;   /* what the encoder reads, or a decoder with a head of labels */
+  att_ids inputs, outputs; /* what the decoder reads, and what it predicts there */
+  bool started;            /* the inputs begin with the model's start mark, which no text has */
+  att_buffer translation;
 } looker;
 
+/* ---- the texts ---- */
+
 static att_status copy_ids(att_context *ctx, const int32_t *ids, size_t count, att_ids *out) {
-  out->data = ATT_NEW(ctx, count + 1, int32_t);
-  if (!out->data) return ATT_MEMORY;
-  if (count) memcpy(out->data, ids, count * sizeof *ids);
-  out->count = count;
-  out->capacity = count + 1;
+  for (size_t i = 0; i < count; i++) ATT_TRY(att_ids_push(ctx, out, ids[i]));
   return ATT_OK;
 }
 
@@ -37,119 +43,319 @@ static att_status translate(looker *look) {
   att_decode_options_default(model, &options);
   ATT_TRY(att_decode_batch(model, look->arena, look->source.data, (att_sequences){1, start}, &key, &options, &outputs));
   const att_output *best = outputs.best;
-  if (outputs.count < 1 || best->count < 1) return copy_ids(model->ctx, &model->config.eos, 1, &look->target);
-  ATT_TRY(copy_ids(model->ctx, best->tokens, (size_t)best->count, &look->target));
-  return att_tokenizer_decode(model->tokenizer, model->ctx, best->tokens, (size_t)best->count, true, &look->text);
+  if (outputs.count < 1 || best->count < 1) return copy_ids(model->ctx, &model->config.eos, 1, &look->outputs);
+  ATT_TRY(copy_ids(model->ctx, best->tokens, (size_t)best->count, &look->outputs));
+  return att_tokenizer_decode(model->tokenizer, model->ctx, best->tokens, (size_t)best->count, true,
+                              &look->translation);
 }
 
-static att_status read_texts(looker *look, att_text text, att_text target) {
+static att_status read_pair(looker *look, att_text text, att_text *target) {
   att_model *model = look->model;
   bool cut;
   ATT_TRY(att_line_ids(model, text, 0, "text", false, &look->source, &cut));
   if (look->source.count == 0)
     return att_fail(model->ctx, ATT_ARGUMENT, "there is no text to look at: it has no tokens");
-  if (target.data) {
-    ATT_TRY(att_line_ids(model, target, 0, "target", true, &look->target, &cut));
-    ATT_TRY(att_buffer_append(model->ctx, &look->text, target.data, target.size));
+  if (target->data) {
+    ATT_TRY(att_line_ids(model, *target, 0, "target", true, &look->outputs, &cut));
   } else {
     ATT_TRY(translate(look));
-    ATT_TRY(att_buffer_append(model->ctx, &look->text, "", 0));
+    ATT_TRY(att_buffer_append(model->ctx, &look->translation, "", 0));
+    *target = (att_text){look->translation.data, look->translation.size};
   }
-  ATT_TRY(copy_ids(model->ctx, look->target.data, look->target.count, &look->inputs));
-  memmove(look->inputs.data + 1, look->inputs.data, (look->inputs.count - 1) * sizeof(int32_t));
-  look->inputs.data[0] = model->config.decoder_start;
+  look->started = true;
+  ATT_TRY(copy_ids(model->ctx, &model->config.decoder_start, 1, &look->inputs));
+  return copy_ids(model->ctx, look->outputs.data, look->outputs.count - 1, &look->inputs);
+}
+
+/* A decoder predicts the first token where it has a start mark; else that is given. */
+static att_status read_decoder(looker *look, att_text text, const att_text *target) {
+  att_model *model = look->model;
+  int32_t bos = model->config.bos;
+  bool cut;
+  if (target->data) return att_fail(model->ctx, ATT_ARGUMENT, "a decoder looks at one text: there is no target");
+  ATT_TRY(att_line_ids(model, text, 0, "text", false, &look->outputs, &cut));
+  att_ids *ids = &look->outputs;
+  look->started = bos >= 0 && ids->count && ids->data[0] != bos;
+  if (ids->count < 1 + (size_t)!look->started)
+    return att_fail(model->ctx, ATT_ARGUMENT, "there is nothing to look at: the model predicts no token of this text");
+  if (look->started) ATT_TRY(copy_ids(model->ctx, &bos, 1, &look->inputs));
+  ATT_TRY(copy_ids(model->ctx, ids->data, ids->count - 1, &look->inputs));
+  if (look->started) return ATT_OK;
+  ids->count--;
+  memmove(ids->data, ids->data + 1, ids->count * sizeof *ids->data);
   return ATT_OK;
 }
 
-static att_status make_labels(looker *look, const att_ids *ids, bool started, const char *const **labels) {
+static att_status read_whole(looker *look, att_text text, const att_text *other) {
+  att_model *model = look->model;
+  long long most = (long long)model->config.max_position_embeddings;
+  bool cut = false;
+  ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, text, other->data ? other : NULL, most, &look->source,
+                                    &look->types, &cut));
+  if (!other->data) look->types.count = 0;
+  if (cut) att_log(model->ctx, ATT_LOG_WARNING, "the text is too long for the model: cut to %lld tokens", most);
+  if (look->source.count > 0) return ATT_OK;
+  return att_fail(model->ctx, ATT_ARGUMENT, "there is no text to look at: it has no tokens");
+}
+
+static att_status read_texts(looker *look, att_text text, att_text target) {
+  att_context *ctx = look->model->ctx;
+  const att_config *config = &look->model->config;
+  if (att_is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
+  if (!look->model->tokenizer) return att_fail(ctx, ATT_UNSUPPORTED, "the model has no tokenizer");
+  look->predicts = config->kind != ATT_ENCODER && config->head == ATT_HEAD_TOKENS;
+  if (!look->predicts)
+    ATT_TRY(read_whole(look, text, &target));
+  else if (config->kind == ATT_DECODER)
+    ATT_TRY(read_decoder(look, text, &target));
+  else
+    ATT_TRY(read_pair(look, text, &target));
+  look->attention->source = att_copy_text(ctx, text.data, text.size);
+  if (!look->attention->source) return ATT_MEMORY;
+  if (!target.data) return ATT_OK;
+  look->attention->target = att_copy_text(ctx, target.data, target.size);
+  return look->attention->target ? ATT_OK : ATT_MEMORY;
+}
+
+/* ---- maps ---- */
+
+static att_status make_labels(looker *look, const att_ids *ids, const char *const **labels) {
   att_tokenizer *tokenizer = look->model->tokenizer;
   const char **spellings = ATT_ARENA_NEW(look->arena, ids->count, const char *);
   bool *special = ATT_ARENA_NEW(look->arena, ids->count, bool);
   if (!spellings || !special) return ATT_MEMORY;
   for (size_t i = 0; i < ids->count; i++) {
-    bool start = started && i == 0;
+    bool start = ids == &look->inputs && look->started && i == 0;
     spellings[i] = start ? START_LABEL : att_tokenizer_token(tokenizer, ids->data[i]);
     special[i] = start || att_tokenizer_is_special(tokenizer, ids->data[i]);
   }
-  return att_labels_make(look->model->ctx, spellings, special, ids->count, labels);
+  return att_labels_make(look->model->ctx, att_tokenizer_spelling(tokenizer), spellings, special, ids->count, labels);
 }
 
-/* A map with its labels, and room for its weights. layer_weights: where those of each layer go, as att_maps wants it.
- */
-static att_status make_map(looker *look, const att_ids *queries, const att_ids *keys, int64_t layers, int64_t heads,
-                           att_attention_map *map, float ***layer_weights) {
+/* Room for a part's weights, zeroed, with the labels of its keys. */
+static att_status make_map(looker *look, att_look_part part, int64_t layers, int64_t heads, size_t queries,
+                           const att_ids *keys) {
   att_context *ctx = look->model->ctx;
-  *map = (att_attention_map){(size_t)layers, (size_t)heads, queries->count, keys->count, NULL, NULL, NULL};
-  ATT_TRY(make_labels(look, queries, false, &map->query_labels));
-  ATT_TRY(make_labels(look, keys, keys == &look->inputs, &map->key_labels));
-  size_t size = map->heads * map->queries * map->keys;
-  float *weights = att_alloc(ctx, map->layers, size * sizeof *weights);
-  if (!weights) return ATT_MEMORY;
-  map->weights = weights;
+  att_attention_map *map = &look->attention->maps[part];
+  *map = (att_attention_map){(size_t)layers, (size_t)heads, queries, keys->count, NULL, NULL, NULL};
+  ATT_TRY(make_labels(look, keys, &map->key_labels));
+  map->weights = att_alloc(ctx, map->layers, map->heads * queries * map->keys * sizeof *map->weights);
+  return map->weights ? ATT_OK : ATT_MEMORY;
+}
+
+/* A part of the attention, if the model has it. *where: as att_maps wants it, or NULL. */
+static att_status make_part(looker *look, att_look_part part, int64_t layers, int64_t heads, const att_ids *queries,
+                            const att_ids *keys, float *const *const **where) {
+  att_attention_map *map = &look->attention->maps[part];
+  *where = NULL;
+  if (layers == 0) return ATT_OK;
+  ATT_TRY(make_map(look, part, layers, heads, queries->count, keys));
+  ATT_TRY(make_labels(look, queries, &map->query_labels));
   float **pointers = ATT_ARENA_NEW(look->arena, layers, float *);
-  if (!pointers) return ATT_MEMORY;
-  for (size_t l = 0; l < map->layers; l++) {
-    pointers[l] = weights + l * size;
+  float *const **layer_weights = ATT_ARENA_NEW(look->arena, layers, float *const *);
+  if (!pointers || !layer_weights) return ATT_MEMORY;
+  for (int64_t l = 0; l < layers; l++) {
+    pointers[l] = (float *)map->weights + (size_t)l * map->heads * map->queries * map->keys;
     layer_weights[l] = &pointers[l]; /* one sequence */
   }
+  *where = layer_weights;
   return ATT_OK;
 }
 
-static att_status run_model(looker *look, att_attention *attention) {
+static att_status make_parts(looker *look, att_maps *maps) {
+  const att_config *c = &look->model->config;
+  bool transformer = c->network == ATT_TRANSFORMER, pair = c->kind == ATT_ENCODER_DECODER;
+  bool aligned = c->scoring != ATT_SCORING_NONE && c->network != ATT_FFN; /* a recurrent translator with attention */
+  int64_t encoder = transformer ? c->encoder_layers : 0, decoder = transformer ? c->decoder_layers : 0;
+  int64_t cross = !pair ? 0 : transformer ? decoder : aligned;
+  if (encoder + decoder + cross == 0)
+    return att_fail(look->model->ctx, ATT_UNSUPPORTED,
+                    "this model has no attention to look at; its gradient can be (attend look --gradient)");
+  ATT_TRY(make_part(look, ATT_LOOK_ENCODER, encoder, c->encoder_attention_heads, &look->source, &look->source,
+                    &maps->encoder));
+  const att_ids *queries = look->predicts ? &look->outputs : &look->source;
+  const att_ids *keys = look->predicts ? &look->inputs : &look->source;
+  ATT_TRY(make_part(look, ATT_LOOK_DECODER, decoder, c->decoder_attention_heads, queries, keys, &maps->decoder));
+  return make_part(look, ATT_LOOK_CROSS, cross, transformer ? c->decoder_attention_heads : 1, &look->outputs,
+                   &look->source, &maps->cross);
+}
+
+/* ---- passes ---- */
+
+/* One sequence, which lives as long as the run's arena: backward looks at it too. */
+static att_status make_input(att_run *run, const att_ids *ids, size_t count, att_input *input) {
+  int64_t *start = ATT_ARENA_NEW(run->arena, 2, int64_t);
+  if (!start) return ATT_MEMORY;
+  start[0] = 0;
+  start[1] = (int64_t)count;
+  *input = (att_input){.ids = ids->data, .sequences = {1, start}};
+  return ATT_OK;
+}
+
+static att_status whole_source(const looker *look, att_run *run, att_input *input) {
+  ATT_TRY(make_input(run, &look->source, look->source.count, input));
+  if (look->types.count) input->types = look->types.data;
+  return ATT_OK;
+}
+
+/* Hidden rows of the decoder's first `count` inputs, or of all that a model without such reads. embedded: of the source
+ * where there is one, else of the inputs; or NULL. */
+static att_status run_model(looker *look, att_run *run, size_t count, const att_maps *maps, att_tensor *embedded,
+                            att_tensor *hidden) {
   att_model *model = look->model;
-  const att_config *config = &model->config;
-  att_attention_map *maps = attention->maps;
-  float ***encoder = ATT_ARENA_NEW(look->arena, config->encoder_layers, float **);
-  float ***decoder = ATT_ARENA_NEW(look->arena, 2 * config->decoder_layers, float **);
-  if (!encoder || !decoder) return ATT_MEMORY;
-  float ***cross = decoder + config->decoder_layers;
-  ATT_TRY(make_map(look, &look->source, &look->source, config->encoder_layers, config->encoder_attention_heads,
-                   &maps[ATT_LOOK_ENCODER], encoder));
-  ATT_TRY(make_map(look, &look->target, &look->inputs, config->decoder_layers, config->decoder_attention_heads,
-                   &maps[ATT_LOOK_DECODER], decoder));
-  ATT_TRY(make_map(look, &look->target, &look->source, config->decoder_layers, config->decoder_attention_heads,
-                   &maps[ATT_LOOK_CROSS], cross));
-  const int64_t source_start[] = {0, (int64_t)look->source.count}, target_start[] = {0, (int64_t)look->inputs.count};
-  att_sequences sources = {1, source_start}, targets = {1, target_start};
-  att_maps where = {(float *const *const *)encoder, (float *const *const *)decoder, (float *const *const *)cross};
-  att_run run = {.ctx = model->ctx, .arena = look->arena};
+  att_input source, target;
   att_memory memory;
+  ATT_TRY(whole_source(look, run, &source));
+  ATT_TRY(make_input(run, &look->inputs, count, &target));
+  if (model->config.kind != ATT_ENCODER_DECODER)
+    return att_model_hidden(run, model, look->predicts ? &target : &source, maps, embedded, hidden);
+  ATT_TRY(att_model_encode(run, model, &source, maps, embedded, &memory));
+  return att_model_decode(run, model, &target, &memory, maps, NULL, hidden);
+}
+
+static att_status look_at_attention(looker *look) {
+  att_run run = {.ctx = look->model->ctx, .arena = look->arena};
+  att_maps maps = {0};
   att_tensor hidden;
-  att_input source = {look->source.data, NULL, sources}, inputs = {look->inputs.data, NULL, targets};
-  ATT_TRY(att_model_encode(&run, model, &source, &where, NULL, &memory));
-  return att_model_decode(&run, model, &inputs, &memory, &where, NULL, &hidden);
+  ATT_TRY(make_parts(look, &maps));
+  return run_model(look, &run, look->inputs.count, &maps, NULL, &hidden);
 }
 
-static att_status look_at(looker *look, att_text text, att_text target, att_attention *attention) {
-  att_context *ctx = look->model->ctx;
-  ATT_TRY(att_arena_new(ctx, &look->arena));
-  ATT_TRY(read_texts(look, text, target));
-  attention->source = att_copy_text(ctx, text.data, text.size);
-  attention->target = att_copy_text(ctx, look->text.data, look->text.size);
-  if (!attention->source || !attention->target) return ATT_MEMORY;
-  return run_model(look, attention);
+/* ---- gradients ---- */
+
+/* A pass with a tape, on memory of its own. */
+static att_status begin_pass(looker *look, att_run *run) {
+  if (look->model->ctx->interrupted) return att_fail(look->model->ctx, ATT_INTERRUPTED, "interrupted");
+  att_arena_reset(look->work);
+  *run = (att_run){.ctx = look->model->ctx, .arena = look->work};
+  return att_tape_new(look->work, &run->tape);
 }
 
-att_status att_look(att_model *model, att_text text, att_text target, att_attention **out) {
+/* norms[row] of the gradient of each embedding. */
+static void measure(const att_tensor *embedded, float *norms) {
+  const float *gradient = att_gradient_of(embedded);
+  for (int64_t r = 0; r < embedded->rows && gradient; r++) {
+    double square = 0;
+    for (int64_t c = 0; c < embedded->cols; c++) {
+      double g = (double)gradient[r * embedded->stride + c];
+      square += g * g;
+    }
+    norms[r] = (float)sqrt(square);
+  }
+}
+
+/* -log p of the output behind the decoder's first `count` inputs, backwards to the embeddings. Later inputs cannot move
+ * it. */
+static att_status move_token(looker *look, size_t count, float *norms) {
+  att_model *model = look->model;
+  att_run run;
+  att_tensor embedded, hidden, last, rows;
+  att_weight weight, bias;
+  att_loss loss = {0};
+  const int32_t row = (int32_t)count - 1;
+  ATT_TRY(begin_pass(look, &run));
+  ATT_TRY(run_model(look, &run, count, NULL, &embedded, &hidden));
+  ATT_TRY(att_op_rows(&run, &hidden, &row, 1, &last));
+  ATT_TRY(model->calls->head(&run, model, &last, &rows, &weight, &bias));
+  ATT_TRY(att_op_cross_entropy(&run, &rows, &weight, &bias, &look->outputs.data[row], 0, 1, &loss));
+  ATT_TRY(att_backward(&run));
+  measure(&embedded, norms);
+  return ATT_OK;
+}
+
+static att_status look_at_tokens(looker *look) {
+  bool pair = look->model->config.kind == ATT_ENCODER_DECODER;
+  att_look_part part = pair ? ATT_LOOK_CROSS : ATT_LOOK_DECODER;
+  att_attention_map *map = &look->attention->maps[part];
+  ATT_TRY(make_map(look, part, 1, 1, look->outputs.count, pair ? &look->source : &look->inputs));
+  ATT_TRY(make_labels(look, &look->outputs, &map->query_labels));
+  for (size_t q = 0; q < map->queries; q++) ATT_TRY(move_token(look, q + 1, (float *)map->weights + q * map->keys));
+  return ATT_OK;
+}
+
+/* The gradient of log p of the likeliest label by the logits: of a softmax, of that label's own sigmoid; of values the
+ * first one itself. Returns that label. */
+static int64_t push_label(att_head head, const float *logits, int64_t count, float *gradient) {
+  int64_t best = 0;
+  double sum = 0;
+  for (int64_t i = 1; i < count && head != ATT_HEAD_VALUES; i++)
+    if (logits[i] > logits[best]) best = i;
+  for (int64_t i = 0; i < count; i++) sum += exp((double)logits[i] - (double)logits[best]);
+  for (int64_t i = 0; i < count; i++) {
+    double p = exp((double)logits[i] - (double)logits[best]) / sum;
+    gradient[i] = (float)((i == best) - (head == ATT_HEAD_CLASSES ? p : 0));
+  }
+  if (head == ATT_HEAD_LABELS) gradient[best] = (float)(1 / (1 + exp((double)logits[best])));
+  return best;
+}
+
+static att_status look_at_label(looker *look) {
+  att_model *model = look->model;
+  att_look_part part = model->config.kind == ATT_DECODER ? ATT_LOOK_DECODER : ATT_LOOK_ENCODER;
+  att_attention_map *map = &look->attention->maps[part];
+  att_input source;
+  bool accumulate;
+  att_run run;
+  att_tensor embedded, logits;
+  float *gradient;
+  ATT_TRY(make_map(look, part, 1, 1, 1, &look->source));
+  ATT_TRY(begin_pass(look, &run));
+  ATT_TRY(whole_source(look, &run, &source));
+  ATT_TRY(att_model_classify(&run, model, &source, NULL, &embedded, &logits));
+  ATT_TRY(att_gradient_open(&run, &logits, &gradient, &accumulate));
+  int64_t best = push_label(model->config.head, logits.data, logits.cols, gradient);
+  ATT_TRY(att_backward(&run));
+  measure(&embedded, (float *)map->weights);
+  const char *label = model->config.labels ? model->config.labels[best] : "?";
+  const bool special = true;
+  return att_labels_make(model->ctx, (att_token_spelling){0}, &label, &special, 1, &map->query_labels);
+}
+
+static att_status look_at_gradient(looker *look) {
+  const att_config *config = &look->model->config;
+  look->attention->gradient = true;
+  ATT_TRY(att_arena_new(look->model->ctx, &look->work));
+  if (config->head == ATT_HEAD_CLASSES || config->head == ATT_HEAD_LABELS || config->head == ATT_HEAD_VALUES)
+    return look_at_label(look);
+  if (look->predicts) return look_at_tokens(look);
+  return att_fail(look->model->ctx, ATT_UNSUPPORTED,
+                  "the model gives no output whose gradient could be looked at: an encoder needs a head of labels");
+}
+
+/* ---- the calls ---- */
+
+static att_status look_at(att_model *model, att_text text, att_text target, att_status (*look_at_model)(looker *),
+                          att_attention **out) {
   att_context *ctx = model->ctx;
   *out = NULL;
-  if (att_is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
   att_attention *attention = ATT_NEW(ctx, 1, att_attention);
   if (!attention) return ATT_MEMORY;
   attention->ctx = ctx;
-  looker look = {.model = model};
-  att_status status = look_at(&look, text, target, attention);
+  looker look = {.model = model, .attention = attention};
+  att_status status = att_arena_new(ctx, &look.arena);
+  if (!status) status = read_texts(&look, text, target);
+  if (!status) status = look_at_model(&look);
   if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   att_arena_free(look.arena);
+  att_arena_free(look.work);
   att_free(ctx, look.source.data);
-  att_free(ctx, look.target.data);
+  att_free(ctx, look.types.data);
   att_free(ctx, look.inputs.data);
-  att_buffer_free(ctx, &look.text);
+  att_free(ctx, look.outputs.data);
+  att_buffer_free(ctx, &look.translation);
   if (status)
     att_attention_free(attention);
   else
     *out = attention;
   return status;
+}
+
+att_status att_look(att_model *model, att_text text, att_text target, att_attention **attention) {
+  return look_at(model, text, target, look_at_attention, attention);
+}
+
+att_status att_look_gradient(att_model *model, att_text text, att_text target, att_attention **attention) {
+  return look_at(model, text, target, look_at_gradient, attention);
 }
 
 void att_attention_free(att_attention *attention) {

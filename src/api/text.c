@@ -78,8 +78,10 @@ att_status att_line_ids(att_model *model, att_text line, size_t number, const ch
   if (!*cut) return ATT_OK;
   att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is too long for the model: cut from %zu tokens to %zu", what, number + 1,
           ids->count, limit);
-  ids->count = limit;
-  if (ends) ids->data[limit - 1] = eos;
+  ids->count = 0;
+  ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, line, NULL, (int64_t)limit, ids, NULL, cut));
+  *cut = true;
+  if (ends) ids->data[ids->count - 1] = eos;
   return ATT_OK;
 }
 

@@ -16,7 +16,8 @@ typedef struct ability {
 static ability ability_of(const att_config *config) {
   bool labels = config->head == ATT_HEAD_CLASSES || config->head == ATT_HEAD_LABELS || config->head == ATT_HEAD_VALUES;
   if (config->kind == ATT_ENCODER_DECODER) {
-    return (ability){"an encoder-decoder", CAN(TRANSLATE) | CAN(SCORE_PAIRS), "translate, score and look"};
+    return (ability){"an encoder-decoder", CAN(TRANSLATE) | CAN(SCORE_PAIRS) | CAN(EMBED),
+                     "translate, score, embed and look"};
   }
   bool decoder = config->kind == ATT_DECODER;
   if (labels) {

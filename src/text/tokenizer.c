@@ -83,6 +83,10 @@ const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id) {
   return att_vocabulary_spelling(&tokenizer->vocabulary, id);
 }
 
+att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
+  return (att_token_spelling){.bytes = tokenizer->decoding == ATT_DECODE_BYTES, .single = tokenizer->bpe.count == 0};
+}
+
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
   if (id < 0 || id >= tokenizer->vocabulary.size) return false;
   return tokenizer->added_of[id] && tokenizer->added_of[id]->special;

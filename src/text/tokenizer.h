@@ -76,6 +76,14 @@ typedef enum att_mark {
 /* The id of the mark with this role, known by the spellings above, or -1. */
 int32_t att_tokenizer_mark(const att_tokenizer *tokenizer, att_mark mark);
 
+/* How a vocabulary spells its tokens. */
+typedef struct att_token_spelling {
+  bool bytes;    /* in GPT-2's characters for bytes */
+  bool suffixes; /* "##" leads a piece that goes on with the word before it; every other one begins a word */
+  bool single;   /* every token is one character, or one byte */
+} att_token_spelling;
+att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer);
+
 /* Appends to ids. special: with the post-processor's marks, and text that spells a special token is not taken for one
  * unless the peer does so too. */
 att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,

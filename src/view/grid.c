@@ -12,9 +12,16 @@ const char *const att_look_part_names[ATT_LOOK_PART_COUNT] = {"encoder", "decode
 static const char *const TITLES[ATT_LOOK_PART_COUNT] = {"encoder self-attention", "decoder self-attention",
                                                         "cross-attention"};
 static const char *const MEANINGS[ATT_LOOK_PART_COUNT] = {
-    "each row: where this word looks among the words of the source",
-    "each row: where the model looks in what it wrote before, as it writes this word",
+    "each row: where this word looks among the words of the text",
+    "each row: where the model looks in what stands before, as it writes this word",
     "each row: where the model looks in the source as it writes this word"};
+static const char *const GRADIENT_TITLES[ATT_LOOK_PART_COUNT] = {
+    "gradient norm: the likeliest label by the words of the text", "gradient norm: each word by the words before it",
+    "gradient norm: each word by the words of the source"};
+static const char *const GRADIENT_MEANINGS[ATT_LOOK_PART_COUNT] = {
+    "how much each word of the text moves the label's log-probability",
+    "each row: how much each word before it moves this word's log-probability",
+    "each row: how much each source word moves this word's log-probability"};
 
 static att_status check_choice(const att_attention *attention, const att_look_options *options) {
   att_context *ctx = attention->ctx;
@@ -48,6 +55,28 @@ static void pick(const att_attention_map *map, size_t layer, int head, float *we
   }
 }
 
+static void name_attention(const att_attention_map *map, size_t layer, const att_look_options *options,
+                           att_grid *grid) {
+  grid->meaning = MEANINGS[grid->part];
+  int used =
+      snprintf(grid->title, sizeof grid->title, "%s, layer %zu of %zu, ", TITLES[grid->part], layer + 1, map->layers);
+  size_t room = sizeof grid->title - (size_t)used;
+  if (options->head >= 0)
+    snprintf(grid->title + used, room, "head %d of %zu", options->head + 1, map->heads);
+  else
+    snprintf(grid->title + used, room, map->heads == 1 ? "its one head" : "mean of %zu heads", map->heads);
+}
+
+/* Norms have no scale of their own: what is drawn is their share of the largest. */
+static void name_gradient(att_grid *grid) {
+  grid->meaning = GRADIENT_MEANINGS[grid->part];
+  snprintf(grid->title, sizeof grid->title, "%s", GRADIENT_TITLES[grid->part]);
+  if (!(grid->largest > 0)) return;
+  grid->unit = grid->largest;
+  for (size_t i = 0; i < grid->queries * grid->keys; i++) grid->weights[i] /= grid->unit;
+  grid->largest = 1;
+}
+
 att_status att_grid_make(const att_attention *attention, const att_look_options *options, att_grid *grid) {
   *grid = (att_grid){0};
   ATT_TRY(check_choice(attention, options));
@@ -56,18 +85,23 @@ att_status att_grid_make(const att_attention *attention, const att_look_options 
   float *weights = ATT_NEW(attention->ctx, map->queries * map->keys, float);
   if (!weights) return ATT_MEMORY;
   pick(map, layer, options->head, weights);
-  *grid =
-      (att_grid){options->part,     map->queries,      map->keys, map->query_labels,      map->key_labels, weights, 0,
-                 attention->source, attention->target, "",        MEANINGS[options->part]};
+  bool of_source = options->part == ATT_LOOK_ENCODER && attention->maps[ATT_LOOK_CROSS].layers > 0;
+  *grid = (att_grid){.part = options->part,
+                     .queries = map->queries,
+                     .keys = map->keys,
+                     .query_labels = map->query_labels,
+                     .key_labels = map->key_labels,
+                     .weights = weights,
+                     .gradient = attention->gradient,
+                     .unit = 1,
+                     .source = attention->source,
+                     .target = of_source ? NULL : attention->target};
   for (size_t i = 0; i < map->queries * map->keys; i++)
     if (isfinite(weights[i]) && weights[i] > grid->largest) grid->largest = weights[i];
-  int used = snprintf(grid->title, sizeof grid->title, "%s, layer %zu of %zu, ", TITLES[options->part], layer + 1,
-                      map->layers);
-  size_t room = sizeof grid->title - (size_t)used;
-  if (options->head >= 0)
-    snprintf(grid->title + used, room, "head %d of %zu", options->head + 1, map->heads);
+  if (attention->gradient)
+    name_gradient(grid);
   else
-    snprintf(grid->title + used, room, map->heads == 1 ? "its one head" : "mean of %zu heads", map->heads);
+    name_attention(map, layer, options, grid);
   return ATT_OK;
 }
 

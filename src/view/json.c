@@ -1,6 +1,6 @@
 /*
- * Owns attention as JSON: {"source", "target", "parts": {"encoder": {"queries": [labels], "keys": [labels], "layers",
- * "heads", "weights": [layer][head][query][key]}, "decoder": ..., "cross": ...}}.
+ * Owns attention as JSON: {"measure": "attention" or "gradient", "source", "target", "parts": {"encoder": {"queries":
+ * [labels], "keys": [labels], "layers", "heads", "weights": [layer][head][query][key]}, "decoder": ..., "cross": ...}}.
  */
 #include "formats/json.h"
 #include "view/view.h"
@@ -8,7 +8,8 @@
 #include <string.h>
 
 static void put_string(att_writer *writer, const char *text) {
-  if (!writer->status) writer->status = att_json_put_string(writer->ctx, writer->out, text, strlen(text));
+  if (!text) att_write(writer, "null");
+  if (text && !writer->status) writer->status = att_json_put_string(writer->ctx, writer->out, text, strlen(text));
 }
 
 static void put_labels(att_writer *writer, const char *name, const char *const *labels, size_t count) {
@@ -44,7 +45,7 @@ static void put_map(att_writer *writer, const att_attention_map *map, int digits
 }
 
 void att_view_json(att_writer *writer, const att_attention *attention, int digits) {
-  att_write(writer, "{\"source\":");
+  att_write_format(writer, "{\"measure\":\"%s\",\"source\":", attention->gradient ? "gradient" : "attention");
   put_string(writer, attention->source);
   att_write(writer, ",\"target\":");
   put_string(writer, attention->target);

@@ -47,6 +47,7 @@ static int byte_of(int32_t rune) {
   return 0xad;
 }
 
+/* In a vocabulary of bytes, all but tokens that were added to it. */
 static bool is_byte_level(const char *spelling) {
   for (int32_t rune; (rune = att_label_next(&spelling));)
     if (byte_of(rune) < 0) return false;
@@ -106,12 +107,16 @@ static att_status put_visible(att_context *ctx, att_buffer *out, int32_t rune, c
 }
 
 /* in_word: whether what stands before ends in a letter or digit; told anew for what stands after. */
-static att_status put_piece(att_context *ctx, att_buffer *out, const att_buffer *piece, bool *in_word) {
+static att_status put_piece(att_context *ctx, att_token_spelling how, att_buffer *out, const att_buffer *piece,
+                            bool *in_word) {
   const char *data = piece->data;
   size_t size = piece->size, used = 1, at = size > 1 && data[0] == ' ';
   if (size == 0) return att_buffer_append(ctx, out, "\"\"", 2);
+  bool suffix = how.suffixes && size > 2 && strncmp(data, "##", 2) == 0;
+  if (suffix) at = 2;
   int32_t first = decode(data + at, size - at, &used);
-  if (!at && *in_word && is_word(first)) ATT_TRY(att_buffer_append(ctx, out, CONTINUES, strlen(CONTINUES)));
+  bool inside = !how.suffixes && !how.single && !at && *in_word && is_word(first);
+  if (suffix || inside) ATT_TRY(att_buffer_append(ctx, out, CONTINUES, strlen(CONTINUES)));
   if (is_mark(first)) ATT_TRY(att_buffer_append(ctx, out, "\u25cc", 3)); /* a dotted circle carries the accent */
   for (; at < size; at += used) {
     int32_t rune = decode(data + at, size - at, &used);
@@ -135,29 +140,27 @@ static att_status put_special(att_context *ctx, att_buffer *out, const char *spe
 }
 
 /* All labels, a NUL after each. */
-static att_status put_labels(att_context *ctx, const char *const *spellings, const bool *special, size_t count,
-                             att_buffer *piece, att_buffer *out) {
-  bool byte_level = true, in_word = false;
-  for (size_t i = 0; i < count; i++)
-    byte_level = byte_level && (special[i] || !spellings[i] || is_byte_level(spellings[i]));
+static att_status put_labels(att_context *ctx, att_token_spelling how, const char *const *spellings,
+                             const bool *special, size_t count, att_buffer *piece, att_buffer *out) {
+  bool in_word = false;
   for (size_t i = 0; i < count; i++) {
     if (special[i] || !spellings[i]) {
       ATT_TRY(put_special(ctx, out, spellings[i] ? spellings[i] : "?"));
       in_word = false;
     } else {
-      ATT_TRY(spell_out(ctx, spellings[i], byte_level, piece));
-      ATT_TRY(put_piece(ctx, out, piece, &in_word));
+      ATT_TRY(spell_out(ctx, spellings[i], how.bytes && is_byte_level(spellings[i]), piece));
+      ATT_TRY(put_piece(ctx, how, out, piece, &in_word));
     }
     ATT_TRY(att_buffer_append(ctx, out, "", 1));
   }
   return ATT_OK;
 }
 
-att_status att_labels_make(att_context *ctx, const char *const *spellings, const bool *special, size_t count,
-                           const char *const **labels) {
+att_status att_labels_make(att_context *ctx, att_token_spelling how, const char *const *spellings, const bool *special,
+                           size_t count, const char *const **labels) {
   att_buffer piece = {0}, text = {0};
   *labels = NULL;
-  att_status status = put_labels(ctx, spellings, special, count, &piece, &text);
+  att_status status = put_labels(ctx, how, spellings, special, count, &piece, &text);
   if (status) goto done;
   size_t pointers = count * sizeof(char *); /* count spellings are in memory: no overflow */
   const char **block = att_alloc(ctx, pointers + text.size + 1, 1);

@@ -99,7 +99,7 @@ static void put_head(att_writer *writer, const att_grid *grid, const layout *l) 
   att_write_format(writer, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", l->width, l->height);
   put_line(writer, "h", MARGIN + 10, grid->title, l);
   put_line(writer, "s", MARGIN + 32, grid->source, l);
-  if (grid->part != ATT_LOOK_ENCODER) put_line(writer, "s", MARGIN + 52, grid->target, l);
+  if (grid->target) put_line(writer, "s", MARGIN + 52, grid->target, l);
 }
 
 static void put_labels(att_writer *writer, const att_grid *grid, const layout *l) {
@@ -124,7 +124,7 @@ static void put_tooltip(att_writer *writer, const att_grid *grid, size_t q, size
   put_text(writer, grid->key_labels[k], LONGEST_LABEL);
   att_write(writer, " ");
   if (isfinite(weight))
-    att_write_number(writer, weight, 3);
+    att_write_number(writer, weight * grid->unit, 3);
   else
     att_write(writer, "not a number");
   att_write(writer, "</title>");
@@ -163,8 +163,10 @@ static void put_legend(att_writer *writer, const att_grid *grid, const layout *l
     att_write(writer, "/>\n");
   }
   int percent = (int)lround(100 * fmin((double)grid->largest, 9.99));
-  att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%d%% of a row\u2019s attention</text>\n",
-                   x + STEPS * STEP + 8, y + 11, percent);
+  att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%d%% of ", x + STEPS * STEP + 8, y + 11, percent);
+  att_write(writer, grid->gradient ? "the largest norm, " : "a row\u2019s attention");
+  if (grid->gradient) att_write_number(writer, grid->unit, 3);
+  att_write(writer, "</text>\n");
 }
 
 void att_view_svg(att_writer *writer, const att_grid *grid) {

@@ -17,7 +17,8 @@ enum {
   SIDE = 22,
   WIDEST_CELL = 5,
   MOST_CELLS = MOST_COLUMNS / 2,
-  MOST_TOLD = 3
+  MOST_TOLD = 3,
+  NUMBER = 9 /* columns of a number of three digits */
 };
 
 /* From near nothing to most, in the 256 colours of xterm: night blue, teal, green, pale yellow. */
@@ -303,9 +304,9 @@ static void put_line(screen *s, const char *codes, const char *text) {
 
 /* The scale under the cells; where that is too narrow, at the margin and in fewer words. */
 static void put_legend(screen *s) {
-  static const char words[] = " of a row's attention";
+  const char *words = s->grid->gradient ? " of the largest: " : " of a row's attention";
   int levels = s->colour ? RAMP_SIZE : s->unicode ? 5 : 9, width = levels + (int)strlen("0%  100%");
-  bool roomy = s->label + 1 + width + (int)strlen(words) <= s->columns;
+  bool roomy = s->label + 1 + width + (int)strlen(words) + NUMBER * s->grid->gradient <= s->columns;
   if (roomy) pad(s, s->label + 1);
   att_write(s->writer, "0% ");
   for (int level = 0; level < levels; level++) {
@@ -315,6 +316,7 @@ static void put_legend(screen *s) {
       att_write(s->writer, s->unicode ? SHADES[level] : ASCII_SHADES[level]);
   }
   att_write_format(s->writer, " %d%%%s", percent(s->grid->largest), roomy ? words : "");
+  if (roomy && s->grid->gradient) att_write_number(s->writer, s->grid->unit, 3);
   end_line(s);
 }
 
@@ -322,7 +324,7 @@ void att_view_terminal(att_writer *writer, const att_grid *grid, const att_look_
   screen s = {.writer = writer, .grid = grid};
   plan(&s, options);
   put_line(&s, "0", grid->source);
-  if (grid->part != ATT_LOOK_ENCODER) put_line(&s, "0", grid->target);
+  if (grid->target) put_line(&s, "0", grid->target);
   att_write(writer, "\n");
   put_line(&s, "1", grid->title);
   put_line(&s, "2", grid->meaning);

@@ -4,18 +4,20 @@
  *
  * A label is a token as a person reads it. Byte-level spellings become text, and the space before a word is left out.
  * "·" leads a piece that goes on with the word before it ("läu", "·ft"); a piece that is nothing but spaces is "␣".
- * Bytes of a character that was split over pieces are \xNN, controls \n, \t or \xNN, invisible characters \u200B.
+ * Where every token is a character no "·" is needed. Bytes of a character that was split over pieces are \xNN, controls
+ * \n, \t or \xNN, invisible characters \u200B.
  */
 #ifndef ATT_VIEW_VIEW_H
 #define ATT_VIEW_VIEW_H
 
-#include "base/context.h"
+#include "text/tokenizer.h"
 
 /* Behind the public handle: three maps that own their memory. */
 struct att_attention {
   att_context *ctx;
   att_attention_map maps[ATT_LOOK_PART_COUNT]; /* labels (each list one block) and weights are in memory of ctx */
-  char *source, *target;                       /* the texts, for titles */
+  char *source, *target;                       /* the texts, for titles; target NULL: there is one text */
+  bool gradient;                               /* the weights are norms of gradients, whose rows sum to anything */
 };
 
 /* "encoder", "decoder", "cross": the parts in files. */
@@ -23,10 +25,10 @@ extern const char *const att_look_part_names[ATT_LOOK_PART_COUNT];
 
 /* ---- labels ---- */
 
-/* The labels of a sequence of tokens. spellings: the vocabulary's ("Ġdog", "▁dog"; NULL: none); special: marks, whose
- * spelling stays. *labels: one block, att_free. */
-att_status att_labels_make(att_context *ctx, const char *const *spellings, const bool *special, size_t count,
-                           const char *const **labels);
+/* The labels of a sequence of tokens as the vocabulary spells them ("Ġdog", "▁dog", "##ing"; NULL: none); special:
+ * marks, whose spelling stays. *labels: one block, att_free. */
+att_status att_labels_make(att_context *ctx, att_token_spelling how, const char *const *spellings, const bool *special,
+                           size_t count, const char *const **labels);
 /* The next character of a text that ends in NUL, U+FFFD for a byte that is none; 0 at its end. */
 int32_t att_label_next(const char **text);
 /* Columns of a terminal that a text takes: 2 for wide characters, 0 for combining ones. */
@@ -39,11 +41,13 @@ typedef struct att_grid {
   att_look_part part;
   size_t queries, keys;
   const char *const *query_labels, *const *key_labels;
-  float *weights; /* [queries, keys], or NULL; owned */
+  float *weights; /* [queries, keys], or NULL; owned. Of gradients: divided by the largest norm */
   float largest;  /* of the weights that are numbers; 0 where there is none above */
-  const char *source, *target;
-  char title[128];     /* "cross-attention, layer 3 of 3, mean of 4 heads" */
-  const char *meaning; /* of a row, in one line */
+  bool gradient;
+  float unit;                  /* what a weight of 1 is: 1, or the largest norm */
+  const char *source, *target; /* target: NULL where it is not part of the picture */
+  char title[128];             /* "cross-attention, layer 3 of 3, mean of 4 heads" */
+  const char *meaning;         /* of a row, in one line */
 } att_grid;
 
 /* Picks what options name; ATT_ARGUMENT where there is no such layer or head. */
