@@ -9,6 +9,8 @@
 #include "formats/json.h"
 #include "models/family.h"
 
+#include "counting.h"
+
 static const char *const names[] = {
     "family_gpt2",         "family_llama",       "family_llama3",      "family_bert",         "family_bert_masked",
     "family_bert_classes", "family_bert_labels", "family_bert_values", "family_gpt2_classes", "family_llama_values"};
@@ -404,11 +406,62 @@ static void test_impossible_settings(void **state) {
   att_context_free(ctx);
 }
 
+/* ---- no memory ------------------------------------------------------------------------------------------------ */
+
+/* A pass through the model on an arena of its own. */
+static att_status pass(att_context *ctx, att_model *model) {
+  static const int64_t start[] = {0, 2, 5};
+  static const int32_t ids[] = {5, 6, 7, 8, 9}, classes[] = {0, 1}, rows[] = {1};
+  static const float values[6];
+  att_input input = {ids, NULL, {2, start}};
+  att_batch batch = {input, input, ids, rows, 1, classes, values};
+  att_run run = {.ctx = ctx};
+  att_loss loss = {0};
+  ATT_TRY(att_arena_new(ctx, &run.arena));
+  att_status status = att_tape_new(run.arena, &run.tape);
+  if (!status) status = att_model_loss(&run, model, &batch, 0, 1, &loss);
+  if (!status) status = att_backward(&run);
+  att_arena_free(run.arena);
+  return status;
+}
+
+/* Opened, learnt from, another head put on, saved; all is given back. */
+static att_status use(att_context *ctx, void *name) {
+  static const char *const labels[] = {"a", "b"};
+  char path[1200], folder[] = "/tmp/attend-test-XXXXXX";
+  att_model *model, *other = NULL;
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, (const char *)name);
+  assert_non_null(mkdtemp(folder));
+  att_status status = att_model_open(ctx, path, &model);
+  if (!status) status = att_model_add_gradients(model);
+  if (!status) status = pass(ctx, model);
+  if (!status) status = att_model_save(model, folder, true);
+  char **copy = status ? NULL : att_labels_copy(ctx, labels, 2);
+  if (!status) status = copy ? att_model_new_head(model, ATT_HEAD_LABELS, copy, 2, 1, &other) : ATT_MEMORY;
+  if (!other) att_free(ctx, copy);
+  att_model_close(other);
+  att_model_close(model);
+  remove_folder(folder);
+  return status;
+}
+
+static void test_each_allocation_may_fail(void **state) {
+  (void)state;
+  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked"};
+  for (size_t i = 0; i < 3; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_outputs),     cmocka_unit_test(test_loss_and_gradients),  cmocka_unit_test(test_attention),
-      cmocka_unit_test(test_saving),      cmocka_unit_test(test_own_types),           cmocka_unit_test(test_new_heads),
-      cmocka_unit_test(test_other_kinds), cmocka_unit_test(test_impossible_settings),
+      cmocka_unit_test(test_outputs),
+      cmocka_unit_test(test_loss_and_gradients),
+      cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_saving),
+      cmocka_unit_test(test_own_types),
+      cmocka_unit_test(test_new_heads),
+      cmocka_unit_test(test_other_kinds),
+      cmocka_unit_test(test_impossible_settings),
+      cmocka_unit_test(test_each_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

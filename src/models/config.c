@@ -515,6 +515,9 @@ static void put_labels(att_object *out, const att_config *config) {
   append(out, "}");
   att_put(out, "label2id", "{");
   for (int64_t i = 0; i < config->label_count; i++) {
+    bool again = false; /* a key may not come twice */
+    for (int64_t j = 0; j < i && !again; j++) again = strcmp(config->labels[i], config->labels[j]) == 0;
+    if (again) continue;
     if (i) append(out, ", ");
     append_string(out, config->labels[i]);
     snprintf(text, sizeof text, ": %" PRId64, i);
