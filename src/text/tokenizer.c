@@ -84,7 +84,10 @@ const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id) {
 }
 
 att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
-  return (att_token_spelling){.bytes = tokenizer->decoding == ATT_DECODE_BYTES, .single = tokenizer->bpe.count == 0};
+  bool suffixes = tokenizer->decoding.kind == ATT_DECODE_WORDPIECE;
+  return (att_token_spelling){.bytes = tokenizer->decoding.kind == ATT_DECODE_BYTES,
+                              .suffixes = suffixes,
+                              .single = !suffixes && tokenizer->bpe.count == 0};
 }
 
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
