@@ -314,6 +314,91 @@ static void test_other_kinds(void **state) {
   close_family(&s);
 }
 
+/* ---- names that others give ----------------------------------------------------------------------------------- */
+
+enum { MOST_TENSORS = 64 };
+
+/* The folder's files, with another config. */
+static void make_folder(const char *from, const json_t *config, char *folder) {
+  static const char *const files[] = {"tokenizer.json", "model.safetensors"};
+  char path[1200], target[1200];
+  strcpy(folder, "/tmp/attend-test-XXXXXX");
+  assert_non_null(mkdtemp(folder));
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(target, sizeof target, "%s/%s/%s", ATT_TEST_DATA, from, files[i]);
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    assert_int_equal(symlink(target, path), 0);
+  }
+  snprintf(path, sizeof path, "%s/config.json", folder);
+  assert_int_equal(json_dump_file(config, path, 0), 0);
+}
+
+/* Replaces the first `from` of a name by `to`. */
+static void rename_part(char *name, const char *from, const char *to) {
+  char copy[256], *at = strstr(name, from);
+  if (!at) return;
+  snprintf(copy, sizeof copy, "%.*s%s%s", (int)(at - name), name, to, at + strlen(from));
+  strcpy(name, copy);
+}
+
+/* The folder's weights with other names, and tensors that say nothing; opened, they are the same. */
+static void check_names(const char *name, const char *const (*changes)[2], const char *const *more,
+                        att_status expected) {
+  static char texts[MOST_TENSORS][256];
+  static const float zeros[8];
+  char path[1200], folder[32];
+  sample s;
+  att_safetensors *file;
+  att_model *other;
+  att_to_store tensors[MOST_TENSORS];
+  size_t count = 0;
+  open_family(&s, name);
+  snprintf(path, sizeof path, "%s/%s/config.json", ATT_TEST_DATA, name);
+  json_t *config = json_load_file(path, 0, NULL);
+  make_folder(name, config, folder);
+  snprintf(path, sizeof path, "%s/model.safetensors", folder);
+  require_ok(&s.f, att_safetensors_open(s.f.ctx, path, &file));
+  for (; count < att_safetensors_count(file); count++) {
+    const att_stored *from = att_safetensors_at(file, count);
+    strcpy(texts[count], from->name);
+    for (int i = 0; changes[i][0]; i++) rename_part(texts[count], changes[i][0], changes[i][1]);
+    tensors[count] = (att_to_store){texts[count], from->type, from->rank, {from->shape[0], from->shape[1]}, from->data};
+  }
+  for (; *more; more++) tensors[count++] = (att_to_store){*more, ATT_STORE_I64, 1, {4}, zeros};
+  assert_int_equal(unlink(path), 0);
+  require_ok(&s.f, att_safetensors_write(s.f.ctx, path, tensors, count));
+  att_safetensors_close(file);
+  att_status status = att_model_open(s.f.ctx, folder, &other);
+  if (status != expected) fail_msg("%s: %s", name, att_message(s.f.ctx));
+  if (!status) {
+    assert_memory_equal(other->values, s.f.model->values, (size_t)other->total * sizeof(float));
+  }
+  att_model_close(other);
+  json_decref(config);
+  remove_folder(folder);
+  close_family(&s);
+}
+
+static void test_names_of_others(void **state) {
+  (void)state;
+  static const char *const none[] = {NULL}, *const masks[] = {"h.0.attn.bias", "h.1.attn.masked_bias", NULL};
+  static const char *const first[] = {"bert.embeddings.position_ids", "cls.seq_relationship.weight",
+                                      "bert.pooler.dense.weight", NULL};
+  static const char *const foreign[] = {"h.0.attn.rotary", NULL};
+  static const char *const as_is[][2] = {{NULL, NULL}}, *const bare[][2] = {{"transformer.", ""}, {NULL, NULL}};
+  static const char *const older[][2] = {
+      {"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}, {NULL, NULL}};
+  static const char *const whole[][2] = {
+      {"embeddings.", "bert.embeddings."}, {"encoder.", "bert.encoder."}, {"pooler.", "bert.pooler."}, {NULL, NULL}};
+  static const char *const missing[][2] = {{"h.0.ln_1.weight", "h.7.ln_1.weight"}, {NULL, NULL}};
+  check_names("family_gpt2", bare, masks, ATT_OK);
+  check_names("family_bert_masked", older, first, ATT_OK);
+  check_names("family_bert", whole, none, ATT_OK);
+  check_names("family_gpt2", as_is, none, ATT_OK);
+  check_names("family_gpt2", as_is, foreign, ATT_FORMAT);
+  check_names("family_gpt2", missing, none, ATT_FORMAT);
+}
+
 /* ---- what cannot be ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -362,21 +447,6 @@ static const struct {
     {"family_bert", "architectures", "[\"BertForSequenceClassification\"]", "classifier.weight is missing"},
     {"family_bert_masked", "architectures", "[\"BertModel\"]", NULL},
 };
-
-/* The folder's files, with another config. */
-static void make_folder(const char *from, const json_t *config, char *folder) {
-  static const char *const files[] = {"tokenizer.json", "model.safetensors"};
-  char path[1200], target[1200];
-  strcpy(folder, "/tmp/attend-test-XXXXXX");
-  assert_non_null(mkdtemp(folder));
-  for (size_t i = 0; i < 2; i++) {
-    snprintf(target, sizeof target, "%s/%s/%s", ATT_TEST_DATA, from, files[i]);
-    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-    assert_int_equal(symlink(target, path), 0);
-  }
-  snprintf(path, sizeof path, "%s/config.json", folder);
-  assert_int_equal(json_dump_file(config, path, 0), 0);
-}
 
 static void test_impossible_settings(void **state) {
   (void)state;
@@ -453,15 +523,11 @@ static void test_each_allocation_may_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_outputs),
-      cmocka_unit_test(test_loss_and_gradients),
-      cmocka_unit_test(test_attention),
-      cmocka_unit_test(test_saving),
-      cmocka_unit_test(test_own_types),
-      cmocka_unit_test(test_new_heads),
-      cmocka_unit_test(test_other_kinds),
-      cmocka_unit_test(test_impossible_settings),
-      cmocka_unit_test(test_each_allocation_may_fail),
+      cmocka_unit_test(test_outputs),         cmocka_unit_test(test_loss_and_gradients),
+      cmocka_unit_test(test_attention),       cmocka_unit_test(test_saving),
+      cmocka_unit_test(test_own_types),       cmocka_unit_test(test_new_heads),
+      cmocka_unit_test(test_other_kinds),     cmocka_unit_test(test_impossible_settings),
+      cmocka_unit_test(test_names_of_others), cmocka_unit_test(test_each_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,14 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ATT_LONGEST_NAME 256
+
 const char *att_bare_name(const att_model *model, const char *name) {
   const char *prefix = model->calls->prefix;
   size_t size = prefix ? strlen(prefix) : 0;
   return size && strncmp(name, prefix, size) == 0 ? name + size : name;
 }
 
+/* BERT's norms as its first files called them: "LayerNorm.gamma". out: [ATT_LONGEST_NAME]; whether there is such a
+ * name. */
+static bool older_name(const char *name, char *out) {
+  static const char *const ends[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}};
+  size_t size = strlen(name);
+  for (int i = 0; i < 2; i++) {
+    size_t tail = strlen(ends[i][0]);
+    if (size < tail || strcmp(name + size - tail, ends[i][0]) != 0) continue;
+    snprintf(out, ATT_LONGEST_NAME, "%.*s%s", (int)(size - tail), name, ends[i][1]);
+    return true;
+  }
+  return false;
+}
+
 static bool has_name(const att_model *model, const att_parameter *p, const char *name) {
+  char older[ATT_LONGEST_NAME];
   if (strcmp(att_bare_name(model, p->name), att_bare_name(model, name)) == 0) return true;
+  if (older_name(p->name, older) && strcmp(att_bare_name(model, older), att_bare_name(model, name)) == 0) return true;
   for (int i = 0; i < 4 && p->aliases[i]; i++) {
     if (strcmp(p->aliases[i], name) == 0) return true;
   }
@@ -30,14 +48,20 @@ static bool is_ignored(const att_model *model, const char *name) {
 }
 
 /* With the prefix or without, whichever the file has. */
-static const att_stored *find_name(const att_model *model, const att_safetensors *file, const char *name) {
+static const att_stored *find_either(const att_model *model, const att_safetensors *file, const char *name) {
   const att_stored *stored = att_safetensors_find(file, name);
   const char *prefix = model->calls->prefix, *tail = att_bare_name(model, name);
   if (stored || !prefix) return stored;
-  char whole[256];
+  char whole[ATT_LONGEST_NAME];
   snprintf(whole, sizeof whole, "%s%s", prefix, tail);
   stored = att_safetensors_find(file, whole);
   return stored ? stored : att_safetensors_find(file, tail);
+}
+
+static const att_stored *find_name(const att_model *model, const att_safetensors *file, const char *name) {
+  char older[ATT_LONGEST_NAME];
+  const att_stored *stored = find_either(model, file, name);
+  return !stored && older_name(name, older) ? find_either(model, file, older) : stored;
 }
 
 /* The file's tensor of a parameter, and how many it has under its names. */
