@@ -328,6 +328,19 @@ yes "Ein Hund" | timeout --preserve-status -s INT 2 "$attend" embed model --npy 
 [ "${PIPESTATUS[1]}" = 130 ] || fail "an interrupted embed does not exit with 130"
 cmp -s vectors.npy kept.npy || fail "an interrupted embed leaves half a file"
 
+# ---- fill ------------------------------------------------------------------------------------------------------------
+run 0 fill "$data/look_bert" The man "[MASK]" the "[MASK]" --top 3 && lines out 6 fill
+grep -qvP '^\S+\t0\.\d+(e-\d+)?\tThe .*' out && fail "fill: not token<TAB>probability<TAB>line: $(head -3 out)"
+printf '[MASK] dog\nno mask\n' | "$attend" fill "$data/look_bert" >out 2>err
+[ $? = 1 ] || fail "a line without a mask does not exit with 1"
+lines out 5 "fill before a line without a mask"
+has err "line 2: there is no mask in the line" "a line without a mask"
+run 0 fill "$data/look_bert" --json "A [MASK]." && has out '^{"line": 1, "masks": \[\[{"token": "' "fill --json"
+run 0 look "$data/look_bert" "The man throws" && has out "encoder self-attention" "look at an encoder"
+run 0 look "$data/look_gpt2" "To be" && has out "decoder self-attention" "look at a decoder"
+run 0 look "$data/look_labels" "The man" --gradient && has out "gradient norm: the likeliest label" "look --gradient at a label"
+run 1 look "$data/look_gpt2" "To be" --part cross && has err "no attention in the cross part" "look at a part that is not there"
+
 # ---- score -----------------------------------------------------------------------------------------------------------
 run 0 score model --source train.de --target train.en && lines out 120 score
 grep -qvP '^-[0-9.]+(e-?\d+)?\t\d+$' out && fail "score: not logprob<TAB>tokens: $(head -3 out)"
