@@ -64,7 +64,8 @@ static att_status find_family(const att_settings *in, const char *key, const cha
     *out = (att_family)i;
     if (att_family_get(*out) && strcmp(type, att_family_type(*out)) == 0) return ATT_OK;
   }
-  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama and bert",
+  return att_fail(in->ctx, ATT_UNSUPPORTED,
+                  "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama, bert, attend-rnn and attend-ffn",
                   in->name, key, type);
 }
 

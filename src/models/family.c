@@ -8,10 +8,10 @@ static const struct {
   const char *type;
   const att_family_calls *calls;
 } families[ATT_FAMILY_COUNT] = {
-    [ATT_MARIAN] = {"marian", &att_marian_calls}, [ATT_M2M_100] = {"m2m_100", &att_m2m_100_calls},
-    [ATT_GPT2] = {"gpt2", &att_gpt2_calls},       [ATT_LLAMA] = {"llama", &att_llama_calls},
-    [ATT_BERT] = {"bert", &att_bert_calls},       [ATT_RECURRENT] = {"attend-rnn", NULL},
-    [ATT_PADDED] = {"attend-ffn", NULL},
+    [ATT_MARIAN] = {"marian", &att_marian_calls},     [ATT_M2M_100] = {"m2m_100", &att_m2m_100_calls},
+    [ATT_GPT2] = {"gpt2", &att_gpt2_calls},           [ATT_LLAMA] = {"llama", &att_llama_calls},
+    [ATT_BERT] = {"bert", &att_bert_calls},           [ATT_RECURRENT] = {"attend-rnn", &att_recurrent_calls},
+    [ATT_PADDED] = {"attend-ffn", &att_padded_calls},
 };
 
 const att_family_calls *att_family_get(att_family family) {

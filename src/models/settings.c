@@ -198,7 +198,10 @@ static int64_t count_parameters(const att_config *c) {
 }
 
 att_status att_check_parameters(att_context *ctx, const char *name, const att_config *config) {
-  int64_t parameters = count_parameters(config);
+  return att_check_parameter_count(ctx, name, count_parameters(config));
+}
+
+att_status att_check_parameter_count(att_context *ctx, const char *name, int64_t parameters) {
   if (parameters <= ATT_MOST_PARAMETERS) return ATT_OK;
   return att_fail(ctx, ATT_UNSUPPORTED,
                   "%s: the model would have %" PRId64 " parameters, more than the %" PRId64 " that attend holds", name,

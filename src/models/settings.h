@@ -62,6 +62,8 @@ att_status att_check_heads(att_context *ctx, const char *name, const char *key, 
                            const att_config *config);
 /* No key/value heads that are shared, no size of heads but the width's share. */
 bool att_config_has_own_heads(const att_config *config);
+/* Refuses more parameters than attend holds. */
+att_status att_check_parameter_count(att_context *ctx, const char *name, int64_t parameters);
 /* An upper bound of a Transformer's parameters, for sizes that have been checked; refuses more than attend holds. */
 att_status att_check_parameters(att_context *ctx, const char *name, const att_config *config);
 

@@ -176,6 +176,10 @@ att_status att_op_align(att_run *run, const att_tensor *x, att_sequences sequenc
 #define ATT_MOST_PARTS 4
 att_status att_op_join(att_run *run, const att_tensor *const *parts, int count, att_tensor *out);
 
+/* out[n, slots * cols]: row i is rows[i * slots], rows[i * slots + 1], ... of x side by side; -1: zeros. */
+att_status att_op_windows(att_run *run, const att_tensor *x, const int32_t *rows, int64_t n, int64_t slots,
+                          att_tensor *out);
+
 /* out[sequences.count, cols]: of each sequence columns [0, split) of its last row and the others of its first: where
  * two directions of [forward, backward] end. Zeros for a sequence of no rows. */
 att_status att_op_ends(att_run *run, const att_tensor *x, att_sequences sequences, int64_t split, att_tensor *out);
