@@ -59,7 +59,7 @@ void att_plan_config(const att_plan *p, att_kind kind, const att_tokenizer *toke
       .scoring = recurrent && kind == ATT_ENCODER_DECODER ? (att_scoring)p->attention : ATT_SCORING_NONE,
       .bidirectional = recurrent && kind != ATT_DECODER && p->one_direction == 0,
       .tie_word_embeddings = p->tied == 1,
-      .scale_embedding = kind == ATT_ENCODER_DECODER && p->network == ATT_TRANSFORMER,
+      .scale_embedding = kind == ATT_ENCODER_DECODER || p->network != ATT_TRANSFORMER,
       .dropout = (float)p->dropout,
       .layer_norm_epsilon = 1e-5f,
       .storage = ATT_F32,
