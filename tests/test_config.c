@@ -213,6 +213,69 @@ static void defaults_are_the_classes(void **state) {
   assert_true(m2m.num_beams == 1 && m2m.length_penalty == 1 && !m2m.early_stopping && m2m.max_length == 1024);
 }
 
+/* configuration_gpt2.py, configuration_llama.py, configuration_bert.py */
+static void defaults_of_decoders_and_encoders(void **state) {
+  (void)state;
+  att_config gpt2 = read_good("{\"model_type\": \"gpt2\"}"), llama = read_good("{\"model_type\": \"llama\"}");
+  att_config bert = read_good("{\"model_type\": \"bert\"}");
+  assert_true(gpt2.kind == ATT_DECODER && llama.kind == ATT_DECODER && bert.kind == ATT_ENCODER);
+  assert_true(gpt2.head == ATT_HEAD_TOKENS && llama.head == ATT_HEAD_TOKENS && bert.head == ATT_HEAD_NONE);
+  assert_true(gpt2.vocab_size == 50257 && gpt2.d_model == 768 && gpt2.decoder_layers == 12);
+  assert_true(gpt2.decoder_attention_heads == 12 && gpt2.decoder_ffn_dim == 3072 && gpt2.encoder_layers == 0);
+  assert_true(gpt2.max_position_embeddings == 1024 && gpt2.activation == ATT_GELU_TANH && gpt2.norm_before);
+  assert_true(gpt2.bos == 50256 && gpt2.eos == 50256 && gpt2.pad == -1 && gpt2.tie_word_embeddings);
+  assert_true(gpt2.layer_norm_epsilon == 1e-5f && gpt2.dropout == 0.1f && gpt2.position == ATT_LEARNED);
+  assert_true(llama.vocab_size == 32000 && llama.d_model == 4096 && llama.decoder_layers == 32);
+  assert_true(llama.decoder_ffn_dim == 11008 && llama.activation == ATT_SILU && llama.gated && llama.norm_before);
+  assert_true(llama.norm == ATT_NORM_RMS && llama.layer_norm_epsilon == 1e-6f && llama.rope_theta == 10000);
+  assert_true(llama.bos == 1 && llama.eos == 2 && llama.pad == -1 && !llama.tie_word_embeddings);
+  assert_true(!llama.attention_bias && !llama.feedforward_bias && llama.position == ATT_ROTARY);
+  assert_true(llama.max_position_embeddings == 2048 && llama.rope_scaling == ATT_ROPE_DEFAULT);
+  assert_true(bert.vocab_size == 30522 && bert.d_model == 768 && bert.encoder_layers == 12 && bert.pad == 0);
+  assert_true(bert.encoder_ffn_dim == 3072 && bert.max_position_embeddings == 512 && bert.type_vocab_size == 2);
+  assert_true(bert.layer_norm_epsilon == 1e-12f && bert.activation == ATT_GELU && !bert.norm_before);
+  assert_true(bert.eos == -1 && bert.decoder_layers == 0 && bert.tie_word_embeddings);
+}
+
+static void sampling_settings(void **state) {
+  (void)state;
+  att_config config = read_good("{\"model_type\": \"gpt2\", \"eos_token_id\": 7}");
+  assert_true(!config.do_sample && config.temperature == 1 && config.top_k == 0 && config.top_p == 1);
+  put("generation_config.json", "{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 40, \"top_p\": 0.9, "
+                                "\"min_p\": 0.05, \"repetition_penalty\": 1.2, \"eos_token_id\": [9, 7]}");
+  config = read_good("{\"model_type\": \"gpt2\", \"eos_token_id\": 7}");
+  assert_true(config.do_sample && config.temperature == 0.6 && config.top_k == 40 && config.top_p == 0.9);
+  assert_true(config.min_p == 0.05 && config.repetition_penalty == 1.2 && config.eos == 9);
+  att_config back;
+  assert_int_equal(att_config_write(ctx, folder, &config, NULL), ATT_OK);
+  assert_int_equal(att_config_read(ctx, folder, &back), ATT_OK);
+  assert_true(back.do_sample && back.temperature == 0.6 && back.top_k == 40 && back.top_p == 0.9);
+  assert_true(back.min_p == 0.05 && back.repetition_penalty == 1.2 && back.eos == 9);
+}
+
+/* label2id may not name a label twice, or no reader would take the file. */
+static void labels_come_back(void **state) {
+  (void)state;
+  static const char *const labels[] = {"a \"b\"", "tab\there", "a \"b\"", "\303\244"};
+  att_config config = read_good("{\"model_type\": \"bert\"}"), back;
+  config.head = ATT_HEAD_LABELS;
+  config.label_count = 4;
+  config.labels = att_labels_copy(ctx, labels, 4);
+  assert_non_null(config.labels);
+  if (att_config_write(ctx, folder, &config, NULL) || att_config_read(ctx, folder, &back))
+    fail_msg("%s", att_message(ctx));
+  assert_true(back.head == ATT_HEAD_LABELS && back.label_count == 4);
+  for (int i = 0; i < 4; i++) assert_string_equal(back.labels[i], labels[i]);
+  att_free(ctx, config.labels);
+  att_free(ctx, back.labels);
+  config = read_good("{\"model_type\": \"bert\", \"num_labels\": 3, \"architectures\": "
+                     "[\"BertForSequenceClassification\"]}");
+  assert_true(config.head == ATT_HEAD_CLASSES && config.label_count == 3);
+  assert_string_equal(config.labels[2], "LABEL_2");
+  att_free(ctx, config.labels);
+}
+
+#define CLASSES "\"model_type\": \"bert\", \"architectures\": [\"BertForSequenceClassification\"]"
 #define SMALL                                                                                                          \
   "\"model_type\": \"m2m_100\", \"vocab_size\": 50, \"d_model\": 8, \"encoder_attention_heads\": 2, "                  \
   "\"decoder_attention_heads\": 2"
@@ -316,6 +379,24 @@ static const struct {
     {SMALL, "\"length_penalty\": 1e300", ATT_FORMAT, "length_penalty is 1e+300"},
     {SMALL, "\"max_length\": 0", ATT_FORMAT, "max_length is 0"},
     {SMALL, "\"forced_bos_token_id\": 50", ATT_FORMAT, "forced_bos_token_id is 50, not one of the 50"},
+    {CLASSES ", \"num_labels\": 0", NULL, ATT_FORMAT, "num_labels is 0, not a whole number from 1"},
+    {CLASSES ", \"num_labels\": 1000000000", NULL, ATT_FORMAT, "num_labels is 1000000000"},
+    {CLASSES ", \"id2label\": {\"0\": 5}", NULL, ATT_FORMAT, "id2label has no name for label 0"},
+    {CLASSES ", \"hidden_size\": 1048577", NULL, ATT_FORMAT, "hidden_size is 1048577"},
+    {CLASSES ", \"num_attention_heads\": 7", NULL, ATT_FORMAT, "hidden_size is 768, not a multiple of 7 heads"},
+    {"\"model_type\": \"attend\", \"attend_family\": \"bart\"", NULL, ATT_UNSUPPORTED, "attend_family is \"bart\""},
+    {"\"model_type\": \"attend\", \"attend_family\": \"gpt2\", \"position_embedding_type\": \"none\", \"norm\": "
+     "\"batch\"",
+     NULL, ATT_UNSUPPORTED, "norm is \"batch\""},
+    {"\"model_type\": \"attend\", \"attend_family\": \"gpt2\", \"position_embedding_type\": \"relative\", "
+     "\"relative_attention_num_buckets\": 33",
+     NULL, ATT_FORMAT, "33 relative_attention_num_buckets"},
+    {"\"model_type\": \"llama\", \"num_attention_heads\": 1048576, \"head_dim\": 256, \"hidden_size\": 1048576, "
+     "\"num_hidden_layers\": 1024, \"intermediate_size\": 1048576, \"vocab_size\": 1048576",
+     NULL, ATT_UNSUPPORTED, "parameters, more than"},
+    {"\"model_type\": \"gpt2\"", "\"temperature\": -1", ATT_FORMAT, "temperature is -1"},
+    {"\"model_type\": \"gpt2\"", "\"top_p\": 1.5", ATT_FORMAT, "top_p is 1.5"},
+    {"\"model_type\": \"gpt2\"", "\"top_k\": -2", ATT_FORMAT, "top_k is -2"},
     {SMALL, "\"x\":", ATT_FORMAT, "generation_config.json: is not valid JSON"},
 };
 
@@ -365,11 +446,10 @@ static void impossible_settings_are_refused(void **state) {
 }
 
 /* In place: some file systems sync a file that was emptied and written again. */
-static void cuts_and_changed_bytes_do_no_harm(void **state) {
-  (void)state;
-  att_config config = sample(4), read;
+static void change_bytes(const att_config *config) {
+  att_config read;
   att_buffer text = {0};
-  assert_int_equal(att_config_write(ctx, folder, &config, NULL), ATT_OK);
+  assert_int_equal(att_config_write(ctx, folder, config, NULL), ATT_OK);
   const char *path = in_folder("config.json");
   assert_int_equal(att_file_read(ctx, path, 4096, &text), ATT_OK);
   int file = open(path, O_WRONLY), accepted = 0, refused = 0;
@@ -381,6 +461,7 @@ static void cuts_and_changed_bytes_do_no_harm(void **state) {
     att_status status = att_config_read(ctx, folder, &read);
     *(status == ATT_OK ? &accepted : &refused) += 1;
     if (status == ATT_OK) assert_int_equal(att_config_check(ctx, "x", &read), ATT_OK);
+    att_free(ctx, read.labels);
     assert_int_equal(pwrite(file, text.data + at, 1, (off_t)at), 1);
   }
   close(file);
@@ -390,6 +471,27 @@ static void cuts_and_changed_bytes_do_no_harm(void **state) {
     must_say(att_config_read(ctx, folder, &read), ATT_FORMAT, "config.json: is not valid JSON");
   }
   att_buffer_free(ctx, &text);
+}
+
+static void cuts_and_changed_bytes_do_no_harm(void **state) {
+  (void)state;
+  static const char *const labels[] = {"bad", "good"};
+  att_config config = sample(4), llama = read_good("{\"model_type\": \"llama\"}");
+  change_bytes(&config);
+  llama.head = ATT_HEAD_CLASSES;
+  llama.label_count = 2;
+  llama.labels = att_labels_copy(ctx, labels, 2);
+  llama.rope_scaling = ATT_ROPE_LLAMA3;
+  llama.rope_factor = 8;
+  llama.rope_low = 1;
+  llama.rope_high = 4;
+  llama.rope_original = 512;
+  change_bytes(&llama);
+  llama.position = ATT_RELATIVE; /* attend's own type */
+  llama.relative_buckets = 32;
+  llama.relative_distance = 128;
+  change_bytes(&llama);
+  att_free(ctx, llama.labels);
 }
 
 /* ---- no memory ------------------------------------------------------------------------------------------------ */
@@ -424,6 +526,9 @@ int main(void) {
       cmocka_unit_test_teardown(marks_have_names, empty_folder),
       cmocka_unit_test_teardown(learned_positions_are_attends_own, empty_folder),
       cmocka_unit_test_teardown(defaults_are_the_classes, empty_folder),
+      cmocka_unit_test_teardown(defaults_of_decoders_and_encoders, empty_folder),
+      cmocka_unit_test_teardown(sampling_settings, empty_folder),
+      cmocka_unit_test_teardown(labels_come_back, empty_folder),
       cmocka_unit_test_teardown(generation_settings, empty_folder),
       cmocka_unit_test_teardown(what_generate_would_do_beside_is_said, empty_folder),
       cmocka_unit_test_teardown(bad_folders_are_named, empty_folder),
