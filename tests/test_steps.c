@@ -68,9 +68,9 @@ static att_config config_of(att_family family, att_position position) {
 }
 
 /* Weights larger than a new model's, so that attention is not flat. */
-static void set_up(setting *s, const att_config *config) {
+static void set_up(setting *s, const att_config *config, int threads) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &s->ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
   for (size_t i = 0; i < s->model->parameter_count; i++) {
@@ -146,7 +146,7 @@ static const char *const families[] = {"marian", "m2m_100", "gpt2", "llama", "be
 static void check_steps(const char *what, const att_config *config) {
   static const int64_t lengths[] = {1, 2, 63, 64, 65, LIMIT};
   setting s;
-  set_up(&s, config);
+  set_up(&s, config, 2);
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
     int64_t start[] = {0, lengths[i]};
     att_input input = {s.ids, NULL, {1, start}};
@@ -206,7 +206,7 @@ static void step_along(setting *s, double step) {
 
 static void check_slope(const char *what, const att_config *config) {
   setting s;
-  set_up(&s, config);
+  set_up(&s, config, 2);
   ok(&s, att_model_add_gradients(s.model));
   double before = loss_of(&s, true).loss;
   double squares = att_kernels_get()->sum_squares(s.model->gradients, s.model->trained_total);
@@ -245,10 +245,33 @@ static void test_slopes(void **state) {
       }
 }
 
+/* ---- threads ---- */
+
+static void test_threads_change_no_bit(void **state) {
+  (void)state;
+  static const att_position some[] = {ATT_ROTARY, ATT_RELATIVE, ATT_LEARNED};
+  for (int family = ATT_MARIAN; family <= ATT_BERT; family++)
+    for (int i = 0; i < 3; i++) {
+      att_config config = config_of((att_family)family, some[i]);
+      setting one, three;
+      set_up(&one, &config, 1);
+      set_up(&three, &config, 3);
+      ok(&one, att_model_add_gradients(one.model));
+      ok(&three, att_model_add_gradients(three.model));
+      att_loss a = loss_of(&one, true), b = loss_of(&three, true);
+      assert_true(a.loss == b.loss && a.nll == b.nll);
+      assert_memory_equal(one.model->gradients, three.model->gradients, (size_t)one.model->total * sizeof(float));
+      tear_down(&one);
+      tear_down(&three);
+    }
+}
+
 int main(void) {
+  setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_steps_equal_the_forward),
       cmocka_unit_test(test_slopes),
+      cmocka_unit_test(test_threads_change_no_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
