@@ -24,7 +24,7 @@ def load(folder):
 
 
 def outputs(model):
-    ids = torch.tensor([[5, 9, 20, 11, 5, 200]])
+    ids = torch.tensor([[5, 9, 20, 11, 5, 200]]) % model.config.vocab_size
     more = {"decoder_input_ids": ids[:, :4]} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
         result = model(input_ids=ids, **more)
