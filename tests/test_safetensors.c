@@ -17,11 +17,16 @@ static const float matrix[] = {1, -2, 0.5f, 65504, 0, 6.103515625e-5f};
 static const int64_t longs[] = {1, -1, INT64_MAX};
 
 static const att_to_store stores[] = {
-    {"z.matrix", ATT_STORE_F32, 2, {2, 3}, matrix},  {"half", ATT_STORE_F16, 1, {5}, matrix},
-    {"brain", ATT_STORE_BF16, 3, {1, 3, 1}, matrix}, {"a scalar \"\xc3\xa9\n", ATT_STORE_F32, 0, {0}, matrix},
-    {"empty", ATT_STORE_F32, 2, {0, 7}, NULL},       {"longs", ATT_STORE_I64, 1, {3}, longs},
-    {"bytes", ATT_STORE_U8, 1, {5}, longs},          {"doubles", ATT_STORE_F64, 1, {3}, longs},
-    {"truths", ATT_STORE_BOOL, 1, {1}, longs},       {"ints", ATT_STORE_I32, 1, {2}, longs},
+    {"z.matrix", ATT_STORE_F32, 2, {2, 3}, matrix, false},
+    {"half", ATT_STORE_F16, 1, {5}, matrix, false},
+    {"brain", ATT_STORE_BF16, 3, {1, 3, 1}, matrix, false},
+    {"a scalar \"\xc3\xa9\n", ATT_STORE_F32, 0, {0}, matrix, false},
+    {"empty", ATT_STORE_F32, 2, {0, 7}, NULL, false},
+    {"longs", ATT_STORE_I64, 1, {3}, longs, false},
+    {"bytes", ATT_STORE_U8, 1, {5}, longs, false},
+    {"doubles", ATT_STORE_F64, 1, {3}, longs, false},
+    {"truths", ATT_STORE_BOOL, 1, {1}, longs, false},
+    {"ints", ATT_STORE_I32, 1, {2}, longs, false},
 };
 #define STORES (sizeof stores / sizeof *stores)
 
@@ -95,7 +100,8 @@ static void many_and_large(void **state) {
   for (uint64_t i = 0; i < VALUES; i++) values[i] = (float)att_normal(1, i);
   for (int i = 0; i < TENSORS; i++) {
     snprintf(names[i], sizeof names[i], "t%d", i * 7919 % TENSORS);
-    list[i] = (att_to_store){names[i], (att_storage)(i % 3), 1, {i == 0 ? VALUES : i == 1 ? VALUES - 1 : i}, values};
+    list[i] =
+        (att_to_store){names[i], (att_storage)(i % 3), 1, {i == 0 ? VALUES : i == 1 ? VALUES - 1 : i}, values, false};
   }
   att_safetensors *file;
   assert_int_equal(att_safetensors_write(ctx, in_folder("many"), list, TENSORS), ATT_OK);
@@ -140,16 +146,16 @@ static void values_that_cannot_be_stored(void **state) {
   static float values[5000];
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     values[4999] = cases[i].value;
-    const att_to_store list[] = {stores[0], {"bad", cases[i].type, 1, {5000}, values}};
+    const att_to_store list[] = {stores[0], {"bad", cases[i].type, 1, {5000}, values, false}};
     must_say(att_safetensors_write(ctx, path, list, 2), ATT_NUMERIC, cases[i].clue);
     must_hold(path, before.data, before.size);
     assert_int_equal(files_in_folder(), 1);
   }
   values[4999] = 65519;
-  const att_to_store good = {"good", ATT_STORE_F16, 1, {5000}, values};
+  const att_to_store good = {"good", ATT_STORE_F16, 1, {5000}, values, false};
   assert_int_equal(att_safetensors_write(ctx, path, &good, 1), ATT_OK);
   att_unmap(&before);
-  const att_to_store huge = {"huge", ATT_STORE_F32, 2, {INT64_MAX, 2}, values};
+  const att_to_store huge = {"huge", ATT_STORE_F32, 2, {INT64_MAX, 2}, values, false};
   must_say(att_safetensors_write(ctx, path, &huge, 1), ATT_ARGUMENT, "tensor huge: has an impossible shape");
 }
 

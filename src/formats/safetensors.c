@@ -253,8 +253,14 @@ static att_status make_header(att_context *ctx, const char *path, const att_to_s
   return att_fail(ctx, ATT_ARGUMENT, "%s: too many tensors for one file", path);
 }
 
+static float value_at(const att_to_store *tensor, int64_t index) {
+  const float *values = tensor->data;
+  if (!tensor->transposed) return values[index];
+  return values[index % tensor->shape[1] * tensor->shape[0] + index / tensor->shape[1]];
+}
+
 static att_status refuse_value(att_context *ctx, const char *path, const att_to_store *tensor, int64_t index) {
-  double value = (double)((const float *)tensor->data)[index];
+  double value = (double)value_at(tensor, index);
   const char *why = value - value == 0 ? "is too large for the type to store" : "is not a number to store";
   return att_fail(ctx, ATT_NUMERIC, "%s: tensor %.200s: value %" PRId64 " (%g) %s", path, tensor->name, index, value,
                   why);
@@ -279,14 +285,17 @@ static int64_t count_finite(const float *values, int64_t count) {
 
 static att_status put_floats(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor,
                              int64_t count) {
-  const float *values = tensor->data;
+  float turned[ATT_BLOCK];
   uint16_t halves[ATT_BLOCK];
   for (int64_t done = 0; done < count; done += ATT_BLOCK) {
     int64_t block = count - done < ATT_BLOCK ? count - done : ATT_BLOCK;
     bool whole = tensor->type == ATT_STORE_F32;
-    int64_t good = whole ? count_finite(values + done, block) : convert(values + done, block, tensor->type, halves);
+    const float *values = (const float *)tensor->data + done;
+    for (int64_t i = 0; tensor->transposed && i < block; i++) turned[i] = value_at(tensor, done + i);
+    if (tensor->transposed) values = turned;
+    int64_t good = whole ? count_finite(values, block) : convert(values, block, tensor->type, halves);
     if (good < block) return refuse_value(ctx, path, tensor, done + good);
-    const void *bytes = whole ? (const void *)(values + done) : halves;
+    const void *bytes = whole ? (const void *)values : halves;
     ATT_TRY(att_writer_put(writer, bytes, (size_t)block * storages[tensor->type].size));
   }
   return ATT_OK;

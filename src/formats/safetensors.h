@@ -45,6 +45,7 @@ typedef struct att_to_store {
   int rank;
   int64_t shape[ATT_MAX_RANK];
   const void *data; /* float* for the float types */
+  bool transposed;  /* of a float matrix: data is [shape[1], shape[0]], turned as it is written */
 } att_to_store;
 
 /* Whole or not at all, with metadata {"format": "pt"}; tensors in the order given, data 8-byte aligned. */

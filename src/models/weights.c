@@ -186,48 +186,27 @@ att_status att_model_load_weights(att_model *model, const char *path) {
   return status;
 }
 
-static void put(att_to_store *tensor, const att_parameter *p, const char *name, const float *data, att_type type) {
+static void put(att_to_store *tensor, const att_parameter *p, const char *name, const float *values, att_type type) {
   static const att_storage storage[ATT_TYPE_COUNT] = {ATT_STORE_F32, ATT_STORE_F16, ATT_STORE_BF16};
-  int64_t rows = p->transposed ? p->cols : p->rows, cols = p->transposed ? p->rows : p->cols;
-  *tensor = (att_to_store){.name = name, .type = storage[type], .rank = p->rank, .data = data};
-  tensor->shape[0] = p->rank == 1 ? p->cols : rows;
-  tensor->shape[1] = p->rank == 1 ? 0 : cols;
-}
-
-/* Those that files hold transposed are turned in a block of their own. */
-static att_status turn_all(const att_model *model, const float *values, float **out) {
-  int64_t size = 0;
-  *out = NULL;
-  for (size_t i = 0; i < model->parameter_count; i++) {
-    const att_parameter *p = &model->parameters[i];
-    if (p->transposed) size = p->offset + p->rows * p->cols;
-  }
-  if (!size) return ATT_OK;
-  *out = att_take_aligned(model->ctx, (size_t)size, sizeof(float));
-  if (!*out) return ATT_MEMORY;
-  for (size_t i = 0; i < model->parameter_count; i++) {
-    const att_parameter *p = &model->parameters[i];
-    if (p->transposed) transpose(*out + p->offset, values + p->offset, p->rows, p->cols);
-  }
-  return ATT_OK;
+  *tensor = (att_to_store){
+      .name = name, .type = storage[type], .rank = p->rank, .data = values + p->offset, .transposed = p->transposed};
+  tensor->shape[0] = p->rank == 1 || p->transposed ? p->cols : p->rows;
+  tensor->shape[1] = p->rank == 1 ? 0 : p->transposed ? p->rows : p->cols;
 }
 
 att_status att_model_save_weights(const att_model *model, const float *values, const char *path, att_type type) {
-  float *turned;
-  ATT_TRY(turn_all(model, values, &turned));
   att_to_store *tensors = ATT_NEW(model->ctx, model->parameter_count * 5, att_to_store);
+  if (!tensors) return ATT_MEMORY;
   size_t count = 0;
-  for (size_t i = 0; tensors && i < model->parameter_count; i++) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
-    const float *data = (p->transposed ? turned : values) + p->offset;
     if (!p->in_file) continue;
-    put(&tensors[count++], p, p->name, data, type);
+    put(&tensors[count++], p, p->name, values, type);
     for (int j = 0; p->save_aliases && j < 4 && p->aliases[j]; j++) {
-      put(&tensors[count++], p, p->aliases[j], data, type);
+      put(&tensors[count++], p, p->aliases[j], values, type);
     }
   }
-  att_status status = tensors ? att_safetensors_write(model->ctx, path, tensors, count) : ATT_MEMORY;
+  att_status status = att_safetensors_write(model->ctx, path, tensors, count);
   att_free(model->ctx, tensors);
-  att_free_aligned(model->ctx, turned);
   return status;
 }
