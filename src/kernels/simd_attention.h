@@ -9,8 +9,9 @@
 #include "kernels/simd_product.h"
 #include "kernels/simd_rows.h"
 
-/* Queries that are too few for a transposition of the keys to pay. */
-enum { FEW_QUERIES = 3 };
+/* Queries that are too few for a transposition of the keys to pay; and keys that are so few that where causal, small
+ * blocks of queries, whose products leave out what the block cannot see, pay in backward. */
+enum { FEW_QUERIES = 3, FEW_KEYS = 2 * ATT_QUERY_BLOCK };
 
 /* Where one head's rows begin: queries and outputs at its own columns, keys and values at its group's. */
 typedef struct head_view {
@@ -188,6 +189,7 @@ static void attention_backward(const att_attention_args *a, int first_head, int 
   int64_t ld = whole_vectors(a->key_count), matrix = ld * a->size;
   float *keys = scratch, *values = scratch + matrix, *p = values + matrix;
   float *ds = p + (a->query_count < ATT_QUERY_BLOCK ? a->query_count : ATT_QUERY_BLOCK) * ld;
+  int64_t block = a->causal && a->key_count <= FEW_KEYS ? 2 * SMALL_ROWS : ATT_QUERY_BLOCK;
   const float *last = NULL;
   for (int h = first_head; h < end_head; h++) {
     head_view view = view_of(a, h);
@@ -200,8 +202,8 @@ static void attention_backward(const att_attention_args *a, int first_head, int 
       }
       last = view.k;
     }
-    for (int64_t i = 0; i < a->query_count; i += ATT_QUERY_BLOCK) {
-      int64_t rows = a->query_count - i < ATT_QUERY_BLOCK ? a->query_count - i : ATT_QUERY_BLOCK;
+    for (int64_t i = 0; i < a->query_count; i += block) {
+      int64_t rows = a->query_count - i < block ? a->query_count - i : block;
       backward_block(a, h, i, rows, keys, values, ld, p, ds);
     }
   }
