@@ -11,7 +11,7 @@ import pathlib
 import random
 import sys
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "tokenizer"
 
@@ -52,6 +52,9 @@ TEXTS = [
     "\u1100\u1161\u11a8\u1112\u1161\u11ab", "कुत्ता बर्फ में", "สุนัขวิ่ง", "الكلب يجري", "ЁЛКА İstanbul IŞIK ΣΊΣΥΦΟΣ ẞ", "e\u0301 é \u212b \u2126 \u0344 q\u0307\u0323",
     "\u0301\u0316\u0301\u0316 a\u0316\u0301\u0316\u0301", "😀👩‍👩‍👧🇩🇪", "<s>", "</s>", "a</s>b", "x <pad> y", " <mask> ", "a <mask>b", "a<mask>  b", "<mask><mask>", "   <mask>   <mask>   ",
     "keep KEEP Keep keeper kept_keep a keep.", "keep", "straße STRASSE Straße", "étéÉTÉ e\u0301te\u0301", "<unk><unk></s>", "<s", "</s", "< s >", "Ġ Ċ ġ", "aaaaaaaaaaaaaaaaaaaaa", "ababcabccababcabcc",
+    "DON'T I'LL We'Re 'S x'\u017f", "a\n\n b\r\n  \n c \t\n", "(word) !x\n\n\n?? \n", "12345678 3\u0661\u0662\u0663\u0664", "you don't, do not! it's 'm . , ? ' x",
+    "[CLS] [MASK]. a[SEP]b [UNK]", "Él ÇA ÀÉÎÕÜ \u1e9b\u0323 ﬁ ｆｕｌｌ ① ㎏", "a\u00adb\u200bc\u2060d\u202ee\ufffdf\u0007g", "你好，世界！NLP。 㐀𠀀", "¡hola! «x» “y” — … ‐ ⁄ ＿ 、 ॥ ؟ ܀ ⸮",
+    "x" * 29 + " " + "y" * 31 + " " + "z" * 30, "\u2581a \u2581\u2581 b\u2581", "<0x41> <0xE2>", "  lead  and trail  ",
     "http://a.b/c?d=e&f=%20#x", "a\u200db \u200c \ufeff", "x\u0000y", "\u0000", "\u007f\u0080\u009f", "ab" * 300, " " * 70 + "x", "!?" * 40 + " end",
 ]
 BROKEN = ["ff", "61ff62", "c3", "c328", "e28261", "e282", "f09f98", "f09f9861", "eda080", "f4908080", "c0af", "e08080", "f8888080", "80", "61f0808080", "fffe6100", "e2e282ac", "f09f9880f09f98"]
@@ -118,6 +121,85 @@ def few_bytes():
     return Tokenizer.from_str(json.dumps(state))
 
 
+GPT4 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+LLAMA = ["<unk>", "<s>", "</s>"]
+
+
+def bert(lines):
+    """The trainer walks a random map: the vocabulary is another one each time, and kept as it is once made."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=30))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    old = OUT / "bert.json"
+    if old.exists():
+        return Tokenizer.from_file(str(old))
+    tokenizer.train_from_iterator(iter(lines), trainers.WordPieceTrainer(vocab_size=700, special_tokens=BERT, show_progress=False))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return tokenizer
+
+
+def cased(lines):
+    """Case and accents stay; the older post-processor; no cleaning up."""
+    state = json.loads(bert(lines).to_str())
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, handle_chinese_chars=False, clean_text=False)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.decoder = decoders.WordPiece(cleanup=False)
+    return tokenizer
+
+
+def sentencepiece(lines, pre_tokenizer=None, normalizer=None, decoder=None, bytes_too=True, fuse=True):
+    """BPE of characters, bytes for those without a token."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=fuse, byte_fallback=bytes_too))
+    tokenizer.normalizer = normalizer or normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.pre_tokenizer = pre_tokenizer or pre_tokenizers.Split("\u2581", "merged_with_next")
+    fallback = [f"<0x{byte:02X}>" for byte in range(256)] if bytes_too else []
+    tokenizer.train_from_iterator(iter(lines), trainers.BpeTrainer(
+        vocab_size=700, min_frequency=2, special_tokens=LLAMA + fallback, show_progress=False, limit_alphabet=60))
+    state = json.loads(tokenizer.to_str())
+    state["added_tokens"] = state["added_tokens"][:3]
+    if not pre_tokenizer:
+        state["pre_tokenizer"] = None
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.decoder = decoder or decoders.Sequence([
+        decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
+def metaspace(lines):
+    return sentencepiece(lines, pre_tokenizers.Sequence([pre_tokenizers.Metaspace(prepend_scheme="first"), pre_tokenizers.Digits(True)]),
+                         normalizers.Sequence([normalizers.NFKC(), normalizers.Strip(), normalizers.Lowercase()]), decoders.Metaspace(),
+                         bytes_too=False, fuse=False)
+
+
+def gemma(lines):
+    return sentencepiece(lines, pre_tokenizers.Split(" ", "merged_with_previous"), normalizers.Replace(" ", "\u2581"), decoders.Sequence([
+        decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]))
+
+
+def llama3(lines):
+    tokenizer = base(None)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(GPT4), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    train(tokenizer, lines, 600, ["<|begin_of_text|>", "<|end_of_text|>"])
+    tokenizer.post_processor = processors.Sequence([processors.ByteLevel(), processors.TemplateProcessing(
+        single="<|begin_of_text|> $A", pair="<|begin_of_text|> $A <|begin_of_text|>:1 $B:1", special_tokens=[("<|begin_of_text|>", 0)])])
+    state = json.loads(tokenizer.to_str())
+    state["model"]["ignore_merges"] = True
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def qwen(lines):
+    tokenizer = base(normalizers.NFC())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(GPT4.replace("{1,3}", "")), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    return train(tokenizer, lines, 500, ["<|endoftext|>"])
+
+
 def fnv1a(data):
     value = 0xCBF29CE484222325
     for byte in data:
@@ -137,15 +219,29 @@ def multi30k(folder):
     return {"vocab": 8000, "merges": len(merges), "fnv1a": fnv1a("".join(merge + "\n" for merge in merges).encode())}
 
 
+DATA = [text.encode() for text in TEXTS] + [bytes.fromhex(text) for text in BROKEN]
+
+
 def cases(tokenizer):
-    """[hex of text, ids, ids with marks, hex of decoded text, hex of it without special tokens]"""
+    """Of each text: [ids, ids with marks, hex of decoded text, hex of it without special tokens]"""
     made = []
-    for data in [text.encode() for text in TEXTS] + [bytes.fromhex(text) for text in BROKEN]:
+    for data in DATA:
         text = data.decode(errors="replace")
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         marked = tokenizer.encode(text).ids
-        made.append([data.hex(), ids, marked, tokenizer.decode(marked, skip_special_tokens=False).encode().hex(),
-                     tokenizer.decode(marked).encode().hex()])
+        made.append([ids, marked, tokenizer.decode(marked, skip_special_tokens=False).encode().hex(), tokenizer.decode(marked).encode().hex()])
+    return made
+
+
+def pairs(tokenizer):
+    """[hex of the first text, hex of the second, most tokens (0: any), ids, types]"""
+    made = []
+    for i, most in enumerate([0, 0, 0, 0, 0, 0, 7, 8, 9, 12, 13, 30]):
+        texts = [TEXTS[(5 * i + 8) % len(TEXTS)], TEXTS[(7 * i + 14) % len(TEXTS)]]
+        tokenizer.enable_truncation(most) if most else tokenizer.no_truncation()
+        found = tokenizer.encode(*texts)
+        made.append([texts[0].encode().hex(), texts[1].encode().hex(), most, found.ids, found.type_ids])
+    tokenizer.no_truncation()
     return made
 
 
@@ -154,11 +250,12 @@ def main():
     lines = corpus()
     (OUT / "corpus.txt").write_text("".join(line + "\n" for line in lines))
     old = json.loads((OUT / "cases.json").read_text()) if (OUT / "cases.json").exists() else {}
-    found = {"multi30k": multi30k(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else old.get("multi30k")}
-    for name, tokenizer in {"m2m": m2m(lines), "marian": marian(lines), "roberta": roberta(lines), "whole": whole(lines), "few": few_bytes()}.items():
+    found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else old.get("multi30k")}
+    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen]
+    for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
         tokenizer.save(str(OUT / f"{name}.json"), pretty=False)
-        found[name] = cases(tokenizer)
-    (OUT / "cases.json").write_text(json.dumps(found, separators=(",", ":")).replace("],[\"", "],\n[\""))
+        found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
+    (OUT / "cases.json").write_text(json.dumps(found, separators=(",", ":")).replace("],[[", "],\n[["))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,25 @@ static size_t previous(att_text text, size_t at, int32_t *code) {
   return begin;
 }
 
-bool att_added_fits(const att_added *token, att_text text, size_t *start, size_t *end) {
+/* Makes blanks the stretch of white space that `at` lies in or touches. */
+static void find_blanks(att_text text, size_t at, size_t blanks[2]) {
+  int32_t code;
+  size_t bad;
+  if (blanks[0] <= at && at <= blanks[1] && blanks[0] < blanks[1]) return;
+  blanks[0] = blanks[1] = at;
+  while (blanks[0] > 0) {
+    size_t begin = previous(text, blanks[0], &code);
+    if (!att_is_space(code)) break;
+    blanks[0] = begin;
+  }
+  while (blanks[1] < text.size) {
+    int length = att_utf8_next(text.data + blanks[1], text.size - blanks[1], &code, &bad);
+    if (!att_is_space(code)) break;
+    blanks[1] += (size_t)length;
+  }
+}
+
+bool att_added_fits(const att_added *token, att_text text, size_t blanks[2], size_t *start, size_t *end) {
   int32_t code;
   size_t bad;
   if (token->single_word) {
@@ -93,15 +111,13 @@ bool att_added_fits(const att_added *token, att_text text, size_t *start, size_t
     if (*end < text.size && (att_utf8_next(text.data + *end, text.size - *end, &code, &bad), att_is_word(code)))
       return false;
   }
-  while (token->lstrip && *start > 0) {
-    size_t begin = previous(text, *start, &code);
-    if (!att_is_space(code)) break;
-    *start = begin;
+  if (token->lstrip) {
+    find_blanks(text, *start, blanks);
+    *start = blanks[0];
   }
-  while (token->rstrip && *end < text.size) {
-    int length = att_utf8_next(text.data + *end, text.size - *end, &code, &bad);
-    if (!att_is_space(code)) break;
-    *end += (size_t)length;
+  if (token->rstrip) {
+    find_blanks(text, *end, blanks);
+    *end = blanks[1];
   }
   return true;
 }

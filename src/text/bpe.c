@@ -5,6 +5,7 @@
 #include "text/pretokenize.h"
 #include "text/unicode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NO_PAIR UINT32_MAX
@@ -20,6 +21,9 @@ void att_bpe_find_bytes(att_bpe *bpe, const att_vocabulary *vocabulary) {
     char spelled[4];
     size_t size = att_utf8_put(att_byte_to_char((unsigned char)byte), spelled);
     bpe->byte_ids[byte] = att_vocabulary_find(vocabulary, spelled, size);
+    char name[8];
+    snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
+    bpe->fallback[byte] = att_vocabulary_find(vocabulary, name, strlen(name));
   }
 }
 
@@ -122,18 +126,30 @@ static int32_t letter_id(const att_bpe *bpe, const att_vocabulary *vocabulary, a
   return att_vocabulary_find_inside(vocabulary, word.data + at, *size);
 }
 
-/* Appends the letters' tokens; letters without one become `unknown` or vanish. */
+/* Whether the letter goes by its bytes' tokens. */
+static bool falls_back(const att_bpe *bpe, const char *letter, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (bpe->fallback[(unsigned char)letter[i]] < 0) return false;
+  return bpe->byte_fallback && bpe->characters;
+}
+
+/* Appends the letters' tokens; letters without one become their bytes' tokens, `unknown`, or vanish. An unknown one
+ * waits until a known one comes, as in the peer: bytes' tokens go before it. */
 static att_status spell_word(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx, att_text word,
                              att_ids *ids) {
-  bool after_unknown = false;
+  bool waits = false;
   for (size_t i = 0, size; i < word.size; i += size) {
     int32_t id = letter_id(bpe, vocabulary, word, i, &size);
-    bool unknown = id < 0;
-    if (unknown && (bpe->unknown < 0 || (after_unknown && bpe->fuse_unknown))) continue;
-    after_unknown = unknown;
-    ATT_TRY(att_ids_push(ctx, ids, unknown ? bpe->unknown : id));
+    if (id < 0 && falls_back(bpe, word.data + i, size)) {
+      for (size_t k = 0; k < size; k++) ATT_TRY(att_ids_push(ctx, ids, bpe->fallback[(unsigned char)word.data[i + k]]));
+      continue;
+    }
+    if (id < 0 && bpe->unknown < 0) continue;
+    if (waits && (id >= 0 || !bpe->fuse_unknown)) ATT_TRY(att_ids_push(ctx, ids, bpe->unknown));
+    waits = id < 0;
+    if (id >= 0) ATT_TRY(att_ids_push(ctx, ids, id));
   }
-  return ATT_OK;
+  return waits ? att_ids_push(ctx, ids, bpe->unknown) : ATT_OK;
 }
 
 /* Looks up the merge of a symbol with its next and queues it. A queued item is rank << 32 | position. */

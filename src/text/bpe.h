@@ -23,9 +23,11 @@ typedef struct att_bpe {
   att_merge_slot *slots; /* hash table of pairs */
   int shift;             /* 64 - log2(slots) */
   int32_t byte_ids[256]; /* the token of a byte, or -1 */
+  int32_t fallback[256]; /* the token of a byte of a character without one, <0x0A>, or -1 */
   int32_t unknown;       /* stands for letters without one; -1: they are left out */
   bool fuse_unknown;     /* one for a run of them */
   bool characters;       /* words are spelled in characters, not in GPT-2's for bytes */
+  bool byte_fallback;    /* a character without a token becomes its bytes' tokens, where all have one */
   bool ignore_merges;    /* a word that is in the vocabulary is taken whole */
 } att_bpe;
 
@@ -40,7 +42,7 @@ typedef struct att_bpe_scratch {
   uint32_t draw_count;
 } att_bpe_scratch;
 
-/* Fills byte_ids. */
+/* Fills byte_ids and fallback. */
 void att_bpe_find_bytes(att_bpe *bpe, const att_vocabulary *vocabulary);
 /* Builds the hash table over merges; of equal pairs only the last is kept, as in the peer. */
 att_status att_bpe_index(att_context *ctx, att_bpe *bpe);

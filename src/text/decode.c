@@ -41,34 +41,82 @@ static att_status give_whole(att_decoder *d, att_context *ctx, att_buffer *out) 
   return ATT_OK;
 }
 
-/* Every `what` in the text by `with`, which is not longer, from the left. */
-static void replace_all(att_buffer *text, const char *what, const char *with) {
-  size_t size = strlen(what), kept = 0;
-  for (size_t i = 0; i < text->size;) {
-    bool here = text->size - i >= size && memcmp(text->data + i, what, size) == 0;
-    if (here) memcpy(text->data + kept, with, strlen(with));
-    if (!here) text->data[kept] = text->data[i];
-    kept += here ? strlen(with) : 1;
-    i += here ? size : 1;
-  }
-  text->size = kept;
+/* Through a Replace, from one scratch buffer to the other. */
+static att_status replace(att_decoder *d, att_context *ctx, const char *what, const char *with, att_text *piece) {
+  att_buffer *to = &d->pieces[piece->data == d->pieces[0].data];
+  if (!memmem(piece->data, piece->size, what, strlen(what))) return ATT_OK;
+  to->size = 0;
+  ATT_TRY(att_replace(ctx, *piece, what, with, to));
+  *piece = (att_text){to->data, to->size};
+  return ATT_OK;
 }
 
 /* A token of WordPiece, with what comes before it. The peer cleans up within a token and the space before it only. */
-static att_status put_piece(att_decoder *d, att_context *ctx, const char *token, bool first, att_buffer *out) {
+static att_status join_piece(att_decoder *d, att_context *ctx, bool first, att_text *piece) {
   static const char *const untidy[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
                                           {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
                                           {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   const att_decode_plan *plan = &d->tokenizer->decoding;
   size_t prefix = strlen(plan->prefix);
-  bool goes_on = !first && strncmp(token, plan->prefix, prefix) == 0;
-  d->piece.size = 0;
-  if (!first && !goes_on) ATT_TRY(att_buffer_append(ctx, &d->piece, " ", 1));
-  if (goes_on) token += prefix;
-  ATT_TRY(att_buffer_append(ctx, &d->piece, token, strlen(token)));
+  bool goes_on = !first && strncmp(piece->data, plan->prefix, prefix) == 0;
+  if (goes_on) *piece = (att_text){piece->data + prefix, piece->size - prefix};
+  if (!first && !goes_on) {
+    d->pieces[0].size = 0;
+    ATT_TRY(att_buffer_append(ctx, &d->pieces[0], " ", 1));
+    ATT_TRY(att_buffer_append(ctx, &d->pieces[0], piece->data, piece->size));
+    *piece = (att_text){d->pieces[0].data, d->pieces[0].size};
+  }
   for (size_t i = 0; plan->clean_up && i < sizeof untidy / sizeof *untidy; i++)
-    replace_all(&d->piece, untidy[i][0], untidy[i][1]);
-  return att_buffer_append(ctx, out, d->piece.data, d->piece.size);
+    ATT_TRY(replace(d, ctx, untidy[i][0], untidy[i][1], piece));
+  return ATT_OK;
+}
+
+/* Appends, but what is to be stripped from the beginning of all. */
+static att_status give(att_decoder *d, att_context *ctx, att_text text, att_buffer *out) {
+  const att_decode_plan *plan = &d->tokenizer->decoding;
+  const size_t size = plan->strip ? strlen(plan->strip) : 0;
+  while (plan->strip && text.size >= size && d->stripped >= 0 && d->stripped < plan->strip_most) {
+    bool here = memcmp(text.data, plan->strip, size) == 0;
+    d->stripped = here ? d->stripped + 1 : -1;
+    if (here) text = (att_text){text.data + size, text.size - size};
+  }
+  if (text.size > 0) d->stripped = -1;
+  return att_buffer_append(ctx, out, text.data, text.size);
+}
+
+/* The bytes of a run of tokens like <0x0A>: as they are where they are UTF-8, else U+FFFD for each. */
+static att_status give_run(att_decoder *d, att_context *ctx, att_buffer *out) {
+  att_buffer *held = &d->held;
+  if (held->size == 0) return ATT_OK;
+  bool valid = att_utf8_valid(held->data, held->size);
+  if (valid) ATT_TRY(give(d, ctx, (att_text){held->data, held->size}, out));
+  for (size_t i = 0; !valid && i < held->size; i++) ATT_TRY(give(d, ctx, (att_text){"\xef\xbf\xbd", 3}, out));
+  held->size = 0;
+  return ATT_OK;
+}
+
+/* The byte that a token like <0x0A> stands for, or -1. */
+static int byte_of(const char *token) {
+  int value = 0;
+  if (strlen(token) != 6 || memcmp(token, "<0x", 3) != 0 || token[5] != '>') return -1;
+  for (int i = 3; i < 5; i++) {
+    static const char digits[] = "0123456789ABCDEFabcdef";
+    const char *digit = memchr(digits, token[i], sizeof digits - 1);
+    if (!digit) return -1;
+    int at = (int)(digit - digits);
+    value = 16 * value + (at < 16 ? at : at - 6);
+  }
+  return value;
+}
+
+static att_status put_text(att_decoder *d, att_context *ctx, const char *token, bool first, att_buffer *out) {
+  const att_decode_plan *plan = &d->tokenizer->decoding;
+  att_text piece = {token, strlen(token)};
+  for (int i = 0; i < plan->replacements; i++) ATT_TRY(replace(d, ctx, plan->what[i], plan->with[i], &piece));
+  if (plan->space) ATT_TRY(replace(d, ctx, plan->space, first && plan->drop_first ? "" : " ", &piece));
+  if (plan->kind == ATT_DECODE_WORDPIECE) ATT_TRY(join_piece(d, ctx, first, &piece));
+  if (plan->kind == ATT_DECODE_SPACED && !first) ATT_TRY(att_buffer_append(ctx, out, " ", 1));
+  return give(d, ctx, piece, out);
 }
 
 att_status att_decoder_put(att_decoder *d, att_context *ctx, int32_t id, att_buffer *out) {
@@ -82,20 +130,28 @@ att_status att_decoder_put(att_decoder *d, att_context *ctx, int32_t id, att_buf
     ATT_TRY(append_bytes(ctx, token, &d->held));
     return give_whole(d, ctx, out);
   }
-  if (t->decoding.kind == ATT_DECODE_WORDPIECE) return put_piece(d, ctx, token, first, out);
-  if (t->decoding.kind == ATT_DECODE_SPACED && !first) ATT_TRY(att_buffer_append(ctx, out, " ", 1));
-  return att_buffer_append(ctx, out, token, strlen(token));
+  int byte = t->decoding.byte_fallback ? byte_of(token) : -1;
+  if (byte >= 0) {
+    char single = (char)byte;
+    return att_buffer_append(ctx, &d->held, &single, 1);
+  }
+  ATT_TRY(give_run(d, ctx, out));
+  return put_text(d, ctx, token, first, out);
 }
 
 att_status att_decoder_end(att_decoder *d, att_context *ctx, att_buffer *out) {
-  ATT_TRY(att_utf8_repair(ctx, (att_text){d->held.data, d->held.size}, out));
+  if (d->tokenizer->decoding.byte_fallback)
+    ATT_TRY(give_run(d, ctx, out));
+  else
+    ATT_TRY(att_utf8_repair(ctx, (att_text){d->held.data, d->held.size}, out));
   d->held.size = 0;
   return att_buffer_append(ctx, out, "", 0); /* also of nothing comes a string */
 }
 
 void att_decoder_free(att_decoder *d, att_context *ctx) {
   att_buffer_free(ctx, &d->held);
-  att_buffer_free(ctx, &d->piece);
+  att_buffer_free(ctx, &d->pieces[0]);
+  att_buffer_free(ctx, &d->pieces[1]);
 }
 
 att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx, const int32_t *ids, size_t count,

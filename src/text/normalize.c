@@ -228,3 +228,15 @@ att_status att_lowercase(att_context *ctx, att_text text, att_buffer *out) {
   }
   return ATT_OK;
 }
+
+att_status att_replace(att_context *ctx, att_text text, const char *what, const char *with, att_buffer *out) {
+  const size_t size = strlen(what), put = strlen(with);
+  for (size_t done = 0; done < text.size;) {
+    const char *here = memmem(text.data + done, text.size - done, what, size);
+    size_t before = here ? (size_t)(here - text.data) - done : text.size - done;
+    ATT_TRY(att_buffer_append(ctx, out, text.data + done, before));
+    if (here) ATT_TRY(att_buffer_append(ctx, out, with, put));
+    done += before + (here ? size : 0);
+  }
+  return ATT_OK;
+}

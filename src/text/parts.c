@@ -3,8 +3,7 @@
  * means to attend. What it does not know it refuses by name. See parts.h.
  */
 #include "text/bert.h"
-#include "text/pretokenize.h"
-#include "text/unicode.h"
+#include "text/cut.h"
 
 #include <string.h>
 
@@ -40,19 +39,43 @@ static att_status read_sequence(const reader *r, const json_t *part, const char 
 
 /* ---- normalizer ------------------------------------------------------------------------------------------------ */
 
-static att_status apply_nfc(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
-  (void)step;
-  return att_normal_form(ctx, ATT_NFC, text, out);
+static bool is_space_at(att_text text, size_t at) {
+  int32_t code;
+  size_t bad;
+  att_utf8_next(text.data + at, text.size - at, &code, &bad);
+  return att_is_space(code);
 }
 
-static att_status apply_nfd(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
-  (void)step;
-  return att_normal_form(ctx, ATT_NFD, text, out);
+static att_status apply_form(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  return att_normal_form(ctx, step->form, text, out);
 }
 
 static att_status apply_lowercase(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
   (void)step;
   return att_lowercase(ctx, text, out);
+}
+
+static att_status apply_prepend(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  ATT_TRY(att_buffer_append(ctx, out, step->with, strlen(step->with)));
+  return att_buffer_append(ctx, out, text.data, text.size);
+}
+
+static att_status apply_replace(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  return att_replace(ctx, text, step->what, step->with, out);
+}
+
+static att_status apply_strip(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  size_t start = 0, end = text.size, bad;
+  int32_t code;
+  for (; step->left && start < end; start += (size_t)att_utf8_next(text.data + start, end - start, &code, &bad))
+    if (!is_space_at(text, start)) break;
+  while (step->right && end > start) {
+    size_t last = end - 1;
+    while (((unsigned char)text.data[last] & 0xc0) == 0x80) last--;
+    if (!is_space_at(text, last)) break;
+    end = last;
+  }
+  return att_buffer_append(ctx, out, text.data + start, end - start);
 }
 
 static att_status push_step(const reader *r, att_normal_step step) {
@@ -69,52 +92,150 @@ static att_status read_bert_normalizer(const reader *r, const json_t *part) {
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "lowercase", false, &lowercase));
   bool accents = lowercase;
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "strip_accents", false, &accents));
-  if (clean) ATT_TRY(push_step(r, (att_normal_step){att_bert_clean}));
-  if (chinese) ATT_TRY(push_step(r, (att_normal_step){att_bert_part_chinese}));
-  if (accents) ATT_TRY(push_step(r, (att_normal_step){apply_nfd}));
-  if (accents) ATT_TRY(push_step(r, (att_normal_step){att_bert_drop_marks}));
-  return lowercase ? push_step(r, (att_normal_step){apply_lowercase}) : ATT_OK;
+  if (clean) ATT_TRY(push_step(r, (att_normal_step){.apply = att_bert_clean}));
+  if (chinese) ATT_TRY(push_step(r, (att_normal_step){.apply = att_bert_part_chinese}));
+  if (accents) ATT_TRY(push_step(r, (att_normal_step){apply_form, .form = ATT_NFD}));
+  if (accents) ATT_TRY(push_step(r, (att_normal_step){.apply = att_bert_drop_marks}));
+  return lowercase ? push_step(r, (att_normal_step){.apply = apply_lowercase}) : ATT_OK;
+}
+
+/* Replace's pattern, a plain string, and its content. */
+static att_status read_replacement(const reader *r, const json_t *part, const char **what, const char **with) {
+  const json_t *pattern = json_object_get(part, "pattern");
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "content", true, with));
+  if (json_object_get(pattern, "Regex")) return unsupported(r, "Replace", "Regex");
+  if (!json_is_object(pattern)) return wrong(r, "the pattern of Replace is not an object");
+  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "String", true, what));
+  if (!(*what)[0]) return unsupported(r, "Replace", "");
+  return strlen(*with) > ATT_MOST_GROWTH ? unsupported(r, "Replace", "content of more than 64 bytes") : ATT_OK;
+}
+
+static att_status read_strip(const reader *r, const json_t *part) {
+  att_normal_step step = {apply_strip, .left = true, .right = true};
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "strip_left", false, &step.left));
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "strip_right", false, &step.right));
+  return push_step(r, step);
 }
 
 static att_status read_normalizer(const reader *r, const json_t *part) {
+  static const char *const forms[] = {[ATT_NFC] = "NFC", [ATT_NFD] = "NFD", [ATT_NFKC] = "NFKC", [ATT_NFKD] = "NFKD"};
   const char *type = NULL;
+  att_normal_step step = {0};
   ATT_TRY(type_of(r, part, &type));
+  for (int i = 0; i < 4; i++)
+    if (strcmp(type, forms[i]) == 0) return push_step(r, (att_normal_step){apply_form, .form = (att_form)i});
   if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "normalizers", read_normalizer);
-  if (strcmp(type, "NFC") == 0) return push_step(r, (att_normal_step){apply_nfc});
-  if (strcmp(type, "Lowercase") == 0) return push_step(r, (att_normal_step){apply_lowercase});
+  if (strcmp(type, "Lowercase") == 0) return push_step(r, (att_normal_step){.apply = apply_lowercase});
   if (strcmp(type, "BertNormalizer") == 0) return read_bert_normalizer(r, part);
-  return unsupported(r, "normalizer", type);
+  if (strcmp(type, "Strip") == 0) return read_strip(r, part);
+  if (strcmp(type, "Replace") == 0) {
+    step.apply = apply_replace;
+    ATT_TRY(read_replacement(r, part, &step.what, &step.with));
+    return push_step(r, step);
+  }
+  if (strcmp(type, "Prepend") != 0) return unsupported(r, "normalizer", type);
+  step.apply = apply_prepend;
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "prepend", true, &step.with));
+  return strlen(step.with) < ATT_MOST_GROWTH ? push_step(r, step) : unsupported(r, "Prepend", "of 64 bytes or more");
 }
 
 /* ---- pre_tokenizer --------------------------------------------------------------------------------------------- */
-
-static size_t whole(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut, (void)start, (void)kept;
-  return text.size;
-}
-
-static size_t gpt2_word(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut, (void)kept;
-  return att_word_end(text.data, text.size, start);
-}
-
-static att_status put_space_before(att_context *ctx, const att_cut *cut, att_text text, bool first, att_buffer *buffer,
-                                   att_text *out) {
-  (void)cut, (void)first;
-  if (text.data[0] == ' ') return ATT_OK;
-  ATT_TRY(att_buffer_append(ctx, buffer, " ", 1));
-  ATT_TRY(att_buffer_append(ctx, buffer, text.data, text.size));
-  *out = (att_text){buffer->data, buffer->size};
-  return ATT_OK;
-}
 
 /* Its words are bytes, so nothing may come after it. */
 static att_status read_byte_level(const reader *r, const json_t *part, att_cut *cut) {
   bool prefix = true, regex = true; /* the peer's defaults */
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "add_prefix_space", false, &prefix));
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "use_regex", false, &regex));
-  *cut = (att_cut){.change = prefix ? put_space_before : NULL, .end = regex ? gpt2_word : whole};
+  *cut = (att_cut){.change = prefix ? att_cut_space_before : NULL, .end = regex ? att_cut_gpt2 : att_cut_whole};
   r->t->bpe.characters = false;
+  return ATT_OK;
+}
+
+/* Older files say add_prefix_space in place of prepend_scheme. */
+static att_status read_prepend(const reader *r, const json_t *part, att_prepend *prepend) {
+  static const char *const schemes[] = {"always", "first", "never"};
+  const char *scheme = NULL;
+  bool prefix = true;
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "add_prefix_space", false, &prefix));
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "prepend_scheme", false, &scheme));
+  *prepend = prefix ? ATT_PREPEND_ALWAYS : ATT_PREPEND_NEVER;
+  for (int i = 0; scheme && i < 3; i++)
+    if (strcmp(scheme, schemes[i]) == 0) {
+      *prepend = (att_prepend)i;
+      return ATT_OK;
+    }
+  return scheme ? unsupported(r, "prepend_scheme", scheme) : ATT_OK;
+}
+
+/* Metaspace's character. */
+static att_status read_space(const reader *r, const json_t *part, const char **space) {
+  int32_t code;
+  size_t bad;
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "replacement", true, space));
+  size_t size = strlen(*space);
+  if (size == 0 || (size_t)att_utf8_next(*space, size, &code, &bad) != size)
+    return wrong(r, "the replacement of Metaspace is not one character");
+  return ATT_OK;
+}
+
+static att_status read_metaspace(const reader *r, const json_t *part, att_cut *cut) {
+  bool split = true;
+  *cut = (att_cut){.change = att_cut_metaspace, .behavior = ATT_MERGED_AFTER};
+  ATT_TRY(read_space(r, part, &cut->string));
+  ATT_TRY(read_prepend(r, part, &cut->prepend));
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "split", false, &split));
+  cut->end = split ? att_cut_string : att_cut_whole;
+  return ATT_OK;
+}
+
+/* The word patterns that cut all of a text: each piece is a match, whether matches are kept or what is between them is
+ * removed. */
+static att_status read_regex(const reader *r, const char *regex, att_behavior behavior, bool invert, att_cut *cut) {
+#define GPT4(digits)                                                                                                   \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" digits                                           \
+  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+  static const struct {
+    const char *regex;
+    int most_digits; /* 0: GPT-2's */
+  } known[] = {{"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", 0},
+               {GPT4("{1,3}"), 3},
+               {GPT4(""), 1}};
+#undef GPT4
+  if (behavior != ATT_ISOLATED && !(behavior == ATT_REMOVED && invert))
+    return unsupported(r, "pre_tokenizer", "Split by Regex with this behavior");
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (strcmp(regex, known[i].regex) != 0) continue;
+    cut->most_digits = known[i].most_digits;
+    cut->end = cut->most_digits ? att_cut_gpt4 : att_cut_gpt2;
+    return ATT_OK;
+  }
+  return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: pre_tokenizer \"Split\" by the pattern %.200s is not supported",
+                  r->name, regex);
+}
+
+static att_status read_split(const reader *r, const json_t *part, att_cut *cut) {
+  static const char *const behaviors[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
+  const char *behavior = NULL, *regex = NULL;
+  const json_t *pattern = json_object_get(part, "pattern");
+  bool invert = false;
+  int index = 0;
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "behavior", true, &behavior));
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "invert", false, &invert));
+  while (index < 5 && strcmp(behavior, behaviors[index]) != 0) index++;
+  if (index == 5) return unsupported(r, "behavior", behavior);
+  if (!json_is_object(pattern)) return wrong(r, "the pattern of Split is not an object");
+  *cut = (att_cut){.end = att_cut_string, .behavior = (att_behavior)index};
+  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "Regex", false, &regex));
+  if (regex) return read_regex(r, regex, cut->behavior, invert, cut);
+  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "String", true, &cut->string));
+  if (!cut->string[0]) return unsupported(r, "pre_tokenizer", "Split by nothing");
+  return invert ? unsupported(r, "pre_tokenizer", "Split with invert") : ATT_OK;
+}
+
+static att_status read_digits(const reader *r, const json_t *part, att_cut *cut) {
+  bool individual = false;
+  ATT_TRY(att_json_bool(r->ctx, r->name, part, "individual_digits", false, &individual));
+  *cut = (att_cut){.end = att_cut_digits, .most_digits = individual ? 1 : 0};
   return ATT_OK;
 }
 
@@ -124,11 +245,16 @@ static att_status read_pre_tokenizer(const reader *r, const json_t *part) {
   ATT_TRY(type_of(r, part, &type));
   if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "pretokenizers", read_pre_tokenizer);
   if (!t->bpe.characters) return unsupported(r, "pre_tokenizer", "Sequence with more after ByteLevel");
-  if (t->cut_count == ATT_MOST_STEPS) return unsupported(r, "pre_tokenizer", "Sequence of more than 16");
+  if (t->cut_count == ATT_MOST_CUTS) return unsupported(r, "pre_tokenizer", "Sequence of more than 8");
   att_cut *cut = &t->cuts[t->cut_count++];
   if (strcmp(type, "ByteLevel") == 0) return read_byte_level(r, part, cut);
+  if (strcmp(type, "Metaspace") == 0) return read_metaspace(r, part, cut);
+  if (strcmp(type, "Split") == 0) return read_split(r, part, cut);
+  if (strcmp(type, "Digits") == 0) return read_digits(r, part, cut);
   *cut = (att_cut){.end = att_bert_piece};
-  return strcmp(type, "BertPreTokenizer") == 0 ? ATT_OK : unsupported(r, "pre_tokenizer", type);
+  if (strcmp(type, "BertPreTokenizer") == 0) return ATT_OK;
+  cut->end = att_cut_whitespace;
+  return strcmp(type, "WhitespaceSplit") == 0 ? ATT_OK : unsupported(r, "pre_tokenizer", type);
 }
 
 /* ---- post_processor -------------------------------------------------------------------------------------------- */
@@ -258,19 +384,70 @@ static att_status complete_templates(const reader *r) {
 
 /* ---- decoder --------------------------------------------------------------------------------------------------- */
 
-static att_status read_decoder(const reader *r, const json_t *part) {
-  const char *type = NULL;
-  ATT_TRY(type_of(r, part, &type));
-  const json_t *parts = json_object_get(part, "decoders");
-  if (strcmp(type, "Sequence") == 0 && json_array_size(parts) == 1) return read_decoder(r, json_array_get(parts, 0));
+/* Alone, or in a Sequence in the order Replace, ByteFallback, Fuse, Strip. */
+typedef enum stage { REPLACE, BYTE_FALLBACK, FUSE, STRIP, ALONE } stage;
+
+static att_status read_decoder_replace(const reader *r, const json_t *part) {
   att_decode_plan *plan = &r->t->decoding;
+  int at = plan->replacements;
+  if (at == ATT_MOST_REPLACEMENTS) return unsupported(r, "decoder", "Sequence of more than 4 Replace");
+  plan->replacements++;
+  return read_replacement(r, part, &plan->what[at], &plan->with[at]);
+}
+
+static att_status read_decoder_strip(const reader *r, const json_t *part) {
+  int64_t stop = 0;
+  att_decode_plan *plan = &r->t->decoding;
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "content", true, &plan->strip));
+  ATT_TRY(att_json_int(r->ctx, r->name, part, "start", true, 0, INT32_MAX, &plan->strip_most));
+  ATT_TRY(att_json_int(r->ctx, r->name, part, "stop", true, 0, INT32_MAX, &stop));
+  if (!plan->strip[0]) return wrong(r, "the content of Strip is not one character");
+  return stop ? unsupported(r, "decoder", "Strip at the end") : ATT_OK;
+}
+
+static att_status read_one_decoder(const reader *r, const json_t *part, stage *done) {
+  static const char *const names[] = {"Replace",   "ByteFallback", "Fuse",     "Strip",
+                                      "ByteLevel", "WordPiece",    "Metaspace"};
+  const char *type = NULL;
+  att_decode_plan *plan = &r->t->decoding;
+  size_t index = 0;
+  ATT_TRY(type_of(r, part, &type));
+  while (index < sizeof names / sizeof *names && strcmp(type, names[index]) != 0) index++;
+  if (index == sizeof names / sizeof *names) return unsupported(r, "decoder", type);
+  stage here = index < ALONE ? (stage)index : ALONE;
+  if (here < *done || *done == ALONE || (here == STRIP && *done < FUSE) || (here == ALONE && plan->kind))
+    return unsupported(r, "decoder", "Sequence in this order");
+  *done = here;
+  plan->kind = ATT_DECODE_FUSED;
+  if (here == REPLACE) return read_decoder_replace(r, part);
+  if (here == STRIP) return read_decoder_strip(r, part);
+  if (here == BYTE_FALLBACK) plan->byte_fallback = true;
+  if (here < ALONE) return ATT_OK;
+  if (strcmp(type, "ByteLevel") == 0) plan->kind = ATT_DECODE_BYTES;
   if (strcmp(type, "WordPiece") == 0) {
-    *plan = (att_decode_plan){.kind = ATT_DECODE_WORDPIECE, .prefix = "##", .clean_up = true};
+    plan->kind = ATT_DECODE_WORDPIECE;
+    plan->prefix = "##";
+    plan->clean_up = true;
     ATT_TRY(att_json_string(r->ctx, r->name, part, "prefix", false, &plan->prefix));
     return att_json_bool(r->ctx, r->name, part, "cleanup", false, &plan->clean_up);
   }
-  plan->kind = strcmp(type, "ByteLevel") == 0 ? ATT_DECODE_BYTES : ATT_DECODE_FUSED;
-  return plan->kind == ATT_DECODE_BYTES || strcmp(type, "Fuse") == 0 ? ATT_OK : unsupported(r, "decoder", type);
+  if (strcmp(type, "Metaspace") != 0) return ATT_OK;
+  att_prepend prepend;
+  ATT_TRY(read_space(r, part, &plan->space));
+  ATT_TRY(read_prepend(r, part, &prepend));
+  plan->drop_first = prepend != ATT_PREPEND_NEVER;
+  return ATT_OK;
+}
+
+static att_status read_decoder(const reader *r, const json_t *part) {
+  const char *type = NULL;
+  stage done = REPLACE;
+  ATT_TRY(type_of(r, part, &type));
+  if (strcmp(type, "Sequence") != 0) return read_one_decoder(r, part, &done);
+  const json_t *parts = json_object_get(part, "decoders");
+  if (!json_is_array(parts)) return wrong(r, "decoders is not an array");
+  for (size_t i = 0; i < json_array_size(parts); i++) ATT_TRY(read_one_decoder(r, json_array_get(parts, i), &done));
+  return ATT_OK;
 }
 
 /* ---- all ------------------------------------------------------------------------------------------------------- */

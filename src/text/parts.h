@@ -7,16 +7,34 @@
 
 #include "formats/json.h"
 #include "text/bpe.h"
+#include "text/unicode.h"
 #include "text/wordpiece.h"
 
 /* ---- a text's steps on its way to words ------------------------------------------------------------------------ */
 
-#define ATT_MOST_STEPS 16 /* of each kind */
+#define ATT_MOST_STEPS 16
+#define ATT_MOST_CUTS  8
 
-/* What a normaliser does to a text. BertNormalizer is a row of these. */
+/* What a normaliser does to a text. BertNormalizer is a row of these. Strings here and below are those of the parts'
+ * JSON. */
 typedef struct att_normal_step {
   att_status (*apply)(att_context *ctx, const struct att_normal_step *step, att_text text, att_buffer *out);
+  att_form form;           /* of a normal form */
+  const char *what, *with; /* of Replace; Prepend puts `with` before */
+  bool left, right;        /* sides that Strip looks at */
 } att_normal_step;
+
+/* A normaliser may not make a text longer than this many times itself; one replacement is at most so many bytes. */
+#define ATT_MOST_GROWTH 64
+
+typedef enum att_behavior {
+  ATT_REMOVED,
+  ATT_ISOLATED,
+  ATT_MERGED_BEFORE,
+  ATT_MERGED_AFTER,
+  ATT_CONTIGUOUS
+} att_behavior;
+typedef enum att_prepend { ATT_PREPEND_ALWAYS, ATT_PREPEND_FIRST, ATT_PREPEND_NEVER } att_prepend;
 
 /* One pre-tokenizer: first it may change the text (`change`, or NULL), then it cuts it into pieces, each of which goes
  * to the next one; the last one's are the model's words. */
@@ -26,6 +44,10 @@ typedef struct att_cut {
                        att_text *out);
   /* The end of the piece that begins at `start` < text.size; *kept false: it is dropped. */
   size_t (*end)(const struct att_cut *cut, att_text text, size_t start, bool *kept);
+  const char *string;    /* Split's, or what Metaspace writes for a space */
+  att_behavior behavior; /* what becomes of the string where it is found */
+  att_prepend prepend;   /* where Metaspace puts its string before a piece */
+  int most_digits;       /* of a number in a word pattern; Digits: 1 or any */
 } att_cut;
 
 /* What comes of tokens on their way back to text. Of all tokens only the first is told from others, so that text can
@@ -37,10 +59,19 @@ typedef enum att_decoding {
   ATT_DECODE_WORDPIECE, /* a space before each token but the first and those with the prefix */
 } att_decoding;
 
+#define ATT_MOST_REPLACEMENTS 4
+
 typedef struct att_decode_plan {
   att_decoding kind;
   const char *prefix; /* of WordPiece's tokens that go on a word */
   bool clean_up;      /* WordPiece: no space before punctuation and English contractions */
+  const char *space;  /* Metaspace's character, which becomes a space, or NULL */
+  bool drop_first;    /* ... in the first token nothing */
+  const char *what[ATT_MOST_REPLACEMENTS], *with[ATT_MOST_REPLACEMENTS]; /* Replace, within each token */
+  int replacements;
+  bool byte_fallback; /* tokens like <0x0A> are bytes */
+  const char *strip;  /* taken from the beginning of the text, */
+  int64_t strip_most; /* so often at most */
 } att_decode_plan;
 
 typedef enum att_item_kind { ATT_ITEM_MARK, ATT_ITEM_FIRST, ATT_ITEM_SECOND } att_item_kind;
@@ -93,7 +124,7 @@ struct att_tokenizer {
   json_t *parts[ATT_PARTS]; /* as tokenizer.json says them, or NULL; what is below was read from them */
   att_normal_step steps[ATT_MOST_STEPS];
   int step_count;
-  att_cut cuts[ATT_MOST_STEPS];
+  att_cut cuts[ATT_MOST_CUTS];
   int cut_count;
   att_template single, pair;
   att_decode_plan decoding;
@@ -117,10 +148,11 @@ extern const char *const att_part_names[ATT_PARTS]; /* their keys */
 att_status att_added_put(att_tokenizer *tokenizer, att_added token, const char *spelling);
 /* When the vocabulary, merges, steps and added tokens are there: builds the tables for encoding. */
 att_status att_tokenizer_finish(att_tokenizer *tokenizer);
-/* The text through the tokenizer's steps. *out is the text itself, or lies in one of the buffers. Valid UTF-8 only. */
+/* The text through the tokenizer's steps. *out is the text itself, or lies in one of the buffers. Valid UTF-8 only.
+ * *first becomes false where Strip takes something from the beginning, as the peer's offsets do. */
 att_status att_normalize(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_buffer buffers[2],
-                         att_text *out);
-/* Gives the words of a normalised text, in their order. buffers: [ATT_MOST_STEPS], used again from call to call. */
+                         bool *first, att_text *out);
+/* Gives the words of a normalised text, in their order. buffers: [ATT_MOST_CUTS], used again from call to call. */
 typedef att_status att_word_fn(void *user, att_text word);
 att_status att_cut_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
                          att_buffer *buffers, att_word_fn *word, void *user);
@@ -129,7 +161,9 @@ att_status att_matcher_make(att_tokenizer *tokenizer, bool normalized, att_match
 /* The first, longest match at or after *at: its token and bounds [*start, *end), white space not included; NULL where
  * there is none. */
 const att_added *att_matcher_next(const att_matcher *matcher, att_text text, size_t at, size_t *start, size_t *end);
-/* Whether the token may stand at [start, end), and with which white space around it. */
-bool att_added_fits(const att_added *token, att_text text, size_t *start, size_t *end);
+/* Whether the token may stand at [start, end), and with which white space around it. blanks: [0] to [1] is a stretch of
+ * white space that was looked at before; both 0 at the beginning of a text. So a text of n blanks is looked at once,
+ * not n times. */
+bool att_added_fits(const att_added *token, att_text text, size_t blanks[2], size_t *start, size_t *end);
 
 #endif

@@ -65,6 +65,45 @@ size_t att_word_end(const char *text, size_t size, size_t start) {
   return first == SPACE ? space_end(text, size, start) : run_end(text, size, next, first);
 }
 
+/* The same in any case. The long s (U+017F) is an s in another case. */
+static size_t contraction_of_any_case(const char *text, size_t size) {
+  char lower[2] = {0, 0};
+  for (size_t i = 0; i < 2 && i < size; i++)
+    lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+  if (size >= 2 && memcmp(text, "\xc5\xbf", 2) == 0) return 2;
+  return contraction(lower, size < 2 ? size : 2);
+}
+
+static bool is_line_end(char byte) { return byte == '\r' || byte == '\n'; }
+
+/* White space: up to its last line end, where it has one. */
+static size_t lines_end(const char *text, size_t size, size_t start) {
+  size_t last = 0, next;
+  for (size_t at = start; kind_at(text, size, at, &next) == SPACE; at = next)
+    if (is_line_end(text[at])) last = next;
+  return last ? last : space_end(text, size, start);
+}
+
+size_t att_word_end_gpt4(const char *text, size_t size, size_t start, int most_digits) {
+  if (text[start] == '\'') {
+    size_t rest = contraction_of_any_case(text + start + 1, size - start - 1);
+    if (rest) return start + 1 + rest;
+  }
+  size_t next = start, after = start;
+  kind first = kind_at(text, size, start, &next);
+  if (first == LETTER) return run_end(text, size, next, LETTER);
+  if (first == NUMBER) {
+    for (int digits = 1; digits < most_digits && kind_at(text, size, next, &after) == NUMBER; digits++) next = after;
+    return next;
+  }
+  kind second = kind_at(text, size, next, &after);
+  if (second == LETTER && !is_line_end(text[start])) return run_end(text, size, after, LETTER);
+  if (first == SPACE && !(text[start] == ' ' && second == OTHER)) return lines_end(text, size, start);
+  size_t end = run_end(text, size, next, OTHER);
+  while (end < size && is_line_end(text[end])) end++;
+  return end;
+}
+
 /* Printable Latin-1 stands for itself; the 68 other bytes, in order, are U+0100 onwards. */
 static bool stands_for_itself(int32_t code) {
   return (code >= 33 && code <= 126) || (code >= 161 && code <= 255 && code != 173);

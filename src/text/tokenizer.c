@@ -33,12 +33,20 @@ void att_tokenizer_free(att_tokenizer *tokenizer) {
 }
 
 att_status att_normalize(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_buffer buffers[2],
-                         att_text *out) {
+                         bool *first, att_text *out) {
+  const size_t most = text.size < SIZE_MAX / ATT_MOST_GROWTH ? ATT_MOST_GROWTH * text.size : SIZE_MAX;
   for (int i = 0; i < tokenizer->step_count && text.size > 0; i++) {
+    const att_normal_step *step = &tokenizer->steps[i];
     att_buffer *buffer = &buffers[i % 2];
+    int32_t code;
+    size_t bad;
     buffer->size = 0;
-    ATT_TRY(tokenizer->steps[i].apply(ctx, &tokenizer->steps[i], text, buffer));
+    if (step->left && att_utf8_next(text.data, text.size, &code, &bad) > 0 && att_is_space(code)) *first = false;
+    ATT_TRY(step->apply(ctx, step, text, buffer));
     text = (att_text){buffer->data, buffer->size};
+    if (text.size > most)
+      return att_fail(ctx, ATT_FORMAT, "the tokenizer's normalizer makes a text more than %d times as long",
+                      ATT_MOST_GROWTH);
   }
   *out = text;
   return ATT_OK;
@@ -48,7 +56,8 @@ att_status att_added_put(att_tokenizer *tokenizer, att_added token, const char *
   att_context *ctx = tokenizer->ctx;
   att_buffer buffers[2] = {{0}, {0}};
   att_text text = {spelling, strlen(spelling)};
-  att_status status = token.normalized ? att_normalize(tokenizer, ctx, text, buffers, &text) : ATT_OK;
+  bool first = true;
+  att_status status = token.normalized ? att_normalize(tokenizer, ctx, text, buffers, &first, &text) : ATT_OK;
   if (status == ATT_OK) {
     token.content = (att_text){att_copy_text(ctx, text.data, text.size), text.size};
     if (token.content.data)
@@ -117,25 +126,25 @@ typedef struct encoder {
   att_context *ctx;
   att_ids *ids;
   att_bpe_scratch scratch;
-  att_buffer repaired, normal[2], cut[ATT_MOST_STEPS];
+  att_buffer repaired, normal[2], cut[ATT_MOST_CUTS];
 } encoder;
 
 static void encoder_free(encoder *e) {
   att_bpe_scratch_free(e->ctx, &e->scratch);
   att_buffer_free(e->ctx, &e->repaired);
   for (int i = 0; i < 2; i++) att_buffer_free(e->ctx, &e->normal[i]);
-  for (int i = 0; i < ATT_MOST_STEPS; i++) att_buffer_free(e->ctx, &e->cut[i]);
+  for (int i = 0; i < ATT_MOST_CUTS; i++) att_buffer_free(e->ctx, &e->cut[i]);
 }
 
 typedef att_status encode_part(encoder *e, att_text text, bool first);
 
 /* Cuts the text at the matcher's tokens; what lies between goes on to `part`. first: the text begins all of it. */
 static att_status split(encoder *e, const att_matcher *matcher, att_text text, bool first, encode_part *part) {
-  size_t done = 0, at = 0, start, end;
+  size_t done = 0, at = 0, start, end, blanks[2] = {0, 0};
   const att_added *token;
   while ((token = att_matcher_next(matcher, text, at, &start, &end))) {
     at = end;
-    if (!att_added_fits(token, text, &start, &end)) continue;
+    if (!att_added_fits(token, text, blanks, &start, &end)) continue;
     if (token->lstrip && start < done) start = done;
     if (done < start) ATT_TRY(part(e, (att_text){text.data + done, start - done}, first && done == 0));
     ATT_TRY(att_ids_push(e->ctx, e->ids, token->id));
@@ -157,7 +166,7 @@ static att_status encode_words(encoder *e, att_text text, bool first) {
 }
 
 static att_status encode_raw(encoder *e, att_text text, bool first) {
-  ATT_TRY(att_normalize(e->tokenizer, e->ctx, text, e->normal, &text));
+  ATT_TRY(att_normalize(e->tokenizer, e->ctx, text, e->normal, &first, &text));
   return split(e, &e->tokenizer->normalized, text, first, encode_words);
 }
 

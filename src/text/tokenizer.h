@@ -110,9 +110,10 @@ att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx
 typedef struct att_decoder {
   const att_tokenizer *tokenizer;
   bool skip_special;
-  bool started;     /* a token was put that is not left out */
-  att_buffer held;  /* bytes that wait for the rest of their character */
-  att_buffer piece; /* scratch */
+  bool started;         /* a token was put that is not left out */
+  att_buffer held;      /* bytes that wait for the rest of their character */
+  att_buffer pieces[2]; /* scratch */
+  int64_t stripped;     /* characters left out at the beginning; -1: it is over */
 } att_decoder;
 
 att_status att_decoder_put(att_decoder *decoder, att_context *ctx, int32_t id, att_buffer *out);

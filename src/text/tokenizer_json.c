@@ -147,15 +147,12 @@ static att_status read_merges(const reader *r, const json_t *merges) {
 static att_status refuse_settings(const reader *r, const json_t *model) {
   const char *prefix = "", *suffix = "";
   double dropout = 0;
-  bool byte_fallback = false;
   ATT_TRY(att_json_string(r->ctx, r->name, model, "continuing_subword_prefix", false, &prefix));
   ATT_TRY(att_json_string(r->ctx, r->name, model, "end_of_word_suffix", false, &suffix));
   ATT_TRY(att_json_number(r->ctx, r->name, model, "dropout", false, &dropout));
-  ATT_TRY(att_json_bool(r->ctx, r->name, model, "byte_fallback", false, &byte_fallback));
   if (prefix[0]) return unsupported(r, "continuing_subword_prefix", prefix);
   if (suffix[0]) return unsupported(r, "end_of_word_suffix", suffix);
-  if (dropout != 0) return unsupported(r, "model.dropout", "above 0");
-  return byte_fallback ? unsupported(r, "model.byte_fallback", "true") : ATT_OK;
+  return dropout != 0 ? unsupported(r, "model.dropout", "above 0") : ATT_OK;
 }
 
 static att_status find_unknown(const reader *r, const char *token, int32_t *id) {
@@ -169,6 +166,7 @@ static att_status read_unknown(const reader *r, const json_t *model) {
   att_bpe *bpe = &r->t->bpe;
   ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
   ATT_TRY(att_json_bool(r->ctx, r->name, model, "fuse_unk", false, &bpe->fuse_unknown));
+  ATT_TRY(att_json_bool(r->ctx, r->name, model, "byte_fallback", false, &bpe->byte_fallback));
   ATT_TRY(att_json_bool(r->ctx, r->name, model, "ignore_merges", false, &bpe->ignore_merges));
   return unknown ? find_unknown(r, unknown, &bpe->unknown) : ATT_OK;
 }
@@ -348,7 +346,7 @@ static att_status write_bpe(writer *w) {
   ATT_TRY(bpe->unknown < 0 ? put(w, "null") : put_token(w, bpe->unknown));
   ATT_TRY(put(w, ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null"));
   ATT_TRY(put_bool(w, "fuse_unk", bpe->fuse_unknown));
-  ATT_TRY(put_bool(w, "byte_fallback", false));
+  ATT_TRY(put_bool(w, "byte_fallback", bpe->byte_fallback));
   ATT_TRY(put_bool(w, "ignore_merges", bpe->ignore_merges));
   ATT_TRY(write_vocabulary(w));
   ATT_TRY(put(w, ",\n    \"merges\": ["));

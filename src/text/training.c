@@ -79,18 +79,19 @@ typedef struct counter {
   trainer *r;
   att_word_fn *word; /* gets each word */
   void *user;
-  att_buffer buffers[3], cut[ATT_MOST_STEPS];
+  att_buffer buffers[3], cut[ATT_MOST_CUTS];
 } counter;
 
 static att_status count_line(counter *c, att_text line) {
   const att_tokenizer *t = c->r->t;
+  bool first = true;
   if (!att_utf8_valid(line.data, line.size)) {
     c->buffers[0].size = 0;
     ATT_TRY(att_utf8_repair(c->r->ctx, line, &c->buffers[0]));
     line = (att_text){c->buffers[0].data, c->buffers[0].size};
   }
-  ATT_TRY(att_normalize(t, c->r->ctx, line, c->buffers + 1, &line));
-  return att_cut_words(t, c->r->ctx, line, true, c->cut, c->word, c->user);
+  ATT_TRY(att_normalize(t, c->r->ctx, line, c->buffers + 1, &first, &line));
+  return att_cut_words(t, c->r->ctx, line, first, c->cut, c->word, c->user);
 }
 
 /* Gives each word of the texts to `word`. */
@@ -107,7 +108,7 @@ static att_status count_texts(trainer *r, att_word_fn *word, void *user) {
         status = att_fail(r->ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
     }
   for (int i = 0; i < 3; i++) att_buffer_free(r->ctx, &c.buffers[i]);
-  for (int i = 0; i < ATT_MOST_STEPS; i++) att_buffer_free(r->ctx, &c.cut[i]);
+  for (int i = 0; i < ATT_MOST_CUTS; i++) att_buffer_free(r->ctx, &c.cut[i]);
   return status;
 }
 

@@ -29,5 +29,7 @@ bool att_is_word(int32_t code);   /* \w */
 typedef enum att_form { ATT_NFC, ATT_NFD, ATT_NFKC, ATT_NFKD } att_form;
 att_status att_normal_form(att_context *ctx, att_form form, att_text text, att_buffer *out);
 att_status att_lowercase(att_context *ctx, att_text text, att_buffer *out);
+/* Appends the text with each `what` (not empty), from the left, as `with`. */
+att_status att_replace(att_context *ctx, att_text text, const char *what, const char *with, att_buffer *out);
 
 #endif
