@@ -8,6 +8,7 @@
 
 #include "formats/json.h"
 #include "models/family.h"
+#include "models/parameters.h"
 
 #include "counting.h"
 
@@ -260,6 +261,22 @@ static void test_own_types(void **state) {
 
 /* ---- heads ---------------------------------------------------------------------------------------------------- */
 
+/* Parameters of one name and shape are the body's. */
+static void must_share(const att_model *body, const att_model *other) {
+  size_t shared = 0;
+  for (size_t i = 0; i < body->parameter_count; i++)
+    for (size_t j = 0; j < other->parameter_count; j++) {
+      const att_parameter *a = &body->parameters[i], *b = &other->parameters[j];
+      bool same = strcmp(att_bare_name(body, a->name), att_bare_name(other, b->name)) == 0;
+      if (!same || !a->in_file || a->rows != b->rows || a->cols != b->cols) continue;
+      size_t size = (size_t)(a->rows * a->cols) * sizeof(float);
+      assert_memory_equal(body->values + a->offset, other->values + b->offset, size);
+      assert_true(b->in_file);
+      shared++;
+    }
+  assert_true(shared + 8 >= body->parameter_count); /* all but a head */
+}
+
 static void test_new_heads(void **state) {
   (void)state;
   static const char *const labels[] = {"a", "b"};
@@ -276,6 +293,7 @@ static void test_new_heads(void **state) {
       assert_null(s.f.model->tokenizer);
       s.f.model->tokenizer = other->tokenizer;
       other->tokenizer = NULL;
+      must_share(s.f.model, other);
       forward(&s, other, NULL, &after, &logits);
       for (int64_t r = 0; r < before.rows; r++)
         assert_memory_equal(before.data + r * before.stride, after.data + r * after.stride,

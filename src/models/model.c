@@ -80,10 +80,13 @@ static const att_parameter *find_parameter(const att_model *model, const char *n
 
 static void copy_parameters(att_model *model, const att_model *body) {
   for (size_t i = 0; i < model->parameter_count; i++) {
-    const att_parameter *p = &model->parameters[i], *from = find_parameter(body, p->name);
+    att_parameter *p = &model->parameters[i];
+    const att_parameter *from = find_parameter(body, p->name);
     bool same = from && (from->in_file || !from->optional) && from->rows == p->rows && from->cols == p->cols;
     size_t size = (size_t)(p->rows * p->cols) * sizeof(float);
-    if (same) memcpy(model->values + p->offset, body->values + from->offset, size);
+    if (!same) continue;
+    memcpy(model->values + p->offset, body->values + from->offset, size);
+    if (p->optional) p->in_file = true;
   }
 }
 
