@@ -280,6 +280,66 @@ static att_tokenizer *open_gpt2(void) {
   return tokenizer;
 }
 
+/* BERT's vocabulary, a token a line, as tokenizer.json. */
+static att_tokenizer *open_bert(void) {
+  att_text *lines;
+  size_t count;
+  att_buffer file = {0};
+  assert_int_equal(att_read_lines(ctx, SHARED_TOKENIZERS "bert-base-uncased_vocab.txt", &lines, &count), ATT_OK);
+  att_buffer_print(
+      ctx, &file,
+      "{\"normalizer\": {\"type\": \"BertNormalizer\"}, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, "
+      "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 102], \"cls\": [\"[CLS]\", 101]}, "
+      "\"decoder\": {\"type\": \"WordPiece\"}, \"model\": {\"type\": \"WordPiece\", \"vocab\": {");
+  for (size_t i = 0; i < count; i++) {
+    att_buffer_print(ctx, &file, "%s", i ? ", " : "");
+    att_json_put_string(ctx, &file, lines[i].data, lines[i].size);
+    att_buffer_print(ctx, &file, ": %zu", i);
+  }
+  att_buffer_print(ctx, &file, "}}}");
+  att_tokenizer *tokenizer;
+  if (att_tokenizer_parse(ctx, "bert", file.data, file.size, &tokenizer)) fail_msg("%s", att_message(ctx));
+  att_release(ctx, lines);
+  att_buffer_free(ctx, &file);
+  return tokenizer;
+}
+
+static void must_encode(const char *what, const att_tokenizer *tokenizer, const json_t *text, bool special,
+                        const json_t *expected) {
+  att_ids ids = {0};
+  const att_text plain = {json_string_value(text), json_string_length(text)};
+  assert_int_equal(att_tokenizer_encode(tokenizer, ctx, plain, special, &ids), ATT_OK);
+  must_be_ids(what, plain.data, &ids, expected);
+  att_free(ctx, ids.data);
+}
+
+/* Ids of BERT computed by others: SQuAD's questions without marks, and odd texts with them. */
+static void berts_vocabulary_gives_known_ids(void **state) {
+  (void)state;
+  if (!att_file_exists(VECTORS "question_tokens.json")) {
+    print_message("skipped: no %s\n", VECTORS);
+    return;
+  }
+  att_tokenizer *tokenizer = open_bert();
+  json_t *questions = read_json(VECTORS "question_tokens.json"), *ids = read_json(VECTORS "tokenized_questions.json");
+  json_t *odd = read_json(VECTORS "tokenizer_tests.json");
+  const json_t *texts = json_object_get(odd, "bert-base-uncased");
+  assert_int_equal(json_array_size(questions), json_array_size(ids));
+  assert_true(json_array_size(ids) > 10000 && json_array_size(texts) > 10);
+  for (size_t i = 0; i < json_array_size(ids); i++)
+    must_encode("question", tokenizer, json_object_get(json_array_get(questions, i), "original"), false,
+                json_array_get(ids, i));
+  for (size_t i = 0; i < json_array_size(texts); i++) {
+    const json_t *item = json_array_get(texts, i);
+    must_encode("odd", tokenizer, json_object_get(item, "input"), true,
+                json_object_get(json_object_get(item, "encoded"), "input_ids"));
+  }
+  json_decref(questions);
+  json_decref(ids);
+  json_decref(odd);
+  att_tokenizer_free(tokenizer);
+}
+
 static void well_known_vocabularies_give_known_ids(void **state) {
   (void)state;
   if (!att_file_exists(VECTORS "gpt2_encoded_tokens.json")) {
@@ -639,6 +699,7 @@ int main(void) {
       cmocka_unit_test(merges_are_the_peers),
       cmocka_unit_test(merges_of_multi30k_are_the_peers),
       cmocka_unit_test(well_known_vocabularies_give_known_ids),
+      cmocka_unit_test(berts_vocabulary_gives_known_ids),
       cmocka_unit_test(random_texts_come_back_in_nfc),
       cmocka_unit_test(long_lines_are_no_trouble),
       cmocka_unit_test(unknown_ids_are_left_out),

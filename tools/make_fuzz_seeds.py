@@ -66,6 +66,40 @@ def make_tokenizer():
         write("fuzz_tokenizer", model + "_text", compact + b"\0 A dog's\r\n\tlife, 42 times.\xff\xc3\xa9</s><unk>")
 
 
+def tokenizer_json(name, **parts):
+    write("fuzz_tokenizer", name, json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+          + "\0 A dog's\r\n\tlife, 42 times.é</s>你好 a ab ▁ <0x41>".encode() + b"\xff")
+
+
+def make_small_tokenizers():
+    """A little of every part."""
+    bytes_too = {f"<0x{byte:02X}>": 4 + byte for byte in range(256)}
+    letters = {"▁": 260, "a": 261, "b": 262, "ab": 263, "▁ab": 264}
+    bpe = {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True,
+           "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2, **bytes_too, **letters}, "merges": [["a", "b"], ["▁", "ab"]]}
+    added = [{"id": 1, "content": "<s>", "special": True}, {"id": 2, "content": "</s>", "lstrip": True, "rstrip": True}]
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    back = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+    item = {"A": {"Sequence": {"id": "A", "type_id": 0}}, "B": {"Sequence": {"id": "B", "type_id": 1}},
+            "<s>": {"SpecialToken": {"id": "<s>", "type_id": 0}}}
+    template = {"type": "TemplateProcessing", "single": [item["<s>"], item["A"]], "pair": [item["<s>"], item["A"], item["B"]],
+                "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}
+    tokenizer_json("llama", added_tokens=added, model=bpe, post_processor=template,
+                   normalizer={"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, replace]},
+                   decoder={"type": "Sequence", "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"},
+                                                             {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})
+    cuts = [{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}, {"type": "Digits", "individual_digits": True},
+            {"type": "Split", "pattern": {"String": "b"}, "behavior": "MergedWithPrevious"}, {"type": "WhitespaceSplit"}]
+    tokenizer_json("metaspace", added_tokens=added, model=bpe, pre_tokenizer={"type": "Sequence", "pretokenizers": cuts},
+                   normalizer={"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Strip"}, {"type": "NFD"}, {"type": "Lowercase"}]},
+                   decoder={"type": "Metaspace", "replacement": "▁"})
+    pieces = ["[UNK]", "[CLS]", "[SEP]", "a", "##s", "dog", "'", "life", ",", "42", "##e", "e", "你", "."]
+    tokenizer_json("wordpiece", normalizer={"type": "BertNormalizer"}, pre_tokenizer={"type": "BertPreTokenizer"},
+                   post_processor={"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]}, decoder={"type": "WordPiece"},
+                   model={"type": "WordPiece", "vocab": {piece: id for id, piece in enumerate(pieces)}, "max_input_chars_per_word": 9})
+
+
 make_safetensors()
 make_config()
+make_small_tokenizers()
 make_tokenizer()
