@@ -107,10 +107,13 @@ void att_cli_print_man(att_cli *cli);
 extern const struct att_cli_verb
     att_cli_train_translation,
     att_cli_train_lm,
+    att_cli_train_classifier,
+    att_cli_train_mlm,
     att_cli_translate,
     att_cli_generate,
     att_cli_score,
     att_cli_bleu,
+    att_cli_classify,
     att_cli_embed,
     att_cli_fill,
     att_cli_tokenize,

@@ -12,10 +12,13 @@
 const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_train_translation,
     &att_cli_train_lm,
+    &att_cli_train_classifier,
+    &att_cli_train_mlm,
     &att_cli_translate,
     &att_cli_generate,
     &att_cli_score,
     &att_cli_bleu,
+    &att_cli_classify,
     &att_cli_embed,
     &att_cli_fill,
     &att_cli_tokenize,
@@ -27,8 +30,7 @@ const att_cli_verb *const att_cli_verbs[] = {
 enum { MOST_NAMES = 32 };
 
 /* Names that are settled and will come. */
-static const char *const later_verbs[] = {"train classifier", "train mlm", "classify", "compare", "bench",
-                                          "quantize",         "serve",     NULL};
+static const char *const later_verbs[] = {"compare", "bench", "quantize", "serve", NULL};
 
 /* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
 static void hold_standard_streams(void) {

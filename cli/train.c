@@ -113,14 +113,17 @@ static const att_cli_option options[] = {
      .help = "the kind of pieces", .initial = "char below 2 MB of text, else bpe", .only = LM},
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
      .help = "the kind of pieces", .initial = "wordpiece", .only = CLASSIFIER | MLM},
-    {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case"},
+    {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case",
+     .only = TRANSLATION | LM},
+    {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case",
+     .initial = "with wordpiece", .only = CLASSIFIER | MLM},
     {.name = "bpe-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(bpe_dropout),
      .help = "probability that a merge is left out of a training word, drawn anew in every epoch",
      .initial = "from the data", .only = TRANSLATION},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "leave out pairs with more tokens on a side", .only = TRANSLATION},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
-     .help = "tokens of a training window", .initial = "the context; at most 1024 with --from", .only = LM},
+     .help = "tokens of a training window", .initial = "the context, at most 1024", .only = LM},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "cut texts to so many tokens", .only = CLASSIFIER | MLM},
 
@@ -151,7 +154,11 @@ static const att_cli_option options[] = {
     {.name = "dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(dropout),
      .help = "share of activations dropped"},
     {.name = "label-smoothing", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99,
-     .offset = IN(label_smoothing), .help = "probability spread over the whole vocabulary"},
+     .offset = IN(label_smoothing), .help = "probability spread over the whole vocabulary", .only = TRANSLATION | LM},
+    {.name = "label-smoothing", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99,
+     .offset = IN(label_smoothing), .help = "probability spread over all labels", .only = CLASSIFIER},
+    {.name = "token-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(token_dropout),
+     .help = "share of a text's tokens that are hidden behind the mask, drawn anew in every step", .only = CLASSIFIER},
     {.name = "average", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(average),
      .help = "average the last N good checkpoints; 1 keeps the best alone"},
 
@@ -245,13 +252,18 @@ static int run(att_cli *cli, train_call *call, const char *hint) {
   if (done == ATT_ARGUMENT) return att_cli_fail(cli, ATT_CLI_MISUSED, "%s", att_message(cli->ctx));
   if (done == ATT_OK && !cli->common.quiet) {
     fputs(hint, stderr);
-    fprintf(stderr, "%s%s\n", o.train.out, cli->verb->bit == LM ? " \"Once upon a time\"" : " < FILE");
+    const char *const after = cli->verb->bit == LM    ? " \"Once upon a time\""
+                              : cli->verb->bit == MLM ? " \"A text with a [MASK] in it\""
+                                                      : " < FILE";
+    fprintf(stderr, "%s%s\n", o.train.out, after);
   }
   return att_cli_failed(cli, done);
 }
 
 static int run_translation(att_cli *cli) { return run(cli, att_train_translation, "To translate: attend translate "); }
 static int run_lm(att_cli *cli) { return run(cli, att_train_lm, "To write: attend generate "); }
+static int run_classifier(att_cli *cli) { return run(cli, att_train_classifier, "To label: attend classify "); }
+static int run_mlm(att_cli *cli) { return run(cli, att_train_mlm, "To fill in: attend fill "); }
 
 const att_cli_verb att_cli_train_translation = {
     .name = "train translation",
@@ -285,4 +297,38 @@ const att_cli_verb att_cli_train_lm = {
     .bit = LM,
     .most_words = ATT_CLI_MOST_TEXTS,
     .run = run_lm,
+};
+
+const att_cli_verb att_cli_train_classifier = {
+    .name = "train classifier",
+    .arguments = "--data FILE --out DIR",
+    .task = "classification",
+    .summary = "train a classifier from texts and labels",
+    .about =
+        "Trains its own WordPiece and an encoder with a head of labels, or with --from puts that head on an encoder "
+        "or decoder that is there. A line of the data is text<TAB>label, or text<TAB>text<TAB>label; a first line "
+        "of column names is left out. A label is one of several, any of several with commas between, or a number; "
+        "which is seen from the data and said. Choices are printed, and kept in DIR/checkpoint. The best model is "
+        "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and --resume goes on.",
+    .example = "attend train classifier --data train.tsv --valid dev.tsv -o sentiment\n"
+               "attend train classifier --data train.tsv --from pretrained -o sentiment",
+    .options = options,
+    .bit = CLASSIFIER,
+    .run = run_classifier,
+};
+
+const att_cli_verb att_cli_train_mlm = {
+    .name = "train mlm",
+    .arguments = "--text FILE [FILE]... --out DIR",
+    .task = "masked language models",
+    .summary = "train an encoder to fill in masks",
+    .about =
+        "Trains an encoder on unlabelled text as BERT was: of 15 in 100 tokens it is to say what stood there. What "
+        "it learns helps `attend train classifier --from`, where labelled texts are few. The best model is kept in "
+        "DIR, which Hugging Face Transformers opens as a BertForMaskedLM. Ctrl-C saves, and --resume goes on.",
+    .example = "attend train mlm --text wiki.txt --minutes 60 -o pretrained",
+    .options = options,
+    .bit = MLM,
+    .most_words = ATT_CLI_MOST_TEXTS,
+    .run = run_mlm,
 };

@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train lm" translate generate score bleu embed fill tokenize look info convert)
+verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate score bleu classify embed fill tokenize look info convert)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -90,13 +90,6 @@ has err complete "resuming a complete run"
 run 0 "${tiny[@]}" --out quiet --steps 2 --quiet
 empty err "train --quiet"
 
-run 0 train lm --text train.en train.de.gz --layers 1 --width 32 --heads 2 --context 16 --batch 4 --steps 20 --seed 0 -o tongue
-has err "bits a character" "train lm's last words"
-has err "attend generate tongue" "train lm's last line"
-has tongue/config.json '"gpt2"' "train lm's family"
-has tongue/checkpoint/trainer_state.json '"seed": 0' "--seed 0"
-run 2 train lm --text train.en train.de.gz --steps 20 --seed 1 -o tongue --resume -q && has err "began with 0" "another seed"
-
 # ---- interrupted, and resumed ----------------------------------------------------------------------------------------
 "$attend" "${tiny[@]}" --out stopped --steps 2000000 2>err &
 pid=$!
@@ -115,6 +108,13 @@ has err -- "--resume" "an interrupted training"
 printf 'Ein Hund\n' >one.de
 : >empty.txt
 printf 'no tokenizer' >notes.txt
+printf 'good dog\tnice\nbad dog\tnot "nice"\n' >train.tsv
+printf 'a\tx\nb\nc\ty\n' >columns.tsv
+printf 'a\tx\nb\tx\n' >one-class.tsv
+printf 'a\tx\nb\t\n' >no-label.tsv
+for i in $(seq 1 30); do printf 'a\tx\tid%s\n' "$i"; done >ids.tsv
+printf 'Sentiment\tText\ngood\ta dog\n' >turned.tsv
+printf 'a\tnasty\n' >unknown.tsv
 while read -r status words; do
   eval "set -- $words"
   run "$status" "$@" <one.de
@@ -181,6 +181,13 @@ done <<'LIST' >errors
 2 look model Hund --part middle
 2 look model Hund --svg - --json -
 2 look model Hund --gradient --layer 1
+1 classify model
+1 classify nowhere
+2 classify model one.de two.de
+2 classify model --top 0
+2 classify model --confusion
+2 classify model --data train.tsv one.de
+2 classify model --data train.tsv --top 2
 2 embed model --pooling max
 2 embed model --normalise --no-normalise
 2 embed model --json --npy vectors.npy
@@ -226,9 +233,27 @@ done <<'LIST' >errors
 2 train lm --text train.en -o x -q --position rotary --width 12 --heads 4
 2 train lm --text train.en -o x -q --one-direction
 2 train lm --text train.en -o model -q --resume
+2 train classifier -o x
+2 train classifier --data train.tsv
+2 train classifier --data train.tsv --text train.en -o x
+2 train classifier --data train.tsv -o x --labels some
+2 train classifier --data train.tsv -o x --decoder-layers 2
+1 train classifier --data nowhere.tsv -o x -q
+1 train classifier --data empty.txt -o x -q
+1 train classifier --data train.en -o x -q
+1 train classifier --data columns.tsv -o x -q
+1 train classifier --data one-class.tsv -o x -q
+1 train classifier --data no-label.tsv -o x -q
+1 train classifier --data ids.tsv -o x -q
+1 train classifier --data turned.tsv -o x -q
+1 train classifier --data train.tsv --valid unknown.tsv -o x -q
+2 train mlm -o x
+2 train mlm --text train.en -o x --token-dropout 0.1
+2 train mlm --text train.en -o x -q --family ffn
+1 train mlm --text empty.txt -o x -q
+1 train mlm --text train.en -o x -q --from model
 1 train lm --text empty.txt -o x -q
 1 train lm --text train.en nowhere.txt -o x -q
-1 train lm --text train.en -o x -q --context 50000
 1 train lm --text train.en -o x -q --from model
 LIST
 same errors.txt errors
@@ -320,6 +345,38 @@ printf '\nHund\n\nKatze\n' | "$attend" look model >out 2>err && [ "$(grep -c cro
 run 0 look model "Ein Hund ." --target "A dog ." --gradient && has out "gradient norm: each word by the words of the source" look
 has out "of the largest: 0*[0-9]" "look --gradient"
 run 0 look model "Ein Hund ." --gradient --json - && has out '"measure":"gradient"' "look --gradient --json"
+
+# ---- train classifier, train mlm, classify ------------------------------------------------------------------------------
+for i in $(seq 1 30); do
+  for word in lovely warm fine; do printf 'a %s dog %s\tnice\n' $word "$i"; done
+  for word in awful cold bad; do printf 'a %s dog %s\tnot "nice"\n' $word "$i"; done
+done >moods.tsv
+small=(--layers 1 --width 32 --heads 2 --feedforward 64 --vocab 300 --threads 1 --seed 3)
+run 0 train classifier --data moods.tsv "${small[@]}" --out moods --steps 60 --valid-every 30 --lr 0.01 || cat err
+empty out "train classifier writes to standard output"
+has err "a text has one of 2 labels" "train classifier says what it sees"
+has err "accuracy 1.0000, macro-F1 1.0000, Matthews 1.0000" "train classifier's last lines"
+has err "attend classify moods" "train classifier's last line"
+printf 'a warm dog\n\na bad dog\n' >three.txt
+run 0 classify moods three.txt && lines out 3 classify
+sed -n 1p out | grep -qP '^nice\t0\.[0-9]+$' || fail "classify: not label<TAB>probability: $(head -3 out)"
+sed -n 3p out | grep -qP '^not "nice"\t0\.[0-9]+$' || fail "classify: not label<TAB>probability: $(head -3 out)"
+cut -f2 out >probabilities
+run 0 classify moods --json <three.txt && lines out 3 "classify --json"
+sed -E 's/.*"score": ([^,]*),.*/\1/' out | cmp -s - probabilities || fail "classify --json gives other numbers"
+has out '"label": "not \\"nice\\"", "score": 0' "classify --json"
+run 0 classify moods --top 5 three.txt && [ "$(awk -F'\t' '{print NF}' out | sort -u)" = 4 ] || fail "classify --top: $(head -3 out)"
+run 0 classify moods --data moods.tsv --confusion && lines out 6 "classify --data"
+printf 'accuracy\t1.0000\nmacro-F1\t1.0000\nMatthews\t1.0000\n\tnice\tnot "nice"\nnice\t90\t0\nnot "nice"\t0\t90\n' |
+  cmp -s - out || fail "classify --data --confusion: $(cat out)"
+run 0 classify moods --data moods.tsv --confusion --json && has out '"confusion": \[\[90, 0\], \[0, 90\]\]' "classify --data --json"
+run 1 translate moods three.txt && has err "translate with a bert model" "translating with a classifier"
+cut -f1 moods.tsv >moods.txt
+run 0 train mlm --text moods.txt "${small[@]}" --out masked --steps 20 --valid-every 10
+has err "perplexity" "train mlm's last line"
+run 1 classify masked three.txt && has err "classify with a bert model" "classifying with a model of masks"
+run 0 train classifier --data moods.tsv --from masked --out tuned --steps 60 --valid-every 30 --lr 0.01 --threads 1
+has err "accuracy 1.0000" "train classifier --from"
 
 # ---- embed -----------------------------------------------------------------------------------------------------------
 run 0 embed model six.de && lines out 6 embed

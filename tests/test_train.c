@@ -137,7 +137,7 @@ static void not_a_number_is_seen(void **state) {
 
 static void snapshots_are_averaged(void **state) {
   (void)state;
-  const att_snapshot snapshots[] = {{1, {0, 0}}, {2, {0, 0}}, {3, {0, 0}}};
+  const att_snapshot snapshots[] = {{.step = 1}, {.step = 2}, {.step = 3}};
   att_model *models[3];
   for (int i = 0; i < 3; i++) {
     models[i] = new_model((uint64_t)i + 1);
@@ -323,7 +323,7 @@ static void a_part_is_held_out(void **state) {
   for (int seed = 0; seed < 2; seed++) {
     assert_int_equal(att_lines_read(ctx, in_folder("s"), in_folder("s"), &lines), ATT_OK);
     before[seed] = att_lines_fingerprint(&lines);
-    assert_int_equal(att_lines_hold_out(ctx, &lines, (uint64_t)seed, &held), ATT_OK);
+    assert_int_equal(att_lines_hold_out(ctx, &lines, 100, (uint64_t)seed, &held), ATT_OK);
     assert_int_equal(held.count, 100);
     assert_int_equal(lines.count, 4900);
     int sum = 0, expected = 5000 * 4999 / 2;

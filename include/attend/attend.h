@@ -352,9 +352,7 @@ typedef struct att_embed_options {
 } att_embed_options;
 
 ATT_API void att_embed_options_default(const att_model *model, att_embed_options *options);
-/* Numbers of a vector: the model's width; twice it where a recurrent encoder reads in both directions. */
-ATT_API size_t att_embedding_width(const att_model *model);
-/* vectors: [count, att_embedding_width], the caller's. The last layer's hidden states, pooled over all tokens that the
+/* vectors: [count, width of the model], the caller's. The last layer's hidden states, pooled over all tokens that the
  * model read, marks included (as sentence-transformers does). A line too long is cut, with a warning. */
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);
@@ -498,7 +496,8 @@ typedef struct att_train_options {
   int tokenizer;         /* an att_tokenizer_kind, or -1 */
   int vocab, max_length; /* max_length: tokens of a side; longer pairs are left out and counted */
   bool lowercase;
-  double bpe_dropout; /* of the training text, cut anew in every epoch; negative: choose */
+  double bpe_dropout;   /* of the training text, cut anew in every epoch; negative: choose */
+  double token_dropout; /* classifier: share of the tokens that the mask hides in training; negative: choose */
   /* learning */
   int64_t batch_tokens; /* bounds rows x longest side, padding counted */
   int batch;            /* or: sentence pairs */
@@ -580,6 +579,17 @@ typedef struct att_value_metrics {
 } att_value_metrics;
 ATT_API att_status att_measure_values(att_context *ctx, const double *truth, const double *predicted, size_t count,
                                       att_value_metrics *metrics);
+
+/* How a model with a head of classes, labels or one value answers a file of the form of att_train_options.data. */
+typedef struct att_evaluation {
+  att_head head;             /* which of the measures below there are */
+  size_t count;              /* texts */
+  size_t cut;                /* of them, too long for the model */
+  att_class_metrics classes; /* confusion: NULL for more than 2,048 classes; else free with att_release */
+  att_label_metrics labels;  /* a label holds from a probability of a half on */
+  att_value_metrics values;
+} att_evaluation;
+ATT_API att_status att_evaluate(att_model *model, const char *path, att_evaluation *evaluation);
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 

@@ -86,8 +86,7 @@ void att_batches_free(att_context *ctx, att_batches *b) {
   *b = (att_batches){0};
 }
 
-/* Fisher & Yates, with draws that are a function of key and place. */
-static void shuffle(int32_t *items, int64_t count, uint64_t key) {
+void att_shuffle(int32_t *items, int64_t count, uint64_t key) {
   for (int64_t i = count - 1; i > 0; i--) {
     int64_t j = (int64_t)(att_random64(key, (uint64_t)i) % (uint64_t)(i + 1));
     int32_t item = items[i];
@@ -103,10 +102,10 @@ void att_batches_shuffle(att_batches *b, uint64_t seed, int64_t epoch) {
   for (int64_t begin = 0, end; begin < c->count; begin = end) {
     int64_t length = length_of(c, b->sorted[begin]);
     for (end = begin + 1; end < c->count && length_of(c, b->sorted[end]) == length;) end++;
-    shuffle(b->order + begin, end - begin, att_key(key, (uint64_t)length));
+    att_shuffle(b->order + begin, end - begin, att_key(key, (uint64_t)length));
   }
   for (int64_t i = 0; i < b->count; i++) b->turn[i] = (int32_t)i;
-  shuffle(b->turn, b->count, att_key(key, 0));
+  att_shuffle(b->turn, b->count, att_key(key, 0));
 }
 
 att_batch att_batches_get(att_batches *b, int64_t index, int32_t start) {

@@ -31,4 +31,7 @@ void att_batches_shuffle(att_batches *batches, uint64_t seed, int64_t epoch);
 /* The b-th batch of the epoch; valid until the next. start: the decoder's first input. */
 att_batch att_batches_get(att_batches *batches, int64_t b, int32_t start);
 
+/* Fisher & Yates, with draws that are a function of key and place. */
+void att_shuffle(int32_t *items, int64_t count, uint64_t key);
+
 #endif

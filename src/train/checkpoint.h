@@ -15,6 +15,7 @@
 typedef struct att_score_of_model {
   double loss;    /* nats a predicted token (a sequence, with a head of labels) of the validation data */
   double quality; /* what the task names so: higher is better; negative: not measured */
+  double also[2]; /* what the task's closing line says beside it */
 } att_score_of_model;
 
 typedef struct att_snapshot {

@@ -57,15 +57,15 @@ uint64_t att_lines_fingerprint(const att_lines *lines) {
   return key;
 }
 
-static size_t held_count(size_t count) {
-  size_t held = count / 100;
+static size_t held_count(size_t count, size_t part) {
+  size_t held = count / part;
   if (held < 100) held = 100;
   if (held > 1000) held = 1000;
   return held > count / 10 ? (count + 9) / 10 : held;
 }
 
-att_status att_lines_hold_out(att_context *ctx, att_lines *lines, uint64_t seed, att_lines *held) {
-  size_t wanted = held_count(lines->count), kept = 0;
+att_status att_lines_hold_out(att_context *ctx, att_lines *lines, size_t part, uint64_t seed, att_lines *held) {
+  size_t wanted = held_count(lines->count, part), kept = 0;
   uint64_t key = att_key(att_key(seed, 0x68656c64), 0);
   *held = (att_lines){0};
   if (lines->count < 2) return att_fail(ctx, ATT_FORMAT, "one pair is too little to train on and to hold out from");

@@ -22,9 +22,9 @@ att_status att_lines_read(att_context *ctx, const char *source, const char *targ
 void att_lines_free(att_context *ctx, att_lines *lines);
 /* A number that other lines would not have. */
 uint64_t att_lines_fingerprint(const att_lines *lines);
-/* Moves a hundredth of the pairs (100 to 1,000, at most a tenth), chosen by the seed, from lines into held, in their
- * order. The text itself stays in memory of `lines`, which is to be freed last. */
-att_status att_lines_hold_out(att_context *ctx, att_lines *lines, uint64_t seed, att_lines *held);
+/* Moves one of `part` lines (100 to 1,000, at most a tenth), chosen by the seed, from lines into held, in their order.
+ * The text itself stays in memory of `lines`, which is to be freed last. */
+att_status att_lines_hold_out(att_context *ctx, att_lines *lines, size_t part, uint64_t seed, att_lines *held);
 
 /* Pairs of token ids: of pair i, the source's are source.data[source_start[i]] up to source_start[i + 1]; end marks in.
  */

@@ -136,7 +136,7 @@ static att_status measure_bleu(att_examiner *e, att_model *model, att_arena *are
 }
 
 att_status att_examine(att_examiner *e, att_model *model, att_arena *arena, att_score_of_model *score) {
-  *score = (att_score_of_model){INFINITY, -1};
+  *score = (att_score_of_model){.loss = INFINITY, .quality = -1};
   ATT_TRY(measure_loss(e, model, arena, &score->loss));
   if (!isfinite(score->loss)) return ATT_OK; /* nothing to translate with */
   return measure_bleu(e, model, arena, &score->quality);

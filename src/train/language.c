@@ -114,7 +114,7 @@ static double dropout_for(const att_plan *p, double tokens, double epochs) {
 
 static void choose_windows(att_plan *p, double tokens) {
   att_choose_whole(&p->context, p->network != ATT_TRANSFORMER || p->width <= 128 ? 128 : p->width < 768 ? 256 : 1024);
-  att_choose_whole(&p->max_length, p->fine_tuned == 1 && p->context > 1024 ? 1024 : p->context);
+  att_choose_whole(&p->max_length, p->context < 1024 ? p->context : 1024);
   int64_t together = tokens < 2e6 ? 2048 : tokens < 2e7 ? 4096 : tokens < 2e8 ? 8192 : 32768;
   if (p->batch_tokens != ATT_UNSET) together = p->batch_tokens;
   int64_t rows = together / (p->max_length > 0 ? p->max_length : 1);
@@ -294,7 +294,7 @@ static att_status examine(att_trainer *t, att_score_of_model *score) {
   att_language_data *d = data_of(t);
   int64_t together = ATT_EXAMINED_BATCH / d->window;
   att_loss sum = {0};
-  *score = (att_score_of_model){INFINITY, -1};
+  *score = (att_score_of_model){.loss = INFINITY, .quality = -1};
   if (together < 1) together = 1;
   for (int64_t first = 0; first < d->valid_windows; first += together) {
     att_run run = {.ctx = t->ctx, .arena = t->arena};

@@ -28,6 +28,7 @@ void att_train_options_default(att_train_options *options) {
       .dropout = -1,
       .label_smoothing = -1,
       .bpe_dropout = -1,
+      .token_dropout = -1,
       .patience = -1,
   };
 }
@@ -112,6 +113,7 @@ static att_status check_numbers(att_context *ctx, const att_train_options *o) {
       {"dropout", or_zero(o->dropout), 0, 0.99},
       {"label-smoothing", or_zero(o->label_smoothing), 0, 0.99},
       {"bpe-dropout", or_zero(o->bpe_dropout), 0, 0.99},
+      {"token-dropout", or_zero(o->token_dropout), 0, 0.99},
   };
   return check_ranges(ctx, ranges, sizeof ranges / sizeof *ranges);
 }
@@ -246,6 +248,7 @@ att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att
       .dropout = given(o->dropout),
       .label_smoothing = given(o->label_smoothing),
       .bpe_dropout = given(o->bpe_dropout),
+      .token_dropout = given(o->token_dropout),
       .average = above_zero(o->average),
       .valid_every = above_zero(o->valid_every),
       .save_every = above_zero(o->save_every),
@@ -298,6 +301,7 @@ static void choose_learning(att_plan *p) {
   att_choose_number(&p->dropout, 0.1);
   att_choose_number(&p->label_smoothing, 0);
   att_choose_number(&p->bpe_dropout, 0);
+  att_choose_number(&p->token_dropout, 0);
   att_choose_whole(&p->average, 5);
   att_choose_whole(&p->patience, 12);
   att_choose_whole(&p->save_every, 0);

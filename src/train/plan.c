@@ -172,6 +172,7 @@ static const att_field fields[] = {
     NUMBER("dropout", dropout),
     NUMBER("label-smoothing", label_smoothing),
     NUMBER("bpe-dropout", bpe_dropout),
+    NUMBER("token-dropout", token_dropout),
     WHOLE("average", average),
     WHOLE("valid-every", valid_every),
     WHOLE("save-every", save_every),

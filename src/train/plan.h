@@ -26,7 +26,7 @@ typedef struct att_plan {
   int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
   double lr, min_lr;
   int64_t warmup, schedule;
-  double weight_decay, beta1, beta2, epsilon, clip, dropout, label_smoothing, bpe_dropout;
+  double weight_decay, beta1, beta2, epsilon, clip, dropout, label_smoothing, bpe_dropout, token_dropout;
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
 } att_plan;
 

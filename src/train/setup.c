@@ -135,7 +135,9 @@ static att_status make_model(att_trainer *t) {
   ATT_TRY(t->task->train_tokenizer(t, &tokenizer));
   t->task->configure(t, tokenizer, &config);
   att_status status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
-  if (status) att_tokenizer_free(tokenizer);
+  if (!status) return ATT_OK;
+  att_tokenizer_free(tokenizer);
+  att_free(t->ctx, config.labels);
   return status;
 }
 

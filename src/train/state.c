@@ -8,7 +8,7 @@
 #define ATT_STATE_VERSION 2
 
 void att_state_begin(att_state *state, const char *task) {
-  const att_score_of_model none = {INFINITY, -1};
+  const att_score_of_model none = {.loss = INFINITY, .quality = -1};
   *state = (att_state){.validated = -1, .lowest = none, .best = {-1, none}};
   snprintf(state->task, sizeof state->task, "%s", task);
 }
@@ -28,7 +28,11 @@ static att_status put_snapshot(att_context *ctx, att_buffer *out, const att_snap
   ATT_TRY(att_json_put_number(ctx, out, s->score.loss));
   ATT_TRY(att_buffer_print(ctx, out, ", \"quality\": "));
   ATT_TRY(att_json_put_number(ctx, out, s->score.quality));
-  return att_buffer_append(ctx, out, "}", 1);
+  ATT_TRY(att_buffer_print(ctx, out, ", \"also\": ["));
+  ATT_TRY(att_json_put_number(ctx, out, s->score.also[0]));
+  ATT_TRY(att_buffer_append(ctx, out, ", ", 2));
+  ATT_TRY(att_json_put_number(ctx, out, s->score.also[1]));
+  return att_buffer_append(ctx, out, "]}", 2);
 }
 
 static att_status put_progress(att_context *ctx, const att_state *s, att_buffer *out) {
@@ -70,10 +74,13 @@ static att_status get_count(att_context *ctx, const char *path, const json_t *ro
 }
 
 static att_status get_snapshot(att_context *ctx, const char *path, const json_t *object, att_snapshot *s) {
-  *s = (att_snapshot){-1, {INFINITY, -1}};
+  *s = (att_snapshot){-1, {.loss = INFINITY, .quality = -1, .also = {NAN, NAN}}};
   if (!json_is_object(object)) return att_fail(ctx, ATT_FORMAT, "%s: best or snapshots is no object", path);
   ATT_TRY(get_count(ctx, path, object, "step", -1, &s->step));
   ATT_TRY(att_json_number(ctx, path, object, "valid_loss", false, &s->score.loss));
+  const json_t *also = json_object_get(object, "also");
+  for (size_t i = 0; i < 2; i++)
+    if (json_is_number(json_array_get(also, i))) s->score.also[i] = json_number_value(json_array_get(also, i));
   return att_json_number(ctx, path, object, "quality", false, &s->score.quality);
 }
 

@@ -38,7 +38,7 @@ static att_status read_lines(att_trainer *t, uint64_t seed, uint64_t *train_fing
   if (o->valid_source) {
     ATT_TRY(att_lines_read(t->ctx, o->valid_source, o->valid_target, &d->valid));
   } else {
-    ATT_TRY(att_lines_hold_out(t->ctx, &d->lines, seed, &d->valid));
+    ATT_TRY(att_lines_hold_out(t->ctx, &d->lines, 100, seed, &d->valid));
   }
   *train_fingerprint = att_lines_fingerprint(&d->lines);
   *valid_fingerprint = att_lines_fingerprint(&d->valid);

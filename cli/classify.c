@@ -1,0 +1,290 @@
+/* Owns `attend classify`: lines in, labels out; and how well a model answers a file of labelled texts. */
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct classify_options {
+  att_cli_common common;
+  const char *data;
+  int top;
+  bool json, confusion;
+} classify_options;
+
+#define AT(member) offsetof(classify_options, member)
+
+/* clang-format off */
+static const att_cli_option options[] = {
+    {.group = "Measuring", .name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
+     .help = "in place of lines: measure the model on a file as `train classifier` takes it"},
+    {.name = "confusion", .kind = ATT_CLI_FLAG, .offset = AT(confusion),
+     .help = "with --data: a table of true labels (lines) by those given (columns)"},
+
+    {.group = "Output", .name = "top", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 65536, .offset = AT(top),
+     .help = "the N likeliest labels of a line, on one line", .initial = "1; of many labels all that hold"},
+    {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
+     .help = "one object a line: line (from 1), label, score, scores (each label's), cut"},
+    {.name = NULL}};
+/* clang-format on */
+
+typedef struct classify_run {
+  att_cli *cli;
+  const classify_options *options;
+  att_model *model;
+  const att_model_info *info;
+  const char *const *labels;
+  size_t label_count;
+  size_t first;    /* index of the window's first line */
+  size_t *order;   /* [label_count]: scratch */
+  att_text *texts; /* [2, capacity]: first and second texts of a window */
+  size_t capacity;
+} classify_run;
+
+/* ---- a line's answer ---- */
+
+static void write_label(att_cli *cli, const char *label) { att_cli_write_line_text(cli, label, strlen(label)); }
+
+static void write_json(classify_run *run, const att_classification *given) {
+  att_cli *cli = run->cli;
+  char number[32];
+  att_cli_print(cli, "{\"line\": %zu, ", run->first + given->line + 1);
+  if (run->info->head == ATT_HEAD_CLASSES) {
+    att_cli_print(cli, "\"label\": ");
+    att_cli_write_json(cli, run->labels[given->best], strlen(run->labels[given->best]));
+    att_cli_print(cli, ", \"score\": %s, ", att_cli_number(given->scores[given->best], number));
+  }
+  att_cli_print(cli, "\"scores\": {");
+  for (size_t k = 0; k < run->label_count; k++) {
+    att_cli_print(cli, k ? ", " : "");
+    att_cli_write_json(cli, run->labels[k], strlen(run->labels[k]));
+    att_cli_print(cli, ": %s", att_cli_number(given->scores[k], number));
+  }
+  att_cli_print(cli, "}, \"cut\": %s}\n", given->cut ? "true" : "false");
+}
+
+/* The `count` likeliest labels come first in run->order. */
+static void order_labels(classify_run *run, const double *scores, size_t count) {
+  for (size_t k = 0; k < run->label_count; k++) run->order[k] = k;
+  for (size_t n = 0; n < count; n++) {
+    size_t best = n;
+    for (size_t k = n + 1; k < run->label_count; k++)
+      if (scores[run->order[k]] > scores[run->order[best]]) best = k;
+    size_t moved = run->order[best];
+    memmove(run->order + n + 1, run->order + n, (best - n) * sizeof *run->order);
+    run->order[n] = moved;
+  }
+}
+
+static void write_text(classify_run *run, const att_classification *given) {
+  att_cli *cli = run->cli;
+  char number[32];
+  size_t count = run->options->top ? (size_t)run->options->top : 1;
+  if (run->info->head == ATT_HEAD_VALUES) count = run->label_count;
+  if (run->info->head == ATT_HEAD_LABELS && !run->options->top) { /* those that hold, or the likeliest alone */
+    count = 0;
+    for (size_t k = 0; k < run->label_count; k++) count += given->scores[k] >= 0.5;
+    if (count == 0) count = 1;
+  }
+  if (count > run->label_count) count = run->label_count;
+  if (run->info->head != ATT_HEAD_VALUES) order_labels(run, given->scores, count);
+  for (size_t n = 0; n < count; n++) {
+    size_t k = run->info->head == ATT_HEAD_VALUES ? n : run->order[n];
+    att_cli_print(cli, n ? "\t" : "");
+    write_label(cli, run->labels[k]);
+    att_cli_print(cli, "\t%s", att_cli_number(given->scores[k], number));
+  }
+  att_cli_print(cli, "\n");
+}
+
+static int on_classification(void *user, const att_classification *given) {
+  classify_run *run = user;
+  if (run->options->json)
+    write_json(run, given);
+  else
+    write_text(run, given);
+  return !att_cli_flush(run->cli);
+}
+
+/* ---- lines ---- */
+
+/* A tab parts two texts. */
+static int split_lines(classify_run *run, const att_text *lines, size_t count) {
+  if (count > run->capacity) {
+    att_text *texts = realloc(run->texts, 2 * count * sizeof *texts);
+    if (!texts) return att_cli_fail(run->cli, ATT_CLI_FAILED, "no memory for %zu lines", count);
+    run->texts = texts;
+    run->capacity = count;
+  }
+  for (size_t i = 0; i < count; i++) {
+    const char *tab = lines[i].size ? memchr(lines[i].data, '\t', lines[i].size) : NULL;
+    run->texts[i] = lines[i];
+    run->texts[run->capacity + i] = (att_text){NULL, 0};
+    if (!tab) continue;
+    run->texts[i].size = (size_t)(tab - lines[i].data);
+    run->texts[run->capacity + i] = (att_text){tab + 1, lines[i].size - run->texts[i].size - 1};
+  }
+  return 0;
+}
+
+static int classify_lines(classify_run *run, att_cli_input *input) {
+  const att_text *lines;
+  size_t count;
+  for (;;) {
+    int status = att_cli_input_next(input, &lines, &count, &run->first);
+    if (status || count == 0) return status;
+    status = split_lines(run, lines, count);
+    if (status) return status;
+    att_cli_begin_work(run->cli);
+    att_status done =
+        att_classify(run->model, run->texts, run->texts + run->capacity, count, run->first, on_classification, run);
+    att_cli_end_work();
+    if (done != ATT_OK) return att_cli_failed(run->cli, done);
+  }
+}
+
+/* ---- measuring ---- */
+
+typedef struct measure {
+  const char *name, *key;
+  double value;
+} measure;
+
+static size_t measures_of(const att_evaluation *e, measure out[3]) {
+  measure classes[] = {{"accuracy", "accuracy", e->classes.accuracy},
+                       {"macro-F1", "macro_f1", e->classes.macro_f1},
+                       {"Matthews", "matthews", e->classes.matthews}};
+  measure labels[] = {{"macro-F1", "macro_f1", e->labels.macro_f1},
+                      {"micro-F1", "micro_f1", e->labels.micro_f1},
+                      {"all labels right", "accuracy", e->labels.accuracy}};
+  measure values[] = {{"Pearson", "pearson", e->values.pearson},
+                      {"Spearman", "spearman", e->values.spearman},
+                      {"squared error", "mean_squared_error", e->values.mean_squared_error}};
+  memcpy(out, e->head == ATT_HEAD_CLASSES ? classes : e->head == ATT_HEAD_LABELS ? labels : values, sizeof classes);
+  return 3;
+}
+
+static void write_confusion(classify_run *run, const att_class_metrics *m) {
+  att_cli *cli = run->cli;
+  for (size_t k = 0; k < m->classes; k++) {
+    att_cli_print(cli, "\t");
+    write_label(cli, run->labels[k]);
+  }
+  att_cli_print(cli, "\n");
+  for (size_t i = 0; i < m->classes; i++) {
+    write_label(cli, run->labels[i]);
+    for (size_t k = 0; k < m->classes; k++) att_cli_print(cli, "\t%lld", (long long)m->confusion[i * m->classes + k]);
+    att_cli_print(cli, "\n");
+  }
+}
+
+static void write_confusion_json(classify_run *run, const att_class_metrics *m) {
+  att_cli *cli = run->cli;
+  att_cli_print(cli, ", \"labels\": [");
+  for (size_t k = 0; k < m->classes; k++) {
+    att_cli_print(cli, k ? ", " : "");
+    att_cli_write_json(cli, run->labels[k], strlen(run->labels[k]));
+  }
+  att_cli_print(cli, "], \"confusion\": [");
+  for (size_t i = 0; i < m->classes; i++)
+    for (size_t k = 0; k < m->classes; k++)
+      att_cli_print(cli, "%s%lld%s",
+                    k   ? ", "
+                    : i ? ", ["
+                        : "[",
+                    (long long)m->confusion[i * m->classes + k], k + 1 == m->classes ? "]" : "");
+  att_cli_print(cli, "]");
+}
+
+static void write_evaluation(classify_run *run, const att_evaluation *e) {
+  att_cli *cli = run->cli;
+  measure measures[3];
+  char number[32];
+  size_t count = measures_of(e, measures);
+  if (run->options->json) att_cli_print(cli, "{\"texts\": %zu, \"cut\": %zu", e->count, e->cut);
+  for (size_t i = 0; i < count; i++) {
+    if (run->options->json)
+      att_cli_print(cli, ", \"%s\": %s", measures[i].key, att_cli_number(measures[i].value, number));
+    else
+      att_cli_print(cli, "%s\t%.4f\n", measures[i].name, measures[i].value);
+  }
+  if (run->options->confusion && run->options->json) write_confusion_json(run, &e->classes);
+  if (run->options->json) att_cli_print(cli, "}\n");
+  if (run->options->confusion && !run->options->json) write_confusion(run, &e->classes);
+}
+
+static int measure_file(classify_run *run) {
+  att_cli *cli = run->cli;
+  att_evaluation e;
+  if (run->options->confusion && run->info->head != ATT_HEAD_CLASSES)
+    return att_cli_fail(cli, ATT_CLI_FAILED, "--confusion is for models that give one of several labels");
+  att_cli_begin_work(cli);
+  att_status done = att_evaluate(run->model, run->options->data, &e);
+  att_cli_end_work();
+  if (done != ATT_OK) return att_cli_failed(cli, done);
+  int status = 0;
+  if (e.cut) att_cli_warn(cli, "%zu of %zu texts were too long for the model, and cut", e.cut, e.count);
+  if (run->options->confusion && !e.classes.confusion)
+    status = att_cli_fail(cli, ATT_CLI_FAILED, "--confusion: %zu labels are too many for a table", run->label_count);
+  else
+    write_evaluation(run, &e);
+  att_release(cli->ctx, (void *)(uintptr_t)e.classes.confusion);
+  return status;
+}
+
+/* ---- the verb ---- */
+
+static int check(att_cli *cli, const classify_options *o) {
+  if (o->data && cli->word_count > 1)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data takes the place of FILE: give one of them");
+  if (o->data && o->top) return att_cli_fail(cli, ATT_CLI_MISUSED, "--top is for lines, not for --data");
+  if (o->confusion && !o->data) return att_cli_fail(cli, ATT_CLI_MISUSED, "--confusion is for --data");
+  return 0;
+}
+
+static int work(classify_run *run) {
+  att_cli *cli = run->cli;
+  att_cli_input *input = NULL;
+  int status = att_cli_failed(cli, att_model_describe(run->model, &run->info));
+  if (!status) status = att_cli_failed(cli, att_model_labels(run->model, &run->labels, &run->label_count));
+  if (!status && run->options->data) return measure_file(run);
+  run->order = calloc(run->label_count + 1, sizeof *run->order);
+  if (!status && !run->order) status = att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
+  if (!status) status = classify_lines(run, input);
+  att_cli_input_close(input);
+  return status;
+}
+
+static int run(att_cli *cli) {
+  classify_options o;
+  memset(&o, 0, sizeof o);
+  classify_run run = {.cli = cli, .options = &o};
+  int status = att_cli_parse(cli, &o);
+  if (!status) status = check(cli, &o);
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = att_cli_open_model(cli, &run.model);
+  if (!status) status = work(&run);
+  free(run.order);
+  free(run.texts);
+  att_model_close(run.model);
+  return status;
+}
+
+const att_cli_verb att_cli_classify = {
+    .name = "classify",
+    .arguments = "MODEL [FILE]",
+    .task = "classification",
+    .summary = "label lines of text, or measure a classifier",
+    .about =
+        "Reads lines from FILE (plain text or .gz) or standard input and writes for each its likeliest label, a tab "
+        "and the label's probability; of a model that gives numbers the number's name and the number. A tab in a "
+        "line parts two texts. With --data the model is measured on labelled texts: accuracy, macro-F1 and the "
+        "Matthews correlation; macro-F1 and micro-F1 where a text has any of several labels; Pearson's and "
+        "Spearman's correlation of numbers.",
+    .example = "echo 'a warm and funny film' | attend classify sentiment\n"
+               "attend classify sentiment --data dev.tsv --confusion",
+    .options = options,
+    .least_words = 1,
+    .most_words = 2,
+    .run = run,
+};

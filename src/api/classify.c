@@ -1,0 +1,167 @@
+/*
+ * Owns att_model_labels, att_classify and att_evaluate: texts to batches, and what the model says of each in the lines'
+ * order. Rows are packed without padding, so that lines need no sorting by length. Works through windows of lines, so
+ * that memory stays bounded and output starts early. Refuses models without a head of labels.
+ */
+#include "api/verbs.h"
+#include "text/unicode.h"
+#include "train/class_metrics.h"
+#include "train/examples.h"
+
+#define ATT_WINDOW_LINES  1024
+#define ATT_MOST_CONFUSED 2048 /* classes of a confusion matrix */
+
+att_status att_model_labels(att_model *model, const char *const **labels, size_t *count) {
+  *labels = (const char *const *)model->config.labels;
+  *count = (size_t)model->config.label_count;
+  return ATT_OK;
+}
+
+/* A pass over texts begin .. begin + count; scores [count, labels] on the arena. */
+static att_status score_batch(att_model *model, att_arena *arena, const att_examples *examples, int64_t begin,
+                              int64_t count, double *scores) {
+  const att_config *c = &model->config;
+  att_run run = {.ctx = model->ctx, .arena = arena};
+  att_tensor logits;
+  if (model->ctx->interrupted) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
+  ATT_TRY(att_examples_logits(&run, model, examples, begin, count, &logits));
+  for (int64_t i = 0; i < count; i++) {
+    att_head_scores(c->head, logits.data + i * logits.stride, c->label_count, scores + i * c->label_count);
+  }
+  return ATT_OK;
+}
+
+/* ---- lines ---------------------------------------------------------------------------------------------------- */
+
+typedef struct classifying {
+  att_model *model;
+  const att_text *lines, *others;
+  size_t count, first_line;
+  att_classification_fn *give;
+  void *user;
+  att_arena *arena;
+  att_examples examples; /* of the window */
+  bool cut[ATT_WINDOW_LINES];
+} classifying;
+
+static att_status add_line(classifying *w, size_t number, bool *cut) {
+  att_text line = w->lines[number];
+  const att_text *other = w->others && w->others[number].data ? &w->others[number] : NULL;
+  size_t shown = w->first_line + number + 1;
+  if (!att_utf8_valid(line.data, line.size) || (other && !att_utf8_valid(other->data, other->size))) {
+    att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is not valid UTF-8: its wrong bytes become U+FFFD", shown);
+  }
+  ATT_TRY(att_examples_add(w->model, line, other, 0, &w->examples, cut));
+  if (*cut) {
+    att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is too long for the model: cut to %lld tokens", shown,
+            (long long)w->model->config.max_position_embeddings);
+  }
+  return ATT_OK;
+}
+
+static att_status give_line(classifying *w, size_t line, bool cut, const double *scores) {
+  att_classification c = {.line = line, .scores = scores, .cut = cut};
+  for (size_t k = 1; k < (size_t)w->model->config.label_count; k++)
+    if (scores[k] > scores[c.best]) c.best = k;
+  if (w->give(w->user, &c) == 0) return ATT_OK;
+  return att_fail(w->model->ctx, ATT_INTERRUPTED, "stopped at line %zu", w->first_line + line + 1);
+}
+
+static att_status classify_window(classifying *w, size_t first, size_t count) {
+  size_t labels = (size_t)w->model->config.label_count;
+  att_examples_clear(&w->examples);
+  for (size_t i = 0; i < count; i++) ATT_TRY(add_line(w, first + i, &w->cut[i]));
+  for (int64_t begin = 0, rows; begin < (int64_t)count; begin += rows) {
+    att_arena_reset(w->arena);
+    rows = att_examples_fit(&w->examples, begin);
+    double *scores = att_arena_alloc(w->arena, (size_t)rows, labels * sizeof *scores);
+    if (!scores) return ATT_MEMORY;
+    ATT_TRY(score_batch(w->model, w->arena, &w->examples, begin, rows, scores));
+    for (int64_t i = 0; i < rows; i++) {
+      ATT_TRY(give_line(w, first + (size_t)(begin + i), w->cut[begin + i], scores + (size_t)i * labels));
+    }
+  }
+  return ATT_OK;
+}
+
+static att_status classify_all(classifying *w) {
+  for (size_t first = 0, count; first < w->count; first += count) {
+    count = w->count - first < ATT_WINDOW_LINES ? w->count - first : ATT_WINDOW_LINES;
+    ATT_TRY(classify_window(w, first, count));
+  }
+  return ATT_OK;
+}
+
+att_status att_classify(att_model *model, const att_text *lines, const att_text *others, size_t count,
+                        size_t first_line, att_classification_fn *give, void *user) {
+  att_context *ctx = model->ctx;
+  if ((count && !lines) || !give) return att_fail(ctx, ATT_ARGUMENT, "att_classify needs lines and a callback");
+  ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
+  classifying *w = ATT_NEW(ctx, 1, classifying);
+  if (!w) return ATT_MEMORY;
+  *w = (classifying){.model = model,
+                     .lines = lines,
+                     .others = others,
+                     .count = count,
+                     .first_line = first_line,
+                     .give = give,
+                     .user = user};
+  att_status status = att_arena_new(ctx, &w->arena);
+  if (!status) status = classify_all(w);
+  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
+  att_arena_free(w->arena);
+  att_examples_free(ctx, &w->examples);
+  att_free(ctx, w);
+  return status;
+}
+
+/* ---- measuring ------------------------------------------------------------------------------------------------ */
+
+typedef struct measuring {
+  att_labelled labelled;
+  att_truth truth;
+  att_examples examples;
+  att_arena *arena;
+  double *scores; /* [count, labels] */
+} measuring;
+
+static att_status measure(att_model *model, const char *path, measuring *m, att_evaluation *out) {
+  const att_config *c = &model->config;
+  size_t labels = (size_t)c->label_count;
+  ATT_TRY(att_labelled_read(model->ctx, path, &m->labelled));
+  const att_lines *lines = &m->labelled.lines;
+  ATT_TRY(att_truth_read(model->ctx, path, lines, m->labelled.number, c->head, c->labels, c->label_count, &m->truth));
+  for (size_t i = 0; i < lines->count; i++) {
+    att_text first, second;
+    bool two = att_labelled_texts(lines->source[i], &first, &second);
+    ATT_TRY(att_examples_add(model, first, two ? &second : NULL, 0, &m->examples, NULL));
+  }
+  m->scores = att_alloc(model->ctx, lines->count, labels * sizeof *m->scores);
+  if (!m->scores) return ATT_MEMORY;
+  ATT_TRY(att_arena_new(model->ctx, &m->arena));
+  for (int64_t begin = 0, rows; begin < m->examples.count; begin += rows) {
+    att_arena_reset(m->arena);
+    rows = att_examples_fit(&m->examples, begin);
+    ATT_TRY(score_batch(model, m->arena, &m->examples, begin, rows, m->scores + (size_t)begin * labels));
+  }
+  ATT_TRY(att_evaluate_scores(model->ctx, c->head, m->scores, &m->truth, lines->count, labels,
+                              labels <= ATT_MOST_CONFUSED, out));
+  out->cut = (size_t)m->examples.cut;
+  return ATT_OK;
+}
+
+att_status att_evaluate(att_model *model, const char *path, att_evaluation *out) {
+  att_context *ctx = model->ctx;
+  measuring m = {0};
+  *out = (att_evaluation){0};
+  if (!path) return att_fail(ctx, ATT_ARGUMENT, "att_evaluate needs a file");
+  ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
+  att_status status = measure(model, path, &m, out);
+  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
+  att_labelled_free(ctx, &m.labelled);
+  att_truth_free(ctx, &m.truth);
+  att_examples_free(ctx, &m.examples);
+  att_arena_free(m.arena);
+  att_free(ctx, m.scores);
+  return status;
+}

@@ -1,0 +1,405 @@
+/*
+ * Classifiers and masked language models, trained on small tasks of every kind: they are learned; an interrupted run
+ * ends in the same bits as one that was not; what att_classify and att_evaluate say is what training said; fine-tuning.
+ */
+#include "scratch.h"
+
+#include "train/checkpoint.h"
+
+#include <ftw.h>
+#include <math.h>
+
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *walk) {
+  (void)info, (void)flag, (void)walk;
+  return remove(path);
+}
+
+static int end_runs(void **state) {
+  (void)state;
+  att_context_free(ctx);
+  nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  return 0;
+}
+
+/* ---- data: a line's label follows from the words in it ---------------------------------------------------------- */
+
+static unsigned seed;
+static int draw(int below) { return (int)((seed = seed * 1664525u + 1013904223u) >> 16) % below; }
+
+static const char *const fillers[] = {"the", "film", "of", "a", "story", "and", "night", "it", "was", "there"};
+static const char *const moods[2][3] = {{"awful", "dull", "sad"}, {"lovely", "bright", "warm"}};
+
+static void put_fillers(FILE *f, int most) {
+  for (int i = draw(most + 1); i > 0; i--) fprintf(f, "%s ", fillers[draw(10)]);
+}
+
+/* kind 'c': one of two labels; 'm': any of three; 'v': a number; 'p': two texts, the mood of the second. */
+static const char *write_data(const char *name, char kind, int count, unsigned from) {
+  const char *path = in_folder(name);
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  seed = from;
+  for (int i = 0; i < count; i++) {
+    int mood = draw(2), other = draw(2), value = draw(5);
+    put_fillers(f, 4);
+    if (kind == 'v') fprintf(f, "%s ", ((const char *[]){"none", "one", "two", "three", "four"})[value]);
+    if (kind != 'v') fprintf(f, "%s ", moods[mood][draw(3)]);
+    if (kind == 'm' && other) fprintf(f, "long ");
+    if (kind == 'p') fprintf(f, "\t%s", moods[other][draw(3)]);
+    put_fillers(f, 4);
+    if (kind == 'c') fprintf(f, "\t%s\n", mood ? "good \"film\"" : "bad");
+    if (kind == 'm') fprintf(f, "\t%s%s\n", mood ? "good" : "bad", other ? ",long" : "");
+    if (kind == 'v') fprintf(f, "\t%d.5\n", value);
+    if (kind == 'p') fprintf(f, "\t%s\n", other ? "good" : "bad");
+  }
+  assert_int_equal(fclose(f), 0);
+  return path;
+}
+
+static char data[512], valid[512];
+
+static att_train_options small_options(const char *out, char kind) {
+  att_train_options o;
+  snprintf(data, sizeof data, "%s", write_data("train.tsv", kind, 400, 1));
+  snprintf(valid, sizeof valid, "%s", write_data("valid.tsv", kind, 60, 2));
+  att_train_options_default(&o);
+  o.data = data, o.valid = valid, o.out = out;
+  o.encoder_layers = 1, o.width = 32, o.heads = 2, o.feedforward = 64, o.vocab = 300, o.context = 32;
+  o.batch = 16, o.lr = 3e-3, o.dropout = 0.1, o.seed = 5, o.steps = 150, o.valid_every = 25, o.warmup = 20;
+  return o;
+}
+
+typedef struct watching {
+  char done[1024];
+  const char *quality;
+  double best;
+  int64_t stop_at;
+} watching;
+
+static void watch(void *user, const att_progress *p) {
+  watching *w = user;
+  if (p->kind == ATT_PROGRESS_DONE) snprintf(w->done, sizeof w->done, "%s", p->text);
+  if (p->kind == ATT_PROGRESS_VALID) {
+    w->quality = p->quality;
+    if (p->bleu > w->best) w->best = p->bleu;
+  }
+  if (p->kind == ATT_PROGRESS_STEP && w->stop_at && p->step == w->stop_at) att_interrupt(ctx);
+}
+
+static att_model *open_model(const char *path) {
+  att_model *model;
+  if (att_model_open(ctx, path, &model)) fail_msg("%s", att_message(ctx));
+  return model;
+}
+
+/* ---- learning --------------------------------------------------------------------------------------------------- */
+
+static att_evaluation learn(char kind, const char *quality, const char *closing, double least) {
+  char out[512];
+  snprintf(out, sizeof out, "%s/learned-%c", folder, kind);
+  att_train_options o = small_options(out, kind);
+  watching w = {0};
+  if (kind != 'c') o.steps = 400, o.dropout = 0, o.token_dropout = 0;
+  if (att_train_classifier(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  assert_string_equal(w.quality, quality);
+  if (!strstr(w.done, closing)) fail_msg("\"%s\" says no \"%s\"", w.done, closing);
+  if (!(w.best >= least)) fail_msg("%s of %c is only %.3f", quality, kind, w.best);
+  att_model *model = open_model(out);
+  att_evaluation e;
+  if (att_evaluate(model, valid, &e)) fail_msg("%s", att_message(ctx));
+  att_model_close(model);
+  assert_int_equal(e.count, 60);
+  return e;
+}
+
+static void one_of_several_is_learned(void **state) {
+  (void)state;
+  att_evaluation e = learn('c', "accuracy", ", Matthews ", 0.95);
+  assert_true(e.head == ATT_HEAD_CLASSES && e.classes.accuracy >= 0.95 && e.classes.matthews >= 0.9);
+  assert_int_equal(e.classes.confusion[0] + e.classes.confusion[1] + e.classes.confusion[2] + e.classes.confusion[3],
+                   60);
+  att_release(ctx, (void *)(uintptr_t)e.classes.confusion);
+}
+
+static void any_of_several_is_learned(void **state) {
+  (void)state;
+  att_evaluation e = learn('m', "macro-F1", ", micro-F1 ", 0.9);
+  assert_true(e.head == ATT_HEAD_LABELS && e.labels.macro_f1 >= 0.9);
+}
+
+static void a_number_is_learned(void **state) {
+  (void)state;
+  att_evaluation e = learn('v', "Spearman", ", Pearson ", 0.9);
+  assert_true(e.head == ATT_HEAD_VALUES && e.values.spearman >= 0.9 && e.values.mean_squared_error < 0.5);
+}
+
+static void two_texts_are_learned(void **state) {
+  (void)state;
+  att_evaluation e = learn('p', "accuracy", "accuracy", 0.9);
+  assert_true(e.head == ATT_HEAD_CLASSES && e.classes.accuracy >= 0.9);
+  att_release(ctx, (void *)(uintptr_t)e.classes.confusion);
+}
+
+static void every_network_learns(void **state) {
+  (void)state;
+  static const att_network networks[] = {ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN};
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+    char out[512];
+    watching w = {0};
+    snprintf(out, sizeof out, "%s/network-%zu", folder, i);
+    att_train_options o = small_options(out, 'c');
+    o.heads = o.feedforward = 0, o.network = networks[i], o.embedding = 16;
+    if (att_train_classifier(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+    if (!(w.best >= 0.9)) fail_msg("network %d reaches only %.3f", (int)networks[i], w.best);
+  }
+}
+
+/* ---- classifying ------------------------------------------------------------------------------------------------ */
+
+typedef struct answers {
+  size_t count;
+  size_t best[2100];
+  bool cut[2100];
+  double sums[2100];
+  size_t stop_at;
+} answers;
+
+static int keep(void *user, const att_classification *c) {
+  answers *a = user;
+  assert_int_equal(c->line, a->count);
+  a->best[a->count] = c->best;
+  a->cut[a->count] = c->cut;
+  a->sums[a->count++] = c->scores[0] + c->scores[1];
+  return a->stop_at && a->count == a->stop_at;
+}
+
+static void lines_are_answered_in_order(void **state) {
+  (void)state;
+  static answers a;
+  static att_text lines[2100];
+  char longest[2000], out[512];
+  snprintf(out, sizeof out, "%s/learned-c", folder);
+  att_model *model = open_model(out);
+  const char *const *labels;
+  size_t count;
+  assert_int_equal(att_model_labels(model, &labels, &count), ATT_OK);
+  assert_int_equal(count, 2);
+  assert_string_equal(labels[0], "bad");
+  assert_string_equal(labels[1], "good \"film\"");
+  memset(longest, 'a', sizeof longest);
+  for (size_t i = 0; i < sizeof longest; i += 2) longest[i] = ' ';
+  for (size_t i = 0; i < 2100; i++) {
+    static const char *const texts[] = {"it was lovely", "the film was dull and sad", "", "a bright night"};
+    lines[i] = (att_text){texts[i % 4], strlen(texts[i % 4])};
+  }
+  lines[1501] = (att_text){longest, sizeof longest};
+  a = (answers){0};
+  if (att_classify(model, lines, NULL, 2100, 0, keep, &a)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(a.count, 2100);
+  for (size_t i = 0; i < 2100; i++) {
+    assert_true(fabs(a.sums[i] - 1) < 1e-9);
+    assert_int_equal(a.cut[i], i == 1501);
+    if (i % 4 != 2 && i != 1501) assert_int_equal(a.best[i], i % 4 != 1);
+  }
+  a = (answers){.stop_at = 7};
+  must_say(att_classify(model, lines, NULL, 2100, 100, keep, &a), ATT_INTERRUPTED, "stopped at line 107");
+  a = (answers){0};
+  assert_int_equal(att_classify(model, NULL, NULL, 0, 0, keep, &a), ATT_OK);
+  must_say(att_classify(model, NULL, NULL, 1, 0, keep, &a), ATT_ARGUMENT, "needs lines");
+  att_evaluation e;
+  must_say(att_evaluate(model, write_data("other.tsv", 'p', 30, 1), &e), ATT_FORMAT, "none of the 2 that there are");
+  must_say(att_evaluate(model, in_folder("nowhere"), &e), ATT_IO, "nowhere");
+  att_model_close(model);
+}
+
+static att_status classify_and_measure(att_context *small, void *unused) {
+  (void)unused;
+  char out[512];
+  att_model *model;
+  answers *a = calloc(1, sizeof *a);
+  att_evaluation e = {0};
+  const att_text lines[] = {{"lovely", 6}, {"dull night", 10}};
+  snprintf(out, sizeof out, "%s/learned-c", folder);
+  att_status status = att_model_open(small, out, &model);
+  if (!status) status = att_classify(model, lines, NULL, 2, 0, keep, a);
+  if (!status) status = att_evaluate(model, valid, &e);
+  att_release(small, (void *)(uintptr_t)e.classes.confusion);
+  att_model_close(model);
+  free(a);
+  return status;
+}
+
+static void each_allocation_may_fail(void **state) {
+  (void)state;
+  snprintf(valid, sizeof valid, "%s", write_data("few.tsv", 'c', 8, 2));
+  assert_true(fail_each_allocation(classify_and_measure, NULL) > 20);
+}
+
+/* ---- resuming --------------------------------------------------------------------------------------------------- */
+
+static void same_model(const char *a, const char *b) {
+  char first[600], second[600];
+  att_buffer text = {0};
+  snprintf(first, sizeof first, "%s/model.safetensors", a);
+  snprintf(second, sizeof second, "%s/model.safetensors", b);
+  if (att_file_read(ctx, first, 1 << 28, &text)) fail_msg("%s", att_message(ctx));
+  must_hold(second, text.data, text.size);
+  att_buffer_free(ctx, &text);
+}
+
+typedef att_status train_fn(att_context *ctx, const att_train_options *o, att_progress_fn *progress, void *user);
+
+/* Runs whole, and again with two interruptions. */
+static void ends_in_the_same_bits(train_fn *train, att_train_options o, const char *whole, const char *broken) {
+  o.steps = 40, o.valid_every = 10, o.warmup = 5, o.average = 1;
+  o.out = whole;
+  if (train(ctx, &o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  o.out = broken;
+  for (int64_t stop = 13; stop <= 29; stop += 16) {
+    watching w = {.stop_at = stop};
+    assert_int_equal(train(ctx, &o, watch, &w), ATT_INTERRUPTED);
+    o.resume = true;
+  }
+  watching w = {0};
+  if (train(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  same_model(whole, broken);
+}
+
+static void an_interrupted_classifier_ends_in_the_same_bits(void **state) {
+  (void)state;
+  char whole[512], broken[512];
+  snprintf(whole, sizeof whole, "%s/whole", folder);
+  snprintf(broken, sizeof broken, "%s/broken", folder);
+  att_train_options o = small_options(whole, 'm');
+  o.valid = NULL;
+  ends_in_the_same_bits(att_train_classifier, o, whole, broken);
+  o.out = broken, o.resume = true, o.steps = 40;
+  o.head = ATT_HEAD_CLASSES;
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "labels is one, but the run to resume began with");
+  must_say(att_train_mlm(ctx, &(att_train_options){0}, NULL, NULL), ATT_ARGUMENT, "text");
+}
+
+/* ---- masks, and what is built on them ------------------------------------------------------------------------------
+ */
+
+static char corpus[512];
+
+static att_train_options masked_options(const char *out) {
+  static const char *texts[1];
+  snprintf(corpus, sizeof corpus, "%s", in_folder("corpus.txt"));
+  FILE *f = fopen(corpus, "w");
+  assert_non_null(f);
+  seed = 3;
+  for (int i = 0; i < 400; i++) { /* a word again and again, then another: each follows from its neighbours */
+    int word = draw(16);
+    for (int count = 10 + draw(20); count > 0; count--)
+      fprintf(f, "%s ", word < 10 ? fillers[word] : moods[(word - 10) / 3][(word - 10) % 3]);
+    fputc('\n', f);
+  }
+  assert_int_equal(fclose(f), 0);
+  texts[0] = corpus;
+  att_train_options o = small_options(out, 'c');
+  o.data = o.valid = NULL;
+  o.texts = texts, o.text_count = 1;
+  o.vocab = 400, o.max_length = 24, o.steps = 400, o.valid_every = 100, o.dropout = 0;
+  return o;
+}
+
+static void masks_are_filled(void **state) {
+  (void)state;
+  char out[512];
+  watching w = {0};
+  snprintf(out, sizeof out, "%s/masked", folder);
+  att_train_options o = masked_options(out);
+  if (att_train_mlm(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  assert_string_equal(w.quality, "accuracy");
+  assert_non_null(strstr(w.done, "perplexity"));
+  if (!(w.best > 0.5)) fail_msg("only %.3f of the masks are filled right", w.best);
+  att_model *model = open_model(out);
+  const att_model_info *info;
+  assert_int_equal(att_model_describe(model, &info), ATT_OK);
+  assert_string_equal(info->type, "bert");
+  assert_true(info->kind == ATT_ENCODER && info->head == ATT_HEAD_TOKENS);
+  att_model_close(model);
+}
+
+static void interrupted_masks_end_in_the_same_bits(void **state) {
+  (void)state;
+  char whole[512], broken[512];
+  snprintf(whole, sizeof whole, "%s/masked-whole", folder);
+  snprintf(broken, sizeof broken, "%s/masked-broken", folder);
+  ends_in_the_same_bits(att_train_mlm, masked_options(whole), whole, broken);
+}
+
+static void a_masked_model_becomes_a_classifier(void **state) {
+  (void)state;
+  char out[512], from[512], again[512];
+  watching w = {0};
+  snprintf(from, sizeof from, "%s/masked", folder);
+  snprintf(out, sizeof out, "%s/tuned", folder);
+  snprintf(again, sizeof again, "%s/tuned-again", folder);
+  att_train_options o = small_options(out, 'c');
+  o.encoder_layers = o.width = o.heads = o.feedforward = o.vocab = o.context = 0, o.tokenizer = -1;
+  o.from = from, o.steps = 100;
+  if (att_train_classifier(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  if (!(w.best >= 0.85)) fail_msg("fine-tuned it reaches only %.3f", w.best);
+  o.from = out, o.out = again, o.steps = 5, o.valid_every = 5, o.lr = 1e-30; /* the same labels: the head stays */
+  double before = w.best;
+  w = (watching){0};
+  if (att_train_classifier(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  assert_true(fabs(w.best - before) < 0.02);
+  att_train_options masked = masked_options(again);
+  masked.from = out, masked.out = in_folder("not-made");
+  masked.encoder_layers = masked.width = masked.heads = masked.feedforward = masked.vocab = masked.context = 0,
+  masked.tokenizer = -1;
+  must_say(att_train_mlm(ctx, &masked, NULL, NULL), ATT_UNSUPPORTED, "filling masks goes on from");
+  assert_false(att_file_exists(in_folder("not-made")));
+}
+
+/* ---- what cannot be -------------------------------------------------------------------------------------------------
+ */
+
+static void what_cannot_be_is_refused(void **state) {
+  (void)state;
+  char out[512];
+  snprintf(out, sizeof out, "%s/refused", folder);
+  att_train_options o = small_options(out, 'c'), good = o;
+  o.data = NULL;
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "needs a file of texts and labels");
+  o = good, o.head = ATT_HEAD_TOKENS;
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "labels");
+  o = good, o.decoder_layers = 2;
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "decoder-layers");
+  o = good, o.valid = write_data("two.tsv", 'p', 20, 1);
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_FORMAT, "both need the same");
+  o = good, o.valid = write_data("marks.tsv", 'm', 20, 1);
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_FORMAT, "line ");
+  o = good, o.data = in_folder("same.tsv");
+  write_bytes(o.data, "a\tx\nb\tx\n", 8);
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_FORMAT, "every line has the label \"x\"");
+  o = good, o.source = "x";
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "learns from data");
+  o = masked_options(out), o.token_dropout = 0.1;
+  must_say(att_train_mlm(ctx, &o, NULL, NULL), ATT_ARGUMENT, "token-dropout");
+  o = masked_options(out), o.network = ATT_FFN, o.heads = o.feedforward = 0;
+  must_say(att_train_mlm(ctx, &o, NULL, NULL), ATT_ARGUMENT, "family");
+  assert_false(att_file_exists(out));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_of_several_is_learned),
+      cmocka_unit_test(any_of_several_is_learned),
+      cmocka_unit_test(a_number_is_learned),
+      cmocka_unit_test(two_texts_are_learned),
+      cmocka_unit_test(lines_are_answered_in_order),
+      cmocka_unit_test(each_allocation_may_fail),
+      cmocka_unit_test(an_interrupted_classifier_ends_in_the_same_bits),
+      cmocka_unit_test(masks_are_filled),
+      cmocka_unit_test(interrupted_masks_end_in_the_same_bits),
+      cmocka_unit_test(a_masked_model_becomes_a_classifier),
+      cmocka_unit_test(every_network_learns),
+      cmocka_unit_test(what_cannot_be_is_refused),
+  };
+  return cmocka_run_group_tests(tests, begin, end_runs);
+}
