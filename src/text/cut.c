@@ -104,6 +104,18 @@ size_t att_cut_whitespace(const att_cut *cut, att_text text, size_t start, bool 
   return end;
 }
 
+static bool is_mark(int32_t code) { return !att_is_word(code) && !att_is_space(code); }
+
+size_t att_cut_words_and_marks(const att_cut *cut, att_text text, size_t start, bool *kept) {
+  (void)cut;
+  bool is;
+  size_t end = run_end(text, start, att_is_space, &is);
+  *kept = !is;
+  if (is) return end;
+  end = run_end(text, start, att_is_word, &is);
+  return is ? end : run_end(text, start, is_mark, &is);
+}
+
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
 typedef struct cutter {

@@ -21,5 +21,7 @@ size_t att_cut_string(const att_cut *cut, att_text text, size_t start, bool *kep
 size_t att_cut_digits(const att_cut *cut, att_text text, size_t start, bool *kept);
 /* White space is dropped. */
 size_t att_cut_whitespace(const att_cut *cut, att_text text, size_t start, bool *kept);
+/* The same, and words (\w+) apart from other characters. */
+size_t att_cut_words_and_marks(const att_cut *cut, att_text text, size_t start, bool *kept);
 
 #endif

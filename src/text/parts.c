@@ -253,6 +253,8 @@ static att_status read_pre_tokenizer(const reader *r, const json_t *part) {
   if (strcmp(type, "Digits") == 0) return read_digits(r, part, cut);
   *cut = (att_cut){.end = att_bert_piece};
   if (strcmp(type, "BertPreTokenizer") == 0) return ATT_OK;
+  cut->end = att_cut_words_and_marks;
+  if (strcmp(type, "Whitespace") == 0) return ATT_OK;
   cut->end = att_cut_whitespace;
   return strcmp(type, "WhitespaceSplit") == 0 ? ATT_OK : unsupported(r, "pre_tokenizer", type);
 }
