@@ -90,16 +90,13 @@ static int embed_lines(embed_run *run, att_cli_input *input) {
 static int settle(embed_run *run) {
   att_cli *cli = run->cli;
   embed_options *o = run->options;
-  const att_model_info *info;
   att_embed_options_default(run->model, &o->embed);
   o->pooling = o->embed.pooling;
   int status = att_cli_parse(cli, o);
   if (status) return status;
   o->embed.pooling = (att_pooling)o->pooling;
   if (o->normalise || o->no_normalise) o->embed.normalise = o->normalise;
-  status = att_cli_failed(cli, att_model_describe(run->model, &info));
-  if (status) return status;
-  run->width = (size_t)info->width;
+  run->width = att_embedding_width(run->model);
   return o->npy ? att_cli_failed(cli, att_npy_open(cli->ctx, o->npy, run->width, &run->npy)) : 0;
 }
 

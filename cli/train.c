@@ -123,7 +123,7 @@ static const att_cli_option options[] = {
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "leave out pairs with more tokens on a side", .only = TRANSLATION},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
-     .help = "tokens of a training window", .initial = "the context, at most 1024", .only = LM},
+     .help = "tokens of a training window", .initial = "the context; at most 1024 with --from", .only = LM},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "cut texts to so many tokens", .only = CLASSIFIER | MLM},
 

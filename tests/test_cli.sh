@@ -90,6 +90,13 @@ has err complete "resuming a complete run"
 run 0 "${tiny[@]}" --out quiet --steps 2 --quiet
 empty err "train --quiet"
 
+run 0 train lm --text train.en train.de.gz --layers 1 --width 32 --heads 2 --context 16 --batch 4 --steps 20 --seed 0 -o tongue
+has err "bits a character" "train lm's last words"
+has err "attend generate tongue" "train lm's last line"
+has tongue/config.json '"gpt2"' "train lm's family"
+has tongue/checkpoint/trainer_state.json '"seed": 0' "--seed 0"
+run 2 train lm --text train.en train.de.gz --steps 20 --seed 1 -o tongue --resume -q && has err "began with 0" "another seed"
+
 # ---- interrupted, and resumed ----------------------------------------------------------------------------------------
 "$attend" "${tiny[@]}" --out stopped --steps 2000000 2>err &
 pid=$!
@@ -254,6 +261,7 @@ done <<'LIST' >errors
 1 train mlm --text train.en -o x -q --from model
 1 train lm --text empty.txt -o x -q
 1 train lm --text train.en nowhere.txt -o x -q
+1 train lm --text train.en -o x -q --context 50000
 1 train lm --text train.en -o x -q --from model
 LIST
 same errors.txt errors

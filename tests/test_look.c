@@ -247,6 +247,94 @@ static void test_gradients_are_differences(void **state) {
   att_model_close(model);
 }
 
+/* ---- networks that are no Transformers ---- */
+
+/* Untrained, over the characters of look_gpt2. */
+static att_model *make_network(att_family family, att_kind kind, att_network network, att_scoring scoring) {
+  att_tokenizer *tokenizer;
+  att_model *model;
+  static const char name[] = ATT_TEST_DATA "/look_gpt2/tokenizer.json";
+  assert_int_equal(att_tokenizer_open(ctx, name, &tokenizer), ATT_OK);
+  att_config config = {.family = family,
+                       .kind = kind,
+                       .position = ATT_NO_POSITION,
+                       .network = network,
+                       .scoring = scoring,
+                       .bidirectional = family == ATT_RECURRENT && kind != ATT_DECODER,
+                       .activation = ATT_TANH,
+                       .d_model = 6,
+                       .embedding_size = 5,
+                       .vocab_size = att_tokenizer_size(tokenizer),
+                       .max_position_embeddings = 24,
+                       .encoder_layers = kind != ATT_DECODER,
+                       .decoder_layers = kind != ATT_ENCODER,
+                       .pad = -1,
+                       .bos = -1,
+                       .eos = 1,
+                       .decoder_start = kind == ATT_ENCODER_DECODER ? 0 : -1,
+                       .mask = -1,
+                       .unk = -1,
+                       .forced_bos = -1,
+                       .num_beams = 2,
+                       .max_length = 10,
+                       .length_penalty = 1,
+                       .layer_norm_epsilon = 1e-5f};
+  if (kind == ATT_ENCODER) {
+    config.head = ATT_HEAD_VALUES;
+    config.label_count = 2;
+    const char *const names[] = {"calm", "loud"}, *const * labels; /* one block, the model's then */
+    assert_int_equal(att_labels_make(ctx, (att_token_spelling){0}, names, (const bool[]){true, true}, 2, &labels), 0);
+    config.labels = (char **)(uintptr_t)labels;
+  }
+  if (att_model_new(ctx, &config, tokenizer, 3, &model)) fail_msg("%s", att_message(ctx));
+  return model;
+}
+
+static void must_look(att_model *model, look_fn *look, const char *target, att_look_part part, bool attention) {
+  att_attention *looked;
+  if (look(model, text_of("to be"), text_of(target), &looked)) fail_msg("%s", att_message(ctx));
+  const att_attention_map *map = &looked->maps[part];
+  assert_true(map->layers == 1 && map->heads == 1 && map->queries > 0 && map->keys > 3);
+  for (size_t q = 0; q < map->queries; q++) {
+    double sum = 0;
+    for (size_t k = 0; k < map->keys; k++) {
+      sum += (double)map->weights[q * map->keys + k];
+      assert_true((map->weights[q * map->keys + k] > 0) == (part != ATT_LOOK_DECODER || k <= q));
+    }
+    assert_true(!attention || fabs(sum - 1) < 1e-5);
+  }
+  att_attention_free(looked);
+}
+
+static void test_other_networks(void **state) {
+  (void)state;
+  static const att_scoring scorings[] = {ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE};
+  static const att_kind kinds[] = {ATT_ENCODER_DECODER, ATT_DECODER, ATT_ENCODER};
+  static const att_look_part parts[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
+  for (int i = 0; i < 2; i++) {
+    att_model *model = make_network(ATT_RECURRENT, ATT_ENCODER_DECODER, ATT_GRU, scorings[i]);
+    must_look(model, att_look, NULL, ATT_LOOK_CROSS, true);
+    must_look(model, att_look, "or not", ATT_LOOK_CROSS, true);
+    must_look(model, att_look_gradient, "or not", ATT_LOOK_CROSS, false);
+    att_model_close(model);
+  }
+  for (int i = 0; i < 6; i++) {
+    att_family family = i % 2 ? ATT_PADDED : ATT_RECURRENT;
+    att_kind kind = kinds[i / 2];
+    att_model *model = make_network(family, kind, i % 2 ? ATT_FFN : ATT_LSTM, ATT_SCORING_NONE);
+    att_attention *attention;
+    assert_int_equal(att_look(model, text_of("to be"), text_of(NULL), &attention), ATT_UNSUPPORTED);
+    assert_non_null(strstr(att_message(ctx), "no attention to look at"));
+    must_look(model, att_look_gradient, kind == ATT_ENCODER_DECODER ? "or not" : NULL, parts[i / 2], false);
+    float vectors[2 * 12];
+    const att_text lines[] = {text_of("a man"), text_of("")};
+    size_t width = kind != ATT_DECODER && family == ATT_RECURRENT ? 12 : 6;
+    assert_int_equal(att_embedding_width(model), width);
+    if (att_embed(model, lines, 2, NULL, vectors)) fail_msg("%s", att_message(ctx));
+    att_model_close(model);
+  }
+}
+
 /* ---- texts ---- */
 
 static int keep_text(void *user, const att_translation *translation) {
@@ -369,6 +457,7 @@ int main(void) {
       cmocka_unit_test(test_gradients_are_pytorchs),
       cmocka_unit_test(test_a_decoder_looks_back),
       cmocka_unit_test(test_gradients_are_differences),
+      cmocka_unit_test(test_other_networks),
       cmocka_unit_test(test_own_translation),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_long_texts),

@@ -245,6 +245,25 @@ static void test_join(void **state) {
   finish(f, &p, &out);
 }
 
+static const int32_t windows[] = {-1, 0, 2, 2, 5, -1, 1, 2, 3, -1, -1, -1};
+
+static void windows_reference(const problem *p, double *out) {
+  for (int64_t i = 0; i < 12; i++)
+    for (int64_t c = 0; c < 4; c++) *out++ = windows[i] < 0 ? 0 : p->values[0][windows[i] * 4 + c];
+}
+
+/* Row 4 stands in no window. */
+static void test_windows(void **state) {
+  fixture *f = *state;
+  begin(f, 0);
+  att_tensor x = new_input(f, 6, 4, 1), out;
+  assert_int_equal(att_op_windows(&f->run, &x, windows, 4, 3, &out), ATT_OK);
+  problem p = {.reference = windows_reference};
+  add_input(f, &p, x.data, x.gradient->data, 24);
+  prepare(f, &p, 48);
+  finish(f, &p, &out);
+}
+
 static void ends_reference(const problem *p, double *out) {
   for (int64_t i = 0; i < 5; i++)
     for (int64_t c = 0; c < 4; c++) {
@@ -357,10 +376,9 @@ static void test_threads_change_no_bit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_cells),    cmocka_unit_test(test_wide_cells),
-      cmocka_unit_test(test_additive), cmocka_unit_test(test_align),
-      cmocka_unit_test(test_join),     cmocka_unit_test(test_ends),
-      cmocka_unit_test(test_pieces),   cmocka_unit_test(test_threads_change_no_bit),
+      cmocka_unit_test(test_cells), cmocka_unit_test(test_wide_cells), cmocka_unit_test(test_additive),
+      cmocka_unit_test(test_align), cmocka_unit_test(test_join),       cmocka_unit_test(test_windows),
+      cmocka_unit_test(test_ends),  cmocka_unit_test(test_pieces),     cmocka_unit_test(test_threads_change_no_bit),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

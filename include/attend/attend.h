@@ -352,7 +352,9 @@ typedef struct att_embed_options {
 } att_embed_options;
 
 ATT_API void att_embed_options_default(const att_model *model, att_embed_options *options);
-/* vectors: [count, width of the model], the caller's. The last layer's hidden states, pooled over all tokens that the
+/* Numbers of a vector: the model's width; twice it where a recurrent encoder reads in both directions. */
+ATT_API size_t att_embedding_width(const att_model *model);
+/* vectors: [count, att_embedding_width], the caller's. The last layer's hidden states, pooled over all tokens that the
  * model read, marks included (as sentence-transformers does). A line too long is cut, with a warning. */
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);

@@ -63,6 +63,12 @@ void att_embed_options_default(const att_model *model, att_embed_options *option
   read_modules(model, options);
 }
 
+size_t att_embedding_width(const att_model *model) {
+  const att_config *c = &model->config;
+  bool both = c->family == ATT_RECURRENT && c->kind != ATT_DECODER && c->bidirectional;
+  return (size_t)c->d_model * (both ? 2 : 1);
+}
+
 /* ---- lines to vectors ------------------------------------------------------------------------------------------ */
 
 /* Lines that go through the model together. They stand one after another without padding, so that they need no sorting.
@@ -127,7 +133,7 @@ static att_status finish(embedder *e, float *vector, int64_t cols, size_t number
 /* Runs the batch, whose lines end before line `next`, and empties it. */
 static att_status run_batch(embedder *e, size_t next) {
   att_model *model = e->model;
-  int64_t width = model->config.d_model;
+  int64_t width = (int64_t)att_embedding_width(model);
   if (e->count == 0) return ATT_OK;
   att_arena_reset(e->arena);
   att_run run = {.ctx = model->ctx, .arena = e->arena};
@@ -135,8 +141,8 @@ static att_status run_batch(embedder *e, size_t next) {
   att_tensor hidden;
   ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
   if (hidden.cols != width)
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not its width %lld",
-                    (long long)hidden.cols, (long long)width);
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld", (long long)hidden.cols,
+                    (long long)width);
   for (size_t i = 0; i < e->count; i++, e->vectors += width) {
     pool(&hidden, e->start[i], e->start[i + 1], e->options->pooling, e->vectors);
     ATT_TRY(finish(e, e->vectors, width, next - e->count + i));

@@ -114,7 +114,7 @@ static double dropout_for(const att_plan *p, double tokens, double epochs) {
 
 static void choose_windows(att_plan *p, double tokens) {
   att_choose_whole(&p->context, p->network != ATT_TRANSFORMER || p->width <= 128 ? 128 : p->width < 768 ? 256 : 1024);
-  att_choose_whole(&p->max_length, p->context < 1024 ? p->context : 1024);
+  att_choose_whole(&p->max_length, p->fine_tuned == 1 && p->context > 1024 ? 1024 : p->context);
   int64_t together = tokens < 2e6 ? 2048 : tokens < 2e7 ? 4096 : tokens < 2e8 ? 8192 : 32768;
   if (p->batch_tokens != ATT_UNSET) together = p->batch_tokens;
   int64_t rows = together / (p->max_length > 0 ? p->max_length : 1);

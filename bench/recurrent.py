@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""A training step of recurrent layers, attend's and PyTorch's in turns: forward and backward of two layers of width 512
+over 64 sequences of 30 rows, float32, the inputs' gradient too. Each turn times each cell several times and the best
+counts, so that what else the machine does matters less.
+
+    python3 -m pip install torch
+    python3 bench/recurrent.py BUILD/bench_recurrent [THREADS [TURNS]]
+"""
+import json
+import subprocess
+import sys
+import time
+
+import torch
+
+SEQUENCES, LENGTH, WIDTH, LAYERS, ROUNDS = 64, 30, 512, 2, 7
+CELLS = {"rnn": (torch.nn.RNN, 1), "lstm": (torch.nn.LSTM, 4), "gru": (torch.nn.GRU, 3)}
+
+
+def step(net, x, gradient):
+    net.zero_grad()
+    x.grad = None
+    begin = time.perf_counter()
+    out, _ = net(x)
+    out.backward(gradient)
+    return time.perf_counter() - begin
+
+
+def main():
+    program, threads = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else torch.get_num_threads()
+    turns = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+    torch.set_num_threads(threads)
+    ours, theirs = {c: 1e9 for c in CELLS}, {c: 1e9 for c in CELLS}
+    for _ in range(turns):
+        for cell, (kind, _) in CELLS.items():
+            got = json.loads(subprocess.run([program, str(threads), cell], capture_output=True, check=True).stdout)
+            ours[cell] = min(ours[cell], got[cell])
+            net = kind(WIDTH, WIDTH, LAYERS, batch_first=True)
+            x = torch.randn(SEQUENCES, LENGTH, WIDTH, requires_grad=True)
+            gradient = torch.randn(SEQUENCES, LENGTH, WIDTH)
+            theirs[cell] = min([theirs[cell]] + [step(net, x, gradient) for _ in range(ROUNDS)])
+    for cell, (_, gates) in CELLS.items():
+        work = 3 * 2 * LAYERS * SEQUENCES * LENGTH * 2 * WIDTH * gates * WIDTH
+        print("%-4s attend %.1f ms (%.0f GFLOP/s)  PyTorch %.1f ms (%.0f GFLOP/s)  ratio %.2f" %
+              (cell, 1e3 * ours[cell], work / ours[cell] / 1e9, 1e3 * theirs[cell], work / theirs[cell] / 1e9,
+               ours[cell] / theirs[cell]))
+
+
+if __name__ == "__main__":
+    main()
