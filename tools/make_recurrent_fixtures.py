@@ -39,10 +39,11 @@ MODELS = {
     "recurrent_lstm_additive": dict(cell="lstm", attention="additive", bidirectional=False, tie_word_embeddings=False),
     "recurrent_lstm_multiplicative": dict(cell="lstm", attention="multiplicative", bidirectional=True, decoder_layers=2,
                                           tie_word_embeddings=False),
-    "recurrent_rnn_none": dict(cell="rnn", bidirectional=True, encoder_layers=2, decoder_layers=2),
+    "recurrent_rnn_none": dict(cell="rnn", bidirectional=True, encoder_layers=2, decoder_layers=2,
+                               tie_word_embeddings=False),
     "recurrent_lstm_decoder": dict(cell="lstm", kind="decoder", decoder_layers=2),
     "recurrent_gru_classifier": dict(cell="gru", kind="encoder", bidirectional=True, encoder_layers=2, labels=3),
-    "recurrent_ffn": dict(model_type="attend-ffn", encoder_layers=2, decoder_layers=2),
+    "recurrent_ffn": dict(model_type="attend-ffn", encoder_layers=2, decoder_layers=2, tie_word_embeddings=False),
     "recurrent_ffn_decoder": dict(model_type="attend-ffn", kind="decoder", activation_function="relu"),
     "recurrent_ffn_classifier": dict(model_type="attend-ffn", kind="encoder", labels=3),
 }
@@ -93,7 +94,8 @@ class Network(nn.Module):
             if there and not tied:
                 side.embed_tokens = nn.Embedding(VOCABULARY, EMBEDDING)
         if not self.labels:
-            self.lm_head = nn.Linear(EMBEDDING, VOCABULARY)
+            self.reads_out = tied or config.get("attention", "none") != "none"
+            self.lm_head = nn.Linear(EMBEDDING if self.reads_out else WIDTH, VOCABULARY)
             if tied:
                 del self.lm_head.weight
         self.build()
@@ -128,7 +130,7 @@ class Recurrent(Network):
             self.decoder.attention = at
         if self.labels:
             self.classifier = nn.Linear(memory, self.labels)
-        else:
+        elif self.reads_out:
             width = {"additive": WIDTH + memory + EMBEDDING, "multiplicative": memory + WIDTH, "none": WIDTH}
             self.readout = nn.Linear(width[self.attention], EMBEDDING)
 
@@ -179,7 +181,7 @@ class Recurrent(Network):
             score = out @ self.decoder.attention.key(memory).transpose(1, 2)
             weights = score.masked_fill(~mask[:, None], -torch.inf).softmax(-1)
             out = torch.cat([weights @ memory, out], 2)
-        return torch.tanh(self.readout(out)), weights
+        return torch.tanh(self.readout(out)) if self.reads_out else out, weights
 
     def classify(self, ids, lengths):
         return self.classifier(self.encode(ids, lengths)[1])
@@ -196,7 +198,7 @@ class Padded(Network):
             self.decoder.layers = stack(window + (WIDTH if c["kind"] == "encoder-decoder" else 0), c["decoder_layers"])
         if self.labels:
             self.classifier = nn.Linear(WIDTH, self.labels)
-        else:
+        elif self.reads_out:
             self.readout = nn.Linear(WIDTH, EMBEDDING)
 
     def run(self, layers, x):
@@ -215,7 +217,8 @@ class Padded(Network):
         x = torch.stack([x[:, t:t + POSITIONS].flatten(1) for t in range(ids.shape[1])], 1)
         if state is not None:
             x = torch.cat([state[:, None].expand(-1, x.shape[1], -1), x], 2)
-        return self.readout(self.run(self.decoder.layers, x)), None
+        x = self.run(self.decoder.layers, x)
+        return self.readout(x) if self.reads_out else x, None
 
     def classify(self, ids, lengths):
         return self.classifier(self.encode(ids, lengths)[1])

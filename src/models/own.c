@@ -97,39 +97,40 @@ att_status att_own_check(att_context *ctx, const char *name, const att_config *c
 
 /* ---- names ---------------------------------------------------------------------------------------------------- */
 
-static att_status add_table(att_model *model, const char *name, const char *part, att_weight *weight) {
+static att_status add_table(att_model *model, const char *name, const char *part, int64_t width, att_weight *weight) {
   att_namer n = {.model = model};
   strcpy(n.part, part);
-  return att_name_add(&n, name,
-                      (att_parameter_plan){.rows = model->config.vocab_size,
-                                           .cols = model->config.embedding_size,
-                                           .rank = 2,
-                                           .weight = weight,
-                                           .frozen_row = -1});
+  return att_name_add(
+      &n, name,
+      (att_parameter_plan){
+          .rows = model->config.vocab_size, .cols = width, .rank = 2, .weight = weight, .frozen_row = -1});
 }
 
-static att_status add_output(att_model *model, att_own_tables *tables) {
+static att_status add_output(att_model *model, int64_t width, att_own_tables *tables) {
   att_namer n = {.model = model, .part = "output projection"};
-  if (!model->config.tie_word_embeddings) ATT_TRY(add_table(model, "lm_head.weight", n.part, &tables->output));
+  if (!model->config.tie_word_embeddings) ATT_TRY(add_table(model, "lm_head.weight", n.part, width, &tables->output));
   return att_name_add(
       &n, "lm_head.bias",
       (att_parameter_plan){
           .rows = 1, .cols = model->config.vocab_size, .rank = 1, .weight = &tables->bias, .frozen_row = -1});
 }
 
-att_status att_own_embeddings(att_model *model, att_own_tables *tables) {
+att_status att_own_embeddings(att_model *model, int64_t output_width, att_own_tables *tables) {
   static const char *const names[] = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight",
                                       NULL};
   const att_config *c = &model->config;
+  int64_t width = c->embedding_size;
   bool encoder = c->kind != ATT_DECODER, decoder = c->kind != ATT_ENCODER;
   if (c->tie_word_embeddings) {
-    ATT_TRY(add_table(model, "shared.weight", "embedding", &tables->shared));
+    ATT_TRY(add_table(model, "shared.weight", "embedding", width, &tables->shared));
     att_name_aliases(model, names, false);
   } else {
-    if (encoder) ATT_TRY(add_table(model, names[0], decoder ? "source embedding" : "embedding", &tables->encoder));
-    if (decoder) ATT_TRY(add_table(model, names[1], encoder ? "target embedding" : "embedding", &tables->decoder));
+    if (encoder)
+      ATT_TRY(add_table(model, names[0], decoder ? "source embedding" : "embedding", width, &tables->encoder));
+    if (decoder)
+      ATT_TRY(add_table(model, names[1], encoder ? "target embedding" : "embedding", width, &tables->decoder));
   }
-  return c->head == ATT_HEAD_TOKENS ? add_output(model, tables) : ATT_OK;
+  return c->head == ATT_HEAD_TOKENS ? add_output(model, output_width, tables) : ATT_OK;
 }
 
 const att_weight *att_own_tokens(const att_own_tables *tables, bool decoder) {

@@ -22,12 +22,12 @@ att_status att_own_check(att_context *ctx, const char *name, const att_config *c
 /* One of `names`, which end in NULL; *out stays where the key is absent. */
 att_status att_own_choice(const att_settings *in, const char *key, const char *const *names, int *out);
 
-/* [vocab_size, embedding_size] each, of the sides that there are, and of a head of tokens the output with its bias [1,
- * vocab_size]. Tied: `shared` is all three. */
+/* [vocab_size, embedding_size] each, of the sides that there are, and of a head of tokens the output, [vocab_size,
+ * output_width], with its bias [1, vocab_size]. Tied: `shared` is all three, and output_width the embedding's. */
 typedef struct att_own_tables {
   att_weight shared, encoder, decoder, output, bias;
 } att_own_tables;
-att_status att_own_embeddings(att_model *model, att_own_tables *tables);
+att_status att_own_embeddings(att_model *model, int64_t output_width, att_own_tables *tables);
 const att_weight *att_own_tokens(const att_own_tables *tables, bool decoder);
 const att_weight *att_own_output(const att_own_tables *tables);
 

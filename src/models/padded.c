@@ -20,7 +20,7 @@ enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING, READOUT, ENCODER_LAYERS = 16, D
 typedef struct padded {
   att_own_tables tables;
   att_linear_layer *encoder, *decoder; /* [layers] */
-  att_linear_layer readout;            /* to the embedding's width; absent where d_model is it */
+  att_linear_layer readout; /* to the width of tied embeddings; absent where d_model is it, or nothing is tied */
   att_linear_layer classifier;
 } padded;
 
@@ -41,7 +41,8 @@ static void write_settings(att_object *out, const att_config *config) {
 static int64_t count_parameters(const att_config *c) {
   int64_t window = c->max_position_embeddings * c->embedding_size, layer = c->d_model * (c->d_model + 1);
   return 2 * window * c->d_model + (c->encoder_layers + c->decoder_layers + 2) * layer +
-         (3 * c->vocab_size + c->d_model + 1) * (c->embedding_size + 1) + c->label_count * (c->d_model + 1);
+         (3 * c->vocab_size + c->d_model + 1) * (c->embedding_size + c->d_model + 1) +
+         c->label_count * (c->d_model + 1);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -76,13 +77,14 @@ static att_status plan(att_model *model) {
   int64_t window = c->max_position_embeddings * c->embedding_size;
   padded *p = model->layers = ATT_NEW(model->ctx, 1, padded);
   if (!p) return ATT_MEMORY;
-  ATT_TRY(att_own_embeddings(model, &p->tables));
+  bool readout = c->tie_word_embeddings && c->d_model != c->embedding_size;
+  ATT_TRY(att_own_embeddings(model, c->d_model, &p->tables));
   if (c->kind != ATT_DECODER) ATT_TRY(add_layers(model, "encoder", c->encoder_layers, window, &p->encoder));
   if (c->kind != ATT_ENCODER) {
     int64_t input = window + (c->kind == ATT_ENCODER_DECODER ? c->d_model : 0);
     ATT_TRY(add_layers(model, "decoder", c->decoder_layers, input, &p->decoder));
   }
-  if (c->head == ATT_HEAD_TOKENS && c->d_model != c->embedding_size) {
+  if (c->head == ATT_HEAD_TOKENS && readout) {
     ATT_TRY(att_own_linear(model, "readout", "readout", c->embedding_size, c->d_model, true, &p->readout));
   }
   if (c->label_count == 0) return ATT_OK;

@@ -6,8 +6,8 @@
  * Additive attention feeds the context into the first layer at each time, and the readout is tanh of a projection of
  * state, context and embedding to the embedding's width (Bahdanau et al. 2015, A.2.2, with tanh for maxout).
  * Multiplicative attention looks after the last layer, and the readout is Luong et al.'s attentional vector, tanh of a
- * projection of context and state (2015, equation 5; without input feeding). Without attention the state itself is what
- * the output reads, projected where the embeddings have another width.
+ * projection of context and state (2015, equation 5; without input feeding). Without attention the output reads the
+ * state itself, or where it is tied to embeddings of another width tanh of a projection.
  *
  * The cache has one layer. A row of self is the states of all layers after its token; a row of cross the keys of its
  * memory row, with additive attention what it adds to the gates, the memory itself, and, in the first row of a

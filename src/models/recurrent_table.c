@@ -51,7 +51,7 @@ static int64_t count_parameters(const att_config *c) {
   int64_t w = c->d_model, memory = 2 * w, input = c->embedding_size > memory ? c->embedding_size : memory;
   int64_t direction = 4 * w * (input + w + 2), initial = memory * (memory + 1);
   int64_t attention = (w + memory + c->embedding_size + 4 * w + c->label_count) * (memory + w + c->embedding_size + 1);
-  return (3 * c->vocab_size + 1) * (c->embedding_size + 1) + 2 * c->encoder_layers * direction +
+  return (3 * c->vocab_size + 1) * (c->embedding_size + memory + 1) + 2 * c->encoder_layers * direction +
          c->decoder_layers * (direction + initial) + attention;
 }
 
@@ -130,13 +130,18 @@ static att_status add_attention(att_model *model, att_recurrent *r) {
   return att_own_linear(model, part, "decoder.attention.context", gates, memory, false, &r->context);
 }
 
-/* What the readout reads; 0: there is none. */
+/* Columns of the last hidden rows. */
+static int64_t last_width(const att_config *c) {
+  return c->kind == ATT_ENCODER ? att_recurrent_memory_width(c) : c->d_model;
+}
+
+/* What the readout reads; 0: there is none, and the output reads the last rows. */
 static int64_t readout_input(const att_config *c) {
-  int64_t memory = att_recurrent_memory_width(c), width = c->kind == ATT_ENCODER ? memory : c->d_model;
+  int64_t memory = att_recurrent_memory_width(c), width = last_width(c);
   if (c->head != ATT_HEAD_TOKENS) return 0;
   if (c->scoring == ATT_SCORING_ADDITIVE) return c->d_model + memory + c->embedding_size;
   if (c->scoring == ATT_SCORING_MULTIPLICATIVE) return memory + c->d_model;
-  return width == c->embedding_size ? 0 : width;
+  return c->tie_word_embeddings && width != c->embedding_size ? width : 0;
 }
 
 static att_status add_decoder(att_model *model, att_recurrent *r) {
@@ -158,13 +163,13 @@ att_status att_recurrent_plan(att_model *model) {
   const att_config *c = &model->config;
   att_recurrent *r = model->layers = ATT_NEW(model->ctx, 1, att_recurrent);
   if (!r) return ATT_MEMORY;
-  ATT_TRY(att_own_embeddings(model, &r->tables));
+  int64_t input = readout_input(c);
+  ATT_TRY(att_own_embeddings(model, input ? c->embedding_size : last_width(c), &r->tables));
   if (c->kind != ATT_DECODER) ATT_TRY(add_stack(model, false, &r->encoder));
   if (c->kind != ATT_ENCODER) ATT_TRY(add_decoder(model, r));
-  int64_t input = readout_input(c), width = c->kind == ATT_ENCODER ? att_recurrent_memory_width(c) : c->d_model;
   if (input) ATT_TRY(att_own_linear(model, "readout", "readout", c->embedding_size, input, true, &r->readout));
   if (c->label_count == 0) return ATT_OK;
-  return att_own_linear(model, "classifier", "classifier", c->label_count, width, true, &r->classifier);
+  return att_own_linear(model, "classifier", "classifier", c->label_count, last_width(c), true, &r->classifier);
 }
 
 /* An LSTM's forget gate begins open (Jozefowicz et al. 2015, section 4.1). */

@@ -281,7 +281,7 @@ static void choose_model(att_plan *p, const att_shapes *shapes) {
     att_choose_whole(&p->one_direction, shapes->kind == ATT_DECODER);
     att_choose_whole(&p->attention, translates ? ATT_SCORING_ADDITIVE : ATT_SCORING_NONE);
   }
-  att_choose_whole(&p->tied, p->network == ATT_TRANSFORMER);
+  att_choose_whole(&p->tied, p->network != ATT_FFN);
   att_choose_whole(&p->tokenizer, ATT_BPE);
   att_choose_whole(&p->lowercase, 0);
   att_choose_whole(&p->context, p->max_length == ATT_UNSET || p->max_length <= 512 ? 512 : p->max_length);
