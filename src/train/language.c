@@ -3,9 +3,10 @@
  * predict the next token, batches of windows drawn anywhere in the text. Refuses text shorter than a window, and models
  * that are no decoders.
  *
- * A window of an epoch begins at a place that is a function of (seed, epoch, index): an epoch is as many batches as
- * make up the text once, not each token once.
+ * An epoch reads the text once, in windows side by side whose first begins at a place of the epoch's own and whose
+ * order is shuffled: both are functions of (seed, epoch).
  */
+#include "train/batch.h"
 #include "train/running.h"
 #include "train/trainer.h"
 
@@ -31,6 +32,8 @@ typedef struct att_language_data {
   int64_t valid_windows;    /* that are examined, of: */
   int64_t all_windows;      /* in `valid` */
   int64_t rows;             /* that there is room for */
+  int64_t windows, first;   /* of this epoch: how many, and where the first begins */
+  int32_t *order;           /* [windows of an epoch at most]: shuffled */
   int64_t *start;           /* [rows + 1] */
   int32_t *inputs, *labels; /* [rows, window] */
 } att_language_data;
@@ -177,6 +180,10 @@ static att_status adopt(att_trainer *t) {
 
 static att_status check_lengths(att_trainer *t) {
   const att_language_data *d = data_of(t);
+  if (d->train.count / (size_t)d->window > INT32_MAX) {
+    return att_fail(t->ctx, ATT_UNSUPPORTED, "the training text has %zu tokens: too many for windows of %lld",
+                    d->train.count, (long long)d->window);
+  }
   if ((int64_t)d->train.count <= d->window) {
     return att_fail(t->ctx, ATT_FORMAT,
                     "the training text has %zu tokens, but a window of the context takes %lld and one to predict: "
@@ -211,7 +218,8 @@ static att_status make_room(att_trainer *t) {
   d->start = ATT_NEW(t->ctx, d->rows + 1, int64_t);
   d->inputs = ATT_NEW(t->ctx, d->rows * d->window, int32_t);
   d->labels = ATT_NEW(t->ctx, d->rows * d->window, int32_t);
-  if (!d->start || !d->inputs || !d->labels) return ATT_MEMORY;
+  d->order = ATT_NEW(t->ctx, (int64_t)d->train.count / d->window, int32_t);
+  if (!d->start || !d->inputs || !d->labels || !d->order) return ATT_MEMORY;
   d->all_windows = ((int64_t)d->valid.count - 2) / d->window + 1;
   d->valid_windows = d->all_windows <= most || most < 1 ? d->all_windows : most;
   if (d->valid_windows < d->all_windows) {
@@ -242,8 +250,15 @@ static att_status encode(att_trainer *t) {
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
 
+/* The first window begins within as many tokens as are left over, or within a window where those are few. */
 static att_status begin_epoch(att_trainer *t) {
-  (void)t;
+  att_language_data *d = data_of(t);
+  uint64_t key = att_key(att_key((uint64_t)t->state.plan.seed, 0x77696e646f77), (uint64_t)t->state.epoch);
+  int64_t places = (int64_t)d->train.count - d->window; /* that a window may begin at */
+  d->first = (int64_t)(att_random64(key, 0) % (uint64_t)(places < d->window ? places : d->window));
+  d->windows = (places - 1 - d->first) / d->window + 1;
+  for (int64_t i = 0; i < d->windows; i++) d->order[i] = (int32_t)i;
+  att_shuffle(d->order, d->windows, att_key(key, 1));
   return ATT_OK;
 }
 
@@ -277,11 +292,9 @@ static att_batch batch_of(const att_language_data *d, int64_t rows) {
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
   const att_state *s = &t->state;
   att_language_data *d = data_of(t);
-  uint64_t key = att_key(att_key((uint64_t)s->plan.seed, 0x77696e646f77), (uint64_t)s->epoch);
-  uint64_t places = d->train.count - (uint64_t)d->window;
-  for (int64_t r = 0; r < s->plan.batch; r++) {
-    uint64_t at = att_random64(key, (uint64_t)(s->index * s->plan.batch + r)) % places;
-    set_window(d, r, &d->train, (int64_t)at, d->window);
+  for (int64_t r = 0; r < s->plan.batch; r++) { /* a text of less windows than a batch has rows comes again in it */
+    int64_t window = d->order[(s->index * s->plan.batch + r) % d->windows];
+    set_window(d, r, &d->train, d->first + window * d->window, d->window);
   }
   *batch = batch_of(d, s->plan.batch);
   *tokens = d->start[s->plan.batch];
@@ -331,7 +344,7 @@ static void free_data(att_trainer *t) {
   if (!d) return;
   att_running_free(t->ctx, &d->held); /* its text may be memory of the other */
   att_running_free(t->ctx, &d->text);
-  void *const owned[] = {d->train.data, d->valid.data, d->start, d->inputs, d->labels};
+  void *const owned[] = {d->train.data, d->valid.data, d->start, d->inputs, d->labels, d->order};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) att_free(t->ctx, owned[i]);
   att_free(t->ctx, d);
 }
