@@ -11,9 +11,6 @@
 #include "models/model.h"
 #include "train/data.h"
 
-/* Fisher & Yates, with draws that are a function of key and place. */
-void att_shuffle(int32_t *items, int64_t count, uint64_t key);
-
 typedef struct att_batches {
   const att_corpus *corpus; /* the caller's, which outlives this */
   int64_t count;            /* batches of an epoch */
