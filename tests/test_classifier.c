@@ -320,6 +320,10 @@ static void masks_are_filled(void **state) {
   assert_int_equal(att_model_describe(model, &info), ATT_OK);
   assert_string_equal(info->type, "bert");
   assert_true(info->kind == ATT_ENCODER && info->head == ATT_HEAD_TOKENS);
+  att_buffer text = {0}; /* without it Transformers takes both of two texts for the first */
+  assert_int_equal(att_file_read(ctx, in_folder("masked/tokenizer_config.json"), 1 << 20, &text), ATT_OK);
+  assert_non_null(strstr(text.data, "\"token_type_ids\""));
+  att_buffer_free(ctx, &text);
   att_model_close(model);
 }
 

@@ -598,6 +598,9 @@ static att_status write_tokenizer(att_context *ctx, const char *folder, const at
     if (names[i].token) att_put_text(&out, names[i].key, names[i].token);
   }
   att_put_int(&out, "model_max_length", config->max_position_embeddings);
+  if (config->type_vocab_size > 1) { /* Transformers 5 leaves the segments out unless they are named */
+    att_put(&out, "model_input_names", "[\"input_ids\", \"token_type_ids\", \"attention_mask\"]");
+  }
   att_put_bool(&out, "clean_up_tokenization_spaces", false);
   return finish(&out, folder, "tokenizer_config.json");
 }

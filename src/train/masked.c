@@ -78,7 +78,8 @@ static int64_t vocab_for(uint64_t bytes) {
 
 static void choose(const att_trainer *t, att_plan *p) {
   uint64_t bytes = data_of(t)->train.bytes;
-  if (p->fine_tuned == 1) att_choose_number(&p->lr, 1e-4 * att_plan_width_scale(p)); /* goes on, rather than being tuned */
+  if (p->fine_tuned == 1)
+    att_choose_number(&p->lr, 1e-4 * att_plan_width_scale(p)); /* goes on, rather than being tuned */
   att_encoder_choose(p, bytes < 100000000 ? ATT_SMALL : ATT_BASE, vocab_for(bytes));
   att_choose_whole(&p->max_length, p->context != ATT_UNSET && p->context < 128 ? p->context : 128);
   att_choose_number(&p->dropout, 0.1);
