@@ -1,0 +1,633 @@
+/*
+ * Going on from prompts against Hugging Face Transformers: greedy continuations token for token with and without a
+ * repetition penalty, sliding windows of scores (tests/data/generate_*, tools/make_generate_fixtures.py). Then what no
+ * peer is needed for: draws follow the model's distribution, texts do not depend on threads, pieces are whole
+ * characters, stop texts, full contexts, failures.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "counting.h"
+#include "decode/candidates.h"
+#include "decode/decode.h"
+#include "formats/json.h"
+#include "text/unicode.h"
+
+static const char *const folders[] = {"generate_gpt2", "generate_llama"};
+#define FOLDERS (sizeof folders / sizeof *folders)
+
+typedef struct setup {
+  att_context *ctx;
+  att_model *model;
+  json_t *expected;
+} setup;
+
+static void require_ok(const setup *s, att_status status) {
+  if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
+}
+
+static void open_folder(setup *s, const char *folder, int threads) {
+  memset(s, 0, sizeof *s);
+  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  char path[1024];
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
+  require_ok(s, att_model_open(s->ctx, path, &s->model));
+  snprintf(path, sizeof path, "%s/%s/expected.json", ATT_TEST_DATA, folder);
+  require_ok(s, att_json_open(s->ctx, path, &s->expected));
+}
+
+static void close_folder(setup *s) {
+  json_decref(s->expected);
+  att_model_close(s->model);
+  att_context_free(s->ctx);
+}
+
+static att_text text(const char *string) { return (att_text){string, strlen(string)}; }
+
+static att_text text_of(const json_t *object, const char *key) {
+  const json_t *string = json_object_get(object, key);
+  return (att_text){json_string_value(string), json_string_length(string)};
+}
+
+/* ---- what a call gives ---- */
+
+enum { MOST_SAMPLES = 64, MOST_TEXT = 4096, MOST_TOKENS = 700 };
+
+typedef struct collected {
+  char text[MOST_TEXT];
+  size_t size, pieces, count, prompt_tokens;
+  int32_t tokens[MOST_TOKENS];
+  att_finish finish;
+  double logprob;
+} collected;
+
+typedef struct collector {
+  collected samples[MOST_SAMPLES];
+  int stop_at; /* pieces after which the callback asks to stop; 0: never */
+  int calls;
+} collector;
+
+static int collect(void *user, const att_piece_of_text *piece) {
+  collector *all = user;
+  assert_in_range(piece->sample, 0, MOST_SAMPLES - 1);
+  collected *c = &all->samples[piece->sample];
+  assert_int_equal(c->finish, ATT_RUNNING); /* nothing comes after the last piece */
+  assert_true(att_utf8_valid(piece->text, piece->size));
+  assert_true(piece->size > 0 || piece->finish != ATT_RUNNING);
+  assert_true(c->size + piece->size < MOST_TEXT);
+  memcpy(c->text + c->size, piece->text, piece->size);
+  c->size += piece->size;
+  c->pieces++;
+  c->finish = piece->finish;
+  if (piece->finish != ATT_RUNNING) {
+    assert_true(piece->token_count <= MOST_TOKENS);
+    memcpy(c->tokens, piece->tokens, piece->token_count * sizeof *c->tokens);
+    c->count = piece->token_count;
+    c->prompt_tokens = piece->prompt_tokens;
+    c->logprob = piece->logprob;
+  }
+  return ++all->calls == all->stop_at;
+}
+
+static collector *generate(setup *s, att_text prompt, const att_generate_options *options) {
+  collector *all = calloc(1, sizeof *all);
+  assert_non_null(all);
+  require_ok(s, att_generate(s->model, prompt, options, collect, all));
+  for (int i = 0; i < options->samples; i++) assert_int_not_equal(all->samples[i].finish, ATT_RUNNING);
+  return all;
+}
+
+static att_generate_options defaults_of(const setup *s) {
+  att_generate_options options;
+  att_generate_options_default(s->model, &options);
+  return options;
+}
+
+/* ---- against Transformers ---- */
+
+static void compare_greedy(setup *s, const json_t *run, const char *name) {
+  att_generate_options options = defaults_of(s);
+  assert_true(options.temperature == 0 && options.samples == 1 && options.repetition_penalty == 1);
+  options.max_tokens = 200;
+  options.repetition_penalty = json_number_value(json_object_get(run, "penalty"));
+  collector *all = generate(s, text_of(run, "prompt"), &options);
+  const collected *c = &all->samples[0];
+  const json_t *tokens = json_object_get(run, "tokens");
+  size_t wanted = json_array_size(tokens);
+  for (size_t i = 0; i < c->count && i < wanted; i++) {
+    if (c->tokens[i] != json_integer_value(json_array_get(tokens, i))) fail_msg("%s: token %zu differs", name, i);
+  }
+  if (c->count != wanted) fail_msg("%s: %zu tokens, not %zu", name, c->count, wanted);
+  assert_int_equal(c->prompt_tokens, json_array_size(json_object_get(run, "ids")));
+  att_text want = text_of(run, "text");
+  assert_int_equal(c->size, want.size);
+  assert_memory_equal(c->text, want.data, want.size);
+  bool ended = c->tokens[wanted - 1] == s->model->config.eos;
+  assert_int_equal(c->finish, ended ? ATT_FINISH_END : ATT_FINISH_LENGTH);
+  double logprob = json_real_value(json_object_get(run, "logprob"));
+  if (!(fabs(c->logprob - logprob) < 1e-5 * fabs(logprob) + 1e-3)) {
+    fail_msg("%s: log-probability %.6f, not %.6f", name, c->logprob, logprob);
+  }
+  free(all);
+}
+
+static void test_greedy_is_that_of_transformers(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    for (int threads = 1; threads <= 3; threads += 2) {
+      setup s;
+      open_folder(&s, folders[f], threads);
+      const json_t *runs = json_object_get(s.expected, "greedy");
+      assert_true(json_array_size(runs) >= 20);
+      for (size_t i = 0; i < json_array_size(runs); i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s run %zu, %d threads", folders[f], i, threads);
+        compare_greedy(&s, json_array_get(runs, i), name);
+      }
+      close_folder(&s);
+    }
+  }
+}
+
+static void test_windows_are_those_of_transformers(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    setup s;
+    open_folder(&s, folders[f], 2);
+    const json_t *windows = json_object_get(s.expected, "windows");
+    assert_true(json_array_size(windows) >= 5);
+    for (size_t i = 0; i < json_array_size(windows); i++) {
+      const json_t *one = json_array_get(windows, i);
+      att_text given = text_of(one, "text");
+      att_text_score score, by_default;
+      int64_t stride = json_integer_value(json_object_get(one, "stride"));
+      require_ok(&s, att_score_text(s.model, given, stride, &score));
+      assert_int_equal(score.tokens, json_integer_value(json_object_get(one, "tokens")));
+      assert_int_equal(score.bytes, given.size);
+      double want = json_real_value(json_object_get(one, "logprob"));
+      if (!(fabs(score.logprob - want) < 1e-5 * fabs(want))) {
+        fail_msg("%s stride %d: %.6f, not %.6f", folders[f], (int)stride, score.logprob, want);
+      }
+      require_ok(&s, att_score_text(s.model, given, 0, &by_default));
+      if (stride == 128) assert_true(by_default.logprob == score.logprob);
+    }
+    close_folder(&s);
+  }
+}
+
+static void test_scores_at_the_edges(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, folders[0], 1);
+  att_text_score score;
+  require_ok(&s, att_score_text(s.model, text(""), 0, &score));
+  assert_true(score.logprob == 0 && score.tokens == 0 && score.bytes == 0);
+  require_ok(&s, att_score_text(s.model, text("x"), 0, &score));
+  assert_true(score.logprob < 0 && score.tokens == 1 && score.bytes == 1);
+  s.model->config.bos = -1; /* then the first token is given */
+  require_ok(&s, att_score_text(s.model, text("x"), 0, &score));
+  assert_true(score.logprob == 0 && score.tokens == 0 && score.bytes == 1);
+  assert_int_equal(att_score_text(s.model, text("x"), 256, &score), ATT_ARGUMENT);
+  assert_non_null(strstr(att_message(s.ctx), "1 to 255"));
+  assert_int_equal(att_score_text(s.model, text("x"), -1, &score), ATT_ARGUMENT);
+  close_folder(&s);
+}
+
+/* ---- sampling ---- */
+
+/* What is left of logits, the slow way, in the order of Transformers' processors and warpers. */
+static void filtered(const float *logits, int64_t n, const bool *seen, const att_generate_options *o, double *p) {
+  double total = 0, mass = 0;
+  int32_t *order = malloc((size_t)n * sizeof *order);
+  assert_non_null(order);
+  for (int64_t i = 0; i < n; i++) {
+    double x = (double)logits[i];
+    if (seen[i]) x = x < 0 ? x * o->repetition_penalty : x / o->repetition_penalty;
+    p[i] = exp(x / o->temperature);
+    int64_t at = i;
+    for (; at > 0 && p[order[at - 1]] < p[i]; at--) order[at] = order[at - 1];
+    order[at] = (int32_t)i;
+  }
+  int64_t left = o->top_k > 0 ? o->top_k : n, kept = 0;
+  for (int64_t i = 0; i < left; i++) total += p[order[i]];
+  while (kept < left && mass < o->top_p * total && p[order[kept]] >= o->min_p * p[order[0]]) mass += p[order[kept++]];
+  for (int64_t i = kept; i < n; i++) p[order[i]] = 0;
+  for (int64_t i = 0; i < n; i++) p[i] /= mass;
+  free(order);
+}
+
+/* The logits after the last of `count` tokens, as training computes them. */
+static void logits_after(setup *s, att_model *model, const int32_t *ids, int64_t count, float *out) {
+  att_arena *arena;
+  require_ok(s, att_arena_new(s->ctx, &arena));
+  att_run run = {.ctx = s->ctx, .arena = arena};
+  int64_t start[] = {0, count};
+  att_input input = {ids, NULL, {1, start}};
+  att_tensor hidden, logits;
+  require_ok(s, att_model_decode(&run, model, &input, NULL, NULL, NULL, &hidden));
+  hidden.data += (count - 1) * hidden.stride;
+  hidden.rows = 1;
+  require_ok(s, att_model_logits(&run, model, &hidden, &logits));
+  memcpy(out, logits.data, (size_t)logits.cols * sizeof *out);
+  att_arena_free(arena);
+}
+
+static void test_draws_follow_the_model(void **state) {
+  (void)state;
+  enum { CALLS = 1600, DRAWS = CALLS * MOST_SAMPLES, MOST_VOCABULARY = 512 };
+  static const att_generate_options manners[] = {
+      {.temperature = 3, .top_p = 1, .repetition_penalty = 1},
+      {.temperature = 4, .top_p = 1, .repetition_penalty = 1.4},
+      {.temperature = 3, .top_p = 0.8, .top_k = 40, .min_p = 0.02, .repetition_penalty = 0.7}};
+  setup s;
+  open_folder(&s, folders[1], 2);
+  int32_t *ids;
+  size_t count;
+  att_text prompt = text("A dog runs");
+  require_ok(&s, att_tokenize(s.model, prompt, true, &ids, &count));
+  float logits[MOST_VOCABULARY];
+  logits_after(&s, s.model, ids, (int64_t)count, logits);
+  bool seen[MOST_VOCABULARY] = {false};
+  for (size_t i = 0; i < count; i++) seen[ids[i]] = true;
+  int64_t vocabulary = s.model->config.vocab_size;
+  for (size_t m = 0; m < sizeof manners / sizeof *manners; m++) {
+    double p[MOST_VOCABULARY], chi = 0;
+    int64_t counts[MOST_VOCABULARY] = {0};
+    int classes = 0;
+    filtered(logits, vocabulary, seen, &manners[m], p);
+    att_generate_options options = manners[m];
+    options.samples = MOST_SAMPLES;
+    options.max_tokens = 1;
+    options.seed = 3;
+    for (int i = 0; i < CALLS; i++) {
+      options.prompt_number = (size_t)i;
+      collector *all = generate(&s, prompt, &options);
+      for (int j = 0; j < MOST_SAMPLES; j++) counts[all->samples[j].tokens[0]]++;
+      free(all);
+    }
+    double rare = 0, rare_count = 0; /* tokens expected fewer than 20 times are one class */
+    for (int64_t i = 0; i < vocabulary; i++) {
+      double expected = p[i] * DRAWS;
+      if (p[i] == 0) assert_int_equal(counts[i], 0);
+      if (expected < 20) {
+        rare += expected;
+        rare_count += (double)counts[i];
+        continue;
+      }
+      classes++;
+      chi += ((double)counts[i] - expected) * ((double)counts[i] - expected) / expected;
+    }
+    if (rare > 20) chi += (rare_count - rare) * (rare_count - rare) / rare;
+    classes += rare > 20;
+    assert_true(classes > 10);
+    double bound = classes - 1 + 5 * sqrt(2.0 * (classes - 1));
+    if (!(chi < bound)) fail_msg("manner %zu: chi-square %.1f of %d classes, above %.1f", m, chi, classes, bound);
+  }
+  att_release(s.ctx, ids);
+  close_folder(&s);
+}
+
+static att_generate_options sampling_of(const setup *s) {
+  att_generate_options options = defaults_of(s);
+  options.temperature = 2;
+  options.samples = 5;
+  options.max_tokens = 60;
+  options.seed = 9;
+  return options;
+}
+
+static void test_samples_do_not_depend_on_threads(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    collector *first = NULL;
+    for (int threads = 1; threads <= 4; threads++) {
+      setup s;
+      open_folder(&s, folders[f], threads);
+      att_generate_options options = sampling_of(&s);
+      options.repetition_penalty = 1.1;
+      collector *got = generate(&s, text("Ein Hund läuft"), &options);
+      if (!first) first = got;
+      for (int i = 0; i < options.samples; i++) {
+        assert_int_equal(got->samples[i].count, first->samples[i].count);
+        assert_memory_equal(got->samples[i].tokens, first->samples[i].tokens, got->samples[i].count * sizeof(int32_t));
+        assert_string_equal(got->samples[i].text, first->samples[i].text);
+        if (i) assert_string_not_equal(got->samples[i].text, got->samples[i - 1].text);
+      }
+      if (got != first) free(got);
+      close_folder(&s);
+    }
+    free(first);
+  }
+}
+
+static void test_seeds_and_prompts_draw_apart(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, folders[0], 1);
+  att_generate_options options = sampling_of(&s);
+  collector *one = generate(&s, text("A dog"), &options);
+  collector *again = generate(&s, text("A dog"), &options);
+  assert_string_equal(one->samples[2].text, again->samples[2].text);
+  options.seed++;
+  collector *other = generate(&s, text("A dog"), &options);
+  assert_string_not_equal(one->samples[2].text, other->samples[2].text);
+  options.seed--;
+  options.prompt_number = 1;
+  collector *next = generate(&s, text("A dog"), &options);
+  assert_string_not_equal(one->samples[2].text, next->samples[2].text);
+  free(one);
+  free(again);
+  free(other);
+  free(next);
+  close_folder(&s);
+}
+
+/* ---- where samples end ---- */
+
+static void test_stop_texts(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    setup s;
+    open_folder(&s, folders[f], 1);
+    const json_t *run = json_array_get(json_object_get(s.expected, "greedy"), 0);
+    att_text prompt = text_of(run, "prompt"), whole = text_of(run, "text");
+    att_generate_options options = defaults_of(&s);
+    options.max_tokens = 200;
+    for (size_t size = 1; size <= 9; size += 2) {
+      for (size_t at = 3; at + size < whole.size && at < 90; at += 7) {
+        char stop[16];
+        snprintf(stop, sizeof stop, "%.*s", (int)size, whole.data + at);
+        if (strlen(stop) != size) continue;
+        const char *stops[] = {"\x01 never \x02", stop, "never"};
+        options.stop = stops;
+        options.stop_count = 3;
+        collector *all = generate(&s, prompt, &options);
+        const char *found = strstr(whole.data, stop);
+        assert_int_equal(all->samples[0].finish, ATT_FINISH_STOP);
+        assert_int_equal(all->samples[0].size, found - whole.data);
+        assert_memory_equal(all->samples[0].text, whole.data, all->samples[0].size);
+        free(all);
+      }
+    }
+    char longer[16]; /* its beginning is there, its end is not */
+    snprintf(longer, sizeof longer, "%.4s\x01", whole.data + 5);
+    const char *beginnings[] = {"\x01 never", "never", longer};
+    options.stop = beginnings;
+    collector *all = generate(&s, prompt, &options);
+    assert_int_equal(all->samples[0].size, whole.size);
+    assert_memory_equal(all->samples[0].text, whole.data, whole.size);
+    free(all);
+    close_folder(&s);
+  }
+}
+
+static void test_the_end_mark_can_be_passed(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, folders[1], 1);
+  const json_t *runs = json_object_get(s.expected, "greedy");
+  att_generate_options options = defaults_of(&s);
+  options.max_tokens = 100;
+  options.ignore_end = true;
+  for (size_t i = 0; i < json_array_size(runs); i++) {
+    const json_t *run = json_array_get(runs, i), *tokens = json_object_get(run, "tokens");
+    if (json_number_value(json_object_get(run, "penalty")) != 1 || json_array_size(tokens) > 90) continue;
+    collector *all = generate(&s, text_of(run, "prompt"), &options);
+    assert_int_equal(all->samples[0].finish, ATT_FINISH_LENGTH);
+    assert_int_equal(all->samples[0].count, 100);
+    assert_int_equal(all->samples[0].tokens[json_array_size(tokens) - 1], s.model->config.eos);
+    free(all);
+  }
+  close_folder(&s);
+}
+
+static void test_full_contexts(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, folders[0], 1);
+  char prompt[257] = {0};
+  memset(prompt, '(', 256); /* a token each */
+  att_generate_options options = defaults_of(&s);
+  collector all = {0};
+  assert_int_equal(att_generate(s.model, text(prompt), &options, collect, &all), ATT_ARGUMENT);
+  assert_non_null(strstr(att_message(s.ctx), "256 tokens"));
+  assert_int_equal(all.calls, 0);
+  options.temperature = 1; /* the greedy answer to so many brackets may be the end mark */
+  options.ignore_end = true;
+  for (int free_positions = 1; free_positions <= 9; free_positions += 4) {
+    for (int most = 0; most <= 10; most += 5) {
+      prompt[256 - free_positions] = '\0';
+      options.max_tokens = most;
+      collector *got = generate(&s, text(prompt), &options);
+      bool full = most == 0 || most > free_positions;
+      assert_int_equal(got->samples[0].finish, full ? ATT_FINISH_CONTEXT : ATT_FINISH_LENGTH);
+      assert_int_equal(got->samples[0].count, full ? free_positions : most);
+      free(got);
+      prompt[256 - free_positions] = '(';
+    }
+  }
+  close_folder(&s);
+}
+
+static void test_empty_prompts(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    setup s;
+    open_folder(&s, folders[f], 1);
+    att_generate_options options = defaults_of(&s);
+    options.max_tokens = 20;
+    collector *all = generate(&s, text(""), &options);
+    assert_int_equal(all->samples[0].prompt_tokens, 1);
+    float logits[512];
+    int32_t best = 0;
+    logits_after(&s, s.model, &s.model->config.bos, 1, logits);
+    for (int32_t i = 1; i < s.model->config.vocab_size; i++) best = logits[i] > logits[best] ? i : best;
+    assert_int_equal(all->samples[0].tokens[0], best);
+    free(all);
+    close_folder(&s);
+  }
+  setup s;
+  open_folder(&s, folders[0], 1);
+  s.model->config.bos = -1; /* then a line end stands before the first line */
+  att_generate_options options = defaults_of(&s);
+  options.max_tokens = 20;
+  collector *empty = generate(&s, text(""), &options), *line = generate(&s, text("\n"), &options);
+  assert_string_equal(empty->samples[0].text, line->samples[0].text);
+  free(empty);
+  free(line);
+  close_folder(&s);
+}
+
+typedef struct followed {
+  setup *s;
+  att_model *model;
+  int32_t ids[MOST_TOKENS];
+  int64_t count;
+} followed;
+
+static att_status follow(void *user, int64_t sample, int32_t token, double logprob, bool *ended) {
+  followed *f = user;
+  float *logits = malloc((size_t)f->model->config.vocab_size * sizeof *logits);
+  assert_non_null(logits);
+  (void)ended;
+  if (sample == 0) {
+    logits_after(f->s, f->model, f->ids, f->count, logits);
+    double sum = 0, most = -INFINITY;
+    for (int64_t i = 0; i < f->model->config.vocab_size; i++) {
+      sum += exp((double)logits[i]);
+      most = fmax(most, (double)logits[i]);
+    }
+    assert_true((double)logits[token] >= most - 1e-4);
+    assert_true(fabs(logprob - ((double)logits[token] - log(sum))) < 1e-4);
+    f->ids[f->count++] = token;
+  }
+  free(logits);
+  return ATT_OK;
+}
+
+/* Prompts up to some pieces long, three samples in doubling rooms: each token is as likely as training's forward pass
+ * says, and the likeliest. */
+static void test_long_prompts_are_read_in_pieces(void **state) {
+  (void)state;
+  for (size_t k = 0; k < FOLDERS; k++) {
+    setup s;
+    open_folder(&s, folders[k], 2);
+    att_config config = s.model->config;
+    config.max_position_embeddings = MOST_TOKENS;
+    att_model *model;
+    require_ok(&s, att_model_new(s.ctx, &config, NULL, 5, &model));
+    for (int64_t i = 0; i < model->trained_total; i++) model->values[i] *= 4; /* far from equal logits */
+    att_arena *arena;
+    require_ok(&s, att_arena_new(s.ctx, &arena));
+    static const int64_t lengths[] = {1, 2, 256, 257, 600};
+    for (size_t l = 0; l < 5; l++) {
+      followed f = {.s = &s, .model = model, .count = lengths[l]};
+      for (int64_t i = 0; i < f.count; i++) f.ids[i] = (int32_t)((i * 37 + i / 7) % config.vocab_size);
+      att_generate_options options = defaults_of(&s);
+      options.samples = 3;
+      att_arena_reset(arena);
+      require_ok(&s, att_continue(model, arena, f.ids, f.count, 40, &options, 1, follow, &f));
+      assert_int_equal(f.count, lengths[l] + 40);
+    }
+    att_arena_free(arena);
+    att_model_close(model);
+    close_folder(&s);
+  }
+}
+
+/* ---- failures ---- */
+
+static void test_wrong_kinds_and_options(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, "decode_marian", 1);
+  collector all = {0};
+  att_generate_options options;
+  att_text_score score;
+  assert_int_equal(att_generate(s.model, text("a"), NULL, collect, &all), ATT_UNSUPPORTED);
+  assert_non_null(strstr(att_message(s.ctx), "encoder-decoder"));
+  assert_int_equal(att_score_text(s.model, text("a"), 0, &score), ATT_UNSUPPORTED);
+  close_folder(&s);
+  open_folder(&s, folders[0], 1);
+  att_score pair;
+  att_text line = text("a");
+  assert_int_equal(att_score_pairs(s.model, &line, &line, 1, &pair), ATT_UNSUPPORTED);
+  assert_non_null(strstr(att_message(s.ctx), "gpt2 model, which is a decoder"));
+  assert_int_equal(att_check_verb(s.model, ATT_VERB_GENERATE), ATT_OK);
+#define REFUSED(change, word)                                                                                          \
+  do {                                                                                                                 \
+    options = defaults_of(&s);                                                                                         \
+    change;                                                                                                            \
+    assert_int_equal(att_generate(s.model, line, &options, collect, &all), ATT_ARGUMENT);                              \
+    assert_non_null(strstr(att_message(s.ctx), word));                                                                 \
+  } while (0)
+  const char *empty[] = {""};
+  REFUSED(options.samples = 0, "samples");
+  REFUSED(options.samples = 65, "samples");
+  REFUSED(options.max_tokens = -1, "max_tokens");
+  REFUSED(options.temperature = NAN, "temperature");
+  REFUSED(options.temperature = INFINITY, "temperature");
+  REFUSED(options.top_p = 0, "top_p");
+  REFUSED(options.repetition_penalty = 0, "repetition_penalty");
+  REFUSED((options.stop = empty, options.stop_count = 1), "stop");
+  REFUSED(options.stop_count = 1, "stop");
+#undef REFUSED
+  assert_int_equal(all.calls, 0);
+  close_folder(&s);
+}
+
+static void test_interruption(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, folders[0], 1);
+  collector all = {.stop_at = 3};
+  assert_int_equal(att_generate(s.model, text("A dog"), NULL, collect, &all), ATT_INTERRUPTED);
+  assert_int_equal(all.calls, 3);
+  collector none = {0};
+  att_interrupt(s.ctx);
+  assert_int_equal(att_generate(s.model, text("A dog"), NULL, collect, &none), ATT_INTERRUPTED);
+  assert_int_equal(none.calls, 0);
+  att_generate_options options = defaults_of(&s);
+  free(generate(&s, text("A dog"), &options));
+  close_folder(&s);
+}
+
+static int drop(void *user, const att_piece_of_text *piece) {
+  (void)user;
+  (void)piece;
+  return 0;
+}
+
+static att_status call_everything(att_context *ctx, void *arg) {
+  (void)arg;
+  char path[1024];
+  att_model *model;
+  att_text_score score;
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folders[1]);
+  ATT_TRY(att_model_open(ctx, path, &model));
+  const char *stops[] = {"never"};
+  att_generate_options options;
+  att_generate_options_default(model, &options);
+  options.temperature = 1;
+  options.samples = 3;
+  options.max_tokens = 40;
+  options.repetition_penalty = 1.2;
+  options.stop = stops;
+  options.stop_count = 1;
+  att_status status = att_generate(model, text("Ein Hund 🙂"), &options, drop, NULL);
+  if (!status) status = att_generate(model, text(""), NULL, drop, NULL);
+  if (!status) status = att_score_text(model, text("Ein Hund"), 0, &score);
+  att_model_close(model);
+  return status;
+}
+
+static void test_every_failing_allocation(void **state) {
+  (void)state;
+  assert_true(fail_each_allocation(call_everything, NULL) > 20);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_greedy_is_that_of_transformers),
+      cmocka_unit_test(test_windows_are_those_of_transformers),
+      cmocka_unit_test(test_scores_at_the_edges),
+      cmocka_unit_test(test_draws_follow_the_model),
+      cmocka_unit_test(test_samples_do_not_depend_on_threads),
+      cmocka_unit_test(test_seeds_and_prompts_draw_apart),
+      cmocka_unit_test(test_stop_texts),
+      cmocka_unit_test(test_the_end_mark_can_be_passed),
+      cmocka_unit_test(test_full_contexts),
+      cmocka_unit_test(test_empty_prompts),
+      cmocka_unit_test(test_long_prompts_are_read_in_pieces),
+      cmocka_unit_test(test_wrong_kinds_and_options),
+      cmocka_unit_test(test_interruption),
+      cmocka_unit_test(test_every_failing_allocation),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
