@@ -149,6 +149,50 @@ static void test_outputs_are_those_of_generate(void **state) {
   }
 }
 
+/* generate_penalty.json: tools/make_generate_fixtures.py */
+static void compare_penalised(const setup *s, const json_t *run, const char *name) {
+  const json_t *sources = json_object_get(s->expected, "sources"), *outputs = json_object_get(run, "outputs");
+  size_t total = json_array_size(sources);
+  int32_t ids[MOST];
+  int64_t start[65];
+  att_outputs got[64];
+  att_decode_options options = options_of(s, json_array_get(json_object_get(s->expected, "runs"), 0));
+  options.beam = (int)json_integer_value(json_object_get(run, "beam"));
+  options.repetition_penalty = json_number_value(json_object_get(run, "penalty"));
+  att_arena *arena;
+  require_ok(s, att_arena_new(s->ctx, &arena));
+  assert_true(total >= 30 && total <= 64 && json_array_size(outputs) == total);
+  att_sequences packed = pack(sources, 0, total, ids, start);
+  require_ok(s, att_decode_batch(s->model, arena, ids, packed, NULL, &options, got));
+  for (size_t i = 0; i < total; i++) {
+    const json_t *want = json_array_get(outputs, i), *tokens = json_object_get(want, "tokens");
+    const json_t *score = json_object_get(want, "score");
+    if ((size_t)got[i].best->count != json_array_size(tokens)) fail_msg("%s: source %zu differs in length", name, i);
+    for (int64_t j = 0; j < got[i].best->count; j++) {
+      if (got[i].best->tokens[j] != id_at(tokens, (size_t)j)) fail_msg("%s: source %zu differs", name, i);
+    }
+    if (json_is_real(score)) assert_true(fabs(got[i].best->score - json_real_value(score)) < 1e-4);
+  }
+  att_arena_free(arena);
+}
+
+static void test_repetition_penalty_is_that_of_generate(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    setup s;
+    json_t *all;
+    char path[1024];
+    open_folder(&s, folders[f], 2);
+    snprintf(path, sizeof path, "%s/generate_penalty.json", ATT_TEST_DATA);
+    require_ok(&s, att_json_open(s.ctx, path, &all));
+    const json_t *runs = json_object_get(all, folders[f]);
+    assert_true(json_array_size(runs) >= 4);
+    for (size_t i = 0; i < json_array_size(runs); i++) compare_penalised(&s, json_array_get(runs, i), folders[f]);
+    json_decref(all);
+    close_folder(&s);
+  }
+}
+
 static void test_alignment_is_that_of_the_last_cross_attention(void **state) {
   (void)state;
   for (size_t f = 0; f < FOLDERS; f++) {
@@ -663,6 +707,7 @@ static void test_every_failing_allocation(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_outputs_are_those_of_generate),
+      cmocka_unit_test(test_repetition_penalty_is_that_of_generate),
       cmocka_unit_test(test_alignment_is_that_of_the_last_cross_attention),
       cmocka_unit_test(test_scores_are_those_of_pytorch),
       cmocka_unit_test(test_best_choices),

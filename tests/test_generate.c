@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "counting.h"
 #include "decode/candidates.h"
 #include "decode/decode.h"
@@ -53,6 +54,18 @@ static att_text text(const char *string) { return (att_text){string, strlen(stri
 static att_text text_of(const json_t *object, const char *key) {
   const json_t *string = json_object_get(object, key);
   return (att_text){json_string_value(string), json_string_length(string)};
+}
+
+/* What a greedy run must give, ending in NUL. */
+static size_t text_of_run(const json_t *run, char *out, size_t room) {
+  att_text digits = text_of(run, "text");
+  assert_true(digits.size / 2 < room);
+  for (size_t i = 0; i < digits.size; i += 2) {
+    char byte[3] = {digits.data[i], digits.data[i + 1], '\0'};
+    out[i / 2] = (char)strtol(byte, NULL, 16);
+  }
+  out[digits.size / 2] = '\0';
+  return digits.size / 2;
 }
 
 /* ---- what a call gives ---- */
@@ -125,9 +138,10 @@ static void compare_greedy(setup *s, const json_t *run, const char *name) {
   }
   if (c->count != wanted) fail_msg("%s: %zu tokens, not %zu", name, c->count, wanted);
   assert_int_equal(c->prompt_tokens, json_array_size(json_object_get(run, "ids")));
-  att_text want = text_of(run, "text");
-  assert_int_equal(c->size, want.size);
-  assert_memory_equal(c->text, want.data, want.size);
+  char want[MOST_TEXT];
+  size_t size = text_of_run(run, want, sizeof want);
+  assert_int_equal(c->size, size);
+  assert_memory_equal(c->text, want, size);
   bool ended = c->tokens[wanted - 1] == s->model->config.eos;
   assert_int_equal(c->finish, ended ? ATT_FINISH_END : ATT_FINISH_LENGTH);
   double logprob = json_real_value(json_object_get(run, "logprob"));
@@ -238,9 +252,74 @@ static void logits_after(setup *s, att_model *model, const int32_t *ids, int64_t
   att_arena_free(arena);
 }
 
+enum { MOST_VOCABULARY = 512 };
+
+/* Chi-square below its mean plus five standard deviations; tokens that are expected fewer than 20 times are one class.
+ */
+static void require_distribution(const char *what, const int64_t *counts, const double *p, int64_t vocabulary,
+                                 double draws) {
+  double chi = 0, rare = 0, rare_count = 0;
+  int classes = 0;
+  for (int64_t i = 0; i < vocabulary; i++) {
+    double expected = p[i] * draws, count = (double)counts[i];
+    if (p[i] == 0) assert_int_equal(counts[i], 0);
+    classes += expected >= 20;
+    chi += expected >= 20 ? (count - expected) * (count - expected) / expected : 0;
+    rare += expected < 20 ? expected : 0;
+    rare_count += expected < 20 ? count : 0;
+  }
+  if (rare > 20) chi += (rare_count - rare) * (rare_count - rare) / rare;
+  classes += rare > 20;
+  assert_true(classes > 10);
+  double bound = classes - 1 + 5 * sqrt(2.0 * (classes - 1));
+  if (!(chi < bound)) fail_msg("%s: chi-square %.1f of %d classes, above %.1f", what, chi, classes, bound);
+}
+
+static void count_generated(setup *s, att_text prompt, att_generate_options options, int64_t draws, int64_t *counts) {
+  options.samples = MOST_SAMPLES;
+  options.max_tokens = 1;
+  options.seed = 3;
+  for (int64_t done = 0; done < draws; done += MOST_SAMPLES) {
+    options.prompt_number = (size_t)done;
+    collector *all = generate(s, prompt, &options);
+    for (int j = 0; j < MOST_SAMPLES; j++) counts[all->samples[j].tokens[0]]++;
+    free(all);
+  }
+}
+
+enum { SOME = 64 };
+static const int32_t some_seen[] = {3, 17, 3, 60};
+
+/* The same without the model, from its first logits alone: many draws in little time. */
+static void count_chosen(setup *s, const float *logits, const att_generate_options *o, int64_t draws, int64_t *counts) {
+  att_rules rules = {.banned = -1,
+                     .forced = -1,
+                     .width = 1,
+                     .temperature = o->temperature,
+                     .top_p = o->top_p,
+                     .min_p = o->min_p,
+                     .top_k = o->top_k,
+                     .repetition_penalty = o->repetition_penalty,
+                     .seen = some_seen,
+                     .seen_count = 4};
+  att_arena *arena;
+  require_ok(s, att_arena_new(s->ctx, &arena));
+  for (int64_t i = 0; i < draws; i++) {
+    float row[SOME];
+    double uniform = att_uniform(att_key(att_key(4, (uint64_t)i / 64), (uint64_t)i % 64), 0);
+    att_choice choice;
+    int32_t count;
+    att_arena_reset(arena);
+    memcpy(row, logits, sizeof row);
+    require_ok(s, att_choose(s->ctx, arena, row, 1, SOME, &rules, &uniform, &choice, &count));
+    counts[choice.token]++;
+  }
+  att_arena_free(arena);
+}
+
 static void test_draws_follow_the_model(void **state) {
   (void)state;
-  enum { CALLS = 1600, DRAWS = CALLS * MOST_SAMPLES, MOST_VOCABULARY = 512 };
+  enum { DRAWS = 100000, GENERATED = 32 * MOST_SAMPLES };
   static const att_generate_options manners[] = {
       {.temperature = 3, .top_p = 1, .repetition_penalty = 1},
       {.temperature = 4, .top_p = 1, .repetition_penalty = 1.4},
@@ -257,37 +336,15 @@ static void test_draws_follow_the_model(void **state) {
   for (size_t i = 0; i < count; i++) seen[ids[i]] = true;
   int64_t vocabulary = s.model->config.vocab_size;
   for (size_t m = 0; m < sizeof manners / sizeof *manners; m++) {
-    double p[MOST_VOCABULARY], chi = 0;
-    int64_t counts[MOST_VOCABULARY] = {0};
-    int classes = 0;
+    double p[MOST_VOCABULARY];
+    int64_t generated[MOST_VOCABULARY] = {0}, chosen[MOST_VOCABULARY] = {0};
     filtered(logits, vocabulary, seen, &manners[m], p);
-    att_generate_options options = manners[m];
-    options.samples = MOST_SAMPLES;
-    options.max_tokens = 1;
-    options.seed = 3;
-    for (int i = 0; i < CALLS; i++) {
-      options.prompt_number = (size_t)i;
-      collector *all = generate(&s, prompt, &options);
-      for (int j = 0; j < MOST_SAMPLES; j++) counts[all->samples[j].tokens[0]]++;
-      free(all);
-    }
-    double rare = 0, rare_count = 0; /* tokens expected fewer than 20 times are one class */
-    for (int64_t i = 0; i < vocabulary; i++) {
-      double expected = p[i] * DRAWS;
-      if (p[i] == 0) assert_int_equal(counts[i], 0);
-      if (expected < 20) {
-        rare += expected;
-        rare_count += (double)counts[i];
-        continue;
-      }
-      classes++;
-      chi += ((double)counts[i] - expected) * ((double)counts[i] - expected) / expected;
-    }
-    if (rare > 20) chi += (rare_count - rare) * (rare_count - rare) / rare;
-    classes += rare > 20;
-    assert_true(classes > 10);
-    double bound = classes - 1 + 5 * sqrt(2.0 * (classes - 1));
-    if (!(chi < bound)) fail_msg("manner %zu: chi-square %.1f of %d classes, above %.1f", m, chi, classes, bound);
+    count_generated(&s, prompt, manners[m], GENERATED, generated);
+    require_distribution("att_generate", generated, p, vocabulary, GENERATED);
+    bool seen_of_some[SOME] = {[3] = true, [17] = true, [60] = true};
+    filtered(logits, SOME, seen_of_some, &manners[m], p);
+    count_chosen(&s, logits, &manners[m], DRAWS, chosen);
+    require_distribution("att_choose", chosen, p, SOME, DRAWS);
   }
   att_release(s.ctx, ids);
   close_folder(&s);
@@ -350,38 +407,49 @@ static void test_seeds_and_prompts_draw_apart(void **state) {
 
 /* ---- where samples end ---- */
 
+/* The run with a stop text that begins at `at` of what it would give. */
+static void stop_at(setup *s, const json_t *run, const char *whole, size_t at, size_t size) {
+  char stop[16];
+  memcpy(stop, whole + at, size);
+  stop[size] = '\0';
+  if (strlen(stop) != size || !att_utf8_valid(stop, size)) return;
+  const char *stops[] = {"\x01 never \x02", stop, "never"};
+  att_generate_options options = defaults_of(s);
+  options.max_tokens = 200;
+  options.stop = stops;
+  options.stop_count = 3;
+  collector *all = generate(s, text_of(run, "prompt"), &options);
+  size_t found = 0;
+  while (memcmp(whole + found, stop, size) != 0) found++;
+  assert_int_equal(all->samples[0].finish, ATT_FINISH_STOP);
+  assert_int_equal(all->samples[0].size, found);
+  assert_memory_equal(all->samples[0].text, whole, found);
+  free(all);
+}
+
 static void test_stop_texts(void **state) {
   (void)state;
   for (size_t f = 0; f < FOLDERS; f++) {
     setup s;
     open_folder(&s, folders[f], 1);
     const json_t *run = json_array_get(json_object_get(s.expected, "greedy"), 0);
-    att_text prompt = text_of(run, "prompt"), whole = text_of(run, "text");
+    char whole[MOST_TEXT], longer[16];
+    size_t total = text_of_run(run, whole, sizeof whole);
+    assert_true(total > 100);
+    for (size_t size = 1; size <= 9; size += 2) {
+      for (size_t at = 3; at < 90; at += 7) stop_at(&s, run, whole, at, size);
+    }
+    size_t at = 5;
+    while (!att_utf8_valid(whole + at, 4) || memchr(whole + at, '\0', 4)) at++;
+    snprintf(longer, sizeof longer, "%.4s never", whole + at); /* its beginning is there, its end is not */
+    const char *beginnings[] = {"\x01 never", "never", longer};
     att_generate_options options = defaults_of(&s);
     options.max_tokens = 200;
-    for (size_t size = 1; size <= 9; size += 2) {
-      for (size_t at = 3; at + size < whole.size && at < 90; at += 7) {
-        char stop[16];
-        snprintf(stop, sizeof stop, "%.*s", (int)size, whole.data + at);
-        if (strlen(stop) != size) continue;
-        const char *stops[] = {"\x01 never \x02", stop, "never"};
-        options.stop = stops;
-        options.stop_count = 3;
-        collector *all = generate(&s, prompt, &options);
-        const char *found = strstr(whole.data, stop);
-        assert_int_equal(all->samples[0].finish, ATT_FINISH_STOP);
-        assert_int_equal(all->samples[0].size, found - whole.data);
-        assert_memory_equal(all->samples[0].text, whole.data, all->samples[0].size);
-        free(all);
-      }
-    }
-    char longer[16]; /* its beginning is there, its end is not */
-    snprintf(longer, sizeof longer, "%.4s\x01", whole.data + 5);
-    const char *beginnings[] = {"\x01 never", "never", longer};
     options.stop = beginnings;
-    collector *all = generate(&s, prompt, &options);
-    assert_int_equal(all->samples[0].size, whole.size);
-    assert_memory_equal(all->samples[0].text, whole.data, whole.size);
+    options.stop_count = 3;
+    collector *all = generate(&s, text_of(run, "prompt"), &options);
+    assert_int_equal(all->samples[0].size, total);
+    assert_memory_equal(all->samples[0].text, whole, total);
     free(all);
     close_folder(&s);
   }

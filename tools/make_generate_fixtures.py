@@ -7,8 +7,8 @@ tests/data/decode_*.
     python3 tools/make_generate_fixtures.py
 
 expected.json of a folder:
-    greedy: [{"prompt", "penalty", "ids" (of the prompt), "tokens" (200, or up to the end mark), "text", "logprob" (of the
-        model's own distribution)}]
+    greedy: [{"prompt", "penalty", "ids" (of the prompt), "tokens" (200, or up to the end mark), "text" (its bytes,
+        hexadecimal, as there are NULs in it), "logprob" (of the model's own distribution)}]
     windows: [{"text", "stride", "tokens", "logprob"}]: the sliding windows of Transformers' page on perplexity, with the
         start mark before the text
 generate_penalty.json: {folder: [{"beam", "penalty", "outputs": of each source, best first, [{"tokens", "score"}]}]}
@@ -20,7 +20,7 @@ import os
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import (AutoModelForSeq2SeqLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM)
+from transformers import (AutoModelForCausalLM, AutoModelForSeq2SeqLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM)
 
 from make_decode_fixtures import LONGEST, pad
 from make_model_fixtures import OUT, TEXT
@@ -88,7 +88,7 @@ def greedy(model, tokenizer, prompt, penalty):
     text = tokenizer.decode(result, skip_special_tokens=True)
     assert text.startswith(before)
     least = lead[len(ids) - 1:].min().item() if penalty == 1 else float("nan")
-    return {"prompt": prompt, "penalty": penalty, "ids": ids, "tokens": tokens, "text": text[len(before):],
+    return {"prompt": prompt, "penalty": penalty, "ids": ids, "tokens": tokens, "text": text[len(before):].encode().hex(),
             "logprob": logprobs[len(ids) - 1:].sum().item()}, least
 
 
@@ -124,7 +124,7 @@ def make_folder(name, make):
     tokenizer.save(os.path.join(folder, "tokenizer.json"), pretty=False)
     with open(os.path.join(folder, "tokenizer_config.json"), "w") as file:
         json.dump({"tokenizer_class": "PreTrainedTokenizerFast", **names}, file, indent=2)
-    model = model.double().eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).double().eval()
     runs = [greedy(model, tokenizer, prompt, penalty) for penalty in (1.0, 1.3) for prompt in PROMPTS]
     text = " ".join(TEXT) + " 🙂"
     scores = [windows(model, tokenizer, text, stride) for stride in STRIDES] + [windows(model, tokenizer, "A dog", 128)]
