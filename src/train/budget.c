@@ -104,6 +104,9 @@ static att_status fix_from_timing(att_trainer *t) {
   double count = floor(fmin(ATT_VALIDATIONS, fmax(2, ATT_VALIDATION_SHARE * left / validation)));
   double end = validation + 2 * t->save_cost;
   double steps = (left - count * validation - end) / (step * (1 + save_share(t)));
+  if (t->task->most_epochs) {
+    steps = fmin(steps, t->task->most_epochs(t) * (double)t->task->batch_count(t) - (double)s->step);
+  }
   att_plan_fix_steps(&s->plan, s->step + (steps > 1 ? (int64_t)steps : 1), t->task->warmup_part, (int64_t)count);
   say_steps(t);
   return att_trainer_save(t);

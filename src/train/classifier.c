@@ -99,6 +99,14 @@ static int64_t vocab_for(int64_t texts) {
   return texts < 2000 ? 2000 : texts < 5000 ? 4000 : texts < 200000 ? 8000 : 16000;
 }
 
+/* A small number of texts is learned by heart after that, and accuracy falls. */
+static double passes_for(const att_plan *p, int64_t texts) {
+  if (p->fine_tuned == 1) return 5;
+  return texts < 20000 ? 10 : texts < 200000 ? 6 : 3;
+}
+
+static double most_epochs(const att_trainer *t) { return passes_for(&t->state.plan, data_of(t)->texts.count); }
+
 static void choose(const att_trainer *t, att_plan *p) {
   const classifier_data *d = data_of(t);
   bool classes = d->labels.head == ATT_HEAD_CLASSES;
@@ -110,9 +118,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   att_choose_number(&p->dropout, p->fine_tuned == 1 ? 0.1 : texts < 100000 ? 0.3 : 0.1);
   att_choose_number(&p->token_dropout, p->fine_tuned == 1 ? 0 : 0.1);
   att_choose_number(&p->label_smoothing, classes && p->fine_tuned != 1 ? 0.1 : 0);
-  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) {
-    p->epochs = p->fine_tuned == 1 ? 5 : texts < 20000 ? 30 : texts < 200000 ? 15 : 5;
-  }
+  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(p, texts);
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
@@ -364,6 +370,7 @@ const att_task att_classifier_task = {
     .examine = examine,
     .quality = quality,
     .examined_tokens = examined_tokens,
+    .most_epochs = most_epochs,
     .describe = describe,
     .free = free_data,
 };

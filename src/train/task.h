@@ -45,6 +45,8 @@ typedef struct att_task {
   const char *(*quality)(const att_trainer *trainer);
   /* Tokens that `examine` reads, where that is all it does; or NULL: validations are then as many as usual. */
   double (*examined_tokens)(const att_trainer *trainer);
+  /* Passes over the data that a budget in minutes is held to, since more would do harm; or NULL: any. */
+  double (*most_epochs)(const att_trainer *trainer);
   /* A score in the closing line's words, behind "validation "; or NULL: the quality, and perplexity or loss. */
   void (*describe)(const att_trainer *trainer, att_score_of_model score, char *text, size_t size);
   void (*free)(att_trainer *trainer); /* trainer->data, NULL too */
