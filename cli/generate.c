@@ -68,6 +68,7 @@ typedef struct generate_run {
   bool between; /* something stands before the next block */
   bool open;    /* a block's line has not ended */
   bool no_memory;
+  int full; /* samples that ended for want of positions */
 } generate_run;
 
 static bool keep_text(sample_text *s, const char *data, size_t size) {
@@ -133,6 +134,7 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
   run->no_memory = !keep_text(s, piece->text, piece->size);
   if (run->no_memory) return 1;
   s->ended = piece->finish != ATT_RUNNING;
+  run->full += piece->finish == ATT_FINISH_CONTEXT;
   if (!run->options->json) write_samples(run);
   if (run->options->json && s->ended) write_json(run, piece, s);
   return !att_cli_flush(run->cli);
@@ -142,7 +144,7 @@ static int go_on(generate_run *run, att_text prompt, size_t line) {
   att_cli *cli = run->cli;
   run->prompt = prompt;
   run->line = run->options->generate.prompt_number = line;
-  run->current = 0;
+  run->current = run->full = 0;
   for (int i = 0; i < run->options->generate.samples; i++) {
     run->samples[i].size = run->samples[i].written = 0;
     run->samples[i].ended = false;
@@ -152,6 +154,9 @@ static int go_on(generate_run *run, att_text prompt, size_t line) {
   att_cli_end_work();
   end_block(run);
   att_cli_flush(cli);
+  if (run->full && !cli->common.quiet && !run->options->json)
+    att_cli_fail(cli, 0, "%d of %d ended because the model's positions were full", run->full,
+                 run->options->generate.samples);
   if (run->no_memory) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory for the text");
   return att_cli_failed(cli, done);
 }

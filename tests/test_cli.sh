@@ -267,6 +267,41 @@ LIST
 same errors.txt errors
 [ ! -e x ] || fail "a run that was refused left its folder"
 
+# ---- generate, score --text ------------------------------------------------------------------------------------------
+decoder=$golden/../data/generate_llama
+run 0 generate "$decoder" "A dog" --max-tokens 6 && has out '^A dog' generate
+empty err generate
+run 0 generate "$decoder" "A dog" --max-tokens 6 --no-prompt && cp out new
+grep -q '^A dog' new && fail "generate --no-prompt prints the prompt"
+run 0 generate "$decoder" --temperature 1 --samples 3 --max-tokens 5 "A dog" && cp out three
+[ "$(grep -c '^---$' three)" = 2 ] || fail "three samples are not parted by two lines"
+run 0 generate "$decoder" --temperature 1 --samples 3 --max-tokens 5 A dog --threads 3
+cmp -s out three || fail "generate differs with threads"
+run 0 generate "$decoder" --temperature 1 --samples 3 --max-tokens 5 A dog --seed 2
+cmp -s out three && fail "generate does not heed the seed"
+printf 'A dog\n\nx' >prompts && run 0 generate "$decoder" --json --max-tokens 4 <prompts && lines out 3 "generate --json"
+for key in line sample prompt text tokens ids finish logprob prompt_tokens; do has out "\"$key\": " "generate --json"; done
+printf 'A dog\n' >prompt.txt && run 0 generate "$decoder" --prompt-file prompt.txt --max-tokens 6 --no-prompt
+cmp -s out new || fail "generate --prompt-file differs from a prompt"
+run 0 generate "$decoder" "A dog" --max-tokens 0 --ignore-end && has err "positions were full" "a full context"
+printf 'A dog %.0s' $(seq 1 200) >long.txt
+run 1 generate "$decoder" --prompt-file long.txt && has err "but the model has 256 positions" "a prompt too long"
+empty out "a prompt too long"
+run 2 generate "$decoder" x --top-k 5 && has err "temperature" "top-k without sampling"
+run 2 generate "$decoder" x --prompt-file prompt.txt && has err "exclude" "two prompts"
+run 1 translate "$decoder" && has err "decoder: it can generate" "translate with a decoder"
+run 0 score "$decoder" --text long.txt && lines out 1 "score --text" && has err "bits per byte" "score --text"
+run 0 score "$decoder" --text prompts --lines --json --quiet && lines out 3 "score --lines" && empty err "score --quiet"
+for key in line logprob tokens bytes; do has out "\"$key\": " "score --lines --json"; done
+run 1 score "$decoder" --text long.txt --stride 256 && has err "1 to 255" "a stride too long"
+"$attend" generate "$decoder" "A dog" --ignore-end --temperature 1 --max-tokens 0 --samples 64 >out 2>err </dev/null &
+pid=$!
+sleep 0.2
+kill -INT $pid 2>err
+wait $pid
+status=$?
+[ $status = 130 ] || [ $status = 0 ] || fail "an interrupted generate exited with $status"
+
 # ---- translate -------------------------------------------------------------------------------------------------------
 run 0 translate model train.de && lines out 120 translate
 empty err translate

@@ -3,7 +3,6 @@
  * order. Rows are packed without padding, so that lines need no sorting by length. Works through windows of lines, so
  * that memory stays bounded and output starts early. Refuses models without a head of labels.
  */
-#include "api/verbs.h"
 #include "text/unicode.h"
 #include "train/class_metrics.h"
 #include "train/examples.h"

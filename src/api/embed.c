@@ -4,7 +4,6 @@
  * the model's positions end, as Transformers does.
  */
 #include "api/text.h"
-#include "api/verbs.h"
 #include "formats/file.h"
 #include "formats/json.h"
 

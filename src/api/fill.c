@@ -3,7 +3,6 @@
  * probabilities are over the whole vocabulary. Refuses a line without a mask.
  */
 #include "api/text.h"
-#include "api/verbs.h"
 
 #include <math.h>
 #include <stdlib.h>
