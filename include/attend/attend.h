@@ -527,7 +527,9 @@ typedef struct att_progress {
   att_progress_kind kind;
   const char *text;
   int64_t step, steps;
-  double done; /* 0 to 1, of WORK */
+  double done;         /* 0 to 1, of WORK */
+  const char *network; /* att_compare: whose training this is; else NULL */
+  double whole;        /* att_compare: 0 to 1, of all networks */
   double seconds, seconds_left;
   int64_t tokens; /* real source and target tokens since the start, padding not */
   double loss;    /* nats a target token, smoothed over the last steps */
@@ -553,6 +555,24 @@ ATT_API att_status att_train_classifier(att_context *ctx, const att_train_option
                                         void *user);
 ATT_API att_status att_train_mlm(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
                                  void *user);
+
+/* ---- comparing networks --------------------------------------------------------------------------------------- */
+
+typedef struct att_compare_options {
+  /* The data of one kind of training (source and target; or texts; or data), and what the networks share. out: the
+   * report's folder. steps: of each network; minutes: of all together. network, attention, width and layers are each
+   * network's own. */
+  att_train_options train;
+  int64_t parameters; /* of each network, about; 0: what the Transformer has by default */
+} att_compare_options;
+
+ATT_API void att_compare_options_default(att_compare_options *options);
+
+/* Trains padded feed-forward, RNN, LSTM, GRU, GRU with attention (translation) and Transformer one after another, each
+ * into out/NAME, asks all of them the validation texts, and writes out/report.json and out/report.html. With resume it
+ * goes on where it was stopped. progress: of the trainings, with `network` and `whole` set. */
+ATT_API att_status att_compare(att_context *ctx, const att_compare_options *options, att_progress_fn *progress,
+                               void *user);
 
 /* ---- measuring classifiers ------------------------------------------------------------------------------------ */
 
