@@ -483,8 +483,9 @@ typedef struct att_train_options {
   int64_t steps;
   double epochs, minutes;
   /* model */
-  const char *size; /* "tiny", "small", "base", "big"; NULL: from the data */
-  int network;      /* an att_network, or -1: a Transformer */
+  const char *size;   /* "tiny", "small", "base", "big"; NULL: from the data */
+  int64_t parameters; /* about so many, where no width is given; 0: by size */
+  int network;        /* an att_network, or -1: a Transformer */
   int encoder_layers, decoder_layers, width, heads, kv_heads, feedforward, context;
   int embedding;     /* width of a recurrent network's embeddings; 0: the width */
   int one_direction; /* of a recurrent encoder: 1; 0: both; -1: choose */

@@ -6,7 +6,6 @@
 
 #include "formats/file.h"
 #include "formats/json.h"
-#include "train/compared.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,7 +38,7 @@ typedef struct att_comparison {
   att_progress_fn *progress;
   void *user;
   const att_compared *chosen[ATT_MOST_COMPARED];
-  size_t count, current;
+  size_t count, done, current;
   int64_t parameters; /* of each network */
   /* the files that every network learns from, and what is asked after */
   char *train[2], *valid[2]; /* paths; of lm and classifier the first alone */
@@ -272,7 +271,7 @@ static void on_progress(void *user, const att_progress *inner) {
   att_progress event = *inner;
   double part = inner->steps > 0 ? (double)inner->step / (double)inner->steps : 0;
   event.network = c->chosen[c->current]->title;
-  event.whole = ((double)c->current + part) / (double)c->count;
+  event.whole = ((double)c->done + part) / (double)c->count;
   if (inner->quality) {
     snprintf(c->quality_name, sizeof c->quality_name, "%s", inner->quality);
     c->quality = c->quality_name;
@@ -285,6 +284,7 @@ static void set_network(const att_comparison *c, const att_compared *one, const 
   o->out = out;
   o->network = one->network;
   o->attention = one->scoring;
+  o->parameters = c->parameters;
   if (c->task == ATT_COMPARE_TRANSLATION) {
     o->source = c->train[0];
     o->target = c->train[1];
@@ -305,7 +305,6 @@ static att_status train(att_comparison *c, const att_compared *one, const char *
   if (c->task == ATT_COMPARE_LM && o.text_count == 1) o.texts = &text;
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
   o.resume = !empty;
-  ATT_TRY(att_compared_fit(c->ctx, &o, c->parameters));
   if (c->task == ATT_COMPARE_TRANSLATION) return att_train_translation(c->ctx, &o, on_progress, c);
   if (c->task == ATT_COMPARE_CLASSIFIER) return att_train_classifier(c->ctx, &o, on_progress, c);
   return att_train_lm(c->ctx, &o, on_progress, c);
@@ -456,14 +455,16 @@ static att_status compare(att_comparison *c) {
   ATT_TRY(prepare_folder(c));
   ATT_TRY(find_data(c));
   ATT_TRY(prepare_questions(c));
-  ATT_TRY(att_compared_parameters(c->ctx, &c->options->train, c->options->parameters, &c->parameters));
-  for (c->current = 0; c->current < c->count; c->current++) {
+  c->parameters = c->options->parameters;
+  for (c->done = 0; c->done < c->count; c->done++) {
+    c->current = (c->done + c->count - 1) % c->count; /* the last, the Transformer, first: the others get its size */
     const att_compared *one = c->chosen[c->current];
     char *folder = att_path(c->ctx, c->options->train.out, one->name);
     att_status status = folder ? train(c, one, folder) : ATT_MEMORY;
     if (!status) status = measure(c, c->current, folder);
     att_free(c->ctx, folder);
     ATT_TRY(status);
+    if (c->parameters == 0) c->parameters = c->rows[c->current].parameters;
   }
   return write_report(c);
 }

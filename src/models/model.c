@@ -43,6 +43,19 @@ static att_status make_model(att_context *ctx, const att_config *config, att_mod
   return ATT_OK;
 }
 
+att_status att_model_count(att_context *ctx, const att_config *config, int64_t *parameters) {
+  att_model *model;
+  *parameters = 0;
+  ATT_TRY(att_config_check(ctx, "the model", config));
+  ATT_TRY(make_model(ctx, config, &model));
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (p->trained) *parameters += p->rows * p->cols;
+  }
+  att_model_close(model);
+  return ATT_OK;
+}
+
 att_status att_model_new(att_context *ctx, const att_config *config, att_tokenizer *tokenizer, uint64_t seed,
                          att_model **out) {
   att_model *model;

@@ -130,6 +130,8 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
  */
 att_status att_model_new_head(att_model *body, att_head head, char **labels, int64_t label_count, uint64_t seed,
                               att_model **out);
+/* The trained parameters that a model of this configuration would have. Makes none of them. */
+att_status att_model_count(att_context *ctx, const att_config *config, int64_t *parameters);
 /* Makes room for gradients (zeroed). */
 att_status att_model_add_gradients(att_model *model);
 /* Whether a model.safetensors holds every parameter with its shape in a type that attend reads, and none that is

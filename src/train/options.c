@@ -66,6 +66,7 @@ static att_status check_ranges(att_context *ctx, const att_range *ranges, size_t
 static att_status check_counts(att_context *ctx, const att_train_options *o) {
   const att_range ranges[] = {
       {"steps", (double)o->steps, 0, 1e12},
+      {"parameters", (double)o->parameters, 0, 1e12},
       {"epochs", o->epochs, 0, 1e6},
       {"minutes", o->minutes, 0, 1e7},
       {"encoder-layers", o->encoder_layers, 0, 256},
@@ -213,6 +214,7 @@ att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att
       .steps = o->steps,
       .epochs = o->epochs,
       .minutes = o->minutes,
+      .parameters = above_zero(o->parameters),
       .network = not_negative(o->network),
       .encoder_layers = above_zero(o->encoder_layers),
       .decoder_layers = above_zero(o->decoder_layers),

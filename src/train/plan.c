@@ -137,6 +137,7 @@ static const att_field fields[] = {
     {"minutes", false, true, offsetof(att_plan, minutes)},
     WHOLE("seed", seed),
     WHOLE("from", fine_tuned),
+    WHOLE("parameters", parameters),
     WHOLE("family", network),
     WHOLE("encoder-layers", encoder_layers),
     WHOLE("decoder-layers", decoder_layers),

@@ -17,6 +17,7 @@ typedef struct att_plan {
   /* budget: steps is 0 until it is fixed */
   int64_t steps;
   double epochs, minutes;
+  int64_t parameters; /* asked for; unset where none was */
   int64_t network;
   int64_t encoder_layers, decoder_layers, width, heads, kv_heads, feedforward, context; /* layers 0: no such side */
   int64_t embedding, one_direction, attention; /* of recurrent networks (embedding also of padded ones) */

@@ -128,13 +128,48 @@ static att_status choose(att_trainer *t) {
   return att_plan_choose(t->ctx, &t->state.plan, t->task->shapes);
 }
 
-static att_status make_model(att_trainer *t) {
+/* Widths that are tried for a number of parameters. */
+enum { WIDTH_STEP = 16, MOST_WIDTHS = 512 };
+
+static att_status count_at(att_trainer *t, const att_plan *wanted, const att_tokenizer *tokenizer, int64_t width,
+                           int64_t *count) {
+  att_config config;
+  t->state.plan = *wanted;
+  t->state.plan.width = width;
+  ATT_TRY(choose(t));
+  t->task->configure(t, tokenizer, &config);
+  att_status status = att_model_count(t->ctx, &config, count);
+  att_free(t->ctx, config.labels);
+  return status;
+}
+
+/* The widest plan that has no more parameters than were asked for, or the narrowest there is. */
+static att_status fit_width(att_trainer *t, const att_plan *wanted, const att_tokenizer *tokenizer) {
+  int64_t low = 1, high = MOST_WIDTHS, count;
+  while (low + 1 < high) {
+    int64_t middle = (low + high) / 2;
+    ATT_TRY(count_at(t, wanted, tokenizer, middle * WIDTH_STEP, &count));
+    if (count <= wanted->parameters)
+      low = middle;
+    else
+      high = middle;
+  }
+  return count_at(t, wanted, tokenizer, low * WIDTH_STEP, &count);
+}
+
+static att_status make_model(att_trainer *t, const att_plan *wanted) {
   att_config config;
   att_tokenizer *tokenizer;
   ATT_TRY(choose(t));
   ATT_TRY(t->task->train_tokenizer(t, &tokenizer));
+  att_status status = ATT_OK;
+  if (wanted->parameters != ATT_UNSET && wanted->width == ATT_UNSET) status = fit_width(t, wanted, tokenizer);
+  if (status) {
+    att_tokenizer_free(tokenizer);
+    return status;
+  }
   t->task->configure(t, tokenizer, &config);
-  att_status status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
+  status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
   if (!status) return ATT_OK;
   att_tokenizer_free(tokenizer);
   att_free(t->ctx, config.labels);
@@ -166,7 +201,7 @@ static att_status begin_state(att_trainer *t, const att_plan *wanted, uint64_t t
   t->state.plan = *wanted;
   t->state.train_fingerprint = train;
   t->state.valid_fingerprint = valid;
-  return t->options->from ? open_model(t) : make_model(t);
+  return t->options->from ? open_model(t) : make_model(t, wanted);
 }
 
 static att_status check_same_data(att_trainer *t, uint64_t train_fingerprint, uint64_t valid_fingerprint) {
