@@ -24,13 +24,14 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_tokenize,
     &att_cli_look,
     &att_cli_info,
+    &att_cli_compare,
     &att_cli_convert,
     NULL};
 /* clang-format on */
 enum { MOST_NAMES = 32 };
 
 /* Names that are settled and will come. */
-static const char *const later_verbs[] = {"compare", "bench", "quantize", "serve", NULL};
+static const char *const later_verbs[] = {"bench", "quantize", "serve", NULL};
 
 /* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
 static void hold_standard_streams(void) {

@@ -61,19 +61,27 @@ static void draw_bar(att_cli_progress *progress, double done, const char *text) 
   progress->cli->line_is_bar = true;
 }
 
+/* A comparison's lines begin with the network that they are about. */
+static void say_network(const att_progress *event) {
+  if (event->network) fprintf(stderr, "%s: ", event->network);
+}
+
 static void show_step(att_cli_progress *progress, const att_progress *event) {
+  const char *who = event->network ? event->network : "";
   double time = now(), pause = progress->bar ? seconds_between_bars : seconds_between_lines;
   if (progress->shown > 0 && time - progress->shown < pause && event->step != event->steps) return;
   progress->shown = time;
   char text[200], left[24];
   spell_time(event->seconds_left, left);
   if (progress->bar) {
-    snprintf(text, sizeof text, "%lld/%lld  loss %.3f  %.0f tok/s%s%s%s", (long long)event->step,
-             (long long)event->steps, event->loss, event->tokens_per_second, *left ? "  " : "", left,
-             *left ? " left" : "");
-    draw_bar(progress, event->steps > 0 ? (double)event->step / (double)event->steps : 0, text);
+    snprintf(text, sizeof text, "%s%s%lld/%lld  loss %.3f  %.0f tok/s%s%s%s", who, *who ? ": " : "",
+             (long long)event->step, (long long)event->steps, event->loss, event->tokens_per_second, *left ? "  " : "",
+             left, *left ? " left" : "");
+    double part = event->steps > 0 ? (double)event->step / (double)event->steps : 0;
+    draw_bar(progress, event->network ? event->whole : part, text);
     return;
   }
+  say_network(event);
   fprintf(stderr, "step %lld/%lld  loss %.4f  lr %.3g  %.0f tokens/s%s%s%s\n", (long long)event->step,
           (long long)event->steps, event->loss, event->lr, event->tokens_per_second, *left ? "  " : "", left,
           *left ? " left" : "");
@@ -82,6 +90,7 @@ static void show_step(att_cli_progress *progress, const att_progress *event) {
 static void show_validation(att_cli_progress *progress, const att_progress *event) {
   clear_bar(progress);
   const char *bold = progress->colour && event->best ? "\x1b[1m" : "", *plain = *bold ? "\x1b[0m" : "";
+  say_network(event);
   fprintf(stderr, "%sstep %lld  validation loss %.4f", bold, (long long)event->step, event->valid_loss);
   if (event->perplexity > 0) fprintf(stderr, "  perplexity %.2f", event->perplexity);
   if (event->quality && event->bleu >= 0)
@@ -98,13 +107,15 @@ static void show_work(att_cli_progress *progress, const att_progress *event) {
     progress->shown = time;
     draw_bar(progress, event->done, text);
   } else if (!progress->bar && fresh) {
+    say_network(event);
     fprintf(stderr, "%s\n", text);
   }
 }
 
-static void show_text(att_cli_progress *progress, const char *text) {
+static void show_text(att_cli_progress *progress, const att_progress *event) {
   clear_bar(progress);
-  fprintf(stderr, "%s\n", text ? text : "");
+  say_network(event);
+  fprintf(stderr, "%s\n", event->text ? event->text : "");
 }
 
 void att_cli_on_progress(void *user, const att_progress *event) {
@@ -115,6 +126,6 @@ void att_cli_on_progress(void *user, const att_progress *event) {
   case ATT_PROGRESS_VALID: show_validation(progress, event); break;
   case ATT_PROGRESS_WORK: show_work(progress, event); break;
   case ATT_PROGRESS_PLAN:
-  case ATT_PROGRESS_DONE: show_text(progress, event->text); break;
+  case ATT_PROGRESS_DONE: show_text(progress, event); break;
   }
 }

@@ -55,6 +55,8 @@ static const att_cli_option options[] = {
 
     {.group = "Model", .name = "size", .kind = ATT_CLI_TEXT, .value = "tiny|small|base|big", .offset = IN(size),
      .help = "a set of sizes, which the options below change", .initial = "from the data"},
+    {.name = "parameters", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e12, .offset = IN(parameters),
+     .help = "about so many, where --width is not given: the width follows"},
     {.name = "layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layers),
      .help = "layers of the encoder, and of the decoder", .only = TRANSLATION},
     {.name = "layers", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layers),
