@@ -283,7 +283,8 @@ static void set_network(const att_comparison *c, const att_compared *one, const 
   *o = c->options->train;
   o->out = out;
   o->network = one->network;
-  o->attention = one->scoring;
+  bool attends = c->task == ATT_COMPARE_TRANSLATION && one->network != ATT_FFN && one->network != ATT_TRANSFORMER;
+  o->attention = attends ? (int)one->scoring : -1;
   o->parameters = c->parameters;
   if (c->task == ATT_COMPARE_TRANSLATION) {
     o->source = c->train[0];

@@ -169,8 +169,8 @@ static bool falls(att_bpe_scratch *scratch) {
 
 static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t count) {
   struct att_symbol *symbols = scratch->symbols;
-  uint64_t *heap = scratch->heap;
-  size_t queued = 0;
+  uint64_t *heap = scratch->heap, *end = heap + 3 * scratch->capacity;
+  size_t queued = 0, left_out = 0; /* merges that fell wait behind the heap until another is made */
   for (size_t i = 0; i + 1 < count; i++) queued = queue_pair(bpe, symbols, (int32_t)i, heap, queued);
   while (queued > 0) {
     uint32_t rank = (uint32_t)(heap[0] >> 32);
@@ -179,7 +179,11 @@ static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t c
     struct att_symbol *left = &symbols[at];
     /* An item outlives its pair; it still counts, as in the peer, where the pair there now makes the same token. */
     if (left->rank == NO_PAIR || bpe->merges[left->rank].result != bpe->merges[rank].result) continue;
-    if (falls(scratch)) continue;
+    if (falls(scratch)) {
+      end[-(ptrdiff_t)++left_out] = (uint64_t)rank << 32 | (uint32_t)at;
+      continue;
+    }
+    for (; left_out > 0; left_out--) queued = heap_push(heap, queued, end[-(ptrdiff_t)left_out]);
     struct att_symbol *right = &symbols[left->next];
     left->id = bpe->merges[rank].result;
     left->next = right->next;

@@ -49,8 +49,8 @@ att_status att_bpe_index(att_context *ctx, att_bpe *bpe);
 void att_bpe_free(att_context *ctx, att_bpe *bpe);
 
 /* Appends the ids of a word: always the merge of lowest rank first, the leftmost of equals (Sennrich et al. 2016). Time
- * is n log n for n bytes. With dropout, each merge is left out at random when its turn comes (Provilkov et al. 2020).
- */
+ * is n log n for n bytes. With dropout, each merge is left out at random when its turn comes, and has another chance
+ * once another is made (Provilkov et al. 2020, algorithm 1). */
 att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
                           att_bpe_scratch *scratch, att_text word, att_ids *ids);
 void att_bpe_scratch_free(att_context *ctx, att_bpe_scratch *scratch);

@@ -137,7 +137,6 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->head = d->labels.head;
   c->label_count = d->labels.count;
   c->labels = d->labels.names;
-  d->labels.names = NULL;
 }
 
 /* The same head over the same labels goes on; else a new one is put on the body. */

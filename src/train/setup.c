@@ -138,9 +138,7 @@ static att_status count_at(att_trainer *t, const att_plan *wanted, const att_tok
   t->state.plan.width = width;
   ATT_TRY(choose(t));
   t->task->configure(t, tokenizer, &config);
-  att_status status = att_model_count(t->ctx, &config, count);
-  att_free(t->ctx, config.labels);
-  return status;
+  return att_model_count(t->ctx, &config, count);
 }
 
 /* The widest plan that has no more parameters than were asked for, or the narrowest there is. */
@@ -169,7 +167,11 @@ static att_status make_model(att_trainer *t, const att_plan *wanted) {
     return status;
   }
   t->task->configure(t, tokenizer, &config);
-  status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
+  if (config.labels) {
+    config.labels = att_labels_copy(t->ctx, (const char *const *)config.labels, config.label_count);
+    if (!config.labels) status = ATT_MEMORY;
+  }
+  if (!status) status = att_model_new(t->ctx, &config, tokenizer, (uint64_t)t->state.plan.seed, &t->model);
   if (!status) return ATT_OK;
   att_tokenizer_free(tokenizer);
   att_free(t->ctx, config.labels);

@@ -27,6 +27,7 @@ typedef struct att_task {
   /* Chooses what is unset in the plan and depends on the task and its data; the common choices follow. */
   void (*choose)(const att_trainer *trainer, att_plan *plan);
   att_status (*train_tokenizer)(att_trainer *trainer, att_tokenizer **tokenizer);
+  /* config->labels stay the task's. */
   void (*configure)(const att_trainer *trainer, const att_tokenizer *tokenizer, att_config *config);
   /* trainer->model is what options->from named: may put another head on it; refuses one that cannot be gone on from. */
   att_status (*adopt)(att_trainer *trainer);

@@ -83,7 +83,6 @@ void att_plan_choose_translation(att_plan *p, int64_t pairs) {
   att_choose_number(&p->lr, lr_for(p));
   att_choose_number(&p->dropout, pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1);
   att_choose_number(&p->label_smoothing, 0.1);
-  att_choose_number(&p->bpe_dropout, pairs >= 5000 && pairs < 100000 ? 0.1 : 0);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = pairs < 100000 ? 30 : pairs < 1000000 ? 20 : 10;
 }
 
