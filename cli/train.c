@@ -121,7 +121,7 @@ static const att_cli_option options[] = {
      .initial = "with wordpiece", .only = CLASSIFIER | MLM},
     {.name = "bpe-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(bpe_dropout),
      .help = "probability that a merge is left out of a training word, drawn anew in every epoch",
-     .initial = "from the data", .only = TRANSLATION},
+     .initial = "0", .only = TRANSLATION},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),
      .help = "leave out pairs with more tokens on a side", .only = TRANSLATION},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 2, .high = 1 << 20, .offset = IN(max_length),

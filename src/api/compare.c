@@ -383,7 +383,7 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
   if (o->minutes > 0)
     snprintf(budget, sizeof budget, "%.3g minutes for all", o->minutes);
   else
-    snprintf(budget, sizeof budget, "the same number of steps or epochs each");
+    snprintf(budget, sizeof budget, "as many steps or epochs each");
   snprintf(subtitle, size, "%s: %zu networks of about %lld parameters, %s; asked %zu texts that none has learned from",
            titles[c->task], c->count, (long long)c->parameters, budget, c->questions.count);
   *r = (att_report){.task = tasks[c->task],
