@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate score bleu classify embed fill tokenize look info convert)
+verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate score bleu classify embed fill tokenize look info compare convert)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -476,6 +476,36 @@ run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info
 run 0 info model --json && has out '"parameters": [0-9]' "info --json"
 run 0 info && has out "^kernels" "info of the machine"
 run 0 info --json && has out '"instruction_set": "' "info --json of the machine"
+
+# ---- compare ---------------------------------------------------------------------------------------------------------
+for i in $(seq 1 40); do printf 'a good dog, number %s\tnice\na bad dog that bites %s of us\tnasty\n' "$i" "$i"; done >labels.tsv
+few=(--steps 2 --vocab 300 --parameters 20000 -q)
+run 0 compare --source train.de --target train.en "${few[@]}" -o pairs && has out '^pairs/report.html$' "compare's output"
+run 0 compare --data labels.tsv "${few[@]}" -o labelled
+run 0 compare --text train.en "${few[@]}" --context 16 -o running
+for folder in pairs labelled running; do
+  command -v python3 >python.path || break
+  python3 - "$folder" <<'CHECK' || fail "the report in $folder"
+import json, sys
+report = json.load(open(sys.argv[1] + "/report.json"))
+names = [n["name"] for n in report["networks"]]
+expected = ["ffn", "rnn", "lstm", "gru"] + (["gru-attention"] if report["task"] == "translation" else []) + ["transformer"]
+assert names == expected, names
+for n in report["networks"]:
+    assert n["steps"] == 2 and n["seconds"] > 0 and n["tokens"] > 0 and n["curve"], n["name"]
+    assert len(n["score_by_length"]) == len(report["lengths"]), n["name"]
+    assert 1000 < n["parameters"] < 60000, (n["name"], n["parameters"])
+    assert any(g is not None and g > 0 for g in n["gradient_by_distance"]), n["name"]
+page = open(sys.argv[1] + "/report.html").read()
+assert page.startswith("<!doctype html>") and "src=" not in page and "<link" not in page, "the page fetches something"
+CHECK
+done
+rm -f pairs/report.json
+run 1 compare --source train.de --target train.en "${few[@]}" -o pairs && has err "not empty" "compare into a folder that is there"
+run 0 compare --source train.de --target train.en "${few[@]}" -o pairs --resume && [ -s pairs/report.json ] || fail "compare --resume"
+run 2 compare -o x && has err "data are missing" "compare without data"
+run 2 compare --source train.de -o x && has err "target" "compare without a target"
+run 2 compare --text train.en --data labels.tsv -o x && has err "one kind" "compare of two kinds"
 
 # ---- convert ---------------------------------------------------------------------------------------------------------
 run 0 convert model --out half && empty out "convert writes to standard output"
