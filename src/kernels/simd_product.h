@@ -103,14 +103,18 @@ static void gemm_tile(float *c, int64_t ldc, const float *packed_a, const float 
 }
 
 /* y[rows, n <= 4]: the products of `rows` rows of x with up to four of w. A weight's row that is not there is another
- * one again, so that each sum is made in the same way wherever it lies. */
-INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const float *const *w, int64_t n, int64_t k,
-                      const int rows) {
+ * one again, so that each sum is made in the same way wherever it lies. The weights `ahead` floats on come next: with
+ * several rows there is so much to do with each that memory would wait (one row alone keeps it busy). */
+INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const float *const *w, int64_t ahead,
+                      int64_t n, int64_t k, const int rows) {
   vec sum[FEW_STEP][4], weight[4];
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < 4; j++) sum[i][j] = v_zero();
   int64_t p = 0;
   for (; p + W <= k; p += W) {
-    UNROLL for (int j = 0; j < 4; j++) weight[j] = v_load_all(w[j] + p);
+    UNROLL for (int j = 0; j < 4; j++) {
+      weight[j] = v_load_all(w[j] + p);
+      if (rows > 1) __builtin_prefetch(w[j] + p + ahead);
+    }
     UNROLL for (int i = 0; i < rows; i++) {
       vec value = v_load_all(x + i * ldx + p);
       UNROLL for (int j = 0; j < 4; j++) sum[i][j] = v_fma(value, weight[j], sum[i][j]);
@@ -137,10 +141,10 @@ static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const f
     int64_t count = n - j < 4 ? n - j : 4;
     const float *rows[4];
     for (int64_t i = 0; i < 4; i++) rows[i] = w + (j + (i < count ? i : count - 1)) * ldw;
-    int64_t i = 0;
+    int64_t i = 0, ahead = j + 8 <= n ? 4 * ldw : 0;
     for (; i + FEW_STEP <= m; i += FEW_STEP)
-      few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, count, k, FEW_STEP);
-    for (; i < m; i++) few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, count, k, 1);
+      few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, ahead, count, k, FEW_STEP);
+    for (; i < m; i++) few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, ahead, count, k, 1);
   }
 }
 
