@@ -35,7 +35,7 @@ static inline void same_runs(const char *a, const char *b) {
   static const char *const names[] = {"model.safetensors", "tokenizer.json", "checkpoint/model.safetensors",
                                       "checkpoint/optimizer.safetensors"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char first[600], second[600];
+    char first[1024], second[1024];
     snprintf(first, sizeof first, "%s/%s", a, names[i]);
     snprintf(second, sizeof second, "%s/%s", b, names[i]);
     same_files(first, second);
