@@ -59,16 +59,21 @@ void att_cli_begin_work(att_cli *cli) { atomic_store(&working, cli->ctx); }
 
 void att_cli_end_work(void) { atomic_store(&working, NULL); }
 
-/* SIGPIPE and SIGXFSZ are ignored: a reader that went away, or a file grown to its limit, is a failed write. */
+/* SIGPIPE and SIGXFSZ are ignored: a reader that went away, or a file grown to its limit, is a failed write. Handlers
+ * have a stack of their own: oneDNN's generated code keeps data below the stack's end, where a signal's frame would be
+ * written over them, and the heap is spoilt with what it then takes for addresses. */
 void att_cli_catch_signals(void) {
+  static _Alignas(64) char stack[1 << 16];
+  const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
   struct sigaction action;
+  sigaltstack(&own, NULL);
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, NULL);
   sigaction(SIGXFSZ, &action, NULL);
   action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
 }

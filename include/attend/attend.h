@@ -12,7 +12,8 @@
  * Every call that can fail returns an att_status; att_message(ctx) then says what, where and what to do, in one line.
  * On failure an output handle is set to NULL and there is nothing to free. The library never prints, exits or aborts.
  * A context, and all that was made from it, is for one thread at a time; separate contexts are independent.
- * A calling thread needs a stack of 2 MiB or more (the usual 8 is plenty).
+ * A calling thread needs a stack of 2 MiB or more (the usual 8 is plenty). A program that catches signals while the
+ * library works should do so with SA_ONSTACK: oneDNN's code keeps data below the stack pointer.
  * Strings are UTF-8. Token ids are int32_t. Log-probabilities are natural. Times are seconds.
  */
 #ifndef ATTEND_ATTEND_H
