@@ -51,8 +51,7 @@ typedef struct att_comparison {
   att_report_network rows[ATT_MOST_COMPARED];
   att_report_point *curves[ATT_MOST_COMPARED];
   char notes[ATT_MOST_COMPARED][160];
-  const char *quality;
-  char quality_name[32];
+  const char *quality, *quality_key; /* what validations measured, and its name in train.jsonl; NULL: nothing */
 } att_comparison;
 
 void att_compare_options_default(att_compare_options *options) {
@@ -272,10 +271,6 @@ static void on_progress(void *user, const att_progress *inner) {
   double part = inner->steps > 0 ? (double)inner->step / (double)inner->steps : 0;
   event.network = c->chosen[c->current]->title;
   event.whole = ((double)c->done + part) / (double)c->count;
-  if (inner->quality) {
-    snprintf(c->quality_name, sizeof c->quality_name, "%s", inner->quality);
-    c->quality = c->quality_name;
-  }
   if (c->progress) c->progress(c->user, &event);
 }
 
@@ -325,15 +320,14 @@ static att_status read_record(att_comparison *c, const char *folder, att_report_
   for (size_t i = 0; !status && i < count; i++) {
     json_t *root;
     att_report_point p = {.valid_loss = NAN, .quality = NAN};
-    char key[sizeof c->quality_name] = "";
-    for (size_t k = 0; c->quality && c->quality[k]; k++)
-      key[k] = (char)(c->quality[k] >= 'A' && c->quality[k] <= 'Z' ? c->quality[k] + 32 : c->quality[k]);
     status = att_json_parse(c->ctx, path, lines[i].data, lines[i].size, &root);
     if (status) break;
     status = att_json_int(c->ctx, path, root, "step", true, 0, INT64_MAX, &p.step);
     if (!status) status = att_json_number(c->ctx, path, root, "seconds", false, &p.seconds);
     if (!status) status = att_json_number(c->ctx, path, root, "valid_loss", false, &p.valid_loss);
-    if (!status && *key) status = att_json_number(c->ctx, path, root, key, false, &p.quality);
+    if (!status && c->quality) {
+      status = att_json_number(c->ctx, path, root, c->quality_key, false, &p.quality);
+    }
     if (!status) status = att_json_int(c->ctx, path, root, "tokens", false, 0, INT64_MAX, &row->tokens);
     json_decref(root);
     row->steps = p.step > row->steps ? p.step : row->steps;
@@ -347,6 +341,18 @@ static att_status read_record(att_comparison *c, const char *folder, att_report_
   return status;
 }
 
+/* What the trainer's validations measure of such a model. */
+static void name_quality(att_comparison *c, att_head head) {
+  static const char *const names[] = {
+      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-F1", [ATT_HEAD_VALUES] = "Spearman"};
+  static const char *const keys[] = {
+      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-f1", [ATT_HEAD_VALUES] = "spearman"};
+  if (c->task == ATT_COMPARE_LM) return;
+  bool translation = c->task == ATT_COMPARE_TRANSLATION;
+  c->quality = translation ? "BLEU" : names[head];
+  c->quality_key = translation ? "bleu" : keys[head];
+}
+
 static att_status measure(att_comparison *c, size_t place, const char *folder) {
   att_report_network *row = &c->rows[place];
   att_model *model;
@@ -354,7 +360,10 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   ATT_TRY(att_model_open(c->ctx, folder, &model));
   att_status status = att_model_describe(model, &info);
   if (!status) status = att_measure_model(model, &c->questions, &c->answers[place]);
-  if (!status) row->parameters = info->parameters;
+  if (!status) {
+    row->parameters = info->parameters;
+    name_quality(c, info->head);
+  }
   att_model_close(model);
   ATT_TRY(status);
   const att_answers *a = &c->answers[place];
@@ -372,6 +381,11 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
 }
 
 /* ---- the report ----------------------------------------------------------------------------------------------- */
+
+/* Of classifiers: how often the likeliest label is one of the text's; of numbers their rank correlation. */
+static const char *score_name(const att_comparison *c) {
+  return c->quality && strcmp(c->quality, "Spearman") == 0 ? "Spearman x 100" : "Accuracy";
+}
 
 static void describe(const att_comparison *c, att_report *r, char *subtitle, size_t size) {
   static const char *const tasks[] = {"translation", "lm", "classifier"};
@@ -391,8 +405,7 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
                     .subtitle = subtitle,
                     .score_name = c->task == ATT_COMPARE_TRANSLATION ? "BLEU"
                                   : c->task == ATT_COMPARE_LM        ? "Bits per byte"
-                                  : c->quality                       ? c->quality
-                                                                     : "Accuracy",
+                                                                     : score_name(c),
                     .higher_is_better = c->task != ATT_COMPARE_LM,
                     .quality = c->quality,
                     .input_name = inputs[c->task],

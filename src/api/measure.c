@@ -2,6 +2,7 @@
 #include "api/compare.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,9 +115,10 @@ typedef struct att_asking {
   const att_questions *questions;
   att_answers *answers;
   att_buffer text;
-  size_t *ends;          /* [count]: of each output in text */
-  int32_t *predicted;    /* classifier */
-  double *values;        /* classifier of numbers, and the truth behind them */
+  size_t *ends;       /* [count]: of each output in text */
+  int32_t *predicted; /* classifier */
+  double *values;     /* classifier of numbers: what it gave */
+  bool is_number;
   const size_t *line_of; /* the question that line i of the call is */
   att_status status;
 } att_asking;
@@ -222,58 +224,59 @@ static int on_classification(void *user, const att_classification *given) {
 }
 
 /* Right ones among those of the span; for numbers, Spearman's correlation. */
-static att_status right_of(const att_asking *asking, const att_span *span, const int32_t *truth, const double *numbers,
+static att_status right_of(const att_asking *asking, const att_span *span, const bool *is_right, const double *numbers,
                            double *scratch, double *score) {
   const att_questions *q = asking->questions;
   size_t count = 0, right = 0;
   for (size_t i = 0; i < q->count; i++) {
     if (span && !in_span(span, q->lengths[i])) continue;
-    right += truth[i] == asking->predicted[i];
+    right += is_right[i];
     scratch[count] = numbers[i];
     scratch[q->count + count++] = asking->values[i];
   }
   *score = count ? 100.0 * (double)right / (double)count : NAN;
-  if (truth[0] != -2) return ATT_OK;
+  if (!asking->is_number) return ATT_OK;
   att_value_metrics metrics;
   ATT_TRY(att_measure_values(q->ctx, scratch, scratch + q->count, count, &metrics));
   *score = 100 * metrics.spearman;
   return ATT_OK;
 }
 
-/* truth[i]: the label's place; -1: one that the model does not know; -2 where it predicts numbers. */
-static void find_truth(const att_questions *q, const char *const *labels, size_t count, bool numbers, int32_t *truth,
-                       double *values) {
-  for (size_t i = 0; i < q->count; i++) {
-    char text[64] = {0};
-    size_t size = q->answers[i].size < sizeof text - 1 ? q->answers[i].size : sizeof text - 1;
-    if (size) memcpy(text, q->answers[i].data, size);
-    truth[i] = numbers ? -2 : -1;
-    values[i] = numbers ? strtod(text, NULL) : 0;
-    for (size_t l = 0; l < count && !numbers; l++) {
-      bool same =
-          strlen(labels[l]) == q->answers[i].size && memcmp(labels[l], q->answers[i].data, q->answers[i].size) == 0;
-      if (same) truth[i] = (int32_t)l;
-    }
+/* Whether a label is the text's, or one of several with commas between. */
+static bool is_label(att_text truth, bool several, const char *label) {
+  size_t size = strlen(label);
+  for (size_t begin = 0, end; begin <= truth.size; begin = end + 1) {
+    for (end = begin; end < truth.size && !(several && truth.data[end] == ',');) end++;
+    if (end - begin == size && memcmp(truth.data + begin, label, size) == 0) return true;
   }
+  return false;
 }
 
-static att_status ask_classes(att_model *model, att_asking *asking, int32_t *truth, double *numbers) {
+static att_status ask_classes(att_model *model, att_asking *asking, bool *is_right, double *numbers) {
   const att_questions *q = asking->questions;
   const char *const *labels;
   const att_model_info *info;
   size_t count;
   ATT_TRY(att_model_describe(model, &info));
   ATT_TRY(att_model_labels(model, &labels, &count));
-  find_truth(q, labels, count, info->head == ATT_HEAD_VALUES, truth, numbers);
   ATT_TRY(att_classify(model, q->inputs, q->seconds, q->count, 0, on_classification, asking));
+  asking->is_number = info->head == ATT_HEAD_VALUES;
   for (size_t i = 0; i < q->count; i++) {
+    char number[64] = {0};
     const char *label = labels[asking->predicted[i]];
-    ATT_TRY(keep_output(q, i, label, strlen(label), asking->answers));
+    is_right[i] = is_label(q->answers[i], info->head == ATT_HEAD_LABELS, label);
+    if (asking->is_number) {
+      memcpy(number, q->answers[i].data, q->answers[i].size < 63 ? q->answers[i].size : 63);
+      numbers[i] = strtod(number, NULL);
+      snprintf(number, sizeof number, "%.4g", asking->values[i]);
+    }
+    const char *output = asking->is_number ? number : label;
+    ATT_TRY(keep_output(q, i, output, strlen(output), asking->answers));
   }
   double *scratch = numbers + q->count;
-  ATT_TRY(right_of(asking, NULL, truth, numbers, scratch, &asking->answers->score));
+  ATT_TRY(right_of(asking, NULL, is_right, numbers, scratch, &asking->answers->score));
   for (size_t s = 0; s < q->span_count; s++) {
-    ATT_TRY(right_of(asking, &q->spans[s], truth, numbers, scratch, &asking->answers->by_length[s]));
+    ATT_TRY(right_of(asking, &q->spans[s], is_right, numbers, scratch, &asking->answers->by_length[s]));
   }
   return ATT_OK;
 }
@@ -281,15 +284,16 @@ static att_status ask_classes(att_model *model, att_asking *asking, int32_t *tru
 static att_status measure_classes(att_model *model, att_asking *asking) {
   att_context *ctx = asking->questions->ctx;
   size_t count = asking->questions->count;
-  int32_t *truth = ATT_NEW(ctx, 2 * count, int32_t);
+  asking->predicted = ATT_NEW(ctx, count, int32_t);
+  bool *is_right = ATT_NEW(ctx, count, bool);
   double *numbers = ATT_NEW(ctx, 4 * count, double);
   att_status status = ATT_MEMORY;
-  if (truth && numbers) {
-    asking->predicted = truth + count;
+  if (asking->predicted && is_right && numbers) {
     asking->values = numbers + 3 * count;
-    status = ask_classes(model, asking, truth, numbers);
+    status = ask_classes(model, asking, is_right, numbers);
   }
-  att_free(ctx, truth);
+  att_free(ctx, asking->predicted);
+  att_free(ctx, is_right);
   att_free(ctx, numbers);
   return status;
 }
