@@ -6,9 +6,8 @@ find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
-set(ATTEND_LIBRARIES PkgConfig::JANSSON PkgConfig::UTF8PROC PkgConfig::PCRE2 ZLIB::ZLIB m)
-set(ATTEND_PLAIN_LIBRARIES jansson utf8proc pcre2-8 z m)
+set(ATTEND_LIBRARIES PkgConfig::JANSSON PkgConfig::UTF8PROC ZLIB::ZLIB m)
+set(ATTEND_PLAIN_LIBRARIES jansson utf8proc z m)
 set(ATTEND_DEFINITIONS)
 
 # OpenMP stands before oneDNN on the link line: where the compiler's runtime is not oneDNN's libgomp (clang), it then
