@@ -246,11 +246,27 @@ static void sampling_settings(void **state) {
   config = read_good("{\"model_type\": \"gpt2\", \"eos_token_id\": 7}");
   assert_true(config.do_sample && config.temperature == 0.6 && config.top_k == 40 && config.top_p == 0.9);
   assert_true(config.min_p == 0.05 && config.repetition_penalty == 1.2 && config.eos == 9);
+  assert_true(config.other_end_count == 1 && config.other_ends[0] == 7);
   att_config back;
   assert_int_equal(att_config_write(ctx, folder, &config, NULL), ATT_OK);
   assert_int_equal(att_config_read(ctx, folder, &back), ATT_OK);
   assert_true(back.do_sample && back.temperature == 0.6 && back.top_k == 40 && back.top_p == 0.9);
   assert_true(back.min_p == 0.05 && back.repetition_penalty == 1.2 && back.eos == 9);
+  assert_true(back.other_end_count == 1 && back.other_ends[0] == 7);
+}
+
+/* generate's are those of generation_config.json, where it has the key at all. */
+static void several_end_marks(void **state) {
+  (void)state;
+  att_config config = read_good("{\"model_type\": \"gpt2\", \"eos_token_id\": [4, 5, 6]}");
+  assert_true(config.eos == 4 && config.other_end_count == 2);
+  for (int32_t token = 0; token < 10; token++)
+    assert_int_equal(att_config_is_end(&config, token), token / 4 == 1 && token != 7);
+  put("generation_config.json", "{}");
+  assert_int_equal(read_good("{\"model_type\": \"gpt2\", \"eos_token_id\": [4, 5, 6]}").other_end_count, 2);
+  put("generation_config.json", "{\"eos_token_id\": 5}");
+  config = read_good("{\"model_type\": \"gpt2\", \"eos_token_id\": [4, 5, 6]}");
+  assert_true(config.eos == 5 && config.other_end_count == 0);
 }
 
 /* label2id may not name a label twice, or no reader would take the file. */
@@ -528,6 +544,7 @@ int main(void) {
       cmocka_unit_test_teardown(defaults_are_the_classes, empty_folder),
       cmocka_unit_test_teardown(defaults_of_decoders_and_encoders, empty_folder),
       cmocka_unit_test_teardown(sampling_settings, empty_folder),
+      cmocka_unit_test_teardown(several_end_marks, empty_folder),
       cmocka_unit_test_teardown(labels_come_back, empty_folder),
       cmocka_unit_test_teardown(generation_settings, empty_folder),
       cmocka_unit_test_teardown(what_generate_would_do_beside_is_said, empty_folder),

@@ -475,6 +475,31 @@ static void test_the_end_mark_can_be_passed(void **state) {
   close_folder(&s);
 }
 
+/* Another token of the text made an end mark: the text ends there. */
+static void test_each_end_mark_ends(void **state) {
+  (void)state;
+  setup s;
+  open_folder(&s, folders[1], 1);
+  const json_t *run = json_array_get(json_object_get(s.expected, "greedy"), 0);
+  att_generate_options options = defaults_of(&s);
+  options.max_tokens = 40;
+  options.ignore_end = true;
+  collector *all = generate(&s, text_of(run, "prompt"), &options);
+  size_t at = 9, first = 0;
+  int32_t token = all->samples[0].tokens[at];
+  while (all->samples[0].tokens[first] != token && all->samples[0].tokens[first] != s.model->config.eos) first++;
+  free(all);
+  s.model->config.other_ends[0] = -2; /* never a token: the second of several counts too */
+  s.model->config.other_ends[1] = token;
+  s.model->config.other_end_count = 2;
+  options.ignore_end = false;
+  all = generate(&s, text_of(run, "prompt"), &options);
+  assert_int_equal(all->samples[0].finish, ATT_FINISH_END);
+  assert_int_equal(all->samples[0].count, first + 1);
+  free(all);
+  close_folder(&s);
+}
+
 static void test_full_contexts(void **state) {
   (void)state;
   setup s;
@@ -690,6 +715,7 @@ int main(void) {
       cmocka_unit_test(test_seeds_and_prompts_draw_apart),
       cmocka_unit_test(test_stop_texts),
       cmocka_unit_test(test_the_end_mark_can_be_passed),
+      cmocka_unit_test(test_each_end_mark_ends),
       cmocka_unit_test(test_full_contexts),
       cmocka_unit_test(test_empty_prompts),
       cmocka_unit_test(test_long_prompts_are_read_in_pieces),

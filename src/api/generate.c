@@ -151,7 +151,7 @@ static att_status on_token(void *user, int64_t number, int32_t token, double log
   s->logprob += logprob;
   att_finish finish = ATT_RUNNING;
   if ((int64_t)s->tokens.count == g->most) finish = g->last;
-  if (token == g->model->config.eos && !g->options->ignore_end) finish = ATT_FINISH_END;
+  if (att_config_is_end(&g->model->config, token) && !g->options->ignore_end) finish = ATT_FINISH_END;
   ATT_TRY(att_decoder_put(&s->decoder, g->model->ctx, token, &s->held));
   if (finish != ATT_RUNNING) ATT_TRY(att_decoder_end(&s->decoder, g->model->ctx, &s->held));
   size_t size = find_stop(g->options, &s->held);

@@ -286,7 +286,7 @@ static att_status read_generation_marks(const att_settings *in, att_config *out)
     return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is %" PRId32 ", but %" PRId32 " in config.json", in->name,
                     att_mark_key(i), mark, before);
   }
-  return ATT_OK;
+  return att_read_other_ends(in, out);
 }
 
 static att_status read_sampling(const att_settings *in, att_config *out) {
@@ -353,6 +353,11 @@ static att_status check_marks(att_context *ctx, const char *name, const att_conf
     if (mark >= -1 && mark < config->vocab_size) continue;
     return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, att_mark_key(i),
                     mark, config->vocab_size);
+  }
+  for (int i = 0; i < config->other_end_count; i++) {
+    if (config->other_ends[i] < config->vocab_size) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id lists %" PRId32 ", not one of the %" PRId64 " tokens", name,
+                    config->other_ends[i], config->vocab_size);
   }
   return ATT_OK;
 }
@@ -431,14 +436,6 @@ void att_put_int(att_object *out, const char *key, int64_t value) {
   char text[32];
   snprintf(text, sizeof text, "%" PRId64, value);
   att_put(out, key, text);
-}
-
-void att_put_mark(att_object *out, const char *key, int32_t mark) {
-  if (mark < 0) {
-    att_put(out, key, "null");
-  } else {
-    att_put_int(out, key, mark);
-  }
 }
 
 static void append_string(att_object *out, const char *value) {
@@ -551,8 +548,7 @@ static att_status write_generation(att_context *ctx, const char *folder, const a
   if (config->kind == ATT_ENCODER || config->head != ATT_HEAD_TOKENS) return ATT_OK;
   att_object out = {.ctx = ctx};
   for (int i = 0; i < ATT_MARKS; i++) {
-    int32_t mark = att_mark_of(config, i);
-    if (mark >= 0) att_put_int(&out, att_mark_key(i), mark);
+    if (att_mark_of(config, i) >= 0) att_put_mark(&out, config, i);
   }
   if (config->family == ATT_MARIAN) { /* there the pad is the start token and a row of zeros: never a word */
     char list[32];

@@ -25,7 +25,6 @@ typedef struct att_object {
 void att_put(att_object *out, const char *key, const char *json);
 void att_put_bool(att_object *out, const char *key, bool value);
 void att_put_int(att_object *out, const char *key, int64_t value);
-void att_put_mark(att_object *out, const char *key, int32_t mark); /* null where negative */
 void att_put_text(att_object *out, const char *key, const char *value);
 /* single: the fewest digits that give the float32 back */
 void att_put_real(att_object *out, const char *key, double value, bool single);

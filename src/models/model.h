@@ -20,6 +20,8 @@ typedef enum att_family {
   ATT_FAMILY_COUNT
 } att_family;
 
+#define ATT_MOST_ENDS 16 /* tokens that end a text */
+
 /* config.json and generation_config.json, as attend needs them. Field names are Hugging Face's where they have one. A
  * decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What no type of
  * Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name beside it. */
@@ -51,11 +53,13 @@ typedef struct att_config {
   bool tie_word_embeddings; /* one matrix for source, target and output */
   bool scale_embedding;
   float dropout;
-  float layer_norm_epsilon; /* 1e-5 */
-  int32_t pad, bos, eos;    /* -1: none */
-  int32_t decoder_start;    /* of encoder-decoders; -1 elsewhere */
-  int32_t mask, unk;        /* -1: none */
-  att_type storage;         /* of model.safetensors */
+  float layer_norm_epsilon;              /* 1e-5 */
+  int32_t pad, bos, eos;                 /* -1: none */
+  int32_t other_ends[ATT_MOST_ENDS - 1]; /* of decoders: generating ends at these too */
+  int other_end_count;
+  int32_t decoder_start; /* of encoder-decoders; -1 elsewhere */
+  int32_t mask, unk;     /* -1: none */
+  att_type storage;      /* of model.safetensors */
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;
@@ -73,6 +77,8 @@ typedef struct att_config {
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
 /* Labels as a config has them: one block (att_free); NULL: no memory. */
 char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
+/* Whether generating ends at that token. */
+bool att_config_is_end(const att_config *config, int32_t token);
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);
 /* config.json, generation_config.json and tokenizer_config.json (names of the marks come from the tokenizer). */

@@ -85,15 +85,45 @@ att_status att_read_mark(const att_settings *in, const char *key, int32_t *mark)
   const json_t *list = json_object_get(in->root, key), *first = json_array_get(list, 0);
   if (json_is_integer(first) && json_integer_value(first) >= 0 && json_integer_value(first) <= INT32_MAX) {
     value = json_integer_value(first);
-    if (json_array_size(list) > 1) {
-      att_log(in->ctx, ATT_LOG_WARNING, "%s: %s lists several tokens; attend takes the first, %" PRId64, in->name, key,
-              value);
-    }
   } else {
     ATT_TRY(att_json_int(in->ctx, in->name, in->root, key, false, 0, INT32_MAX, &value));
   }
   *mark = (int32_t)value;
   return ATT_OK;
+}
+
+static const char end_key[] = "eos_token_id";
+
+att_status att_read_other_ends(const att_settings *in, att_config *config) {
+  const json_t *list = json_object_get(in->root, end_key);
+  if (!list) return ATT_OK;
+  size_t size = json_array_size(list);
+  config->other_end_count = 0;
+  if (size > 1 && config->kind != ATT_DECODER) {
+    att_log(in->ctx, ATT_LOG_WARNING, "%s: %s lists several tokens; attend takes the first, %" PRId32, in->name,
+            end_key, config->eos);
+    return ATT_OK;
+  }
+  if (size > ATT_MOST_ENDS) {
+    return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s lists %zu tokens, more than the %d that attend knows", in->name,
+                    end_key, size, ATT_MOST_ENDS);
+  }
+  for (size_t i = 1; i < size; i++) {
+    const json_t *token = json_array_get(list, i);
+    json_int_t value = json_is_integer(token) ? json_integer_value(token) : -1;
+    if (value < 0 || value > INT32_MAX) {
+      return att_fail(in->ctx, ATT_FORMAT, "%s: %s lists what is not a token", in->name, end_key);
+    }
+    config->other_ends[config->other_end_count++] = (int32_t)value;
+  }
+  return ATT_OK;
+}
+
+bool att_config_is_end(const att_config *config, int32_t token) {
+  for (int i = 0; i < config->other_end_count; i++) {
+    if (token == config->other_ends[i]) return true;
+  }
+  return token == config->eos;
 }
 
 static const struct {
@@ -102,7 +132,7 @@ static const struct {
 } marks[ATT_MARKS] = {
     {"pad_token_id", offsetof(att_config, pad)},
     {"bos_token_id", offsetof(att_config, bos)},
-    {"eos_token_id", offsetof(att_config, eos)},
+    {end_key, offsetof(att_config, eos)},
     {"decoder_start_token_id", offsetof(att_config, decoder_start)},
     {"forced_bos_token_id", offsetof(att_config, forced_bos)},
 };
@@ -120,7 +150,24 @@ att_status att_read_marks(const att_settings *in, att_config *config) {
     if (json_is_null(json_object_get(in->root, marks[i].key))) *att_mark_at(config, i) = -1; /* it has none */
     ATT_TRY(att_read_mark(in, marks[i].key, att_mark_at(config, i)));
   }
-  return ATT_OK;
+  return att_read_other_ends(in, config);
+}
+
+void att_put_mark(att_object *out, const att_config *config, int i) {
+  int32_t mark = att_mark_of(config, i);
+  if (mark < 0) {
+    att_put(out, marks[i].key, "null");
+  } else if (marks[i].key == end_key && config->other_end_count) {
+    char list[12 * ATT_MOST_ENDS + 2]; /* each at most ten digits and ", " */
+    int size = snprintf(list, sizeof list, "[%" PRId32, mark);
+    for (int j = 0; j < config->other_end_count; j++) {
+      size += snprintf(list + size, sizeof list - (size_t)size, ", %" PRId32, config->other_ends[j]);
+    }
+    snprintf(list + size, sizeof list - (size_t)size, "]");
+    att_put(out, end_key, list);
+  } else {
+    att_put_int(out, marks[i].key, mark);
+  }
 }
 
 void att_put_marks(att_object *out, const att_config *config) {
@@ -128,7 +175,7 @@ void att_put_marks(att_object *out, const att_config *config) {
     bool start = marks[i].offset == offsetof(att_config, decoder_start);
     bool forced = marks[i].offset == offsetof(att_config, forced_bos);
     if (forced || (start && config->kind != ATT_ENCODER_DECODER)) continue;
-    att_put_mark(out, marks[i].key, att_mark_of(config, i));
+    att_put_mark(out, config, i);
   }
 }
 

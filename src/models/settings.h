@@ -37,8 +37,10 @@ att_status att_read_string(const att_settings *in, const char *key, const char *
 att_status att_read_bool(const att_settings *in, const char *key, bool *out);
 att_status att_read_float(const att_settings *in, const char *key, float *out);
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out);
-/* A token; of a list the first, with a warning. */
+/* A token; of a list the first: the others of the end marks are att_read_other_ends'. */
 att_status att_read_mark(const att_settings *in, const char *key, int32_t *mark);
+/* Where the file has end marks: a decoder's beyond the first. Elsewhere they are said to be ignored. */
+att_status att_read_other_ends(const att_settings *in, att_config *config);
 
 /* Pad, bos, eos, decoder start and forced bos, by number. */
 #define ATT_MARKS 5
@@ -46,6 +48,8 @@ const char *att_mark_key(int i);
 int32_t *att_mark_at(att_config *config, int i);
 int32_t att_mark_of(const att_config *config, int i);
 att_status att_read_marks(const att_settings *in, att_config *config);
+/* One: null where it is negative, a list where there are several end marks. */
+void att_put_mark(att_object *out, const att_config *config, int i);
 /* Those of config.json: the forced one is generation's. */
 void att_put_marks(att_object *out, const att_config *config);
 
