@@ -145,6 +145,7 @@ static void a_task_is_learned(void **state) {
   if (att_translate(model, sources, count, &d, check_backwards, targets)) fail_msg("%s", att_message(ctx));
   printf("# %d of %zu lines right, loss %.3f, BLEU %.1f: %s\n", backwards_right, count, w.last_loss, w.bleu, w.text);
   assert_true(backwards_right >= 36);
+  assert_true(w.bleu > 80); /* validations translate too */
   att_release(ctx, sources);
   att_release(ctx, targets);
   att_model_close(model);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATT_MOST_BEAMS 64
 /* A window is this many full batches, or this many lines. */
 #define ATT_WINDOW_BATCHES 4
 #define ATT_WINDOW_LINES   4096
@@ -53,23 +52,6 @@ typedef struct translator {
   line_work *work_lines;       /* [window] */
 } translator;
 
-void att_decode_options_default(const att_model *model, att_decode_options *options) {
-  const att_config *config = &model->config;
-  int64_t length = config->max_length > 1 ? config->max_length - 1 : config->max_position_embeddings;
-  if (length > config->max_position_embeddings) length = config->max_position_embeddings;
-  *options = (att_decode_options){.beam = config->num_beams < 1                ? 1
-                                          : config->num_beams > ATT_MOST_BEAMS ? ATT_MOST_BEAMS
-                                                                               : config->num_beams,
-                                  .length_penalty = config->length_penalty,
-                                  .early_stopping = config->early_stopping,
-                                  .nbest = 1,
-                                  .max_length = (int)length,
-                                  .batch_tokens = 2048,
-                                  .top_p = 1.0,
-                                  .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1,
-                                  .seed = 1};
-}
-
 static att_status check_options(att_context *ctx, const att_decode_options *o) {
   bool sampling = o->temperature > 0;
   att_rules rules = {.temperature = o->temperature,
@@ -78,9 +60,9 @@ static att_status check_options(att_context *ctx, const att_decode_options *o) {
                      .min_p = o->min_p,
                      .repetition_penalty = o->repetition_penalty};
   const char *wrong = att_rules_wrong(&rules);
-  if (o->beam < 1 || o->beam > ATT_MOST_BEAMS) wrong = "beam must be 1 to 64";
+  if (o->beam < 1 || o->beam > ATT_WIDEST_BEAM) wrong = "beam must be 1 to 64";
   if (sampling && o->beam != 1) wrong = "sampling (temperature above 0) goes with beam 1 only";
-  if (o->nbest < 1 || o->nbest > ATT_MOST_BEAMS) wrong = "nbest must be 1 to 64";
+  if (o->nbest < 1 || o->nbest > ATT_WIDEST_BEAM) wrong = "nbest must be 1 to 64";
   if (!sampling && o->nbest > o->beam) wrong = "nbest must be at most beam";
   if (!isfinite(o->length_penalty)) wrong = "length_penalty must be a number";
   if (o->max_length < 1) wrong = "max_length must be at least 1";

@@ -7,6 +7,8 @@
 
 #include "models/model.h"
 
+#define ATT_WIDEST_BEAM 64
+
 /* One finished output; tokens on the caller's arena, end mark included where it was reached. */
 typedef struct att_output {
   const int32_t *tokens;

@@ -219,6 +219,23 @@ static att_status give_source(const search *s, const group *groups, int64_t samp
   return ATT_OK;
 }
 
+void att_decode_options_default(const att_model *model, att_decode_options *options) {
+  const att_config *config = &model->config;
+  int64_t length = config->max_length > 1 ? config->max_length - 1 : config->max_position_embeddings;
+  if (length > config->max_position_embeddings) length = config->max_position_embeddings;
+  *options = (att_decode_options){.beam = config->num_beams < 1                 ? 1
+                                          : config->num_beams > ATT_WIDEST_BEAM ? ATT_WIDEST_BEAM
+                                                                                : config->num_beams,
+                                  .length_penalty = config->length_penalty,
+                                  .early_stopping = config->early_stopping,
+                                  .nbest = 1,
+                                  .max_length = (int)length,
+                                  .batch_tokens = 2048,
+                                  .top_p = 1.0,
+                                  .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1,
+                                  .seed = 1};
+}
+
 att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,
                             const uint64_t *line_keys, const att_decode_options *options, att_outputs *outputs) {
   if (sources.count == 0) return ATT_OK;

@@ -98,12 +98,11 @@ static att_status translate(att_examiner *e, att_model *model, att_arena *arena,
     for (int64_t t = start[i]; t < start[i + 1]; t++) ids[t] = *from++;
   }
   int64_t limit = longest + longest / 2 + 10, most = model->config.max_position_embeddings;
-  att_decode_options options = {.beam = 1,
-                                .length_penalty = 1,
-                                .nbest = 1,
-                                .max_length = (int)(limit < most ? limit : most),
-                                .batch_tokens = start[count],
-                                .top_p = 1};
+  att_decode_options options;
+  att_decode_options_default(model, &options);
+  options.beam = 1;
+  options.max_length = (int)(limit < most ? limit : most);
+  options.batch_tokens = start[count];
   ATT_TRY(att_decode_batch(model, arena, ids, (att_sequences){count, start}, NULL, &options, outputs));
   for (int64_t i = 0; i < count; i++) {
     const att_output *best = outputs[i].best;
