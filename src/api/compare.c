@@ -6,6 +6,7 @@
 
 #include "formats/file.h"
 #include "formats/json.h"
+#include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -393,13 +394,13 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
   static const char *const inputs[] = {"source", "text", "text"};
   static const char *const units[] = {"words of the source", "words of context", "words of the text"};
   const att_train_options *o = &c->options->train;
-  char budget[64];
+  char budget[64], parameters[32];
   if (o->minutes > 0)
     snprintf(budget, sizeof budget, "%.3g minutes for all", o->minutes);
   else
     snprintf(budget, sizeof budget, "as many steps or epochs each");
-  snprintf(subtitle, size, "%s: %zu networks of about %lld parameters, %s; asked %zu texts that none has learned from",
-           titles[c->task], c->count, (long long)c->parameters, budget, c->questions.count);
+  snprintf(subtitle, size, "%s: %zu networks of about %s parameters, %s; asked %zu texts that none has learned from",
+           titles[c->task], c->count, att_grouped(parameters, c->parameters), budget, c->questions.count);
   *r = (att_report){.task = tasks[c->task],
                     .title = "Networks compared",
                     .subtitle = subtitle,
