@@ -119,6 +119,8 @@ static const att_cli_option options[] = {
      .only = TRANSLATION | LM},
     {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case",
      .initial = "with wordpiece", .only = CLASSIFIER | MLM},
+    {.name = "no-lowercase", .kind = ATT_CLI_FLAG, .offset = IN(no_lowercase),
+     .help = "keep capitals and accents with wordpiece too", .only = CLASSIFIER | MLM},
     {.name = "bpe-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(bpe_dropout),
      .help = "probability that a merge is left out of a training word, drawn anew in every epoch",
      .initial = "0", .only = TRANSLATION},

@@ -383,6 +383,8 @@ static void what_cannot_be_is_refused(void **state) {
   must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_FORMAT, "every line has the label \"x\"");
   o = good, o.source = "x";
   must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "learns from data");
+  o = good, o.lowercase = o.no_lowercase = true;
+  must_say(att_train_classifier(ctx, &o, NULL, NULL), ATT_ARGUMENT, "contradict");
   o = masked_options(out), o.token_dropout = 0.1;
   must_say(att_train_mlm(ctx, &o, NULL, NULL), ATT_ARGUMENT, "token-dropout");
   o = masked_options(out), o.network = ATT_FFN, o.heads = o.feedforward = 0;

@@ -434,6 +434,16 @@ cut -f1 moods.tsv >moods.txt
 run 0 train mlm --text moods.txt "${small[@]}" --out masked --steps 20 --valid-every 10
 has err "perplexity" "train mlm's last line"
 run 1 classify masked three.txt && has err "classify with a bert model" "classifying with a model of masks"
+for i in 1 2 3 4 5; do echo "Ein schöner Hund $i"; done >cased.txt
+for keep in "" --no-lowercase; do
+  rm -rf cased
+  run 0 train mlm --text cased.txt --valid cased.txt "${small[@]}" --out cased --steps 2 --max-length 8 $keep || cat err
+  run 0 tokenize cased cased.txt && sed -n 1p out >"pieces$keep"
+done
+grep -q "schon" pieces || fail "wordpiece does not lower: $(cat pieces)"
+grep -q "Ein schöner Hund" pieces--no-lowercase || fail "wordpiece --no-lowercase: $(cat pieces--no-lowercase)"
+run 2 train classifier --data moods.tsv --from masked --out refused --no-lowercase
+has err "lowercase cannot be chosen" "--no-lowercase with --from"
 run 0 train classifier --data moods.tsv --from masked --out tuned --steps 60 --valid-every 30 --lr 0.01 --threads 1
 has err "accuracy 1.0000" "train classifier --from"
 

@@ -497,11 +497,11 @@ typedef struct att_train_options {
   int position;      /* an att_position, or -1 */
   bool no_tie;
   /* text */
-  int tokenizer;         /* an att_tokenizer_kind, or -1 */
-  int vocab, max_length; /* max_length: tokens of a side; longer pairs are left out and counted */
-  bool lowercase;
-  double bpe_dropout;   /* of the training text, cut anew in every epoch; negative: choose */
-  double token_dropout; /* classifier: share of the tokens that the mask hides in training; negative: choose */
+  int tokenizer;                /* an att_tokenizer_kind, or -1 */
+  int vocab, max_length;        /* max_length: tokens of a side; longer pairs are left out and counted */
+  bool lowercase, no_lowercase; /* neither: lower case (and no accents, as BERT's) where the pieces are WordPiece's */
+  double bpe_dropout;           /* of the training text, cut anew in every epoch; negative: choose */
+  double token_dropout;         /* classifier: share of the tokens that the mask hides in training; negative: choose */
   /* learning */
   int64_t batch_tokens; /* bounds rows x longest side, padding counted */
   int batch;            /* or: sentence pairs */

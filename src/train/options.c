@@ -194,6 +194,9 @@ static att_status check_alternatives(att_context *ctx, const att_train_options *
   if (o->batch > 0 && o->batch_tokens > 0) {
     return att_fail(ctx, ATT_ARGUMENT, "batch and batch-tokens both bound a batch: give one of them");
   }
+  if (o->lowercase && o->no_lowercase) {
+    return att_fail(ctx, ATT_ARGUMENT, "lowercase and no-lowercase contradict each other: give one of them");
+  }
   return check_network(ctx, o);
 }
 
@@ -235,7 +238,9 @@ att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att
       .tokenizer = not_negative(o->tokenizer),
       .vocab = above_zero(o->vocab),
       .max_length = above_zero(o->max_length),
-      .lowercase = o->lowercase ? 1 : ATT_UNSET,
+      .lowercase = o->lowercase      ? 1
+                   : o->no_lowercase ? 0
+                                     : ATT_UNSET,
       .batch_tokens = above_zero(o->batch_tokens),
       .batch = above_zero(o->batch),
       .lr = positive(o->lr),

@@ -85,9 +85,9 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *c)
     ATT_TRY(adopt(ctx, "norm-order", &plan->norm_order, c->norm_before ? ATT_NORM_BEFORE : ATT_NORM_AFTER));
     ATT_TRY(adopt(ctx, "position", &plan->position, c->position));
   }
-  if (plan->lowercase == 1 || plan->tokenizer != ATT_UNSET) {
+  if (plan->lowercase != ATT_UNSET || plan->tokenizer != ATT_UNSET) {
     return att_fail(ctx, ATT_ARGUMENT, "%s cannot be chosen: the tokenizer comes with the model to go on from",
-                    plan->lowercase == 1 ? "lowercase" : "tokenizer");
+                    plan->lowercase != ATT_UNSET ? "lowercase" : "tokenizer");
   }
   plan->lowercase = 0;
   att_choose_number(&plan->dropout, c->dropout);
