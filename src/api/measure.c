@@ -387,13 +387,29 @@ static void add_row(const att_questions *q, att_look_part part, const att_attent
   }
 }
 
+/* The beginning that the model can read, or all. */
+static att_status fit(att_model *model, const att_questions *q, att_text *text) {
+  const att_model_info *info;
+  ATT_TRY(att_model_describe(model, &info));
+  for (;;) {
+    int32_t *ids;
+    size_t tokens, context = (size_t)info->context;
+    ATT_TRY(att_tokenize(model, *text, true, &ids, &tokens));
+    att_release(q->ctx, ids);
+    if (tokens <= context || text->size == 0) return ATT_OK;
+    text->size = (size_t)((double)text->size * (double)context / (double)tokens); /* shorter each time */
+    while (text->size > 0 && ((unsigned char)text->data[text->size] & 0xc0) == 0x80) text->size--;
+  }
+}
+
 static att_status add_text(att_model *model, const att_questions *q, size_t line, att_distances *sum) {
   static const att_look_part parts[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
   att_look_part part = parts[q->task];
   att_attention *attention;
   att_attention_map map;
-  att_text target = q->task == ATT_COMPARE_TRANSLATION ? q->answers[line] : (att_text){0};
-  att_status status = att_look_gradient(model, q->inputs[line], target, &attention);
+  att_text target = q->task == ATT_COMPARE_TRANSLATION ? q->answers[line] : (att_text){0}, input = q->inputs[line];
+  ATT_TRY(fit(model, q, &input));
+  att_status status = att_look_gradient(model, input, target, &attention);
   if (status == ATT_ARGUMENT || status == ATT_UNSUPPORTED) return ATT_OK; /* too long, or nothing to look at */
   ATT_TRY(status);
   status = att_attention_get(attention, part, &map);
