@@ -152,10 +152,10 @@ static att_status bleu_of(const att_questions *q, const att_text *outputs, const
 
 /* Which inputs the model can take whole; the others are its refusals. */
 static att_status find_lines(att_model *model, const att_questions *q, att_text *lines, size_t *line_of, size_t *count,
-                             att_answers *a) {
+                             size_t *longest, att_answers *a) {
   const att_model_info *info;
   ATT_TRY(att_model_describe(model, &info));
-  *count = 0;
+  *count = *longest = 0;
   for (size_t i = 0; i < q->count; i++) {
     int32_t *ids;
     size_t tokens;
@@ -165,6 +165,7 @@ static att_status find_lines(att_model *model, const att_questions *q, att_text 
       a->refused++;
       continue;
     }
+    if (tokens > *longest) *longest = tokens;
     lines[*count] = q->inputs[i];
     line_of[(*count)++] = i;
   }
@@ -183,11 +184,13 @@ static att_status score_translations(const att_questions *q, const att_text *out
 static att_status ask_translations(att_model *model, att_asking *asking, att_text *lines, size_t *line_of,
                                    att_text *outputs) {
   const att_questions *q = asking->questions;
-  size_t count;
+  size_t count, longest;
   att_decode_options options;
-  ATT_TRY(find_lines(model, q, lines, line_of, &count, asking->answers));
+  ATT_TRY(find_lines(model, q, lines, line_of, &count, &longest, asking->answers));
   att_decode_options_default(model, &options);
   options.beam = options.nbest = 1;
+  int64_t limit = (int64_t)(longest + longest / 2 + 10); /* as validations: a young network may never end */
+  if (limit < options.max_length) options.max_length = (int)limit;
   asking->line_of = line_of;
   att_status status = att_translate(model, lines, count, &options, on_translation, asking);
   if (asking->status) return asking->status;
