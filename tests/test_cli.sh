@@ -510,7 +510,7 @@ run 0 compare --source train.de --target train.en "${few[@]}" -o pairs && has ou
 run 0 compare --data labels.tsv "${few[@]}" -o labelled
 run 0 compare --text train.en "${few[@]}" --context 16 -o running
 for folder in pairs labelled running; do
-  command -v python3 >python.path || break
+  command -v python3 >python.path || { echo "skipped, for there is no python3: what the reports of compare have"; break; }
   python3 - "$folder" <<'CHECK' || fail "the report in $folder"
 import json, sys
 report = json.load(open(sys.argv[1] + "/report.json"))

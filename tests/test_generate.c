@@ -488,6 +488,8 @@ static void test_each_end_mark_ends(void **state) {
   size_t at = 9, first = 0;
   int32_t token = all->samples[0].tokens[at];
   while (all->samples[0].tokens[first] != token && all->samples[0].tokens[first] != s.model->config.eos) first++;
+  assert_int_equal(all->samples[0].tokens[first], token); /* or the usual end mark would end it */
+  assert_true(token != s.model->config.eos);
   free(all);
   s.model->config.other_ends[0] = -2; /* never a token: the second of several counts too */
   s.model->config.other_ends[1] = token;
