@@ -114,13 +114,15 @@ static const att_cli_option options[] = {
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|char|byte", .later = "wordpiece", .offset = AT(pieces),
      .help = "the kind of pieces", .initial = "char below 2 MB of text, else bpe", .only = LM},
     {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
-     .help = "the kind of pieces", .initial = "wordpiece", .only = CLASSIFIER | MLM},
+     .help = "the kind of pieces", .initial = "bpe", .only = CLASSIFIER},
+    {.name = "tokenizer", .kind = ATT_CLI_CHOICE, .value = "bpe|wordpiece|char|byte", .offset = IN(tokenizer),
+     .help = "the kind of pieces", .initial = "wordpiece", .only = MLM},
     {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case",
      .only = TRANSLATION | LM},
     {.name = "lowercase", .kind = ATT_CLI_FLAG, .offset = IN(lowercase), .help = "make all text lower case",
-     .initial = "with wordpiece", .only = CLASSIFIER | MLM},
+     .initial = "with bpe and wordpiece", .only = CLASSIFIER | MLM},
     {.name = "no-lowercase", .kind = ATT_CLI_FLAG, .offset = IN(no_lowercase),
-     .help = "keep capitals and accents with wordpiece too", .only = CLASSIFIER | MLM},
+     .help = "keep capitals, and the accents that wordpiece drops", .only = CLASSIFIER | MLM},
     {.name = "bpe-dropout", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 0.99, .offset = IN(bpe_dropout),
      .help = "probability that a merge is left out of a training word, drawn anew in every epoch",
      .initial = "0", .only = TRANSLATION},
@@ -309,7 +311,7 @@ const att_cli_verb att_cli_train_classifier = {
     .task = "classification",
     .summary = "train a classifier from texts and labels",
     .about =
-        "Trains its own WordPiece and an encoder with a head of labels, or with --from puts that head on an encoder "
+        "Trains its own tokenizer and an encoder with a head of labels, or with --from puts that head on an encoder "
         "or decoder that is there. A line of the data is text<TAB>label, or text<TAB>text<TAB>label; a first line "
         "of column names is left out. A label is one of several, any of several with commas between, or a number; "
         "which is seen from the data and said. Choices are printed, and kept in DIR/checkpoint. The best model is "

@@ -65,6 +65,7 @@ static att_train_options small_options(const char *out, char kind) {
   att_train_options_default(&o);
   o.data = data, o.valid = valid, o.out = out;
   o.encoder_layers = 1, o.width = 32, o.heads = 2, o.feedforward = 64, o.vocab = 300, o.context = 32;
+  o.tokenizer = ATT_WORDPIECE; /* of 300 pieces of a byte-level BPE 261 are bytes and marks */
   o.batch = 16, o.lr = 3e-3, o.dropout = 0.1, o.seed = 5, o.steps = 150, o.valid_every = 25, o.warmup = 20;
   return o;
 }

@@ -335,6 +335,79 @@ static void test_other_networks(void **state) {
   }
 }
 
+/* ---- a new BERT ---- */
+
+static att_model *new_bert(int64_t width, int64_t heads) {
+  static const char name[] = ATT_TEST_DATA "/look_gpt2/tokenizer.json";
+  att_tokenizer *tokenizer;
+  att_model *model;
+  assert_int_equal(att_tokenizer_open(ctx, name, &tokenizer), ATT_OK);
+  att_config config = {.family = ATT_BERT,
+                       .kind = ATT_ENCODER,
+                       .head = ATT_HEAD_TOKENS,
+                       .position = ATT_LEARNED,
+                       .activation = ATT_GELU,
+                       .tie_word_embeddings = true,
+                       .d_model = width,
+                       .vocab_size = att_tokenizer_size(tokenizer),
+                       .type_vocab_size = 2,
+                       .max_position_embeddings = 256,
+                       .encoder_layers = 2,
+                       .encoder_attention_heads = heads,
+                       .encoder_ffn_dim = 8,
+                       .pad = -1,
+                       .bos = -1,
+                       .eos = -1,
+                       .decoder_start = -1,
+                       .mask = -1,
+                       .unk = -1,
+                       .forced_bos = -1,
+                       .num_beams = 1,
+                       .max_length = 10,
+                       .layer_norm_epsilon = 1e-12f};
+  if (att_model_new(ctx, &config, tokenizer, 3, &model)) fail_msg("%s", att_message(ctx));
+  return model;
+}
+
+/* Mean weight of a head between positions `away` apart. */
+static double weight_away(const att_attention_map *map, size_t layer, size_t head, int away) {
+  double sum = 0;
+  int count = 0;
+  for (int q = 0; q < (int)map->queries; q++) {
+    int k = q + away;
+    if (k < 0 || k >= (int)map->keys) continue;
+    sum += (double)map->weights[((layer * map->heads + head) * map->queries + (size_t)q) * map->keys + (size_t)k];
+    count++;
+  }
+  return sum / count;
+}
+
+/* Heads of the first layer begin by looking at neighbours, one, two, ... to the left and right, far into a text too. */
+static void test_new_bert(void **state) {
+  (void)state;
+  static const struct { int64_t width, heads; } shapes[] = {{256, 4}, {96, 4}, {128, 2}};
+  char text[201] = "";
+  for (int i = 0; i < 200; i++) text[i] = (char)(i % 7 ? 'a' + i * i % 23 : ' ');
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    att_model *model = new_bert(shapes[i].width, shapes[i].heads);
+    att_attention *looked;
+    if (att_look(model, text_of(text), text_of(NULL), &looked)) fail_msg("%s", att_message(ctx));
+    const att_attention_map *map = &looked->maps[ATT_LOOK_ENCODER];
+    assert_true(map->keys > 150);
+    for (size_t h = 0; h < map->heads; h++)
+      for (int away = -4; away <= 4; away++) {
+        int wanted = (1 + (int)h / 2) * (h % 2 ? 1 : -1);
+        double weight = weight_away(map, 0, h, away);
+        if (away == wanted ? !(weight > 0.2) : !(weight < 0.02))
+          fail_msg("width %d, head %d, %d away: %g", (int)shapes[i].width, (int)h, away, weight);
+        assert_true(weight_away(map, 1, h, away) < 0.02); /* the second layer is as noise has it */
+      }
+    att_attention_free(looked);
+    att_model_close(model);
+  }
+  att_model_close(new_bert(21, 3)); /* heads of odd size: pairs that no head has whole */
+}
+
 /* ---- texts ---- */
 
 static int keep_text(void *user, const att_translation *translation) {
@@ -457,6 +530,7 @@ int main(void) {
       cmocka_unit_test(test_gradients_are_pytorchs),
       cmocka_unit_test(test_a_decoder_looks_back),
       cmocka_unit_test(test_gradients_are_differences),
+      cmocka_unit_test(test_new_bert),
       cmocka_unit_test(test_other_networks),
       cmocka_unit_test(test_own_translation),
       cmocka_unit_test(test_refusals),

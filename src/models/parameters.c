@@ -119,6 +119,59 @@ static void draw_small(const att_config *c, const att_parameter *p, float *value
   draw_normal(values, p->rows * p->cols, key, deviation);
 }
 
+/* ---- heads that look at neighbours ------------------------------------------------------------------------------
+ * Masks are filled from the words around them, but an encoder whose position embeddings are noise has to find out first
+ * that there is such a thing as around: on a few megabytes it takes so long that it learns how frequent words are and
+ * no more. So a new BERT that is to fill masks begins with positions as sines and cosines, two columns a frequency, and
+ * with heads in its first layer each of which looks one, two, ... tokens to the left or right: to move a sinusoid by an
+ * offset is to rotate its pair of columns (Vaswani et al. 2017, section 3.5), which the query does and the key does
+ * not. The rows of words and positions have norm 1: in a narrow model 0.02 is little beside what Adam adds, and the
+ * words would soon drown the positions. Training is free to unlearn all of it. A new classifier begins without: its
+ * first token has to see the whole text. */
+
+/* Radians a position, of a pair of columns: multiples of the golden ratio fill (0, pi) evenly, whatever their number.
+ */
+static double frequency_of(int64_t pair) {
+  double turns = 0.6180339887498949 * (double)(pair + 1);
+  return 3.14159265358979323846 * (turns - floor(turns));
+}
+
+static void set_positions(const att_parameter *p, float *values) {
+  double largest = sqrt(2.0 / (double)p->cols);
+  for (int64_t i = 0; i < p->rows; i++)
+    for (int64_t j = 0; j < p->cols; j++) {
+      double angle = frequency_of(j / 2) * (double)i;
+      values[i * p->cols + j] = (float)(largest * (j % 2 ? cos(angle) : sin(angle)));
+    }
+}
+
+/* Adds to a query's [d_model, d_model] the rotations, to a key's the identity; both times a gain with which a head
+ * gives a third of its attention to the neighbour among 200 tokens, half of its input being their words. */
+static void add_neighbours(const att_config *c, const att_parameter *p, float *values, bool query) {
+  int64_t d = c->d_model, size = d / c->encoder_attention_heads;
+  double gain = sqrt(12 / sqrt((double)size));
+  if (p->rows != d) return; /* keys that heads share */
+  for (int64_t j = 0; j + 1 < d; j += 2) {
+    int64_t head = j / size, away = 1 + head / 2;
+    double angle = query ? frequency_of(j / 2) * (double)(head % 2 ? away : -away) : 0;
+    float *row = values + j * d + j, *next = row + d;
+    if ((j + 1) / size != head) continue;
+    row[0] += (float)(gain * cos(angle));
+    row[1] += (float)(gain * sin(angle));
+    next[0] -= (float)(gain * sin(angle));
+    next[1] += (float)(gain * cos(angle));
+  }
+}
+
+static void look_around(const att_config *c, const att_parameter *p, float *values, uint64_t key) {
+  bool query = ends_with(p->name, "layer.0.attention.self.query.weight");
+  if (c->family != ATT_BERT || c->head != ATT_HEAD_TOKENS || c->position != ATT_LEARNED) return;
+  if (ends_with(p->name, "word_embeddings.weight"))
+    draw_normal(values, p->rows * p->cols, key, 1 / sqrt((double)p->cols));
+  if (ends_with(p->name, "position_embeddings.weight")) set_positions(p, values);
+  if (query || ends_with(p->name, "layer.0.attention.self.key.weight")) add_neighbours(c, p, values, query);
+}
+
 void att_parameters_initialise(att_model *model, uint64_t seed) {
   att_family family = model->config.family;
   bool small = family == ATT_GPT2 || family == ATT_LLAMA || family == ATT_BERT;
@@ -131,6 +184,7 @@ void att_parameters_initialise(att_model *model, uint64_t seed) {
       for (int64_t j = 0; j < p->cols; j++) values[j] = 1.0f;
     } else if (p->rank == 2 && small) {
       draw_small(&model->config, p, values, key);
+      look_around(&model->config, p, values, key);
     } else if (p->rank == 2) {
       draw_by_shape(p, values, key);
     }

@@ -99,9 +99,12 @@ static int64_t vocab_for(int64_t texts) {
   return texts < 2000 ? 2000 : texts < 5000 ? 4000 : texts < 200000 ? 8000 : 16000;
 }
 
+/* A narrow model that is there learned from little text: it is tuned as one from scratch. */
+static bool is_narrow(int64_t width) { return width < 256; }
+
 /* A small number of texts is learned by heart after that, and accuracy falls. */
 static double passes_for(const att_plan *p, int64_t texts) {
-  if (p->fine_tuned == 1) return 5;
+  if (p->fine_tuned == 1) return is_narrow(p->width) && texts < 20000 ? 8 : 5;
   return texts < 20000 ? 10 : texts < 200000 ? 6 : 3;
 }
 
@@ -113,10 +116,11 @@ static void choose(const att_trainer *t, att_plan *p) {
   int64_t texts = (int64_t)d->train.lines.count;
   say_labels(t);
   att_choose_whole(&p->head, d->labels.head);
-  att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts));
+  if (p->fine_tuned != 1) att_choose_whole(&p->tokenizer, ATT_BPE);
+  att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
-  att_choose_number(&p->dropout, p->fine_tuned == 1 ? 0.1 : texts < 100000 ? 0.3 : 0.1);
-  att_choose_number(&p->token_dropout, p->fine_tuned == 1 ? 0 : 0.1);
+  att_choose_number(&p->dropout, texts < 100000 ? 0.3 : 0.1); /* that of a model that is there: see adopt */
+  att_choose_number(&p->token_dropout, p->fine_tuned != 1 ? 0.1 : is_narrow(p->width) ? 0.2 : 0);
   att_choose_number(&p->label_smoothing, classes && p->fine_tuned != 1 ? 0.1 : 0);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(p, texts);
 }
@@ -147,6 +151,7 @@ static att_status adopt(att_trainer *t) {
   if (c->kind == ATT_ENCODER_DECODER) {
     return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", t->options->from);
   }
+  if (is_narrow(c->d_model) && d->train.lines.count < 20000) att_choose_number(&t->state.plan.dropout, 0.3);
   bool same = c->head == d->labels.head && c->label_count == d->labels.count;
   if (same && (c->head == ATT_HEAD_VALUES || att_label_set_is(&d->labels, c->labels, c->label_count))) return ATT_OK;
   uint64_t seed = t->state.plan.seed == ATT_UNSET ? 1 : (uint64_t)t->state.plan.seed;

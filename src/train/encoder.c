@@ -1,6 +1,8 @@
 /* Owns what encoder.h says. */
 #include "train/encoder.h"
 
+#include <math.h>
+
 /* BERT's sizes in small: tiny is Google's BERT-tiny, small its BERT-mini (Turc et al. 2019), then base and large. */
 const att_shapes att_encoder_shapes = {
     ATT_ENCODER, {{2, 128, 2, 512}, {4, 256, 4, 1024}, {12, 768, 12, 3072}, {24, 1024, 16, 4096}}};
@@ -15,14 +17,15 @@ att_status att_encoder_check(att_context *ctx, const att_train_options *o) {
 }
 
 /* From scratch the rate falls with the root of the width; a model that is trained already wants a fraction, as BERT's
- * authors chose for its width of 768 (Devlin et al. 2019, appendix A.3), and a narrower one more. */
-static double lr_for(const att_plan *p) {
-  double width = (double)(p->width < 64 ? 64 : p->width);
-  if (p->fine_tuned == 1) return 3e-5 * 768 / width;
-  return p->network == ATT_TRANSFORMER ? 5e-4 * att_plan_width_scale(p) : 1e-3;
+ * authors chose for its width of 768 (Devlin et al. 2019, appendix A.3), and a narrower one much more: at 256 the
+ * largest that was tried for BERT-mini (Turc et al. 2019), at 128 as much as from scratch. */
+static double lr_for(const att_plan *p, double lr) {
+  double narrower = 768 / (double)(p->width < 1 ? 1 : p->width);
+  if (p->fine_tuned == 1) return fmin(8e-4, 3e-5 * narrower * narrower);
+  return p->network == ATT_TRANSFORMER ? lr * att_plan_width_scale(p) : 1e-3;
 }
 
-void att_encoder_choose(att_plan *p, int size, int64_t vocab) {
+void att_encoder_choose(att_plan *p, int size, int64_t vocab, double lr) {
   if (p->fine_tuned != 1) {
     att_choose_whole(&p->network, ATT_TRANSFORMER);
     if (p->network == ATT_FFN) { /* its weights grow with the positions */
@@ -36,10 +39,10 @@ void att_encoder_choose(att_plan *p, int size, int64_t vocab) {
     }
     att_plan_choose_size(p, &att_encoder_shapes, size);
     att_choose_whole(&p->tokenizer, ATT_WORDPIECE);
-    att_choose_whole(&p->lowercase, p->tokenizer == ATT_WORDPIECE);
+    att_choose_whole(&p->lowercase, p->tokenizer == ATT_WORDPIECE || p->tokenizer == ATT_BPE);
     att_choose_whole(&p->vocab, vocab);
   }
-  att_choose_number(&p->lr, lr_for(p));
+  att_choose_number(&p->lr, lr_for(p, lr));
   att_choose_number(&p->weight_decay, 0.01);
 }
 

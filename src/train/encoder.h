@@ -11,8 +11,8 @@ extern const att_shapes att_encoder_shapes;
 /* Options that an encoder has no use for. */
 att_status att_encoder_check(att_context *ctx, const att_train_options *options);
 /* What is unset of the model (unless it is there), the text and the rate. size: of att_encoder_shapes. vocab: pieces.
- */
-void att_encoder_choose(att_plan *plan, int size, int64_t vocab);
+ * lr: of a Transformer 256 wide, from scratch. */
+void att_encoder_choose(att_plan *plan, int size, int64_t vocab, double lr);
 att_status att_encoder_train_tokenizer(att_trainer *trainer, const att_text *const *texts, const size_t *counts,
                                        size_t text_count, att_tokenizer **tokenizer);
 /* All but the head. */
