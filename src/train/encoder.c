@@ -17,8 +17,8 @@ att_status att_encoder_check(att_context *ctx, const att_train_options *o) {
 }
 
 /* From scratch the rate falls with the root of the width; a model that is trained already wants a fraction, as BERT's
- * authors chose for its width of 768 (Devlin et al. 2019, appendix A.3), and a narrower one much more: at 256 the
- * largest that was tried for BERT-mini (Turc et al. 2019), at 128 as much as from scratch. */
+ * authors chose for its width of 768 (Devlin et al. 2019, appendix A.3), and a narrower one much more: at 128 as
+ * much as from scratch. */
 static double lr_for(const att_plan *p, double lr) {
   double narrower = 768 / (double)(p->width < 1 ? 1 : p->width);
   if (p->fine_tuned == 1) return fmin(8e-4, 3e-5 * narrower * narrower);
