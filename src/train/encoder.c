@@ -1,7 +1,12 @@
 /* Owns what encoder.h says. */
 #include "train/encoder.h"
 
+#include "base/random.h"
+#include "kernels/kernels.h"
+#include "train/cooccurrence.h"
+
 #include <math.h>
+#include <string.h>
 
 /* BERT's sizes in small: tiny is Google's BERT-tiny, small its BERT-mini (Turc et al. 2019), then base and large. */
 const att_shapes att_encoder_shapes = {
@@ -66,4 +71,32 @@ void att_encoder_configure(const att_plan *p, const att_tokenizer *tokenizer, at
   c->pad = att_tokenizer_id(tokenizer, "[PAD]");
   c->unk = att_tokenizer_id(tokenizer, "[UNK]");
   c->mask = att_tokenizer_id(tokenizer, "[MASK]");
+}
+
+static att_status find_rows(att_trainer *t, const att_parameter *p, const att_ids *ids, bool *marks, float *rows) {
+  uint64_t key = att_key((uint64_t)t->state.plan.seed, 0x706c616365);
+  for (int32_t i = 0; i < p->rows; i++) marks[i] = att_tokenizer_is_special(t->model->tokenizer, i);
+  t->work = "placing the words";
+  return att_cooccurrence_rows(t->ctx, ids->data, ids->count, marks, p->rows, p->cols, key, att_trainer_work, t, rows);
+}
+
+/* A row of zeros: not in the text, and stays as it was drawn. */
+static void take_rows(float *values, const float *rows, const att_parameter *p) {
+  for (int64_t i = 0; i < p->rows; i++) {
+    const float *row = rows + i * p->cols;
+    if (att_kernels_get()->sum_squares(row, p->cols) > 0)
+      memcpy(values + i * p->cols, row, (size_t)p->cols * sizeof *row);
+  }
+}
+
+att_status att_encoder_place_words(att_trainer *t, const att_ids *ids) {
+  const att_parameter *p = t->model->parameters; /* the first table of the vocabulary is what embeds the tokens */
+  while (p->rank != 2 || p->rows != t->model->config.vocab_size) p++;
+  bool *marks = ATT_NEW(t->ctx, p->rows, bool);
+  float *rows = att_alloc(t->ctx, (size_t)p->rows, (size_t)p->cols * sizeof *rows);
+  att_status status = marks && rows ? find_rows(t, p, ids, marks, rows) : ATT_MEMORY;
+  if (!status) take_rows(t->model->values + p->offset, rows, p);
+  att_free(t->ctx, marks);
+  att_free(t->ctx, rows);
+  return status;
 }
