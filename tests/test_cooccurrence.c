@@ -41,8 +41,12 @@ static int tear_down(void **state) {
 
 static text read_text(const json_t *item) {
   const json_t *ids = json_object_get(item, "ids"), *marks = json_object_get(item, "marks");
-  text t = {json_string_value(json_object_get(item, "name")), NULL, NULL, json_array_size(ids),
-            json_integer_value(json_object_get(item, "vocab")), json_integer_value(json_object_get(item, "width")),
+  text t = {json_string_value(json_object_get(item, "name")),
+            NULL,
+            NULL,
+            json_array_size(ids),
+            json_integer_value(json_object_get(item, "vocab")),
+            json_integer_value(json_object_get(item, "width")),
             json_object_get(item, "cosines")};
   t.ids = calloc(t.count, sizeof *t.ids);
   t.marks = calloc((size_t)t.vocab, sizeof *t.marks);
@@ -80,7 +84,8 @@ static void test_numpy(void **state) {
   (void)state;
   for (size_t i = 0; i < json_array_size(fixture); i++) {
     text t = read_text(json_array_get(fixture, i));
-    float *rows = calloc((size_t)(t.vocab * t.width), sizeof *rows), *again = calloc((size_t)(t.vocab * t.width), sizeof *rows);
+    float *rows = calloc((size_t)(t.vocab * t.width), sizeof *rows),
+          *again = calloc((size_t)(t.vocab * t.width), sizeof *rows);
     for (int threads = 1; threads <= 3; threads++) {
       att_context *ctx;
       assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &ctx), ATT_OK);

@@ -29,7 +29,7 @@ typedef struct att_nearby {
   int32_t *met;    /* [threads, vocab]: scratch */
   const float *in;
   float *out;
-  float *gram;     /* [width, width], as those below */
+  float *gram; /* [width, width], as those below */
   double *factors;
   float *rounded;
 } att_nearby;

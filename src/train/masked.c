@@ -81,15 +81,15 @@ static void choose(const att_trainer *t, att_plan *p) {
   bool little = bytes < 10000000;
   if (p->fine_tuned == 1)
     att_choose_number(&p->lr, 1e-4 * att_plan_width_scale(p)); /* goes on, rather than being tuned */
-  att_encoder_choose(p,
-                     little              ? ATT_TINY
-                     : bytes < 100000000 ? ATT_SMALL
-                                         : ATT_BASE,
-                     vocab_for(bytes), little ? 1e-3 : 5e-4);
+  bool transformer = p->network == ATT_UNSET || p->network == ATT_TRANSFORMER;
+  if (little && transformer && p->fine_tuned != 1) {
+    att_choose_whole(&p->encoder_layers, 2); /* four learn no more in twice the time */
+  }
+  att_encoder_choose(p, bytes < 100000000 ? ATT_SMALL : ATT_BASE, vocab_for(bytes), little ? 1e-3 : 5e-4);
   if (little && p->batch == ATT_UNSET && p->max_length <= 1024) att_choose_whole(&p->batch_tokens, 1024);
   att_choose_whole(&p->max_length, p->context != ATT_UNSET && p->context < 128 ? p->context : 128);
   att_choose_number(&p->dropout, 0.1);
-  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = little ? 40 : 10;
+  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = little ? 20 : 10;
 }
 
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
