@@ -361,6 +361,65 @@ static void a_masked_model_becomes_a_classifier(void **state) {
   assert_false(att_file_exists(in_folder("not-made")));
 }
 
+/* ---- where words begin --------------------------------------------------------------------------------------------
+ */
+
+static const char *const topics[2][4] = {{"apple", "pear", "plum", "cherry"}, {"lathe", "drill", "hammer", "chisel"}};
+
+static void put_topics(FILE *f, bool labels) {
+  seed = 5;
+  for (int i = 0; i < 120; i++) {
+    int topic = draw(2);
+    for (int count = 0; count < 12; count++) fprintf(f, "%s%s", count ? " " : "", topics[topic][draw(4)]);
+    fprintf(f, labels ? "\t%c\n" : "\n", 'a' + draw(2)); /* of the topic the label says nothing */
+  }
+}
+
+static double closeness(const att_model *model, const char *one, const char *other) {
+  const att_parameter *p = model->parameters;
+  assert_int_equal(p->rows, model->config.vocab_size);
+  int32_t i = att_tokenizer_id(model->tokenizer, one), j = att_tokenizer_id(model->tokenizer, other);
+  assert_true(i >= 0 && j >= 0);
+  const float *a = model->values + p->offset + i * p->cols, *b = model->values + p->offset + j * p->cols;
+  double sum = 0;
+  for (int64_t k = 0; k < p->cols; k++) sum += (double)a[k] * b[k];
+  return sum;
+}
+
+static void check_closeness(const char *out) {
+  att_model *model = open_model(out);
+  for (int i = 0; i < 8; i++)
+    for (int j = 0; j < i; j++) {
+      double close = closeness(model, topics[i / 4][i % 4], topics[j / 4][j % 4]);
+      if (i / 4 == j / 4 ? !(close > 0.5) : !(close < 0.3))
+        fail_msg("%s and %s: %.3f", topics[i / 4][i % 4], topics[j / 4][j % 4], close);
+    }
+  att_model_close(model);
+}
+
+/* A dimension a topic, after a step that changes nothing. */
+static void words_begin_near_those_like_them(void **state) {
+  (void)state;
+  char out[2][512], files[2][512];
+  for (int i = 0; i < 2; i++) {
+    snprintf(out[i], sizeof out[i], "%s/%s", folder, i ? "placed-classifier" : "placed");
+    snprintf(files[i], sizeof files[i], "%s", in_folder(i ? "topics.tsv" : "topics.txt"));
+    FILE *f = fopen(files[i], "w");
+    assert_non_null(f);
+    put_topics(f, i == 1);
+    assert_int_equal(fclose(f), 0);
+  }
+  const char *texts[] = {files[0]};
+  att_train_options o = small_options(out[0], 'c');
+  o.data = o.valid = NULL, o.texts = texts, o.text_count = 1;
+  o.tokenizer = ATT_WORDPIECE, o.width = 2, o.heads = 1, o.vocab = 300, o.steps = 1, o.lr = 1e-30, o.max_length = 24;
+  if (att_train_mlm(ctx, &o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  check_closeness(out[0]);
+  o.texts = NULL, o.text_count = 0, o.data = files[1], o.out = out[1];
+  if (att_train_classifier(ctx, &o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  check_closeness(out[1]);
+}
+
 /* ---- what cannot be -------------------------------------------------------------------------------------------------
  */
 
@@ -406,6 +465,7 @@ int main(void) {
       cmocka_unit_test(interrupted_masks_end_in_the_same_bits),
       cmocka_unit_test(a_masked_model_becomes_a_classifier),
       cmocka_unit_test(every_network_learns),
+      cmocka_unit_test(words_begin_near_those_like_them),
       cmocka_unit_test(what_cannot_be_is_refused),
   };
   return cmocka_run_group_tests(tests, begin, end_runs);

@@ -213,7 +213,7 @@ static att_status encode(att_trainer *t) {
   t->work = "encoding";
   ATT_TRY(encode_lines(t, &d->train.lines, t->options->data, &d->texts));
   ATT_TRY(encode_lines(t, valid_lines(d), t->options->valid ? t->options->valid : "the held-out part", &d->valid));
-  if (!t->resumed && !t->options->from) ATT_TRY(att_encoder_place_words(t, &d->texts.ids));
+  ATT_TRY(att_encoder_place_words(t, &d->texts.ids));
   att_lines_free(t->ctx, &d->held);
   att_labelled_free(t->ctx, &d->train); /* the ids are enough */
   att_labelled_free(t->ctx, &d->valid_file);

@@ -90,6 +90,7 @@ static void take_rows(float *values, const float *rows, const att_parameter *p) 
 }
 
 att_status att_encoder_place_words(att_trainer *t, const att_ids *ids) {
+  if (t->resumed || t->options->from) return ATT_OK;
   const att_parameter *p = t->model->parameters; /* the first table of the vocabulary is what embeds the tokens */
   while (p->rank != 2 || p->rows != t->model->config.vocab_size) p++;
   bool *marks = ATT_NEW(t->ctx, p->rows, bool);

@@ -17,7 +17,8 @@ att_status att_encoder_train_tokenizer(att_trainer *trainer, const att_text *con
                                        size_t text_count, att_tokenizer **tokenizer);
 /* All but the head. */
 void att_encoder_configure(const att_plan *plan, const att_tokenizer *tokenizer, att_config *config);
-/* A new model's words begin where the words around them in the training text put them (docs/TRAINING.md). */
+/* A new model's words begin where the words around them in the training text put them (docs/TRAINING.md); those of a
+ * model that is there stay. */
 att_status att_encoder_place_words(att_trainer *trainer, const att_ids *ids);
 
 #endif

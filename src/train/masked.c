@@ -158,7 +158,7 @@ static att_status encode(att_trainer *t) {
   att_running_free(t->ctx, &d->train);
   d->rows = p->batch > 0 ? p->batch : p->batch_tokens / p->max_length;
   if (d->rows < 1) d->rows = 1;
-  if (!t->resumed && !o->from) ATT_TRY(att_encoder_place_words(t, &d->text.ids));
+  ATT_TRY(att_encoder_place_words(t, &d->text.ids));
   d->order = ATT_NEW(t->ctx, d->text.count, int32_t);
   return d->order ? att_arena_new(t->ctx, &d->arena) : ATT_MEMORY;
 }
