@@ -412,7 +412,7 @@ static void words_begin_near_those_like_them(void **state) {
   const char *texts[] = {files[0]};
   att_train_options o = small_options(out[0], 'c');
   o.data = o.valid = NULL, o.texts = texts, o.text_count = 1;
-  o.tokenizer = ATT_WORDPIECE, o.width = 2, o.heads = 1, o.vocab = 300, o.steps = 1, o.lr = 1e-30, o.max_length = 24;
+  o.width = 2, o.heads = 1, o.vocab = 300, o.steps = 1, o.lr = 1e-30, o.max_length = 24;
   if (att_train_mlm(ctx, &o, NULL, NULL)) fail_msg("%s", att_message(ctx));
   check_closeness(out[0]);
   o.texts = NULL, o.text_count = 0, o.data = files[1], o.out = out[1];

@@ -83,7 +83,7 @@ static void choose(const att_trainer *t, att_plan *p) {
     att_choose_number(&p->lr, 1e-4 * att_plan_width_scale(p)); /* goes on, rather than being tuned */
   bool transformer = p->network == ATT_UNSET || p->network == ATT_TRANSFORMER;
   if (little && transformer && p->fine_tuned != 1) {
-    att_choose_whole(&p->encoder_layers, 2); /* four learn no more a step and take twice the time */
+    att_choose_whole(&p->encoder_layers, 2); /* four had learned no more after as many steps (docs/TRAINING.md) */
   }
   att_encoder_choose(p, bytes < 100000000 ? ATT_SMALL : ATT_BASE, vocab_for(bytes), little ? 1e-3 : 5e-4);
   if (little && p->batch == ATT_UNSET && p->max_length <= 1024) att_choose_whole(&p->batch_tokens, 1024);
