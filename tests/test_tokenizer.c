@@ -181,6 +181,25 @@ static void ids_and_texts_are_the_peers(void **state) {
   }
 }
 
+/* Saved as tokenizer.json they stay what they were. */
+static void older_files_are_read_as_the_peer_does(void **state) {
+  (void)state;
+  static const char *const folders[] = {"older_bert", "older_cased", "older_gpt2"};
+  for (size_t i = 0; i < COUNT(folders); i++) {
+    char path[512];
+    att_tokenizer *tokenizer;
+    snprintf(path, sizeof path, FIXTURES "%s", folders[i]);
+    if (att_tokenizer_open_folder(ctx, path, &tokenizer)) fail_msg("%s", att_message(ctx));
+    check_cases(folders[i], tokenizer);
+    assert_int_equal(att_tokenizer_save(tokenizer, in_folder("again.json")), ATT_OK);
+    att_tokenizer *again = open_tokenizer(in_folder("again.json"));
+    must_be_alike(tokenizer, again);
+    check_cases(folders[i], again);
+    att_tokenizer_free(again);
+    att_tokenizer_free(tokenizer);
+  }
+}
+
 static void merges_are_the_peers(void **state) {
   (void)state;
   for (int i = 0; i < 2; i++) {
@@ -681,6 +700,13 @@ static att_status open_and_use(att_context *context, void *path) {
   return status;
 }
 
+static att_status open_older(att_context *context, void *path) {
+  att_tokenizer *tokenizer;
+  ATT_TRY(att_tokenizer_open_folder(context, path, &tokenizer));
+  att_tokenizer_free(tokenizer);
+  return ATT_OK;
+}
+
 static void no_memory_leaves_nothing(void **state) {
   (void)state;
   att_tokenizer_plan plans[] = {marian_plan, plan_of(ATT_WORDPIECE, 60), plan_of(ATT_CHAR, 60), plan_of(ATT_BYTE, 300)};
@@ -690,12 +716,15 @@ static void no_memory_leaves_nothing(void **state) {
     snprintf(path, sizeof path, FIXTURES "%s.json", names[i]);
     assert_true(fail_each_allocation(open_and_use, path) > 20);
   }
+  assert_true(fail_each_allocation(open_older, FIXTURES "older_cased") > 20);
+  assert_true(fail_each_allocation(open_older, FIXTURES "older_gpt2") > 20);
   assert_int_equal(files_in_folder(), 1);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(ids_and_texts_are_the_peers, empty_folder),
+      cmocka_unit_test_teardown(older_files_are_read_as_the_peer_does, empty_folder),
       cmocka_unit_test(merges_are_the_peers),
       cmocka_unit_test(merges_of_multi30k_are_the_peers),
       cmocka_unit_test(well_known_vocabularies_give_known_ids),

@@ -150,6 +150,63 @@ static void harmful_files_are_named(void **state) {
   must_say(att_tokenizer_open(ctx, in_folder("none.json"), &tokenizer), ATT_IO, "none.json");
 }
 
+#define LINES "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n"
+#define PAIRS "{\"a\": 0, \"b\": 1, \"ab\": 2}"
+
+typedef struct older {
+  const char *vocabulary, *merges, *config; /* NULL: no such file; with merges it is vocab.json, else vocab.txt */
+  att_status status;
+  const char *clue;
+} older;
+
+static const older older_files[] = {
+    {LINES, NULL, NULL, ATT_OK, ""},
+    {LINES, NULL, "{\"do_lower_case\": false, \"strip_accents\": true}", ATT_OK, ""},
+    {"", NULL, NULL, ATT_FORMAT, "vocab.txt: "},
+    {"[UNK]\n[CLS]\na\n", NULL, NULL, ATT_FORMAT, "vocab.txt: \"[SEP]\" is not in it"},
+    {"[CLS]\n[SEP]\na\n", NULL, NULL, ATT_FORMAT, "unk_token \"[UNK]\" is not in the vocabulary"},
+    {LINES "\xff\n", NULL, NULL, ATT_FORMAT, "vocab.txt: line 7 is not UTF-8"},
+    {LINES, NULL, "[]", ATT_FORMAT, "tokenizer_config.json: "},
+    {LINES, NULL, "{", ATT_FORMAT, "tokenizer_config.json: "},
+    {LINES, NULL, "{\"do_lower_case\": 1}", ATT_FORMAT, "do_lower_case is 1"},
+    {LINES, NULL, "{\"strip_accents\": 1}", ATT_FORMAT, "strip_accents is 1"},
+    {LINES, NULL, "{\"cls_token\": \"<s>\"}", ATT_FORMAT, "\"<s>\" is not in it"},
+    {PAIRS, "#version: 0.2\na b\n", NULL, ATT_OK, ""},
+    {PAIRS, "a b\n", "{\"add_prefix_space\": true}", ATT_OK, ""},
+    {"[]", "a b\n", NULL, ATT_FORMAT, "vocab.json: this is not a vocabulary"},
+    {NULL, "a b\n", NULL, ATT_IO, "vocab.json: "},
+    {"{\"a\": \"b\"}", "", NULL, ATT_FORMAT, "the id of token \"a\""},
+    {"{\"a\": 0, \"b\": 0}", "", NULL, ATT_FORMAT, "id 0 has two tokens"},
+    {PAIRS, "a b c\n", NULL, ATT_FORMAT, "merge 0 is not a pair"},
+    {PAIRS, "b a\n", NULL, ATT_FORMAT, "not in the vocabulary"},
+    {PAIRS, "a b\n\xff b\n", NULL, ATT_FORMAT, "merges.txt: line 2 is not UTF-8"},
+};
+
+static void write_where_given(const char *name, const char *text) {
+  if (text)
+    write_bytes(in_folder(name), text, strlen(text));
+  else
+    remove(in_folder(name));
+}
+
+static void harmful_older_files_are_named(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(older_files); i++) {
+    const older *o = &older_files[i];
+    att_tokenizer *tokenizer;
+    write_where_given(o->merges ? "vocab.json" : "vocab.txt", o->vocabulary);
+    write_where_given(o->merges ? "vocab.txt" : "vocab.json", NULL);
+    write_where_given("merges.txt", o->merges);
+    write_where_given("tokenizer_config.json", o->config);
+    must_say(att_tokenizer_open_folder(ctx, folder, &tokenizer), o->status, o->status ? o->clue : "");
+    assert_int_equal(tokenizer == NULL, o->status != ATT_OK);
+    att_tokenizer_free(tokenizer);
+  }
+  write_bytes(in_folder("vocab.txt"), LINES "a\0b\n", sizeof LINES + 3);
+  att_tokenizer *tokenizer;
+  must_say(att_tokenizer_open_folder(ctx, folder, &tokenizer), ATT_FORMAT, "line 7 has a NUL");
+}
+
 static void deep_nesting_and_long_tokens_are_refused(void **state) {
   (void)state;
   att_buffer file = {0};
@@ -238,6 +295,7 @@ static void harmful_texts_are_no_trouble(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(harmful_files_are_named),
+      cmocka_unit_test_teardown(harmful_older_files_are_named, empty_folder),
       cmocka_unit_test(deep_nesting_and_long_tokens_are_refused),
       cmocka_unit_test(cut_and_changed_files_are_survived),
       cmocka_unit_test(harmful_texts_are_no_trouble),

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/data/tokenizer/: tokenizers trained by Hugging Face `tokenizers` on a small corpus written here, and what
-they make of odd texts. Needs `tokenizers`. With the folder of the shared data as argument it also takes the hash of
+they make of odd texts; and folders with the files from before tokenizer.json, as Transformers' fast tokenizers read
+them. Needs `tokenizers` and `transformers`. With the folder of the shared data as argument it also takes the hash of
 the merges learnt from Multi30k (without it, the old hash is kept).
 
     python3 tools/make_tokenizer_fixtures.py [../shared/data]
@@ -11,6 +12,7 @@ import pathlib
 import random
 import sys
 
+import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "tokenizer"
@@ -222,6 +224,32 @@ def multi30k(folder):
 DATA = [text.encode() for text in TEXTS] + [bytes.fromhex(text) for text in BROKEN]
 
 
+def older_bert(folder, lines, config):
+    """vocab.txt, with a line left empty and a token that comes twice: its last line counts."""
+    tokens = sorted((vocab := bert(lines).get_vocab()), key=vocab.get)
+    folder.mkdir(exist_ok=True)
+    (folder / "vocab.txt").write_text("".join(token + "\n" for token in [*tokens, "", tokens[-1]]))
+    if config:
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return transformers.BertTokenizerFast.from_pretrained(str(folder)).backend_tokenizer
+
+
+def older_gpt2(folder, lines):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.train_from_iterator(iter(lines), trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    folder.mkdir(exist_ok=True)
+    tokenizer.model.save(str(folder))
+    return transformers.GPT2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
+
+
+def older(lines):
+    cased = {"do_lower_case": False, "tokenize_chinese_chars": False, "mask_token": {"content": "[MASK]", "__type": "AddedToken"}}
+    return {"older_bert": older_bert(OUT / "older_bert", lines, None), "older_cased": older_bert(OUT / "older_cased", lines, cased),
+            "older_gpt2": older_gpt2(OUT / "older_gpt2", lines)}
+
+
 def cases(tokenizer):
     """Of each text: [ids, ids with marks, hex of decoded text, hex of it without special tokens]"""
     made = []
@@ -254,6 +282,8 @@ def main():
     made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen]
     for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
         tokenizer.save(str(OUT / f"{name}.json"), pretty=False)
+        found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
+    for name, tokenizer in older(lines).items():
         found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
     (OUT / "cases.json").write_text(json.dumps(found, separators=(",", ":")).replace("],[[", "],\n[["))
 

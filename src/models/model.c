@@ -117,17 +117,14 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
 }
 
 static att_status load_tokenizer(att_model *model, const char *folder) {
-  char *path = att_path(model->ctx, folder, "tokenizer.json");
-  if (!path) return ATT_MEMORY;
-  att_status status = att_tokenizer_open(model->ctx, path, &model->tokenizer);
-  int32_t size = status ? 0 : att_tokenizer_size(model->tokenizer);
-  if (!status && size > model->config.vocab_size) {
-    status = att_fail(model->ctx, ATT_FORMAT, "%s: it has %d tokens, config.json's vocab_size is %lld", path, (int)size,
-                      (long long)model->config.vocab_size);
+  ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
+  int32_t size = att_tokenizer_size(model->tokenizer);
+  if (size > model->config.vocab_size) {
+    return att_fail(model->ctx, ATT_FORMAT, "%s: its tokenizer has %d tokens, config.json's vocab_size is %lld", folder,
+                    (int)size, (long long)model->config.vocab_size);
   }
-  if (!status) find_marks(model);
-  att_free(model->ctx, path);
-  return status;
+  find_marks(model);
+  return ATT_OK;
 }
 
 /* The block is as large as config.json says: it is made once the file was seen to hold as much. */

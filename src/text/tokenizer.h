@@ -50,6 +50,9 @@ typedef struct att_tokenizer_plan {
 att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,
                                const att_tokenizer_plan *plan, int (*progress)(void *user, double done), void *user,
                                att_tokenizer **out);
+/* A folder's tokenizer.json, or where it has none BERT's vocab.txt, or GPT-2's vocab.json and merges.txt, with what
+ * tokenizer_config.json says of them: ids as those of Transformers' fast tokenizers (older_files.c). */
+att_status att_tokenizer_open_folder(att_context *ctx, const char *folder, att_tokenizer **out);
 /* path: a tokenizer.json */
 att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer **out);
 /* From bytes; name is for messages. */

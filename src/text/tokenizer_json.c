@@ -217,8 +217,7 @@ static att_status read_all(const reader *r, const json_t *root) {
   return ATT_OK;
 }
 
-/* Takes root. */
-static att_status from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out) {
+att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out) {
   reader r = {ctx, name, NULL};
   att_status status = att_tokenizer_make(ctx, &r.t);
   if (status == ATT_OK) status = read_all(&r, root);
@@ -234,14 +233,14 @@ att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer 
   json_t *root;
   *out = NULL;
   ATT_TRY(att_json_open(ctx, path, &root));
-  return from_json(ctx, path, root, out);
+  return att_tokenizer_from_json(ctx, path, root, out);
 }
 
 att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out) {
   json_t *root;
   *out = NULL;
   ATT_TRY(att_json_parse(ctx, name, data, size, &root));
-  return from_json(ctx, name, root, out);
+  return att_tokenizer_from_json(ctx, name, root, out);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
