@@ -123,6 +123,20 @@ static void transformers_learn(void **state) {
   check_learned("alibi", o, "attend");
 }
 
+static void passes_choose_the_dropout(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    char out[600];
+    int64_t stop = 1;
+    snprintf(out, sizeof out, "%s/passes-%d", folder, i);
+    att_train_options o = small_options(out);
+    o.steps = 0, o.epochs = 2 + i, o.dropout = -1;
+    must_say(att_train_lm(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 1");
+    double dropout = state_of(out).plan.dropout;
+    assert_true(i ? dropout > 0 : !(dropout > 0) && !isnan(dropout));
+  }
+}
+
 static void recurrent_networks_learn(void **state) {
   (void)state;
   static const char *const names[] = {"", "rnn", "lstm", "gru"};
@@ -310,6 +324,7 @@ static void the_family_follows_the_options(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(transformers_learn),
+      cmocka_unit_test(passes_choose_the_dropout),
       cmocka_unit_test(bytes_and_pieces_are_learned),
       cmocka_unit_test(an_interrupted_run_ends_in_the_same_bits),
       cmocka_unit_test(what_differs_is_refused),

@@ -402,6 +402,45 @@ static void a_part_is_held_out_and_norm_may_come_after(void **state) {
   att_model_close(model);
 }
 
+static float dropout_in(const char *out) {
+  att_model *model;
+  if (att_model_open(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+  float dropout = model->config.dropout;
+  att_model_close(model);
+  return dropout;
+}
+
+static void passes_choose_the_dropout(void **state) {
+  (void)state;
+  static const double epochs[] = {4, 12, 24}, dropouts[] = {0.1, 0.2, 0.3};
+  for (int i = 0; i < 3; i++) {
+    char out[512];
+    int64_t stop = 2;
+    snprintf(out, sizeof out, "%s/passes-%d", folder, i);
+    att_train_options o = small_options(out);
+    o.steps = 0, o.epochs = epochs[i], o.dropout = -1;
+    must_say(att_train_translation(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 2");
+    assert_float_equal(state_of(out).plan.dropout, dropouts[i], 0);
+  }
+}
+
+/* The budget is not known yet when it stops for the first time, nor is the dropout. */
+static void minutes_choose_the_dropout(void **state) {
+  (void)state;
+  char out[512];
+  int64_t stop = 2;
+  snprintf(out, sizeof out, "%s/by-minutes", folder);
+  att_train_options o = small_options(out);
+  o.steps = 0, o.minutes = 0.06, o.dropout = -1;
+  must_say(att_train_translation(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 2");
+  assert_true(isnan(state_of(out).plan.dropout) && state_of(out).plan.steps == 0);
+  o.resume = true;
+  train(&o);
+  double dropout = state_of(out).plan.dropout;
+  assert_true(dropout >= 0.1 && dropout <= 0.3);
+  assert_float_equal(dropout_in(out), dropout, 1e-6);
+}
+
 static void minutes_fix_the_steps_once(void **state) {
   (void)state;
   char out[512];
@@ -500,6 +539,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(patience_ends_a_run),
       cmocka_unit_test(a_model_is_tuned_further),
       cmocka_unit_test(a_part_is_held_out_and_norm_may_come_after),
+      cmocka_unit_test(passes_choose_the_dropout),
+      cmocka_unit_test(minutes_choose_the_dropout),
       cmocka_unit_test(minutes_fix_the_steps_once),
       cmocka_unit_test(no_allocation_after_the_first_epoch),
       cmocka_unit_test(missing_memory_is_a_status),

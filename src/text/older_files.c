@@ -45,8 +45,8 @@ static att_status add_mark(const files *f, json_t *added, const json_t *vocab, c
   if (!json_is_integer(id)) return ATT_OK;
   for (size_t i = 0; i < json_array_size(added); i++)
     if (json_integer_value(json_object_get(json_array_get(added, i), "id")) == json_integer_value(id)) return ATT_OK;
-  json_t *entry = json_pack("{s:I, s:s, s:b, s:b}", "id", json_integer_value(id), "content", mark, "special", 1,
-                            "normalized", 0);
+  json_t *entry =
+      json_pack("{s:I, s:s, s:b, s:b}", "id", json_integer_value(id), "content", mark, "special", 1, "normalized", 0);
   return entry && json_array_append_new(added, entry) == 0 ? ATT_OK : no_memory(f);
 }
 
@@ -137,10 +137,10 @@ static att_status say_gpt2(const files *f, json_t *vocab, json_t *merges, json_t
   for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
     ATT_TRY(add_mark(f, added, vocab, spelling(f, roles[i], "<|endoftext|>")));
   ATT_TRY(att_json_bool(f->ctx, CONFIG, f->config, "add_prefix_space", false, &space));
-  *root = json_pack("{s:O, s:{s:s, s:b, s:b}, s:{s:s}, s:{s:s}, s:{s:s, s:O, s:O}}", "added_tokens", added,
-                    "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", space, "use_regex", 1, "post_processor",
-                    "type", "ByteLevel", "decoder", "type", "ByteLevel", "model", "type", "BPE", "vocab", vocab,
-                    "merges", merges);
+  *root =
+      json_pack("{s:O, s:{s:s, s:b, s:b}, s:{s:s}, s:{s:s}, s:{s:s, s:O, s:O}}", "added_tokens", added, "pre_tokenizer",
+                "type", "ByteLevel", "add_prefix_space", space, "use_regex", 1, "post_processor", "type", "ByteLevel",
+                "decoder", "type", "ByteLevel", "model", "type", "BPE", "vocab", vocab, "merges", merges);
   return *root ? ATT_OK : no_memory(f);
 }
 

@@ -19,9 +19,9 @@ static void say_steps(att_trainer *t) {
   const att_plan *p = &t->state.plan;
   int64_t count = t->task->batch_count(t);
   char text[256], steps[32], every[32];
-  snprintf(text, sizeof text, "%s steps (%.1f epochs of %lld batches), warm-up %lld, validation every %s",
-           att_grouped(steps, p->steps), (double)p->steps / (double)count, (long long)count, (long long)p->warmup,
-           att_grouped(every, p->valid_every));
+  snprintf(text, sizeof text, "%s steps (%.1f epochs of %lld batches), dropout %.2g, warm-up %lld, validation every %s",
+           att_grouped(steps, p->steps), (double)p->steps / (double)count, (long long)count, p->dropout,
+           (long long)p->warmup, att_grouped(every, p->valid_every));
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 
@@ -38,12 +38,21 @@ static int64_t most_validations(const att_trainer *t, int64_t steps) {
   return count > ATT_VALIDATIONS ? ATT_VALIDATIONS : count < 4 ? 4 : (int64_t)count;
 }
 
+/* Passes over the data decide the dropout: what is read but a few times cannot be learned by heart. */
+static void fix_steps(att_trainer *t, int64_t steps, int64_t validations) {
+  att_plan *p = &t->state.plan;
+  att_plan_fix_steps(p, steps, t->task->warmup_part, validations);
+  double epochs = (double)p->steps / (double)t->task->batch_count(t);
+  att_choose_number(&p->dropout, t->task->dropout ? t->task->dropout(t, epochs) : 0.1);
+  t->model->config.dropout = att_plan_dropout(p);
+  say_steps(t);
+}
+
 void att_budget_begin(att_trainer *t) {
   att_plan *p = &t->state.plan;
   int64_t steps = p->steps > 0 ? p->steps : p->epochs > 0 ? steps_of_epochs(t, p->epochs) : 0;
   if (steps == 0) return; /* minutes: after the first steps */
-  att_plan_fix_steps(p, steps, t->task->warmup_part, most_validations(t, steps));
-  say_steps(t);
+  fix_steps(t, steps, most_validations(t, steps));
 }
 
 /* ---- a larger budget ------------------------------------------------------------------------------------------ */
@@ -75,10 +84,9 @@ att_status att_budget_extend(att_trainer *t, const att_plan *wanted) {
   p->minutes = wanted->minutes;
   if (p->steps == 0 && wanted->minutes > 0) return ATT_OK; /* not fixed yet: it will be */
   if (p->steps == 0 || grows) {
-    att_plan_fix_steps(p, steps, t->task->warmup_part, most_validations(t, steps));
+    fix_steps(t, steps, most_validations(t, steps));
     t->state.complete = false;
     t->state.stale = 0;
-    say_steps(t);
   }
   return ATT_OK;
 }
@@ -107,8 +115,8 @@ static att_status fix_from_timing(att_trainer *t) {
   if (t->task->most_epochs) {
     steps = fmin(steps, t->task->most_epochs(t) * (double)t->task->batch_count(t) - (double)s->step);
   }
-  att_plan_fix_steps(&s->plan, s->step + (steps > 1 ? (int64_t)steps : 1), t->task->warmup_part, (int64_t)count);
-  say_steps(t);
+  fix_steps(t, s->step + (steps > 1 ? (int64_t)steps : 1), (int64_t)count);
+  ATT_TRY(att_model_save_settings(t->model, t->options->out));
   return att_trainer_save(t);
 }
 

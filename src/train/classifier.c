@@ -108,6 +108,12 @@ static double passes_for(const att_plan *p, int64_t texts) {
   return texts < 20000 ? 10 : texts < 200000 ? 6 : 3;
 }
 
+/* From scratch: what a model that is there has, see adopt. */
+static double dropout_for(const att_trainer *t, double epochs) {
+  (void)epochs;
+  return data_of(t)->texts.count < 100000 ? 0.3 : 0.1;
+}
+
 static double most_epochs(const att_trainer *t) { return passes_for(&t->state.plan, data_of(t)->texts.count); }
 
 static void choose(const att_trainer *t, att_plan *p) {
@@ -119,7 +125,6 @@ static void choose(const att_trainer *t, att_plan *p) {
   if (p->fine_tuned != 1) att_choose_whole(&p->tokenizer, ATT_BPE);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
-  att_choose_number(&p->dropout, texts < 100000 ? 0.3 : 0.1); /* that of a model that is there: see adopt */
   att_choose_number(&p->token_dropout, p->fine_tuned != 1 ? 0.1 : is_narrow(p->width) ? 0.2 : 0);
   att_choose_number(&p->label_smoothing, classes && p->fine_tuned != 1 ? 0.1 : 0);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(p, texts);
@@ -376,6 +381,7 @@ const att_task att_classifier_task = {
     .quality = quality,
     .examined_tokens = examined_tokens,
     .most_epochs = most_epochs,
+    .dropout = dropout_for,
     .describe = describe,
     .free = free_data,
 };

@@ -60,7 +60,7 @@ void att_plan_config(const att_plan *p, att_kind kind, const att_tokenizer *toke
       .bidirectional = recurrent && kind != ATT_DECODER && p->one_direction == 0,
       .tie_word_embeddings = p->tied == 1,
       .scale_embedding = kind == ATT_ENCODER_DECODER || p->network != ATT_TRANSFORMER,
-      .dropout = (float)p->dropout,
+      .dropout = att_plan_dropout(p),
       .layer_norm_epsilon = 1e-5f,
       .storage = ATT_F32,
   };

@@ -108,10 +108,15 @@ static double parameters_of(const att_plan *p) {
   return (double)p->decoder_layers * layer + vocabulary * width;
 }
 
+static double tokens_of(const att_plan *p, double bytes) {
+  return p->tokenizer == ATT_CHAR || p->tokenizer == ATT_BYTE ? bytes : bytes / 3.5;
+}
+
 /* Text that is seen once teaches nothing by heart; a model of more numbers than the text has pieces could hold it. */
-static double dropout_for(const att_plan *p, double tokens, double epochs) {
-  double numbers = p->fine_tuned == 1 ? 0 : parameters_of(p);
-  if (epochs > 0 && epochs <= 2) return 0;
+static double dropout_for(const att_trainer *t, double epochs) {
+  const att_plan *p = &t->state.plan;
+  double numbers = p->fine_tuned == 1 ? 0 : parameters_of(p), tokens = tokens_of(p, (double)data_of(t)->bytes);
+  if (epochs <= 2) return 0;
   return numbers > 5 * tokens ? 0.2 : numbers > tokens / 2 ? 0.1 : 0;
 }
 
@@ -132,7 +137,7 @@ static void choose(const att_trainer *t, att_plan *p) {
     att_plan_choose_size(p, &shapes, size_for(p, bytes));
     choose_pieces(p, bytes);
   }
-  double tokens = p->tokenizer == ATT_CHAR || p->tokenizer == ATT_BYTE ? bytes : bytes / 3.5;
+  double tokens = tokens_of(p, bytes);
   choose_windows(p, tokens);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) {
     p->epochs = fmin(20, fmax(1, p->fine_tuned == 1 ? 3 : round(20 * parameters_of(p) / tokens)));
@@ -144,7 +149,6 @@ static void choose(const att_trainer *t, att_plan *p) {
   att_choose_number(&p->weight_decay, 0.1);
   att_choose_number(&p->beta2, step < 32768 ? 0.99 : 0.95);
   att_choose_number(&p->epsilon, 1e-8);
-  att_choose_number(&p->dropout, dropout_for(p, tokens, p->steps > 0 ? (double)p->steps * step / tokens : p->epochs));
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
@@ -371,6 +375,7 @@ const att_task att_language_task = {
     .examine = examine,
     .quality = quality,
     .examined_tokens = examined_tokens,
+    .dropout = dropout_for,
     .describe = describe,
     .free = free_data,
 };

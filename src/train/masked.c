@@ -88,7 +88,6 @@ static void choose(const att_trainer *t, att_plan *p) {
   att_encoder_choose(p, bytes < 100000000 ? ATT_SMALL : ATT_BASE, vocab_for(bytes), little ? 1e-3 : 5e-4);
   if (little && p->batch == ATT_UNSET && p->max_length <= 1024) att_choose_whole(&p->batch_tokens, 1024);
   att_choose_whole(&p->max_length, p->context != ATT_UNSET && p->context < 128 ? p->context : 128);
-  att_choose_number(&p->dropout, 0.1);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = little ? 20 : 10;
 }
 

@@ -305,7 +305,6 @@ static void choose_learning(att_plan *p) {
   att_choose_number(&p->beta2, 0.98);
   att_choose_number(&p->epsilon, 1e-9);
   att_choose_number(&p->clip, 1);
-  att_choose_number(&p->dropout, 0.1);
   att_choose_number(&p->label_smoothing, 0);
   att_choose_number(&p->bpe_dropout, 0);
   att_choose_number(&p->token_dropout, 0);

@@ -102,6 +102,8 @@ void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t warmup_part, int6
   att_choose_whole(&plan->valid_every, distance < 25 ? 25 : distance);
 }
 
+float att_plan_dropout(const att_plan *plan) { return plan->dropout > 0 ? (float)plan->dropout : 0; }
+
 /* ---- the rate ------------------------------------------------------------------------------------------------- */
 
 double att_plan_lr(const att_plan *plan, int64_t step) {

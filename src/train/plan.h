@@ -27,7 +27,9 @@ typedef struct att_plan {
   int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
   double lr, min_lr;
   int64_t warmup, schedule;
-  double weight_decay, beta1, beta2, epsilon, clip, dropout, label_smoothing, bpe_dropout, token_dropout;
+  double weight_decay, beta1, beta2, epsilon, clip;
+  double dropout; /* NaN until the number of steps is fixed, where none was asked for */
+  double label_smoothing, bpe_dropout, token_dropout;
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
 } att_plan;
 
@@ -65,6 +67,9 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *co
 /* Fixes the number of steps, and what follows from it: warm-up (one of warmup_part steps) and the distance of
  * validations. most_validations: how many the budget bears. */
 void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t warmup_part, int64_t most_validations);
+
+/* 0 until it is known. */
+float att_plan_dropout(const att_plan *plan);
 
 /* The model's configuration, all but the marks and the head (configure.c). What no family of Hugging Face can say is
  * given to the nearest. */

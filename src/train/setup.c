@@ -67,10 +67,10 @@ static void say_learning(att_trainer *t) {
   if (p->bpe_dropout > 0) snprintf(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
   if (p->label_smoothing > 0) snprintf(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
   snprintf(text, sizeof text,
-           "learning: batches of %s, lr %.3g (%s), dropout %.2g, %s%sweight decay %.2g, clip %.3g, mean of %lld "
+           "learning: batches of %s, lr %.3g (%s), %s%sweight decay %.2g, clip %.3g, mean of %lld "
            "checkpoints, patience %lld",
-           bound, p->lr, att_plan_spell("schedule", (double)p->schedule, schedule), p->dropout, bpe, smoothing,
-           p->weight_decay, p->clip, (long long)p->average, (long long)p->patience);
+           bound, p->lr, att_plan_spell("schedule", (double)p->schedule, schedule), bpe, smoothing, p->weight_decay,
+           p->clip, (long long)p->average, (long long)p->patience);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 
@@ -247,6 +247,7 @@ static att_status tidy(att_trainer *t) {
 static att_status go_on_writing(att_trainer *t) {
   const att_state *s = &t->state;
   ATT_TRY(att_checkpoint_load_moments(t->ctx, t->options->out, &t->optimizer));
+  ATT_TRY(att_model_save_settings(t->model, t->options->out)); /* a larger budget may have settled the dropout */
   ATT_TRY(att_record_resume(t->ctx, t->options->out, s->step, s->validated, &t->record));
   ATT_TRY(tidy(t));
   t->saved_step = s->step;

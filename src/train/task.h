@@ -48,6 +48,8 @@ typedef struct att_task {
   double (*examined_tokens)(const att_trainer *trainer);
   /* Passes over the data that a budget in minutes is held to, since more would do harm; or NULL: any. */
   double (*most_epochs)(const att_trainer *trainer);
+  /* The dropout of a run of so many passes over its data, where none was asked for; or NULL: 0.1. */
+  double (*dropout)(const att_trainer *trainer, double epochs);
   /* A score in the closing line's words, behind "validation "; or NULL: the quality, and perplexity or loss. */
   void (*describe)(const att_trainer *trainer, att_score_of_model score, char *text, size_t size);
   void (*free)(att_trainer *trainer); /* trainer->data, NULL too */

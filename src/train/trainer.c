@@ -27,7 +27,7 @@ static att_status not_finite(att_trainer *t, const char *what) {
 static att_status learn(att_trainer *t, double lr, att_loss *loss, int64_t *tokens) {
   const att_state *s = &t->state;
   uint64_t key = att_key(att_key((uint64_t)s->plan.seed, 0x64726f70), (uint64_t)s->step);
-  att_run run = {.ctx = t->ctx, .arena = t->arena, .dropout = (float)s->plan.dropout, .dropout_key = key};
+  att_run run = {.ctx = t->ctx, .arena = t->arena, .dropout = att_plan_dropout(&s->plan), .dropout_key = key};
   att_batch batch;
   ATT_TRY(t->task->batch(t, &batch, tokens));
   double divisor = (double)att_batch_targets(t->model, &batch);

@@ -7,6 +7,8 @@
 
 #include "base/random.h"
 
+#include <math.h>
+
 typedef struct att_translation_data {
   att_lines lines, valid; /* lines: kept where there is BPE-dropout, which encodes them anew in each epoch */
   att_corpus corpus;
@@ -60,12 +62,23 @@ static int64_t vocab_for(int64_t pairs) {
   return pairs < 5000 ? 2000 : pairs < 20000 ? 4000 : pairs < 200000 ? 8000 : pairs < 1000000 ? 16000 : 32000;
 }
 
+static int64_t batch_for(int64_t pairs) {
+  return pairs < 50000 ? 1024 : pairs < 200000 ? 2048 : pairs < 2000000 ? 4096 : 8192;
+}
+
 /* The rate of width 256 that trains well with norm before; norm after bears less. Recurrent networks are used at the
  * rate that Adam began with. A model that is trained already wants a fraction. */
 static double lr_for(const att_plan *p) {
   double lr = p->network == ATT_TRANSFORMER ? 2e-3 * att_plan_width_scale(p) : 1e-3;
   if (p->network == ATT_TRANSFORMER && p->norm_order == ATT_NORM_AFTER) lr *= 0.5;
   return p->fine_tuned == 1 ? lr * 0.2 : lr;
+}
+
+/* The less data, the more; but what is read a few times only is not learned by heart. */
+static double dropout_for(const att_trainer *t, double epochs) {
+  int64_t pairs = data_of(t)->corpus.count;
+  double of_data = pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1;
+  return fmin(of_data, epochs <= 8 ? 0.1 : epochs <= 20 ? 0.2 : 0.3);
 }
 
 void att_plan_choose_translation(att_plan *p, int64_t pairs) {
@@ -79,9 +92,8 @@ void att_plan_choose_translation(att_plan *p, int64_t pairs) {
     att_choose_whole(&p->network, ATT_TRANSFORMER);
   }
   att_choose_whole(&p->batch, 0);
-  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : pairs < 200000 ? 2048 : pairs < 2000000 ? 4096 : 8192);
+  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : batch_for(pairs));
   att_choose_number(&p->lr, lr_for(p));
-  att_choose_number(&p->dropout, pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1);
   att_choose_number(&p->label_smoothing, 0.1);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = pairs < 100000 ? 30 : pairs < 1000000 ? 20 : 10;
 }
@@ -219,6 +231,7 @@ const att_task att_translation_task = {
     .encode = encode,
     .begin_epoch = begin_epoch,
     .batch_count = batch_count,
+    .dropout = dropout_for,
     .epoch_tokens = epoch_tokens,
     .counts = counts,
     .batch = get_batch,
