@@ -106,7 +106,8 @@ static att_status fix_from_timing(att_trainer *t) {
   att_score_of_model ignored;
   double begin = att_now();
   ATT_TRY(t->task->examine(t, &ignored));
-  double validation = 1.2 * (att_now() - begin) + t->save_cost;
+  t->examine_cost = att_now() - begin;
+  double validation = 1.2 * t->examine_cost + t->save_cost;
   double left = 60 * s->plan.minutes * ATT_MARGIN - 0.2 - att_trainer_seconds(t);
   double step = t->timed_seconds / (double)t->timed_tokens * att_trainer_step_tokens(t);
   double count = floor(fmin(ATT_VALIDATIONS, fmax(2, ATT_VALIDATION_SHARE * left / validation)));
@@ -132,9 +133,9 @@ att_status att_budget_time_step(att_trainer *t, int64_t tokens) {
   return enough || late ? fix_from_timing(t) : ATT_OK;
 }
 
-/* The time that the end of the run wants stays free. */
+/* The time that the end of the run wants stays free: a validation and its model, the checkpoint, the average, its
+ * validation and model. */
 bool att_budget_is_spent(const att_trainer *t) {
-  double budget = 60 * t->state.plan.minutes;
-  if (t->state.plan.minutes <= 0) return false;
-  return att_trainer_seconds(t) + 2 * t->save_cost + 1.2 * t->examine_cost >= budget;
+  double budget = 60 * t->state.plan.minutes, end = 3 * t->save_cost + 2 * 1.2 * t->examine_cost;
+  return t->state.plan.minutes > 0 && att_trainer_seconds(t) + end >= budget;
 }
