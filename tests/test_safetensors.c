@@ -321,6 +321,81 @@ static void changed_bytes_do_no_harm(void **state) {
   assert_true(refused > 5000 && accepted > 500); /* header and data were both met */
 }
 
+/* ---- several files -------------------------------------------------------------------------------------------- */
+
+/* The first tensors in a file, the others in another, and an index that may say anything. */
+static void write_parts(const char *index) {
+  assert_int_equal(att_safetensors_write(ctx, in_folder("m-1"), stores, 4), ATT_OK);
+  assert_int_equal(att_safetensors_write(ctx, in_folder("m-2"), stores + 4, STORES - 4), ATT_OK);
+  write_bytes(in_folder("m.index.json"), index, strlen(index));
+}
+
+#define GOOD_INDEX                                                                                                     \
+  "{\"metadata\":{\"total_size\":1},\"weight_map\":{\"half\":\"m-1\",\"longs\":\"m-2\",\"brain\":\"m-1\"}}"
+
+static void tensors_of_several_files(void **state) {
+  (void)state;
+  att_safetensors *file;
+  write_parts(GOOD_INDEX);
+  assert_int_equal(att_safetensors_open(ctx, in_folder("m"), &file), ATT_OK);
+  assert_int_equal(att_safetensors_count(file), STORES);
+  for (size_t i = 0; i < STORES; i++) must_equal(att_safetensors_find(file, stores[i].name), &stores[i]);
+  assert_string_equal(att_safetensors_path(file), in_folder("m.index.json"));
+  att_safetensors_close(file);
+  /* a whole file comes first, as in Transformers */
+  assert_int_equal(att_safetensors_write(ctx, in_folder("m"), stores, 1), ATT_OK);
+  assert_int_equal(att_safetensors_open(ctx, in_folder("m"), &file), ATT_OK);
+  assert_int_equal(att_safetensors_count(file), 1);
+  assert_string_equal(att_safetensors_path(file), in_folder("m"));
+  att_safetensors_close(file);
+}
+
+/* Without a folder in its name the index stands in the one that the process is in. */
+static void several_files_by_a_bare_name(void **state) {
+  (void)state;
+  att_safetensors *file;
+  int here = open(".", O_RDONLY | O_DIRECTORY);
+  write_parts(GOOD_INDEX);
+  assert_int_equal(chdir(folder), 0);
+  assert_int_equal(att_safetensors_open(ctx, "m", &file), ATT_OK);
+  assert_int_equal(fchdir(here), 0);
+  assert_int_equal(att_safetensors_count(file), STORES);
+  att_safetensors_close(file);
+  close(here);
+}
+
+static void indexes_that_lie(void **state) {
+  (void)state;
+  static const struct {
+    const char *index;
+    att_status status;
+    const char *clue;
+  } cases[] = {
+      {"[", ATT_FORMAT, "m.index.json: is not valid JSON"},
+      {"[]", ATT_FORMAT, "m.index.json: has no weight_map"},
+      {"{}", ATT_FORMAT, "m.index.json: has no weight_map"},
+      {"{\"weight_map\":{}}", ATT_FORMAT, "has no weight_map"},
+      {"{\"weight_map\":\"m-1\"}", ATT_FORMAT, "has no weight_map"},
+      {"{\"weight_map\":{\"half\":1}}", ATT_FORMAT, "weight_map: tensor half is not in a file of this folder"},
+      {"{\"weight_map\":{\"half\":\"\"}}", ATT_FORMAT, "tensor half is not in a file of this folder"},
+      {"{\"weight_map\":{\"half\":\"../m-1\"}}", ATT_FORMAT, "tensor half is not in a file of this folder"},
+      {"{\"weight_map\":{\"half\":\"/etc/passwd\"}}", ATT_FORMAT, "tensor half is not in a file of this folder"},
+      {"{\"weight_map\":{\"half\":\"..\"}}", ATT_IO, "is a folder, not a regular file"},
+      {"{\"weight_map\":{\"half\":\"m-3\"}}", ATT_IO, "m-3: cannot be opened: No such file"},
+      {"{\"weight_map\":{\"half\":\"m-1\",\"b\":\"m.index.json\"}}", ATT_FORMAT,
+       "m.index.json: is no safetensors file"},
+      {"{\"weight_map\":{\"half\":\"m-1\",\"b\":\"again\"}}", ATT_FORMAT,
+       "m.index.json: tensor brain stands in two of its files"},
+  };
+  att_safetensors *file;
+  assert_int_equal(att_safetensors_write(ctx, in_folder("again"), stores + 2, 1), ATT_OK);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    write_parts(cases[i].index);
+    must_say(att_safetensors_open(ctx, in_folder("m"), &file), cases[i].status, cases[i].clue);
+    assert_null(file);
+  }
+}
+
 /* ---- no memory ------------------------------------------------------------------------------------------------ */
 
 static att_status open_it(att_context *c, void *path) {
@@ -338,6 +413,8 @@ static void each_allocation_may_fail(void **state) {
   assert_true(fail_each_allocation(write_it, path) >= 4);
   assert_int_equal(files_in_folder(), 1);
   assert_true(fail_each_allocation(open_it, path) >= 3);
+  write_parts(GOOD_INDEX);
+  assert_true(fail_each_allocation(open_it, (void *)in_folder("m")) >= 6);
 }
 
 int main(void) {
@@ -350,6 +427,9 @@ int main(void) {
       cmocka_unit_test_teardown(lengths_that_lie, empty_folder),
       cmocka_unit_test_teardown(every_cut_is_refused, empty_folder),
       cmocka_unit_test_teardown(changed_bytes_do_no_harm, empty_folder),
+      cmocka_unit_test_teardown(tensors_of_several_files, empty_folder),
+      cmocka_unit_test_teardown(several_files_by_a_bare_name, empty_folder),
+      cmocka_unit_test_teardown(indexes_that_lie, empty_folder),
       cmocka_unit_test_teardown(each_allocation_may_fail, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin, end);

@@ -3,11 +3,13 @@
 
     python3 tools/check_folders.py build/attend tests/data/family_* tests/data/model_*
 
-Each folder is written anew by `attend convert`; the class that its config.json names, found by AutoConfig and by
-architectures, must load it without missing or unexpected weights and give the logits that it gives for the original;
-AutoTokenizer must open it with the same ids.
+Each folder is written anew by `attend convert`, from one file of weights and from several small ones that Transformers
+makes of it; the class that its config.json names, found by AutoConfig and by architectures, must load both without
+missing or unexpected weights and give the logits that it gives for the original; AutoTokenizer must open them with the
+same ids.
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,17 +33,30 @@ def outputs(model):
     return result.logits if "logits" in result else result.last_hidden_state
 
 
+def shards(folder, scratch):
+    """The folder with its weights in several files, and how many."""
+    parts = os.path.join(scratch, "parts")
+    shutil.copytree(folder, parts, ignore=shutil.ignore_patterns("model.safetensors"))
+    load(folder)[0].save_pretrained(parts, max_shard_size="20KB")
+    return parts, sum(name.startswith("model-") for name in os.listdir(parts))
+
+
 def check(program, folder):
     with tempfile.TemporaryDirectory() as scratch:
-        copy = os.path.join(scratch, "copy")
-        subprocess.run([program, "convert", folder, "--type", "f32", "-o", copy, "--quiet"], check=True)
-        (before, _), (after, said) = load(folder), load(copy)
-        kind = type(before) is type(after) and before.config.problem_type == after.config.problem_type
-        apart = float((outputs(before) - outputs(after)).abs().max())
-        tokens = [transformers.AutoTokenizer.from_pretrained(f)("A dog runs.").input_ids for f in (folder, copy)]
-        good = kind and apart == 0 and not said and tokens[0] == tokens[1]
-        print(f"{'ok' if good else 'NO':3} {os.path.basename(folder.rstrip('/')):24} {type(after).__name__:32} "
-              f"apart {apart:g} {said or ''}")
+        parts, count = shards(folder, scratch)
+        copies = [os.path.join(scratch, name) for name in ("whole", "joined")]
+        for source, copy in zip((folder, parts), copies):
+            subprocess.run([program, "convert", source, "--type", "f32", "-o", copy, "--quiet"], check=True)
+        before, good = load(folder)[0], count > 1
+        ids = transformers.AutoTokenizer.from_pretrained(folder)("A dog runs.").input_ids
+        for copy in copies:
+            after, said = load(copy)
+            kind = type(before) is type(after) and before.config.problem_type == after.config.problem_type
+            apart = float((outputs(before) - outputs(after)).abs().max())
+            same = transformers.AutoTokenizer.from_pretrained(copy)("A dog runs.").input_ids == ids
+            good = good and kind and apart == 0 and not said and same
+            print(f"{'ok' if good else 'NO':3} {os.path.basename(folder.rstrip('/')):24} {type(after).__name__:32} "
+                  f"{os.path.basename(copy)}{f' from {count}' if copy == copies[1] else ''}: apart {apart:g} {said or ''}")
         return good
 
 

@@ -1,7 +1,8 @@
 /*
  * Owns safetensors: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other, all
  * little-endian (github.com/huggingface/safetensors, "Format"). As strict as the reference: no overlap, no hole, no
- * byte left over. Refuses types that attend does not read. See safetensors.h.
+ * byte left over. Tensors may be spread over several files that an index lists, as Transformers does with large models.
+ * Refuses types that attend does not read. See safetensors.h.
  */
 #include "formats/safetensors.h"
 
@@ -40,12 +41,17 @@ static bool shape_size(const int64_t *shape, int rank, att_storage type, int64_t
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
-struct att_safetensors {
-  att_context *ctx;
+typedef struct att_part {
   att_mapping mapping;
   json_t *header; /* owns the names */
-  size_t count;
-  att_stored *tensors;        /* in order of the data */
+} att_part;
+
+struct att_safetensors {
+  att_context *ctx;
+  char *path; /* of the file, or of the index */
+  att_part *parts;
+  size_t part_count, count;
+  att_stored *tensors;        /* part after part, in order of the data */
   const att_stored **by_name; /* sorted */
 };
 
@@ -130,44 +136,45 @@ static int compare_name(const void *left, const void *right) {
 }
 
 /* Sorted by place, each tensor must begin where the one before ends. */
-static att_status check_cover(att_context *ctx, const att_safetensors *file, att_place *place) {
+static att_status check_cover(att_context *ctx, const att_stored *tensors, size_t count, att_place *place) {
   const unsigned char *expected = place->data;
-  for (size_t i = 0; i < file->count; i++) {
-    const att_stored *tensor = &file->tensors[i];
-    const unsigned char *begin = tensor->data;
-    place->name = tensor->name;
+  for (size_t i = 0; i < count; i++) {
+    const unsigned char *begin = tensors[i].data;
+    place->name = tensors[i].name;
     if (begin < expected) return bad(ctx, place, "overlaps another tensor");
     if (begin > expected) return bad(ctx, place, "has unused bytes before it");
-    expected = begin + tensor->size;
+    expected = begin + tensors[i].size;
   }
   size_t left = place->size - (size_t)(expected - place->data);
   if (left == 0) return ATT_OK;
   return att_fail(ctx, ATT_FORMAT, "%s: has %zu bytes that belong to no tensor", place->path, left);
 }
 
-static att_status read_tensors(att_context *ctx, att_safetensors *file, att_place *place) {
+/* Adds a part's tensors to the file's. */
+static att_status read_tensors(att_context *ctx, const json_t *header, att_safetensors *file, att_place *place) {
   const char *name;
   json_t *entry;
-  size_t room = json_object_size(file->header);
-  file->tensors = ATT_NEW(ctx, room, att_stored);
-  file->by_name = ATT_NEW(ctx, room, const att_stored *);
-  if (!file->tensors || !file->by_name) return ATT_MEMORY;
-  json_object_foreach(file->header, name, entry) {
+  size_t count = 0;
+  att_stored *tensors = att_resize(ctx, file->tensors, file->count + json_object_size(header), sizeof *tensors);
+  if (!tensors) return ATT_MEMORY;
+  file->tensors = tensors;
+  tensors += file->count;
+  json_object_foreach((json_t *)header, name, entry) {
     if (strcmp(name, ATT_METADATA) == 0) continue;
     place->name = name;
-    ATT_TRY(read_tensor(ctx, place, entry, &file->tensors[file->count]));
-    file->count++;
+    ATT_TRY(read_tensor(ctx, place, entry, &tensors[count]));
+    count++;
   }
-  if (file->count > 0) qsort(file->tensors, file->count, sizeof *file->tensors, compare_data);
-  for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
-  if (file->count > 0) qsort(file->by_name, file->count, sizeof *file->by_name, compare_name);
-  return check_cover(ctx, file, place);
+  if (count > 0) qsort(tensors, count, sizeof *tensors, compare_data);
+  ATT_TRY(check_cover(ctx, tensors, count, place));
+  file->count += count;
+  return ATT_OK;
 }
 
-static att_status read_file(att_context *ctx, const char *path, att_safetensors *file) {
-  ATT_TRY(att_map(ctx, path, &file->mapping));
-  const unsigned char *data = file->mapping.data;
-  size_t size = file->mapping.size;
+static att_status read_part(att_context *ctx, const char *path, att_safetensors *file, att_part *part) {
+  ATT_TRY(att_map(ctx, path, &part->mapping));
+  const unsigned char *data = part->mapping.data;
+  size_t size = part->mapping.size;
   if (size < 8) return att_fail(ctx, ATT_FORMAT, "%s: is no safetensors file: it has only %zu bytes", path, size);
   uint64_t length = 0;
   for (int i = 7; i >= 0; i--) length = length << 8 | data[i];
@@ -176,10 +183,88 @@ static att_status read_file(att_context *ctx, const char *path, att_safetensors 
                     length);
   }
   if (length > size - 8) return att_fail(ctx, ATT_FORMAT, "%s: is cut off inside its header", path);
-  ATT_TRY(att_json_parse(ctx, path, (const char *)data + 8, (size_t)length, &file->header));
-  if (!json_is_object(file->header)) return att_fail(ctx, ATT_FORMAT, "%s: its header is not an object", path);
+  ATT_TRY(att_json_parse(ctx, path, (const char *)data + 8, (size_t)length, &part->header));
+  if (!json_is_object(part->header)) return att_fail(ctx, ATT_FORMAT, "%s: its header is not an object", path);
   att_place place = {path, NULL, data + 8 + length, size - 8 - (size_t)length};
-  return read_tensors(ctx, file, &place);
+  return read_tensors(ctx, part->header, file, &place);
+}
+
+/* ---- several files -------------------------------------------------------------------------------------------- */
+
+/* The files that an index's weight_map names, each once, as the keys of an object. They lie beside it. */
+static att_status list_files(att_context *ctx, const char *path, const json_t *index, json_t *files) {
+  const char *tensor;
+  json_t *value, *map = json_object_get(index, "weight_map");
+  if (!json_is_object(map) || json_object_size(map) == 0) {
+    return att_fail(ctx, ATT_FORMAT, "%s: has no weight_map, which says where each tensor is", path);
+  }
+  json_object_foreach(map, tensor, value) {
+    const char *name = json_string_value(value);
+    if (!name || !*name || strchr(name, '/')) {
+      return att_fail(ctx, ATT_FORMAT, "%s: weight_map: tensor %.200s is not in a file of this folder", path, tensor);
+    }
+    if (json_object_set_new(files, name, json_true())) return att_fail(ctx, ATT_MEMORY, "%s: no memory", path);
+  }
+  return ATT_OK;
+}
+
+static att_status read_files(att_context *ctx, json_t *files, att_safetensors *file) {
+  const char *name, *slash = strrchr(file->path, '/');
+  int folder = slash ? (int)(slash - file->path) + 1 : 0;
+  json_t *unused;
+  file->parts = ATT_NEW(ctx, json_object_size(files), att_part);
+  if (!file->parts) return ATT_MEMORY;
+  json_object_foreach(files, name, unused) {
+    att_buffer path = {0};
+    att_status status = att_buffer_print(ctx, &path, "%.*s%s", folder, file->path, name);
+    if (!status) status = read_part(ctx, path.data, file, &file->parts[file->part_count++]);
+    att_buffer_free(ctx, &path);
+    if (status) return status;
+  }
+  return ATT_OK;
+}
+
+static att_status read_index(att_context *ctx, att_safetensors *file) {
+  json_t *index = NULL, *files = json_object();
+  att_status status =
+      files ? att_json_open(ctx, file->path, &index) : att_fail(ctx, ATT_MEMORY, "%s: no memory", file->path);
+  if (!status) status = list_files(ctx, file->path, index, files);
+  if (!status) status = read_files(ctx, files, file);
+  json_decref(index);
+  json_decref(files);
+  return status;
+}
+
+static att_status read_single(att_context *ctx, att_safetensors *file) {
+  file->parts = ATT_NEW(ctx, 1, att_part);
+  if (!file->parts) return ATT_MEMORY;
+  file->part_count = 1;
+  return read_part(ctx, file->path, file, file->parts);
+}
+
+/* A name that stands twice in one file is refused as its header is parsed. */
+static att_status sort_names(att_context *ctx, att_safetensors *file) {
+  file->by_name = ATT_NEW(ctx, file->count, const att_stored *);
+  if (!file->by_name) return ATT_MEMORY;
+  for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
+  if (file->count > 0) qsort(file->by_name, file->count, sizeof *file->by_name, compare_name);
+  for (size_t i = 1; i < file->count; i++) {
+    const char *name = file->by_name[i]->name;
+    if (strcmp(file->by_name[i - 1]->name, name) != 0) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s stands in two of its files", file->path, name);
+  }
+  return ATT_OK;
+}
+
+static att_status read_all(att_context *ctx, const char *path, att_safetensors *file) {
+  att_buffer index = {0};
+  ATT_TRY(att_buffer_print(ctx, &index, "%s.index.json", path));
+  bool many = !att_file_exists(path) && att_file_exists(index.data);
+  file->path = many ? index.data : att_copy_text(ctx, path, strlen(path));
+  if (!many) att_buffer_free(ctx, &index);
+  if (!file->path) return ATT_MEMORY;
+  ATT_TRY(many ? read_index(ctx, file) : read_single(ctx, file));
+  return sort_names(ctx, file);
 }
 
 att_status att_safetensors_open(att_context *ctx, const char *path, att_safetensors **out) {
@@ -187,7 +272,7 @@ att_status att_safetensors_open(att_context *ctx, const char *path, att_safetens
   att_safetensors *file = ATT_NEW(ctx, 1, att_safetensors);
   if (!file) return ATT_MEMORY;
   file->ctx = ctx;
-  att_status status = read_file(ctx, path, file);
+  att_status status = read_all(ctx, path, file);
   if (status) {
     att_safetensors_close(file);
   } else {
@@ -199,12 +284,18 @@ att_status att_safetensors_open(att_context *ctx, const char *path, att_safetens
 void att_safetensors_close(att_safetensors *file) {
   if (!file) return;
   att_context *ctx = file->ctx;
-  json_decref(file->header);
-  att_unmap(&file->mapping);
+  for (size_t i = 0; i < file->part_count; i++) {
+    json_decref(file->parts[i].header);
+    att_unmap(&file->parts[i].mapping);
+  }
+  att_free(ctx, file->parts);
+  att_free(ctx, file->path);
   att_free(ctx, file->tensors);
   att_free(ctx, file->by_name);
   att_free(ctx, file);
 }
+
+const char *att_safetensors_path(const att_safetensors *file) { return file->path; }
 
 size_t att_safetensors_count(const att_safetensors *file) { return file->count; }
 

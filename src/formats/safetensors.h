@@ -1,7 +1,7 @@
 /*
  * Owns safetensors: a file's bytes to names and views, and back. Everything in the header is hostile: sizes are checked
  * before they are multiplied, offsets against the file, overlaps and holes, duplicate names and unknown types are
- * refused by name.
+ * refused by name. Reads tensors that are spread over several files too; writes one.
  */
 #ifndef ATT_FORMATS_SAFETENSORS_H
 #define ATT_FORMATS_SAFETENSORS_H
@@ -32,8 +32,11 @@ typedef struct att_stored {
 
 typedef struct att_safetensors att_safetensors;
 
+/* The file, or, where it is absent and path.index.json is there, the files beside it that this lists (Transformers'
+ * "sharded checkpoints"), as one: a tensor stands in one of them. */
 att_status att_safetensors_open(att_context *ctx, const char *path, att_safetensors **out);
 void att_safetensors_close(att_safetensors *file);
+const char *att_safetensors_path(const att_safetensors *file); /* the file, or the index: for messages */
 size_t att_safetensors_count(const att_safetensors *file);
 const att_stored *att_safetensors_at(const att_safetensors *file, size_t index);       /* in order of the data */
 const att_stored *att_safetensors_find(const att_safetensors *file, const char *name); /* NULL where absent */

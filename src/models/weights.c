@@ -77,7 +77,7 @@ static const att_stored *find(const att_model *model, const att_safetensors *fil
   return stored;
 }
 
-static att_status refuse_foreign(const att_model *model, const char *path, const att_safetensors *file) {
+static att_status refuse_foreign(const att_model *model, const att_safetensors *file) {
   size_t count = att_safetensors_count(file), known = 0, names;
   for (size_t i = 0; i < model->parameter_count; i++) {
     find(model, file, &model->parameters[i], &names);
@@ -90,7 +90,8 @@ static att_status refuse_foreign(const att_model *model, const char *path, const
       belongs = has_name(model, &model->parameters[j], name);
     }
     if (!belongs) {
-      return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s does not belong to this kind of model", path, name);
+      return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s does not belong to this kind of model",
+                      att_safetensors_path(file), name);
     }
   }
   return ATT_OK;
@@ -115,8 +116,9 @@ static att_status check_one(const att_model *model, const char *path, const att_
                   stored->name);
 }
 
-static att_status check_all(const att_model *model, const char *path, const att_safetensors *file) {
-  ATT_TRY(refuse_foreign(model, path, file));
+static att_status check_all(const att_model *model, const att_safetensors *file) {
+  const char *path = att_safetensors_path(file);
+  ATT_TRY(refuse_foreign(model, file));
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     size_t names;
@@ -150,7 +152,7 @@ static att_status copy_one(const att_model *model, const att_stored *stored, con
   return ATT_OK;
 }
 
-static att_status copy_all(att_model *model, const char *path, const att_safetensors *file) {
+static att_status copy_all(att_model *model, const att_safetensors *file) {
   const att_kernels *k = att_kernels_get();
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
@@ -160,7 +162,8 @@ static att_status copy_all(att_model *model, const char *path, const att_safeten
     if (p->optional) p->in_file = true;
     ATT_TRY(copy_one(model, stored, p));
     if (!isfinite(k->sum_squares(model->values + p->offset, stored->count))) {
-      return att_fail(model->ctx, ATT_NUMERIC, "%s: tensor %s holds NaN or infinity", path, stored->name);
+      return att_fail(model->ctx, ATT_NUMERIC, "%s: tensor %s holds NaN or infinity", att_safetensors_path(file),
+                      stored->name);
     }
   }
   return ATT_OK;
@@ -169,7 +172,7 @@ static att_status copy_all(att_model *model, const char *path, const att_safeten
 att_status att_model_check_weights(const att_model *model, const char *path) {
   att_safetensors *file;
   ATT_TRY(att_safetensors_open(model->ctx, path, &file));
-  att_status status = check_all(model, path, file);
+  att_status status = check_all(model, file);
   att_safetensors_close(file);
   return status;
 }
@@ -177,8 +180,8 @@ att_status att_model_check_weights(const att_model *model, const char *path) {
 att_status att_model_load_weights(att_model *model, const char *path) {
   att_safetensors *file;
   ATT_TRY(att_safetensors_open(model->ctx, path, &file));
-  att_status status = check_all(model, path, file);
-  if (!status) status = copy_all(model, path, file);
+  att_status status = check_all(model, file);
+  if (!status) status = copy_all(model, file);
   for (size_t i = 0; i < att_safetensors_count(file); i++) {
     model->file_bytes += (int64_t)att_safetensors_at(file, i)->size;
   }
