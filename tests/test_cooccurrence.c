@@ -126,6 +126,13 @@ static int stop(void *user, double done) {
   return done > 0.5;
 }
 
+static int interrupt(void *user, double done) {
+  (void)done;
+  att_interrupt(user);
+  return 0;
+}
+
+/* By what work says, and by the user in the midst of a round. */
 static void test_stopped(void **state) {
   (void)state;
   text t = read_text(json_array_get(fixture, 0));
@@ -134,6 +141,8 @@ static void test_stopped(void **state) {
   double last = 0;
   assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
   assert_int_equal(att_cooccurrence_rows(ctx, t.ids, t.count, t.marks, t.vocab, t.width, 7, stop, &last, rows),
+                   ATT_INTERRUPTED);
+  assert_int_equal(att_cooccurrence_rows(ctx, t.ids, t.count, t.marks, t.vocab, t.width, 7, interrupt, ctx, rows),
                    ATT_INTERRUPTED);
   att_context_free(ctx);
   free(rows);

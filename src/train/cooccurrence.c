@@ -63,7 +63,7 @@ static void sum_rows(void *arg, int64_t begin, int64_t end, int thread) {
   att_nearby *n = arg;
   float *weights = n->weights + thread * n->vocab;
   int32_t *met = n->met + thread * n->vocab;
-  for (int64_t token = begin; token < end; token++) {
+  for (int64_t token = begin; token < end && !n->ctx->interrupted; token++) {
     for (int64_t k = count_near(n, token, weights, met); k-- > 0;) {
       n->sums[token] += weights[met[k]];
       weights[met[k]] = 0;
@@ -76,7 +76,7 @@ static void multiply_rows(void *arg, int64_t begin, int64_t end, int thread) {
   att_nearby *n = arg;
   float *weights = n->weights + thread * n->vocab;
   int32_t *met = n->met + thread * n->vocab;
-  for (int64_t token = begin; token < end; token++) {
+  for (int64_t token = begin; token < end && !n->ctx->interrupted; token++) {
     float *row = n->out + token * n->width;
     memset(row, 0, (size_t)n->width * sizeof *row);
     for (int64_t k = count_near(n, token, weights, met); k-- > 0;) {
@@ -131,11 +131,12 @@ static att_status iterate(att_nearby *n, uint64_t seed, int (*work)(void *user, 
   for (int64_t v = 0; v < n->vocab; v++) n->total += n->sums[v];
   for (int64_t i = 0; i < n->vocab * n->width; i++) rows[i] = (float)att_normal(seed, (uint64_t)i);
   for (int round = 0; round < ATT_ROUNDS; round++) {
-    if (work && work(user, (double)round / ATT_ROUNDS)) {
+    bool stop = work && work(user, (double)round / ATT_ROUNDS);
+    n->in = rows;
+    if (!stop) att_parallel_dynamic(n->ctx, n->vocab, multiply_rows, n);
+    if (stop || n->ctx->interrupted) {
       return att_fail(n->ctx, ATT_INTERRUPTED, "interrupted while placing the words");
     }
-    n->in = rows;
-    att_parallel_dynamic(n->ctx, n->vocab, multiply_rows, n);
     orthonormalise(n, rows, n->out);
   }
   normalise_rows(n, rows);
