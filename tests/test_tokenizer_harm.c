@@ -8,15 +8,19 @@
 
 /* ---- files that mean harm -------------------------------------------------------------------------------------- */
 
-#define LEVEL              "\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"decoder\": {\"type\": \"ByteLevel\"}"
-#define MODEL              "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}, \"merges\": [\"a b\"]}"
-#define WITH_MODEL(inside) "{" LEVEL ", \"model\": {\"type\": \"BPE\", " inside "}}"
-#define TWO                "{\"type\": \"RobertaProcessing\", \"cls\": [\"a\", 0], \"sep\": [\"b\", 1]}"
-#define CUT(part)          "{\"pre_tokenizer\": " part ", " MODEL "}"
-#define BACK(part)         "{\"decoder\": " part ", " MODEL "}"
-#define NINE(part)         part ", " part ", " part ", " part ", " part ", " part ", " part ", " part ", " part
-#define WITH(part)         "{" LEVEL ", " MODEL ", " part "}"
-#define VOCAB              "\"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}"
+#define LEVEL                "\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"decoder\": {\"type\": \"ByteLevel\"}"
+#define MODEL                "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}, \"merges\": [\"a b\"]}"
+#define WITH_MODEL(inside)   "{" LEVEL ", \"model\": {\"type\": \"BPE\", " inside "}}"
+#define TWO                  "{\"type\": \"RobertaProcessing\", \"cls\": [\"a\", 0], \"sep\": [\"b\", 1]}"
+#define CUT(part)            "{\"pre_tokenizer\": " part ", " MODEL "}"
+#define BACK(part)           "{\"decoder\": " part ", " MODEL "}"
+#define NINE(part)           part ", " part ", " part ", " part ", " part ", " part ", " part ", " part ", " part
+#define WITH(part)           "{" LEVEL ", " MODEL ", " part "}"
+#define VOCAB                "\"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}"
+#define UNIGRAM(vocab, more) "{\"model\": {\"type\": \"Unigram\", \"vocab\": " vocab more "}}"
+#define PRECOMPILED(map)     "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"" map "\"}"
+#define NOTHING              PRECOMPILED("AAAAAA==")
+#define MAP(map)             "{\"normalizer\": " PRECOMPILED(map) ", " MODEL "}"
 
 static const struct {
   const char *file;
@@ -29,7 +33,31 @@ static const struct {
     {"{}", ATT_FORMAT, "no model"},
     {"{\"model\": []}", ATT_FORMAT, "no model"},
     {"{\"model\": {}}", ATT_FORMAT, "type is missing"},
-    {"{\"model\": {\"type\": \"Unigram\", \"vocab\": []}}", ATT_UNSUPPORTED, "model \"Unigram\""},
+    {"{\"model\": {\"type\": \"WordLevel\", \"vocab\": {}}}", ATT_UNSUPPORTED, "model \"WordLevel\""},
+    {UNIGRAM("{}", ""), ATT_FORMAT, "vocab is not an array"},
+    {UNIGRAM("[]", ""), ATT_FORMAT, "vocabulary is empty"},
+    {UNIGRAM("[7]", ""), ATT_FORMAT, "entry 0 of model.vocab"},
+    {UNIGRAM("[[\"a\", 0], [\"b\"]]", ""), ATT_FORMAT, "entry 1 of model.vocab"},
+    {UNIGRAM("[[\"a\", 0, 0]]", ""), ATT_FORMAT, "entry 0 of model.vocab"},
+    {UNIGRAM("[[0, \"a\"]]", ""), ATT_FORMAT, "entry 0 of model.vocab"},
+    {UNIGRAM("[[\"a\", 0], [\"a\", 1]]", ""), ATT_FORMAT, "token \"a\" has two ids"},
+    {UNIGRAM("[[\"a\", 0]]", ", \"unk_id\": 1"), ATT_FORMAT, "unk_id is 1"},
+    {UNIGRAM("[[\"a\", 0]]", ", \"unk_id\": -1"), ATT_FORMAT, "unk_id is -1"},
+    {UNIGRAM("[[\"a\", 0]]", ", \"byte_fallback\": 1"), ATT_FORMAT, "byte_fallback"},
+    {"{" LEVEL ", \"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", 0]]}}", ATT_UNSUPPORTED,
+     "ByteLevel without BPE"},
+    {MAP(""), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("AAAA"), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("AAAAA==="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("AAAAAB=="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("AA\u00e4AA="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("BAAAAA=="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("AwAAAAAAAA=="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("/////wAAAAA="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {MAP("AAAAAP8="), ATT_FORMAT, "precompiled_charsmap is broken"},
+    {"{\"normalizer\": {\"type\": \"Precompiled\"}, " MODEL "}", ATT_FORMAT, "precompiled_charsmap is missing"},
+    {"{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" NOTHING ", " NOTHING "]}, " MODEL "}",
+     ATT_UNSUPPORTED, "two Precompiled"},
     {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", ATT_FORMAT, "vocabulary is empty"},
     {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}}}", ATT_FORMAT, "unk_token \"[UNK]\""},
     {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}, \"max_input_chars_per_word\": -1}}", ATT_FORMAT,
@@ -90,11 +118,16 @@ static const struct {
     {BACK("{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Fuse\"}, {\"type\": \"Strip\", \"content\": \" \", "
           "\"start\": 1, \"stop\": 1}]}"),
      ATT_UNSUPPORTED, "Strip at the end"},
-    {BACK("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a\"}, \"content\": \"b\"}"), ATT_UNSUPPORTED, "Regex"},
+    {BACK("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a\"}, \"content\": \"b\"}"), ATT_UNSUPPORTED, "pattern"},
+    {BACK("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"b\"}"), ATT_UNSUPPORTED,
+     "Replace by a pattern"},
     {BACK("{\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"b\"}"), ATT_UNSUPPORTED, "Replace"},
     {BACK("{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}}"), ATT_FORMAT, "content is missing"},
     {"{\"pre_tokenizer\": [], " MODEL "}", ATT_FORMAT, "not an object"},
-    {WITH("\"normalizer\": {\"type\": \"Precompiled\"}"), ATT_UNSUPPORTED, "normalizer \"Precompiled\""},
+    {WITH("\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"(a+)+\"}, \"content\": \"b\"}"),
+     ATT_UNSUPPORTED, "\"(a+)+\""},
+    {WITH("\"normalizer\": {\"type\": \"Replace\", \"pattern\": \"a\", \"content\": \"b\"}"), ATT_FORMAT,
+     "not an object"},
     {WITH("\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Nmt\"}]}"),
      ATT_UNSUPPORTED, "normalizer \"Nmt\""},
     {WITH("\"normalizer\": {\"type\": \"Prepend\"}"), ATT_FORMAT, "prepend is missing"},
@@ -221,6 +254,21 @@ static void deep_nesting_and_long_tokens_are_refused(void **state) {
   att_buffer_free(ctx, &file);
 }
 
+/* As the peer: it has no id for the text, and says so. */
+static void text_that_nothing_stands_for_is_refused(void **state) {
+  (void)state;
+  static const char file[] = UNIGRAM("[[\"a\", -1], [\"b\", -2.5]]", "");
+  att_tokenizer *tokenizer;
+  att_ids ids = {0};
+  assert_int_equal(att_tokenizer_parse(ctx, "t.json", file, sizeof file - 1, &tokenizer), ATT_OK);
+  assert_int_equal(att_tokenizer_encode(tokenizer, ctx, (att_text){"abba", 4}, true, &ids), ATT_OK);
+  assert_int_equal(ids.count, 4);
+  must_say(att_tokenizer_encode(tokenizer, ctx, (att_text){"ab\xc3\xa4", 4}, true, &ids), ATT_UNSUPPORTED,
+           "no token for \"\xc3\xa4\"");
+  att_free(ctx, ids.data);
+  att_tokenizer_free(tokenizer);
+}
+
 static void cut_and_change(const char *path) {
   att_buffer file = {0};
   assert_int_equal(att_file_read(ctx, path, 1 << 20, &file), ATT_OK);
@@ -237,7 +285,8 @@ static void cut_and_change(const char *path) {
       static const char text[] = "Ein Hund <mask> keep Stra\xc3\x9f"
                                  "e </s>";
       att_ids ids = {0};
-      assert_int_equal(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, true, &ids), ATT_OK);
+      att_status encoded = att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, true, &ids);
+      if (encoded) must_say(encoded, ATT_UNSUPPORTED, "none for what is unknown");
       att_buffer out = {0};
       assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids.data, ids.count, false, &out), ATT_OK);
       att_buffer_free(ctx, &out);
@@ -254,15 +303,17 @@ static void cut_and_change(const char *path) {
 
 static void cut_and_changed_files_are_survived(void **state) {
   (void)state;
-  static const char *const paths[] = {FIXTURES "roberta.json", FIXTURES "bert.json", FIXTURES "sentencepiece.json",
-                                      FIXTURES "metaspace.json", FIXTURES "llama3.json"};
+  static const char *const paths[] = {FIXTURES "roberta.json",   FIXTURES "bert.json",   FIXTURES "sentencepiece.json",
+                                      FIXTURES "metaspace.json", FIXTURES "llama3.json", FIXTURES "t5.json",
+                                      FIXTURES "fallback.json"};
   for (size_t i = 0; i < COUNT(paths); i++) cut_and_change(paths[i]);
 }
 
 /* ---- texts ----------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = {"m2m",   "marian",        "roberta",   "whole", "few",    "bert",
-                                    "cased", "sentencepiece", "metaspace", "gemma", "llama3", "qwen"};
+                                    "cased", "sentencepiece", "metaspace", "gemma", "llama3", "qwen",
+                                    "t5",    "albert",        "fallback"};
 
 /* A hundred thousand of each; what is slower than n log n would not end. */
 static void harmful_texts_are_no_trouble(void **state) {
@@ -297,6 +348,7 @@ int main(void) {
       cmocka_unit_test(harmful_files_are_named),
       cmocka_unit_test_teardown(harmful_older_files_are_named, empty_folder),
       cmocka_unit_test(deep_nesting_and_long_tokens_are_refused),
+      cmocka_unit_test(text_that_nothing_stands_for_is_refused),
       cmocka_unit_test(cut_and_changed_files_are_survived),
       cmocka_unit_test(harmful_texts_are_no_trouble),
   };

@@ -5,6 +5,7 @@
 
 Only Python's own library is used; tokenizer.json of the small models comes from tests/data.
 """
+import base64
 import json
 import pathlib
 import struct
@@ -97,6 +98,13 @@ def make_small_tokenizers():
     tokenizer_json("wordpiece", normalizer={"type": "BertNormalizer"}, pre_tokenizer={"type": "BertPreTokenizer"},
                    post_processor={"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]}, decoder={"type": "WordPiece"},
                    model={"type": "WordPiece", "vocab": {piece: id for id, piece in enumerate(pieces)}, "max_input_chars_per_word": 9})
+    units = (0x40 << 10, 0x41 | 1 << 8 | 3 << 10, 1 << 31, 0x43 | 1 << 8 | 0x300 << 10)  # A becomes b; C points out of the table
+    charsmap = base64.b64encode(struct.pack("<I4I", 16, *units) + b"b\0cd").decode()
+    tokenizer_json("unigram", added_tokens=added, model={"type": "Unigram", "unk_id": 0, "byte_fallback": True, "vocab": [
+        ["<unk>", 0], ["<s>", 0], ["</s>", 0], ["▁", -2.5], ["a", -1], ["ab", -1.5], ["▁a", -3], *[[f"<0x{byte:02X}>", -9] for byte in range(256)]]},
+        pre_tokenizer={"type": "Metaspace", "replacement": "▁"}, decoder={"type": "Metaspace", "replacement": "▁"}, normalizer={
+            "type": "Sequence", "normalizers": [{"type": "Precompiled", "precompiled_charsmap": charsmap}, {"type": "StripAccents"},
+                                                {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}]})
 
 
 make_safetensors()

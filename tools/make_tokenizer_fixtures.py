@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
 """Makes tests/data/tokenizer/: tokenizers trained by Hugging Face `tokenizers` on a small corpus written here, and what
 they make of odd texts; and folders with the files from before tokenizer.json, as Transformers' fast tokenizers read
-them. Needs `tokenizers` and `transformers`. With the folder of the shared data as argument it also takes the hash of
+them. Needs `tokenizers`, `transformers`, `sentencepiece` and `protobuf`. With the folder of the shared data as argument it also takes the hash of
 the merges learnt from Multi30k (without it, the old hash is kept).
 
     python3 tools/make_tokenizer_fixtures.py [../shared/data]
 """
+import base64
 import gzip
+import io
 import json
 import pathlib
 import random
 import sys
+import tempfile
+import unicodedata
 
+import sentencepiece as spm
 import transformers
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "tokenizer"
@@ -202,6 +208,69 @@ def qwen(lines):
     return train(tokenizer, lines, 500, ["<|endoftext|>"])
 
 
+def charsmap():
+    """SentencePiece's table of what the texts' characters become: NFKC, blanks, nothing, two for one and one for two."""
+    rules = {c: unicodedata.normalize("NFKC", c) for text in TEXTS for c in text if unicodedata.normalize("NFKC", c) != c}
+    rules |= {c: " " for c in "\t\n\r\u2028"} | {c: "" for c in "\u0007\u200b\u00ad\ufeff"}
+    rules |= {"e\u0301": "é", "\r\n": " ", "😀": ":-)", "Σ": "σ", "कु": "कू", "가": "나"}
+    spell = lambda text: " ".join(f"{ord(c):X}" for c in text)
+    model = io.BytesIO()
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
+        file.write("".join(f"{spell(a)}\t{spell(b)}\n" for a, b in rules.items()))
+        file.flush()
+        spm.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a b c d"] * 9), model_writer=model, vocab_size=9, normalization_rule_tsv=file.name, minloglevel=3)
+    return sentencepiece_model_pb2.ModelProto.FromString(model.getvalue()).normalizer_spec.precompiled_charsmap
+
+
+def precompiled():
+    """Only from JSON."""
+    state = json.loads(base(None).to_str())
+    state["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap()).decode()}
+    return Tokenizer.from_str(json.dumps(state)).normalizer
+
+
+def pieces(name, lines, marks, unknown, normalizer, pre_tokenizer, decoder, post, fallback=False):
+    """Unigram. Its trainer walks a random map as WordPiece's: the pieces are kept as they are once made."""
+    old = OUT / f"{name}.json"
+    if old.exists():
+        return Tokenizer.from_file(str(old))
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizer, pre_tokenizer, decoder
+    tokenizer.train_from_iterator(iter(lines), trainers.UnigramTrainer(
+        vocab_size=400, special_tokens=marks, unk_token=unknown, show_progress=False, initial_alphabet=list("abc")))
+    state = json.loads(tokenizer.to_str())
+    if fallback:
+        state["model"]["byte_fallback"] = True
+        state["model"]["vocab"] += [[f"<0x{byte:02X}>", -9.5] for byte in range(256) if byte != 0x99]
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.post_processor = post(tokenizer.token_to_id)
+    return tokenizer
+
+
+def t5(lines):
+    end = lambda id_of: processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", id_of("</s>"))])
+    return pieces("t5", lines, ["<pad>", "</s>", "<unk>"], "<unk>", precompiled(), pre_tokenizers.Sequence([
+        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]), decoders.Metaspace(), end)
+
+
+def albert(lines):
+    around = lambda id_of: processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[(mark, id_of(mark)) for mark in ("[CLS]", "[SEP]")])
+    return pieces("albert", lines, ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"], "<unk>", normalizers.Sequence([
+        normalizers.Replace("``", '"'), normalizers.Replace("''", '"'), normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), precompiled()]),
+        pre_tokenizers.Metaspace(), decoders.Metaspace(), around)
+
+
+def fallback(lines):
+    """A whole text as one word; bytes, but for one of them."""
+    start = lambda id_of: processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", id_of("<s>"))])
+    return pieces("fallback", lines[:200], LLAMA, "<unk>", normalizers.Sequence([
+        precompiled(), normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "\u2581")]),
+        pre_tokenizers.Metaspace(prepend_scheme="first", split=False), decoders.Sequence([
+            decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]), start, fallback=True)
+
+
 def fnv1a(data):
     value = 0xCBF29CE484222325
     for byte in data:
@@ -279,9 +348,12 @@ def main():
     (OUT / "corpus.txt").write_text("".join(line + "\n" for line in lines))
     old = json.loads((OUT / "cases.json").read_text()) if (OUT / "cases.json").exists() else {}
     found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else old.get("multi30k")}
-    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen]
+    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, t5, albert, fallback]
     for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
-        tokenizer.save(str(OUT / f"{name}.json"), pretty=False)
+        text = tokenizer.to_str()
+        if name == "t5":  # as files of before 2020 have it
+            text = text.replace('"type":"Unigram",', "")
+        (OUT / f"{name}.json").write_text(text)
         found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
     for name, tokenizer in older(lines).items():
         found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}

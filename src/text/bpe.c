@@ -5,7 +5,6 @@
 #include "text/pretokenize.h"
 #include "text/unicode.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define NO_PAIR UINT32_MAX
@@ -21,10 +20,8 @@ void att_bpe_find_bytes(att_bpe *bpe, const att_vocabulary *vocabulary) {
     char spelled[4];
     size_t size = att_utf8_put(att_byte_to_char((unsigned char)byte), spelled);
     bpe->byte_ids[byte] = att_vocabulary_find(vocabulary, spelled, size);
-    char name[8];
-    snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
-    bpe->fallback[byte] = att_vocabulary_find(vocabulary, name, strlen(name));
   }
+  att_vocabulary_find_bytes(vocabulary, bpe->fallback);
 }
 
 /* The slot of a pair, or the empty one where it would stand. (Fibonacci hashing) */

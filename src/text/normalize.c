@@ -113,6 +113,11 @@ bool att_is_word(int32_t code) {
          (code >= 0x1f150 && code <= 0x1f169) || (code >= 0x1f170 && code <= 0x1f189);
 }
 
+bool att_is_mark(int32_t code) {
+  utf8proc_category_t category = utf8proc_category(code);
+  return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
+}
+
 static int combining_class(int32_t code) { return utf8proc_get_property(code)->combining_class; }
 
 /* Puts a run of marks in the order of their classes, equal ones as they came. Counting keeps a line of a million marks

@@ -78,6 +78,32 @@ static att_status apply_strip(att_context *ctx, const att_normal_step *step, att
   return att_buffer_append(ctx, out, text.data + start, end - start);
 }
 
+/* The peer's marks are those of Unicode 9, here utf8proc's: newer ones stay there. */
+static att_status apply_strip_accents(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  (void)step;
+  for (size_t i = 0, size, bad; i < text.size; i += size) {
+    int32_t code;
+    size = (size_t)att_utf8_next(text.data + i, text.size - i, &code, &bad);
+    if (!att_is_mark(code)) ATT_TRY(att_buffer_append(ctx, out, text.data + i, size));
+  }
+  return ATT_OK;
+}
+
+/* Where the pattern is " {2,}". */
+static att_status apply_spaces(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  for (size_t i = 0, end; i < text.size; i = end) {
+    bool space = text.data[i] == ' ';
+    for (end = i + 1; end < text.size && (text.data[end] == ' ') == space;) end++;
+    bool run = space && end - i > 1;
+    ATT_TRY(att_buffer_append(ctx, out, run ? step->with : text.data + i, run ? strlen(step->with) : end - i));
+  }
+  return ATT_OK;
+}
+
+static att_status apply_map(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+  return att_charsmap_apply(step->map, ctx, text, out);
+}
+
 static att_status push_step(const reader *r, att_normal_step step) {
   if (r->t->step_count == ATT_MOST_STEPS) return unsupported(r, "normalizer", "Sequence of more than 16");
   r->t->steps[r->t->step_count++] = step;
@@ -99,15 +125,27 @@ static att_status read_bert_normalizer(const reader *r, const json_t *part) {
   return lowercase ? push_step(r, (att_normal_step){.apply = apply_lowercase}) : ATT_OK;
 }
 
-/* Replace's pattern, a plain string, and its content. */
+/* Replace's pattern, a plain string, and its content. *what NULL: runs of spaces, as SentencePiece's models ask. */
 static att_status read_replacement(const reader *r, const json_t *part, const char **what, const char **with) {
   const json_t *pattern = json_object_get(part, "pattern");
+  const char *regex = NULL;
   ATT_TRY(att_json_string(r->ctx, r->name, part, "content", true, with));
-  if (json_object_get(pattern, "Regex")) return unsupported(r, "Replace", "Regex");
   if (!json_is_object(pattern)) return wrong(r, "the pattern of Replace is not an object");
-  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "String", true, what));
-  if (!(*what)[0]) return unsupported(r, "Replace", "");
+  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "Regex", false, &regex));
+  if (regex && strcmp(regex, " {2,}") != 0) return unsupported(r, "Replace by the pattern", regex);
+  *what = NULL;
+  if (!regex) ATT_TRY(att_json_string(r->ctx, r->name, pattern, "String", true, what));
+  if (*what && !(*what)[0]) return unsupported(r, "Replace", "");
   return strlen(*with) > ATT_MOST_GROWTH ? unsupported(r, "Replace", "content of more than 64 bytes") : ATT_OK;
+}
+
+/* A Sequence with two of them is nobody's. */
+static att_status read_charsmap(const reader *r, const json_t *part) {
+  const char *base64 = NULL;
+  if (r->t->charsmap.bytes.size > 0) return unsupported(r, "normalizer", "Sequence of two Precompiled");
+  ATT_TRY(att_json_string(r->ctx, r->name, part, "precompiled_charsmap", true, &base64));
+  ATT_TRY(att_charsmap_read(r->ctx, r->name, base64, &r->t->charsmap));
+  return push_step(r, (att_normal_step){apply_map, .map = &r->t->charsmap});
 }
 
 static att_status read_strip(const reader *r, const json_t *part) {
@@ -128,9 +166,11 @@ static att_status read_normalizer(const reader *r, const json_t *part) {
   if (strcmp(type, "Lowercase") == 0) return push_step(r, (att_normal_step){.apply = apply_lowercase});
   if (strcmp(type, "BertNormalizer") == 0) return read_bert_normalizer(r, part);
   if (strcmp(type, "Strip") == 0) return read_strip(r, part);
+  if (strcmp(type, "StripAccents") == 0) return push_step(r, (att_normal_step){.apply = apply_strip_accents});
+  if (strcmp(type, "Precompiled") == 0) return read_charsmap(r, part);
   if (strcmp(type, "Replace") == 0) {
-    step.apply = apply_replace;
     ATT_TRY(read_replacement(r, part, &step.what, &step.with));
+    step.apply = step.what ? apply_replace : apply_spaces;
     return push_step(r, step);
   }
   if (strcmp(type, "Prepend") != 0) return unsupported(r, "normalizer", type);
@@ -144,6 +184,7 @@ static att_status read_normalizer(const reader *r, const json_t *part) {
 /* Its words are bytes, so nothing may come after it. */
 static att_status read_byte_level(const reader *r, const json_t *part, att_cut *cut) {
   bool prefix = true, regex = true; /* the peer's defaults */
+  if (r->t->wordpiece.used || r->t->unigram.used) return unsupported(r, "pre_tokenizer", "ByteLevel without BPE");
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "add_prefix_space", false, &prefix));
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "use_regex", false, &regex));
   *cut = (att_cut){.change = prefix ? att_cut_space_before : NULL, .end = regex ? att_cut_gpt2 : att_cut_whole};
@@ -394,7 +435,8 @@ static att_status read_decoder_replace(const reader *r, const json_t *part) {
   int at = plan->replacements;
   if (at == ATT_MOST_REPLACEMENTS) return unsupported(r, "decoder", "Sequence of more than 4 Replace");
   plan->replacements++;
-  return read_replacement(r, part, &plan->what[at], &plan->with[at]);
+  ATT_TRY(read_replacement(r, part, &plan->what[at], &plan->with[at]));
+  return plan->what[at] ? ATT_OK : unsupported(r, "decoder", "Replace by a pattern");
 }
 
 static att_status read_decoder_strip(const reader *r, const json_t *part) {

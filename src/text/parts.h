@@ -7,7 +7,9 @@
 
 #include "formats/json.h"
 #include "text/bpe.h"
+#include "text/charsmap.h"
 #include "text/unicode.h"
+#include "text/unigram.h"
 #include "text/wordpiece.h"
 
 /* ---- a text's steps on its way to words ------------------------------------------------------------------------ */
@@ -20,7 +22,8 @@
 typedef struct att_normal_step {
   att_status (*apply)(att_context *ctx, const struct att_normal_step *step, att_text text, att_buffer *out);
   att_form form;           /* of a normal form */
-  const char *what, *with; /* of Replace; Prepend puts `with` before */
+  const char *what, *with; /* of Replace; Prepend puts `with` before, a run of spaces becomes it */
+  const att_charsmap *map; /* of Precompiled */
   bool left, right;        /* sides that Strip looks at */
 } att_normal_step;
 
@@ -124,6 +127,7 @@ struct att_tokenizer {
   json_t *parts[ATT_PARTS]; /* as tokenizer.json says them, or NULL; what is below was read from them */
   att_normal_step steps[ATT_MOST_STEPS];
   int step_count;
+  att_charsmap charsmap;
   att_cut cuts[ATT_MOST_CUTS];
   int cut_count;
   att_template single, pair;
@@ -131,6 +135,7 @@ struct att_tokenizer {
   att_vocabulary vocabulary;
   att_bpe bpe;
   att_wordpiece wordpiece;
+  att_unigram unigram;
   att_added *added; /* [added_count] */
   size_t added_count;
   const att_added **added_of; /* [vocabulary.size], NULL where the id is no added token */

@@ -21,7 +21,9 @@ void att_tokenizer_free(att_tokenizer *tokenizer) {
   att_context *ctx = tokenizer->ctx;
   att_vocabulary_free(ctx, &tokenizer->vocabulary);
   att_bpe_free(ctx, &tokenizer->bpe);
+  att_free(ctx, tokenizer->unigram.scores);
   for (size_t i = 0; i < tokenizer->added_count; i++) att_free(ctx, (char *)tokenizer->added[i].content.data);
+  att_buffer_free(ctx, &tokenizer->charsmap.bytes);
   att_free(ctx, tokenizer->added);
   att_free(ctx, tokenizer->added_of);
   att_free(ctx, tokenizer->raw.tokens);
@@ -96,7 +98,7 @@ att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
   bool suffixes = tokenizer->decoding.kind == ATT_DECODE_WORDPIECE;
   return (att_token_spelling){.bytes = tokenizer->decoding.kind == ATT_DECODE_BYTES,
                               .suffixes = suffixes,
-                              .single = !suffixes && tokenizer->bpe.count == 0};
+                              .single = !suffixes && !tokenizer->unigram.used && tokenizer->bpe.count == 0};
 }
 
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
@@ -126,11 +128,13 @@ typedef struct encoder {
   att_context *ctx;
   att_ids *ids;
   att_bpe_scratch scratch;
+  att_unigram_scratch ways;
   att_buffer repaired, normal[2], cut[ATT_MOST_CUTS];
 } encoder;
 
 static void encoder_free(encoder *e) {
   att_bpe_scratch_free(e->ctx, &e->scratch);
+  att_free(e->ctx, e->ways.ways);
   att_buffer_free(e->ctx, &e->repaired);
   for (int i = 0; i < 2; i++) att_buffer_free(e->ctx, &e->normal[i]);
   for (int i = 0; i < ATT_MOST_CUTS; i++) att_buffer_free(e->ctx, &e->cut[i]);
@@ -158,6 +162,7 @@ static att_status encode_word(void *user, att_text word) {
   encoder *e = user;
   const att_tokenizer *t = e->tokenizer;
   if (t->wordpiece.used) return att_wordpiece_encode(&t->wordpiece, &t->vocabulary, e->ctx, word, e->ids);
+  if (t->unigram.used) return att_unigram_encode(&t->unigram, &t->vocabulary, e->ctx, &e->ways, word, e->ids);
   return att_bpe_encode(&t->bpe, &t->vocabulary, e->ctx, &e->scratch, word, e->ids);
 }
 

@@ -8,6 +8,7 @@
 #include "text/parts.h"
 #include "text/unicode.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,31 +28,35 @@ static att_status wrong(const reader *r, const char *what) {
   return att_fail(r->ctx, ATT_FORMAT, "%s: %s", r->name, what);
 }
 
-/* model.vocab and added_tokens: how many tokens, and the largest id of all. */
-static att_status measure(const reader *r, json_t *vocab, const json_t *added, int32_t *size, size_t *count) {
+/* The largest id of the model's tokens. */
+static att_status find_largest(const reader *r, json_t *vocab, json_int_t *largest) {
   const char *token;
   json_t *value;
-  json_int_t largest = -1;
   json_object_foreach(vocab, token, value) {
     json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
     if (id < 0 || id >= ATT_MOST_IDS)
       return att_fail(r->ctx, ATT_FORMAT, "%s: the id of token \"%.100s\" is not a whole number from 0 to %d", r->name,
                       token, ATT_MOST_IDS - 1);
-    if (id > largest) largest = id;
+    if (id > *largest) *largest = id;
   }
+  return ATT_OK;
+}
+
+/* Makes room for the model's tokens, with ids up to `largest`, and added ones. */
+static att_status make_vocabulary(const reader *r, size_t tokens, json_int_t largest, const json_t *added) {
+  if (added && !json_is_null(added) && !json_is_array(added)) return wrong(r, "added_tokens is not an array");
   for (size_t i = 0; i < json_array_size(added); i++) {
     int64_t id = -1;
     if (!json_is_object(json_array_get(added, i))) return wrong(r, "an entry of added_tokens is not an object");
     ATT_TRY(att_json_int(r->ctx, r->name, json_array_get(added, i), "id", true, 0, ATT_MOST_IDS - 1, &id));
     if (id > largest) largest = id;
   }
-  *count = json_object_size(vocab) + json_array_size(added);
-  *size = (int32_t)(largest + 1);
-  if (*size == 0) return wrong(r, "the vocabulary is empty");
-  if ((size_t)*size > 4 * *count + 65536)
-    return att_fail(r->ctx, ATT_FORMAT, "%s: ids go up to %d but there are %zu tokens only", r->name, (int)*size - 1,
-                    *count);
-  return ATT_OK;
+  tokens += json_array_size(added);
+  if (largest < 0) return wrong(r, "the vocabulary is empty");
+  if ((size_t)largest >= 4 * tokens + 65536)
+    return att_fail(r->ctx, ATT_FORMAT, "%s: ids go up to %lld but there are %zu tokens only", r->name,
+                    (long long)largest, tokens);
+  return att_vocabulary_make(r->ctx, &r->t->vocabulary, (int32_t)largest + 1, tokens);
 }
 
 static att_status read_added_token(const reader *r, const json_t *entry) {
@@ -78,22 +83,24 @@ static att_status read_added_token(const reader *r, const json_t *entry) {
   return att_added_put(r->t, token, content);
 }
 
-static att_status read_vocabulary(const reader *r, json_t *vocab, const json_t *added) {
-  const char *token;
-  json_t *value;
-  int32_t size = 0;
-  size_t count = 0;
-  if (!json_is_object(vocab)) return wrong(r, "model.vocab is not an object");
-  if (added && !json_is_null(added) && !json_is_array(added)) return wrong(r, "added_tokens is not an array");
-  ATT_TRY(measure(r, vocab, added, &size, &count));
-  ATT_TRY(att_vocabulary_make(r->ctx, &r->t->vocabulary, size, count));
-  json_object_foreach(vocab, token, value) ATT_TRY(
-      att_vocabulary_add(r->ctx, &r->t->vocabulary, r->name, (int32_t)json_integer_value(value), token, strlen(token)));
-  att_bpe_find_bytes(&r->t->bpe, &r->t->vocabulary);
+static att_status read_added_tokens(const reader *r, const json_t *added) {
   r->t->added = ATT_NEW(r->ctx, json_array_size(added), att_added);
   if (!r->t->added) return ATT_MEMORY;
   for (size_t i = 0; i < json_array_size(added); i++) ATT_TRY(read_added_token(r, json_array_get(added, i)));
   return ATT_OK;
+}
+
+static att_status read_vocabulary(const reader *r, json_t *vocab, const json_t *added) {
+  const char *token;
+  json_t *value;
+  json_int_t largest = -1;
+  if (!json_is_object(vocab)) return wrong(r, "model.vocab is not an object");
+  ATT_TRY(find_largest(r, vocab, &largest));
+  ATT_TRY(make_vocabulary(r, json_object_size(vocab), largest, added));
+  json_object_foreach(vocab, token, value) ATT_TRY(
+      att_vocabulary_add(r->ctx, &r->t->vocabulary, r->name, (int32_t)json_integer_value(value), token, strlen(token)));
+  att_bpe_find_bytes(&r->t->bpe, &r->t->vocabulary);
+  return read_added_tokens(r, added);
 }
 
 /* A merge is "left right" or ["left", "right"]. */
@@ -188,13 +195,55 @@ static att_status read_wordpiece(const reader *r, const json_t *root, const json
   return find_unknown(r, unknown, &pieces->unknown);
 }
 
-/* Files from before 2020 do not say the type of a model that has merges. */
+/* Pieces are ["spelling", score], their places their ids. */
+static att_status read_pieces(const reader *r, const json_t *vocab, double *worst) {
+  att_unigram *model = &r->t->unigram;
+  *worst = INFINITY;
+  for (int32_t id = 0; id < model->count; id++) {
+    const json_t *piece = json_array_get(vocab, (size_t)id), *score = json_array_get(piece, 1);
+    const char *spelling = json_string_value(json_array_get(piece, 0));
+    if (json_array_size(piece) != 2 || !spelling || !json_is_number(score))
+      return att_fail(r->ctx, ATT_FORMAT, "%s: entry %d of model.vocab is not a piece and its score", r->name, (int)id);
+    model->scores[id] = json_number_value(score);
+    *worst = fmin(*worst, model->scores[id]);
+    ATT_TRY(att_vocabulary_add(r->ctx, &r->t->vocabulary, r->name, id, spelling, strlen(spelling)));
+  }
+  return ATT_OK;
+}
+
+static att_status read_unigram(const reader *r, const json_t *root, const json_t *model) {
+  att_unigram *pieces = &r->t->unigram;
+  const json_t *vocab = json_object_get(model, "vocab"), *added = json_object_get(root, "added_tokens");
+  int64_t unknown = -1;
+  double worst;
+  if (!json_is_array(vocab)) return wrong(r, "model.vocab is not an array");
+  if (json_array_size(vocab) > ATT_MOST_IDS) return wrong(r, "model.vocab has more than 10000000 pieces");
+  pieces->used = true;
+  pieces->count = (int32_t)json_array_size(vocab);
+  ATT_TRY(make_vocabulary(r, (size_t)pieces->count, pieces->count - 1, added));
+  pieces->scores = ATT_NEW(r->ctx, pieces->count, double);
+  if (!pieces->scores) return ATT_MEMORY;
+  ATT_TRY(read_pieces(r, vocab, &worst));
+  ATT_TRY(att_json_int(r->ctx, r->name, model, "unk_id", false, 0, pieces->count - 1, &unknown));
+  ATT_TRY(att_json_bool(r->ctx, r->name, model, "byte_fallback", false, &pieces->byte_fallback));
+  pieces->unknown = (int32_t)unknown;
+  pieces->unknown_score = worst - 10;
+  att_vocabulary_find_bytes(&r->t->vocabulary, pieces->fallback);
+  ATT_TRY(read_added_tokens(r, added));
+  return r->t->vocabulary.longest > ATT_LONGEST_PIECE
+             ? unsupported(r, "model", "Unigram with a token of more than 1000 bytes")
+             : ATT_OK;
+}
+
+/* Files from before 2020 do not say the type of a model that has merges, nor of one whose vocabulary is a list. */
 static att_status read_model(const reader *r, const json_t *root) {
   const json_t *model = json_object_get(root, "model");
-  const char *type = "BPE";
+  const bool merges = json_object_get(model, "merges"), list = json_is_array(json_object_get(model, "vocab"));
+  const char *type = merges ? "BPE" : "Unigram";
   if (!json_is_object(model)) return wrong(r, "there is no model");
-  ATT_TRY(att_json_string(r->ctx, r->name, model, "type", json_object_get(model, "merges") == NULL, &type));
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "type", !merges && !list, &type));
   if (strcmp(type, "WordPiece") == 0) return read_wordpiece(r, root, model);
+  if (strcmp(type, "Unigram") == 0) return read_unigram(r, root, model);
   if (strcmp(type, "BPE") != 0) return unsupported(r, "model", type);
   ATT_TRY(refuse_settings(r, model));
   ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
@@ -365,13 +414,34 @@ static att_status write_wordpiece(writer *w) {
   return put(w, "}");
 }
 
+static att_status write_unigram(writer *w) {
+  const att_unigram *pieces = &w->t->unigram;
+  ATT_TRY(put(w, "{\"type\": \"Unigram\", \"unk_id\": "));
+  ATT_TRY(pieces->unknown < 0 ? put(w, "null") : att_buffer_print(w->ctx, &w->out, "%d", (int)pieces->unknown));
+  ATT_TRY(put_bool(w, "byte_fallback", pieces->byte_fallback));
+  ATT_TRY(put(w, ",\n    \"vocab\": ["));
+  for (int32_t id = 0; id < pieces->count; id++) {
+    ATT_TRY(put(w, id ? ",\n      [" : "\n      ["));
+    ATT_TRY(put_token(w, id));
+    ATT_TRY(put(w, ", "));
+    ATT_TRY(att_json_put_number(w->ctx, &w->out, pieces->scores[id]));
+    ATT_TRY(put(w, "]"));
+  }
+  return put(w, "]}");
+}
+
+static att_status write_model(writer *w) {
+  if (w->t->wordpiece.used) return write_wordpiece(w);
+  return w->t->unigram.used ? write_unigram(w) : write_bpe(w);
+}
+
 static att_status write_all(writer *w) {
   ATT_TRY(put(w, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": ["));
   ATT_TRY(write_added(w));
   ATT_TRY(put(w, "]"));
   for (int part = 0; part < ATT_PARTS; part++) ATT_TRY(write_part(w, part));
   ATT_TRY(put(w, ",\n  \"model\": "));
-  ATT_TRY(w->t->wordpiece.used ? write_wordpiece(w) : write_bpe(w));
+  ATT_TRY(write_model(w));
   return put(w, "\n}\n");
 }
 

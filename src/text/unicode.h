@@ -23,6 +23,7 @@ bool att_is_letter(int32_t code); /* \p{L} */
 bool att_is_number(int32_t code); /* \p{N} */
 bool att_is_space(int32_t code);  /* \s: White_Space */
 bool att_is_word(int32_t code);   /* \w */
+bool att_is_mark(int32_t code);   /* \p{M} */
 
 /* Unicode's normal forms, and a text in lower case, a character at a time without context. Both append to out; the
  * text must be valid UTF-8. */

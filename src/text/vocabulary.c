@@ -1,6 +1,7 @@
 /* Owns the two-way table of ids and spellings. See vocabulary.h. */
 #include "text/vocabulary.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ATT_NO_START UINT32_MAX
@@ -77,6 +78,14 @@ int32_t att_vocabulary_find_inside(const att_vocabulary *vocabulary, const char 
   return id >= 0 && vocabulary->outside[id] ? -1 : id;
 }
 
+void att_vocabulary_find_bytes(const att_vocabulary *vocabulary, int32_t ids[256]) {
+  for (int byte = 0; byte < 256; byte++) {
+    char name[8];
+    snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
+    ids[byte] = att_vocabulary_find(vocabulary, name, strlen(name));
+  }
+}
+
 /* As slot_of, of prefix and text together, whose hash is known. */
 static int32_t find_joined(const att_vocabulary *vocabulary, uint64_t hash, att_text prefix, att_text text) {
   for (size_t i = slot_index(hash) & vocabulary->mask;; i = (i + 1) & vocabulary->mask) {
@@ -90,18 +99,22 @@ static int32_t find_joined(const att_vocabulary *vocabulary, uint64_t hash, att_
   }
 }
 
-int32_t att_vocabulary_longest(const att_vocabulary *vocabulary, const char *prefix, att_text text, size_t *size) {
-  const att_text before = {prefix, strlen(prefix)};
-  uint64_t hash = hash_on(HASH_OF_NONE, prefix, before.size);
-  int32_t longest = -1;
-  for (size_t i = 1; i <= text.size && before.size + i <= vocabulary->longest; i++) {
-    hash = hash_on(hash, text.data + i - 1, 1);
-    if (i < text.size && ((unsigned char)text.data[i] & 0xc0) == 0x80) continue; /* amid a character */
-    int32_t id = find_joined(vocabulary, hash, before, (att_text){text.data, i});
-    if (id < 0 || vocabulary->outside[id]) continue;
-    longest = id;
-    *size = i;
+int32_t att_vocabulary_longer(const att_vocabulary *vocabulary, att_vocabulary_walk *walk) {
+  if (walk->size == 0) walk->hash = hash_on(HASH_OF_NONE, walk->prefix.data, walk->prefix.size);
+  while (walk->size < walk->text.size && walk->prefix.size + walk->size < vocabulary->longest) {
+    walk->hash = hash_on(walk->hash, walk->text.data + walk->size++, 1);
+    if (walk->size < walk->text.size && ((unsigned char)walk->text.data[walk->size] & 0xc0) == 0x80)
+      continue; /* amid a character */
+    int32_t id = find_joined(vocabulary, walk->hash, walk->prefix, (att_text){walk->text.data, walk->size});
+    if (id >= 0 && !vocabulary->outside[id]) return id;
   }
+  return -1;
+}
+
+int32_t att_vocabulary_longest(const att_vocabulary *vocabulary, const char *prefix, att_text text, size_t *size) {
+  att_vocabulary_walk walk = {.prefix = {prefix, strlen(prefix)}, .text = text};
+  int32_t longest = -1;
+  for (int32_t id; (id = att_vocabulary_longer(vocabulary, &walk)) >= 0; *size = walk.size) longest = id;
   return longest;
 }
 

@@ -30,8 +30,19 @@ att_status att_vocabulary_add(att_context *ctx, att_vocabulary *vocabulary, cons
 int32_t att_vocabulary_find(const att_vocabulary *vocabulary, const char *spelling, size_t size); /* or -1 */
 /* The same, of the model's own tokens. */
 int32_t att_vocabulary_find_inside(const att_vocabulary *vocabulary, const char *spelling, size_t size);
-/* The model's token, spelled with the prefix before it, that is the longest start of the text (valid UTF-8), or -1;
- * *size: how much of the text it takes, 1 byte at least. Time is in proportion to the longest token. */
+/* The ids of <0x00> .. <0xFF>, or -1. */
+void att_vocabulary_find_bytes(const att_vocabulary *vocabulary, int32_t ids[256]);
+
+/* The model's tokens, spelled with the prefix before them, that start the text (valid UTF-8). */
+typedef struct att_vocabulary_walk {
+  att_text prefix, text;
+  size_t size; /* how much of the text the one that was found takes; 0 at the beginning */
+  uint64_t hash;
+} att_vocabulary_walk;
+
+/* The next longer one, or -1. Time of them all is in proportion to the longest token. */
+int32_t att_vocabulary_longer(const att_vocabulary *vocabulary, att_vocabulary_walk *walk);
+/* The longest of them all, or -1; *size: how much of the text it takes, 1 byte at least. */
 int32_t att_vocabulary_longest(const att_vocabulary *vocabulary, const char *prefix, att_text text, size_t *size);
 const char *att_vocabulary_spelling(const att_vocabulary *vocabulary, int32_t id); /* or NULL */
 
