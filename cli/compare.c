@@ -90,13 +90,9 @@ static int run(att_cli *cli) {
   if (status) return status;
   att_cli_progress progress;
   att_cli_progress_start(&progress, cli);
-  att_cli_begin_work(cli);
-  att_status done = att_compare(cli->ctx, &o.compare, att_cli_on_progress, &progress);
-  att_cli_end_work();
-  att_cli_progress_end(&progress);
-  if (done == ATT_ARGUMENT) return att_cli_fail(cli, ATT_CLI_MISUSED, "%s", att_message(cli->ctx));
-  if (done == ATT_OK) att_cli_print(cli, "%s/report.html\n", o.compare.train.out);
-  return att_cli_failed(cli, done);
+  status = att_cli_progress_end(&progress, att_compare(cli->ctx, &o.compare, att_cli_on_progress, &progress));
+  if (!status) att_cli_print(cli, "%s/report.html\n", o.compare.train.out);
+  return status;
 }
 
 const att_cli_verb att_cli_compare = {

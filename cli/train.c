@@ -251,19 +251,15 @@ static int run(att_cli *cli, train_call *call, const char *hint) {
   if (status) return status;
   att_cli_progress progress;
   att_cli_progress_start(&progress, cli);
-  att_cli_begin_work(cli);
-  att_status done = call(cli->ctx, &o.train, att_cli_on_progress, &progress);
-  att_cli_end_work();
-  att_cli_progress_end(&progress);
-  if (done == ATT_ARGUMENT) return att_cli_fail(cli, ATT_CLI_MISUSED, "%s", att_message(cli->ctx));
-  if (done == ATT_OK && !cli->common.quiet) {
+  status = att_cli_progress_end(&progress, call(cli->ctx, &o.train, att_cli_on_progress, &progress));
+  if (!status && !cli->common.quiet) {
     fputs(hint, stderr);
     const char *const after = cli->verb->bit == LM    ? " \"Once upon a time\""
                               : cli->verb->bit == MLM ? " \"A text with a [MASK] in it\""
                                                       : " < FILE";
     fprintf(stderr, "%s%s\n", o.train.out, after);
   }
-  return att_cli_failed(cli, done);
+  return status;
 }
 
 static int run_translation(att_cli *cli) { return run(cli, att_train_translation, "To translate: attend translate "); }

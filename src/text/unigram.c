@@ -57,8 +57,7 @@ static att_status push_unknown(const att_unigram *model, const att_vocabulary *v
   if (whole >= 0) return att_ids_push(ctx, ids, whole);
   for (size_t i = 0; bytes && i < run.size; i++) bytes = model->fallback[(unsigned char)run.data[i]] >= 0;
   if (!bytes) return att_ids_push(ctx, ids, model->unknown);
-  for (size_t i = 0; i < run.size; i++)
-    ATT_TRY(att_ids_push(ctx, ids, model->fallback[(unsigned char)run.data[i]]));
+  for (size_t i = 0; i < run.size; i++) ATT_TRY(att_ids_push(ctx, ids, model->fallback[(unsigned char)run.data[i]]));
   return ATT_OK;
 }
 
