@@ -382,6 +382,53 @@ static void a_model_is_tuned_further(void **state) {
   assert_false(att_file_exists(out));
 }
 
+/* The unbroken run's model with a tokenizer of the same tokens that has no merges. */
+static void make_unigram(const char *from) {
+  static const char *const names[] = {"config.json", "generation_config.json", "model.safetensors"};
+  att_buffer text = read_whole(in_folder("unbroken/tokenizer.json"));
+  json_t *root = json_loadb(text.data, text.size, 0, NULL), *pieces = json_array();
+  const json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
+  assert_int_equal(mkdir(from, 0700), 0);
+  for (size_t id = 0; id < json_object_size(vocab); id++) json_array_append_new(pieces, json_null());
+  const char *token;
+  json_t *id;
+  json_object_foreach((json_t *)vocab, token, id)
+      json_array_set_new(pieces, (size_t)json_integer_value(id), json_pack("[s, f]", token, -2.5));
+  json_object_set_new(root, "pre_tokenizer", json_null());
+  json_object_set_new(root, "decoder", json_null());
+  json_object_set_new(root, "model", json_pack("{s:s, s:i, s:o}", "type", "Unigram", "unk_id", 3, "vocab", pieces));
+  char *made = json_dumps(root, 0), path[600];
+  snprintf(path, sizeof path, "%s/tokenizer.json", from);
+  write_bytes(path, made, strlen(made));
+  free(made);
+  json_decref(root);
+  att_buffer_free(ctx, &text);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(path, sizeof path, "%s/%s", unbroken, names[i]);
+    text = read_whole(path);
+    snprintf(path, sizeof path, "%s/%s", from, names[i]);
+    write_bytes(path, text.data, text.size);
+    att_buffer_free(ctx, &text);
+  }
+}
+
+static void a_model_without_merges_is_tuned_further(void **state) {
+  (void)state;
+  char out[512], from[512];
+  snprintf(out, sizeof out, "%s/tuned-pieces", folder);
+  snprintf(from, sizeof from, "%s/pieces", folder);
+  make_unigram(from);
+  att_train_options o = small_options(out);
+  o.encoder_layers = o.decoder_layers = o.width = o.heads = o.feedforward = o.vocab = 0;
+  o.from = from, o.bpe_dropout = 0.1, o.steps = 4;
+  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "has no merges to leave out");
+  assert_false(att_file_exists(out));
+  o.bpe_dropout = 0;
+  train(&o);
+  remove_all(out);
+  remove_all(from);
+}
+
 static void a_part_is_held_out_and_norm_may_come_after(void **state) {
   (void)state;
   char out[512];
@@ -538,6 +585,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(not_a_number_stops),
       cmocka_unit_test(patience_ends_a_run),
       cmocka_unit_test(a_model_is_tuned_further),
+      cmocka_unit_test(a_model_without_merges_is_tuned_further),
       cmocka_unit_test(a_part_is_held_out_and_norm_may_come_after),
       cmocka_unit_test(passes_choose_the_dropout),
       cmocka_unit_test(minutes_choose_the_dropout),

@@ -101,6 +101,8 @@ att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
                               .single = !suffixes && !tokenizer->unigram.used && tokenizer->bpe.count == 0};
 }
 
+bool att_tokenizer_has_merges(const att_tokenizer *tokenizer) { return tokenizer->bpe.count > 0; }
+
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
   if (id < 0 || id >= tokenizer->vocabulary.size) return false;
   return tokenizer->added_of[id] && tokenizer->added_of[id]->special;

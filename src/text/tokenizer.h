@@ -66,6 +66,8 @@ int32_t att_tokenizer_size(const att_tokenizer *tokenizer); /* largest id + 1 */
 int32_t att_tokenizer_id(const att_tokenizer *tokenizer, const char *token);
 /* The vocabulary's spelling, or NULL. */
 const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id);
+/* Whether words are made of merges, which BPE-dropout leaves out. */
+bool att_tokenizer_has_merges(const att_tokenizer *tokenizer);
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
 
 typedef enum att_mark {

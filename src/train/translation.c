@@ -136,9 +136,14 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 }
 
 static att_status adopt(att_trainer *t) {
-  if (t->model->config.kind == ATT_ENCODER_DECODER && t->model->config.head == ATT_HEAD_TOKENS) return ATT_OK;
-  return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from",
-                  t->options->from);
+  const att_config *c = &t->model->config;
+  if (c->kind != ATT_ENCODER_DECODER || c->head != ATT_HEAD_TOKENS)
+    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from",
+                    t->options->from);
+  if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
+    return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out",
+                    t->options->from);
+  return ATT_OK;
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
