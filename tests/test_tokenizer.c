@@ -253,8 +253,16 @@ static void merges_of_multi30k_are_the_peers(void **state) {
   json_decref(root);
 }
 
-/* A vector has "text", "token_ids", here without marks, and "decoded_text", here with what is special. */
-static void check_vector(const char *what, const att_tokenizer *tokenizer, const char *path, bool special) {
+static void must_decode(const att_tokenizer *tokenizer, const att_ids *ids, bool skip_special, const char *expected) {
+  att_buffer out = {0};
+  assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids->data, ids->count, skip_special, &out), ATT_OK);
+  assert_string_equal(out.data, expected);
+  att_buffer_free(ctx, &out);
+}
+
+/* A vector has "text", "token_ids", here without marks, and "decoded_text", here with what is special. exact: without
+ * that the text comes back as it was. */
+static void check_vector(const char *what, const att_tokenizer *tokenizer, const char *path, bool special, bool exact) {
   json_t *root = read_json(path);
   const char *text = json_string_value(json_object_get(root, "text"));
   const json_t *expected = json_object_get(root, "token_ids");
@@ -262,10 +270,8 @@ static void check_vector(const char *what, const att_tokenizer *tokenizer, const
   att_ids ids = {0};
   assert_int_equal(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, special, &ids), ATT_OK);
   must_be_ids(what, "of the vector", &ids, expected);
-  att_buffer out = {0};
-  assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids.data, ids.count, false, &out), ATT_OK);
-  assert_string_equal(out.data, json_string_value(json_object_get(root, "decoded_text")));
-  att_buffer_free(ctx, &out);
+  must_decode(tokenizer, &ids, false, json_string_value(json_object_get(root, "decoded_text")));
+  if (exact) must_decode(tokenizer, &ids, true, text);
   att_free(ctx, ids.data);
   json_decref(root);
 }
@@ -366,13 +372,13 @@ static void well_known_vocabularies_give_known_ids(void **state) {
   }
   att_tokenizer *gpt2 = open_gpt2();
   assert_int_equal(att_tokenizer_size(gpt2), 50257);
-  check_vector("gpt2", gpt2, VECTORS "gpt2_encoded_tokens.json", false);
+  check_vector("gpt2", gpt2, VECTORS "gpt2_encoded_tokens.json", false, true);
   att_tokenizer_free(gpt2);
   att_tokenizer *whisper = open_tokenizer(SHARED_TOKENIZERS "tokenizer_whisper.tiny_tokenizer.json");
-  check_vector("whisper", whisper, VECTORS "whisper_large_v2_encoded.json", true);
+  check_vector("whisper", whisper, VECTORS "whisper_large_v2_encoded.json", true, true);
   att_tokenizer_free(whisper);
   att_tokenizer *t5 = open_tokenizer(SHARED_TOKENIZERS "tokenizer_t5-small_tokenizer.json");
-  check_vector("t5", t5, VECTORS "t5_base_encoded.json", true);
+  check_vector("t5", t5, VECTORS "t5_base_encoded.json", true, false);
   att_tokenizer_free(t5);
   att_tokenizer *roberta = open_tokenizer(SHARED_TOKENIZERS "tokenizer_roberta-base_tokenizer.json");
   static const char text[] = "Hello world";

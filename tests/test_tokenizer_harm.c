@@ -263,6 +263,7 @@ static void text_that_nothing_stands_for_is_refused(void **state) {
   assert_int_equal(att_tokenizer_parse(ctx, "t.json", file, sizeof file - 1, &tokenizer), ATT_OK);
   assert_int_equal(att_tokenizer_encode(tokenizer, ctx, (att_text){"abba", 4}, true, &ids), ATT_OK);
   assert_int_equal(ids.count, 4);
+  assert_memory_equal(ids.data, ((const int32_t[]){0, 1, 1, 0}), 4 * sizeof *ids.data);
   must_say(att_tokenizer_encode(tokenizer, ctx, (att_text){"ab\xc3\xa4", 4}, true, &ids), ATT_UNSUPPORTED,
            "no token for \"\xc3\xa4\"");
   att_free(ctx, ids.data);
