@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "formats/safetensors.h"
-#include "models/model.h"
+#include "models/pass.h"
 
 static const char *const fixture_names[] = {"model_marian_relu", "model_marian_gelu", "model_m2m_100_relu",
                                             "model_m2m_100_silu", "model_m2m_100_untied"};

@@ -2,7 +2,7 @@
  * Vectors from which tokens stand near which, against NumPy's eigenvectors (tests/data/cooccurrence.json, made by
  * tools/make_cooccurrence_fixtures.py), on one to three threads; texts with next to nothing in them.
  */
-#include "train/cooccurrence.h"
+#include "train/tasks/cooccurrence.h"
 
 #include <jansson.h>
 #include <math.h>

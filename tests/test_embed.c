@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 
-#include "models/model.h"
+#include "models/pass.h"
 
 static json_t *fixture; /* of look_bert */
 static att_model *bert;

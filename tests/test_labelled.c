@@ -3,7 +3,7 @@
  */
 #include "scratch.h"
 
-#include "train/labelled.h"
+#include "train/data/labelled.h"
 
 static const char *write_text(const char *text) {
   const char *path = in_folder("data.tsv");

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "counting.h"
-#include "models/model.h"
+#include "models/pass.h"
 #include "view/view.h"
 
 static att_context *ctx;

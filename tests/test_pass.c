@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "models/model.h"
+#include "models/pass.h"
 #include "train/optimizer.h"
 
 /* A model of random weights and pairs of random ids. */

@@ -3,7 +3,7 @@
  * attention. Steps through the cache against the whole pass. Settings written and read, and refused by name.
  */
 #include "formats/safetensors.h"
-#include "models/model.h"
+#include "models/pass.h"
 #include "scratch.h"
 
 #include <math.h>

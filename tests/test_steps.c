@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "models/model.h"
+#include "models/pass.h"
 
 enum { LIMIT = 80, VOCABULARY = 90, MEMORY = 7 };
 

@@ -6,7 +6,7 @@
 #include "scratch.h"
 
 #include "formats/json.h"
-#include "text/parts.h"
+#include "text/components.h"
 #include "text/unicode.h"
 
 #include <stdlib.h>

@@ -5,10 +5,10 @@
 #include "scratch.h"
 
 #include "base/random.h"
-#include "train/batch.h"
 #include "train/checkpoint.h"
+#include "train/data/batches.h"
+#include "train/loss_curve.h"
 #include "train/optimizer.h"
-#include "train/picture.h"
 #include "train/task.h"
 
 #include <math.h>

@@ -3,9 +3,10 @@
  * order. Rows are packed without padding, so that lines need no sorting by length. Works through windows of lines, so
  * that memory stays bounded and output starts early. Refuses models without a head of labels.
  */
+#include "metrics/classes.h"
 #include "text/unicode.h"
-#include "train/class_metrics.h"
-#include "train/examples.h"
+#include "train/data/examples.h"
+#include "train/data/labelled.h"
 
 #define ATT_WINDOW_LINES  1024
 #define ATT_MOST_CONFUSED 2048 /* classes of a confusion matrix */

@@ -1,5 +1,6 @@
 /* Owns what a model and a machine say of themselves: att_model_describe, att_describe_machine. */
 #include "kernels/gemm.h"
+#include "models/model.h"
 #include "models/settings.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef ATT_API_TEXT_H
 #define ATT_API_TEXT_H
 
-#include "models/model.h"
+#include "models/pass.h"
 
 /* The ids of a line with the marks of the model's tokenizer; replaces what `ids` held. *cut: there were more than the
  * model has positions; the first ones stay, and the end mark. end_mark: added where the tokenizer has not. number, from

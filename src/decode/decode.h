@@ -5,7 +5,7 @@
 #ifndef ATT_DECODE_DECODE_H
 #define ATT_DECODE_DECODE_H
 
-#include "models/model.h"
+#include "models/pass.h"
 
 #define ATT_WIDEST_BEAM 64
 

@@ -2,8 +2,6 @@
 #ifndef ATT_KERNELS_PORTABLE_H
 #define ATT_KERNELS_PORTABLE_H
 
-#include <string.h>
-
 #include "kernels/kernels.h"
 
 /* Each overwrites what it has and leaves the rest; false: this program was built for another kind of processor. */
@@ -20,13 +18,6 @@ int64_t att_attention_visible(const att_attention_args *args, int64_t query);
 static inline int64_t att_attention_distances(const att_attention_args *args, int64_t stride, int64_t head,
                                               int64_t query) {
   return head * stride - (args->key_count - args->query_count + query);
-}
-
-/* Element i of numbers of 16 bits, which in a file may lie at any address. */
-static inline uint16_t att_half_at(const void *x, int64_t i) {
-  uint16_t half;
-  memcpy(&half, (const char *)x + i * (int64_t)sizeof half, sizeof half);
-  return half;
 }
 
 #endif

@@ -27,7 +27,7 @@ att_status att_recurrent_forward(att_run *run, const att_recurrent_layer *layers
     if (pass->states) pass->states[i] = there;
     if (!layer->backward.hidden.weight.data) continue;
     ATT_TRY(run_direction(run, &layer->backward, pass, i, true, &input, &back));
-    ATT_TRY(att_op_join(run, (const att_tensor *[]){&there, &back}, 2, x));
+    ATT_TRY(att_op_concat(run, (const att_tensor *[]){&there, &back}, 2, x));
   }
   return ATT_OK;
 }

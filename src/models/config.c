@@ -8,7 +8,7 @@
  * stand positions, norms and heads. Folders from before that key have "normalize_before" in its place.
  */
 #include "formats/file.h"
-#include "models/settings.h"
+#include "models/family.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -424,54 +424,6 @@ att_status att_config_check(att_context *ctx, const char *name, const att_config
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-void att_put(att_object *out, const char *key, const char *json) {
-  if (out->status) return;
-  const char *before = out->text.size > 0 ? ",\n  " : "{\n  ";
-  out->status = att_buffer_print(out->ctx, &out->text, "%s\"%s\": %s", before, key, json);
-}
-
-void att_put_bool(att_object *out, const char *key, bool value) { att_put(out, key, value ? "true" : "false"); }
-
-void att_put_int(att_object *out, const char *key, int64_t value) {
-  char text[32];
-  snprintf(text, sizeof text, "%" PRId64, value);
-  att_put(out, key, text);
-}
-
-static void append_string(att_object *out, const char *value) {
-  if (!out->status) out->status = att_json_put_string(out->ctx, &out->text, value, strlen(value));
-}
-
-static void append(att_object *out, const char *text) {
-  if (!out->status) out->status = att_buffer_append(out->ctx, &out->text, text, strlen(text));
-}
-
-void att_put_text(att_object *out, const char *key, const char *value) {
-  att_put(out, key, "");
-  append_string(out, value);
-}
-
-/* Python tells 1 from 1.0, and Transformers checks. */
-void att_put_real(att_object *out, const char *key, double value, bool single) {
-  att_put(out, key, "");
-  if (out->status) return;
-  size_t start = out->text.size;
-  out->status = single ? att_json_put_float(out->ctx, &out->text, (float)value)
-                       : att_json_put_number(out->ctx, &out->text, value);
-  if (!out->status && !strpbrk(out->text.data + start, ".en")) append(out, ".0");
-}
-
-/* Closes the object and writes it to folder/name; frees its text, whatever the outcome. */
-static att_status finish(att_object *out, const char *folder, const char *name) {
-  append(out, "\n}\n");
-  char *path = out->status ? NULL : att_path(out->ctx, folder, name);
-  if (!out->status && !path) out->status = ATT_MEMORY;
-  if (!out->status) out->status = att_write_file(out->ctx, path, out->text.data, out->text.size);
-  att_free(out->ctx, path);
-  att_buffer_free(out->ctx, &out->text);
-  return out->status;
-}
-
 /* llama's own keys have its heads and its rotary base. */
 static void put_own(att_object *out, const att_config *config) {
   bool llama = config->family == ATT_LLAMA;
@@ -507,21 +459,21 @@ static void put_labels(att_object *out, const att_config *config) {
   att_put(out, "id2label", "{");
   for (int64_t i = 0; i < config->label_count; i++) {
     snprintf(text, sizeof text, "%s\"%" PRId64 "\": ", i ? ", " : "", i);
-    append(out, text);
-    append_string(out, config->labels[i]);
+    att_put_more(out, text);
+    att_put_more_string(out, config->labels[i]);
   }
-  append(out, "}");
+  att_put_more(out, "}");
   att_put(out, "label2id", "{");
   for (int64_t i = 0; i < config->label_count; i++) {
     bool again = false; /* a key may not come twice */
     for (int64_t j = 0; j < i && !again; j++) again = strcmp(config->labels[i], config->labels[j]) == 0;
     if (again) continue;
-    if (i) append(out, ", ");
-    append_string(out, config->labels[i]);
+    if (i) att_put_more(out, ", ");
+    att_put_more_string(out, config->labels[i]);
     snprintf(text, sizeof text, ": %" PRId64, i);
-    append(out, text);
+    att_put_more(out, text);
   }
-  append(out, "}");
+  att_put_more(out, "}");
 }
 
 static att_status write_model(att_context *ctx, const char *folder, const att_config *config) {
@@ -531,7 +483,7 @@ static att_status write_model(att_context *ctx, const char *folder, const att_co
   att_put_text(&out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
   att_family_get(config->family)->write(&out, config);
   put_labels(&out, config);
-  return finish(&out, folder, "config.json");
+  return att_object_write(&out, folder, "config.json");
 }
 
 static void put_sampling(att_object *out, const att_config *config) {
@@ -566,7 +518,7 @@ static att_status write_generation(att_context *ctx, const char *folder, const a
     att_put_real(&out, "length_penalty", config->length_penalty, false);
     att_put_bool(&out, "early_stopping", config->early_stopping);
   }
-  return finish(&out, folder, "generation_config.json");
+  return att_object_write(&out, folder, "generation_config.json");
 }
 
 /* The first of the spellings that the vocabulary has, or NULL. */
@@ -598,7 +550,7 @@ static att_status write_tokenizer(att_context *ctx, const char *folder, const at
     att_put(&out, "model_input_names", "[\"input_ids\", \"token_type_ids\", \"attention_mask\"]");
   }
   att_put_bool(&out, "clean_up_tokenization_spaces", false);
-  return finish(&out, folder, "tokenizer_config.json");
+  return att_object_write(&out, folder, "tokenizer_config.json");
 }
 
 att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,

@@ -1,33 +1,13 @@
 /*
- * Owns what a family of models answers to: one table of calls each. The calls of model.h check their input and go
- * through it. The Transformers share one forward pass (transformer.c) and differ in their descriptions; the recurrent
- * (recurrent.c) and the padded networks (padded.c) have their own.
+ * Owns what a family of models answers to: one table of calls each, behind the calls of pass.h. The Transformers share
+ * one forward pass (transformer.c) and differ in their descriptions; the recurrent (recurrent.c) and the padded
+ * networks (padded.c) have their own.
  */
 #ifndef ATT_MODELS_FAMILY_H
 #define ATT_MODELS_FAMILY_H
 
-#include "formats/json.h"
-#include "models/model.h"
-
-/* One file being read; name is its path, for messages. */
-typedef struct att_settings {
-  att_context *ctx;
-  const char *name;
-  json_t *root;
-} att_settings;
-
-/* A JSON object as it grows. The first failure stays, so that a list of keys reads as one. (config.c) */
-typedef struct att_object {
-  att_context *ctx;
-  att_buffer text;
-  att_status status;
-} att_object;
-void att_put(att_object *out, const char *key, const char *json);
-void att_put_bool(att_object *out, const char *key, bool value);
-void att_put_int(att_object *out, const char *key, int64_t value);
-void att_put_text(att_object *out, const char *key, const char *value);
-/* single: the fewest digits that give the float32 back */
-void att_put_real(att_object *out, const char *key, double value, bool single);
+#include "models/pass.h"
+#include "models/settings.h"
 
 struct att_family_calls {
   /* config.json's own keys (sizes, switches, marks), over defaults that are the Hugging Face class's. The caller reads
@@ -49,7 +29,7 @@ struct att_family_calls {
   void (*free)(att_model *model);
 
   void (*cache_shape)(const att_model *model, att_cache_shape *shape);
-  /* As in model.h; NULL where the family never has it. Ids, lengths and kinds have been checked. */
+  /* As in pass.h; NULL where the family never has it. Ids, lengths and kinds have been checked. */
   att_status (*encode)(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                        att_tensor *embedded, att_memory *memory);
   att_status (*decode)(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
@@ -66,10 +46,7 @@ struct att_family_calls {
 
 extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_bert_calls,
     att_recurrent_calls, att_padded_calls;
-/* The calls of a family; NULL: none that there is. (family.c) */
+/* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
-const char *att_family_type(att_family family); /* its model_type: "marian", ... */
-/* config.json's model_type: the family's, or "attend". (config.c) */
-const char *att_config_type(const att_config *config);
 
 #endif

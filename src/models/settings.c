@@ -12,6 +12,12 @@ static const char *const activation_names[] = {[ATT_RELU] = "relu", [ATT_GELU] =
 static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "learned", "rotary",
                                                                "relative",   "alibi",   "none"};
 
+static const char *const family_types[ATT_FAMILY_COUNT] = {
+    [ATT_MARIAN] = "marian", [ATT_M2M_100] = "m2m_100",      [ATT_GPT2] = "gpt2",        [ATT_LLAMA] = "llama",
+    [ATT_BERT] = "bert",     [ATT_RECURRENT] = "attend-rnn", [ATT_PADDED] = "attend-ffn"};
+
+const char *att_family_type(att_family family) { return family_types[family]; }
+
 static int64_t *size_at(att_config *config, const att_size_key *key) {
   return (int64_t *)(void *)((char *)config + key->offset);
 }

@@ -5,13 +5,24 @@
 #ifndef ATT_MODELS_SETTINGS_H
 #define ATT_MODELS_SETTINGS_H
 
-#include "models/family.h"
+#include "formats/json_object.h"
+#include "models/config.h"
 
 #include <stddef.h>
 
 #define ATT_LARGEST_SIZE ((int64_t)1 << 20) /* of one dimension */
 #define ATT_MOST_LAYERS  1024
 #define ATT_COUNT(list)  (sizeof(list) / sizeof *(list))
+
+/* One file being read; name is its path, for messages. */
+typedef struct att_settings {
+  att_context *ctx;
+  const char *name;
+  json_t *root;
+} att_settings;
+
+/* A family's model_type: "marian", ... */
+const char *att_family_type(att_family family);
 
 /* A whole number that is a size: offset of an int64_t in att_config. */
 typedef struct att_size_key {

@@ -119,7 +119,7 @@ att_status att_op_label_loss(att_run *run, const att_tensor *logits, const float
 att_status att_op_value_loss(att_run *run, const att_tensor *values, const float *targets, double divisor,
                              att_loss *out);
 
-/* ---- recurrent (recurrent.c, align.c, join.c) ---- */
+/* ---- recurrent (recurrent.c, align.c, concat.c, windows.c, ends.c) ---- */
 
 /* Columns of the gates: width, 4 * width (input, forget, cell, output), 3 * width (reset, update, new): PyTorch's. */
 int64_t att_cell_gates(att_cell cell, int64_t width);
@@ -174,7 +174,7 @@ att_status att_op_align(att_run *run, const att_tensor *x, att_sequences sequenc
 
 /* out[n, all columns]: parts side by side. At most ATT_MOST_PARTS. */
 #define ATT_MOST_PARTS 4
-att_status att_op_join(att_run *run, const att_tensor *const *parts, int count, att_tensor *out);
+att_status att_op_concat(att_run *run, const att_tensor *const *parts, int count, att_tensor *out);
 
 /* out[n, slots * cols]: row i is rows[i * slots], rows[i * slots + 1], ... of x side by side; -1: zeros. */
 att_status att_op_windows(att_run *run, const att_tensor *x, const int32_t *rows, int64_t n, int64_t slots,

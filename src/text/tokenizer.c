@@ -1,5 +1,5 @@
 /* Owns the handle: its making, looking up, text to ids. See tokenizer.h. */
-#include "text/parts.h"
+#include "text/components.h"
 #include "text/unicode.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
  */
 #include "formats/file.h"
 #include "formats/json.h"
-#include "text/parts.h"
+#include "text/components.h"
 #include "text/unicode.h"
 
 #include <math.h>

@@ -5,7 +5,7 @@
 #ifndef ATT_TRAIN_OPTIMIZER_H
 #define ATT_TRAIN_OPTIMIZER_H
 
-#include "models/model.h"
+#include "models/pass.h"
 #include "train/plan.h"
 
 typedef struct att_piece {

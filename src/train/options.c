@@ -123,14 +123,6 @@ static int64_t above_zero(int64_t value) { return value > 0 ? value : ATT_UNSET;
 static int64_t not_negative(int64_t value) { return value >= 0 ? value : ATT_UNSET; }
 static double positive(double value) { return value > 0 ? value : NAN; }
 static double given(double value) { return value >= 0 ? value : NAN; }
-void att_choose_whole(int64_t *value, int64_t choice) {
-  if (*value == ATT_UNSET) *value = choice;
-}
-
-void att_choose_number(double *value, double choice) {
-  if (isnan(*value)) *value = choice;
-}
-
 /* Heads of about 64 columns (32 in narrow models) that divide the width. */
 static int64_t heads_for(int64_t width) {
   int64_t heads = width >= 256 ? width / 64 : 4;

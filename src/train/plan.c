@@ -41,6 +41,14 @@ const char *att_plan_spell(const char *name, double value, char text[32]) {
   return text;
 }
 
+void att_choose_whole(int64_t *value, int64_t choice) {
+  if (*value == ATT_UNSET) *value = choice;
+}
+
+void att_choose_number(double *value, double choice) {
+  if (isnan(*value)) *value = choice;
+}
+
 /* ---- a model that is there --------------------------------------------------------------------------------------- */
 
 static att_status adopt(att_context *ctx, const char *name, int64_t *value, int64_t of_model) {

@@ -6,7 +6,7 @@
 #define ATT_TRAIN_PLAN_H
 
 #include "formats/json.h"
-#include "models/model.h"
+#include "models/config.h"
 
 #define ATT_UNSET        INT64_MIN /* a number still to be chosen; NaN among the doubles */
 #define ATT_MOST_AVERAGE 64

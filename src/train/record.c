@@ -3,7 +3,7 @@
 
 #include "formats/file.h"
 #include "formats/json.h"
-#include "train/picture.h"
+#include "train/loss_curve.h"
 
 #include <errno.h>
 #include <fcntl.h>

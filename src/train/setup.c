@@ -13,42 +13,6 @@
 
 /* ---- saying --------------------------------------------------------------------------------------------------- */
 
-double att_trainer_seconds(const att_trainer *t) { return t->state.seconds + att_now() - t->clock_start; }
-
-const char *att_grouped(char *out, int64_t number) {
-  char digits[24];
-  int size = snprintf(digits, sizeof digits, "%lld", (long long)number), at = 0;
-  for (int i = 0; i < size; i++) {
-    if (i && (size - i) % 3 == 0 && digits[i - 1] != '-') out[at++] = ',';
-    out[at++] = digits[i];
-  }
-  out[at] = '\0';
-  return out;
-}
-
-void att_trainer_say(att_trainer *t, att_progress_kind kind, const char *text) {
-  if (!t->progress) return;
-  const att_state *s = &t->state;
-  att_progress progress = {.kind = kind,
-                           .text = text,
-                           .step = s->step,
-                           .steps = s->plan.steps,
-                           .seconds = att_trainer_seconds(t),
-                           .tokens = s->tokens,
-                           .bleu = -1};
-  t->progress(t->user, &progress);
-}
-
-int att_trainer_work(void *trainer, double done) {
-  att_trainer *t = trainer;
-  if (t->progress) {
-    att_progress progress = {
-        .kind = ATT_PROGRESS_WORK, .text = t->work, .done = done, .seconds = att_trainer_seconds(t), .bleu = -1};
-    t->progress(t->user, &progress);
-  }
-  return t->ctx->interrupted != 0;
-}
-
 static void say_model(att_trainer *t) {
   char text[512], shape[256], parameters[32], vocabulary[32];
   att_plan_describe(&t->state.plan, shape, sizeof shape);
@@ -315,24 +279,6 @@ att_status att_trainer_setup(att_trainer *t) {
   ATT_TRY(att_plan_wanted(t->ctx, t->task->shapes, t->options, &wanted));
   ATT_TRY(prepare_folder(t));
   return set_up(t, &wanted);
-}
-
-att_status att_trainer_save(att_trainer *t) {
-  double begin = att_now(), seconds = t->state.seconds;
-  if (!att_optimizer_is_finite(&t->optimizer)) {
-    return att_fail(t->ctx, ATT_NUMERIC,
-                    "step %lld: a parameter is not a finite number: train again with a lower lr "
-                    "(it was %g)",
-                    (long long)t->state.step, t->state.plan.lr);
-  }
-  ATT_TRY(att_record_sync(&t->record));
-  t->state.seconds = att_trainer_seconds(t);
-  att_status status = att_checkpoint_save(&t->optimizer, t->options->out, &t->state);
-  t->state.seconds = seconds;
-  t->saved_step = t->state.step;
-  t->saved_at = att_now();
-  t->save_cost = t->saved_at - begin;
-  return status;
 }
 
 void att_trainer_free(att_trainer *t) {

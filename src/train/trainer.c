@@ -1,5 +1,5 @@
 /*
- * Owns the run itself, behind the trainings of attend.h: steps, validations, checkpoints, the end. When a checkpoint
+ * Owns the run itself: steps, validations, checkpoints, the end. When a checkpoint
  * is written changes nothing in the results: whatever decides them is in att_state, the parameters and the moments.
  */
 #include "train/trainer.h"
@@ -58,10 +58,6 @@ static att_status advance(att_trainer *t, const att_loss *loss, int64_t tokens) 
 }
 
 static bool is_last(const att_state *s) { return s->plan.steps > 0 && s->step >= s->plan.steps; }
-
-double att_trainer_step_tokens(const att_trainer *t) {
-  return t->task->epoch_tokens(t) / (double)t->task->batch_count(t);
-}
 
 static double seconds_left(const att_trainer *t) {
   const att_state *s = &t->state;
@@ -331,13 +327,4 @@ att_status att_train(att_context *ctx, const att_task *task, const att_train_opt
   att_trainer_free(t);
   att_free(ctx, t);
   return status;
-}
-
-att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
-                                 void *user) {
-  return att_train(ctx, &att_translation_task, options, progress, user);
-}
-
-att_status att_train_lm(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
-  return att_train(ctx, &att_language_task, options, progress, user);
 }

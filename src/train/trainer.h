@@ -35,6 +35,7 @@ struct att_trainer {
   double timed_seconds;
 };
 
+/* ---- progress.c ---- */
 /* Seconds of the run so far, those before a resumption included. */
 double att_trainer_seconds(const att_trainer *trainer);
 /* Of a mean step. */
@@ -45,13 +46,16 @@ void att_trainer_say(att_trainer *trainer, att_progress_kind kind, const char *t
 /* "12,345" into out, of at least 32 bytes; returns out. */
 const char *att_grouped(char *out, int64_t number);
 
-/* setup.c. ATT_OK with state.complete: there is nothing to do. On failure att_trainer_free is still to be called. */
-att_status att_trainer_setup(att_trainer *trainer);
-void att_trainer_free(att_trainer *trainer);
+/* ---- save.c ---- */
 /* Writes a checkpoint; refuses one that holds infinities (ATT_NUMERIC). */
 att_status att_trainer_save(att_trainer *trainer);
 
-/* budget.c */
+/* ---- setup.c ---- */
+/* ATT_OK with state.complete: there is nothing to do. On failure att_trainer_free is still to be called. */
+att_status att_trainer_setup(att_trainer *trainer);
+void att_trainer_free(att_trainer *trainer);
+
+/* ---- budget.c ---- */
 /* Fixes the steps of a budget in steps or epochs; says what was fixed. */
 void att_budget_begin(att_trainer *trainer);
 /* Takes a larger budget into a run that began with another; refuses a smaller one. */

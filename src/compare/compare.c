@@ -1,0 +1,510 @@
+/*
+ * Owns att_compare of attend.h: the same data to one network after another, each trained in its own folder by the usual
+ * trainer, then asked by measure.c, and a report over all. Refuses to know how a network is built.
+ */
+#include "compare/compare.h"
+
+#include "formats/file.h"
+#include "formats/json.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ATT_MOST_QUESTIONS   400
+#define ATT_TRAINING_SHARE   0.9 /* of the minutes: the rest is for asking */
+#define ATT_PIECES_OF_LENGTH 12  /* of running text, for each length of context */
+
+typedef struct att_compared {
+  const char *name, *title;
+  att_network network;
+  att_scoring scoring;
+  bool translation_only;
+} att_compared;
+
+static const att_compared networks[] = {
+    {"ffn", "Padded feed-forward", ATT_FFN, ATT_SCORING_NONE, false},
+    {"rnn", "RNN", ATT_RNN, ATT_SCORING_NONE, false},
+    {"lstm", "LSTM", ATT_LSTM, ATT_SCORING_NONE, false},
+    {"gru", "GRU", ATT_GRU, ATT_SCORING_NONE, false},
+    {"gru-attention", "GRU with attention", ATT_GRU, ATT_SCORING_ADDITIVE, true},
+    {"transformer", "Transformer", ATT_TRANSFORMER, ATT_SCORING_NONE, false},
+};
+
+typedef struct att_comparison {
+  att_context *ctx;
+  const att_compare_options *options;
+  att_compare_task task;
+  att_progress_fn *progress;
+  void *user;
+  const att_compared *chosen[ATT_MOST_COMPARED];
+  size_t count, done, current;
+  int64_t parameters; /* of each network */
+  /* the files that every network learns from, and what is asked after */
+  char *train[2], *valid[2]; /* paths; of lm and classifier the first alone */
+  att_text *lines[2];        /* of validation; blocks */
+  size_t line_count;
+  att_text *texts; /* questions: inputs, answers and second texts, one block */
+  att_questions questions;
+  /* results, a place each */
+  att_answers answers[ATT_MOST_COMPARED];
+  att_report_network rows[ATT_MOST_COMPARED];
+  att_report_point *curves[ATT_MOST_COMPARED];
+  char notes[ATT_MOST_COMPARED][160];
+  const char *quality, *quality_key; /* what validations measured, and its name in train.jsonl; NULL: nothing */
+} att_comparison;
+
+void att_compare_options_default(att_compare_options *options) {
+  *options = (att_compare_options){.parameters = 0};
+  att_train_options_default(&options->train);
+}
+
+/* ---- the data ------------------------------------------------------------------------------------------------- */
+
+static att_status choose_task(att_comparison *c) {
+  const att_train_options *o = &c->options->train;
+  int given = (o->source != NULL) + (o->text_count > 0) + (o->data != NULL);
+  if (given != 1) {
+    return att_fail(c->ctx, ATT_ARGUMENT,
+                    "a comparison needs the data of one kind of training: source and target, or text, or data");
+  }
+  if (!o->out || !*o->out) return att_fail(c->ctx, ATT_ARGUMENT, "a comparison needs a folder to write to (out)");
+  c->task = o->source ? ATT_COMPARE_TRANSLATION : o->data ? ATT_COMPARE_CLASSIFIER : ATT_COMPARE_LM;
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+    if (!networks[i].translation_only || c->task == ATT_COMPARE_TRANSLATION) c->chosen[c->count++] = &networks[i];
+  }
+  return ATT_OK;
+}
+
+static att_status prepare_folder(att_comparison *c) {
+  const char *out = c->options->train.out;
+  bool empty;
+  ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
+  if (!empty && !c->options->train.resume) {
+    return att_fail(c->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
+  }
+  return att_folder_make(c->ctx, out);
+}
+
+static char *copy_path(att_context *ctx, const char *path) { return att_copy_text(ctx, path, strlen(path)); }
+
+/* Writes lines into out/NAME; *path is theirs. */
+static att_status write_lines(att_comparison *c, const char *name, const att_text *lines, size_t count, char **path) {
+  att_buffer text = {0};
+  att_status status = ATT_OK;
+  for (size_t i = 0; i < count && !status; i++) {
+    status = att_buffer_append(c->ctx, &text, lines[i].data, lines[i].size);
+    if (!status) status = att_buffer_append(c->ctx, &text, "\n", 1);
+  }
+  *path = att_path(c->ctx, c->options->train.out, name);
+  if (!*path) status = ATT_MEMORY;
+  if (!status) status = att_write_file(c->ctx, *path, text.data ? text.data : "", text.size);
+  att_buffer_free(c->ctx, &text);
+  return status;
+}
+
+/* A tenth of the lines, the last ones of a running text, else every tenth, is held out. */
+static att_status split(att_comparison *c, int side, const char *path, const char *train, const char *valid) {
+  att_text *lines, *part;
+  size_t count, kept = 0, held = 0;
+  ATT_TRY(att_read_lines(c->ctx, path, &lines, &count));
+  part = ATT_NEW(c->ctx, 2 * count, att_text);
+  att_status status = part ? ATT_OK : ATT_MEMORY;
+  for (size_t i = 0; part && i < count; i++) {
+    bool hold = c->task == ATT_COMPARE_LM ? i >= count - count / 10 : i % 10 == 9 && held < 2000;
+    if (hold)
+      part[count + held++] = lines[i];
+    else
+      part[kept++] = lines[i];
+  }
+  if (!status && held == 0) {
+    status =
+        att_fail(c->ctx, ATT_FORMAT, "%s: %zu lines are too few to hold some out: give validation files", path, count);
+  }
+  if (!status) status = write_lines(c, train, part, kept, &c->train[side]);
+  if (!status) status = write_lines(c, valid, part + count, held, &c->valid[side]);
+  att_release(c->ctx, lines);
+  att_free(c->ctx, part);
+  return status;
+}
+
+static att_status take_files(att_comparison *c, int side, const char *train, const char *valid, const char *train_name,
+                             const char *valid_name) {
+  if (!valid) return split(c, side, train, train_name, valid_name);
+  c->train[side] = copy_path(c->ctx, train);
+  c->valid[side] = copy_path(c->ctx, valid);
+  return c->train[side] && c->valid[side] ? ATT_OK : ATT_MEMORY;
+}
+
+static att_status find_data(att_comparison *c) {
+  const att_train_options *o = &c->options->train;
+  if (c->task == ATT_COMPARE_TRANSLATION) {
+    if (!o->target) return att_fail(c->ctx, ATT_ARGUMENT, "a comparison of translators needs a target file too");
+    if (!o->valid_source != !o->valid_target) {
+      return att_fail(c->ctx, ATT_ARGUMENT, "valid-source and valid-target belong together: give both or neither");
+    }
+    ATT_TRY(take_files(c, 0, o->source, o->valid_source, "train.source.txt", "valid.source.txt"));
+    return take_files(c, 1, o->target, o->valid_target, "train.target.txt", "valid.target.txt");
+  }
+  if (c->task == ATT_COMPARE_CLASSIFIER) return take_files(c, 0, o->data, o->valid, "train.tsv", "valid.tsv");
+  if (o->text_count > 1 && !o->valid) {
+    return att_fail(c->ctx, ATT_ARGUMENT, "a comparison over several texts needs a validation text (valid)");
+  }
+  return take_files(c, 0, o->texts[0], o->valid, "train.txt", "valid.txt");
+}
+
+/* ---- the questions -------------------------------------------------------------------------------------------- */
+
+static att_text *take_texts(att_comparison *c, size_t count) {
+  c->texts = ATT_NEW(c->ctx, 3 * count, att_text);
+  c->questions.inputs = c->texts;
+  return c->texts;
+}
+
+/* Evenly among all lines. */
+static att_status ask_pairs(att_comparison *c) {
+  size_t other;
+  ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
+  ATT_TRY(att_read_lines(c->ctx, c->valid[1], &c->lines[1], &other));
+  if (other != c->line_count) {
+    return att_fail(c->ctx, ATT_FORMAT, "%s has %zu lines, %s has %zu", c->valid[0], c->line_count, c->valid[1], other);
+  }
+  size_t count = c->line_count < ATT_MOST_QUESTIONS ? c->line_count : ATT_MOST_QUESTIONS, taken = 0;
+  att_text *inputs = take_texts(c, count), *answers = inputs + count;
+  if (!inputs) return ATT_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    size_t line = i * c->line_count / count;
+    if (!c->lines[0][line].size || !c->lines[1][line].size) continue;
+    inputs[taken] = c->lines[0][line];
+    answers[taken++] = c->lines[1][line];
+  }
+  c->questions.answers = answers;
+  c->questions.count = taken;
+  return ATT_OK;
+}
+
+static att_text field(att_text line, size_t begin, size_t end) { return (att_text){line.data + begin, end - begin}; }
+
+/* text, tab, label; or text, tab, text, tab, label. */
+static att_status ask_classes(att_comparison *c) {
+  ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
+  size_t count = c->line_count, taken = 0;
+  att_text *inputs = take_texts(c, count), *answers = inputs + count, *seconds = answers + count;
+  bool pairs = false;
+  if (!inputs) return ATT_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    att_text line = c->lines[0][i];
+    size_t last = line.size, first = 0;
+    while (last > 0 && line.data[last - 1] != '\t') last--;
+    while (first < line.size && line.data[first] != '\t') first++;
+    if (last == 0) continue;
+    inputs[taken] = field(line, 0, first);
+    seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
+    pairs |= first + 1 < last;
+    answers[taken++] = field(line, last, line.size);
+  }
+  c->questions.answers = answers;
+  c->questions.seconds = pairs ? seconds : NULL;
+  c->questions.count = taken;
+  return ATT_OK;
+}
+
+/* Places where words begin, at most `most`, evenly among all. */
+static size_t find_words(att_text text, size_t *places, size_t most) {
+  size_t words = 0, taken = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    size_t seen = 0;
+    for (size_t i = 0; i < text.size; i++) {
+      bool space = (unsigned char)text.data[i] <= ' ', before = i == 0 || (unsigned char)text.data[i - 1] <= ' ';
+      if (space || !before) continue;
+      if (pass == 1 && taken < most && seen * most >= taken * words) places[taken++] = i;
+      seen++;
+    }
+    words = seen;
+  }
+  return taken;
+}
+
+static size_t words_from(att_text text, size_t begin, size_t words) {
+  size_t at = begin;
+  for (; at < text.size && words > 0; at++) {
+    bool ends = (unsigned char)text.data[at] > ' ' && (at + 1 == text.size || (unsigned char)text.data[at + 1] <= ' ');
+    words -= ends;
+  }
+  return at;
+}
+
+/* Pieces of running text: 1, 2, 4 ... words, and after them the words that are scored. */
+static att_status ask_pieces(att_comparison *c) {
+  enum { LENGTHS = 8, PIECES = LENGTHS * ATT_PIECES_OF_LENGTH };
+  size_t places[PIECES], taken = 0;
+  ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
+  if (c->line_count == 0) return att_fail(c->ctx, ATT_FORMAT, "%s: it is empty", c->valid[0]);
+  const att_text *last = &c->lines[0][c->line_count - 1];
+  att_text text = {c->lines[0]->data, (size_t)(last->data + last->size - c->lines[0]->data)};
+  size_t words = find_words(text, places, PIECES);
+  att_text *inputs = take_texts(c, PIECES);
+  if (!inputs) return ATT_MEMORY;
+  for (size_t i = 0; i < words; i++) {
+    size_t context = (size_t)1 << (i % LENGTHS), end = words_from(text, places[i], context + 8);
+    inputs[taken++] = field(text, places[i], end);
+  }
+  c->questions.count = taken;
+  return ATT_OK;
+}
+
+static att_status prepare_questions(att_comparison *c) {
+  c->questions.ctx = c->ctx;
+  c->questions.task = c->task;
+  ATT_TRY(c->task == ATT_COMPARE_TRANSLATION  ? ask_pairs(c)
+          : c->task == ATT_COMPARE_CLASSIFIER ? ask_classes(c)
+                                              : ask_pieces(c));
+  if (c->questions.count == 0) return att_fail(c->ctx, ATT_FORMAT, "%s: it has no text to ask after", c->valid[0]);
+  return att_questions_prepare(&c->questions);
+}
+
+/* ---- training ------------------------------------------------------------------------------------------------- */
+
+static void on_progress(void *user, const att_progress *inner) {
+  att_comparison *c = user;
+  att_progress event = *inner;
+  double part = inner->steps > 0 ? (double)inner->step / (double)inner->steps : 0;
+  event.network = c->chosen[c->current]->title;
+  event.whole = ((double)c->done + part) / (double)c->count;
+  if (c->progress) c->progress(c->user, &event);
+}
+
+static void set_network(const att_comparison *c, const att_compared *one, const char *out, att_train_options *o) {
+  *o = c->options->train;
+  o->out = out;
+  o->network = one->network;
+  bool attends = c->task == ATT_COMPARE_TRANSLATION && one->network != ATT_FFN && one->network != ATT_TRANSFORMER;
+  o->attention = attends ? (int)one->scoring : -1;
+  o->parameters = c->parameters;
+  if (c->task == ATT_COMPARE_TRANSLATION) {
+    o->source = c->train[0];
+    o->target = c->train[1];
+    o->valid_source = c->valid[0];
+    o->valid_target = c->valid[1];
+  } else {
+    if (c->task == ATT_COMPARE_CLASSIFIER) o->data = c->train[0];
+    o->valid = c->valid[0];
+  }
+  if (o->minutes > 0) o->minutes *= ATT_TRAINING_SHARE / (double)c->count;
+}
+
+static att_status train(att_comparison *c, const att_compared *one, const char *out) {
+  att_train_options o;
+  const char *text = c->train[0];
+  bool empty;
+  set_network(c, one, out, &o);
+  if (c->task == ATT_COMPARE_LM && o.text_count == 1) o.texts = &text;
+  ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
+  o.resume = !empty;
+  if (c->task == ATT_COMPARE_TRANSLATION) return att_train_translation(c->ctx, &o, on_progress, c);
+  if (c->task == ATT_COMPARE_CLASSIFIER) return att_train_classifier(c->ctx, &o, on_progress, c);
+  return att_train_lm(c->ctx, &o, on_progress, c);
+}
+
+/* ---- what a run left ------------------------------------------------------------------------------------------ */
+
+static att_status read_record(att_comparison *c, const char *folder, att_report_network *row,
+                              att_report_point **points) {
+  char *path = att_path(c->ctx, folder, "train.jsonl");
+  att_text *lines = NULL;
+  size_t count;
+  att_status status = path ? att_read_lines(c->ctx, path, &lines, &count) : ATT_MEMORY;
+  *points = status ? NULL : ATT_NEW(c->ctx, count, att_report_point);
+  if (!status && !*points) status = ATT_MEMORY;
+  row->valid_loss = NAN;
+  for (size_t i = 0; !status && i < count; i++) {
+    json_t *root;
+    att_report_point p = {.valid_loss = NAN, .quality = NAN};
+    status = att_json_parse(c->ctx, path, lines[i].data, lines[i].size, &root);
+    if (status) break;
+    status = att_json_int(c->ctx, path, root, "step", true, 0, INT64_MAX, &p.step);
+    if (!status) status = att_json_number(c->ctx, path, root, "seconds", false, &p.seconds);
+    if (!status) status = att_json_number(c->ctx, path, root, "valid_loss", false, &p.valid_loss);
+    if (!status && c->quality) {
+      status = att_json_number(c->ctx, path, root, c->quality_key, false, &p.quality);
+    }
+    if (!status) status = att_json_int(c->ctx, path, root, "tokens", false, 0, INT64_MAX, &row->tokens);
+    json_decref(root);
+    row->steps = p.step > row->steps ? p.step : row->steps;
+    row->seconds = fmax(row->seconds, p.seconds);
+    row->valid_loss = fmin(row->valid_loss, p.valid_loss);
+    if (isfinite(p.valid_loss)) (*points)[row->curve_count++] = p;
+  }
+  row->curve = *points;
+  att_release(c->ctx, lines);
+  att_free(c->ctx, path);
+  return status;
+}
+
+/* What the trainer's validations measure of such a model. */
+static void name_quality(att_comparison *c, att_head head) {
+  static const char *const names[] = {
+      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-F1", [ATT_HEAD_VALUES] = "Spearman"};
+  static const char *const keys[] = {
+      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-f1", [ATT_HEAD_VALUES] = "spearman"};
+  if (c->task == ATT_COMPARE_LM) return;
+  bool translation = c->task == ATT_COMPARE_TRANSLATION;
+  c->quality = translation ? "BLEU" : names[head];
+  c->quality_key = translation ? "bleu" : keys[head];
+}
+
+static att_status measure(att_comparison *c, size_t place, const char *folder) {
+  att_report_network *row = &c->rows[place];
+  att_model *model;
+  const att_model_info *info;
+  ATT_TRY(att_model_open(c->ctx, folder, &model));
+  att_status status = att_model_describe(model, &info);
+  if (!status) status = att_measure_model(model, &c->questions, &c->answers[place]);
+  if (!status) {
+    row->parameters = info->parameters;
+    name_quality(c, info->head);
+  }
+  att_model_close(model);
+  ATT_TRY(status);
+  const att_answers *a = &c->answers[place];
+  row->name = c->chosen[place]->name;
+  row->title = c->chosen[place]->title;
+  row->score = a->score;
+  row->by_length = a->by_length;
+  row->by_distance = a->by_distance;
+  if (a->refused) {
+    snprintf(c->notes[place], sizeof c->notes[place], "%zu of %zu texts are longer than it can take", a->refused,
+             c->questions.count);
+    row->note = c->notes[place];
+  }
+  return read_record(c, folder, row, &c->curves[place]);
+}
+
+/* ---- the report ----------------------------------------------------------------------------------------------- */
+
+/* Of classifiers: how often the likeliest label is one of the text's; of numbers their rank correlation. */
+static const char *score_name(const att_comparison *c) {
+  return c->quality && strcmp(c->quality, "Spearman") == 0 ? "Spearman x 100" : "Accuracy";
+}
+
+static void describe(const att_comparison *c, att_report *r, char *subtitle, size_t size) {
+  static const char *const tasks[] = {"translation", "lm", "classifier"};
+  static const char *const titles[] = {"Translation", "Language modelling", "Classification"};
+  static const char *const inputs[] = {"source", "text", "text"};
+  static const char *const units[] = {"words of the source", "words of context", "words of the text"};
+  const att_train_options *o = &c->options->train;
+  char budget[64], parameters[32];
+  if (o->minutes > 0)
+    snprintf(budget, sizeof budget, "%.3g minutes for all", o->minutes);
+  else
+    snprintf(budget, sizeof budget, "as many steps or epochs each");
+  snprintf(subtitle, size, "%s: %zu networks of about %s parameters, %s; asked %zu texts that none has learned from",
+           titles[c->task], c->count, att_grouped(parameters, c->parameters), budget, c->questions.count);
+  *r = (att_report){.task = tasks[c->task],
+                    .title = "Networks compared",
+                    .subtitle = subtitle,
+                    .score_name = c->task == ATT_COMPARE_TRANSLATION ? "BLEU"
+                                  : c->task == ATT_COMPARE_LM        ? "Bits per byte"
+                                                                     : score_name(c),
+                    .higher_is_better = c->task != ATT_COMPARE_LM,
+                    .quality = c->quality,
+                    .input_name = inputs[c->task],
+                    .length_unit = units[c->task],
+                    .length_meaning = c->task == ATT_COMPARE_LM
+                                          ? "of the eight words that follow so many words of context; lower is better"
+                                          : "how the score changes as texts get longer",
+                    .distance_meaning =
+                        "how much an input moves an output so many tokens later (norm of the gradient; 1 is as much as "
+                        "the mean input)",
+                    .lengths = c->questions.spans,
+                    .distances = c->questions.distances,
+                    .length_count = c->questions.span_count,
+                    .distance_count = c->questions.distance_count,
+                    .length_texts = c->questions.span_texts,
+                    .networks = c->rows,
+                    .network_count = c->count,
+                    .example_count = c->questions.example_count};
+}
+
+static void fill_examples(const att_comparison *c, att_report_example *examples,
+                          att_text (*outputs)[ATT_MOST_COMPARED]) {
+  for (size_t e = 0; e < c->questions.example_count; e++) {
+    size_t line = c->questions.examples[e];
+    for (size_t n = 0; n < c->count; n++) {
+      const char *text = c->answers[n].outputs[e];
+      outputs[e][n] = (att_text){text, text ? strlen(text) : 0};
+    }
+    examples[e] = (att_report_example){.input = c->questions.inputs[line], .outputs = outputs[e]};
+    if (c->questions.answers) examples[e].reference = c->questions.answers[line];
+  }
+}
+
+static att_status write_one(att_comparison *c, const att_report *report, const char *name,
+                            att_status (*write)(att_context *, const att_report *, att_buffer *)) {
+  att_buffer text = {0};
+  char *path = att_path(c->ctx, c->options->train.out, name);
+  att_status status = path ? write(c->ctx, report, &text) : ATT_MEMORY;
+  if (!status) status = att_write_file(c->ctx, path, text.data, text.size);
+  att_free(c->ctx, path);
+  att_buffer_free(c->ctx, &text);
+  return status;
+}
+
+static att_status write_report(att_comparison *c) {
+  char subtitle[256];
+  att_report report;
+  att_report_example examples[ATT_COMPARE_EXAMPLES];
+  att_text outputs[ATT_COMPARE_EXAMPLES][ATT_MOST_COMPARED];
+  describe(c, &report, subtitle, sizeof subtitle);
+  fill_examples(c, examples, outputs);
+  report.examples = examples;
+  ATT_TRY(write_one(c, &report, "report.json", att_report_json));
+  return write_one(c, &report, "report.html", att_report_html);
+}
+
+/* ---- the run -------------------------------------------------------------------------------------------------- */
+
+static att_status compare(att_comparison *c) {
+  ATT_TRY(choose_task(c));
+  ATT_TRY(prepare_folder(c));
+  ATT_TRY(find_data(c));
+  ATT_TRY(prepare_questions(c));
+  c->parameters = c->options->parameters;
+  for (c->done = 0; c->done < c->count; c->done++) {
+    c->current = (c->done + c->count - 1) % c->count; /* the last, the Transformer, first: the others get its size */
+    const att_compared *one = c->chosen[c->current];
+    char *folder = att_path(c->ctx, c->options->train.out, one->name);
+    att_status status = folder ? train(c, one, folder) : ATT_MEMORY;
+    if (!status) status = measure(c, c->current, folder);
+    att_free(c->ctx, folder);
+    ATT_TRY(status);
+    if (c->parameters == 0) c->parameters = c->rows[c->current].parameters;
+  }
+  return write_report(c);
+}
+
+static void clear(att_comparison *c) {
+  for (int i = 0; i < 2; i++) {
+    att_free(c->ctx, c->train[i]);
+    att_free(c->ctx, c->valid[i]);
+    att_release(c->ctx, c->lines[i]);
+  }
+  for (size_t i = 0; i < c->count; i++) {
+    att_answers_free(c->ctx, &c->answers[i]);
+    att_free(c->ctx, c->curves[i]);
+  }
+  att_questions_free(&c->questions);
+  att_free(c->ctx, c->texts);
+  att_free(c->ctx, c);
+}
+
+att_status att_compare(att_context *ctx, const att_compare_options *options, att_progress_fn *progress, void *user) {
+  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_compare: options is NULL");
+  att_comparison *c = ATT_NEW(ctx, 1, att_comparison);
+  if (!c) return ATT_MEMORY;
+  *c = (att_comparison){.ctx = ctx, .options = options, .progress = progress, .user = user};
+  att_status status = compare(c);
+  clear(c);
+  return status;
+}

@@ -1,0 +1,90 @@
+/*
+ * Owns the configuration of a model: what config.json and generation_config.json say, read, checked and written. Each
+ * family reads, checks and writes its own keys (family.h).
+ */
+#ifndef ATT_MODELS_CONFIG_H
+#define ATT_MODELS_CONFIG_H
+
+#include "layers/layers.h"
+#include "text/tokenizer.h"
+
+/* How parameters are named and what config.json calls it. Marian has its norms after, m2m_100 before. */
+typedef enum att_family {
+  ATT_MARIAN,
+  ATT_M2M_100,
+  ATT_GPT2,
+  ATT_LLAMA,
+  ATT_BERT,
+  ATT_RECURRENT, /* "attend-rnn" */
+  ATT_PADDED,    /* "attend-ffn" */
+  ATT_FAMILY_COUNT
+} att_family;
+
+#define ATT_MOST_ENDS 16 /* tokens that end a text */
+
+/* config.json and generation_config.json, as attend needs them. Field names are Hugging Face's where they have one. A
+ * decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What no type of
+ * Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name beside it. */
+typedef struct att_config {
+  att_family family;
+  att_kind kind;
+  att_head head;
+  att_position position;
+  att_activation activation; /* of the feed-forward part */
+  att_norm norm;
+  bool norm_before, gated;
+  bool attention_bias, feedforward_bias; /* llama's choice; the other families always have them */
+  int64_t d_model, vocab_size, max_position_embeddings;
+  int64_t encoder_layers, decoder_layers, encoder_attention_heads, decoder_attention_heads, encoder_ffn_dim,
+      decoder_ffn_dim;
+  int64_t key_value_heads; /* of self-attention; as many as heads where they are not grouped */
+  int64_t head_size;       /* d_model / heads, but llama may say another */
+  int64_t type_vocab_size; /* bert; 0: none */
+  double rope_theta;       /* rotary: base of the frequencies; what follows as in att_rope */
+  att_rope_scaling rope_scaling;
+  double rope_factor, rope_low, rope_high;
+  int64_t rope_original;
+  int64_t relative_buckets, relative_distance; /* relative: 32 and 128, as T5's */
+  /* recurrent */
+  att_network network;      /* ATT_TRANSFORMER but in ATT_RECURRENT (the cell) and ATT_PADDED */
+  att_scoring scoring;      /* of a recurrent translator */
+  bool bidirectional;       /* its encoder */
+  int64_t embedding_size;   /* recurrent, padded; d_model is the state's, or the inner layers' */
+  bool tie_word_embeddings; /* one matrix for source, target and output */
+  bool scale_embedding;
+  float dropout;
+  float layer_norm_epsilon;              /* 1e-5 */
+  int32_t pad, bos, eos;                 /* -1: none */
+  int32_t other_ends[ATT_MOST_ENDS - 1]; /* of decoders: generating ends at these too */
+  int other_end_count;
+  int32_t decoder_start; /* of encoder-decoders; -1 elsewhere */
+  int32_t mask, unk;     /* -1: none */
+  att_type storage;      /* of model.safetensors */
+  /* heads of classes, labels, values */
+  char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
+  int64_t label_count;
+  /* generation */
+  int num_beams, max_length; /* max_length as generate counts: the start token in */
+  double length_penalty;
+  bool early_stopping;
+  int32_t forced_bos; /* -1: none */
+  bool do_sample;
+  double temperature, top_p, min_p, repetition_penalty;
+  int top_k;
+} att_config;
+
+/* out->labels is the caller's. */
+att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
+/* Labels as a config has them: one block (att_free); NULL: no memory. */
+char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
+/* Whether generating ends at that token. */
+bool att_config_is_end(const att_config *config, int32_t token);
+/* Checks that the sizes can be a model and can be held in memory; name is for the message. */
+att_status att_config_check(att_context *ctx, const char *name, const att_config *config);
+/* config.json, generation_config.json and tokenizer_config.json (names of the marks come from the tokenizer). */
+att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,
+                            const att_tokenizer *tokenizer);
+/* config.json's model_type: the family's, or "attend" for what no class of Hugging Face can say. */
+const char *att_config_type(const att_config *config);
+
+#endif

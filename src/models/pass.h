@@ -1,0 +1,96 @@
+/*
+ * Owns what every model answers to: the forward pass, whole or step by step, and the loss. One forward serves training,
+ * prefill and step-by-step decoding. The checks that all families share are made here; then the calls go through the
+ * family's table (family.h).
+ */
+#ifndef ATT_MODELS_PASS_H
+#define ATT_MODELS_PASS_H
+
+#include "models/model.h"
+
+/* Tokens of some sequences; every id in [0, vocab_size) and no sequence longer than max_position_embeddings (checked:
+ * ATT_ARGUMENT). */
+typedef struct att_input {
+  const int32_t *ids;
+  const int32_t *types; /* bert's segment of each, or NULL: all 0 */
+  att_sequences sequences;
+} att_input;
+
+/* What an encoder gives. */
+typedef struct att_memory {
+  att_tensor rows;  /* [rows, d_model]: a row a token */
+  att_tensor state; /* recurrent: [sequences, ..]: the final states; data NULL elsewhere */
+  att_sequences sequences;
+} att_memory;
+
+/* The decoder's cache of one session. Row r of self[layer] holds what one decoded token leaves for those after it: keys
+ * and values, or a recurrent state. cross[layer] has what is made of the memory once. The session says which rows
+ * belong to which hypothesis, so beams share their past without copying. */
+typedef struct att_cache_shape {
+  int64_t layers;                  /* of self and cross */
+  int64_t self_width, cross_width; /* floats a row; cross 0: no memory */
+  int64_t look_heads;              /* heads of the last layer's attention over the memory; 0: none */
+} att_cache_shape;
+void att_model_cache_shape(const att_model *model, att_cache_shape *shape);
+
+typedef struct att_cache {
+  float *const *self;  /* [layers] each [rows, self_width] */
+  float *const *cross; /* [layers] each [memory rows, cross_width]: from att_model_cross */
+  const int32_t *const
+      *self_rows;             /* [sequences] each [past + new]: this call's new tokens go into the last `new` of them */
+  const int64_t *self_counts; /* [sequences]: past + new */
+  const int32_t *const *cross_rows; /* [sequences] each [source length]: rows of cross */
+  const int64_t *cross_counts;      /* [sequences] */
+} att_cache;
+
+/* Where attention's weights go, for looking. Each may be NULL. */
+typedef struct att_maps {
+  /* [layers], each an array over sequences of [heads, queries, keys] */
+  float *const *const *encoder;
+  float *const *const *decoder;
+  float *const *const *cross;
+} att_maps;
+
+/* `embedded` of the calls below: where not NULL and the run has a tape, *embedded becomes the embeddings that the
+ * pass began with, whose gradient att_look_gradient reads after att_backward. */
+
+/* Encoders and encoder-decoders. */
+att_status att_model_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
+                            att_tensor *embedded, att_memory *memory);
+/* Training and prefill without a cache: hidden [rows, ..] of every position, given the encoder's memory (NULL in a
+ * decoder). */
+att_status att_model_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
+                            const att_maps *maps, att_tensor *embedded, att_tensor *hidden);
+/* What each layer's cross[layer] holds, over the memory; no tape. */
+att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross);
+/* New tokens (one or more a sequence) against the cache; writes what they leave into it. No tape. */
+att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
+                          const att_maps *maps, att_tensor *hidden);
+/* logits [rows, vocab_size] of a head of tokens (a masked language model's head transforms the rows first). */
+att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits);
+/* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder the encoder's. */
+att_status att_model_hidden(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
+                            att_tensor *embedded, att_tensor *hidden);
+/* logits [sequences, label_count] of the other heads, over att_model_hidden. */
+att_status att_model_classify(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
+                              att_tensor *embedded, att_tensor *logits);
+
+/* What a training step learns from. */
+typedef struct att_batch {
+  att_input source; /* the encoder's; sequences.count 0 in a decoder alone */
+  att_input target; /* what a decoder reads: the start, then the targets without the last */
+  /* a head of tokens: of a decoder [target rows]; of an encoder [label_count], each in [0, vocab_size) */
+  const int32_t *labels;
+  const int32_t *label_rows; /* an encoder's rows that labels belong to */
+  int64_t label_count;
+  const int32_t *classes; /* a head of classes: [sequences of source (of target in a decoder)] */
+  const float *values;    /* of labels and values: [sequences, config.label_count] */
+} att_batch;
+
+/* Sequences, or predicted tokens, of a batch: the usual divisor. */
+int64_t att_batch_targets(const att_model *model, const att_batch *batch);
+/* The loss of a batch, added into; with a tape and gradients, att_backward may follow. divisor: the gradients'. */
+att_status att_model_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
+                          att_loss *loss);
+
+#endif

@@ -1,0 +1,367 @@
+/* Owns the training of tokenizers by plan: marks, alphabet, what is learnt, and the parts around it, which are written
+ * as tokenizer.json says them and read like those of a file. See tokenizer.h. */
+#include "text/components.h"
+#include "text/unicode.h"
+#include "text/word_patterns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME "training a tokenizer"
+
+typedef struct trainer {
+  att_context *ctx;
+  att_tokenizer *t;
+  const att_tokenizer_plan *plan;
+  const att_text *const *texts;
+  const size_t *counts; /* [text_count] */
+  size_t text_count;
+  int (*progress)(void *user, double done);
+  void *user;
+} trainer;
+
+/* ---- the plan -------------------------------------------------------------------------------------------------- */
+
+static att_status check_special(att_context *ctx, const char *special) {
+  if (special && special[0] && att_utf8_valid(special, strlen(special))) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, NAME ": a special token is empty or not UTF-8");
+}
+
+static att_status check_plan(att_context *ctx, const att_tokenizer_plan *plan) {
+  bool bytes = plan->kind == ATT_BPE || plan->kind == ATT_BYTE;
+  size_t least = (bytes ? 256 : 1) + plan->first_count + (plan->last_special ? 1 : 0);
+  if (plan->vocab > ATT_MOST_IDS || plan->vocab < 0 || (size_t)plan->vocab < least)
+    return att_fail(ctx, ATT_ARGUMENT, "a vocabulary of %d tokens is not possible: from %zu (%sspecial tokens) to %d",
+                    plan->vocab, least, bytes ? "256 bytes, " : "", ATT_MOST_IDS);
+  for (size_t i = 0; i < plan->first_count; i++) ATT_TRY(check_special(ctx, plan->first_specials[i]));
+  return plan->last_special ? check_special(ctx, plan->last_special) : ATT_OK;
+}
+
+/* ---- the vocabulary -------------------------------------------------------------------------------------------- */
+
+static att_status add_token(trainer *r, const char *spelling, size_t size) {
+  att_vocabulary *vocabulary = &r->t->vocabulary;
+  return att_vocabulary_add(r->ctx, vocabulary, NAME, (int32_t)vocabulary->count, spelling, size);
+}
+
+static att_status add_special(trainer *r, const char *spelling) {
+  att_added token = {.id = (int32_t)r->t->vocabulary.count, .special = true};
+  ATT_TRY(add_token(r, spelling, strlen(spelling)));
+  return att_added_put(r->t, token, spelling);
+}
+
+static att_status add_specials(trainer *r) {
+  const att_tokenizer_plan *plan = r->plan;
+  r->t->added = ATT_NEW(r->ctx, plan->first_count + 1, att_added);
+  if (!r->t->added) return ATT_MEMORY;
+  ATT_TRY(att_vocabulary_make(r->ctx, &r->t->vocabulary, plan->vocab, (size_t)plan->vocab));
+  for (size_t i = 0; i < plan->first_count; i++) ATT_TRY(add_special(r, plan->first_specials[i]));
+  return ATT_OK;
+}
+
+/* The 256 bytes' characters, by code point. */
+static att_status add_bytes(trainer *r) {
+  for (int32_t code = 0; code < 512; code++) {
+    if (att_char_to_byte(code) < 0) continue;
+    char spelled[4];
+    size_t size = att_utf8_put(code, spelled);
+    if (att_vocabulary_find(&r->t->vocabulary, spelled, size) >= 0) continue; /* a special token is spelled so */
+    ATT_TRY(add_token(r, spelled, size));
+  }
+  att_bpe_find_bytes(&r->t->bpe, &r->t->vocabulary);
+  return ATT_OK;
+}
+
+/* ---- the texts' words and characters --------------------------------------------------------------------------- */
+
+/* Buffers used again from line to line: [0] repaired bytes, [1], [2] normalised. */
+typedef struct counter {
+  trainer *r;
+  att_word_fn *word; /* gets each word */
+  void *user;
+  att_buffer buffers[3], cut[ATT_MOST_CUTS];
+} counter;
+
+static att_status count_line(counter *c, att_text line) {
+  const att_tokenizer *t = c->r->t;
+  bool first = true;
+  if (!att_utf8_valid(line.data, line.size)) {
+    c->buffers[0].size = 0;
+    ATT_TRY(att_utf8_repair(c->r->ctx, line, &c->buffers[0]));
+    line = (att_text){c->buffers[0].data, c->buffers[0].size};
+  }
+  ATT_TRY(att_normalize(t, c->r->ctx, line, c->buffers + 1, &first, &line));
+  return att_cut_words(t, c->r->ctx, line, first, c->cut, c->word, c->user);
+}
+
+/* Gives each word of the texts to `word`. */
+static att_status count_texts(trainer *r, att_word_fn *word, void *user) {
+  counter c = {.r = r, .word = word, .user = user};
+  att_status status = ATT_OK;
+  size_t total = 0, seen = 0;
+  for (size_t i = 0; i < r->text_count; i++) total += r->counts[i];
+  for (size_t i = 0; i < r->text_count && status == ATT_OK; i++)
+    for (size_t k = 0; k < r->counts[i] && status == ATT_OK; k++) {
+      status = count_line(&c, r->texts[i][k]);
+      if (++seen % 4096 || status) continue;
+      if (r->ctx->interrupted || (r->progress && r->progress(r->user, 0.5 * (double)seen / (double)total)))
+        status = att_fail(r->ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
+    }
+  for (int i = 0; i < 3; i++) att_buffer_free(r->ctx, &c.buffers[i]);
+  for (int i = 0; i < ATT_MOST_CUTS; i++) att_buffer_free(r->ctx, &c.cut[i]);
+  return status;
+}
+
+#define CODES 0x110000
+
+typedef struct letter {
+  int64_t count;
+  int32_t code;
+  bool goes_on; /* seen within a word, not only at its beginning */
+} letter;
+
+typedef struct letters {
+  letter *all; /* [CODES] */
+  size_t found;
+} letters;
+
+static att_status count_letters(void *user, att_text word) {
+  letters *l = user;
+  size_t bad;
+  for (size_t i = 0; i < word.size;) {
+    int32_t code;
+    bool goes_on = i > 0;
+    i += (size_t)att_utf8_next(word.data + i, word.size - i, &code, &bad);
+    if (code == 0) continue; /* no token can be spelled so */
+    letter *seen = &l->all[code];
+    l->found += seen->count++ == 0;
+    seen->code = code;
+    seen->goes_on = seen->goes_on || goes_on;
+  }
+  return ATT_OK;
+}
+
+static int by_count(const void *a, const void *b) {
+  const letter *left = a, *right = b;
+  if (left->count != right->count) return left->count > right->count ? -1 : 1;
+  return left->code < right->code ? -1 : left->code > right->code;
+}
+
+static int by_code(const void *a, const void *b) {
+  const letter *left = a, *right = b;
+  return left->code < right->code ? -1 : left->code > right->code;
+}
+
+/* The texts' `most` most frequent characters, by code point, at the beginning of l->all; to free with att_free. */
+static att_status find_letters(trainer *r, size_t most, letters *l) {
+  *l = (letters){.all = ATT_NEW(r->ctx, CODES, letter)};
+  if (!l->all) return ATT_MEMORY;
+  ATT_TRY(count_texts(r, count_letters, l));
+  for (size_t code = 0, next = 0; code < CODES; code++)
+    if (l->all[code].count > 0) l->all[next++] = l->all[code];
+  qsort(l->all, l->found, sizeof *l->all, by_count);
+  if (l->found > most) l->found = most;
+  qsort(l->all, l->found, sizeof *l->all, by_code);
+  return ATT_OK;
+}
+
+/* The letters' tokens, after the prefix; with one, of letters that go on a word only. */
+static att_status add_letters(trainer *r, const letters *l, const char *prefix) {
+  size_t before = strlen(prefix);
+  for (size_t i = 0; i < l->found; i++) {
+    char spelled[32];
+    if (before && !l->all[i].goes_on) continue;
+    memcpy(spelled, prefix, before);
+    size_t size = before + att_utf8_put(l->all[i].code, spelled + before);
+    if (att_vocabulary_find(&r->t->vocabulary, spelled, size) < 0) ATT_TRY(add_token(r, spelled, size));
+  }
+  return ATT_OK;
+}
+
+/* ---- kinds ----------------------------------------------------------------------------------------------------- */
+
+static size_t room_left(const trainer *r) {
+  return (size_t)r->plan->vocab - r->t->vocabulary.count - (r->plan->last_special ? 1 : 0);
+}
+
+static att_status find_unknown(trainer *r, int32_t *id) {
+  *id = att_tokenizer_mark(r->t, ATT_MARK_UNKNOWN);
+  if (*id >= 0) return ATT_OK;
+  return att_fail(r->ctx, ATT_ARGUMENT, NAME ": %s need <unk> or [UNK] among the special tokens",
+                  r->plan->kind == ATT_CHAR ? "characters" : "word pieces");
+}
+
+static att_status train_characters(trainer *r) {
+  letters l;
+  ATT_TRY(find_unknown(r, &r->t->bpe.unknown));
+  att_status status = find_letters(r, room_left(r), &l);
+  if (status == ATT_OK) status = add_letters(r, &l, "");
+  att_free(r->ctx, l.all);
+  return status;
+}
+
+typedef struct collected {
+  att_context *ctx;
+  att_words words;
+} collected;
+
+static att_status collect(void *user, att_text word) {
+  collected *c = user;
+  return att_words_add(c->ctx, &c->words, word);
+}
+
+static att_status learn(trainer *r, const char *prefix) {
+  collected c = {.ctx = r->ctx};
+  att_status status = count_texts(r, collect, &c);
+  int32_t limit = r->plan->vocab - (r->plan->last_special ? 1 : 0);
+  if (status == ATT_OK)
+    status = att_bpe_learn(r->ctx, &c.words, limit, prefix, &r->t->vocabulary, &r->t->bpe, r->progress, r->user);
+  att_words_free(r->ctx, &c.words);
+  return status;
+}
+
+static att_status train_bpe(trainer *r) {
+  ATT_TRY(add_bytes(r));
+  return learn(r, "");
+}
+
+/* The alphabet is the peer's 1000 most frequent characters at most, and leaves room for what is learnt. */
+static att_status train_wordpiece(trainer *r) {
+  att_wordpiece *pieces = &r->t->wordpiece;
+  letters l;
+  *pieces = (att_wordpiece){.used = true, .prefix = "##", .most_characters = 100};
+  ATT_TRY(find_unknown(r, &pieces->unknown));
+  size_t most = room_left(r) / 2;
+  att_status status = find_letters(r, most < 1000 ? most : 1000, &l);
+  if (status == ATT_OK) status = add_letters(r, &l, "");
+  if (status == ATT_OK) status = add_letters(r, &l, pieces->prefix);
+  att_free(r->ctx, l.all);
+  if (status == ATT_OK) status = learn(r, pieces->prefix);
+  r->t->bpe.count = 0; /* its tokens are what was wanted */
+  return status;
+}
+
+/* ---- the parts around the model -------------------------------------------------------------------------------- */
+
+static att_status set_part(trainer *r, att_part part, const char *text, size_t size) {
+  json_t *json;
+  ATT_TRY(att_json_parse(r->ctx, NAME, text, size, &json));
+  att_status status = att_part_read(r->t, NAME, part, json);
+  json_decref(json);
+  return status;
+}
+
+#define BYTE_LEVEL(prefix, regex)                                                                                      \
+  "{\"type\": \"ByteLevel\", \"add_prefix_space\": " prefix ", \"trim_offsets\": true, \"use_regex\": " regex "}"
+#define BERT(lowercase)                                                                                                \
+  "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, "     \
+  "\"lowercase\": " lowercase "}"
+#define NFC       "{\"type\": \"NFC\"}"
+#define LOWERCASE "{\"type\": \"Lowercase\"}"
+
+/* What is around each kind of model, as tokenizer.json says it. */
+static const struct {
+  const char *normalizer[2]; /* [lowercase] */
+  const char *pre_tokenizer, *decoder;
+} around[] = {
+    [ATT_BPE] = {{NFC, "{\"type\": \"Sequence\", \"normalizers\": [" NFC ", " LOWERCASE "]}"},
+                 BYTE_LEVEL("false", "true"),
+                 BYTE_LEVEL("true", "true")},
+    [ATT_WORDPIECE] = {{BERT("false"), BERT("true")},
+                       "{\"type\": \"BertPreTokenizer\"}",
+                       "{\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true}"},
+    [ATT_CHAR] = {{NULL, LOWERCASE}, NULL, "{\"type\": \"Fuse\"}"},
+    [ATT_BYTE] = {{NULL, LOWERCASE}, BYTE_LEVEL("false", "false"), BYTE_LEVEL("true", "true")},
+};
+
+static att_status set_steps(trainer *r) {
+  const char *const parts[] = {[ATT_PART_NORMALIZER] = around[r->plan->kind].normalizer[r->plan->lowercase],
+                               [ATT_PART_PRE_TOKENIZER] = around[r->plan->kind].pre_tokenizer,
+                               [ATT_PART_DECODER] = around[r->plan->kind].decoder};
+  for (int i = 0; i < ATT_PARTS; i++)
+    if (parts[i]) ATT_TRY(set_part(r, (att_part)i, parts[i], strlen(parts[i])));
+  return ATT_OK;
+}
+
+static att_status put_mark(trainer *r, att_buffer *out, const char *mark, int type, const char *between) {
+  if (!mark) return ATT_OK;
+  ATT_TRY(att_buffer_print(r->ctx, out, "%s{\"SpecialToken\": {\"id\": ", between));
+  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  return att_buffer_print(r->ctx, out, ", \"type_id\": %d}}", type);
+}
+
+/* The start mark stands before the first text only, the end mark after each. */
+static att_status put_text(trainer *r, att_buffer *out, int text) {
+  const char *start = text == 0 ? r->plan->start_mark : NULL;
+  ATT_TRY(put_mark(r, out, start, text, ""));
+  ATT_TRY(att_buffer_print(r->ctx, out, "%s{\"Sequence\": {\"id\": \"%c\", \"type_id\": %d}}",
+                           start || text ? ", " : "", 'A' + text, text));
+  return put_mark(r, out, r->plan->end_mark, text, ", ");
+}
+
+static att_status put_mark_ids(trainer *r, att_buffer *out, const char *mark, const char *between) {
+  int32_t id = att_tokenizer_id(r->t, mark);
+  if (id < 0 || !att_tokenizer_is_special(r->t, id))
+    return att_fail(r->ctx, ATT_ARGUMENT, "the end mark \"%s\" is not among the special tokens", mark);
+  ATT_TRY(att_buffer_print(r->ctx, out, "%s", between));
+  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  ATT_TRY(att_buffer_print(r->ctx, out, ": {\"id\": "));
+  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  ATT_TRY(att_buffer_print(r->ctx, out, ", \"ids\": [%d], \"tokens\": [", (int)id));
+  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  return att_buffer_print(r->ctx, out, "]}");
+}
+
+static att_status put_template(trainer *r, att_buffer *out) {
+  const char *start = r->plan->start_mark, *end = r->plan->end_mark;
+  ATT_TRY(att_buffer_print(r->ctx, out, "{\"type\": \"TemplateProcessing\", \"single\": ["));
+  ATT_TRY(put_text(r, out, 0));
+  ATT_TRY(att_buffer_print(r->ctx, out, "], \"pair\": ["));
+  ATT_TRY(put_text(r, out, 0));
+  ATT_TRY(put_text(r, out, 1));
+  ATT_TRY(att_buffer_print(r->ctx, out, "], \"special_tokens\": {"));
+  if (start) ATT_TRY(put_mark_ids(r, out, start, ""));
+  if (end && (!start || strcmp(start, end) != 0)) ATT_TRY(put_mark_ids(r, out, end, start ? ", " : ""));
+  return att_buffer_print(r->ctx, out, "}}");
+}
+
+static att_status set_marks(trainer *r) {
+  if (!r->plan->start_mark && !r->plan->end_mark) return att_part_read(r->t, NAME, ATT_PART_POST_PROCESSOR, NULL);
+  att_buffer text = {0};
+  att_status status = put_template(r, &text);
+  if (status == ATT_OK) status = set_part(r, ATT_PART_POST_PROCESSOR, text.data, text.size);
+  att_buffer_free(r->ctx, &text);
+  return status;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------- */
+
+static att_status train(trainer *r) {
+  ATT_TRY(set_steps(r));
+  ATT_TRY(add_specials(r));
+  switch (r->plan->kind) {
+  case ATT_CHAR: ATT_TRY(train_characters(r)); break;
+  case ATT_WORDPIECE: ATT_TRY(train_wordpiece(r)); break;
+  case ATT_BYTE: ATT_TRY(add_bytes(r)); break;
+  default: ATT_TRY(train_bpe(r));
+  }
+  if (r->plan->last_special) ATT_TRY(add_special(r, r->plan->last_special));
+  r->t->vocabulary.size = (int32_t)r->t->vocabulary.count;
+  ATT_TRY(att_tokenizer_finish(r->t));
+  return set_marks(r);
+}
+
+att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,
+                               const att_tokenizer_plan *plan, int (*progress)(void *user, double done), void *user,
+                               att_tokenizer **out) {
+  *out = NULL;
+  ATT_TRY(check_plan(ctx, plan));
+  trainer r = {ctx, NULL, plan, texts, counts, text_count, progress, user};
+  ATT_TRY(att_tokenizer_make(ctx, &r.t));
+  att_status status = train(&r);
+  if (status == ATT_OK)
+    *out = r.t;
+  else
+    att_tokenizer_free(r.t);
+  return status;
+}

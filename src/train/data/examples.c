@@ -1,0 +1,120 @@
+/* Owns what examples.h says. */
+#include "train/data/examples.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Of a batch without gradients: tokens enough for the matrix products, few enough for the caches. */
+#define ATT_RUN_TOKENS 2048
+
+/* ---- texts to ids --------------------------------------------------------------------------------------------- */
+
+static att_status make_room(att_context *ctx, att_examples *e) {
+  if (e->start && e->count < e->capacity) return ATT_OK;
+  int64_t capacity = e->capacity ? 2 * e->capacity : 64;
+  int64_t *start = att_resize(ctx, e->start, (size_t)capacity + 1, sizeof *start);
+  if (!start) return ATT_MEMORY;
+  if (!e->start) start[0] = 0;
+  e->start = start;
+  e->capacity = capacity;
+  return ATT_OK;
+}
+
+/* A model must read something. */
+static att_status push_mark(const att_model *model, att_examples *e) {
+  const att_config *c = &model->config;
+  int32_t mark = c->eos >= 0 ? c->eos : c->bos >= 0 ? c->bos : c->unk >= 0 ? c->unk : 0;
+  ATT_TRY(att_ids_push(model->ctx, &e->ids, mark));
+  return att_ids_push(model->ctx, &e->types, 0);
+}
+
+att_status att_examples_add(const att_model *model, att_text first, const att_text *second, int64_t most,
+                            att_examples *e, bool *cut) {
+  int64_t positions = model->config.max_position_embeddings, begin = (int64_t)e->ids.count;
+  bool was_cut = false;
+  if (most <= 0 || most > positions) most = positions;
+  if (!model->tokenizer) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
+  }
+  ATT_TRY(make_room(model->ctx, e));
+  ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, first, second, most, &e->ids, &e->types, &was_cut));
+  if ((int64_t)e->ids.count == begin) ATT_TRY(push_mark(model, e));
+  int64_t length = (int64_t)e->ids.count - begin;
+  if (length > e->longest) e->longest = length;
+  e->cut += was_cut;
+  e->start[++e->count] = (int64_t)e->ids.count;
+  if (cut) *cut = was_cut;
+  return ATT_OK;
+}
+
+void att_examples_clear(att_examples *e) {
+  e->ids.count = e->types.count = 0;
+  e->count = e->cut = e->longest = 0;
+}
+
+void att_examples_free(att_context *ctx, att_examples *e) {
+  att_free(ctx, e->ids.data);
+  att_free(ctx, e->types.data);
+  att_free(ctx, e->start);
+  *e = (att_examples){0};
+}
+
+/* ---- ids to batches ------------------------------------------------------------------------------------------- */
+
+att_status att_examples_input(const att_model *model, const att_examples *e, const int32_t *which, int64_t begin,
+                              int64_t count, att_arena *arena, att_input *input) {
+  int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t);
+  if (!start) return ATT_MEMORY;
+  start[0] = 0;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t text = which ? which[i] : begin + i;
+    start[i + 1] = start[i] + e->start[text + 1] - e->start[text];
+  }
+  int32_t *ids = ATT_ARENA_NEW(arena, start[count], int32_t), *types = ATT_ARENA_NEW(arena, start[count], int32_t);
+  if (!ids || !types) return ATT_MEMORY;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t text = which ? which[i] : begin + i;
+    size_t size = (size_t)(start[i + 1] - start[i]) * sizeof *ids;
+    memcpy(ids + start[i], e->ids.data + e->start[text], size);
+    memcpy(types + start[i], e->types.data + e->start[text], size);
+  }
+  *input = (att_input){ids, model->config.type_vocab_size > 1 ? types : NULL, {count, start}};
+  return ATT_OK;
+}
+
+int64_t att_examples_fit(const att_examples *e, int64_t begin) {
+  int64_t end = begin + 1;
+  while (end < e->count && e->start[end + 1] - e->start[begin] <= ATT_RUN_TOKENS) end++;
+  return end - begin;
+}
+
+att_input *att_batch_texts(const att_model *model, att_batch *batch) {
+  return model->config.kind == ATT_DECODER ? &batch->target : &batch->source;
+}
+
+/* ---- what the model says -------------------------------------------------------------------------------------- */
+
+att_status att_examples_logits(att_run *run, att_model *model, const att_examples *e, int64_t begin, int64_t count,
+                               att_tensor *logits) {
+  att_input input;
+  ATT_TRY(att_examples_input(model, e, NULL, begin, count, run->arena, &input));
+  return att_model_classify(run, model, &input, NULL, NULL, logits);
+}
+
+static void softmax(const float *logits, int64_t labels, double *scores) {
+  double most = logits[0], sum = 0;
+  for (int64_t k = 1; k < labels; k++) most = fmax(most, logits[k]);
+  for (int64_t k = 0; k < labels; k++) sum += scores[k] = exp((double)logits[k] - most);
+  for (int64_t k = 0; k < labels; k++) scores[k] /= sum;
+}
+
+void att_head_scores(att_head head, const float *logits, int64_t labels, double *scores) {
+  if (head == ATT_HEAD_CLASSES) {
+    softmax(logits, labels, scores);
+    return;
+  }
+  for (int64_t k = 0; k < labels; k++) {
+    double x = logits[k];
+    scores[k] = head == ATT_HEAD_VALUES ? x : 1 / (1 + exp(-x));
+  }
+}

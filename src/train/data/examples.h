@@ -1,0 +1,41 @@
+/*
+ * Owns texts as models with a head of labels read them: ids of one text or of two, cut where they are too long, batches
+ * of them, and what the model says of each.
+ */
+#ifndef ATT_TRAIN_DATA_EXAMPLES_H
+#define ATT_TRAIN_DATA_EXAMPLES_H
+
+#include "models/pass.h"
+
+/* Zero-initialised is empty. */
+typedef struct att_examples {
+  att_ids ids, types; /* types: of each id; 1 in the second of two texts */
+  int64_t *start;     /* [count + 1] of each text's ids */
+  int64_t count, capacity;
+  int64_t cut; /* texts that were too long */
+  int64_t longest;
+} att_examples;
+
+/* Appends a text, or a pair of them where second is not NULL. most: tokens; 0: as many as the model has positions.
+ * *cut (may be NULL): it was longer. A text without any token becomes one end mark. */
+att_status att_examples_add(const att_model *model, att_text first, const att_text *second, int64_t most,
+                            att_examples *examples, bool *cut);
+void att_examples_clear(att_examples *examples); /* keeps the memory */
+void att_examples_free(att_context *ctx, att_examples *examples);
+
+/* The texts which[0 .. count), or begin .. begin + count where which is NULL, as a model reads them; on the arena. */
+att_status att_examples_input(const att_model *model, const att_examples *examples, const int32_t *which, int64_t begin,
+                              int64_t count, att_arena *arena, att_input *input);
+/* How many texts from `begin` on make a batch that runs well. */
+int64_t att_examples_fit(const att_examples *examples, int64_t begin);
+
+/* The side of a model that reads texts: a decoder's target, else the source. */
+att_input *att_batch_texts(const att_model *model, att_batch *batch);
+
+/* What the model says of texts begin .. begin + count: logits [count, labels], on the arena. */
+att_status att_examples_logits(att_run *run, att_model *model, const att_examples *examples, int64_t begin,
+                               int64_t count, att_tensor *logits);
+/* Logits [labels] as probabilities; of a head of values as they are. */
+void att_head_scores(att_head head, const float *logits, int64_t labels, double *scores);
+
+#endif

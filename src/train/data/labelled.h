@@ -1,0 +1,51 @@
+/*
+ * Owns labelled texts: files whose lines are text<TAB>label or text<TAB>text<TAB>label, what kind of labels they have,
+ * and which there are. Refuses, with the line's number, columns that are not so many as in the first line, a missing
+ * label and a label that is not known; and labels that nothing can be learned from.
+ */
+#ifndef ATT_TRAIN_DATA_LABELLED_H
+#define ATT_TRAIN_DATA_LABELLED_H
+
+#include "metrics/classes.h"
+#include "train/data/pairs.h"
+
+/* Zero-initialised is empty. */
+typedef struct att_labelled {
+  att_text *raw;   /* of att_read_lines: what the lines point into */
+  att_lines lines; /* source: the text, or two texts with a tab between them; target: the label */
+  size_t *number;  /* [lines.count]: of each line in the file, from 1 */
+  bool pairs;
+} att_labelled;
+
+/* Blank lines are left out; a first line of column names ("sentence", "label") too, which the log says. */
+att_status att_labelled_read(att_context *ctx, const char *path, att_labelled *labelled);
+void att_labelled_free(att_context *ctx, att_labelled *labelled);
+
+/* The two texts of a line; returns false where it has only the first. */
+bool att_labelled_texts(att_text source, att_text *first, att_text *second);
+
+#define ATT_MOST_LABELS 65536
+
+/* What labels there are. Zero-initialised is empty. */
+typedef struct att_label_set {
+  att_head head;
+  char **names; /* [count], one block (att_free): sorted, whole numbers by value; of values one: "value" */
+  int64_t count;
+} att_label_set;
+
+/* head: ATT_HEAD_CLASSES, LABELS or VALUES, or -1: values where the labels are numbers of which some are not whole, or
+ * more than 100 different ones; labels where one has a comma; else classes. Refuses one class alone, and labels that
+ * hardly ever come twice. path: for messages. */
+att_status att_label_set_find(att_context *ctx, const char *path, const att_labelled *labelled, int head,
+                              att_label_set *set);
+void att_label_set_free(att_context *ctx, att_label_set *set);
+/* Whether `names` are the set's, in its order. */
+bool att_label_set_is(const att_label_set *set, char *const *names, int64_t count);
+
+/* names [count]: sorted or not. lines: in what att_labelled_read gave, or a part of it; numbers NULL: a line's place is
+ * its number. */
+att_status att_truth_read(att_context *ctx, const char *path, const att_lines *lines, const size_t *numbers,
+                          att_head head, char *const *names, int64_t count, att_truth *truth);
+void att_truth_free(att_context *ctx, att_truth *truth);
+
+#endif

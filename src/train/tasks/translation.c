@@ -1,0 +1,251 @@
+/*
+ * Owns the task of translation: pairs of lines from two files, a joint vocabulary, encoder-decoders, batches of equal
+ * length, BPE-dropout, BLEU. Refuses sides of different length and models that are no encoder-decoders.
+ */
+#include "train/tasks/validation.h"
+#include "train/trainer.h"
+
+#include "base/random.h"
+
+#include <math.h>
+
+typedef struct att_translation_data {
+  att_lines lines, valid; /* lines: kept where there is BPE-dropout, which encodes them anew in each epoch */
+  att_corpus corpus;
+  att_batches batches;
+  att_examiner examiner;
+} att_translation_data;
+
+static att_translation_data *data_of(const att_trainer *t) { return t->data; }
+
+static att_status check(att_context *ctx, const att_train_options *o) {
+  if (!o->source || !o->target) {
+    return att_fail(ctx, ATT_ARGUMENT, "training a translator needs a source and a target file");
+  }
+  if (!o->valid_source != !o->valid_target) {
+    return att_fail(ctx, ATT_ARGUMENT, "valid-source and valid-target belong together: give both or neither");
+  }
+  if (o->tokenizer > ATT_BPE) {
+    return att_fail(ctx, ATT_ARGUMENT, "tokenizer: translation has byte-level BPE (bpe) alone");
+  }
+  return ATT_OK;
+}
+
+static att_status read_lines(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
+  const att_train_options *o = t->options;
+  att_translation_data *d = ATT_NEW(t->ctx, 1, att_translation_data);
+  if (!d) return ATT_MEMORY;
+  t->data = d;
+  ATT_TRY(att_lines_read(t->ctx, o->source, o->target, &d->lines));
+  if (o->valid_source) {
+    ATT_TRY(att_lines_read(t->ctx, o->valid_source, o->valid_target, &d->valid));
+  } else {
+    ATT_TRY(att_lines_hold_out(t->ctx, &d->lines, 100, seed, &d->valid));
+  }
+  *train_fingerprint = att_lines_fingerprint(&d->lines);
+  *valid_fingerprint = att_lines_fingerprint(&d->valid);
+  return ATT_OK;
+}
+
+/* ---- the choice ----------------------------------------------------------------------------------------------- */
+
+static const att_shapes shapes = {ATT_ENCODER_DECODER,
+                                  {{2, 128, 4, 512}, {3, 256, 4, 1024}, {6, 512, 8, 2048}, {6, 1024, 16, 4096}}};
+
+/* A large model wants millions of pairs, and half a day. */
+static int size_for(const att_plan *plan, int64_t pairs) {
+  bool long_enough = plan->minutes <= 0 || plan->minutes >= 600;
+  return pairs < 5000 ? ATT_TINY : pairs < 500000 || !long_enough ? ATT_SMALL : ATT_BASE;
+}
+
+static int64_t vocab_for(int64_t pairs) {
+  return pairs < 5000 ? 2000 : pairs < 20000 ? 4000 : pairs < 200000 ? 8000 : pairs < 1000000 ? 16000 : 32000;
+}
+
+static int64_t batch_for(int64_t pairs) {
+  return pairs < 50000 ? 1024 : pairs < 200000 ? 2048 : pairs < 2000000 ? 4096 : 8192;
+}
+
+/* The rate of width 256 that trains well with norm before; norm after bears less. Recurrent networks are used at the
+ * rate that Adam began with. A model that is trained already wants a fraction. */
+static double lr_for(const att_plan *p) {
+  double lr = p->network == ATT_TRANSFORMER ? 2e-3 * att_plan_width_scale(p) : 1e-3;
+  if (p->network == ATT_TRANSFORMER && p->norm_order == ATT_NORM_AFTER) lr *= 0.5;
+  return p->fine_tuned == 1 ? lr * 0.2 : lr;
+}
+
+/* The less data, the more; but what is read a few times only is not learned by heart. */
+static double dropout_for(const att_trainer *t, double epochs) {
+  int64_t pairs = data_of(t)->corpus.count;
+  double of_data = pairs < 100000 ? 0.3 : pairs < 500000 ? 0.2 : 0.1;
+  return fmin(of_data, epochs <= 8 ? 0.1 : epochs <= 20 ? 0.2 : 0.3);
+}
+
+void att_plan_choose_translation(att_plan *p, int64_t pairs) {
+  if (p->network == ATT_FFN && p->fine_tuned != 1) { /* its weights grow with the positions */
+    att_choose_whole(&p->context, 64);
+    att_choose_whole(&p->max_length, p->context);
+  }
+  if (p->fine_tuned != 1) {
+    att_plan_choose_size(p, &shapes, size_for(p, pairs));
+    att_choose_whole(&p->vocab, vocab_for(pairs));
+    att_choose_whole(&p->network, ATT_TRANSFORMER);
+  }
+  att_choose_whole(&p->batch, 0);
+  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : batch_for(pairs));
+  att_choose_number(&p->lr, lr_for(p));
+  att_choose_number(&p->label_smoothing, 0.1);
+  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = pairs < 100000 ? 30 : pairs < 1000000 ? 20 : 10;
+}
+
+static void choose(const att_trainer *t, att_plan *plan) {
+  att_plan_choose_translation(plan, (int64_t)data_of(t)->lines.count);
+}
+
+/* ---- the model ------------------------------------------------------------------------------------------------ */
+
+static bool marks_before(const att_plan *p) {
+  return p->network != ATT_TRANSFORMER || p->norm_order == ATT_NORM_BEFORE;
+}
+
+static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
+  static const char *const before[] = {"<s>", "<pad>", "</s>", "<unk>"}, *const after[] = {"</s>", "<unk>"};
+  const att_plan *p = &t->state.plan;
+  const att_lines *lines = &data_of(t)->lines;
+  bool is_before = marks_before(p);
+  const att_tokenizer_plan plan = {.vocab = (int)p->vocab,
+                                   .lowercase = p->lowercase == 1,
+                                   .first_specials = is_before ? before : after,
+                                   .first_count = is_before ? 4 : 2,
+                                   .last_special = is_before ? NULL : "<pad>",
+                                   .end_mark = "</s>"};
+  const att_text *const texts[] = {lines->source, lines->target};
+  const size_t counts[] = {lines->count, lines->count};
+  t->work = "learning the vocabulary";
+  return att_tokenizer_train(t->ctx, texts, counts, 2, &plan, att_trainer_work, t, tokenizer);
+}
+
+static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_config *c) {
+  bool before = marks_before(&t->state.plan);
+  att_plan_config(&t->state.plan, ATT_ENCODER_DECODER, tokenizer, c);
+  c->pad = att_tokenizer_id(tokenizer, "<pad>");
+  c->eos = att_tokenizer_id(tokenizer, "</s>");
+  c->unk = att_tokenizer_id(tokenizer, "<unk>");
+  c->bos = before ? att_tokenizer_id(tokenizer, "<s>") : -1;
+  c->decoder_start = before ? c->eos : c->pad;
+}
+
+static att_status adopt(att_trainer *t) {
+  const att_config *c = &t->model->config;
+  if (c->kind != ATT_ENCODER_DECODER || c->head != ATT_HEAD_TOKENS)
+    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from",
+                    t->options->from);
+  if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
+    return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out",
+                    t->options->from);
+  return ATT_OK;
+}
+
+/* ---- batches -------------------------------------------------------------------------------------------------- */
+
+static att_status encode(att_trainer *t) {
+  const att_train_options *o = t->options;
+  const att_tokenizer *tokenizer = t->model->tokenizer;
+  const att_plan *p = &t->state.plan;
+  att_translation_data *d = data_of(t);
+  att_corpus valid;
+  t->work = "encoding";
+  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->lines, o->source, p->max_length, t->model->config.eos,
+                            att_trainer_work, t, &d->corpus));
+  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->valid, o->valid_source ? o->valid_source : "the held-out part",
+                            p->max_length, t->model->config.eos, att_trainer_work, t, &valid));
+  att_status status = att_examiner_new(t->ctx, &valid, &d->valid, p, &d->examiner);
+  att_corpus_free(t->ctx, &valid);
+  att_lines_free(t->ctx, &d->valid);
+  if (!(p->bpe_dropout > 0)) att_lines_free(t->ctx, &d->lines); /* the ids are enough */
+  return status;
+}
+
+static att_status begin_epoch(att_trainer *t) {
+  const att_plan *p = &t->state.plan;
+  att_translation_data *d = data_of(t);
+  uint64_t seed = (uint64_t)p->seed, key = att_key(att_key(seed, 0x627065), (uint64_t)t->state.epoch);
+  if (p->bpe_dropout > 0) {
+    ATT_TRY(att_corpus_redraw(t->ctx, t->model->tokenizer, &d->lines, p->max_length, t->model->config.eos,
+                              p->bpe_dropout, key, &d->corpus));
+    att_batches_free(t->ctx, &d->batches);
+  }
+  if (!d->batches.corpus) ATT_TRY(att_batches_new(t->ctx, &d->corpus, p->batch_tokens, p->batch, &d->batches));
+  att_batches_shuffle(&d->batches, seed, t->state.epoch);
+  return ATT_OK;
+}
+
+static int64_t batch_count(const att_trainer *t) { return data_of(t)->batches.count; }
+
+static double epoch_tokens(const att_trainer *t) {
+  const att_corpus *c = &data_of(t)->corpus;
+  return (double)(c->source.count + c->target.count);
+}
+
+static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
+  *train = data_of(t)->corpus.count;
+  *valid = data_of(t)->examiner.corpus.count;
+}
+
+static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
+  *batch = att_batches_get(&data_of(t)->batches, t->state.index, t->model->config.decoder_start);
+  const att_sequences *source = &batch->source.sequences, *target = &batch->target.sequences;
+  *tokens = source->start[source->count] + target->start[target->count];
+  return ATT_OK;
+}
+
+/* ---- validation ----------------------------------------------------------------------------------------------- */
+
+static att_status examine(att_trainer *t, att_score_of_model *score) {
+  return att_examine(&data_of(t)->examiner, t->model, t->arena, score);
+}
+
+static const char *quality(const att_trainer *t) {
+  (void)t;
+  return "BLEU";
+}
+
+static void free_data(att_trainer *t) {
+  att_translation_data *d = t->data;
+  if (!d) return;
+  att_examiner_free(&d->examiner);
+  att_batches_free(t->ctx, &d->batches);
+  att_corpus_free(t->ctx, &d->corpus);
+  att_lines_free(t->ctx, &d->valid); /* its text may be memory of lines */
+  att_lines_free(t->ctx, &d->lines);
+  att_free(t->ctx, d);
+}
+
+const att_task att_translation_task = {
+    .name = "translation",
+    .things = "pairs",
+    .shapes = &shapes,
+    .telling = 5,
+    .predicts_tokens = true,
+    .check = check,
+    .read = read_lines,
+    .choose = choose,
+    .train_tokenizer = train_tokenizer,
+    .configure = configure,
+    .adopt = adopt,
+    .encode = encode,
+    .begin_epoch = begin_epoch,
+    .batch_count = batch_count,
+    .dropout = dropout_for,
+    .epoch_tokens = epoch_tokens,
+    .counts = counts,
+    .batch = get_batch,
+    .examine = examine,
+    .quality = quality,
+    .free = free_data,
+};
+
+att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
+                                 void *user) {
+  return att_train(ctx, &att_translation_task, options, progress, user);
+}
