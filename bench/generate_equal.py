@@ -27,7 +27,7 @@ def arguments():
     parser.add_argument("--source", default=FLICKR, help="plain or .gz (Multi30k's test_2016_flickr)")
     parser.add_argument("--lines", type=int, default=100)
     parser.add_argument("--beam", type=int, default=4)
-    parser.add_argument("--max-length", type=int, default=60, help="tokens of a translation, end mark in (60)")
+    parser.add_argument("--max-length", type=int, default=60, help="tokens of a translation, end token in (60)")
     parser.add_argument("--attend", default=os.path.join(peers.ROOT, "build", "attend"))
     return parser.parse_args()
 
@@ -56,7 +56,7 @@ class Peer:
         self.eos, self.start = self.model.config.eos_token_id, self.model.config.decoder_start_token_id
 
     def generate(self, line, beam):
-        """The ids after the start mark, to the end mark."""
+        """The ids after the start token, to the end token."""
         source = self.torch.tensor([self.tokenizer.encode(line).ids])
         with self.torch.no_grad():
             ids = self.model.generate(source, num_beams=beam, do_sample=False, length_penalty=1.0, early_stopping=False,

@@ -88,7 +88,7 @@ def speed(lines):
 
 
 def tokenize(options, folder, name, path):
-    """A line of ids a sentence, end mark in."""
+    """A line of ids a sentence, end token in."""
     opener = gzip.open if path.endswith(".gz") else open
     out = os.path.join(folder, name)
     with opener(path, "rb") as file, open(out, "wb") as ids:

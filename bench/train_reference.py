@@ -3,7 +3,7 @@
 output) as a good user of PyTorch writes it: eager, float32, packed projections, F.scaled_dot_product_attention, padded
 batches of sentences of like length, fused Adam. Prints one JSON object.
 
-    python3 bench/train_reference.py SOURCE_IDS TARGET_IDS STEPS     (a line of token ids a sentence, end mark in)
+    python3 bench/train_reference.py SOURCE_IDS TARGET_IDS STEPS     (a line of token ids a sentence, end token in)
 """
 import json
 import math

@@ -38,7 +38,7 @@ static int count_up(void *user, const att_translation *translation) {
 
 static int by_tokens(const void *a, const void *b) {
   const sized_line *x = a, *y = b;
-  return x->tokens < y->tokens ? 1 : x->tokens > y->tokens ? -1 : 0; /* the longest first, as the peer does */
+  return x->tokens < y->tokens ? 1 : x->tokens > y->tokens ? -1 : 0; /* the longest first, as CTranslate2 does */
 }
 
 static att_status sort_lines(att_context *ctx, att_model *model, att_text *lines, size_t count) {

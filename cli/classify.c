@@ -23,7 +23,7 @@ static const att_cli_option options[] = {
     {.group = "Output", .name = "top", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 65536, .offset = AT(top),
      .help = "the N likeliest labels of a line, on one line", .initial = "1; of many labels all that hold"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
-     .help = "one object a line: line (from 1), label, score, scores (each label's), cut"},
+     .help = "one object a line: line (from 1), label, score, scores (each label's), truncated"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -59,7 +59,7 @@ static void write_json(classify_run *run, const att_classification *given) {
     att_cli_write_json(cli, run->labels[k], strlen(run->labels[k]));
     att_cli_print(cli, ": %s", att_cli_number(given->scores[k], number));
   }
-  att_cli_print(cli, "}, \"cut\": %s}\n", given->cut ? "true" : "false");
+  att_cli_print(cli, "}, \"truncated\": %s}\n", given->truncated ? "true" : "false");
 }
 
 /* The `count` likeliest labels come first in run->order. */
@@ -200,7 +200,7 @@ static void write_evaluation(classify_run *run, const att_evaluation *e) {
   measure measures[3];
   char number[32];
   size_t count = measures_of(e, measures);
-  if (run->options->json) att_cli_print(cli, "{\"texts\": %zu, \"cut\": %zu", e->count, e->cut);
+  if (run->options->json) att_cli_print(cli, "{\"texts\": %zu, \"truncated\": %zu", e->count, e->truncated);
   for (size_t i = 0; i < count; i++) {
     if (run->options->json)
       att_cli_print(cli, ", \"%s\": %s", measures[i].key, att_cli_number(measures[i].value, number));
@@ -222,7 +222,8 @@ static int measure_file(classify_run *run) {
   att_cli_end_work();
   if (done != ATT_OK) return att_cli_failed(cli, done);
   int status = 0;
-  if (e.cut) att_cli_warn(cli, "%zu of %zu texts were too long for the model, and cut", e.cut, e.count);
+  if (e.truncated)
+    att_cli_warn(cli, "%zu of %zu texts were too long for the model, and truncated", e.truncated, e.count);
   if (run->options->confusion && !e.classes.confusion)
     status = att_cli_fail(cli, ATT_CLI_FAILED, "--confusion: %zu labels are too many for a table", run->label_count);
   else

@@ -102,7 +102,8 @@ const att_cli_verb att_cli_compare = {
     .summary = "train every kind of network on your data and show who does best",
     .about = "Trains a padded feed-forward network, RNN, LSTM, GRU, GRU with attention (translation) and a Transformer "
              "on the same data, of about the same size and in the same time, one after another, each into DIR/NAME. "
-             "Then asks all of them the validation texts and writes DIR/report.html and DIR/report.json: parameters, "
+             "Then evaluates all of them on the validation texts and writes DIR/report.html and DIR/report.json: "
+             "parameters, "
              "time, score, score by length, how far the gradient reaches, learning curves, outputs side by side. "
              "Ctrl-C saves, and --resume goes on.",
     .example = "attend compare --source train.de.gz --target train.en.gz --minutes 60 -o DIR\n"

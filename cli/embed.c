@@ -136,7 +136,7 @@ const att_cli_verb att_cli_embed = {
     .summary = "lines of text to vectors",
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes a vector for each: what the "
              "model's last layer makes of its tokens, pooled into one. Two texts are alike where the product of their "
-             "vectors, scaled to length 1, is near 1. A line too long for the model is cut, with a warning.",
+             "vectors, scaled to length 1, is near 1. A line too long for the model is truncated, with a warning.",
     .example = "attend embed all-MiniLM-L6-v2 sentences.txt --npy sentences.npy\n"
                "echo \"A dog runs.\" | attend embed bert --pooling first --json",
     .options = options,

@@ -23,7 +23,7 @@ static const att_cli_option options[] = {
      .initial = "256"},
     {.name = "stop", .kind = ATT_CLI_TEXTS, .value = "TEXT", .offset = AT(stop),
      .help = "end before this text; may be given several times"},
-    {.name = "ignore-end", .kind = ATT_CLI_FLAG, .offset = IN(ignore_end), .help = "go on beyond the model's end mark"},
+    {.name = "ignore-end", .kind = ATT_CLI_FLAG, .offset = IN(ignore_end), .help = "go on beyond the model's end token"},
     {.name = "prompt-file", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt_file),
      .help = "go on from all of FILE (plain text or .gz), but for one line end at its end"},
 
@@ -245,7 +245,7 @@ const att_cli_verb att_cli_generate = {
     .task = "generation",
     .summary = "go on from a prompt",
     .about = "Writes PROMPT and what the model makes of it, as it comes; without PROMPT, lines of standard input, each "
-             "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start mark. "
+             "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start token. "
              "The same seed gives the same text.",
     .example = "attend generate model \"Once upon a time\"\n"
                "attend generate model \"ROMEO:\" --temperature 0.8 --samples 3 --stop \"JULIET:\"",

@@ -31,7 +31,7 @@ static const att_cli_option options[] = {
      .initial = "half the positions"},
 
     {.group = "Output", .name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
-     .help = "one object a line: line (from 1; not of a whole text), logprob, tokens, and cut (of a pair) or bytes "
+     .help = "one object a line: line (from 1; not of a whole text), logprob, tokens, and truncated (of a pair) or bytes "
              "(of a text)"},
     {.name = NULL}};
 /* clang-format on */
@@ -51,8 +51,8 @@ static void give(att_cli *cli, const score_options *o, const att_score *score, s
   totals->tokens += score->tokens;
   att_cli_number(score->logprob, number);
   if (o->json)
-    att_cli_print(cli, "{\"line\": %zu, \"logprob\": %s, \"tokens\": %lld, \"cut\": %s}\n", totals->lines, number,
-                  (long long)score->tokens, score->cut ? "true" : "false");
+    att_cli_print(cli, "{\"line\": %zu, \"logprob\": %s, \"tokens\": %lld, \"truncated\": %s}\n", totals->lines, number,
+                  (long long)score->tokens, score->truncated ? "true" : "false");
   else
     att_cli_print(cli, "%s\t%lld\n", number, (long long)score->tokens);
 }
@@ -185,7 +185,7 @@ const att_cli_verb att_cli_score = {
     .task = "scoring",
     .summary = "how likely a model finds given translations, or a text",
     .about = "Writes for each pair the natural logarithm of the target's probability given the source, a tab, and the "
-             "number of its tokens, end mark included; of a text that of its tokens, each given those before it. "
+             "number of its tokens, end token included; of a text that of its tokens, each given those before it. "
              "Totals, the perplexity of a token and the bits of a byte go to standard error.",
     .example = "attend score de-en --source test.de --target test.en\n"
                "attend score model --text test.txt",

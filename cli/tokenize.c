@@ -19,7 +19,7 @@ static const att_cli_option options[] = {
     {.name = "decode", .kind = ATT_CLI_FLAG, .offset = AT(decode),
      .help = "the way back: lines of ids to text, special tokens left out"},
     {.name = "special", .kind = ATT_CLI_FLAG, .offset = AT(special),
-     .help = "with the marks that the model expects around a text"},
+     .help = "with the special tokens that the model expects around a text"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json), .help = "one object a line: line (from 1), tokens, "
                                                                        "ids"},
     {.name = NULL}};

@@ -22,7 +22,7 @@ static const att_cli_option options[] = {
      .offset = IN(length_penalty), .help = "a hypothesis' score is its log-probability / tokens^X",
      .initial = "the model's"},
     {.name = "max-length", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(max_length),
-     .help = "the most tokens of a translation, end mark included", .initial = "the model's"},
+     .help = "the most tokens of a translation, end token included", .initial = "the model's"},
     {.name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = AT(max_tokens),
      .help = "the most new tokens; the smaller of the two counts"},
     {.name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9, .offset = IN(batch_tokens),
@@ -46,7 +46,7 @@ static const att_cli_option options[] = {
      .help = "the N best, as Moses' lines: index ||| text ||| score (the index from 0)"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
      .help = "one object a line: line (from 1), text, score, logprob, tokens, ids, source_tokens, look (for each "
-             "token the place in source_tokens it looked at most, from 0), cut; with --nbest or --samples the "
+             "token the place in source_tokens it looked at most, from 0), truncated; with --nbest or --samples the "
              "translations are in hypotheses"},
     {.name = NULL}};
 /* clang-format on */
@@ -89,9 +89,9 @@ static void write_hypothesis(att_cli *cli, att_model *model, const att_hypothesi
   write_tokens(cli, model, "tokens", one->tokens, one->token_count);
   att_cli_print(cli, ", ");
   write_integers(cli, "ids", one->tokens, one->token_count);
-  if (one->look || one->token_count == 0) {
+  if (one->alignment || one->token_count == 0) {
     att_cli_print(cli, ", ");
-    write_integers(cli, "look", one->look, one->token_count);
+    write_integers(cli, "alignment", one->alignment, one->token_count);
   }
 }
 
@@ -113,7 +113,7 @@ static void write_json(translate_run *run, const att_translation *given) {
   }
   att_cli_print(cli, ", ");
   write_tokens(cli, run->model, "source_tokens", given->source_tokens, given->source_count);
-  att_cli_print(cli, ", \"cut\": %s}\n", given->cut ? "true" : "false");
+  att_cli_print(cli, ", \"truncated\": %s}\n", given->truncated ? "true" : "false");
 }
 
 /* ---- lines ---- */
@@ -217,7 +217,8 @@ const att_cli_verb att_cli_translate = {
     .task = "translation",
     .summary = "translate lines of text",
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes their translations, a line for a "
-             "line. What a pipe or a person types is answered line by line. A line too long for the model is cut, with "
+             "line. What a pipe or a person types is answered line by line. A line too long for the model is "
+             "truncated, with "
              "a warning.",
     .example = "attend translate de-en < in.de > out.en\n"
                "attend translate de-en in.de --beam 8 --nbest 3",

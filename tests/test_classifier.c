@@ -160,7 +160,7 @@ static void every_network_learns(void **state) {
 typedef struct answers {
   size_t count;
   size_t best[2100];
-  bool cut[2100];
+  bool truncated[2100];
   double sums[2100];
   size_t stop_at;
 } answers;
@@ -169,7 +169,7 @@ static int keep(void *user, const att_classification *c) {
   answers *a = user;
   assert_int_equal(c->line, a->count);
   a->best[a->count] = c->best;
-  a->cut[a->count] = c->cut;
+  a->truncated[a->count] = c->truncated;
   a->sums[a->count++] = c->scores[0] + c->scores[1];
   return a->stop_at && a->count == a->stop_at;
 }
@@ -199,7 +199,7 @@ static void lines_are_answered_in_order(void **state) {
   assert_int_equal(a.count, 2100);
   for (size_t i = 0; i < 2100; i++) {
     assert_true(fabs(a.sums[i] - 1) < 1e-9);
-    assert_int_equal(a.cut[i], i == 1501);
+    assert_int_equal(a.truncated[i], i == 1501);
     if (i % 4 != 2 && i != 1501) assert_int_equal(a.best[i], i % 4 != 1);
   }
   a = (answers){.stop_at = 7};

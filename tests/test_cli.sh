@@ -332,15 +332,15 @@ printf '\n\nEin Hund\n   \nKatze' >odd && run 0 translate model odd && lines out
 run 0 translate model --nbest 3 one.de && lines out 3 --nbest
 grep -qvE '^0 \|\|\| .* \|\|\| -?[0-9.e-]+$' out && fail "--nbest: not Moses' lines: $(cat out)"
 run 0 translate model --json odd && lines out 5 "translate --json"
-for key in line text score logprob tokens ids source_tokens look cut; do has out "\"$key\": " "translate --json"; done
+for key in line text score logprob tokens ids source_tokens alignment truncated; do has out "\"$key\": " "translate --json"; done
 if command -v python3 >python.path; then
   python3 - out <<'PYTHON' || fail "translate --json: not what it should be"
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
 assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
 row = rows[2]
-assert len(row["tokens"]) == len(row["ids"]) == len(row["look"]) > 0
-assert all(0 <= place < len(row["source_tokens"]) for place in row["look"])
+assert len(row["tokens"]) == len(row["ids"]) == len(row["alignment"]) > 0
+assert all(0 <= place < len(row["source_tokens"]) for place in row["alignment"])
 assert row["logprob"] < 0 and row["source_tokens"][-1] == "</s>"
 PYTHON
 fi

@@ -1,6 +1,6 @@
 /*
  * Decoding against Hugging Face Transformers: greedy and beam outputs token for token, their scores, scoring of pairs,
- * alignment (tests/data/decode_*, tools/make_decode_fixtures.py). Then what no peer is needed for: the draws of
+ * alignment (tests/data/decode_*, tools/make_decode_fixtures.py). Then what needs no other program: the draws of
  * sampling, results that do not depend on batches and threads, lines that are empty, too long or no text, failures.
  */
 #include <math.h>
@@ -213,7 +213,7 @@ static void test_alignment_is_that_of_the_last_cross_attention(void **state) {
     for (size_t i = 0; i < count; i++) {
       const json_t *want = json_array_get(alignment, i);
       assert_int_equal(got[i].best[0].count, json_array_size(want));
-      for (size_t j = 0; j < json_array_size(want); j++) assert_int_equal(got[i].best[0].look[j], id_at(want, j));
+      for (size_t j = 0; j < json_array_size(want); j++) assert_int_equal(got[i].best[0].alignment[j], id_at(want, j));
     }
     att_arena_free(arena);
     close_folder(&s);
@@ -242,7 +242,7 @@ static void test_scores_are_those_of_pytorch(void **state) {
     for (size_t i = 0; i < count; i++) {
       const json_t *pair = json_array_get(pairs, i);
       assert_int_equal(scores[i].tokens, json_integer_value(json_object_get(pair, "tokens")));
-      assert_false(scores[i].cut);
+      assert_false(scores[i].truncated);
       assert_true(fabs(scores[i].logprob - json_real_value(json_object_get(pair, "logprob"))) < 1e-3);
     }
     close_folder(&s);
@@ -387,7 +387,7 @@ static void test_draws_follow_the_distribution(void **state) {
   }
 }
 
-/* Equal tokens at the edge of top_k all stay, as in the peer. */
+/* Equal tokens at the edge of top_k all stay, as in Transformers. */
 static void test_ties_of_top_k_stay(void **state) {
   (void)state;
   static const float logits[4] = {1, 1, 2, 1};
@@ -407,7 +407,7 @@ typedef struct collected {
   att_buffer text; /* every hypothesis with its number of tokens, a line each */
   size_t next;     /* the line that must come next */
   size_t stop_at;
-  bool cut[8192];
+  bool truncated[8192];
   size_t counts[8192];
   att_context *ctx;
 } collected;
@@ -416,7 +416,7 @@ static int collect(void *user, const att_translation *t) {
   collected *c = user;
   assert_int_equal(t->line, c->next);
   assert_true(t->count >= 1);
-  c->cut[t->line] = t->cut;
+  c->truncated[t->line] = t->truncated;
   c->counts[t->line] = t->source_count;
   for (size_t i = 0; i < t->count; i++) {
     const att_hypothesis *h = &t->hypotheses[i];
@@ -552,7 +552,7 @@ static void test_odd_lines(void **state) {
   assert_int_equal(s.warnings, 2); /* one cut, one invalid */
   assert_true(strncmp(c->text.data, "0||0\n1|", 7) == 0);
   assert_non_null(strstr(c->text.data, "\n3||0\n4|"));
-  assert_true(c->cut[1] && !c->cut[0] && !c->cut[2] && !c->cut[4]);
+  assert_true(c->truncated[1] && !c->truncated[0] && !c->truncated[2] && !c->truncated[4]);
   assert_int_equal(c->counts[1], s.model->config.max_position_embeddings);
   assert_int_equal(c->counts[0], 0);
   assert_non_null(strstr(s.last_warning, "line 3 is not valid UTF-8"));
@@ -560,10 +560,10 @@ static void test_odd_lines(void **state) {
   att_score score;
   s.warnings = 0;
   require_ok(&s, att_score_pairs(s.model, &lines[1], &lines[4], 1, &score));
-  assert_true(score.cut && score.logprob < 0 && score.tokens == 3);
+  assert_true(score.truncated && score.logprob < 0 && score.tokens == 3);
   assert_int_equal(s.warnings, 1);
   require_ok(&s, att_score_pairs(s.model, &lines[0], &lines[0], 1, &score));
-  assert_true(!score.cut && score.logprob < 0 && score.tokens == 1);
+  assert_true(!score.truncated && score.logprob < 0 && score.tokens == 1);
   free(c);
   free(long_line);
   close_folder(&s);

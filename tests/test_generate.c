@@ -1,7 +1,7 @@
 /*
  * Going on from prompts against Hugging Face Transformers: greedy continuations token for token with and without a
  * repetition penalty, sliding windows of scores (tests/data/generate_*, tools/make_generate_fixtures.py). Then what no
- * peer is needed for: draws follow the model's distribution, texts do not depend on threads, pieces are whole
+ * other program is needed for: draws follow the model's distribution, texts do not depend on threads, pieces are whole
  * characters, stop texts, full contexts, failures.
  */
 #include <math.h>
@@ -475,7 +475,7 @@ static void test_the_end_mark_can_be_passed(void **state) {
   close_folder(&s);
 }
 
-/* Another token of the text made an end mark: the text ends there. */
+/* Another token of the text made an end token: the text ends there. */
 static void test_each_end_mark_ends(void **state) {
   (void)state;
   setup s;
@@ -488,7 +488,7 @@ static void test_each_end_mark_ends(void **state) {
   size_t at = 9, first = 0;
   int32_t token = all->samples[0].tokens[at];
   while (all->samples[0].tokens[first] != token && all->samples[0].tokens[first] != s.model->config.eos) first++;
-  assert_int_equal(all->samples[0].tokens[first], token); /* or the usual end mark would end it */
+  assert_int_equal(all->samples[0].tokens[first], token); /* or the usual end token would end it */
   assert_true(token != s.model->config.eos);
   free(all);
   s.model->config.other_ends[0] = -2; /* never a token: the second of several counts too */
@@ -513,7 +513,7 @@ static void test_full_contexts(void **state) {
   assert_int_equal(att_generate(s.model, text(prompt), &options, collect, &all), ATT_ARGUMENT);
   assert_non_null(strstr(att_message(s.ctx), "256 tokens"));
   assert_int_equal(all.calls, 0);
-  options.temperature = 1; /* the greedy answer to so many brackets may be the end mark */
+  options.temperature = 1; /* the greedy answer to so many brackets may be the end token */
   options.ignore_end = true;
   for (int free_positions = 1; free_positions <= 9; free_positions += 4) {
     for (int most = 0; most <= 10; most += 5) {

@@ -48,8 +48,8 @@ static void reference_cell(const cell_case *c, const double *x, const double *pr
 }
 
 /* Additive attention of one row: its context, and what it adds to the gates. */
-static void reference_look(const problem *p, const cell_case *c, int64_t sequence, const double *h, double *context,
-                           double *x, int64_t columns) {
+static void reference_attend(const problem *p, const cell_case *c, int64_t sequence, const double *h, double *context,
+                             double *x, int64_t columns) {
   const double *keys = input_of(p, c, KEYS), *memory = input_of(p, c, MEM), *inputs = input_of(p, c, INPUTS);
   const double *query = input_of(p, c, QUERY), *vector = input_of(p, c, VECTOR);
   int64_t first = c->keys[sequence], count = c->keys[sequence + 1] - first, w = c->width;
@@ -87,7 +87,7 @@ static void cell_reference(const problem *p, double *out) {
       }
       if (c->additive) {
         double *context = out + rows * w + c->count * size + row * MEMORY;
-        reference_look(p, c, i, state, context, x, columns);
+        reference_attend(p, c, i, state, context, x, columns);
       }
       reference_cell(c, x, products, state);
       for (int64_t u = 0; u < w; u++) out[row * w + u] = state[u];

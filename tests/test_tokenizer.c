@@ -126,13 +126,13 @@ static void check_cases(const char *name, const att_tokenizer *tokenizer) {
 static const char *const m2m_marks[] = {"<s>", "<pad>", "</s>", "<unk>"};
 static const char *const marian_marks[] = {"</s>", "<unk>"};
 static const att_tokenizer_plan m2m_plan = {
-    .vocab = 900, .first_specials = m2m_marks, .first_count = 4, .end_mark = "</s>"};
+    .vocab = 900, .first_specials = m2m_marks, .first_count = 4, .end_token = "</s>"};
 static const att_tokenizer_plan marian_plan = {.vocab = 600,
                                                .lowercase = true,
                                                .first_specials = marian_marks,
                                                .first_count = 2,
                                                .last_special = "<pad>",
-                                               .end_mark = "</s>"};
+                                               .end_token = "</s>"};
 
 static att_status train_on(att_context *context, const char *path, const att_tokenizer_plan *plan,
                            att_tokenizer **tokenizer) {
@@ -160,7 +160,8 @@ static void must_be_alike(const att_tokenizer *a, const att_tokenizer *b) {
   if (a->bpe.count) assert_memory_equal(a->bpe.merges, b->bpe.merges, a->bpe.count * sizeof *a->bpe.merges);
 }
 
-/* ---- against the peer ------------------------------------------------------------------------------------------ */
+/* ---- against `tokenizers` ------------------------------------------------------------------------------------------
+ */
 
 static const char *const names[] = {"m2m",   "marian",        "roberta",   "whole", "few",    "bert",
                                     "cased", "sentencepiece", "metaspace", "gemma", "llama3", "qwen",
@@ -202,14 +203,14 @@ static void older_files_are_read_as_the_peer_does(void **state) {
 static void merges_are_the_peers(void **state) {
   (void)state;
   for (int i = 0; i < 2; i++) {
-    att_tokenizer *trained, *peer = open_tokenizer(i ? FIXTURES "marian.json" : FIXTURES "m2m.json");
+    att_tokenizer *trained, *theirs = open_tokenizer(i ? FIXTURES "marian.json" : FIXTURES "m2m.json");
     assert_int_equal(train_on(ctx, FIXTURES "corpus.txt", i ? &marian_plan : &m2m_plan, &trained), ATT_OK);
     assert_true(trained->bpe.count > 300);
-    must_be_alike(trained, peer);
+    must_be_alike(trained, theirs);
     check_cases(i ? "marian" : "m2m", trained);
     assert_string_equal(att_tokenizer_token(trained, i ? 599 : 1), "<pad>");
     att_tokenizer_free(trained);
-    att_tokenizer_free(peer);
+    att_tokenizer_free(theirs);
   }
 }
 
@@ -507,8 +508,8 @@ static void impossible_plans_are_refused(void **state) {
       {{.vocab = 300, .first_specials = twice, .first_count = 2}, ATT_FORMAT, "\"<s>\" has two ids"},
       {{.vocab = 300, .first_specials = broken, .first_count = 1}, ATT_ARGUMENT, "not UTF-8"},
       {{.vocab = 300, .first_specials = empty, .first_count = 1}, ATT_ARGUMENT, "empty"},
-      {{.vocab = 300, .end_mark = "</s>"}, ATT_ARGUMENT, "end mark \"</s>\""},
-      {{.vocab = 300, .end_mark = "a"}, ATT_ARGUMENT, "end mark \"a\""},
+      {{.vocab = 300, .end_token = "</s>"}, ATT_ARGUMENT, "end token \"</s>\""},
+      {{.vocab = 300, .end_token = "a"}, ATT_ARGUMENT, "end token \"a\""},
   };
   for (size_t i = 0; i < COUNT(table); i++) {
     att_tokenizer *tokenizer;
@@ -574,8 +575,8 @@ static att_tokenizer_plan plan_of(att_tokenizer_kind kind, int vocab) {
                               .vocab = vocab,
                               .first_specials = bert_marks,
                               .first_count = COUNT(bert_marks),
-                              .start_mark = "[CLS]",
-                              .end_mark = "[SEP]"};
+                              .start_token = "[CLS]",
+                              .end_token = "[SEP]"};
 }
 
 static att_tokenizer *train_on_text(const att_tokenizer_plan *plan, att_text text) {
@@ -595,8 +596,8 @@ static void must_come_back(const att_tokenizer *tokenizer, att_text text, size_t
   att_buffer out = {0};
   assert_int_equal(att_tokenizer_encode(tokenizer, ctx, text, true, &ids), ATT_OK);
   assert_int_equal(ids.count, count + 2);
-  assert_int_equal(ids.data[0], att_tokenizer_mark(tokenizer, ATT_MARK_START));
-  assert_int_equal(ids.data[count + 1], att_tokenizer_mark(tokenizer, ATT_MARK_END));
+  assert_int_equal(ids.data[0], att_tokenizer_special(tokenizer, ATT_SPECIAL_START));
+  assert_int_equal(ids.data[count + 1], att_tokenizer_special(tokenizer, ATT_SPECIAL_END));
   assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids.data, ids.count, true, &out), ATT_OK);
   assert_int_equal(out.size, text.size);
   assert_memory_equal(out.data, text.data, text.size);
@@ -651,13 +652,13 @@ static void word_pieces_are_learnt(void **state) {
   assert_int_equal(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, true, &ids), ATT_OK);
   assert_int_equal(att_tokenizer_decode(tokenizer, ctx, ids.data, ids.count, true, &out), ATT_OK);
   assert_string_equal(out.data, "the snow, dogs lauft!");
-  assert_int_equal(att_tokenizer_mark(tokenizer, ATT_MARK_MASK), 4);
-  assert_int_equal(att_tokenizer_mark(tokenizer, ATT_MARK_PAD), 0);
+  assert_int_equal(att_tokenizer_special(tokenizer, ATT_SPECIAL_MASK), 4);
+  assert_int_equal(att_tokenizer_special(tokenizer, ATT_SPECIAL_PAD), 0);
   att_free(ctx, ids.data);
   att_buffer_free(ctx, &out);
   att_tokenizer_free(tokenizer);
   plan.first_count = 1; /* without [UNK] */
-  plan.start_mark = plan.end_mark = NULL;
+  plan.start_token = plan.end_token = NULL;
   must_say(train_on(ctx, FIXTURES "corpus.txt", &plan, &tokenizer), ATT_ARGUMENT, "word pieces need <unk>");
   plan.kind = ATT_CHAR;
   must_say(train_on(ctx, FIXTURES "corpus.txt", &plan, &tokenizer), ATT_ARGUMENT, "characters need <unk>");
@@ -669,7 +670,8 @@ static void pairs_need_room(void **state) {
   const att_text text = {"the dog", 7};
   att_ids ids = {0};
   bool cut;
-  must_say(att_tokenizer_encode_pair(tokenizer, ctx, text, &text, 3, &ids, NULL, &cut), ATT_ARGUMENT, "beside 3 marks");
+  must_say(att_tokenizer_encode_pair(tokenizer, ctx, text, &text, 3, &ids, NULL, &cut), ATT_ARGUMENT,
+           "beside 3 special tokens");
   must_say(att_tokenizer_encode_pair(tokenizer, ctx, text, NULL, -1, &ids, NULL, &cut), ATT_ARGUMENT, "beside 2 marks");
   assert_int_equal(att_tokenizer_encode_pair(tokenizer, ctx, text, NULL, 3, &ids, NULL, &cut), ATT_OK);
   assert_true(cut);

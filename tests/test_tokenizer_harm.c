@@ -254,7 +254,7 @@ static void deep_nesting_and_long_tokens_are_refused(void **state) {
   att_buffer_free(ctx, &file);
 }
 
-/* As the peer: it has no id for the text, and says so. */
+/* As `tokenizers`: it has no id for the text, and says so. */
 static void text_that_nothing_stands_for_is_refused(void **state) {
   (void)state;
   static const char file[] = UNIGRAM("[[\"a\", -1], [\"b\", -2.5]]", "");

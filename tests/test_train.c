@@ -264,7 +264,7 @@ static att_tokenizer *byte_tokenizer(void) {
   static const char *const marks[] = {"<s>", "<pad>", "</s>", "<unk>"};
   const att_text line = {"a b", 3}, *texts[] = {&line};
   const size_t counts[] = {1};
-  const att_tokenizer_plan plan = {.vocab = 260, .first_specials = marks, .first_count = 4, .end_mark = "</s>"};
+  const att_tokenizer_plan plan = {.vocab = 260, .first_specials = marks, .first_count = 4, .end_token = "</s>"};
   att_tokenizer *tokenizer;
   assert_int_equal(att_tokenizer_train(ctx, texts, counts, 1, &plan, NULL, NULL, &tokenizer), ATT_OK);
   return tokenizer;

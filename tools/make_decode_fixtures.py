@@ -9,7 +9,7 @@ end is often missing), so that beams compete and hypotheses of many lengths fini
 only a search that bans it, as generate() does, agrees. expected.json:
 
     sources: [{"text", "ids"}]
-    runs: [{"beam", "length_penalty", "early_stopping", "max_length" (tokens, end mark in), "nbest",
+    runs: [{"beam", "length_penalty", "early_stopping", "max_length" (tokens, end token in), "nbest",
             "outputs": of each source, best first, [{"tokens", "score", "logprob"}]}]
     pairs: [{"source", "target", "tokens", "logprob"}]
     alignment: of the first sources' greedy outputs, the source position that the last layer's cross-attention looks at
@@ -95,7 +95,7 @@ def hypothesis(config, sequence, score, length_penalty):
 
 
 def logprobs(model, source, target):
-    """log p of each target token, end mark in; and of each, the source position looked at most."""
+    """log p of each target token, end token in; and of each, the source position looked at most."""
     inputs = torch.tensor([[model.config.decoder_start_token_id] + target[:-1]])
     result = model(input_ids=torch.tensor([source]), decoder_input_ids=inputs, use_cache=False, output_attentions=True)
     rows = torch.log_softmax(result.logits[0], -1)

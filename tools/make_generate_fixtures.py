@@ -7,10 +7,10 @@ tests/data/decode_*.
     python3 tools/make_generate_fixtures.py
 
 expected.json of a folder:
-    greedy: [{"prompt", "penalty", "ids" (of the prompt), "tokens" (200, or up to the end mark), "text" (its bytes,
+    greedy: [{"prompt", "penalty", "ids" (of the prompt), "tokens" (200, or up to the end token), "text" (its bytes,
         hexadecimal, as there are NULs in it), "logprob" (of the model's own distribution)}]
     windows: [{"text", "stride", "tokens", "logprob"}]: the sliding windows of Transformers' page on perplexity, with the
-        start mark before the text
+        start token before the text
 generate_penalty.json: {folder: [{"beam", "penalty", "outputs": of each source, best first, [{"tokens", "score"}]}]}
 
 Computed in float64 on the stored weights. The weights are large, so that the likeliest token is never a near tie.

@@ -8,7 +8,7 @@ models with random weights, tests/data/look_{bert,labels,gpt2}.
 Everything is what Hugging Face Transformers computes, in float64 on the float32 weights. view_look.json is
 {model: {...}} with, where the model has it:
 
-    text, target                teacher-forced: the decoder is given the start mark and the target
+    text, target                teacher-forced: the decoder is given the start token and the target
     encoder, decoder, cross     [layer][head][query][key]: attention
     gradient                    [output][position]: the norm of the gradient of the output's log-probability (of the
                                 likeliest label's) by the position's embedding

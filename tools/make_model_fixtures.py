@@ -97,7 +97,7 @@ def make_model(config_class, model_class, options):
 
 
 def make_pairs(config):
-    """Random sentences that end in the end mark; no other mark stands in them."""
+    """Random sentences that end in the end token; no other mark stands in them."""
     draw = np.random.default_rng(11)
     marks = {config.pad_token_id, config.eos_token_id, config.bos_token_id, config.decoder_start_token_id}
     plain = [i for i in range(config.vocab_size) if i not in marks]

@@ -177,8 +177,8 @@ typedef struct att_text {
   size_t size;
 } att_text;
 
-/* Text to token ids with the model's tokenizer. special: add the marks that the model expects around a text.
- * *ids: free with att_release. Invalid UTF-8 is replaced by U+FFFD, as the peers do. */
+/* Text to token ids with the model's tokenizer. special: add the special tokens that the model expects around a text.
+ * *ids: free with att_release. Invalid UTF-8 is replaced by U+FFFD, as Hugging Face tokenizers do. */
 ATT_API att_status att_tokenize(att_model *model, att_text text, bool special, int32_t **ids, size_t *count);
 /* Token ids to text, special tokens left out. *text: ends in NUL (not counted); free with att_release. */
 ATT_API att_status att_detokenize(att_model *model, const int32_t *ids, size_t count, char **text, size_t *size);
@@ -193,16 +193,16 @@ typedef struct att_decode_options {
   double length_penalty; /* a finished hypothesis' score is its log-probability / tokens^length_penalty */
   bool early_stopping;   /* stop at `beam` finished ones; false: when no running one can win (Hugging Face's rule) */
   int nbest;             /* hypotheses given for a line, at most beam (sampling: that many samples) */
-  int max_length; /* tokens of a hypothesis, end mark included; never more than the model's positions. (Hugging Face's
-                     max_length counts the start mark too: the default is one less than the folder's) */
+  int max_length; /* tokens of a hypothesis, end token included; never more than the model's positions. (Hugging Face's
+                     max_length counts the start token too: the default is one less than the folder's) */
   int64_t batch_tokens;      /* bounds lines x longest line of a batch */
   double temperature;        /* 0: no sampling */
   int top_k;                 /* 0: all */
   double top_p;              /* 1: all */
   double min_p;              /* 0: all */
-  double repetition_penalty; /* 1: none; over what the decoder has written, its start mark in, as Hugging Face's */
+  double repetition_penalty; /* 1: none; over what the decoder has written, its start token in, as Hugging Face's */
   uint64_t seed;
-  bool alignment;    /* also give `look`: costs a little */
+  bool alignment;    /* give each hypothesis its alignment: costs a little */
   size_t first_line; /* the number, from 0, of lines[0] in the caller's text, where that is translated piece by piece:
                         for warnings and for what a line draws with */
 } att_decode_options;
@@ -212,9 +212,9 @@ ATT_API void att_decode_options_default(const att_model *model, att_decode_optio
 typedef struct att_hypothesis {
   const char *text;
   size_t text_size;
-  const int32_t *tokens; /* [token_count], end mark included where it was reached */
-  const int32_t
-      *look; /* [token_count]: the position in source_tokens looked at most (mean of heads, last layer); or NULL */
+  const int32_t *tokens;    /* [token_count], end token included where it was reached */
+  const int32_t *alignment; /* [token_count]: the position in source_tokens that the token attended to most (mean of the
+                               heads of the last layer's cross-attention); or NULL */
   size_t token_count;
   double score;   /* as length_penalty says; sampling: the log-probability */
   double logprob; /* sum over tokens */
@@ -222,9 +222,9 @@ typedef struct att_hypothesis {
 
 typedef struct att_translation {
   size_t line;                  /* index into `lines` */
-  const int32_t *source_tokens; /* with the marks the model got */
+  const int32_t *source_tokens; /* with the special tokens that the model got */
   size_t source_count;
-  bool cut;                         /* the line was too long for the model */
+  bool truncated;                   /* the line was too long for the model */
   const att_hypothesis *hypotheses; /* best first */
   size_t count;
 } att_translation;
@@ -238,9 +238,9 @@ ATT_API att_status att_translate(att_model *model, const att_text *lines, size_t
                                  const att_decode_options *options, att_translation_fn *give, void *user);
 
 typedef struct att_score {
-  double logprob; /* of the target given the source, end mark included */
-  int64_t tokens; /* predicted, end mark included */
-  bool cut;       /* a side was too long for the model */
+  double logprob; /* of the target given the source, end token included */
+  int64_t tokens; /* predicted, end token included */
+  bool truncated; /* a side was too long for the model */
 } att_score;
 
 /* scores[i] of targets[i] given sources[i]. scores: [count], the caller's. */
@@ -251,18 +251,18 @@ ATT_API att_status att_score_pairs(att_model *model, const att_text *sources, co
 
 /* Made by att_generate_options_default from the folder's generation_config.json. */
 typedef struct att_generate_options {
-  int max_tokens;            /* new ones of each sample, end mark included; 0: as many as the model has positions for */
-  int samples;               /* continuations of the prompt, side by side */
-  double temperature;        /* 0: greedy */
-  int top_k;                 /* 0: all */
-  double top_p;              /* 1: all */
-  double min_p;              /* 0: all */
+  int max_tokens;     /* new ones of each sample, end token included; 0: as many as the model has positions for */
+  int samples;        /* continuations of the prompt, side by side */
+  double temperature; /* 0: greedy */
+  int top_k;          /* 0: all */
+  double top_p;       /* 1: all */
+  double min_p;       /* 0: all */
   double repetition_penalty; /* 1: none (Keskar et al. 2019, section 4.1; over prompt and output, as Hugging Face's) */
   const char *const *stop;   /* [stop_count]: a sample ends before the first of these texts, which is not given */
   size_t stop_count;
   uint64_t seed; /* sample i of prompt number n draws with a key of seed, n and i: whatever the threads and batches */
   size_t prompt_number;
-  bool ignore_end; /* go on beyond the end mark */
+  bool ignore_end; /* go on beyond the end token */
 } att_generate_options;
 
 ATT_API void att_generate_options_default(const att_model *model, att_generate_options *options);
@@ -281,7 +281,7 @@ typedef struct att_piece_of_text {
   const char *text; /* what is new; may be empty */
   size_t size;
   att_finish finish;     /* ATT_RUNNING but in a sample's last piece, which has all of these: */
-  const int32_t *tokens; /* [token_count] of the whole sample, end mark included where it was reached */
+  const int32_t *tokens; /* [token_count] of the whole sample, end token included where it was reached */
   size_t token_count;
   size_t prompt_tokens;
   double logprob; /* sum over tokens, of the model's own distribution */
@@ -290,7 +290,7 @@ typedef struct att_piece_of_text {
 /* Pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */
 typedef int att_generate_fn(void *user, const att_piece_of_text *piece);
 
-/* Continues the prompt (empty: from the model's start mark). A prompt that leaves no position free is refused
+/* Continues the prompt (empty: from the model's start token). A prompt that leaves no position free is refused
  * (ATT_ARGUMENT) with the numbers; a sample that reaches the last position ends with ATT_FINISH_CONTEXT. Models of kind
  * ATT_DECODER only. */
 ATT_API att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options,
@@ -304,7 +304,7 @@ typedef struct att_text_score {
 
 /* How well a decoder predicts a text. Longer than the context: in windows of it, each moved on by `stride` tokens (0:
  * half the context), only the new tokens of a window counted, so each has at least context - stride before it. The
- * first token is predicted where the model has a start mark, else it is given. */
+ * first token is predicted where the model has a start token, else it is given. */
 ATT_API att_status att_score_text(att_model *model, att_text text, int64_t stride, att_text_score *score);
 
 /* ---- classifying, filling, embedding -------------------------------------------------------------------------- */
@@ -317,7 +317,7 @@ typedef struct att_classification {
   size_t line;
   const double *scores; /* [labels]: probabilities; of a head of values the values */
   size_t best;          /* the likeliest label */
-  bool cut;
+  bool truncated;
 } att_classification;
 
 typedef int att_classification_fn(void *user, const att_classification *classification);
@@ -356,7 +356,7 @@ ATT_API void att_embed_options_default(const att_model *model, att_embed_options
 /* Numbers of a vector: the model's width; twice it where a recurrent encoder reads in both directions. */
 ATT_API size_t att_embedding_width(const att_model *model);
 /* vectors: [count, att_embedding_width], the caller's. The last layer's hidden states, pooled over all tokens that the
- * model read, marks included (as sentence-transformers does). A line too long is cut, with a warning. */
+ * model read, special tokens included (as sentence-transformers does). A line too long is truncated, with a warning. */
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);
 
@@ -571,8 +571,8 @@ typedef struct att_compare_options {
 ATT_API void att_compare_options_default(att_compare_options *options);
 
 /* Trains padded feed-forward, RNN, LSTM, GRU, GRU with attention (translation) and Transformer one after another, each
- * into out/NAME, asks all of them the validation texts, and writes out/report.json and out/report.html. With resume it
- * goes on where it was stopped. progress: of the trainings, with `network` and `whole` set. */
+ * into out/NAME, evaluates all of them on the validation texts, and writes out/report.json and out/report.html. With
+ * resume it goes on where it was stopped. progress: of the trainings, with `network` and `whole` set. */
 ATT_API att_status att_compare(att_context *ctx, const att_compare_options *options, att_progress_fn *progress,
                                void *user);
 
@@ -608,7 +608,7 @@ ATT_API att_status att_measure_values(att_context *ctx, const double *truth, con
 typedef struct att_evaluation {
   att_head head;             /* which of the measures below there are */
   size_t count;              /* texts */
-  size_t cut;                /* of them, too long for the model */
+  size_t truncated;          /* of them, too long for the model */
   att_class_metrics classes; /* confusion: NULL for more than 2,048 classes; else free with att_release */
   att_label_metrics labels;  /* a label holds from a probability of a half on */
   att_value_metrics values;

@@ -41,26 +41,26 @@ typedef struct classifying {
   void *user;
   att_arena *arena;
   att_examples examples; /* of the window */
-  bool cut[ATT_WINDOW_LINES];
+  bool truncated[ATT_WINDOW_LINES];
 } classifying;
 
-static att_status add_line(classifying *w, size_t number, bool *cut) {
+static att_status add_line(classifying *w, size_t number, bool *truncated) {
   att_text line = w->lines[number];
   const att_text *other = w->others && w->others[number].data ? &w->others[number] : NULL;
   size_t shown = w->first_line + number + 1;
   if (!att_utf8_valid(line.data, line.size) || (other && !att_utf8_valid(other->data, other->size))) {
     att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is not valid UTF-8: its wrong bytes become U+FFFD", shown);
   }
-  ATT_TRY(att_examples_add(w->model, line, other, 0, &w->examples, cut));
-  if (*cut) {
-    att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is too long for the model: cut to %lld tokens", shown,
+  ATT_TRY(att_examples_add(w->model, line, other, 0, &w->examples, truncated));
+  if (*truncated) {
+    att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is too long for the model: truncated to %lld tokens", shown,
             (long long)w->model->config.max_position_embeddings);
   }
   return ATT_OK;
 }
 
-static att_status give_line(classifying *w, size_t line, bool cut, const double *scores) {
-  att_classification c = {.line = line, .scores = scores, .cut = cut};
+static att_status give_line(classifying *w, size_t line, bool truncated, const double *scores) {
+  att_classification c = {.line = line, .scores = scores, .truncated = truncated};
   for (size_t k = 1; k < (size_t)w->model->config.label_count; k++)
     if (scores[k] > scores[c.best]) c.best = k;
   if (w->give(w->user, &c) == 0) return ATT_OK;
@@ -70,7 +70,7 @@ static att_status give_line(classifying *w, size_t line, bool cut, const double 
 static att_status classify_window(classifying *w, size_t first, size_t count) {
   size_t labels = (size_t)w->model->config.label_count;
   att_examples_clear(&w->examples);
-  for (size_t i = 0; i < count; i++) ATT_TRY(add_line(w, first + i, &w->cut[i]));
+  for (size_t i = 0; i < count; i++) ATT_TRY(add_line(w, first + i, &w->truncated[i]));
   for (int64_t begin = 0, rows; begin < (int64_t)count; begin += rows) {
     att_arena_reset(w->arena);
     rows = att_examples_fit(&w->examples, begin);
@@ -78,7 +78,7 @@ static att_status classify_window(classifying *w, size_t first, size_t count) {
     if (!scores) return ATT_MEMORY;
     ATT_TRY(score_batch(w->model, w->arena, &w->examples, begin, rows, scores));
     for (int64_t i = 0; i < rows; i++) {
-      ATT_TRY(give_line(w, first + (size_t)(begin + i), w->cut[begin + i], scores + (size_t)i * labels));
+      ATT_TRY(give_line(w, first + (size_t)(begin + i), w->truncated[begin + i], scores + (size_t)i * labels));
     }
   }
   return ATT_OK;
@@ -146,7 +146,7 @@ static att_status measure(att_model *model, const char *path, measuring *m, att_
   }
   ATT_TRY(att_evaluate_scores(model->ctx, c->head, m->scores, &m->truth, lines->count, labels,
                               labels <= ATT_MOST_CONFUSED, out));
-  out->cut = (size_t)m->examples.cut;
+  out->truncated = (size_t)m->examples.truncated;
   return ATT_OK;
 }
 

@@ -85,8 +85,8 @@ typedef struct embedder {
 /* The line's tokens, at least one: a model must read something. */
 static att_status read_line(embedder *e, att_text text, size_t number) {
   const att_config *config = &e->model->config;
-  bool cut;
-  ATT_TRY(att_line_ids(e->model, text, number, "line", false, &e->line, &cut));
+  bool truncated;
+  ATT_TRY(att_line_ids(e->model, text, number, "line", false, &e->line, &truncated));
   if (e->line.count > 0) return ATT_OK;
   return att_ids_push(e->model->ctx, &e->line, config->bos >= 0 ? config->bos : config->eos >= 0 ? config->eos : 0);
 }

@@ -153,9 +153,9 @@ static att_status give(filler *f, att_filling **out) {
 
 static att_status fill(filler *f, att_filling **fillings) {
   att_model *model = f->model;
-  bool cut;
+  bool truncated;
   ATT_TRY(check_model(model));
-  ATT_TRY(att_line_ids(model, f->text, 0, "line", false, &f->ids, &cut));
+  ATT_TRY(att_line_ids(model, f->text, 0, "line", false, &f->ids, &truncated));
   ATT_TRY(att_arena_new(model->ctx, &f->arena));
   ATT_TRY(run_model(f));
   if (f->top > (size_t)f->logits.cols) f->top = (size_t)f->logits.cols;

@@ -63,13 +63,13 @@ static att_status check_options(att_context *ctx, const att_generate_options *o)
 
 /* ---- the prompt ---- */
 
-/* What a model begins a text with: its start mark; else, as models of characters have none, a line end. */
+/* What a model begins a text with: its start token; else, as models of characters have none, a line end. */
 static att_status begin_from_nothing(generator *g) {
   const att_config *config = &g->model->config;
   if (config->bos >= 0) return att_ids_push(g->model->ctx, &g->prompt, config->bos);
   ATT_TRY(att_tokenizer_encode(g->model->tokenizer, g->model->ctx, (att_text){"\n", 1}, false, &g->prompt));
   if (g->prompt.count == 1 && g->prompt.data[0] != config->unk) return ATT_OK;
-  return att_fail(g->model->ctx, ATT_ARGUMENT, "the prompt is empty, and the model has no start mark: give it a text");
+  return att_fail(g->model->ctx, ATT_ARGUMENT, "the prompt is empty, and the model has no start token: give it a text");
 }
 
 static att_status read_prompt(generator *g, att_text prompt) {

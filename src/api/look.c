@@ -22,7 +22,7 @@ typedef struct looker {
   bool predicts;           /* tokens one by one; else the model reads the source alone */
   att_ids source, types;   /* what the encoder reads, or a decoder with a head of labels */
   att_ids inputs, outputs; /* what the decoder reads, and what it predicts there */
-  bool started;            /* the inputs begin with the model's start mark, which no text has */
+  bool started;            /* the inputs begin with the model's start token, which no text has */
   att_buffer translation;
 } looker;
 
@@ -51,12 +51,12 @@ static att_status translate(looker *look) {
 
 static att_status read_pair(looker *look, att_text text, att_text *target) {
   att_model *model = look->model;
-  bool cut;
-  ATT_TRY(att_line_ids(model, text, 0, "text", false, &look->source, &cut));
+  bool truncated;
+  ATT_TRY(att_line_ids(model, text, 0, "text", false, &look->source, &truncated));
   if (look->source.count == 0)
     return att_fail(model->ctx, ATT_ARGUMENT, "there is no text to look at: it has no tokens");
   if (target->data) {
-    ATT_TRY(att_line_ids(model, *target, 0, "target", true, &look->outputs, &cut));
+    ATT_TRY(att_line_ids(model, *target, 0, "target", true, &look->outputs, &truncated));
   } else {
     ATT_TRY(translate(look));
     ATT_TRY(att_buffer_append(model->ctx, &look->translation, "", 0));
@@ -67,13 +67,13 @@ static att_status read_pair(looker *look, att_text text, att_text *target) {
   return copy_ids(model->ctx, look->outputs.data, look->outputs.count - 1, &look->inputs);
 }
 
-/* A decoder predicts the first token where it has a start mark; else that is given. */
+/* A decoder predicts the first token where it has a start token; else that is given. */
 static att_status read_decoder(looker *look, att_text text, const att_text *target) {
   att_model *model = look->model;
   int32_t bos = model->config.bos;
-  bool cut;
+  bool truncated;
   if (target->data) return att_fail(model->ctx, ATT_ARGUMENT, "a decoder looks at one text: there is no target");
-  ATT_TRY(att_line_ids(model, text, 0, "text", false, &look->outputs, &cut));
+  ATT_TRY(att_line_ids(model, text, 0, "text", false, &look->outputs, &truncated));
   att_ids *ids = &look->outputs;
   look->started = bos >= 0 && ids->count && ids->data[0] != bos;
   if (ids->count < 1 + (size_t)!look->started)
@@ -89,11 +89,12 @@ static att_status read_decoder(looker *look, att_text text, const att_text *targ
 static att_status read_whole(looker *look, att_text text, const att_text *other) {
   att_model *model = look->model;
   long long most = (long long)model->config.max_position_embeddings;
-  bool cut = false;
+  bool truncated = false;
   ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, text, other->data ? other : NULL, most, &look->source,
-                                    &look->types, &cut));
+                                    &look->types, &truncated));
   if (!other->data) look->types.count = 0;
-  if (cut) att_log(model->ctx, ATT_LOG_WARNING, "the text is too long for the model: cut to %lld tokens", most);
+  if (truncated)
+    att_log(model->ctx, ATT_LOG_WARNING, "the text is too long for the model: truncated to %lld tokens", most);
   if (look->source.count > 0) return ATT_OK;
   return att_fail(model->ctx, ATT_ARGUMENT, "there is no text to look at: it has no tokens");
 }

@@ -58,7 +58,7 @@ static att_status add_pair(att_model *model, pairs_batch *b, const att_text *sou
   b->count++;
   b->source_start[b->count] = (int64_t)b->source.count;
   b->target_start[b->count] = (int64_t)b->labels.count;
-  *score = (att_score){.tokens = (int64_t)b->line.count, .cut = source_cut || target_cut};
+  *score = (att_score){.tokens = (int64_t)b->line.count, .truncated = source_cut || target_cut};
   return ATT_OK;
 }
 

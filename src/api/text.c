@@ -58,8 +58,8 @@ static att_status check_ids(const att_model *model, const att_ids *ids) {
   return ATT_OK;
 }
 
-att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_mark, att_ids *ids,
-                        bool *cut) {
+att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
+                        bool *truncated) {
   int32_t eos = model->config.eos;
   size_t limit = (size_t)model->config.max_position_embeddings;
   ids->count = 0;
@@ -70,26 +70,26 @@ att_status att_line_ids(att_model *model, att_text line, size_t number, const ch
   ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, line, true, ids));
   ATT_TRY(check_ids(model, ids));
   bool ends = ids->count && ids->data[ids->count - 1] == eos;
-  if (end_mark && !ends) {
+  if (end_token && !ends) {
     ATT_TRY(att_ids_push(model->ctx, ids, eos));
     ends = true;
   }
-  *cut = ids->count > limit;
-  if (!*cut) return ATT_OK;
-  att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is too long for the model: cut from %zu tokens to %zu", what, number + 1,
-          ids->count, limit);
+  *truncated = ids->count > limit;
+  if (!*truncated) return ATT_OK;
+  att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is too long for the model: truncated from %zu tokens to %zu", what,
+          number + 1, ids->count, limit);
   ids->count = 0;
-  ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, line, NULL, (int64_t)limit, ids, NULL, cut));
-  *cut = true;
+  ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, line, NULL, (int64_t)limit, ids, NULL, truncated));
+  *truncated = true;
   if (ends) ids->data[ids->count - 1] = eos;
   return ATT_OK;
 }
 
-/* Whether the text itself, without marks, ends with the end mark's spelling. */
-static bool ends_with_mark(const att_model *model, att_text text) {
-  const char *mark = att_tokenizer_token(model->tokenizer, model->config.eos);
-  size_t size = mark ? strlen(mark) : 0;
-  return size && text.size >= size && memcmp(text.data + text.size - size, mark, size) == 0;
+/* Whether the text itself, without special tokens, ends with the end token's spelling. */
+static bool ends_with_special(const att_model *model, att_text text) {
+  const char *special = att_tokenizer_token(model->tokenizer, model->config.eos);
+  size_t size = special ? strlen(special) : 0;
+  return size && text.size >= size && memcmp(text.data + text.size - size, special, size) == 0;
 }
 
 att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids) {
@@ -99,6 +99,6 @@ att_status att_text_ids(att_model *model, att_text text, const char *what, att_i
     att_log(model->ctx, ATT_LOG_WARNING, "%s is not valid UTF-8: its wrong bytes become U+FFFD", what);
   }
   ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, text, true, ids));
-  if (ids->count && ids->data[ids->count - 1] == model->config.eos && !ends_with_mark(model, text)) ids->count--;
+  if (ids->count && ids->data[ids->count - 1] == model->config.eos && !ends_with_special(model, text)) ids->count--;
   return check_ids(model, ids);
 }

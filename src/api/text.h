@@ -7,15 +7,15 @@
 
 #include "models/pass.h"
 
-/* The ids of a line with the marks of the model's tokenizer; replaces what `ids` held. *cut: there were more than the
- * model has positions; the first ones stay, and the end mark. end_mark: added where the tokenizer has not. number, from
- * 0, and what ("line", "target"...) are for warnings: of a cut, and of invalid UTF-8. */
-att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_mark, att_ids *ids,
-                        bool *cut);
+/* The ids of a line with the special tokens of the model's tokenizer; replaces what `ids` held. *truncated: there were
+ * more than the model has positions; the first ones stay, and the end token. end_token: added where the tokenizer has
+ * not. number, from 0, and what ("line", "target"...) are for warnings: of a cut, and of invalid UTF-8. */
+att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
+                        bool *truncated);
 
-/* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. The marks
- * are the tokenizer's, but no end mark at the end that the text itself does not have. what: for the warning of invalid
- * UTF-8. */
+/* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. The special
+ * tokens are the tokenizer's, but no end token at the end that the text itself does not have. what: for the warning of
+ * invalid UTF-8. */
 att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids);
 
 #endif

@@ -21,7 +21,7 @@
 typedef struct line_work {
   const int32_t *ids;
   int64_t count; /* 0: nothing to translate */
-  bool cut, done;
+  bool truncated, done;
   const att_hypothesis *hypotheses;
   size_t hypothesis_count;
 } line_work;
@@ -84,8 +84,8 @@ static att_status fill_window(translator *t) {
     *line = (line_work){0};
     if (t->model->ctx->interrupted) return att_fail(t->model->ctx, ATT_INTERRUPTED, "interrupted");
     if (att_is_blank(t->lines[number])) continue;
-    ATT_TRY(
-        att_line_ids(t->model, t->lines[number], number + t->options->first_line, "line", false, &t->ids, &line->cut));
+    ATT_TRY(att_line_ids(t->model, t->lines[number], number + t->options->first_line, "line", false, &t->ids,
+                         &line->truncated));
     int32_t *ids = ATT_ARENA_NEW(t->kept, t->ids.count, int32_t);
     if (!ids) return ATT_MEMORY;
     if (t->ids.count) memcpy(ids, t->ids.data, t->ids.count * sizeof *ids);
@@ -154,11 +154,11 @@ static att_status keep_outputs(translator *t, const att_outputs *outputs, line_w
     kept[i] = (att_hypothesis){.text = keep(t, t->text.data, t->text.size + 1, 1),
                                .text_size = t->text.size,
                                .tokens = keep(t, o->tokens, count, sizeof *o->tokens),
-                               .look = o->look ? keep(t, o->look, count, sizeof *o->look) : NULL,
+                               .alignment = o->alignment ? keep(t, o->alignment, count, sizeof *o->alignment) : NULL,
                                .token_count = count,
                                .score = o->score,
                                .logprob = o->logprob};
-    if (!kept[i].text || !kept[i].tokens || (o->look && !kept[i].look)) return ATT_MEMORY;
+    if (!kept[i].text || !kept[i].tokens || (o->alignment && !kept[i].alignment)) return ATT_MEMORY;
   }
   line->hypotheses = kept;
   line->hypothesis_count = (size_t)outputs->count;
@@ -196,7 +196,7 @@ static att_status give_done(translator *t) {
     att_translation translation = {.line = t->first + t->given,
                                    .source_tokens = line->ids,
                                    .source_count = (size_t)line->count,
-                                   .cut = line->cut,
+                                   .truncated = line->truncated,
                                    .hypotheses = blank ? &nothing : line->hypotheses,
                                    .count = blank ? 1 : line->hypothesis_count};
     if (t->give(t->user, &translation) != 0) {

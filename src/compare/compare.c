@@ -1,6 +1,6 @@
 /*
  * Owns att_compare of attend.h: the same data to one network after another, each trained in its own folder by the usual
- * trainer, then asked by measure.c, and a report over all. Refuses to know how a network is built.
+ * trainer, then measured by measure.c, and a report over all. Refuses to know how a network is built.
  */
 #include "compare/compare.h"
 
@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ATT_MOST_QUESTIONS   400
-#define ATT_TRAINING_SHARE   0.9 /* of the minutes: the rest is for asking */
+#define ATT_MOST_PROBES      400
+#define ATT_TRAINING_SHARE   0.9 /* of the minutes: the rest is for evaluating */
 #define ATT_PIECES_OF_LENGTH 12  /* of running text, for each length of context */
 
 typedef struct att_compared {
@@ -41,14 +41,14 @@ typedef struct att_comparison {
   const att_compared *chosen[ATT_MOST_COMPARED];
   size_t count, done, current;
   int64_t parameters; /* of each network */
-  /* the files that every network learns from, and what is asked after */
+  /* the files that every network learns from, and what is measured */
   char *train[2], *valid[2]; /* paths; of lm and classifier the first alone */
   att_text *lines[2];        /* of validation; blocks */
   size_t line_count;
-  att_text *texts; /* questions: inputs, answers and second texts, one block */
-  att_questions questions;
+  att_text *texts; /* probes: inputs, references and second texts, one block */
+  att_probes probes;
   /* results, a place each */
-  att_answers answers[ATT_MOST_COMPARED];
+  att_results results[ATT_MOST_COMPARED];
   att_report_network rows[ATT_MOST_COMPARED];
   att_report_point *curves[ATT_MOST_COMPARED];
   char notes[ATT_MOST_COMPARED][160];
@@ -154,43 +154,43 @@ static att_status find_data(att_comparison *c) {
   return take_files(c, 0, o->texts[0], o->valid, "train.txt", "valid.txt");
 }
 
-/* ---- the questions -------------------------------------------------------------------------------------------- */
+/* ---- the probes -------------------------------------------------------------------------------------------- */
 
 static att_text *take_texts(att_comparison *c, size_t count) {
   c->texts = ATT_NEW(c->ctx, 3 * count, att_text);
-  c->questions.inputs = c->texts;
+  c->probes.inputs = c->texts;
   return c->texts;
 }
 
 /* Evenly among all lines. */
-static att_status ask_pairs(att_comparison *c) {
+static att_status probe_pairs(att_comparison *c) {
   size_t other;
   ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
   ATT_TRY(att_read_lines(c->ctx, c->valid[1], &c->lines[1], &other));
   if (other != c->line_count) {
     return att_fail(c->ctx, ATT_FORMAT, "%s has %zu lines, %s has %zu", c->valid[0], c->line_count, c->valid[1], other);
   }
-  size_t count = c->line_count < ATT_MOST_QUESTIONS ? c->line_count : ATT_MOST_QUESTIONS, taken = 0;
-  att_text *inputs = take_texts(c, count), *answers = inputs + count;
+  size_t count = c->line_count < ATT_MOST_PROBES ? c->line_count : ATT_MOST_PROBES, taken = 0;
+  att_text *inputs = take_texts(c, count), *references = inputs + count;
   if (!inputs) return ATT_MEMORY;
   for (size_t i = 0; i < count; i++) {
     size_t line = i * c->line_count / count;
     if (!c->lines[0][line].size || !c->lines[1][line].size) continue;
     inputs[taken] = c->lines[0][line];
-    answers[taken++] = c->lines[1][line];
+    references[taken++] = c->lines[1][line];
   }
-  c->questions.answers = answers;
-  c->questions.count = taken;
+  c->probes.references = references;
+  c->probes.count = taken;
   return ATT_OK;
 }
 
 static att_text field(att_text line, size_t begin, size_t end) { return (att_text){line.data + begin, end - begin}; }
 
 /* text, tab, label; or text, tab, text, tab, label. */
-static att_status ask_classes(att_comparison *c) {
+static att_status probe_classes(att_comparison *c) {
   ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
   size_t count = c->line_count, taken = 0;
-  att_text *inputs = take_texts(c, count), *answers = inputs + count, *seconds = answers + count;
+  att_text *inputs = take_texts(c, count), *references = inputs + count, *seconds = references + count;
   bool pairs = false;
   if (!inputs) return ATT_MEMORY;
   for (size_t i = 0; i < count; i++) {
@@ -202,11 +202,11 @@ static att_status ask_classes(att_comparison *c) {
     inputs[taken] = field(line, 0, first);
     seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
     pairs |= first + 1 < last;
-    answers[taken++] = field(line, last, line.size);
+    references[taken++] = field(line, last, line.size);
   }
-  c->questions.answers = answers;
-  c->questions.seconds = pairs ? seconds : NULL;
-  c->questions.count = taken;
+  c->probes.references = references;
+  c->probes.seconds = pairs ? seconds : NULL;
+  c->probes.count = taken;
   return ATT_OK;
 }
 
@@ -236,7 +236,7 @@ static size_t words_from(att_text text, size_t begin, size_t words) {
 }
 
 /* Pieces of running text: 1, 2, 4 ... words, and after them the words that are scored. */
-static att_status ask_pieces(att_comparison *c) {
+static att_status probe_pieces(att_comparison *c) {
   enum { LENGTHS = 8, PIECES = LENGTHS * ATT_PIECES_OF_LENGTH };
   size_t places[PIECES], taken = 0;
   ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
@@ -250,18 +250,18 @@ static att_status ask_pieces(att_comparison *c) {
     size_t context = (size_t)1 << (i % LENGTHS), end = words_from(text, places[i], context + 8);
     inputs[taken++] = field(text, places[i], end);
   }
-  c->questions.count = taken;
+  c->probes.count = taken;
   return ATT_OK;
 }
 
 static att_status prepare_questions(att_comparison *c) {
-  c->questions.ctx = c->ctx;
-  c->questions.task = c->task;
-  ATT_TRY(c->task == ATT_COMPARE_TRANSLATION  ? ask_pairs(c)
-          : c->task == ATT_COMPARE_CLASSIFIER ? ask_classes(c)
-                                              : ask_pieces(c));
-  if (c->questions.count == 0) return att_fail(c->ctx, ATT_FORMAT, "%s: it has no text to ask after", c->valid[0]);
-  return att_questions_prepare(&c->questions);
+  c->probes.ctx = c->ctx;
+  c->probes.task = c->task;
+  ATT_TRY(c->task == ATT_COMPARE_TRANSLATION  ? probe_pairs(c)
+          : c->task == ATT_COMPARE_CLASSIFIER ? probe_classes(c)
+                                              : probe_pieces(c));
+  if (c->probes.count == 0) return att_fail(c->ctx, ATT_FORMAT, "%s: it has no text to measure with", c->valid[0]);
+  return att_probes_prepare(&c->probes);
 }
 
 /* ---- training ------------------------------------------------------------------------------------------------- */
@@ -360,14 +360,14 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   const att_model_info *info;
   ATT_TRY(att_model_open(c->ctx, folder, &model));
   att_status status = att_model_describe(model, &info);
-  if (!status) status = att_measure_model(model, &c->questions, &c->answers[place]);
+  if (!status) status = att_measure_model(model, &c->probes, &c->results[place]);
   if (!status) {
     row->parameters = info->parameters;
     name_quality(c, info->head);
   }
   att_model_close(model);
   ATT_TRY(status);
-  const att_answers *a = &c->answers[place];
+  const att_results *a = &c->results[place];
   row->name = c->chosen[place]->name;
   row->title = c->chosen[place]->title;
   row->score = a->score;
@@ -375,7 +375,7 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   row->by_distance = a->by_distance;
   if (a->refused) {
     snprintf(c->notes[place], sizeof c->notes[place], "%zu of %zu texts are longer than it can take", a->refused,
-             c->questions.count);
+             c->probes.count);
     row->note = c->notes[place];
   }
   return read_record(c, folder, row, &c->curves[place]);
@@ -399,8 +399,9 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
     snprintf(budget, sizeof budget, "%.3g minutes for all", o->minutes);
   else
     snprintf(budget, sizeof budget, "as many steps or epochs each");
-  snprintf(subtitle, size, "%s: %zu networks of about %s parameters, %s; asked %zu texts that none has learned from",
-           titles[c->task], c->count, att_grouped(parameters, c->parameters), budget, c->questions.count);
+  snprintf(subtitle, size,
+           "%s: %zu networks of about %s parameters, %s; measured on %zu texts that none has learned from",
+           titles[c->task], c->count, att_grouped(parameters, c->parameters), budget, c->probes.count);
   *r = (att_report){.task = tasks[c->task],
                     .title = "Networks compared",
                     .subtitle = subtitle,
@@ -417,26 +418,26 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
                     .distance_meaning =
                         "how much an input moves an output so many tokens later (norm of the gradient; 1 is as much as "
                         "the mean input)",
-                    .lengths = c->questions.spans,
-                    .distances = c->questions.distances,
-                    .length_count = c->questions.span_count,
-                    .distance_count = c->questions.distance_count,
-                    .length_texts = c->questions.span_texts,
+                    .lengths = c->probes.spans,
+                    .distances = c->probes.distances,
+                    .length_count = c->probes.span_count,
+                    .distance_count = c->probes.distance_count,
+                    .length_texts = c->probes.span_texts,
                     .networks = c->rows,
                     .network_count = c->count,
-                    .example_count = c->questions.example_count};
+                    .example_count = c->probes.example_count};
 }
 
 static void fill_examples(const att_comparison *c, att_report_example *examples,
                           att_text (*outputs)[ATT_MOST_COMPARED]) {
-  for (size_t e = 0; e < c->questions.example_count; e++) {
-    size_t line = c->questions.examples[e];
+  for (size_t e = 0; e < c->probes.example_count; e++) {
+    size_t line = c->probes.examples[e];
     for (size_t n = 0; n < c->count; n++) {
-      const char *text = c->answers[n].outputs[e];
+      const char *text = c->results[n].outputs[e];
       outputs[e][n] = (att_text){text, text ? strlen(text) : 0};
     }
-    examples[e] = (att_report_example){.input = c->questions.inputs[line], .outputs = outputs[e]};
-    if (c->questions.answers) examples[e].reference = c->questions.answers[line];
+    examples[e] = (att_report_example){.input = c->probes.inputs[line], .outputs = outputs[e]};
+    if (c->probes.references) examples[e].reference = c->probes.references[line];
   }
 }
 
@@ -491,10 +492,10 @@ static void clear(att_comparison *c) {
     att_release(c->ctx, c->lines[i]);
   }
   for (size_t i = 0; i < c->count; i++) {
-    att_answers_free(c->ctx, &c->answers[i]);
+    att_results_free(c->ctx, &c->results[i]);
     att_free(c->ctx, c->curves[i]);
   }
-  att_questions_free(&c->questions);
+  att_probes_free(&c->probes);
   att_free(c->ctx, c->texts);
   att_free(c->ctx, c);
 }

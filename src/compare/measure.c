@@ -1,4 +1,4 @@
-/* Owns what a comparison asks each trained model: scores by length, gradients by distance, a few outputs. */
+/* Owns what a comparison measures of each trained model: scores by length, gradients by distance, a few outputs. */
 #include "compare/compare.h"
 
 #include <math.h>
@@ -42,13 +42,13 @@ static size_t tail_start(att_text text, size_t words) {
   return at;
 }
 
-static void add_span(att_questions *q, att_span span, int64_t texts) {
+static void add_span(att_probes *q, att_span span, int64_t texts) {
   q->spans[q->span_count] = span;
   q->span_texts[q->span_count++] = texts;
 }
 
 /* Neighbours with too few texts to say anything become one. */
-static void find_spans(att_questions *q) {
+static void find_spans(att_probes *q) {
   const att_span *all = q->task == ATT_COMPARE_LM ? doubling : lengths_of_texts;
   size_t count = q->task == ATT_COMPARE_LM ? COUNT(doubling) : COUNT(lengths_of_texts);
   att_span open = {-1, 0};
@@ -73,7 +73,7 @@ static void find_spans(att_questions *q) {
   }
 }
 
-att_status att_questions_prepare(att_questions *q) {
+att_status att_probes_prepare(att_probes *q) {
   q->lengths = ATT_NEW(q->ctx, q->count, size_t);
   if (!q->lengths) return ATT_MEMORY;
   for (size_t i = 0; i < q->count; i++) {
@@ -89,17 +89,17 @@ att_status att_questions_prepare(att_questions *q) {
   return ATT_OK;
 }
 
-void att_questions_free(att_questions *q) {
+void att_probes_free(att_probes *q) {
   if (q->ctx) att_free(q->ctx, q->lengths);
   q->lengths = NULL;
 }
 
-void att_answers_free(att_context *ctx, att_answers *a) {
+void att_results_free(att_context *ctx, att_results *a) {
   for (size_t i = 0; i < ATT_COMPARE_EXAMPLES; i++) att_free(ctx, a->outputs[i]);
   memset(a, 0, sizeof *a);
 }
 
-static att_status keep_output(const att_questions *q, size_t line, const char *text, size_t size, att_answers *a) {
+static att_status keep_output(const att_probes *q, size_t line, const char *text, size_t size, att_results *a) {
   for (size_t i = 0; i < q->example_count; i++) {
     if (q->examples[i] != line || a->outputs[i]) continue;
     a->outputs[i] = att_copy_text(q->ctx, text, size);
@@ -111,9 +111,9 @@ static att_status keep_output(const att_questions *q, size_t line, const char *t
 /* ---- translation ---------------------------------------------------------------------------------------------- */
 
 /* What a callback fills; a failure in it is kept, for the call that calls it only knows that it was stopped. */
-typedef struct att_asking {
-  const att_questions *questions;
-  att_answers *answers;
+typedef struct att_evaluating {
+  const att_probes *probes;
+  att_results *results;
   att_buffer text;
   size_t *ends;       /* [count]: of each output in text */
   int32_t *predicted; /* classifier */
@@ -121,26 +121,26 @@ typedef struct att_asking {
   bool is_number;
   const size_t *line_of; /* the question that line i of the call is */
   att_status status;
-} att_asking;
+} att_evaluating;
 
 static int on_translation(void *user, const att_translation *given) {
-  att_asking *asking = user;
+  att_evaluating *evaluating = user;
   const att_hypothesis *best = given->hypotheses;
   const char *text = given->count ? best->text : "";
-  size_t size = given->count ? best->text_size : 0, line = asking->line_of[given->line];
-  asking->status = att_buffer_append(asking->questions->ctx, &asking->text, text, size);
-  asking->ends[line] = asking->text.size;
-  if (!asking->status) asking->status = keep_output(asking->questions, line, text, size, asking->answers);
-  return asking->status != ATT_OK;
+  size_t size = given->count ? best->text_size : 0, line = evaluating->line_of[given->line];
+  evaluating->status = att_buffer_append(evaluating->probes->ctx, &evaluating->text, text, size);
+  evaluating->ends[line] = evaluating->text.size;
+  if (!evaluating->status) evaluating->status = keep_output(evaluating->probes, line, text, size, evaluating->results);
+  return evaluating->status != ATT_OK;
 }
 
-static att_status bleu_of(const att_questions *q, const att_text *outputs, const att_span *span, att_text *some,
+static att_status bleu_of(const att_probes *q, const att_text *outputs, const att_span *span, att_text *some,
                           att_text *references, double *score) {
   size_t count = 0;
   for (size_t i = 0; i < q->count; i++) {
     if (span && !in_span(span, q->lengths[i])) continue;
     some[count] = outputs[i];
-    references[count++] = q->answers[i];
+    references[count++] = q->references[i];
   }
   att_bleu_options options;
   att_bleu_result result;
@@ -151,8 +151,8 @@ static att_status bleu_of(const att_questions *q, const att_text *outputs, const
 }
 
 /* Which inputs the model can take whole; the others are its refusals. */
-static att_status find_lines(att_model *model, const att_questions *q, att_text *lines, size_t *line_of, size_t *count,
-                             size_t *longest, att_answers *a) {
+static att_status find_lines(att_model *model, const att_probes *q, att_text *lines, size_t *line_of, size_t *count,
+                             size_t *longest, att_results *a) {
   const att_model_info *info;
   ATT_TRY(att_model_describe(model, &info));
   *count = *longest = 0;
@@ -172,8 +172,7 @@ static att_status find_lines(att_model *model, const att_questions *q, att_text 
   return ATT_OK;
 }
 
-static att_status score_translations(const att_questions *q, const att_text *outputs, att_text *scratch,
-                                     att_answers *a) {
+static att_status score_translations(const att_probes *q, const att_text *outputs, att_text *scratch, att_results *a) {
   ATT_TRY(bleu_of(q, outputs, NULL, scratch, scratch + q->count, &a->score));
   for (size_t s = 0; s < q->span_count; s++) {
     ATT_TRY(bleu_of(q, outputs, &q->spans[s], scratch, scratch + q->count, &a->by_length[s]));
@@ -181,36 +180,36 @@ static att_status score_translations(const att_questions *q, const att_text *out
   return ATT_OK;
 }
 
-static att_status ask_translations(att_model *model, att_asking *asking, att_text *lines, size_t *line_of,
-                                   att_text *outputs) {
-  const att_questions *q = asking->questions;
+static att_status probe_translations(att_model *model, att_evaluating *evaluating, att_text *lines, size_t *line_of,
+                                     att_text *outputs) {
+  const att_probes *q = evaluating->probes;
   size_t count, longest;
   att_decode_options options;
-  ATT_TRY(find_lines(model, q, lines, line_of, &count, &longest, asking->answers));
+  ATT_TRY(find_lines(model, q, lines, line_of, &count, &longest, evaluating->results));
   att_decode_options_default(model, &options);
   options.beam = options.nbest = 1;
   int64_t limit = (int64_t)(longest + longest / 2 + 10); /* as validations: a young network may never end */
   if (limit < options.max_length) options.max_length = (int)limit;
-  asking->line_of = line_of;
-  att_status status = att_translate(model, lines, count, &options, on_translation, asking);
-  if (asking->status) return asking->status;
+  evaluating->line_of = line_of;
+  att_status status = att_translate(model, lines, count, &options, on_translation, evaluating);
+  if (evaluating->status) return evaluating->status;
   ATT_TRY(status);
   size_t begin = 0;
   for (size_t i = 0; i < count; i++) { /* in the lines' order */
     size_t line = line_of[i];
-    outputs[line] = (att_text){asking->text.data + begin, asking->ends[line] - begin};
-    begin = asking->ends[line];
+    outputs[line] = (att_text){evaluating->text.data + begin, evaluating->ends[line] - begin};
+    begin = evaluating->ends[line];
   }
-  return score_translations(q, outputs, lines, asking->answers);
+  return score_translations(q, outputs, lines, evaluating->results);
 }
 
-static att_status measure_translation(att_model *model, att_asking *asking) {
-  const att_questions *q = asking->questions;
+static att_status measure_translation(att_model *model, att_evaluating *evaluating) {
+  const att_probes *q = evaluating->probes;
   att_text *lines = ATT_NEW(q->ctx, 2 * q->count, att_text), *outputs = ATT_NEW(q->ctx, q->count, att_text);
   size_t *line_of = ATT_NEW(q->ctx, q->count, size_t);
   att_status status = ATT_MEMORY;
   for (size_t i = 0; outputs && i < q->count; i++) outputs[i].data = "";
-  if (lines && outputs && line_of) status = ask_translations(model, asking, lines, line_of, outputs);
+  if (lines && outputs && line_of) status = probe_translations(model, evaluating, lines, line_of, outputs);
   att_free(q->ctx, lines);
   att_free(q->ctx, outputs);
   att_free(q->ctx, line_of);
@@ -220,25 +219,25 @@ static att_status measure_translation(att_model *model, att_asking *asking) {
 /* ---- classification ------------------------------------------------------------------------------------------- */
 
 static int on_classification(void *user, const att_classification *given) {
-  att_asking *asking = user;
-  asking->predicted[given->line] = (int32_t)given->best;
-  asking->values[given->line] = given->scores[given->best];
+  att_evaluating *evaluating = user;
+  evaluating->predicted[given->line] = (int32_t)given->best;
+  evaluating->values[given->line] = given->scores[given->best];
   return 0;
 }
 
 /* Right ones among those of the span; for numbers, Spearman's correlation. */
-static att_status right_of(const att_asking *asking, const att_span *span, const bool *is_right, const double *numbers,
-                           double *scratch, double *score) {
-  const att_questions *q = asking->questions;
+static att_status right_of(const att_evaluating *evaluating, const att_span *span, const bool *is_right,
+                           const double *numbers, double *scratch, double *score) {
+  const att_probes *q = evaluating->probes;
   size_t count = 0, right = 0;
   for (size_t i = 0; i < q->count; i++) {
     if (span && !in_span(span, q->lengths[i])) continue;
     right += is_right[i];
     scratch[count] = numbers[i];
-    scratch[q->count + count++] = asking->values[i];
+    scratch[q->count + count++] = evaluating->values[i];
   }
   *score = count ? 100.0 * (double)right / (double)count : NAN;
-  if (!asking->is_number) return ATT_OK;
+  if (!evaluating->is_number) return ATT_OK;
   att_value_metrics metrics;
   ATT_TRY(att_measure_values(q->ctx, scratch, scratch + q->count, count, &metrics));
   *score = 100 * metrics.spearman;
@@ -255,47 +254,47 @@ static bool is_label(att_text truth, bool several, const char *label) {
   return false;
 }
 
-static att_status ask_classes(att_model *model, att_asking *asking, bool *is_right, double *numbers) {
-  const att_questions *q = asking->questions;
+static att_status probe_classes(att_model *model, att_evaluating *evaluating, bool *is_right, double *numbers) {
+  const att_probes *q = evaluating->probes;
   const char *const *labels;
   const att_model_info *info;
   size_t count;
   ATT_TRY(att_model_describe(model, &info));
   ATT_TRY(att_model_labels(model, &labels, &count));
-  ATT_TRY(att_classify(model, q->inputs, q->seconds, q->count, 0, on_classification, asking));
-  asking->is_number = info->head == ATT_HEAD_VALUES;
+  ATT_TRY(att_classify(model, q->inputs, q->seconds, q->count, 0, on_classification, evaluating));
+  evaluating->is_number = info->head == ATT_HEAD_VALUES;
   for (size_t i = 0; i < q->count; i++) {
     char number[64] = {0};
-    const char *label = labels[asking->predicted[i]];
-    is_right[i] = is_label(q->answers[i], info->head == ATT_HEAD_LABELS, label);
-    if (asking->is_number) {
-      memcpy(number, q->answers[i].data, q->answers[i].size < 63 ? q->answers[i].size : 63);
+    const char *label = labels[evaluating->predicted[i]];
+    is_right[i] = is_label(q->references[i], info->head == ATT_HEAD_LABELS, label);
+    if (evaluating->is_number) {
+      memcpy(number, q->references[i].data, q->references[i].size < 63 ? q->references[i].size : 63);
       numbers[i] = strtod(number, NULL);
-      snprintf(number, sizeof number, "%.4g", asking->values[i]);
+      snprintf(number, sizeof number, "%.4g", evaluating->values[i]);
     }
-    const char *output = asking->is_number ? number : label;
-    ATT_TRY(keep_output(q, i, output, strlen(output), asking->answers));
+    const char *output = evaluating->is_number ? number : label;
+    ATT_TRY(keep_output(q, i, output, strlen(output), evaluating->results));
   }
   double *scratch = numbers + q->count;
-  ATT_TRY(right_of(asking, NULL, is_right, numbers, scratch, &asking->answers->score));
+  ATT_TRY(right_of(evaluating, NULL, is_right, numbers, scratch, &evaluating->results->score));
   for (size_t s = 0; s < q->span_count; s++) {
-    ATT_TRY(right_of(asking, &q->spans[s], is_right, numbers, scratch, &asking->answers->by_length[s]));
+    ATT_TRY(right_of(evaluating, &q->spans[s], is_right, numbers, scratch, &evaluating->results->by_length[s]));
   }
   return ATT_OK;
 }
 
-static att_status measure_classes(att_model *model, att_asking *asking) {
-  att_context *ctx = asking->questions->ctx;
-  size_t count = asking->questions->count;
-  asking->predicted = ATT_NEW(ctx, count, int32_t);
+static att_status measure_classes(att_model *model, att_evaluating *evaluating) {
+  att_context *ctx = evaluating->probes->ctx;
+  size_t count = evaluating->probes->count;
+  evaluating->predicted = ATT_NEW(ctx, count, int32_t);
   bool *is_right = ATT_NEW(ctx, count, bool);
   double *numbers = ATT_NEW(ctx, 4 * count, double);
   att_status status = ATT_MEMORY;
-  if (asking->predicted && is_right && numbers) {
-    asking->values = numbers + 3 * count;
-    status = ask_classes(model, asking, is_right, numbers);
+  if (evaluating->predicted && is_right && numbers) {
+    evaluating->values = numbers + 3 * count;
+    status = probe_classes(model, evaluating, is_right, numbers);
   }
-  att_free(ctx, asking->predicted);
+  att_free(ctx, evaluating->predicted);
   att_free(ctx, is_right);
   att_free(ctx, numbers);
   return status;
@@ -315,14 +314,14 @@ static att_status tail_bits(att_model *model, att_text piece, double *bits, doub
 }
 
 static int on_piece(void *user, const att_piece_of_text *piece) {
-  att_asking *asking = user;
-  asking->status = att_buffer_append(asking->questions->ctx, &asking->text, piece->text, piece->size);
-  return asking->status != ATT_OK;
+  att_evaluating *evaluating = user;
+  evaluating->status = att_buffer_append(evaluating->probes->ctx, &evaluating->text, piece->text, piece->size);
+  return evaluating->status != ATT_OK;
 }
 
 /* What the model writes after the first words of a piece. */
-static att_status continue_text(att_model *model, att_asking *asking, size_t example) {
-  const att_questions *q = asking->questions;
+static att_status continue_text(att_model *model, att_evaluating *evaluating, size_t example) {
+  const att_probes *q = evaluating->probes;
   att_text piece = q->inputs[q->examples[example]];
   att_generate_options options;
   att_generate_options_default(model, &options);
@@ -330,17 +329,17 @@ static att_status continue_text(att_model *model, att_asking *asking, size_t exa
   options.samples = 1;
   options.temperature = 0.7;
   options.seed = example + 1;
-  asking->text.size = 0;
-  att_status status = att_generate(model, piece, &options, on_piece, asking);
-  if (asking->status) return asking->status;
+  evaluating->text.size = 0;
+  att_status status = att_generate(model, piece, &options, on_piece, evaluating);
+  if (evaluating->status) return evaluating->status;
   if (status == ATT_ARGUMENT) return ATT_OK; /* longer than the network: no output is its answer */
   ATT_TRY(status);
-  return keep_output(q, q->examples[example], asking->text.data ? asking->text.data : "", asking->text.size,
-                     asking->answers);
+  return keep_output(q, q->examples[example], evaluating->text.data ? evaluating->text.data : "", evaluating->text.size,
+                     evaluating->results);
 }
 
-static att_status measure_language(att_model *model, att_asking *asking) {
-  const att_questions *q = asking->questions;
+static att_status measure_language(att_model *model, att_evaluating *evaluating) {
+  const att_probes *q = evaluating->probes;
   double bits[ATT_MOST_SPANS] = {0}, bytes[ATT_MOST_SPANS] = {0}, all_bits = 0, all_bytes = 0;
   for (size_t i = 0; i < q->count; i++) {
     double some_bits, some_bytes;
@@ -353,9 +352,10 @@ static att_status measure_language(att_model *model, att_asking *asking) {
       bytes[s] += some_bytes;
     }
   }
-  asking->answers->score = all_bytes > 0 ? all_bits / all_bytes : NAN;
-  for (size_t s = 0; s < q->span_count; s++) asking->answers->by_length[s] = bytes[s] > 0 ? bits[s] / bytes[s] : NAN;
-  for (size_t i = 0; i < q->example_count; i++) ATT_TRY(continue_text(model, asking, i));
+  evaluating->results->score = all_bytes > 0 ? all_bits / all_bytes : NAN;
+  for (size_t s = 0; s < q->span_count; s++)
+    evaluating->results->by_length[s] = bytes[s] > 0 ? bits[s] / bytes[s] : NAN;
+  for (size_t i = 0; i < q->example_count; i++) ATT_TRY(continue_text(model, evaluating, i));
   return ATT_OK;
 }
 
@@ -373,7 +373,7 @@ static size_t distance_between(att_look_part part, const att_attention_map *map,
 }
 
 /* Each norm is divided by the mean of its row, so that rows of large and of small gradients count alike. */
-static void add_row(const att_questions *q, att_look_part part, const att_attention_map *map, size_t i,
+static void add_row(const att_probes *q, att_look_part part, const att_attention_map *map, size_t i,
                     att_distances *sum) {
   const float *row = map->weights + i * map->keys;
   size_t keys = part == ATT_LOOK_DECODER && i + 1 < map->keys ? i + 1 : map->keys;
@@ -391,7 +391,7 @@ static void add_row(const att_questions *q, att_look_part part, const att_attent
 }
 
 /* The beginning that the model can read, or all. */
-static att_status fit(att_model *model, const att_questions *q, att_text *text) {
+static att_status fit(att_model *model, const att_probes *q, att_text *text) {
   const att_model_info *info;
   ATT_TRY(att_model_describe(model, &info));
   for (;;) {
@@ -405,12 +405,12 @@ static att_status fit(att_model *model, const att_questions *q, att_text *text) 
   }
 }
 
-static att_status add_text(att_model *model, const att_questions *q, size_t line, att_distances *sum) {
+static att_status add_text(att_model *model, const att_probes *q, size_t line, att_distances *sum) {
   static const att_look_part parts[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
   att_look_part part = parts[q->task];
   att_attention *attention;
   att_attention_map map;
-  att_text target = q->task == ATT_COMPARE_TRANSLATION ? q->answers[line] : (att_text){0}, input = q->inputs[line];
+  att_text target = q->task == ATT_COMPARE_TRANSLATION ? q->references[line] : (att_text){0}, input = q->inputs[line];
   ATT_TRY(fit(model, q, &input));
   att_status status = att_look_gradient(model, input, target, &attention);
   if (status == ATT_ARGUMENT || status == ATT_UNSUPPORTED) return ATT_OK; /* too long, or nothing to look at */
@@ -421,7 +421,7 @@ static att_status add_text(att_model *model, const att_questions *q, size_t line
   return status;
 }
 
-static att_status measure_gradients(att_model *model, const att_questions *q, att_answers *a) {
+static att_status measure_gradients(att_model *model, const att_probes *q, att_results *a) {
   att_distances sum = {0};
   size_t texts = q->count < ATT_GRADIENT_TEXTS ? q->count : ATT_GRADIENT_TEXTS;
   for (size_t i = 0; i < texts; i++) ATT_TRY(add_text(model, q, (2 * i + 1) * q->count / (2 * texts), &sum));
@@ -431,15 +431,15 @@ static att_status measure_gradients(att_model *model, const att_questions *q, at
   return ATT_OK;
 }
 
-att_status att_measure_model(att_model *model, const att_questions *q, att_answers *a) {
-  att_asking asking = {.questions = q, .answers = a, .ends = ATT_NEW(q->ctx, q->count, size_t)};
+att_status att_measure_model(att_model *model, const att_probes *q, att_results *a) {
+  att_evaluating evaluating = {.probes = q, .results = a, .ends = ATT_NEW(q->ctx, q->count, size_t)};
   att_status status = ATT_MEMORY;
-  if (asking.ends && q->count) {
-    status = q->task == ATT_COMPARE_TRANSLATION  ? measure_translation(model, &asking)
-             : q->task == ATT_COMPARE_CLASSIFIER ? measure_classes(model, &asking)
-                                                 : measure_language(model, &asking);
+  if (evaluating.ends && q->count) {
+    status = q->task == ATT_COMPARE_TRANSLATION  ? measure_translation(model, &evaluating)
+             : q->task == ATT_COMPARE_CLASSIFIER ? measure_classes(model, &evaluating)
+                                                 : measure_language(model, &evaluating);
   }
-  att_free(q->ctx, asking.ends);
-  att_buffer_free(q->ctx, &asking.text);
+  att_free(q->ctx, evaluating.ends);
+  att_buffer_free(q->ctx, &evaluating.text);
   return status ? status : measure_gradients(model, q, a);
 }

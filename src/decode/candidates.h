@@ -9,7 +9,7 @@
 typedef struct att_choice {
   int32_t token;
   double logprob; /* the model's own: over the whole vocabulary, whatever the rules leave out; of several choices a row
-                     with the penalty in it, as the peer's beams */
+                     with the penalty in it, as Transformers' beams */
 } att_choice;
 
 /* What may be chosen. */

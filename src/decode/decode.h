@@ -9,10 +9,10 @@
 
 #define ATT_WIDEST_BEAM 64
 
-/* One finished output; tokens on the caller's arena, end mark included where it was reached. */
+/* One finished output; tokens on the caller's arena, end token included where it was reached. */
 typedef struct att_output {
   const int32_t *tokens;
-  const int32_t *look; /* or NULL */
+  const int32_t *alignment; /* or NULL */
   int64_t count;
   double score, logprob;
 } att_output;
@@ -22,7 +22,7 @@ typedef struct att_outputs {
   int64_t count;
 } att_outputs;
 
-/* Decodes a batch of sources (end mark in, each 1..max_position_embeddings long). outputs: [sources.count], the
+/* Decodes a batch of sources (end token in, each 1..max_position_embeddings long). outputs: [sources.count], the
  * caller's; what they point to is on `arena`, which is also used for the work. line_keys[i] (sampling): what the i-th
  * source draws with, so that results do not depend on batches. */
 att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,

@@ -170,7 +170,7 @@ static att_rules rules_of(const att_config *config, const att_decode_options *op
                      .repetition_penalty = options->repetition_penalty};
 }
 
-/* The first hypotheses: each group's start mark, after its source. */
+/* The first hypotheses: each group's start token, after its source. */
 static att_status begin(search *s, att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,
                         const uint64_t *line_keys, int64_t samples) {
   const att_decode_options *options = s->options;
@@ -191,12 +191,12 @@ static att_status begin(search *s, att_model *model, att_arena *arena, const int
 }
 
 static att_status give_output(const search *s, const finished *f, bool sampled, att_arena *arena, att_output *out) {
-  bool alignment = s->session->row_look != NULL;
+  bool aligned = s->session->row_alignment != NULL;
   int32_t *tokens = ATT_ARENA_NEW(arena, f->count, int32_t);
-  int32_t *look = alignment ? ATT_ARENA_NEW(arena, f->count, int32_t) : NULL;
-  if (!tokens || (alignment && !look)) return ATT_MEMORY;
-  att_session_path(s->session, f->row, f->token, f->count, tokens, look);
-  *out = (att_output){tokens, look, f->count, sampled ? f->logprob : f->score, f->logprob};
+  int32_t *alignment = aligned ? ATT_ARENA_NEW(arena, f->count, int32_t) : NULL;
+  if (!tokens || (aligned && !alignment)) return ATT_MEMORY;
+  att_session_path(s->session, f->row, f->token, f->count, tokens, alignment);
+  *out = (att_output){tokens, alignment, f->count, sampled ? f->logprob : f->score, f->logprob};
   return ATT_OK;
 }
 

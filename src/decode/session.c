@@ -49,7 +49,7 @@ static att_status make_step_arrays(att_session *s, bool alignment) {
     return ATT_MEMORY;
   }
   for (int64_t i = 0; i <= s->most; i++) s->start[i] = i;
-  if (!alignment || s->shape.look_heads == 0) return ATT_OK;
+  if (!alignment || s->shape.alignment_heads == 0) return ATT_OK;
   s->last_probs = ATT_ARENA_NEW(arena, s->most, float *);
   return s->last_probs ? ATT_OK : ATT_MEMORY;
 }
@@ -78,7 +78,7 @@ static att_status make_room(att_session *s, int64_t room) {
   }
   ATT_TRY(grow(s, &s->row_token, s->rows, rows, sizeof(int32_t)));
   ATT_TRY(grow(s, &s->row_before, s->rows, rows, sizeof(int32_t)));
-  if (s->last_probs) ATT_TRY(grow(s, &s->row_look, s->rows, rows, sizeof(int32_t)));
+  if (s->last_probs) ATT_TRY(grow(s, &s->row_alignment, s->rows, rows, sizeof(int32_t)));
   ATT_TRY(grow(s, &s->spare_table, 0, s->most * room, sizeof(int32_t)));
   ATT_TRY(grow(s, &s->table, 0, s->most * room, sizeof(int32_t)));
   for (int64_t i = 0; i < s->running; i++) {
@@ -171,14 +171,14 @@ static att_status make_probs(att_session *s, att_maps *maps) {
   for (int64_t i = 0; i < count; i++) layers[i] = NULL;
   layers[count - 1] = s->last_probs;
   for (int64_t i = 0; i < s->running; i++) {
-    s->last_probs[i] = ATT_ARENA_NEW(s->run.arena, s->shape.look_heads * s->cross_counts[i], float);
+    s->last_probs[i] = ATT_ARENA_NEW(s->run.arena, s->shape.alignment_heads * s->cross_counts[i], float);
     if (!s->last_probs[i]) return ATT_MEMORY;
   }
   maps->cross = layers;
   return ATT_OK;
 }
 
-static int32_t most_looked_at(const float *probs, int64_t heads, int64_t keys) {
+static int32_t most_attended(const float *probs, int64_t heads, int64_t keys) {
   int32_t best = 0;
   float most = -1.0f;
   for (int64_t j = 0; j < keys; j++) {
@@ -214,7 +214,8 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
   ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, s->last_probs ? &maps : NULL, &hidden));
   ATT_TRY(att_model_logits(&s->run, s->model, &hidden, &scores));
   for (int64_t i = 0; s->last_probs && i < count; i++) {
-    s->row_look[s->rows - count + i] = most_looked_at(s->last_probs[i], s->shape.look_heads, s->cross_counts[i]);
+    s->row_alignment[s->rows - count + i] =
+        most_attended(s->last_probs[i], s->shape.alignment_heads, s->cross_counts[i]);
   }
   *logits = scores.data;
   return ATT_OK;
@@ -233,10 +234,11 @@ att_status att_session_seen(att_session *s, att_rules *rules) {
   return ATT_OK;
 }
 
-void att_session_path(const att_session *s, int32_t row, int32_t last, int64_t count, int32_t *tokens, int32_t *look) {
+void att_session_path(const att_session *s, int32_t row, int32_t last, int64_t count, int32_t *tokens,
+                      int32_t *alignment) {
   for (int64_t i = count - 1; i >= 0; i--) {
     tokens[i] = last;
-    if (look) look[i] = s->row_look[row];
+    if (alignment) alignment[i] = s->row_alignment[row];
     last = s->row_token[row];
     row = s->row_before[row];
   }

@@ -37,7 +37,7 @@ typedef struct att_session {
   float **self; /* [layers] each [past + most * (room - past), shape.self_width] */
   int64_t rows; /* in use; the last step's are [rows - running, rows) */
   int32_t *row_token, *row_before;
-  int32_t *row_look; /* the source position that the row's query looked at most; NULL: not wanted */
+  int32_t *row_alignment; /* the source position that the row's query attended to most; NULL: not wanted */
   /* what att_model_step takes, filled anew each step */
   int64_t *start, *self_counts, *cross_counts; /* [most + 1] */
   const int32_t **self_rows, **cross_rows;     /* [most] */
@@ -68,8 +68,8 @@ att_status att_session_step(att_session *session, const att_next *next, int64_t 
 /* Gives rules with a repetition penalty what each running hypothesis has read, the past and the last step's token in;
  * valid until the next step. */
 att_status att_session_seen(att_session *session, att_rules *rules);
-/* The `count` tokens that end in `last`, which was chosen after `row`; look may be NULL. Both [count]. */
+/* The `count` tokens that end in `last`, which was chosen after `row`; alignment may be NULL. Both [count]. */
 void att_session_path(const att_session *session, int32_t row, int32_t last, int64_t count, int32_t *tokens,
-                      int32_t *look);
+                      int32_t *alignment);
 
 #endif

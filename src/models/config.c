@@ -273,18 +273,18 @@ static void warn_of_generation(const att_settings *in, const att_config *config)
   }
 }
 
-/* A translator's marks may not be others than in config.json, for training and decoding must agree; a decoder's are
- * generate's. */
-static att_status read_generation_marks(const att_settings *in, att_config *out) {
+/* A translator's special tokens may not be others than in config.json, for training and decoding must agree; a
+ * decoder's are generate's. */
+static att_status read_generation_specials(const att_settings *in, att_config *out) {
   out->forced_bos = -1; /* config.json's, where this is another file, is not generate's */
-  for (int i = 0; i < ATT_MARKS; i++) {
-    int32_t before = att_mark_of(out, i), mark = before;
-    ATT_TRY(att_read_mark(in, att_mark_key(i), &mark));
-    bool free = out->kind != ATT_ENCODER_DECODER || att_mark_at(out, i) == &out->forced_bos;
-    if (free) *att_mark_at(out, i) = mark;
-    if (free || mark == before || att_mark_at(out, i) == &out->bos) continue;
+  for (int i = 0; i < ATT_SPECIALS; i++) {
+    int32_t before = att_special_of(out, i), special = before;
+    ATT_TRY(att_read_special(in, att_special_key(i), &special));
+    bool free = out->kind != ATT_ENCODER_DECODER || att_special_at(out, i) == &out->forced_bos;
+    if (free) *att_special_at(out, i) = special;
+    if (free || special == before || att_special_at(out, i) == &out->bos) continue;
     return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is %" PRId32 ", but %" PRId32 " in config.json", in->name,
-                    att_mark_key(i), mark, before);
+                    att_special_key(i), special, before);
   }
   return att_read_other_ends(in, out);
 }
@@ -302,7 +302,7 @@ static att_status read_sampling(const att_settings *in, att_config *out) {
 
 static att_status read_generation(const att_settings *in, att_config *out) {
   if (!json_is_object(in->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
-  ATT_TRY(read_generation_marks(in, out));
+  ATT_TRY(read_generation_specials(in, out));
   ATT_TRY(read_sampling(in, out));
   int64_t beams = out->num_beams, length = out->max_position_embeddings;
   ATT_TRY(att_json_int(in->ctx, in->name, in->root, "num_beams", false, 1, ATT_MOST_BEAMS, &beams));
@@ -347,12 +347,12 @@ att_status att_config_read(att_context *ctx, const char *folder, att_config *out
 
 /* ---- checking ------------------------------------------------------------------------------------------------- */
 
-static att_status check_marks(att_context *ctx, const char *name, const att_config *config) {
-  for (int i = 0; i < ATT_MARKS; i++) {
-    int32_t mark = att_mark_of(config, i);
-    if (mark >= -1 && mark < config->vocab_size) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, att_mark_key(i),
-                    mark, config->vocab_size);
+static att_status check_specials(att_context *ctx, const char *name, const att_config *config) {
+  for (int i = 0; i < ATT_SPECIALS; i++) {
+    int32_t special = att_special_of(config, i);
+    if (special >= -1 && special < config->vocab_size) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name,
+                    att_special_key(i), special, config->vocab_size);
   }
   for (int i = 0; i < config->other_end_count; i++) {
     if (config->other_ends[i] < config->vocab_size) continue;
@@ -416,7 +416,7 @@ att_status att_config_check(att_context *ctx, const char *name, const att_config
                     "%s: family, kind, head, position, norm, activation or storage is none that there is", name);
   }
   ATT_TRY(calls->check(ctx, name, config));
-  ATT_TRY(check_marks(ctx, name, config));
+  ATT_TRY(check_specials(ctx, name, config));
   ATT_TRY(check_labels(ctx, name, config));
   ATT_TRY(check_numbers(ctx, name, config));
   return check_sampling(ctx, name, config);
@@ -499,8 +499,8 @@ static void put_sampling(att_object *out, const att_config *config) {
 static att_status write_generation(att_context *ctx, const char *folder, const att_config *config) {
   if (config->kind == ATT_ENCODER || config->head != ATT_HEAD_TOKENS) return ATT_OK;
   att_object out = {.ctx = ctx};
-  for (int i = 0; i < ATT_MARKS; i++) {
-    if (att_mark_of(config, i) >= 0) att_put_mark(&out, config, i);
+  for (int i = 0; i < ATT_SPECIALS; i++) {
+    if (att_special_of(config, i) >= 0) att_put_special(&out, config, i);
   }
   if (config->family == ATT_MARIAN) { /* there the pad is the start token and a row of zeros: never a word */
     char list[32];

@@ -81,7 +81,8 @@ char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t coun
 bool att_config_is_end(const att_config *config, int32_t token);
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);
-/* config.json, generation_config.json and tokenizer_config.json (names of the marks come from the tokenizer). */
+/* config.json, generation_config.json and tokenizer_config.json (names of the special tokens come from the tokenizer).
+ */
 att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,
                             const att_tokenizer *tokenizer);
 /* config.json's model_type: the family's, or "attend" for what no class of Hugging Face can say. */

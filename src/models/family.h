@@ -10,8 +10,8 @@
 #include "models/settings.h"
 
 struct att_family_calls {
-  /* config.json's own keys (sizes, switches, marks), over defaults that are the Hugging Face class's. The caller reads
-   * model_type, labels and generation_config.json, and checks the sizes. */
+  /* config.json's own keys (sizes, switches, special tokens), over defaults that are the Hugging Face class's. The
+   * caller reads model_type, labels and generation_config.json, and checks the sizes. */
   att_status (*read)(const att_settings *in, att_config *config);
   void (*write)(att_object *out, const att_config *config);
   /* The Hugging Face class that reads such a folder. NULL (or a NULL pointer here): there is none; where the family has

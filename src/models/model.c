@@ -74,8 +74,8 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   return ATT_OK;
 }
 
-/* The marks that no config names. */
-static void find_marks(att_model *model) {
+/* The special tokens that no config names. */
+static void find_specials(att_model *model) {
   att_config *c = &model->config;
   const att_tokenizer *t = model->tokenizer;
   c->mask = att_tokenizer_id(t, "[MASK]") >= 0 ? att_tokenizer_id(t, "[MASK]") : att_tokenizer_id(t, "<mask>");
@@ -123,7 +123,7 @@ static att_status load_tokenizer(att_model *model, const char *folder) {
     return att_fail(model->ctx, ATT_FORMAT, "%s: its tokenizer has %d tokens, config.json's vocab_size is %lld", folder,
                     (int)size, (long long)model->config.vocab_size);
   }
-  find_marks(model);
+  find_specials(model);
   return ATT_OK;
 }
 

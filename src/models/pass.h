@@ -29,7 +29,7 @@ typedef struct att_memory {
 typedef struct att_cache_shape {
   int64_t layers;                  /* of self and cross */
   int64_t self_width, cross_width; /* floats a row; cross 0: no memory */
-  int64_t look_heads;              /* heads of the last layer's attention over the memory; 0: none */
+  int64_t alignment_heads;         /* heads of the last layer's attention over the memory; 0: none */
 } att_cache_shape;
 void att_model_cache_shape(const att_model *model, att_cache_shape *shape);
 

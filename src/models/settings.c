@@ -86,15 +86,15 @@ att_status att_read_activation(const att_settings *in, const char *key, att_acti
                   in->name, key, name);
 }
 
-att_status att_read_mark(const att_settings *in, const char *key, int32_t *mark) {
-  int64_t value = *mark;
+att_status att_read_special(const att_settings *in, const char *key, int32_t *special) {
+  int64_t value = *special;
   const json_t *list = json_object_get(in->root, key), *first = json_array_get(list, 0);
   if (json_is_integer(first) && json_integer_value(first) >= 0 && json_integer_value(first) <= INT32_MAX) {
     value = json_integer_value(first);
   } else {
     ATT_TRY(att_json_int(in->ctx, in->name, in->root, key, false, 0, INT32_MAX, &value));
   }
-  *mark = (int32_t)value;
+  *special = (int32_t)value;
   return ATT_OK;
 }
 
@@ -135,7 +135,7 @@ bool att_config_is_end(const att_config *config, int32_t token) {
 static const struct {
   const char *key;
   size_t offset;
-} marks[ATT_MARKS] = {
+} specials[ATT_SPECIALS] = {
     {"pad_token_id", offsetof(att_config, pad)},
     {"bos_token_id", offsetof(att_config, bos)},
     {end_key, offsetof(att_config, eos)},
@@ -143,45 +143,45 @@ static const struct {
     {"forced_bos_token_id", offsetof(att_config, forced_bos)},
 };
 
-const char *att_mark_key(int i) { return marks[i].key; }
+const char *att_special_key(int i) { return specials[i].key; }
 
-int32_t *att_mark_at(att_config *config, int i) { return (int32_t *)(void *)((char *)config + marks[i].offset); }
+int32_t *att_special_at(att_config *config, int i) { return (int32_t *)(void *)((char *)config + specials[i].offset); }
 
-int32_t att_mark_of(const att_config *config, int i) {
-  return *(const int32_t *)(const void *)((const char *)config + marks[i].offset);
+int32_t att_special_of(const att_config *config, int i) {
+  return *(const int32_t *)(const void *)((const char *)config + specials[i].offset);
 }
 
-att_status att_read_marks(const att_settings *in, att_config *config) {
-  for (int i = 0; i < ATT_MARKS; i++) {
-    if (json_is_null(json_object_get(in->root, marks[i].key))) *att_mark_at(config, i) = -1; /* it has none */
-    ATT_TRY(att_read_mark(in, marks[i].key, att_mark_at(config, i)));
+att_status att_read_specials(const att_settings *in, att_config *config) {
+  for (int i = 0; i < ATT_SPECIALS; i++) {
+    if (json_is_null(json_object_get(in->root, specials[i].key))) *att_special_at(config, i) = -1; /* it has none */
+    ATT_TRY(att_read_special(in, specials[i].key, att_special_at(config, i)));
   }
   return att_read_other_ends(in, config);
 }
 
-void att_put_mark(att_object *out, const att_config *config, int i) {
-  int32_t mark = att_mark_of(config, i);
-  if (mark < 0) {
-    att_put(out, marks[i].key, "null");
-  } else if (marks[i].key == end_key && config->other_end_count) {
+void att_put_special(att_object *out, const att_config *config, int i) {
+  int32_t special = att_special_of(config, i);
+  if (special < 0) {
+    att_put(out, specials[i].key, "null");
+  } else if (specials[i].key == end_key && config->other_end_count) {
     char list[12 * ATT_MOST_ENDS + 2]; /* each at most ten digits and ", " */
-    int size = snprintf(list, sizeof list, "[%" PRId32, mark);
+    int size = snprintf(list, sizeof list, "[%" PRId32, special);
     for (int j = 0; j < config->other_end_count; j++) {
       size += snprintf(list + size, sizeof list - (size_t)size, ", %" PRId32, config->other_ends[j]);
     }
     snprintf(list + size, sizeof list - (size_t)size, "]");
     att_put(out, end_key, list);
   } else {
-    att_put_int(out, marks[i].key, mark);
+    att_put_int(out, specials[i].key, special);
   }
 }
 
-void att_put_marks(att_object *out, const att_config *config) {
-  for (int i = 0; i < ATT_MARKS; i++) {
-    bool start = marks[i].offset == offsetof(att_config, decoder_start);
-    bool forced = marks[i].offset == offsetof(att_config, forced_bos);
+void att_put_specials(att_object *out, const att_config *config) {
+  for (int i = 0; i < ATT_SPECIALS; i++) {
+    bool start = specials[i].offset == offsetof(att_config, decoder_start);
+    bool forced = specials[i].offset == offsetof(att_config, forced_bos);
     if (forced || (start && config->kind != ATT_ENCODER_DECODER)) continue;
-    att_put_mark(out, config, i);
+    att_put_special(out, config, i);
   }
 }
 

@@ -144,7 +144,7 @@ void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape)
   shape->self_width = 2 * (int64_t)last->kv_heads * last->head_size;
   if (!last->has_cross) return;
   shape->cross_width = 2 * model->config.d_model;
-  shape->look_heads = last->heads;
+  shape->alignment_heads = last->heads;
 }
 
 att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross) {

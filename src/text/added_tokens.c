@@ -1,4 +1,4 @@
-/* Owns the search for added tokens in a text, as the peer's added vocabulary does it. See parts.h. */
+/* Owns the search for added tokens in a text, as the added vocabulary of `tokenizers` does it. See components.h. */
 #include "text/components.h"
 #include "text/unicode.h"
 

@@ -10,7 +10,8 @@ typedef struct range {
   int32_t first, last;
 } range;
 
-/* Assigned, or given another category, after Unicode 8: of these none is a mark, punctuation or control to the peer. */
+/* Assigned, or given another category, after Unicode 8: of these none is a mark, punctuation or control to
+ * `tokenizers`. */
 static const range newer[] = {
     {0x61d, 0x61d},     {0x7fd, 0x7fd},     {0x890, 0x8e2},     {0x9fd, 0x9fe},     {0xa76, 0xa76},
     {0xafa, 0xaff},     {0xb55, 0xb55},     {0xc04, 0xc3c},     {0xc77, 0xc77},     {0xc84, 0xc84},
@@ -108,8 +109,8 @@ static piece piece_at(att_text text, size_t at, size_t *size) {
   return is_punctuation(code) ? PUNCTUATION : WORD;
 }
 
-size_t att_bert_piece(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut;
+size_t att_bert_piece(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
+  (void)p;
   size_t size;
   piece first = piece_at(text, start, &size);
   *kept = first != SPACE;

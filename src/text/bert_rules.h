@@ -1,6 +1,6 @@
 /*
  * Owns BERT's own rules for text (Devlin et al. 2019, as Hugging Face `tokenizers` has them): what its normaliser
- * removes and sets apart, where its pre-tokenizer cuts. The peer's categories are those of Unicode 8; newer characters
+ * removes and sets apart, where its pre-tokenizer cuts. Its categories are those of Unicode 8; newer characters
  * have none.
  */
 #ifndef ATT_TEXT_BERT_RULES_H
@@ -15,6 +15,6 @@ att_status att_bert_part_chinese(att_context *ctx, const att_normal_step *step, 
 /* Removes nonspacing marks (after NFD). */
 att_status att_bert_drop_marks(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out);
 /* White space is dropped, a punctuation character stands alone. */
-size_t att_bert_piece(const att_cut *cut, att_text text, size_t start, bool *kept);
+size_t att_bert_piece(const att_pretokenizer *p, att_text text, size_t start, bool *kept);
 
 #endif

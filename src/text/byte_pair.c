@@ -131,7 +131,7 @@ static bool falls_back(const att_bpe *bpe, const char *letter, size_t size) {
 }
 
 /* Appends the letters' tokens; letters without one become their bytes' tokens, `unknown`, or vanish. An unknown one
- * waits until a known one comes, as in the peer: bytes' tokens go before it. */
+ * waits until a known one comes, as in `tokenizers`: bytes' tokens go before it. */
 static att_status spell_word(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx, att_text word,
                              att_ids *ids) {
   bool waits = false;
@@ -174,7 +174,7 @@ static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t c
     int32_t at = (int32_t)(uint32_t)heap[0];
     queued = heap_pop(heap, queued);
     struct att_symbol *left = &symbols[at];
-    /* An item outlives its pair; it still counts, as in the peer, where the pair there now makes the same token. */
+    /* An item outlives its pair; it still counts, as in `tokenizers`, where the pair there now makes the same token. */
     if (left->rank == NO_PAIR || bpe->merges[left->rank].result != bpe->merges[rank].result) continue;
     if (falls(scratch)) {
       end[-(ptrdiff_t)++left_out] = (uint64_t)rank << 32 | (uint32_t)at;

@@ -1,6 +1,6 @@
 /*
  * Owns byte-pair encoding: the merges, their learning from counted words, and a word's way to ids. Knows bytes and ids;
- * refuses to know files, marks and Unicode.
+ * refuses to know files, special tokens and Unicode.
  */
 #ifndef ATT_TEXT_BYTE_PAIR_H
 #define ATT_TEXT_BYTE_PAIR_H
@@ -44,7 +44,7 @@ typedef struct att_bpe_scratch {
 
 /* Fills byte_ids and fallback. */
 void att_bpe_find_bytes(att_bpe *bpe, const att_vocabulary *vocabulary);
-/* Builds the hash table over merges; of equal pairs only the last is kept, as in the peer. */
+/* Builds the hash table over merges; of equal pairs only the last is kept, as in `tokenizers`. */
 att_status att_bpe_index(att_context *ctx, att_bpe *bpe);
 void att_bpe_free(att_context *ctx, att_bpe *bpe);
 

@@ -265,7 +265,7 @@ static att_status count_all(learner *l, const att_vocabulary *vocabulary, const 
 }
 
 /* Replaces each occurrence of the pair in a word, from the left, and counts the neighbours anew. The count of the pair
- * itself stays: the peer's does, and it matters where a later merge makes a text that exists already. */
+ * itself stays: that of `tokenizers` does, and it matters where a later merge makes a text that exists already. */
 static att_status merge_word(learner *l, const att_merge *merge, uint32_t word) {
   int32_t *symbols = l->symbols + l->words->words[word].start;
   uint32_t length = l->lengths[word], kept = 0;

@@ -1,6 +1,6 @@
 /*
  * Owns the parts of a tokenizer.json beside its model: what each normaliser, pre-tokenizer, post-processor and decoder
- * means to attend. What it does not know it refuses by name. See parts.h.
+ * means to attend. What it does not know it refuses by name. See components.h.
  */
 #include "text/bert_rules.h"
 #include "text/pretokenizer.h"
@@ -78,7 +78,7 @@ static att_status apply_strip(att_context *ctx, const att_normal_step *step, att
   return att_buffer_append(ctx, out, text.data + start, end - start);
 }
 
-/* The peer's marks are those of Unicode 9, here utf8proc's: newer ones stay there. */
+/* The combining marks of `tokenizers` are those of Unicode 9, here utf8proc's: newer ones stay there. */
 static att_status apply_strip_accents(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
   (void)step;
   for (size_t i = 0, size, bad; i < text.size; i += size) {
@@ -182,12 +182,13 @@ static att_status read_normalizer(const reader *r, const json_t *part) {
 /* ---- pre_tokenizer --------------------------------------------------------------------------------------------- */
 
 /* Its words are bytes, so nothing may come after it. */
-static att_status read_byte_level(const reader *r, const json_t *part, att_cut *cut) {
-  bool prefix = true, regex = true; /* the peer's defaults */
+static att_status read_byte_level(const reader *r, const json_t *part, att_pretokenizer *p) {
+  bool prefix = true, regex = true; /* the defaults of `tokenizers` */
   if (r->t->wordpiece.used || r->t->unigram.used) return unsupported(r, "pre_tokenizer", "ByteLevel without BPE");
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "add_prefix_space", false, &prefix));
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "use_regex", false, &regex));
-  *cut = (att_cut){.change = prefix ? att_cut_space_before : NULL, .end = regex ? att_cut_gpt2 : att_cut_whole};
+  *p = (att_pretokenizer){.change = prefix ? att_split_space_before : NULL,
+                          .end = regex ? att_split_gpt2 : att_split_whole};
   r->t->bpe.characters = false;
   return ATT_OK;
 }
@@ -219,19 +220,20 @@ static att_status read_space(const reader *r, const json_t *part, const char **s
   return ATT_OK;
 }
 
-static att_status read_metaspace(const reader *r, const json_t *part, att_cut *cut) {
+static att_status read_metaspace(const reader *r, const json_t *part, att_pretokenizer *p) {
   bool split = true;
-  *cut = (att_cut){.change = att_cut_metaspace, .behavior = ATT_MERGED_AFTER};
-  ATT_TRY(read_space(r, part, &cut->string));
-  ATT_TRY(read_prepend(r, part, &cut->prepend));
+  *p = (att_pretokenizer){.change = att_split_metaspace, .behavior = ATT_MERGED_AFTER};
+  ATT_TRY(read_space(r, part, &p->string));
+  ATT_TRY(read_prepend(r, part, &p->prepend));
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "split", false, &split));
-  cut->end = split ? att_cut_string : att_cut_whole;
+  p->end = split ? att_split_string : att_split_whole;
   return ATT_OK;
 }
 
 /* The word patterns that cut all of a text: each piece is a match, whether matches are kept or what is between them is
  * removed. */
-static att_status read_regex(const reader *r, const char *regex, att_behavior behavior, bool invert, att_cut *cut) {
+static att_status read_regex(const reader *r, const char *regex, att_behavior behavior, bool invert,
+                             att_pretokenizer *p) {
 #define GPT4(digits)                                                                                                   \
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" digits                                           \
   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -246,15 +248,15 @@ static att_status read_regex(const reader *r, const char *regex, att_behavior be
     return unsupported(r, "pre_tokenizer", "Split by Regex with this behavior");
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (strcmp(regex, known[i].regex) != 0) continue;
-    cut->most_digits = known[i].most_digits;
-    cut->end = cut->most_digits ? att_cut_gpt4 : att_cut_gpt2;
+    p->most_digits = known[i].most_digits;
+    p->end = p->most_digits ? att_split_gpt4 : att_split_gpt2;
     return ATT_OK;
   }
   return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: pre_tokenizer \"Split\" by the pattern %.200s is not supported",
                   r->name, regex);
 }
 
-static att_status read_split(const reader *r, const json_t *part, att_cut *cut) {
+static att_status read_split(const reader *r, const json_t *part, att_pretokenizer *p) {
   static const char *const behaviors[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
   const char *behavior = NULL, *regex = NULL;
   const json_t *pattern = json_object_get(part, "pattern");
@@ -265,18 +267,18 @@ static att_status read_split(const reader *r, const json_t *part, att_cut *cut) 
   while (index < 5 && strcmp(behavior, behaviors[index]) != 0) index++;
   if (index == 5) return unsupported(r, "behavior", behavior);
   if (!json_is_object(pattern)) return wrong(r, "the pattern of Split is not an object");
-  *cut = (att_cut){.end = att_cut_string, .behavior = (att_behavior)index};
+  *p = (att_pretokenizer){.end = att_split_string, .behavior = (att_behavior)index};
   ATT_TRY(att_json_string(r->ctx, r->name, pattern, "Regex", false, &regex));
-  if (regex) return read_regex(r, regex, cut->behavior, invert, cut);
-  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "String", true, &cut->string));
-  if (!cut->string[0]) return unsupported(r, "pre_tokenizer", "Split by nothing");
+  if (regex) return read_regex(r, regex, p->behavior, invert, p);
+  ATT_TRY(att_json_string(r->ctx, r->name, pattern, "String", true, &p->string));
+  if (!p->string[0]) return unsupported(r, "pre_tokenizer", "Split by nothing");
   return invert ? unsupported(r, "pre_tokenizer", "Split with invert") : ATT_OK;
 }
 
-static att_status read_digits(const reader *r, const json_t *part, att_cut *cut) {
+static att_status read_digits(const reader *r, const json_t *part, att_pretokenizer *p) {
   bool individual = false;
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "individual_digits", false, &individual));
-  *cut = (att_cut){.end = att_cut_digits, .most_digits = individual ? 1 : 0};
+  *p = (att_pretokenizer){.end = att_split_digits, .most_digits = individual ? 1 : 0};
   return ATT_OK;
 }
 
@@ -286,17 +288,18 @@ static att_status read_pre_tokenizer(const reader *r, const json_t *part) {
   ATT_TRY(type_of(r, part, &type));
   if (strcmp(type, "Sequence") == 0) return read_sequence(r, part, "pretokenizers", read_pre_tokenizer);
   if (!t->bpe.characters) return unsupported(r, "pre_tokenizer", "Sequence with more after ByteLevel");
-  if (t->cut_count == ATT_MOST_CUTS) return unsupported(r, "pre_tokenizer", "Sequence of more than 8");
-  att_cut *cut = &t->cuts[t->cut_count++];
-  if (strcmp(type, "ByteLevel") == 0) return read_byte_level(r, part, cut);
-  if (strcmp(type, "Metaspace") == 0) return read_metaspace(r, part, cut);
-  if (strcmp(type, "Split") == 0) return read_split(r, part, cut);
-  if (strcmp(type, "Digits") == 0) return read_digits(r, part, cut);
-  *cut = (att_cut){.end = att_bert_piece};
+  if (t->pretokenizer_count == ATT_MOST_PRETOKENIZERS)
+    return unsupported(r, "pre_tokenizer", "Sequence of more than 8");
+  att_pretokenizer *p = &t->pretokenizers[t->pretokenizer_count++];
+  if (strcmp(type, "ByteLevel") == 0) return read_byte_level(r, part, p);
+  if (strcmp(type, "Metaspace") == 0) return read_metaspace(r, part, p);
+  if (strcmp(type, "Split") == 0) return read_split(r, part, p);
+  if (strcmp(type, "Digits") == 0) return read_digits(r, part, p);
+  *p = (att_pretokenizer){.end = att_bert_piece};
   if (strcmp(type, "BertPreTokenizer") == 0) return ATT_OK;
-  cut->end = att_cut_words_and_marks;
+  p->end = att_split_words_and_marks;
   if (strcmp(type, "Whitespace") == 0) return ATT_OK;
-  cut->end = att_cut_whitespace;
+  p->end = att_split_whitespace;
   return strcmp(type, "WhitespaceSplit") == 0 ? ATT_OK : unsupported(r, "pre_tokenizer", type);
 }
 
@@ -314,11 +317,11 @@ static att_status push_item(const reader *r, att_template *template, att_item it
   return ATT_OK;
 }
 
-static att_status push_mark(const reader *r, att_template *template, int64_t id, int32_t type) {
+static att_status push_special(const reader *r, att_template *template, int64_t id, int32_t type) {
   if (!att_vocabulary_spelling(&r->t->vocabulary, id < 0 || id > INT32_MAX ? -1 : (int32_t)id))
     return att_fail(r->ctx, ATT_FORMAT, "%s: post_processor adds the id %lld, which no token has", r->name,
                     (long long)id);
-  return push_item(r, template, (att_item){ATT_ITEM_MARK, (int32_t)id, type});
+  return push_item(r, template, (att_item){ATT_ITEM_SPECIAL, (int32_t)id, type});
 }
 
 /* A template's special token may stand for several ids. */
@@ -330,7 +333,7 @@ static att_status push_template_token(const reader *r, const json_t *part, const
   if (!json_is_array(ids)) return wrong(r, "post_processor: a token of the template is not among its special_tokens");
   for (size_t i = 0; i < json_array_size(ids); i++) {
     if (!json_is_integer(json_array_get(ids, i))) return wrong(r, "post_processor: an id is not a number");
-    ATT_TRY(push_mark(r, template, json_integer_value(json_array_get(ids, i)), type));
+    ATT_TRY(push_special(r, template, json_integer_value(json_array_get(ids, i)), type));
   }
   return ATT_OK;
 }
@@ -388,18 +391,18 @@ static att_status read_cls_sep(const reader *r, const json_t *part, bool roberta
   ATT_TRY(mark_id(r, part, "sep", &sep));
   for (int texts = 1; texts <= 2; texts++) {
     att_template *template = texts == 1 ? &r->t->single : &r->t->pair;
-    ATT_TRY(push_mark(r, template, cls, 0));
+    ATT_TRY(push_special(r, template, cls, 0));
     ATT_TRY(push_item(r, template, (att_item){ATT_ITEM_FIRST, -1, 0}));
-    ATT_TRY(push_mark(r, template, sep, 0));
+    ATT_TRY(push_special(r, template, sep, 0));
     if (texts == 1) continue;
-    if (roberta) ATT_TRY(push_mark(r, template, sep, 0));
+    if (roberta) ATT_TRY(push_special(r, template, sep, 0));
     ATT_TRY(push_item(r, template, (att_item){ATT_ITEM_SECOND, -1, second}));
-    ATT_TRY(push_mark(r, template, sep, second));
+    ATT_TRY(push_special(r, template, sep, second));
   }
   return ATT_OK;
 }
 
-/* In a Sequence only one may add tokens: the peer itself has no meaning for more. */
+/* In a Sequence only one may add tokens: `tokenizers` itself has no meaning for more. */
 static att_status read_post_processor(const reader *r, const json_t *part) {
   const char *type = NULL;
   ATT_TRY(type_of(r, part, &type));

@@ -14,8 +14,8 @@
 
 /* ---- a text's steps on its way to words ------------------------------------------------------------------------ */
 
-#define ATT_MOST_STEPS 16
-#define ATT_MOST_CUTS  8
+#define ATT_MOST_STEPS         16
+#define ATT_MOST_PRETOKENIZERS 8
 
 /* What a normaliser does to a text. BertNormalizer is a row of these. Strings here and below are those of the parts'
  * JSON. */
@@ -41,17 +41,17 @@ typedef enum att_prepend { ATT_PREPEND_ALWAYS, ATT_PREPEND_FIRST, ATT_PREPEND_NE
 
 /* One pre-tokenizer: first it may change the text (`change`, or NULL), then it cuts it into pieces, each of which goes
  * to the next one; the last one's are the model's words. */
-typedef struct att_cut {
+typedef struct att_pretokenizer {
   /* *out: the text itself or what was written to the buffer. first: the piece begins the whole text. */
-  att_status (*change)(att_context *ctx, const struct att_cut *cut, att_text text, bool first, att_buffer *buffer,
-                       att_text *out);
+  att_status (*change)(att_context *ctx, const struct att_pretokenizer *p, att_text text, bool first,
+                       att_buffer *buffer, att_text *out);
   /* The end of the piece that begins at `start` < text.size; *kept false: it is dropped. */
-  size_t (*end)(const struct att_cut *cut, att_text text, size_t start, bool *kept);
+  size_t (*end)(const struct att_pretokenizer *p, att_text text, size_t start, bool *kept);
   const char *string;    /* Split's, or what Metaspace writes for a space */
   att_behavior behavior; /* what becomes of the string where it is found */
   att_prepend prepend;   /* where Metaspace puts its string before a piece */
   int most_digits;       /* of a number in a word pattern; Digits: 1 or any */
-} att_cut;
+} att_pretokenizer;
 
 /* What comes of tokens on their way back to text. Of all tokens only the first is told from others, so that text can
  * be given as its tokens come. */
@@ -77,12 +77,12 @@ typedef struct att_decode_plan {
   int64_t strip_most; /* so often at most */
 } att_decode_plan;
 
-typedef enum att_item_kind { ATT_ITEM_MARK, ATT_ITEM_FIRST, ATT_ITEM_SECOND } att_item_kind;
+typedef enum att_item_kind { ATT_ITEM_SPECIAL, ATT_ITEM_FIRST, ATT_ITEM_SECOND } att_item_kind;
 
-/* What a post-processor makes of one text or two: marks and texts in their order. */
+/* What a post-processor makes of one text or two: special tokens and texts in their order. */
 typedef struct att_item {
   att_item_kind kind;
-  int32_t id;   /* of a mark */
+  int32_t id;   /* of a special token */
   int32_t type; /* of the tokens that it gives */
 } att_item;
 
@@ -128,8 +128,8 @@ struct att_tokenizer {
   att_normal_step steps[ATT_MOST_STEPS];
   int step_count;
   att_charsmap charsmap;
-  att_cut cuts[ATT_MOST_CUTS];
-  int cut_count;
+  att_pretokenizer pretokenizers[ATT_MOST_PRETOKENIZERS];
+  int pretokenizer_count;
   att_template single, pair;
   att_decode_plan decoding;
   att_vocabulary vocabulary;
@@ -157,13 +157,14 @@ att_status att_added_put(att_tokenizer *tokenizer, att_added token, const char *
 /* When the vocabulary, merges, steps and added tokens are there: builds the tables for encoding. */
 att_status att_tokenizer_finish(att_tokenizer *tokenizer);
 /* The text through the tokenizer's steps. *out is the text itself, or lies in one of the buffers. Valid UTF-8 only.
- * *first becomes false where Strip takes something from the beginning, as the peer's offsets do. */
+ * *first becomes false where Strip takes something from the beginning, as the offsets of `tokenizers` do. */
 att_status att_normalize(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_buffer buffers[2],
                          bool *first, att_text *out);
-/* Gives the words of a normalised text, in their order. buffers: [ATT_MOST_CUTS], used again from call to call. */
+/* Gives the words of a normalised text, in their order. buffers: [ATT_MOST_PRETOKENIZERS], used again from call to
+ * call. */
 typedef att_status att_word_fn(void *user, att_text word);
-att_status att_cut_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
-                         att_buffer *buffers, att_word_fn *word, void *user);
+att_status att_split_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
+                           att_buffer *buffers, att_word_fn *word, void *user);
 
 att_status att_matcher_make(att_tokenizer *tokenizer, bool normalized, att_matcher *matcher);
 /* The first, longest match at or after *at: its token and bounds [*start, *end), white space not included; NULL where

@@ -51,7 +51,8 @@ static att_status replace(att_decoder *d, att_context *ctx, const char *what, co
   return ATT_OK;
 }
 
-/* A token of WordPiece, with what comes before it. The peer cleans up within a token and the space before it only. */
+/* A token of WordPiece, with what comes before it. `tokenizers` cleans up within a token and the space before it only.
+ */
 static att_status join_piece(att_decoder *d, att_context *ctx, bool first, att_text *piece) {
   static const char *const untidy[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
                                           {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
@@ -123,7 +124,7 @@ att_status att_decoder_put(att_decoder *d, att_context *ctx, int32_t id, att_buf
   const att_tokenizer *t = d->tokenizer;
   const char *token = att_tokenizer_token(t, id);
   if (!token || (d->skip_special && att_tokenizer_is_special(t, id))) return ATT_OK;
-  if (t->added_of[id]) token = t->added_of[id]->content.data; /* normalised, as the peer's since 0.22 */
+  if (t->added_of[id]) token = t->added_of[id]->content.data; /* normalised, as `tokenizers` has it since 0.22 */
   bool first = !d->started;
   d->started = true;
   if (t->decoding.kind == ATT_DECODE_BYTES) {

@@ -16,9 +16,9 @@ typedef struct att_charsmap {
 
 /* base64: with padding. Broken: ATT_FORMAT, `name` in the message. */
 att_status att_charsmap_read(att_context *ctx, const char *name, const char *base64, att_charsmap *map);
-/* Appends the text (valid UTF-8) as the peer's normaliser has it: what a user sees as one character, where it is below
- * 6 bytes, becomes the text of the shortest start of it that the table has; else each code point for itself; what the
- * table has not stays. */
+/* Appends the text (valid UTF-8) as the normaliser of `tokenizers` has it: what a user sees as one character, where it
+ * is below 6 bytes, becomes the text of the shortest start of it that the table has; else each code point for itself;
+ * what the table has not stays. */
 att_status att_charsmap_apply(const att_charsmap *map, att_context *ctx, att_text text, att_buffer *out);
 
 #endif

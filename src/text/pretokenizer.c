@@ -1,4 +1,5 @@
-/* Owns what pre-tokenizers do and the running of them: a text's way through the cuts to words. See cut.h, parts.h. */
+/* Owns what pre-tokenizers do and the running of them: a text's way through the pre-tokenizers to words. See
+ * pretokenizer.h, components.h. */
 #include "text/pretokenizer.h"
 
 #include "text/word_patterns.h"
@@ -7,9 +8,9 @@
 
 /* ---- changes --------------------------------------------------------------------------------------------------- */
 
-att_status att_cut_space_before(att_context *ctx, const att_cut *cut, att_text text, bool first, att_buffer *buffer,
-                                att_text *out) {
-  (void)cut, (void)first;
+att_status att_split_space_before(att_context *ctx, const att_pretokenizer *p, att_text text, bool first,
+                                  att_buffer *buffer, att_text *out) {
+  (void)p, (void)first;
   if (text.data[0] == ' ') return ATT_OK;
   ATT_TRY(att_buffer_append(ctx, buffer, " ", 1));
   ATT_TRY(att_buffer_append(ctx, buffer, text.data, text.size));
@@ -22,31 +23,31 @@ static bool begins(att_text text, size_t at, const char *with) {
   return text.size - at >= size && memcmp(text.data + at, with, size) == 0;
 }
 
-att_status att_cut_metaspace(att_context *ctx, const att_cut *cut, att_text text, bool first, att_buffer *buffer,
-                             att_text *out) {
-  bool wanted = cut->prepend == ATT_PREPEND_ALWAYS || (cut->prepend == ATT_PREPEND_FIRST && first);
-  if (wanted && text.data[0] != ' ' && !begins(text, 0, cut->string))
-    ATT_TRY(att_buffer_append(ctx, buffer, cut->string, strlen(cut->string)));
-  ATT_TRY(att_replace(ctx, text, " ", cut->string, buffer));
+att_status att_split_metaspace(att_context *ctx, const att_pretokenizer *p, att_text text, bool first,
+                               att_buffer *buffer, att_text *out) {
+  bool wanted = p->prepend == ATT_PREPEND_ALWAYS || (p->prepend == ATT_PREPEND_FIRST && first);
+  if (wanted && text.data[0] != ' ' && !begins(text, 0, p->string))
+    ATT_TRY(att_buffer_append(ctx, buffer, p->string, strlen(p->string)));
+  ATT_TRY(att_replace(ctx, text, " ", p->string, buffer));
   *out = (att_text){buffer->data, buffer->size};
   return ATT_OK;
 }
 
 /* ---- ends ------------------------------------------------------------------------------------------------------ */
 
-size_t att_cut_whole(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut, (void)start, (void)kept;
+size_t att_split_whole(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
+  (void)p, (void)start, (void)kept;
   return text.size;
 }
 
-size_t att_cut_gpt2(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut, (void)kept;
+size_t att_split_gpt2(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
+  (void)p, (void)kept;
   return att_word_end(text.data, text.size, start);
 }
 
-size_t att_cut_gpt4(const att_cut *cut, att_text text, size_t start, bool *kept) {
+size_t att_split_gpt4(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
   (void)kept;
-  return att_word_end_gpt4(text.data, text.size, start, cut->most_digits);
+  return att_word_end_gpt4(text.data, text.size, start, p->most_digits);
 }
 
 /* Where the string is next found, or the text's end. */
@@ -55,22 +56,22 @@ static size_t find(att_text text, size_t at, const char *string) {
   return here ? (size_t)(here - text.data) : text.size;
 }
 
-size_t att_cut_string(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  const size_t size = strlen(cut->string);
-  bool here = begins(text, start, cut->string);
+size_t att_split_string(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
+  const size_t size = strlen(p->string);
+  bool here = begins(text, start, p->string);
   size_t end = start + (here ? size : 0);
-  switch (cut->behavior) {
+  switch (p->behavior) {
   case ATT_MERGED_BEFORE: /* up to the string and with it */
-    end = find(text, start, cut->string);
+    end = find(text, start, p->string);
     return end < text.size ? end + size : end;
-  case ATT_MERGED_AFTER: return find(text, end, cut->string);
+  case ATT_MERGED_AFTER: return find(text, end, p->string);
   case ATT_CONTIGUOUS:
-    while (here && end < text.size && begins(text, end, cut->string)) end += size;
+    while (here && end < text.size && begins(text, end, p->string)) end += size;
     break;
   case ATT_REMOVED: *kept = !here; break;
   case ATT_ISOLATED: break;
   }
-  return here ? end : find(text, start, cut->string);
+  return here ? end : find(text, start, p->string);
 }
 
 static int32_t code_at(att_text text, size_t at, size_t *next) {
@@ -88,16 +89,16 @@ static size_t run_end(att_text text, size_t start, bool (*is)(int32_t code), boo
   return end;
 }
 
-size_t att_cut_digits(const att_cut *cut, att_text text, size_t start, bool *kept) {
+size_t att_split_digits(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
   (void)kept;
   bool number;
   size_t next;
-  if (cut->most_digits == 1 && att_is_number(code_at(text, start, &next))) return next;
+  if (p->most_digits == 1 && att_is_number(code_at(text, start, &next))) return next;
   return run_end(text, start, att_is_number, &number);
 }
 
-size_t att_cut_whitespace(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut;
+size_t att_split_whitespace(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
+  (void)p;
   bool space;
   size_t end = run_end(text, start, att_is_space, &space);
   *kept = !space;
@@ -106,8 +107,8 @@ size_t att_cut_whitespace(const att_cut *cut, att_text text, size_t start, bool 
 
 static bool is_mark(int32_t code) { return !att_is_word(code) && !att_is_space(code); }
 
-size_t att_cut_words_and_marks(const att_cut *cut, att_text text, size_t start, bool *kept) {
-  (void)cut;
+size_t att_split_words_and_marks(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {
+  (void)p;
   bool is;
   size_t end = run_end(text, start, att_is_space, &is);
   *kept = !is;
@@ -126,25 +127,25 @@ typedef struct cutter {
   void *user;
 } cutter;
 
-/* The piece through the cuts from `step` on. Recursion is bounded by ATT_MOST_CUTS. */
+/* The piece through the pre-tokenizers from `step` on. Recursion is bounded by ATT_MOST_PRETOKENIZERS. */
 static att_status cut_from(const cutter *c, int step, att_text text, bool first) {
   if (text.size == 0) return ATT_OK;
-  if (step == c->t->cut_count) return c->word(c->user, text);
-  const att_cut *cut = &c->t->cuts[step];
-  if (cut->change) {
+  if (step == c->t->pretokenizer_count) return c->word(c->user, text);
+  const att_pretokenizer *p = &c->t->pretokenizers[step];
+  if (p->change) {
     c->buffers[step].size = 0;
-    ATT_TRY(cut->change(c->ctx, cut, text, first, &c->buffers[step], &text));
+    ATT_TRY(p->change(c->ctx, p, text, first, &c->buffers[step], &text));
   }
   for (size_t start = 0, end; start < text.size; start = end) {
     bool kept = true;
-    end = cut->end(cut, text, start, &kept);
+    end = p->end(p, text, start, &kept);
     if (kept) ATT_TRY(cut_from(c, step + 1, (att_text){text.data + start, end - start}, first && start == 0));
   }
   return ATT_OK;
 }
 
-att_status att_cut_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
-                         att_buffer *buffers, att_word_fn *word, void *user) {
+att_status att_split_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
+                           att_buffer *buffers, att_word_fn *word, void *user) {
   const cutter c = {tokenizer, ctx, buffers, word, user};
   return cut_from(&c, 0, text, first);
 }

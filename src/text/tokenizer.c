@@ -108,16 +108,16 @@ bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
   return tokenizer->added_of[id] && tokenizer->added_of[id]->special;
 }
 
-int32_t att_tokenizer_mark(const att_tokenizer *tokenizer, att_mark mark) {
+int32_t att_tokenizer_special(const att_tokenizer *tokenizer, att_special special) {
   static const char *const spellings[][4] = {
-      [ATT_MARK_UNKNOWN] = {"[UNK]", "<unk>"},
-      [ATT_MARK_PAD] = {"[PAD]", "<pad>"},
-      [ATT_MARK_START] = {"[CLS]", "<s>", "<|begin_of_text|>"},
-      [ATT_MARK_END] = {"[SEP]", "</s>", "<|end_of_text|>", "<|endoftext|>"},
-      [ATT_MARK_MASK] = {"[MASK]", "<mask>"},
+      [ATT_SPECIAL_UNKNOWN] = {"[UNK]", "<unk>"},
+      [ATT_SPECIAL_PAD] = {"[PAD]", "<pad>"},
+      [ATT_SPECIAL_START] = {"[CLS]", "<s>", "<|begin_of_text|>"},
+      [ATT_SPECIAL_END] = {"[SEP]", "</s>", "<|end_of_text|>", "<|endoftext|>"},
+      [ATT_SPECIAL_MASK] = {"[MASK]", "<mask>"},
   };
-  for (int i = 0; i < 4 && spellings[mark][i]; i++) {
-    int32_t id = att_tokenizer_id(tokenizer, spellings[mark][i]);
+  for (int i = 0; i < 4 && spellings[special][i]; i++) {
+    int32_t id = att_tokenizer_id(tokenizer, spellings[special][i]);
     if (id >= 0) return id;
   }
   return -1;
@@ -131,7 +131,7 @@ typedef struct encoder {
   att_ids *ids;
   att_bpe_scratch scratch;
   att_unigram_scratch ways;
-  att_buffer repaired, normal[2], cut[ATT_MOST_CUTS];
+  att_buffer repaired, normal[2], pieces[ATT_MOST_PRETOKENIZERS];
 } encoder;
 
 static void encoder_free(encoder *e) {
@@ -139,7 +139,7 @@ static void encoder_free(encoder *e) {
   att_free(e->ctx, e->ways.ways);
   att_buffer_free(e->ctx, &e->repaired);
   for (int i = 0; i < 2; i++) att_buffer_free(e->ctx, &e->normal[i]);
-  for (int i = 0; i < ATT_MOST_CUTS; i++) att_buffer_free(e->ctx, &e->cut[i]);
+  for (int i = 0; i < ATT_MOST_PRETOKENIZERS; i++) att_buffer_free(e->ctx, &e->pieces[i]);
 }
 
 typedef att_status encode_part(encoder *e, att_text text, bool first);
@@ -169,7 +169,7 @@ static att_status encode_word(void *user, att_text word) {
 }
 
 static att_status encode_words(encoder *e, att_text text, bool first) {
-  return att_cut_words(e->tokenizer, e->ctx, text, first, e->cut, encode_word, e);
+  return att_split_words(e->tokenizer, e->ctx, text, first, e->pieces, encode_word, e);
 }
 
 static att_status encode_raw(encoder *e, att_text text, bool first) {
@@ -199,7 +199,7 @@ att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_cont
   e.scratch.draw_key = key;
   att_status status = ATT_OK;
   for (size_t i = 0; i < template->count && status == ATT_OK; i++) {
-    if (template->items[i].kind != ATT_ITEM_MARK)
+    if (template->items[i].kind != ATT_ITEM_SPECIAL)
       status = encode_text(&e, text);
     else if (special)
       status = att_ids_push(ctx, ids, template->items[i].id);
@@ -211,8 +211,8 @@ att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_cont
 /* ---- pairs ----------------------------------------------------------------------------------------------------- */
 
 /* What two texts of these lengths keep so that they have `most` tokens together ("longest_first": the longer one is
- * cut down to the shorter one, then both). */
-static void cut_longest_first(size_t lengths[2], size_t most) {
+ * truncated to the shorter one, then both). */
+static void truncate_longest_first(size_t lengths[2], size_t most) {
   if (lengths[0] + lengths[1] <= most) return;
   bool swap = lengths[0] > lengths[1];
   size_t shorter = lengths[swap ? 1 : 0];
@@ -230,40 +230,41 @@ static att_status join(att_context *ctx, const att_template *template, const att
                        att_ids *ids, att_ids *types) {
   for (size_t i = 0; i < template->count; i++) {
     const att_item *item = &template->items[i];
-    bool mark = item->kind == ATT_ITEM_MARK;
-    size_t text = item->kind == ATT_ITEM_SECOND, count = mark ? 1 : lengths[text];
+    bool special = item->kind == ATT_ITEM_SPECIAL;
+    size_t text = item->kind == ATT_ITEM_SECOND, count = special ? 1 : lengths[text];
     for (size_t k = 0; k < count; k++) {
-      ATT_TRY(att_ids_push(ctx, ids, mark ? item->id : texts[text].data[k]));
+      ATT_TRY(att_ids_push(ctx, ids, special ? item->id : texts[text].data[k]));
       if (types) ATT_TRY(att_ids_push(ctx, types, item->type));
     }
   }
   return ATT_OK;
 }
 
-static att_status cut_texts(att_context *ctx, const att_template *template, int64_t most, size_t lengths[2],
-                            bool *cut) {
-  size_t marks = 0, whole = lengths[0] + lengths[1];
-  for (size_t i = 0; i < template->count; i++) marks += template->items[i].kind == ATT_ITEM_MARK;
-  if (most < 0 || (most > 0 && (size_t)most <= marks))
-    return att_fail(ctx, ATT_ARGUMENT, "at most %lld tokens leave no room for text beside %zu marks", (long long)most,
-                    marks);
-  if (most > 0) cut_longest_first(lengths, (size_t)most - marks);
-  *cut = lengths[0] + lengths[1] < whole;
+static att_status truncate_texts(att_context *ctx, const att_template *template, int64_t most, size_t lengths[2],
+                                 bool *truncated) {
+  size_t specials = 0, whole = lengths[0] + lengths[1];
+  for (size_t i = 0; i < template->count; i++) specials += template->items[i].kind == ATT_ITEM_SPECIAL;
+  if (most < 0 || (most > 0 && (size_t)most <= specials))
+    return att_fail(ctx, ATT_ARGUMENT, "at most %lld tokens leave no room for text beside %zu special tokens",
+                    (long long)most, specials);
+  if (most > 0) truncate_longest_first(lengths, (size_t)most - specials);
+  *truncated = lengths[0] + lengths[1] < whole;
   return ATT_OK;
 }
 
 att_status att_tokenizer_encode_pair(const att_tokenizer *tokenizer, att_context *ctx, att_text first,
-                                     const att_text *second, int64_t most, att_ids *ids, att_ids *types, bool *cut) {
+                                     const att_text *second, int64_t most, att_ids *ids, att_ids *types,
+                                     bool *truncated) {
   const att_template *template = second ? &tokenizer->pair : &tokenizer->single;
   encoder e = {.tokenizer = tokenizer, .ctx = ctx};
   att_ids texts[2] = {{0}, {0}};
-  *cut = false;
+  *truncated = false;
   e.ids = &texts[0];
   att_status status = encode_text(&e, first);
   e.ids = &texts[1];
   if (status == ATT_OK && second) status = encode_text(&e, *second);
   size_t lengths[2] = {texts[0].count, texts[1].count};
-  if (status == ATT_OK) status = cut_texts(ctx, template, most, lengths, cut);
+  if (status == ATT_OK) status = truncate_texts(ctx, template, most, lengths, truncated);
   if (status == ATT_OK) status = join(ctx, template, texts, lengths, ids, types);
   att_free(ctx, texts[0].data);
   att_free(ctx, texts[1].data);

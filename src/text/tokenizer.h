@@ -25,13 +25,13 @@ typedef struct att_tokenizer_plan {
                               ATT_BYTE       a token a byte */
   int vocab;               /* size wanted, specials included; characters and bytes: at most */
   bool lowercase;
-  /* Marks in their final ids: Hugging Face's m2m_100 layout is <s> 0, <pad> 1, </s> 2, <unk> 3; marian's has </s> 0,
-   * <unk> 1 and <pad> as the last id */
+  /* Special tokens in their final ids: Hugging Face's m2m_100 layout is <s> 0, <pad> 1, </s> 2, <unk> 3; marian's has
+   * </s> 0, <unk> 1 and <pad> as the last id */
   const char *const *first_specials;
   size_t first_count;       /* ids 0 .. */
   const char *last_special; /* the last id of the vocabulary, or NULL */
-  const char *start_mark;   /* put before a text by the post-processor, or NULL: "[CLS]" */
-  const char *end_mark;     /* appended to a text (and to each of two) by the post-processor, or NULL */
+  const char *start_token;  /* put before a text by the post-processor, or NULL: "[CLS]" */
+  const char *end_token;    /* appended to a text (and to each of two) by the post-processor, or NULL */
 } att_tokenizer_plan;
 
 /* By plan->kind, from the lines:
@@ -39,14 +39,14 @@ typedef struct att_tokenizer_plan {
  *   alphabet, min_frequency 2. Merges are those of Hugging Face `tokenizers` (highest count first, ties to the smaller
  *   pair of ids).
  * - ATT_CHAR: the code points of the text as they are (no normalising but lower case where asked for; line ends and
- *   blanks too, NUL not), by code point; where they are more than the vocabulary takes, the most frequent. The marks
- *   must have <unk> or [UNK]: it stands for other characters.
+ *   blanks too, NUL not), by code point; where they are more than the vocabulary takes, the most frequent. The special
+ * tokens must have <unk> or [UNK]: it stands for other characters.
  * - ATT_BYTE: the 256 bytes.
- * - ATT_WORDPIECE: BERT's normaliser and pre-tokenizer; the marks, which must have [UNK] or <unk>, the characters (at
- *   most 1000), then those that go on a word ("##a"), then what is learnt: pairs by their count, as in BPE, which is
- * what Hugging Face's trainer does too (Schuster and Nakajima 2012 choose by likelihood). tokenizer.json says ATT_CHAR
- * and ATT_BYTE as BPE without merges. Text comes back as it was, but that what is not UTF-8 is repaired. Several texts:
- * as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with ATT_INTERRUPTED. */
+ * - ATT_WORDPIECE: BERT's normaliser and pre-tokenizer; the special tokens, which must have [UNK] or <unk>, the
+ * characters (at most 1000), then those that go on a word ("##a"), then what is learnt: pairs by their count, as in
+ * BPE, which is what Hugging Face's trainer does too (Schuster and Nakajima 2012 choose by likelihood). tokenizer.json
+ * says ATT_CHAR and ATT_BYTE as BPE without merges. Text comes back as it was, but that what is not UTF-8 is repaired.
+ * Several texts: as if concatenated. progress (may be NULL) gets 0..1; a non-zero return stops with ATT_INTERRUPTED. */
 att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,
                                const att_tokenizer_plan *plan, int (*progress)(void *user, double done), void *user,
                                att_tokenizer **out);
@@ -70,16 +70,16 @@ const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id);
 bool att_tokenizer_has_merges(const att_tokenizer *tokenizer);
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
 
-typedef enum att_mark {
-  ATT_MARK_UNKNOWN, /* [UNK] <unk> */
-  ATT_MARK_PAD,     /* [PAD] <pad> */
-  ATT_MARK_START,   /* [CLS] <s> <|begin_of_text|> */
-  ATT_MARK_END,     /* [SEP] </s> <|end_of_text|> <|endoftext|> */
-  ATT_MARK_MASK,    /* [MASK] <mask> */
-} att_mark;
+typedef enum att_special {
+  ATT_SPECIAL_UNKNOWN, /* [UNK] <unk> */
+  ATT_SPECIAL_PAD,     /* [PAD] <pad> */
+  ATT_SPECIAL_START,   /* [CLS] <s> <|begin_of_text|> */
+  ATT_SPECIAL_END,     /* [SEP] </s> <|end_of_text|> <|endoftext|> */
+  ATT_SPECIAL_MASK,    /* [MASK] <mask> */
+} att_special;
 
-/* The id of the mark with this role, known by the spellings above, or -1. */
-int32_t att_tokenizer_mark(const att_tokenizer *tokenizer, att_mark mark);
+/* The id of the special token with this role, known by the spellings above, or -1. */
+int32_t att_tokenizer_special(const att_tokenizer *tokenizer, att_special special);
 
 /* How a vocabulary spells its tokens. */
 typedef struct att_token_spelling {
@@ -89,23 +89,24 @@ typedef struct att_token_spelling {
 } att_token_spelling;
 att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer);
 
-/* Appends to ids. special: with the post-processor's marks, and text that spells a special token is not taken for one
- * unless the peer does so too. */
+/* Appends to ids. special: with the post-processor's special tokens, and text that spells a special token is not taken
+ * for one unless `tokenizers` does so too. */
 att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                 att_ids *ids);
 /* Two texts as the post-processor joins them ("[CLS] a [SEP] b [SEP]"); types, which may be NULL, gets 0 for the first
- * one's tokens and 1 for the second's, as many as ids grew by. Without a pair in the post-processor: a's marks, then
- * b's. most: tokens at most (0: any); the longer text is cut first ("longest_first"), marks stay; *cut says so. second
- * may be NULL: one text, cut the same way. */
+ * one's tokens and 1 for the second's, as many as ids grew by. Without a pair in the post-processor: a's special
+ * tokens, then b's. most: tokens at most (0: any); the longer text is truncated first ("longest_first"), special tokens
+ * stay; *truncated says so. second may be NULL: one text, truncated the same way. */
 att_status att_tokenizer_encode_pair(const att_tokenizer *tokenizer, att_context *ctx, att_text first,
-                                     const att_text *second, int64_t most, att_ids *ids, att_ids *types, bool *cut);
+                                     const att_text *second, int64_t most, att_ids *ids, att_ids *types,
+                                     bool *truncated);
 /* Encodes with each merge left out with probability `rate`, in [0, 1), as drawn from the key: words are cut in many
  * ways, so that a model in training sees them from more sides (BPE-dropout, Provilkov et al. 2020). rate 0 is
  * att_tokenizer_encode.
  */
 att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                         double rate, uint64_t key, att_ids *ids);
-/* Appends to out. skip_special as in the peer. */
+/* Appends to out. skip_special as in `tokenizers`. */
 att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx, const int32_t *ids, size_t count,
                                 bool skip_special, att_buffer *out);
 

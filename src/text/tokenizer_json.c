@@ -71,7 +71,7 @@ static att_status read_added_token(const reader *r, const json_t *entry) {
   ATT_TRY(att_json_bool(r->ctx, r->name, entry, "lstrip", false, &token.lstrip));
   ATT_TRY(att_json_bool(r->ctx, r->name, entry, "rstrip", false, &token.rstrip));
   ATT_TRY(att_json_bool(r->ctx, r->name, entry, "normalized", false, &token.normalized));
-  if (content[0] == '\0') return ATT_OK; /* the peer leaves it out too */
+  if (content[0] == '\0') return ATT_OK; /* `tokenizers` leaves it out too */
   if (strlen(content) > ATT_LONGEST_ADDED)
     return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: added token %d is longer than %d bytes", r->name, (int)id,
                     ATT_LONGEST_ADDED);
@@ -180,7 +180,7 @@ static att_status read_unknown(const reader *r, const json_t *model) {
 
 static att_status read_wordpiece(const reader *r, const json_t *root, const json_t *model) {
   att_wordpiece *pieces = &r->t->wordpiece;
-  const char *unknown = "[UNK]", *prefix = "##"; /* the peer's defaults */
+  const char *unknown = "[UNK]", *prefix = "##"; /* the defaults of `tokenizers` */
   pieces->used = true;
   pieces->most_characters = 100;
   ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
@@ -315,7 +315,7 @@ static att_status put_bool(writer *w, const char *key, bool value) {
   return att_buffer_print(w->ctx, &w->out, ", \"%s\": %s", key, value ? "true" : "false");
 }
 
-/* In the order of ids, as the peer wants them. */
+/* In the order of ids, as `tokenizers` wants them. */
 static att_status write_added(writer *w) {
   const char *between = "";
   for (int32_t id = 0; id < w->t->vocabulary.size; id++) {
@@ -348,8 +348,8 @@ static bool has_space(const writer *w, int32_t id) {
   return strchr(att_vocabulary_spelling(&w->t->vocabulary, id), ' ') != NULL;
 }
 
-/* As "left right", which every version of the peer reads, and a third less to parse than pairs; as pairs where a token
- * has a space in it. */
+/* As "left right", which every version of `tokenizers` reads, and a third less to parse than pairs; as pairs where a
+ * token has a space in it. */
 static att_status write_merges(writer *w) {
   const att_bpe *bpe = &w->t->bpe;
   bool pairs = false;

@@ -1,5 +1,5 @@
-/* Owns the training of tokenizers by plan: marks, alphabet, what is learnt, and the parts around it, which are written
- * as tokenizer.json says them and read like those of a file. See tokenizer.h. */
+/* Owns the training of tokenizers by plan: special tokens, alphabet, what is learnt, and the parts around it, which are
+ * written as tokenizer.json says them and read like those of a file. See tokenizer.h. */
 #include "text/components.h"
 #include "text/unicode.h"
 #include "text/word_patterns.h"
@@ -79,7 +79,7 @@ typedef struct counter {
   trainer *r;
   att_word_fn *word; /* gets each word */
   void *user;
-  att_buffer buffers[3], cut[ATT_MOST_CUTS];
+  att_buffer buffers[3], pieces[ATT_MOST_PRETOKENIZERS];
 } counter;
 
 static att_status count_line(counter *c, att_text line) {
@@ -91,7 +91,7 @@ static att_status count_line(counter *c, att_text line) {
     line = (att_text){c->buffers[0].data, c->buffers[0].size};
   }
   ATT_TRY(att_normalize(t, c->r->ctx, line, c->buffers + 1, &first, &line));
-  return att_cut_words(t, c->r->ctx, line, first, c->cut, c->word, c->user);
+  return att_split_words(t, c->r->ctx, line, first, c->pieces, c->word, c->user);
 }
 
 /* Gives each word of the texts to `word`. */
@@ -108,7 +108,7 @@ static att_status count_texts(trainer *r, att_word_fn *word, void *user) {
         status = att_fail(r->ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
     }
   for (int i = 0; i < 3; i++) att_buffer_free(r->ctx, &c.buffers[i]);
-  for (int i = 0; i < ATT_MOST_CUTS; i++) att_buffer_free(r->ctx, &c.cut[i]);
+  for (int i = 0; i < ATT_MOST_PRETOKENIZERS; i++) att_buffer_free(r->ctx, &c.pieces[i]);
   return status;
 }
 
@@ -185,7 +185,7 @@ static size_t room_left(const trainer *r) {
 }
 
 static att_status find_unknown(trainer *r, int32_t *id) {
-  *id = att_tokenizer_mark(r->t, ATT_MARK_UNKNOWN);
+  *id = att_tokenizer_special(r->t, ATT_SPECIAL_UNKNOWN);
   if (*id >= 0) return ATT_OK;
   return att_fail(r->ctx, ATT_ARGUMENT, NAME ": %s need <unk> or [UNK] among the special tokens",
                   r->plan->kind == ATT_CHAR ? "characters" : "word pieces");
@@ -225,7 +225,8 @@ static att_status train_bpe(trainer *r) {
   return learn(r, "");
 }
 
-/* The alphabet is the peer's 1000 most frequent characters at most, and leaves room for what is learnt. */
+/* The alphabet is the 1000 most frequent characters at most, as that of `tokenizers`, and leaves room for what is
+ * learnt. */
 static att_status train_wordpiece(trainer *r) {
   att_wordpiece *pieces = &r->t->wordpiece;
   letters l;
@@ -283,50 +284,50 @@ static att_status set_steps(trainer *r) {
   return ATT_OK;
 }
 
-static att_status put_mark(trainer *r, att_buffer *out, const char *mark, int type, const char *between) {
-  if (!mark) return ATT_OK;
+static att_status put_special(trainer *r, att_buffer *out, const char *special, int type, const char *between) {
+  if (!special) return ATT_OK;
   ATT_TRY(att_buffer_print(r->ctx, out, "%s{\"SpecialToken\": {\"id\": ", between));
-  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  ATT_TRY(att_json_put_string(r->ctx, out, special, strlen(special)));
   return att_buffer_print(r->ctx, out, ", \"type_id\": %d}}", type);
 }
 
-/* The start mark stands before the first text only, the end mark after each. */
+/* The start token stands before the first text only, the end token after each. */
 static att_status put_text(trainer *r, att_buffer *out, int text) {
-  const char *start = text == 0 ? r->plan->start_mark : NULL;
-  ATT_TRY(put_mark(r, out, start, text, ""));
+  const char *start = text == 0 ? r->plan->start_token : NULL;
+  ATT_TRY(put_special(r, out, start, text, ""));
   ATT_TRY(att_buffer_print(r->ctx, out, "%s{\"Sequence\": {\"id\": \"%c\", \"type_id\": %d}}",
                            start || text ? ", " : "", 'A' + text, text));
-  return put_mark(r, out, r->plan->end_mark, text, ", ");
+  return put_special(r, out, r->plan->end_token, text, ", ");
 }
 
-static att_status put_mark_ids(trainer *r, att_buffer *out, const char *mark, const char *between) {
-  int32_t id = att_tokenizer_id(r->t, mark);
+static att_status put_special_ids(trainer *r, att_buffer *out, const char *special, const char *between) {
+  int32_t id = att_tokenizer_id(r->t, special);
   if (id < 0 || !att_tokenizer_is_special(r->t, id))
-    return att_fail(r->ctx, ATT_ARGUMENT, "the end mark \"%s\" is not among the special tokens", mark);
+    return att_fail(r->ctx, ATT_ARGUMENT, "the end token \"%s\" is not among the special tokens", special);
   ATT_TRY(att_buffer_print(r->ctx, out, "%s", between));
-  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  ATT_TRY(att_json_put_string(r->ctx, out, special, strlen(special)));
   ATT_TRY(att_buffer_print(r->ctx, out, ": {\"id\": "));
-  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  ATT_TRY(att_json_put_string(r->ctx, out, special, strlen(special)));
   ATT_TRY(att_buffer_print(r->ctx, out, ", \"ids\": [%d], \"tokens\": [", (int)id));
-  ATT_TRY(att_json_put_string(r->ctx, out, mark, strlen(mark)));
+  ATT_TRY(att_json_put_string(r->ctx, out, special, strlen(special)));
   return att_buffer_print(r->ctx, out, "]}");
 }
 
 static att_status put_template(trainer *r, att_buffer *out) {
-  const char *start = r->plan->start_mark, *end = r->plan->end_mark;
+  const char *start = r->plan->start_token, *end = r->plan->end_token;
   ATT_TRY(att_buffer_print(r->ctx, out, "{\"type\": \"TemplateProcessing\", \"single\": ["));
   ATT_TRY(put_text(r, out, 0));
   ATT_TRY(att_buffer_print(r->ctx, out, "], \"pair\": ["));
   ATT_TRY(put_text(r, out, 0));
   ATT_TRY(put_text(r, out, 1));
   ATT_TRY(att_buffer_print(r->ctx, out, "], \"special_tokens\": {"));
-  if (start) ATT_TRY(put_mark_ids(r, out, start, ""));
-  if (end && (!start || strcmp(start, end) != 0)) ATT_TRY(put_mark_ids(r, out, end, start ? ", " : ""));
+  if (start) ATT_TRY(put_special_ids(r, out, start, ""));
+  if (end && (!start || strcmp(start, end) != 0)) ATT_TRY(put_special_ids(r, out, end, start ? ", " : ""));
   return att_buffer_print(r->ctx, out, "}}");
 }
 
-static att_status set_marks(trainer *r) {
-  if (!r->plan->start_mark && !r->plan->end_mark) return att_part_read(r->t, NAME, ATT_PART_POST_PROCESSOR, NULL);
+static att_status set_specials(trainer *r) {
+  if (!r->plan->start_token && !r->plan->end_token) return att_part_read(r->t, NAME, ATT_PART_POST_PROCESSOR, NULL);
   att_buffer text = {0};
   att_status status = put_template(r, &text);
   if (status == ATT_OK) status = set_part(r, ATT_PART_POST_PROCESSOR, text.data, text.size);
@@ -348,7 +349,7 @@ static att_status train(trainer *r) {
   if (r->plan->last_special) ATT_TRY(add_special(r, r->plan->last_special));
   r->t->vocabulary.size = (int32_t)r->t->vocabulary.count;
   ATT_TRY(att_tokenizer_finish(r->t));
-  return set_marks(r);
+  return set_specials(r);
 }
 
 att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, const size_t *counts, size_t text_count,

@@ -49,7 +49,7 @@ static att_status find_ways(const att_unigram *model, const att_vocabulary *voca
   return ATT_OK;
 }
 
-/* A run without a piece. All together they may be one where scores are above 0, as in the peer. */
+/* A run without a piece. All together they may be one where scores are above 0, as in `tokenizers`. */
 static att_status push_unknown(const att_unigram *model, const att_vocabulary *vocabulary, att_context *ctx,
                                att_text run, att_ids *ids) {
   int32_t whole = att_vocabulary_find_inside(vocabulary, run.data, run.size);

@@ -1,6 +1,6 @@
 /*
- * Owns the Unigram model: a word's way to ids by the likeliest pieces. Refuses to know files and marks, and does not
- * learn pieces.
+ * Owns the Unigram model: a word's way to ids by the likeliest pieces. Refuses to know files and special tokens, and
+ * does not learn pieces.
  */
 #ifndef ATT_TEXT_UNIGRAM_H
 #define ATT_TEXT_UNIGRAM_H

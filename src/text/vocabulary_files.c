@@ -30,9 +30,10 @@ static att_status has(const files *f, const char *name, bool *there) {
   return ATT_OK;
 }
 
-/* ---- marks ----------------------------------------------------------------------------------------------------- */
+/* ---- special tokens
+ * ----------------------------------------------------------------------------------------------------- */
 
-/* What tokenizer_config.json calls a mark: a string, or an object with its content. */
+/* What tokenizer_config.json calls a special token: a string, or an object with its content. */
 static const char *spelling(const files *f, const char *role, const char *usual) {
   const json_t *value = json_object_get(f->config, role);
   if (json_is_object(value)) value = json_object_get(value, "content");
@@ -40,13 +41,13 @@ static const char *spelling(const files *f, const char *role, const char *usual)
 }
 
 /* Where the vocabulary has it: a tokenizer without [MASK] is one that cannot fill in. */
-static att_status add_mark(const files *f, json_t *added, const json_t *vocab, const char *mark) {
-  const json_t *id = json_object_get(vocab, mark);
+static att_status add_special(const files *f, json_t *added, const json_t *vocab, const char *special) {
+  const json_t *id = json_object_get(vocab, special);
   if (!json_is_integer(id)) return ATT_OK;
   for (size_t i = 0; i < json_array_size(added); i++)
     if (json_integer_value(json_object_get(json_array_get(added, i), "id")) == json_integer_value(id)) return ATT_OK;
-  json_t *entry =
-      json_pack("{s:I, s:s, s:b, s:b}", "id", json_integer_value(id), "content", mark, "special", 1, "normalized", 0);
+  json_t *entry = json_pack("{s:I, s:s, s:b, s:b}", "id", json_integer_value(id), "content", special, "special", 1,
+                            "normalized", 0);
   return entry && json_array_append_new(added, entry) == 0 ? ATT_OK : no_memory(f);
 }
 
@@ -77,19 +78,19 @@ static att_status read_lines(const files *f, json_t **vocab) {
   return status;
 }
 
-static att_status id_of(const files *f, const json_t *vocab, const char *mark, json_int_t *id) {
-  const json_t *value = json_object_get(vocab, mark);
+static att_status id_of(const files *f, const json_t *vocab, const char *special, json_int_t *id) {
+  const json_t *value = json_object_get(vocab, special);
   *id = json_integer_value(value);
-  return value ? ATT_OK : att_fail(f->ctx, ATT_FORMAT, "%s: \"%.100s\" is not in it", f->path, mark);
+  return value ? ATT_OK : att_fail(f->ctx, ATT_FORMAT, "%s: \"%.100s\" is not in it", f->path, special);
 }
 
 static att_status say_bert(const files *f, json_t *vocab, json_t *added, json_t **root) {
   const char *unknown = spelling(f, "unk_token", "[UNK]"), *pad = spelling(f, "pad_token", "[PAD]");
   const char *start = spelling(f, "cls_token", "[CLS]"), *end = spelling(f, "sep_token", "[SEP]");
-  const char *const marks[] = {pad, unknown, start, end, spelling(f, "mask_token", "[MASK]")};
+  const char *const specials[] = {pad, unknown, start, end, spelling(f, "mask_token", "[MASK]")};
   bool lowercase = true, chinese = true;
   json_int_t start_id, end_id;
-  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) ATT_TRY(add_mark(f, added, vocab, marks[i]));
+  for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) ATT_TRY(add_special(f, added, vocab, specials[i]));
   ATT_TRY(id_of(f, vocab, start, &start_id));
   ATT_TRY(id_of(f, vocab, end, &end_id));
   ATT_TRY(att_json_bool(f->ctx, CONFIG, f->config, "do_lower_case", false, &lowercase));
@@ -135,7 +136,7 @@ static att_status say_gpt2(const files *f, json_t *vocab, json_t *merges, json_t
   static const char *const roles[] = {"bos_token", "eos_token", "unk_token", "pad_token"};
   bool space = false;
   for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-    ATT_TRY(add_mark(f, added, vocab, spelling(f, roles[i], "<|endoftext|>")));
+    ATT_TRY(add_special(f, added, vocab, spelling(f, roles[i], "<|endoftext|>")));
   ATT_TRY(att_json_bool(f->ctx, CONFIG, f->config, "add_prefix_space", false, &space));
   *root =
       json_pack("{s:O, s:{s:s, s:b, s:b}, s:{s:s}, s:{s:s}, s:{s:s, s:O, s:O}}", "added_tokens", added, "pre_tokenizer",

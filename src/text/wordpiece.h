@@ -1,6 +1,6 @@
 /*
  * Owns WordPiece: a word's way to ids by the longest match first. Its training is BPE's, in bpe.h. Refuses to know
- * files and marks.
+ * files and special tokens.
  */
 #ifndef ATT_TEXT_WORDPIECE_H
 #define ATT_TEXT_WORDPIECE_H

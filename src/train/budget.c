@@ -12,7 +12,7 @@
 #define ATT_LEAST_TIMED      20   /* steps */
 #define ATT_FEWEST_TIMED     8    /* where the budget is too short for that */
 #define ATT_VALIDATION_SHARE 0.04 /* of the time of a budget in minutes, at most */
-#define ATT_EXAMINED_SHARE   0.2  /* of the work of a budget in steps, where validation is reading alone */
+#define ATT_EVALUATED_SHARE  0.2  /* of the work of a budget in steps, where validation is reading alone */
 #define ATT_MARGIN           0.98 /* of what the timing promises: an hour is at most an hour */
 
 static void say_steps(att_trainer *t) {
@@ -32,9 +32,9 @@ static int64_t steps_of_epochs(const att_trainer *t, double epochs) {
 
 /* Forward alone is a third of a step. */
 static int64_t most_validations(const att_trainer *t, int64_t steps) {
-  if (!t->task->examined_tokens) return ATT_VALIDATIONS;
-  double work = 3 * (double)steps * att_trainer_step_tokens(t) * ATT_EXAMINED_SHARE;
-  double count = work / fmax(1, t->task->examined_tokens(t));
+  if (!t->task->evaluated_tokens) return ATT_VALIDATIONS;
+  double work = 3 * (double)steps * att_trainer_step_tokens(t) * ATT_EVALUATED_SHARE;
+  double count = work / fmax(1, t->task->evaluated_tokens(t));
   return count > ATT_VALIDATIONS ? ATT_VALIDATIONS : count < 4 ? 4 : (int64_t)count;
 }
 
@@ -105,9 +105,9 @@ static att_status fix_from_timing(att_trainer *t) {
   att_state *s = &t->state;
   att_score_of_model ignored;
   double begin = att_now();
-  ATT_TRY(t->task->examine(t, &ignored));
-  t->examine_cost = att_now() - begin;
-  double validation = 1.2 * t->examine_cost + t->save_cost;
+  ATT_TRY(t->task->evaluate(t, &ignored));
+  t->evaluation_cost = att_now() - begin;
+  double validation = 1.2 * t->evaluation_cost + t->save_cost;
   double left = 60 * s->plan.minutes * ATT_MARGIN - 0.2 - att_trainer_seconds(t);
   double step = t->timed_seconds / (double)t->timed_tokens * att_trainer_step_tokens(t);
   double count = floor(fmin(ATT_VALIDATIONS, fmax(2, ATT_VALIDATION_SHARE * left / validation)));
@@ -136,6 +136,6 @@ att_status att_budget_time_step(att_trainer *t, int64_t tokens) {
 /* The time that the end of the run wants stays free: a validation and its model, the checkpoint, the average, its
  * validation and model. */
 bool att_budget_is_spent(const att_trainer *t) {
-  double budget = 60 * t->state.plan.minutes, end = 3 * t->save_cost + 2 * 1.2 * t->examine_cost;
+  double budget = 60 * t->state.plan.minutes, end = 3 * t->save_cost + 2 * 1.2 * t->evaluation_cost;
   return t->state.plan.minutes > 0 && att_trainer_seconds(t) + end >= budget;
 }

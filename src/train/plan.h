@@ -71,8 +71,8 @@ void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t warmup_part, int6
 /* 0 until it is known. */
 float att_plan_dropout(const att_plan *plan);
 
-/* The model's configuration, all but the marks and the head (configure.c). What no family of Hugging Face can say is
- * given to the nearest. */
+/* The model's configuration, all but the special tokens and the head (configure.c). What no family of Hugging Face can
+ * say is given to the nearest. */
 void att_plan_config(const att_plan *plan, att_kind kind, const att_tokenizer *tokenizer, att_config *config);
 /* The plan's model in words: "3 + 3 layers, width 256, ..." */
 void att_plan_describe(const att_plan *plan, char *text, size_t size);

@@ -41,11 +41,11 @@ typedef struct att_task {
   /* Batch state.index of the epoch, valid until the next call; *tokens: real ones, padding not. */
   att_status (*batch)(att_trainer *trainer, att_batch *batch, int64_t *tokens);
   /* The loss of all validation data, and the quality where there is one. Resets the arena. */
-  att_status (*examine)(att_trainer *trainer, att_score_of_model *score);
+  att_status (*evaluate)(att_trainer *trainer, att_score_of_model *score);
   /* "BLEU", "accuracy", ... or NULL: the loss alone decides. The key in train.jsonl is it in lower case. */
   const char *(*quality)(const att_trainer *trainer);
-  /* Tokens that `examine` reads, where that is all it does; or NULL: validations are then as many as usual. */
-  double (*examined_tokens)(const att_trainer *trainer);
+  /* Tokens that `evaluate` reads, where that is all it does; or NULL: validations are then as many as usual. */
+  double (*evaluated_tokens)(const att_trainer *trainer);
   /* Passes over the data that a budget in minutes is held to, since more would do harm; or NULL: any. */
   double (*most_epochs)(const att_trainer *trainer);
   /* The dropout of a run of so many passes over its data, where none was asked for; or NULL: 0.1. */

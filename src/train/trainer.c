@@ -169,8 +169,8 @@ static att_status validate(att_trainer *t) {
   att_state *s = &t->state;
   att_score_of_model score;
   double begin = att_now();
-  ATT_TRY(t->task->examine(t, &score));
-  t->examine_cost = att_now() - begin;
+  ATT_TRY(t->task->evaluate(t, &score));
+  t->evaluation_cost = att_now() - begin;
   if (!isfinite(score.loss)) {
     return att_fail(t->ctx, ATT_NUMERIC,
                     "step %lld: the validation loss is not a finite number: train again with a lower "
@@ -218,7 +218,7 @@ static att_status try_average(att_trainer *t, int64_t *used) {
   *used = 0;
   if (count < 2) return ATT_OK;
   ATT_TRY(att_snapshots_average(t->model, t->options->out, good, count));
-  ATT_TRY(t->task->examine(t, &score));
+  ATT_TRY(t->task->evaluate(t, &score));
   if (!average_wins(t, score, s->best.score)) return ATT_OK;
   ATT_TRY(save_model(t));
   s->best = (att_snapshot){s->step, score};

@@ -23,13 +23,13 @@ struct att_trainer {
   att_record record;
   att_arena *arena;
 
-  bool resumed;                   /* from a checkpoint */
-  bool finishing;                 /* the last checkpoint is written: nothing is left to save when interrupted */
-  bool made_folder;               /* by this run: removed again where nothing came into it */
-  double clock_start;             /* att_now() when state.seconds were spent; seconds = state.seconds + now - this */
-  double save_cost, examine_cost; /* seconds of the last checkpoint, of the last validation */
-  double saved_at;                /* att_now() after it */
-  int64_t saved_step;             /* -1: none in this process */
+  bool resumed;                      /* from a checkpoint */
+  bool finishing;                    /* the last checkpoint is written: nothing is left to save when interrupted */
+  bool made_folder;                  /* by this run: removed again where nothing came into it */
+  double clock_start;                /* att_now() when state.seconds were spent; seconds = state.seconds + now - this */
+  double save_cost, evaluation_cost; /* seconds of the last checkpoint, of the last validation */
+  double saved_at;                   /* att_now() after it */
+  int64_t saved_step;                /* -1: none in this process */
   double step_seconds, rate_tokens, rate_seconds; /* of the last step; smoothed */
   int64_t timed_steps, timed_tokens;              /* while the steps are not fixed */
   double timed_seconds;

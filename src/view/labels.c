@@ -126,7 +126,7 @@ static att_status put_piece(att_context *ctx, att_token_spelling how, att_buffer
   return ATT_OK;
 }
 
-/* A mark of the model: its own spelling, made visible. */
+/* A special token of the model: its own spelling, made visible. */
 static att_status put_special(att_context *ctx, att_buffer *out, const char *spelling) {
   size_t size = strlen(spelling);
   for (size_t at = 0, used; at < size; at += used) {

@@ -26,7 +26,7 @@ extern const char *const att_look_part_names[ATT_LOOK_PART_COUNT];
 /* ---- labels ---- */
 
 /* The labels of a sequence of tokens as the vocabulary spells them ("Ġdog", "▁dog", "##ing"; NULL: none); special:
- * marks, whose spelling stays. *labels: one block, att_free. */
+ * special tokens, whose spelling stays. *labels: one block, att_free. */
 att_status att_labels_make(att_context *ctx, att_token_spelling how, const char *const *spellings, const bool *special,
                            size_t count, const char *const **labels);
 /* The next character of a text that ends in NUL, U+FFFD for a byte that is none; 0 at its end. */

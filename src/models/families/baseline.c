@@ -61,7 +61,7 @@ att_status att_own_read(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
   ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_marks(in, config);
+  return att_read_specials(in, config);
 }
 
 void att_own_write(att_object *out, const att_config *config) {
@@ -73,7 +73,7 @@ void att_own_write(att_object *out, const att_config *config) {
   att_put_bool(out, "tie_word_embeddings", config->tie_word_embeddings);
   att_put_bool(out, "scale_embedding", config->scale_embedding);
   att_put_real(out, "dropout", (double)config->dropout, true);
-  att_put_marks(out, config);
+  att_put_specials(out, config);
 }
 
 att_status att_own_check(att_context *ctx, const char *name, const att_config *config) {

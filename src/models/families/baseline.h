@@ -7,7 +7,7 @@
  *   attend_head              "tokens", "classes" (beside it problem_type and id2label), "none"
  *   vocab_size, d_model, embedding_size, max_position_embeddings
  *   encoder_layers, decoder_layers: of the sides that there are
- *   tie_word_embeddings, scale_embedding, dropout, and the marks (pad_token_id, ...)
+ *   tie_word_embeddings, scale_embedding, dropout, and the special tokens (pad_token_id, ...)
  */
 #ifndef ATT_MODELS_FAMILIES_BASELINE_H
 #define ATT_MODELS_FAMILIES_BASELINE_H
@@ -18,7 +18,7 @@
 
 att_status att_own_read(const att_settings *in, att_config *config);
 void att_own_write(att_object *out, const att_config *config);
-/* Sizes, marks and head. */
+/* Sizes, special tokens and head. */
 att_status att_own_check(att_context *ctx, const char *name, const att_config *config);
 /* One of `names`, which end in NULL; *out stays where the key is absent. */
 att_status att_own_choice(const att_settings *in, const char *key, const char *const *names, int *out);

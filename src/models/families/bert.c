@@ -63,7 +63,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_float(in, "hidden_dropout_prob", &config->dropout));
   ATT_TRY(att_read_float(in, "layer_norm_eps", &config->layer_norm_epsilon));
-  return att_read_marks(in, config);
+  return att_read_specials(in, config);
 }
 
 static const char *architecture(const att_config *config) {
@@ -84,7 +84,7 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_real(out, "layer_norm_eps", (double)config->layer_norm_epsilon, true);
   att_put_real(out, "initializer_range", 0.02, false);
   if (architecture(config)) att_put_text(out, "position_embedding_type", "absolute");
-  att_put_marks(out, config);
+  att_put_specials(out, config);
   att_put_bool(out, "is_decoder", false);
   att_put_bool(out, "add_cross_attention", false);
 }

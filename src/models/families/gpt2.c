@@ -49,7 +49,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_float(in, "resid_pdrop", &config->dropout));
   ATT_TRY(att_read_float(in, "layer_norm_epsilon", &config->layer_norm_epsilon));
-  return att_read_marks(in, config);
+  return att_read_specials(in, config);
 }
 
 static void write_settings(att_object *out, const att_config *config) {
@@ -65,7 +65,7 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_bool(out, "scale_attn_by_inverse_layer_idx", false);
   att_put_bool(out, "reorder_and_upcast_attn", false);
   att_put_bool(out, "add_cross_attention", false);
-  att_put_marks(out, config);
+  att_put_specials(out, config);
   att_put_bool(out, "use_cache", true);
 }
 

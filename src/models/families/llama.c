@@ -91,7 +91,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_float(in, "rms_norm_eps", &config->layer_norm_epsilon));
   ATT_TRY(att_read_float(in, "attend_dropout", &config->dropout)); /* the class has none */
   ATT_TRY(read_rope(in, config));
-  return att_read_marks(in, config);
+  return att_read_specials(in, config);
 }
 
 static void put_rope(att_object *out, const att_config *config) {
@@ -128,7 +128,7 @@ static void write_settings(att_object *out, const att_config *config) {
   if (config->dropout > 0) att_put_real(out, "attend_dropout", (double)config->dropout, true);
   att_put_real(out, "initializer_range", 0.02, false);
   put_rope(out, config);
-  att_put_marks(out, config);
+  att_put_specials(out, config);
   att_put_bool(out, "use_cache", true);
 }
 

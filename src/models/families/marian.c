@@ -96,7 +96,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
   ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_marks(in, config);
+  return att_read_specials(in, config);
 }
 
 /* Every key of the classes, for their defaults differ and bite. */
@@ -114,7 +114,7 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_real(out, "encoder_layerdrop", 0, false);
   att_put_real(out, "decoder_layerdrop", 0, false);
   att_put_real(out, "init_std", 0.02, false);
-  att_put_marks(out, config);
+  att_put_specials(out, config);
   att_put(out, "forced_eos_token_id", "null"); /* marian's class would say 0 */
   att_put_bool(out, "is_encoder_decoder", true);
   att_put_bool(out, "use_cache", true);
@@ -140,12 +140,12 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
   if (config->pad >= 0 && config->eos == config->pad) {
     return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id and pad_token_id are both %" PRId32, name, config->pad);
   }
-  for (int i = 0; i < ATT_MARKS; i++) {
-    const char *key = att_mark_key(i);
+  for (int i = 0; i < ATT_SPECIALS; i++) {
+    const char *key = att_special_key(i);
     bool needed = key[0] == 'p' || key[0] == 'e' || key[0] == 'd';
-    if (needed && att_mark_of(config, i) < 0) {
+    if (needed && att_special_of(config, i) < 0) {
       return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, key,
-                      att_mark_of(config, i), config->vocab_size);
+                      att_special_of(config, i), config->vocab_size);
     }
   }
   return ATT_OK;

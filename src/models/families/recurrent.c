@@ -143,7 +143,7 @@ static void cache_shape(const att_model *model, att_cache_shape *shape) {
   *shape = (att_cache_shape){.layers = 1, .self_width = c->decoder_layers * state_width(c)};
   if (c->kind != ATT_ENCODER_DECODER) return;
   shape->cross_width = columns_of(c).width;
-  shape->look_heads = c->scoring != ATT_SCORING_NONE;
+  shape->alignment_heads = c->scoring != ATT_SCORING_NONE;
 }
 
 /* x's rows into columns of the cache's. */

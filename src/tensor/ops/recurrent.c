@@ -193,7 +193,7 @@ static void forward_units(void *arg, int64_t begin, int64_t end, int thread) {
 }
 
 /* Items are sequences: each looks at its memory, then its cell runs. */
-static void forward_look(void *arg, int64_t begin, int64_t end, int thread) {
+static void forward_attend(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const layer *l = arg;
   const att_alignment *a = &l->additive.alignment;
@@ -231,7 +231,7 @@ static void forward_time(att_run *run, layer *l) {
     if (zeros) memset(l->products, 0, (size_t)(rows * l->groups * l->width) * sizeof *l->products);
     if (!zeros && !l->panels) multiply_plain(run, l, rows);
     if (l->panels || !l->shape.additive) over_units(run, l, rows, forward_units);
-    if (l->shape.additive) att_parallel_dynamic(run->ctx, rows, forward_look, l);
+    if (l->shape.additive) att_parallel_dynamic(run->ctx, rows, forward_attend, l);
   }
 }
 
@@ -294,7 +294,7 @@ static void backward_units(void *arg, int64_t begin, int64_t end, int thread) {
   }
 }
 
-static void backward_look(void *arg, int64_t begin, int64_t end, int thread) {
+static void backward_attend(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const layer *l = arg;
   const att_alignment *a = &l->additive.alignment;
@@ -375,7 +375,7 @@ static att_status backward(att_run *run, layer *l, float *dbefore, bool accumula
   put_last_gradients(l);
   for (l->time = l->steps - 1; l->time >= 0; l->time--) {
     over_units(run, l, active_at(l, l->time), backward_units);
-    if (l->shape.additive) att_parallel_dynamic(run->ctx, active_at(l, l->time), backward_look, l);
+    if (l->shape.additive) att_parallel_dynamic(run->ctx, active_at(l, l->time), backward_attend, l);
   }
   weight_gradients(run, l);
   if (!dbefore) return ATT_OK;

@@ -21,15 +21,15 @@ static att_status make_room(att_context *ctx, att_examples *e) {
 }
 
 /* A model must read something. */
-static att_status push_mark(const att_model *model, att_examples *e) {
+static att_status push_special(const att_model *model, att_examples *e) {
   const att_config *c = &model->config;
-  int32_t mark = c->eos >= 0 ? c->eos : c->bos >= 0 ? c->bos : c->unk >= 0 ? c->unk : 0;
-  ATT_TRY(att_ids_push(model->ctx, &e->ids, mark));
+  int32_t special = c->eos >= 0 ? c->eos : c->bos >= 0 ? c->bos : c->unk >= 0 ? c->unk : 0;
+  ATT_TRY(att_ids_push(model->ctx, &e->ids, special));
   return att_ids_push(model->ctx, &e->types, 0);
 }
 
 att_status att_examples_add(const att_model *model, att_text first, const att_text *second, int64_t most,
-                            att_examples *e, bool *cut) {
+                            att_examples *e, bool *truncated) {
   int64_t positions = model->config.max_position_embeddings, begin = (int64_t)e->ids.count;
   bool was_cut = false;
   if (most <= 0 || most > positions) most = positions;
@@ -38,18 +38,18 @@ att_status att_examples_add(const att_model *model, att_text first, const att_te
   }
   ATT_TRY(make_room(model->ctx, e));
   ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, first, second, most, &e->ids, &e->types, &was_cut));
-  if ((int64_t)e->ids.count == begin) ATT_TRY(push_mark(model, e));
+  if ((int64_t)e->ids.count == begin) ATT_TRY(push_special(model, e));
   int64_t length = (int64_t)e->ids.count - begin;
   if (length > e->longest) e->longest = length;
-  e->cut += was_cut;
+  e->truncated += was_cut;
   e->start[++e->count] = (int64_t)e->ids.count;
-  if (cut) *cut = was_cut;
+  if (truncated) *truncated = was_cut;
   return ATT_OK;
 }
 
 void att_examples_clear(att_examples *e) {
   e->ids.count = e->types.count = 0;
-  e->count = e->cut = e->longest = 0;
+  e->count = e->truncated = e->longest = 0;
 }
 
 void att_examples_free(att_context *ctx, att_examples *e) {

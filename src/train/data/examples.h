@@ -12,14 +12,14 @@ typedef struct att_examples {
   att_ids ids, types; /* types: of each id; 1 in the second of two texts */
   int64_t *start;     /* [count + 1] of each text's ids */
   int64_t count, capacity;
-  int64_t cut; /* texts that were too long */
+  int64_t truncated; /* texts that were too long */
   int64_t longest;
 } att_examples;
 
 /* Appends a text, or a pair of them where second is not NULL. most: tokens; 0: as many as the model has positions.
- * *cut (may be NULL): it was longer. A text without any token becomes one end mark. */
+ * *truncated (may be NULL): it was longer. A text without any token becomes one end token. */
 att_status att_examples_add(const att_model *model, att_text first, const att_text *second, int64_t most,
-                            att_examples *examples, bool *cut);
+                            att_examples *examples, bool *truncated);
 void att_examples_clear(att_examples *examples); /* keeps the memory */
 void att_examples_free(att_context *ctx, att_examples *examples);
 

@@ -102,7 +102,7 @@ typedef struct att_cutting {
   double rate; /* of BPE-dropout */
 } att_cutting;
 
-/* Appends the pair's ids, the target with its end mark; *too_long: a side has more tokens than it may. */
+/* Appends the pair's ids, the target with its end token; *too_long: a side has more tokens than it may. */
 static att_status push_pair(att_context *ctx, const att_cutting *how, att_text source, att_text target, uint64_t key,
                             att_corpus *corpus, bool *too_long) {
   size_t source_was = corpus->source.count, target_was = corpus->target.count;

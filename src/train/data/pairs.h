@@ -26,7 +26,8 @@ uint64_t att_lines_fingerprint(const att_lines *lines);
  * The text itself stays in memory of `lines`, which is to be freed last. */
 att_status att_lines_hold_out(att_context *ctx, att_lines *lines, size_t part, uint64_t seed, att_lines *held);
 
-/* Pairs of token ids: of pair i, the source's are source.data[source_start[i]] up to source_start[i + 1]; end marks in.
+/* Pairs of token ids: of pair i, the source's are source.data[source_start[i]] up to source_start[i + 1]; end tokens
+ * in.
  */
 typedef struct att_corpus {
   att_ids source, target;
@@ -39,8 +40,8 @@ typedef struct att_corpus {
 /* Called now and then with 0..1; a non-zero return stops with ATT_INTERRUPTED. */
 typedef int att_work_fn(void *user, double done);
 
-/* name: of the data, for messages. end: the mark that a target must end with. max_length: tokens of a side. What is
- * left out, and text that is not clean UTF-8, is said in the log. */
+/* name: of the data, for messages. end: the special token that a target must end with. max_length: tokens of a side.
+ * What is left out, and text that is not clean UTF-8, is said in the log. */
 att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines, const char *name,
                              int64_t max_length, int32_t end, att_work_fn *work, void *user, att_corpus *corpus);
 /* Encodes the corpus' pairs anew from their lines, with BPE-dropout drawn from the key (text/tokenizer.h). A pair that

@@ -11,7 +11,8 @@
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* Behind a line end with no white space after it, some way from the start: pre-tokenizers part there, and no character
- * before can be joined with one behind. Not so before a combining mark or an odd space, whose first byte is above 127.
+ * before can be joined with one behind. Not so before a combining mark or an odd space, whose first byte is
+ * above 127.
  */
 static size_t piece_end(const char *text, size_t begin, size_t size) {
   for (size_t at = begin + ATT_PIECE; at < size; at++) {
@@ -113,7 +114,7 @@ uint64_t att_running_characters(const att_running *r) {
 }
 
 att_status att_running_encode(att_context *ctx, const att_running *r, const att_tokenizer *tokenizer, const char *name,
-                              int32_t mark, int (*work)(void *user, double done), void *user, att_ids *ids) {
+                              int32_t special, int (*work)(void *user, double done), void *user, att_ids *ids) {
   size_t unclean = 0;
   for (size_t i = 0; i < r->count; i++) {
     att_text piece = r->pieces[i];
@@ -121,7 +122,7 @@ att_status att_running_encode(att_context *ctx, const att_running *r, const att_
       return att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
     unclean += !att_is_clean(piece);
-    if (r->opens[i] && mark >= 0) ATT_TRY(att_ids_push(ctx, ids, mark));
+    if (r->opens[i] && special >= 0) ATT_TRY(att_ids_push(ctx, ids, special));
     ATT_TRY(att_tokenizer_encode(tokenizer, ctx, piece, false, ids));
   }
   if (unclean) {

@@ -27,10 +27,10 @@ att_status att_running_hold_out(att_context *ctx, att_running *running, double s
 uint64_t att_running_fingerprint(const att_running *running);
 /* Code points; a byte that is no UTF-8 counts as one. */
 uint64_t att_running_characters(const att_running *running);
-/* Appends the ids of all pieces, `mark` (where it is not negative) before each that begins a file. Says in the log
- * what is not clean UTF-8; name: of the text, for that. */
+/* Appends the ids of all pieces, `special` (where it is not negative) before each that begins a file. Says in the
+ * log what is not clean UTF-8; name: of the text, for that. */
 att_status att_running_encode(att_context *ctx, const att_running *running, const att_tokenizer *tokenizer,
-                              const char *name, int32_t mark, int (*work)(void *user, double done), void *user,
+                              const char *name, int32_t special, int (*work)(void *user, double done), void *user,
                               att_ids *ids);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct classifier_data {
   int32_t *order; /* [texts.count]: of the epoch */
   int64_t rows;   /* texts of a batch */
   att_arena *arena;
-  bool *marks;    /* [vocabulary]: what token dropout leaves alone */
+  bool *specials; /* [vocabulary]: what token dropout leaves alone */
   float *targets; /* [rows, labels]: of a batch */
   int32_t *classes;
   double *scores; /* [valid.count, labels] */
@@ -185,8 +185,8 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
     att_log(t->ctx, ATT_LOG_WARNING, "%s: %zu texts with invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD",
             name, unclean);
   }
-  if (out->cut) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens cut", name, (long long)out->cut,
+  if (out->truncated) {
+    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens cut", name, (long long)out->truncated,
             (long long)most);
   }
   return ATT_OK;
@@ -204,12 +204,12 @@ static att_status make_batch_room(att_trainer *t) {
   bool classes = d->labels.head == ATT_HEAD_CLASSES;
   d->rows = rows_of(&t->state.plan, &d->texts);
   d->order = ATT_NEW(t->ctx, d->texts.count, int32_t);
-  d->marks = ATT_NEW(t->ctx, c->vocab_size, bool);
+  d->specials = ATT_NEW(t->ctx, c->vocab_size, bool);
   d->classes = ATT_NEW(t->ctx, d->rows, int32_t);
   d->targets = att_alloc(t->ctx, (size_t)d->rows, classes ? 0 : (size_t)c->label_count * sizeof *d->targets);
   d->scores = att_alloc(t->ctx, (size_t)d->valid.count, (size_t)c->label_count * sizeof *d->scores);
-  if (!d->order || !d->marks || !d->classes || !d->targets || !d->scores) return ATT_MEMORY;
-  for (int32_t i = 0; i < c->vocab_size; i++) d->marks[i] = att_tokenizer_is_special(t->model->tokenizer, i);
+  if (!d->order || !d->specials || !d->classes || !d->targets || !d->scores) return ATT_MEMORY;
+  for (int32_t i = 0; i < c->vocab_size; i++) d->specials[i] = att_tokenizer_is_special(t->model->tokenizer, i);
   return att_arena_new(t->ctx, &d->arena);
 }
 
@@ -253,7 +253,7 @@ static void drop_tokens(const att_trainer *t, int32_t *ids, int64_t count) {
   uint64_t key = att_key(att_key((uint64_t)t->state.plan.seed, 0x746f6b656e), (uint64_t)t->state.step);
   if (!(rate > 0) || mask < 0) return;
   for (int64_t i = 0; i < count; i++)
-    if (!data_of(t)->marks[ids[i]] && att_uniform(key, (uint64_t)i) < rate) ids[i] = mask;
+    if (!data_of(t)->specials[ids[i]] && att_uniform(key, (uint64_t)i) < rate) ids[i] = mask;
 }
 
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
@@ -309,7 +309,7 @@ static att_status read_valid(att_trainer *t, att_loss *loss) {
   return ATT_OK;
 }
 
-static att_status examine(att_trainer *t, att_score_of_model *score) {
+static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   classifier_data *d = data_of(t);
   att_loss loss = {0};
   att_evaluation e;
@@ -336,7 +336,7 @@ static const char *quality(const att_trainer *t) {
   return head == ATT_HEAD_CLASSES ? "accuracy" : head == ATT_HEAD_LABELS ? "macro-F1" : "Spearman";
 }
 
-static double examined_tokens(const att_trainer *t) { return (double)data_of(t)->valid.ids.count; }
+static double evaluated_tokens(const att_trainer *t) { return (double)data_of(t)->valid.ids.count; }
 
 static void describe(const att_trainer *t, att_score_of_model s, char *text, size_t size) {
   static const char *const others[][2] = {
@@ -357,7 +357,7 @@ static void free_data(att_trainer *t) {
   att_examples_free(t->ctx, &d->texts);
   att_examples_free(t->ctx, &d->valid);
   att_arena_free(d->arena);
-  void *const owned[] = {d->order, d->marks, d->targets, d->classes, d->scores, d};
+  void *const owned[] = {d->order, d->specials, d->targets, d->classes, d->scores, d};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) att_free(t->ctx, owned[i]);
 }
 
@@ -377,9 +377,9 @@ const att_task att_classifier_task = {
     .epoch_tokens = epoch_tokens,
     .counts = counts,
     .batch = get_batch,
-    .examine = examine,
+    .evaluate = evaluate,
     .quality = quality,
-    .examined_tokens = examined_tokens,
+    .evaluated_tokens = evaluated_tokens,
     .most_epochs = most_epochs,
     .dropout = dropout_for,
     .describe = describe,

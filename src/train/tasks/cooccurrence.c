@@ -19,7 +19,7 @@
 typedef struct att_nearby {
   att_context *ctx;
   const int32_t *ids;
-  const bool *marks;
+  const bool *specials;
   int64_t count, vocab, width;
   int64_t *first;  /* [vocab + 1]: of each token in places */
   int32_t *places; /* [count]: by token */
@@ -45,11 +45,11 @@ static void sort_places(att_nearby *n) {
 
 /* Sums the weights of what stands near a token; returns how many tokens that are. */
 static int64_t count_near(const att_nearby *n, int64_t token, float *weights, int32_t *met) {
-  int64_t count = 0, end = n->marks[token] ? n->first[token] : n->first[token + 1];
+  int64_t count = 0, end = n->specials[token] ? n->first[token] : n->first[token + 1];
   for (int64_t k = n->first[token]; k < end; k++) {
     for (int side = -1; side <= 1; side += 2) {
       int64_t i = n->places[k] + side;
-      for (int away = 1; away <= ATT_WINDOW && i >= 0 && i < n->count && !n->marks[n->ids[i]]; away++, i += side) {
+      for (int away = 1; away <= ATT_WINDOW && i >= 0 && i < n->count && !n->specials[n->ids[i]]; away++, i += side) {
         int32_t other = n->ids[i];
         if (!(weights[other] > 0)) met[count++] = other;
         weights[other] += (float)(ATT_WINDOW + 1 - away) / ATT_WINDOW;
@@ -143,13 +143,13 @@ static att_status iterate(att_nearby *n, uint64_t seed, int (*work)(void *user, 
   return ATT_OK;
 }
 
-att_status att_cooccurrence_rows(att_context *ctx, const int32_t *ids, size_t count, const bool *marks, int64_t vocab,
-                                 int64_t width, uint64_t seed, int (*work)(void *user, double done), void *user,
-                                 float *rows) {
+att_status att_cooccurrence_rows(att_context *ctx, const int32_t *ids, size_t count, const bool *specials,
+                                 int64_t vocab, int64_t width, uint64_t seed, int (*work)(void *user, double done),
+                                 void *user, float *rows) {
   size_t threads = (size_t)ctx->threads * (size_t)vocab, square = (size_t)width * (size_t)width;
   att_nearby n = {.ctx = ctx,
                   .ids = ids,
-                  .marks = marks,
+                  .specials = specials,
                   .count = count < INT32_MAX ? (int64_t)count : INT32_MAX,
                   .vocab = vocab,
                   .width = width,

@@ -53,15 +53,15 @@ void att_encoder_choose(att_plan *p, int size, int64_t vocab, double lr) {
 
 att_status att_encoder_train_tokenizer(att_trainer *t, const att_text *const *texts, const size_t *counts,
                                        size_t text_count, att_tokenizer **tokenizer) {
-  static const char *const marks[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
   const att_plan *p = &t->state.plan;
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
                                    .vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
-                                   .first_specials = marks,
-                                   .first_count = sizeof marks / sizeof *marks,
-                                   .start_mark = "[CLS]",
-                                   .end_mark = "[SEP]"};
+                                   .first_specials = specials,
+                                   .first_count = sizeof specials / sizeof *specials,
+                                   .start_token = "[CLS]",
+                                   .end_token = "[SEP]"};
   t->work = "learning the vocabulary";
   return att_tokenizer_train(t->ctx, texts, counts, text_count, &plan, att_trainer_work, t, tokenizer);
 }
@@ -73,11 +73,12 @@ void att_encoder_configure(const att_plan *p, const att_tokenizer *tokenizer, at
   c->mask = att_tokenizer_id(tokenizer, "[MASK]");
 }
 
-static att_status find_rows(att_trainer *t, const att_parameter *p, const att_ids *ids, bool *marks, float *rows) {
+static att_status find_rows(att_trainer *t, const att_parameter *p, const att_ids *ids, bool *specials, float *rows) {
   uint64_t key = att_key((uint64_t)t->state.plan.seed, 0x706c616365);
-  for (int32_t i = 0; i < p->rows; i++) marks[i] = att_tokenizer_is_special(t->model->tokenizer, i);
+  for (int32_t i = 0; i < p->rows; i++) specials[i] = att_tokenizer_is_special(t->model->tokenizer, i);
   t->work = "placing the words";
-  return att_cooccurrence_rows(t->ctx, ids->data, ids->count, marks, p->rows, p->cols, key, att_trainer_work, t, rows);
+  return att_cooccurrence_rows(t->ctx, ids->data, ids->count, specials, p->rows, p->cols, key, att_trainer_work, t,
+                               rows);
 }
 
 /* A row of zeros: not in the text, and stays as it was drawn. */
@@ -93,11 +94,11 @@ att_status att_encoder_place_words(att_trainer *t, const att_ids *ids) {
   if (t->resumed || t->options->from) return ATT_OK;
   const att_parameter *p = t->model->parameters; /* the first table of the vocabulary is what embeds the tokens */
   while (p->rank != 2 || p->rows != t->model->config.vocab_size) p++;
-  bool *marks = ATT_NEW(t->ctx, p->rows, bool);
+  bool *specials = ATT_NEW(t->ctx, p->rows, bool);
   float *rows = att_alloc(t->ctx, (size_t)p->rows, (size_t)p->cols * sizeof *rows);
-  att_status status = marks && rows ? find_rows(t, p, ids, marks, rows) : ATT_MEMORY;
+  att_status status = specials && rows ? find_rows(t, p, ids, specials, rows) : ATT_MEMORY;
   if (!status) take_rows(t->model->values + p->offset, rows, p);
-  att_free(t->ctx, marks);
+  att_free(t->ctx, specials);
   att_free(t->ctx, rows);
   return status;
 }

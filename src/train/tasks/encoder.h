@@ -1,5 +1,5 @@
 /*
- * Owns what the tasks of encoders share: sizes, the tokenizer with BERT's marks, the model's configuration.
+ * Owns what the tasks of encoders share: sizes, the tokenizer with BERT's special tokens, the model's configuration.
  */
 #ifndef ATT_TRAIN_TASKS_ENCODER_H
 #define ATT_TRAIN_TASKS_ENCODER_H

@@ -16,12 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ATT_HELD_OUT       0.1  /* nanoGPT's share */
-#define ATT_EXAMINED_BATCH 4096 /* tokens read at once */
-#define ATT_MOST_EXAMINED  (1 << 20)
-#define ATT_FEW_CHARACTERS 2e6 /* bytes of text below which characters are the better pieces */
+#define ATT_HELD_OUT        0.1  /* nanoGPT's share */
+#define ATT_EVALUATED_BATCH 4096 /* tokens read at once */
+#define ATT_MOST_EVALUATED  (1 << 20)
+#define ATT_FEW_CHARACTERS  2e6 /* bytes of text below which characters are the better pieces */
 
-static const char document_mark[] = "<|endoftext|>", unknown_mark[] = "<unk>";
+static const char document_token[] = "<|endoftext|>", unknown_token[] = "<unk>";
 
 typedef struct att_language_data {
   att_running text, held; /* until they are encoded */
@@ -29,7 +29,7 @@ typedef struct att_language_data {
   att_ids train, valid;
   double valid_bytes, valid_characters;
   int64_t window;           /* tokens that a sequence reads */
-  int64_t valid_windows;    /* that are examined, of: */
+  int64_t valid_windows;    /* that are evaluated, of: */
   int64_t all_windows;      /* in `valid` */
   int64_t rows;             /* that there is room for */
   int64_t windows, first;   /* of this epoch: how many, and where the first begins */
@@ -154,13 +154,13 @@ static void choose(const att_trainer *t, att_plan *p) {
 /* ---- the model ------------------------------------------------------------------------------------------------ */
 
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
-  const char *const marks[] = {document_mark, unknown_mark};
+  const char *const specials[] = {document_token, unknown_token};
   const att_plan *p = &t->state.plan;
   const att_running *text = &data_of(t)->text;
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
                                    .vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
-                                   .first_specials = marks,
+                                   .first_specials = specials,
                                    .first_count = p->tokenizer == ATT_CHAR ? 2 : 1};
   const att_text *const texts[] = {text->pieces};
   t->work = "learning the vocabulary";
@@ -169,8 +169,8 @@ static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
 
 static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_config *c) {
   att_plan_config(&t->state.plan, ATT_DECODER, tokenizer, c);
-  c->bos = c->eos = att_tokenizer_id(tokenizer, document_mark);
-  c->unk = att_tokenizer_id(tokenizer, unknown_mark);
+  c->bos = c->eos = att_tokenizer_id(tokenizer, document_token);
+  c->unk = att_tokenizer_id(tokenizer, unknown_token);
 }
 
 static att_status adopt(att_trainer *t) {
@@ -216,9 +216,9 @@ static void say_unknown(att_trainer *t) {
 
 static att_status make_room(att_trainer *t) {
   att_language_data *d = data_of(t);
-  int64_t examined = ATT_EXAMINED_BATCH / d->window, most = ATT_MOST_EXAMINED / d->window;
+  int64_t evaluated = ATT_EVALUATED_BATCH / d->window, most = ATT_MOST_EVALUATED / d->window;
   d->rows = t->state.plan.batch;
-  if (d->rows < examined) d->rows = examined;
+  if (d->rows < evaluated) d->rows = evaluated;
   d->start = ATT_NEW(t->ctx, d->rows + 1, int64_t);
   d->inputs = ATT_NEW(t->ctx, d->rows * d->window, int32_t);
   d->labels = ATT_NEW(t->ctx, d->rows * d->window, int32_t);
@@ -237,13 +237,13 @@ static att_status encode(att_trainer *t) {
   const att_train_options *o = t->options;
   const att_tokenizer *tokenizer = t->model->tokenizer;
   att_language_data *d = data_of(t);
-  int32_t mark = t->model->config.bos >= 0 ? t->model->config.bos : t->model->config.eos;
+  int32_t special = t->model->config.bos >= 0 ? t->model->config.bos : t->model->config.eos;
   d->window = t->state.plan.max_length;
   d->valid_bytes = (double)d->held.bytes;
   d->valid_characters = (double)att_running_characters(&d->held);
   t->work = "encoding";
-  ATT_TRY(att_running_encode(t->ctx, &d->text, tokenizer, o->texts[0], mark, att_trainer_work, t, &d->train));
-  ATT_TRY(att_running_encode(t->ctx, &d->held, tokenizer, o->valid ? o->valid : "the held-out part", mark,
+  ATT_TRY(att_running_encode(t->ctx, &d->text, tokenizer, o->texts[0], special, att_trainer_work, t, &d->train));
+  ATT_TRY(att_running_encode(t->ctx, &d->held, tokenizer, o->valid ? o->valid : "the held-out part", special,
                              att_trainer_work, t, &d->valid));
   att_running_free(t->ctx, &d->held);
   att_running_free(t->ctx, &d->text);
@@ -307,9 +307,9 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
 
 /* ---- validation ----------------------------------------------------------------------------------------------- */
 
-static att_status examine(att_trainer *t, att_score_of_model *score) {
+static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   att_language_data *d = data_of(t);
-  int64_t together = ATT_EXAMINED_BATCH / d->window;
+  int64_t together = ATT_EVALUATED_BATCH / d->window;
   att_loss sum = {0};
   *score = (att_score_of_model){.loss = INFINITY, .quality = -1};
   if (together < 1) together = 1;
@@ -329,7 +329,9 @@ static att_status examine(att_trainer *t, att_score_of_model *score) {
   return ATT_OK;
 }
 
-static double examined_tokens(const att_trainer *t) { return (double)(data_of(t)->valid_windows * data_of(t)->window); }
+static double evaluated_tokens(const att_trainer *t) {
+  return (double)(data_of(t)->valid_windows * data_of(t)->window);
+}
 
 static const char *quality(const att_trainer *t) {
   (void)t;
@@ -372,9 +374,9 @@ const att_task att_language_task = {
     .epoch_tokens = epoch_tokens,
     .counts = counts,
     .batch = get_batch,
-    .examine = examine,
+    .evaluate = evaluate,
     .quality = quality,
-    .examined_tokens = examined_tokens,
+    .evaluated_tokens = evaluated_tokens,
     .dropout = dropout_for,
     .describe = describe,
     .free = free_data,

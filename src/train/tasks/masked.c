@@ -1,9 +1,9 @@
 /*
  * Owns the task of filling masks (Devlin et al. 2019, section 3.1): running text cut into windows, each between the
- * marks of a text; of its tokens 15 of 100 are to be foretold, of which 80 of 100 are hidden behind the mask, 10 become
- * a token at random and 10 stay as they are. Drawn anew in every epoch, from seed, epoch and window: resuming changes
- * nothing. Windows are packed full, whole documents or not (Liu et al. 2019, section 4.2: FULL-SENTENCES). Refuses
- * models without a mask.
+ * special tokens of a text; of its tokens 15 of 100 are to be foretold, of which 80 of 100 are hidden behind the mask,
+ * 10 become a token at random and 10 stay as they are. Drawn anew in every epoch, from seed, epoch and window: resuming
+ * changes nothing. Windows are packed full, whole documents or not (Liu et al. 2019, section 4.2: FULL-SENTENCES).
+ * Refuses models without a mask.
  */
 #include "train/data/batches.h"
 #include "train/data/running_text.h"
@@ -28,7 +28,7 @@ typedef struct windows {
 typedef struct masked_data {
   att_running train, valid;
   windows text, held;
-  att_ids around;  /* the marks of an empty text */
+  att_ids around;  /* the special tokens of an empty text */
   int64_t before;  /* of them stand before a text */
   int32_t *others; /* [other_count]: tokens that may stand for another */
   int64_t other_count;
@@ -122,14 +122,14 @@ static att_status cut_windows(att_trainer *t, const att_running *text, const cha
   return att_fail(t->ctx, ATT_FORMAT, "%s: there is no text in it", name);
 }
 
-/* The marks around a text: those of an empty one, half before and half behind. */
-static att_status find_marks(att_trainer *t) {
+/* The special tokens around a text: those of an empty one, half before and half behind. */
+static att_status find_specials(att_trainer *t) {
   masked_data *d = data_of(t);
   ATT_TRY(att_tokenizer_encode(t->model->tokenizer, t->ctx, (att_text){"", 0}, true, &d->around));
   d->before = (int64_t)(d->around.count + 1) / 2;
   if (t->model->config.mask < 0) return att_fail(t->ctx, ATT_FORMAT, "the tokenizer has no mask token");
   if (t->state.plan.max_length > (int64_t)d->around.count) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "max-length is %lld: the marks around a text leave no room for it",
+  return att_fail(t->ctx, ATT_ARGUMENT, "max-length is %lld: the special tokens around a text leave no room for it",
                   (long long)t->state.plan.max_length);
 }
 
@@ -141,7 +141,7 @@ static att_status find_others(att_trainer *t) {
   for (int32_t i = 0; i < t->model->config.vocab_size; i++)
     if (att_tokenizer_token(tokenizer, i) && !att_tokenizer_is_special(tokenizer, i)) d->others[d->other_count++] = i;
   if (d->other_count > 0) return ATT_OK;
-  return att_fail(t->ctx, ATT_FORMAT, "the tokenizer has nothing but marks");
+  return att_fail(t->ctx, ATT_FORMAT, "the tokenizer has nothing but special tokens");
 }
 
 static att_status encode(att_trainer *t) {
@@ -149,7 +149,7 @@ static att_status encode(att_trainer *t) {
   const att_train_options *o = t->options;
   const att_plan *p = &t->state.plan;
   t->work = "encoding";
-  ATT_TRY(find_marks(t));
+  ATT_TRY(find_specials(t));
   ATT_TRY(find_others(t));
   ATT_TRY(cut_windows(t, &d->train, o->texts[0], &d->text));
   ATT_TRY(cut_windows(t, &d->valid, o->valid ? o->valid : "the held-out part", &d->held));
@@ -204,7 +204,7 @@ static void copy_window(const masked_data *d, const windows *w, int64_t window, 
 static att_status make_batch(const att_trainer *t, const windows *w, const int32_t *which, int64_t begin, int64_t rows,
                              uint64_t key, att_arena *arena, att_batch *batch) {
   const masked_data *d = data_of(t);
-  int64_t marks = (int64_t)d->around.count, room = rows * (w->length + marks);
+  int64_t specials = (int64_t)d->around.count, room = rows * (w->length + specials);
   masked_batch b = {ATT_ARENA_NEW(arena, room, int32_t), ATT_ARENA_NEW(arena, room, int32_t),
                     ATT_ARENA_NEW(arena, room, int32_t), ATT_ARENA_NEW(arena, rows + 1, int64_t), 0};
   if (!b.ids || !b.labels || !b.label_rows || !b.start) return ATT_MEMORY;
@@ -214,7 +214,7 @@ static att_status make_batch(const att_trainer *t, const windows *w, const int32
     int64_t count = rest < w->length ? rest : w->length;
     copy_window(d, w, window, count, b.ids + b.start[i]);
     mask_window(t, att_key(key, (uint64_t)window), b.start[i] + d->before, count, &b);
-    b.start[i + 1] = b.start[i] + count + marks;
+    b.start[i + 1] = b.start[i] + count + specials;
   }
   *batch = (att_batch){.source = {b.ids, NULL, {rows, b.start}},
                        .labels = b.labels,
@@ -243,7 +243,7 @@ static double tokens_of(const masked_data *d, const windows *w) {
 }
 
 static double epoch_tokens(const att_trainer *t) { return tokens_of(data_of(t), &data_of(t)->text); }
-static double examined_tokens(const att_trainer *t) { return tokens_of(data_of(t), &data_of(t)->held); }
+static double evaluated_tokens(const att_trainer *t) { return tokens_of(data_of(t), &data_of(t)->held); }
 
 static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
   *train = data_of(t)->text.count;
@@ -286,7 +286,7 @@ static att_status measure(att_trainer *t, const att_batch *batch, att_loss *loss
 }
 
 /* The masks of validation are the same every time. */
-static att_status examine(att_trainer *t, att_score_of_model *score) {
+static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   masked_data *d = data_of(t);
   att_loss loss = {0};
   int64_t right = 0;
@@ -337,9 +337,9 @@ const att_task att_masked_task = {
     .epoch_tokens = epoch_tokens,
     .counts = counts,
     .batch = get_batch,
-    .examine = examine,
+    .evaluate = evaluate,
     .quality = quality,
-    .examined_tokens = examined_tokens,
+    .evaluated_tokens = evaluated_tokens,
     .free = free_data,
 };
 

@@ -13,7 +13,7 @@ typedef struct att_translation_data {
   att_lines lines, valid; /* lines: kept where there is BPE-dropout, which encodes them anew in each epoch */
   att_corpus corpus;
   att_batches batches;
-  att_examiner examiner;
+  att_validation validation;
 } att_translation_data;
 
 static att_translation_data *data_of(const att_trainer *t) { return t->data; }
@@ -104,7 +104,7 @@ static void choose(const att_trainer *t, att_plan *plan) {
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
 
-static bool marks_before(const att_plan *p) {
+static bool specials_before(const att_plan *p) {
   return p->network != ATT_TRANSFORMER || p->norm_order == ATT_NORM_BEFORE;
 }
 
@@ -112,13 +112,13 @@ static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   static const char *const before[] = {"<s>", "<pad>", "</s>", "<unk>"}, *const after[] = {"</s>", "<unk>"};
   const att_plan *p = &t->state.plan;
   const att_lines *lines = &data_of(t)->lines;
-  bool is_before = marks_before(p);
+  bool is_before = specials_before(p);
   const att_tokenizer_plan plan = {.vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
                                    .first_specials = is_before ? before : after,
                                    .first_count = is_before ? 4 : 2,
                                    .last_special = is_before ? NULL : "<pad>",
-                                   .end_mark = "</s>"};
+                                   .end_token = "</s>"};
   const att_text *const texts[] = {lines->source, lines->target};
   const size_t counts[] = {lines->count, lines->count};
   t->work = "learning the vocabulary";
@@ -126,7 +126,7 @@ static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
 }
 
 static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_config *c) {
-  bool before = marks_before(&t->state.plan);
+  bool before = specials_before(&t->state.plan);
   att_plan_config(&t->state.plan, ATT_ENCODER_DECODER, tokenizer, c);
   c->pad = att_tokenizer_id(tokenizer, "<pad>");
   c->eos = att_tokenizer_id(tokenizer, "</s>");
@@ -159,7 +159,7 @@ static att_status encode(att_trainer *t) {
                             att_trainer_work, t, &d->corpus));
   ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->valid, o->valid_source ? o->valid_source : "the held-out part",
                             p->max_length, t->model->config.eos, att_trainer_work, t, &valid));
-  att_status status = att_examiner_new(t->ctx, &valid, &d->valid, p, &d->examiner);
+  att_status status = att_validation_new(t->ctx, &valid, &d->valid, p, &d->validation);
   att_corpus_free(t->ctx, &valid);
   att_lines_free(t->ctx, &d->valid);
   if (!(p->bpe_dropout > 0)) att_lines_free(t->ctx, &d->lines); /* the ids are enough */
@@ -189,7 +189,7 @@ static double epoch_tokens(const att_trainer *t) {
 
 static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
   *train = data_of(t)->corpus.count;
-  *valid = data_of(t)->examiner.corpus.count;
+  *valid = data_of(t)->validation.corpus.count;
 }
 
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
@@ -201,8 +201,8 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
 
 /* ---- validation ----------------------------------------------------------------------------------------------- */
 
-static att_status examine(att_trainer *t, att_score_of_model *score) {
-  return att_examine(&data_of(t)->examiner, t->model, t->arena, score);
+static att_status evaluate(att_trainer *t, att_score_of_model *score) {
+  return att_validation_run(&data_of(t)->validation, t->model, t->arena, score);
 }
 
 static const char *quality(const att_trainer *t) {
@@ -213,7 +213,7 @@ static const char *quality(const att_trainer *t) {
 static void free_data(att_trainer *t) {
   att_translation_data *d = t->data;
   if (!d) return;
-  att_examiner_free(&d->examiner);
+  att_validation_free(&d->validation);
   att_batches_free(t->ctx, &d->batches);
   att_corpus_free(t->ctx, &d->corpus);
   att_lines_free(t->ctx, &d->valid); /* its text may be memory of lines */
@@ -240,7 +240,7 @@ const att_task att_translation_task = {
     .epoch_tokens = epoch_tokens,
     .counts = counts,
     .batch = get_batch,
-    .examine = examine,
+    .evaluate = evaluate,
     .quality = quality,
     .free = free_data,
 };

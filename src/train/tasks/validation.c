@@ -8,7 +8,7 @@
 
 /* ---- making --------------------------------------------------------------------------------------------------- */
 
-static att_status copy_references(att_examiner *e, const att_lines *lines) {
+static att_status copy_references(att_validation *e, const att_lines *lines) {
   for (int64_t i = 0; i < e->asked_count; i++) {
     att_text line = lines->target[e->corpus.line[e->asked[i]]];
     ATT_TRY(att_buffer_append(e->ctx, &e->reference_text, line.data, line.size));
@@ -23,7 +23,7 @@ static att_status copy_references(att_examiner *e, const att_lines *lines) {
 }
 
 /* Those asked stand evenly among all, so that short and long ones have their share. */
-static att_status choose_asked(att_examiner *e, const att_lines *lines) {
+static att_status choose_asked(att_validation *e, const att_lines *lines) {
   int64_t pairs = e->corpus.count;
   e->asked_count = pairs < ATT_MOST_ASKED ? pairs : ATT_MOST_ASKED;
   e->asked = ATT_NEW(e->ctx, e->asked_count, int32_t);
@@ -35,21 +35,21 @@ static att_status choose_asked(att_examiner *e, const att_lines *lines) {
   return copy_references(e, lines);
 }
 
-att_status att_examiner_new(att_context *ctx, att_corpus *corpus, const att_lines *lines, const att_plan *plan,
-                            att_examiner *e) {
-  *e = (att_examiner){.ctx = ctx, .corpus = *corpus, .lowercase = plan->lowercase == 1};
+att_status att_validation_new(att_context *ctx, att_corpus *corpus, const att_lines *lines, const att_plan *plan,
+                              att_validation *e) {
+  *e = (att_validation){.ctx = ctx, .corpus = *corpus, .lowercase = plan->lowercase == 1};
   att_status status = att_batches_new(ctx, &e->corpus, plan->batch_tokens, plan->batch, &e->batches);
   if (!status) status = choose_asked(e, lines);
   if (status) {
     e->corpus = (att_corpus){0};
-    att_examiner_free(e);
+    att_validation_free(e);
   } else {
     *corpus = (att_corpus){0};
   }
   return status;
 }
 
-void att_examiner_free(att_examiner *e) {
+void att_validation_free(att_validation *e) {
   if (!e->ctx) return;
   att_batches_free(e->ctx, &e->batches);
   att_corpus_free(e->ctx, &e->corpus);
@@ -59,16 +59,16 @@ void att_examiner_free(att_examiner *e) {
   att_free(e->ctx, e->ends);
   att_buffer_free(e->ctx, &e->text);
   att_buffer_free(e->ctx, &e->reference_text);
-  *e = (att_examiner){0};
+  *e = (att_validation){0};
 }
 
 /* ---- measuring ------------------------------------------------------------------------------------------------ */
 
-static att_status interrupted(const att_examiner *e) {
+static att_status interrupted(const att_validation *e) {
   return e->ctx->interrupted ? att_fail(e->ctx, ATT_INTERRUPTED, "interrupted while validating") : ATT_OK;
 }
 
-static att_status measure_loss(att_examiner *e, att_model *model, att_arena *arena, double *loss) {
+static att_status measure_loss(att_validation *e, att_model *model, att_arena *arena, double *loss) {
   att_loss sum = {0};
   for (int64_t b = 0; b < e->batches.count; b++) {
     att_run run = {.ctx = e->ctx, .arena = arena};
@@ -82,7 +82,7 @@ static att_status measure_loss(att_examiner *e, att_model *model, att_arena *are
 }
 
 /* Greedy translations of asked[begin .. begin + count), appended to the text. */
-static att_status translate(att_examiner *e, att_model *model, att_arena *arena, int64_t begin, int64_t count) {
+static att_status translate(att_validation *e, att_model *model, att_arena *arena, int64_t begin, int64_t count) {
   int64_t start[ATT_ASKED_BATCH + 1] = {0}, longest = 0;
   att_outputs outputs[ATT_ASKED_BATCH];
   att_arena_reset(arena);
@@ -114,7 +114,7 @@ static att_status translate(att_examiner *e, att_model *model, att_arena *arena,
   return ATT_OK;
 }
 
-static att_status measure_bleu(att_examiner *e, att_model *model, att_arena *arena, double *bleu) {
+static att_status measure_bleu(att_validation *e, att_model *model, att_arena *arena, double *bleu) {
   att_bleu_options options;
   att_bleu_result result;
   e->text.size = 0;
@@ -134,7 +134,7 @@ static att_status measure_bleu(att_examiner *e, att_model *model, att_arena *are
   return ATT_OK;
 }
 
-att_status att_examine(att_examiner *e, att_model *model, att_arena *arena, att_score_of_model *score) {
+att_status att_validation_run(att_validation *e, att_model *model, att_arena *arena, att_score_of_model *score) {
   *score = (att_score_of_model){.loss = INFINITY, .quality = -1};
   ATT_TRY(measure_loss(e, model, arena, &score->loss));
   if (!isfinite(score->loss)) return ATT_OK; /* nothing to translate with */

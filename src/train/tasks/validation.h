@@ -9,7 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/data/batches.h"
 
-typedef struct att_examiner {
+typedef struct att_validation {
   att_context *ctx;
   att_corpus corpus;
   att_batches batches;
@@ -19,14 +19,15 @@ typedef struct att_examiner {
   att_text *references, *hypotheses; /* [asked_count] */
   size_t *ends;                      /* [asked_count]: of the hypotheses in `text` */
   att_buffer text, reference_text;
-} att_examiner;
+} att_validation;
 
 /* Takes the corpus where it succeeds; lines: what the corpus was encoded from, not needed afterwards. */
-att_status att_examiner_new(att_context *ctx, att_corpus *corpus, const att_lines *lines, const att_plan *plan,
-                            att_examiner *out);
-void att_examiner_free(att_examiner *examiner); /* zeroed is fine */
+att_status att_validation_new(att_context *ctx, att_corpus *corpus, const att_lines *lines, const att_plan *plan,
+                              att_validation *out);
+void att_validation_free(att_validation *validation); /* zeroed is fine */
 
 /* arena is reset, before and between. ATT_INTERRUPTED where att_interrupt was called meanwhile. */
-att_status att_examine(att_examiner *examiner, att_model *model, att_arena *arena, att_score_of_model *score);
+att_status att_validation_run(att_validation *validation, att_model *model, att_arena *arena,
+                              att_score_of_model *score);
 
 #endif
