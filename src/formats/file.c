@@ -29,7 +29,7 @@ static att_status open_regular(att_context *ctx, const char *path, int *fd, size
   struct stat info;
   att_status status = ATT_OK;
   if (fstat(*fd, &info) != 0) {
-    status = fail_errno(ctx, path, "cannot be evaluated");
+    status = fail_errno(ctx, path, "cannot be looked at");
   } else if (!S_ISREG(info.st_mode)) {
     status = att_fail(ctx, ATT_IO, "%s: is %s, not a regular file", path,
                       S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
@@ -102,7 +102,7 @@ att_status att_folder_make(att_context *ctx, const char *path) {
   if (mkdir(path, 0777) == 0) return ATT_OK;
   if (errno != EEXIST) return fail_errno(ctx, path, "cannot be made");
   struct stat info;
-  if (stat(path, &info) != 0) return fail_errno(ctx, path, "cannot be evaluated");
+  if (stat(path, &info) != 0) return fail_errno(ctx, path, "cannot be looked at");
   return S_ISDIR(info.st_mode) ? ATT_OK : att_fail(ctx, ATT_IO, "%s: exists and is not a folder", path);
 }
 
