@@ -143,10 +143,10 @@ static void run_decoder_narrow_backward(void) {
   kernels->attention_backward(&args, 0, args.heads, scratch);
 }
 
-static void run_few_1(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, WIDTH, 1, VOCABULARY, WIDTH); }
-static void run_few_4(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, WIDTH, 4, VOCABULARY, WIDTH); }
-static void run_few_16(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, WIDTH, 16, VOCABULARY, WIDTH); }
-static void run_few_small(void) { kernels->few_rows(y, WIDTH, x, WIDTH, w, WIDTH, 4, WIDTH, WIDTH); }
+static void run_few_1(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, ATT_F32, WIDTH, 1, VOCABULARY, WIDTH); }
+static void run_few_4(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, ATT_F32, WIDTH, 4, VOCABULARY, WIDTH); }
+static void run_few_16(void) { kernels->few_rows(y, VOCABULARY, x, WIDTH, w, ATT_F32, WIDTH, 16, VOCABULARY, WIDTH); }
+static void run_few_small(void) { kernels->few_rows(y, WIDTH, x, WIDTH, w, ATT_F32, WIDTH, 4, WIDTH, WIDTH); }
 static void run_tile(void) {
   for (int i = 0; i < 1000; i++)
     kernels->gemm_tile(y, kernels->gemm_tile_cols, x, w, kernels->gemm_tile_rows, kernels->gemm_tile_cols, 128, true);

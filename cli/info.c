@@ -152,6 +152,25 @@ static void put_answer(info_writer *w, const att_model_info *info) {
   if (w->json || info->label_count) put_number(w, "label_count", "labels", info->label_count);
 }
 
+static void put_memory(info_writer *w, const att_model_info *info) {
+  if (w->json) put_number(w, "weight_bytes", "", info->weight_bytes);
+  next_member(w, "memory", "in memory");
+  for (size_t i = 0; i < info->memory_count; i++) {
+    const att_memory_info *m = info->memory[i];
+    if (w->json) {
+      att_cli_print(w->cli, "%s{\"type\": \"%s\", \"mapped_bytes\": %lld, \"copied_bytes\": %lld}", i ? ", " : "[",
+                    m->type, (long long)m->mapped_bytes, (long long)m->copied_bytes);
+      continue;
+    }
+    const char *before = i ? ", " : "";
+    if (m->mapped_bytes)
+      att_cli_print(w->cli, "%s%.1f MB %s in the mapped file", before, (double)m->mapped_bytes / 1e6, m->type);
+    if (m->mapped_bytes) before = ", ";
+    if (m->copied_bytes) att_cli_print(w->cli, "%s%.1f MB %s", before, (double)m->copied_bytes / 1e6, m->type);
+  }
+  att_cli_print(w->cli, w->json ? "%s" : "%s\n", w->json ? "]" : "");
+}
+
 static void put_model(info_writer *w, const att_model_info *info) {
   bool recurrent = info->attention != NULL;
   put_text(w, "type", "type", info->type);
@@ -174,7 +193,7 @@ static void put_model(info_writer *w, const att_model_info *info) {
   put_text(w, "storage", "stored as", info->storage);
   put_number(w, "parameters", "parameters", info->parameters);
   put_bytes(w, "file_bytes", "file", info->file_bytes);
-  put_bytes(w, "weight_bytes", "in memory", info->weight_bytes);
+  put_memory(w, info);
   put_parts(w, info);
 }
 

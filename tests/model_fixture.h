@@ -26,7 +26,7 @@ typedef struct fixture {
   att_context *ctx;
   att_arena *arena;
   att_model *model;
-  att_safetensors *expected;
+  att_tensor_file *expected;
   int32_t *source_ids, *inputs, *labels;
   int64_t *source_starts, *target_starts;
   att_batch pairs;
@@ -37,7 +37,7 @@ static inline void require_ok(const fixture *f, att_status status) {
 }
 
 static inline const att_stored *stored(const fixture *f, const char *name) {
-  const att_stored *tensor = att_safetensors_find(f->expected, name);
+  const att_stored *tensor = att_tensor_file_find(f->expected, name);
   if (!tensor) fail_msg("%s: no %s in expected.safetensors", f->name, name);
   return tensor;
 }
@@ -45,7 +45,7 @@ static inline const att_stored *stored(const fixture *f, const char *name) {
 /* Copies, for the file's data may be unaligned. The caller frees. */
 static inline float *stored_floats(const fixture *f, const char *name) {
   const att_stored *tensor = stored(f, name);
-  assert_int_equal(tensor->type, ATT_STORE_F32);
+  assert_int_equal(tensor->type, ATT_F32);
   float *out = malloc(tensor->size);
   assert_non_null(out);
   memcpy(out, tensor->data, tensor->size);
@@ -54,7 +54,7 @@ static inline float *stored_floats(const fixture *f, const char *name) {
 
 static inline int64_t *stored_longs(const fixture *f, const char *name) {
   const att_stored *tensor = stored(f, name);
-  assert_int_equal(tensor->type, ATT_STORE_I64);
+  assert_int_equal(tensor->type, ATT_I64);
   int64_t *out = malloc(tensor->size);
   assert_non_null(out);
   memcpy(out, tensor->data, tensor->size);
@@ -98,7 +98,7 @@ static inline void fixture_close(fixture *f) {
   free(f->source_starts);
   free(f->target_starts);
   att_arena_free(f->arena);
-  att_safetensors_close(f->expected);
+  att_tensor_file_close(f->expected);
   att_model_close(f->model);
   att_context_free(f->ctx);
 }
@@ -133,10 +133,10 @@ static inline void compare_rows(const fixture *f, const char *name, const att_te
 static inline const att_stored *find_gradient(const fixture *f, const att_parameter *p) {
   char name[256];
   snprintf(name, sizeof name, "grad.%s", p->name);
-  const att_stored *found = att_safetensors_find(f->expected, name);
+  const att_stored *found = att_tensor_file_find(f->expected, name);
   for (const char *const *alias = p->aliases; !found && alias < p->aliases + 4 && *alias; alias++) {
     snprintf(name, sizeof name, "grad.%s", *alias);
-    found = att_safetensors_find(f->expected, name);
+    found = att_tensor_file_find(f->expected, name);
   }
   return found;
 }
@@ -144,8 +144,8 @@ static inline const att_stored *find_gradient(const fixture *f, const att_parame
 static inline float largest_gradient(const fixture *f, int *count) {
   float most = 0;
   *count = 0;
-  for (size_t i = 0; i < att_safetensors_count(f->expected); i++) {
-    const att_stored *tensor = att_safetensors_at(f->expected, i);
+  for (size_t i = 0; i < f->expected->count; i++) {
+    const att_stored *tensor = &f->expected->tensors[i];
     if (strncmp(tensor->name, "grad.", 5)) continue;
     float *values = stored_floats(f, tensor->name);
     most = fmaxf(most, largest(values, tensor->count));

@@ -380,7 +380,8 @@ static double closeness(const att_model *model, const char *one, const char *oth
   assert_int_equal(p->rows, model->config.vocab_size);
   int32_t i = att_tokenizer_id(model->tokenizer, one), j = att_tokenizer_id(model->tokenizer, other);
   assert_true(i >= 0 && j >= 0);
-  const float *a = model->values + p->offset + i * p->cols, *b = model->values + p->offset + j * p->cols;
+  assert_int_equal(p->type, ATT_F32);
+  const float *values = p->data, *a = values + i * p->cols, *b = values + j * p->cols;
   double sum = 0;
   for (int64_t k = 0; k < p->cols; k++) sum += (double)a[k] * b[k];
   return sum;

@@ -539,7 +539,7 @@ run 0 info half && has out "stored as *float16" "convert"
 [ "$(stat -c %s half/model.safetensors)" -lt "$(($(stat -c %s model/model.safetensors) * 6 / 10))" ] || fail "convert halves nothing"
 head -3 train.de | "$attend" translate model >whole.out && head -3 train.de | "$attend" translate half | cmp -s - whole.out ||
   fail "a converted model translates in another way"
-run 0 convert half --type f32 --out whole && run 0 convert whole --out again && cmp half/model.safetensors again/model.safetensors ||
+run 0 convert half --type float32 --out whole && run 0 convert whole --out again && cmp half/model.safetensors again/model.safetensors ||
   fail "float16 does not survive float32"
 run 1 convert model --out half && has err "half: the folder is there" "convert into a folder that is there"
 run 2 convert model && has err "--out is missing" "convert without --out"

@@ -3,6 +3,7 @@
  * written and read again; another head on the same body; settings and weights that cannot be.
  */
 #include "model_fixture.h"
+#include "same_values.h"
 
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ typedef struct sample {
   att_batch batch;
 } sample;
 
-static bool has(const fixture *f, const char *name) { return att_safetensors_find(f->expected, name) != NULL; }
+static bool has(const fixture *f, const char *name) { return att_tensor_file_find(f->expected, name) != NULL; }
 
 static int32_t *ids_or_null(const fixture *f, const char *name) { return has(f, name) ? stored_ids(f, name) : NULL; }
 
@@ -186,11 +187,10 @@ static void test_saving(void **state) {
     char folder[] = "/tmp/attend-test-XXXXXX";
     open_family(&s, names[i]);
     assert_non_null(mkdtemp(folder));
-    require_ok(&s.f, att_model_save(s.f.model, folder, false));
+    require_ok(&s.f, att_model_save(s.f.model, folder, NULL));
     require_ok(&s.f, att_model_open(s.f.ctx, folder, &copy));
     same_settings(&s.f.model->config, &copy->config);
-    assert_int_equal(copy->total, s.f.model->total);
-    assert_memory_equal(copy->values, s.f.model->values, (size_t)copy->total * sizeof(float));
+    assert_true(value_difference(s.f.model, copy) == 0);
     att_model_close(copy);
     remove_folder(folder);
     close_family(&s);
@@ -269,8 +269,8 @@ static void must_share(const att_model *body, const att_model *other) {
       const att_parameter *a = &body->parameters[i], *b = &other->parameters[j];
       bool same = strcmp(att_bare_name(body, a->name), att_bare_name(other, b->name)) == 0;
       if (!same || !a->in_file || a->rows != b->rows || a->cols != b->cols) continue;
-      size_t size = (size_t)(a->rows * a->cols) * sizeof(float);
-      assert_memory_equal(body->values + a->offset, other->values + b->offset, size);
+      assert_int_equal(a->type, b->type);
+      assert_memory_equal(a->data, b->data, (size_t)(a->rows * a->cols) * att_type_size(a->type));
       assert_true(b->in_file);
       shared++;
     }
@@ -280,19 +280,17 @@ static void must_share(const att_model *body, const att_model *other) {
 static void test_new_heads(void **state) {
   (void)state;
   static const char *const labels[] = {"a", "b"};
-  for (size_t i = 0; i < COUNT; i++) {
-    sample s;
-    att_model *other;
-    att_tensor before, after, logits;
-    open_family(&s, names[i]);
-    forward(&s, s.f.model, NULL, &before, &logits);
+  for (size_t i = 0; i < COUNT; i++)
     for (int head = 0; head < ATT_HEAD_COUNT; head++) {
+      sample s;
+      att_model *other;
+      att_tensor before, after, logits;
       bool labelled = head != ATT_HEAD_TOKENS && head != ATT_HEAD_NONE;
+      open_family(&s, names[i]);
+      forward(&s, s.f.model, NULL, &before, &logits);
       char **copy = labelled ? att_labels_copy(s.f.ctx, labels, 2) : NULL;
       require_ok(&s.f, att_model_new_head(s.f.model, (att_head)head, copy, labelled ? 2 : 0, 3, &other));
       assert_null(s.f.model->tokenizer);
-      s.f.model->tokenizer = other->tokenizer;
-      other->tokenizer = NULL;
       must_share(s.f.model, other);
       forward(&s, other, NULL, &after, &logits);
       for (int64_t r = 0; r < before.rows; r++)
@@ -300,9 +298,8 @@ static void test_new_heads(void **state) {
                             (size_t)before.cols * sizeof(float));
       if (labelled) assert_true(logits.cols == 2 && largest(logits.data, 2) > 0);
       att_model_close(other);
+      close_family(&s);
     }
-    close_family(&s);
-  }
 }
 
 static void test_other_kinds(void **state) {
@@ -366,7 +363,7 @@ static void check_names(const char *name, const char *const (*changes)[2], const
   static const float zeros[8];
   char path[1200], folder[32];
   sample s;
-  att_safetensors *file;
+  att_tensor_file *file;
   att_model *other;
   att_to_store tensors[MOST_TENSORS];
   size_t count = 0;
@@ -376,21 +373,21 @@ static void check_names(const char *name, const char *const (*changes)[2], const
   make_folder(name, config, folder);
   snprintf(path, sizeof path, "%s/model.safetensors", folder);
   require_ok(&s.f, att_safetensors_open(s.f.ctx, path, &file));
-  for (; count < att_safetensors_count(file); count++) {
-    const att_stored *from = att_safetensors_at(file, count);
+  for (; count < file->count; count++) {
+    const att_stored *from = &file->tensors[count];
     strcpy(texts[count], from->name);
     for (int i = 0; changes[i][0]; i++) rename_part(texts[count], changes[i][0], changes[i][1]);
-    tensors[count] =
-        (att_to_store){texts[count], from->type, from->rank, {from->shape[0], from->shape[1]}, from->data, false};
+    tensors[count] = (att_to_store){texts[count], from->type, from->rank, {from->shape[0], from->shape[1]},
+                                    from->data,   from->type, false};
   }
-  for (; *more; more++) tensors[count++] = (att_to_store){*more, ATT_STORE_I64, 1, {4}, zeros, false};
+  for (; *more; more++) tensors[count++] = (att_to_store){*more, ATT_I64, 1, {4}, zeros, ATT_I64, false};
   assert_int_equal(unlink(path), 0);
   require_ok(&s.f, att_safetensors_write(s.f.ctx, path, tensors, count));
-  att_safetensors_close(file);
+  att_tensor_file_close(file);
   att_status status = att_model_open(s.f.ctx, folder, &other);
   if (status != expected) fail_msg("%s: %s", name, att_message(s.f.ctx));
   if (!status) {
-    assert_memory_equal(other->values, s.f.model->values, (size_t)other->total * sizeof(float));
+    assert_true(value_difference(s.f.model, other) == 0);
   }
   att_model_close(other);
   json_decref(config);
@@ -414,7 +411,7 @@ static void test_names_of_others(void **state) {
   check_names("family_bert_masked", older, first, ATT_OK);
   check_names("family_bert", whole, none, ATT_OK);
   check_names("family_gpt2", as_is, none, ATT_OK);
-  check_names("family_gpt2", as_is, foreign, ATT_FORMAT);
+  check_names("family_gpt2", as_is, foreign, ATT_OK); /* said in the log */
   check_names("family_gpt2", missing, none, ATT_FORMAT);
 }
 
@@ -528,7 +525,7 @@ static att_status use(att_context *ctx, void *name) {
   att_status status = att_model_open(ctx, path, &model);
   if (!status) status = att_model_add_gradients(model);
   if (!status) status = pass(ctx, model);
-  if (!status) status = att_model_save(model, folder, true);
+  if (!status) status = att_model_save(model, folder, "float16");
   char **copy = status ? NULL : att_labels_copy(ctx, labels, 2);
   if (!status) status = copy ? att_model_new_head(model, ATT_HEAD_LABELS, copy, 2, 1, &other) : ATT_MEMORY;
   if (!other) att_free(ctx, copy);

@@ -146,7 +146,7 @@ static void check_weight(int64_t m, int64_t n, int64_t k, att_type type, bool ac
 
 static void test_weights(void **state) {
   (void)state;
-  for (int type = 0; type < ATT_TYPE_COUNT; type++) {
+  for (int type = 0; type < ATT_WEIGHT_TYPES; type++) {
     for (int i = 0; i < 4; i++) {
       check_weight(1, 100, 64, (att_type)type, i & 1, 1 + i / 2);
       check_weight(4, 257, 129, (att_type)type, i & 1, 1 + i / 2);
@@ -158,11 +158,11 @@ static void test_weights(void **state) {
 
 static void check_few_rows(const att_kernels *k, int64_t m, int64_t n, int64_t depth) {
   product p = product_new(m, n, depth, 2, 2);
-  k->few_rows(p.c.data, p.ldc, p.a.data, p.lda, p.b.data, p.ldb, m, n, depth);
+  k->few_rows(p.c.data, p.ldc, p.a.data, p.lda, p.b.data, ATT_F32, p.ldb, m, n, depth);
   float *all = malloc((size_t)(m * p.ldc + 1) * sizeof *all);
   memcpy(all, p.c.data, (size_t)(m * p.ldc) * sizeof *all);
   for (int64_t j = 0; j < n; j++) /* a column alone has the same bits: threads may split anywhere */
-    k->few_rows(p.c.data + j, p.ldc, p.a.data, p.lda, p.b.data + j * p.ldb, p.ldb, m, 1, depth);
+    k->few_rows(p.c.data + j, p.ldc, p.a.data, p.lda, p.b.data + j * p.ldb, ATT_F32, p.ldb, m, 1, depth);
   assert_memory_equal(all, p.c.data, (size_t)(m * p.ldc) * sizeof *all);
   free(all);
   product_check(&p, k->name);

@@ -132,7 +132,7 @@ static void check_panels(const att_kernels *k, int64_t m, int64_t n, int64_t dep
   int64_t ldb = transpose ? depth : n, panels = att_panels(k, n);
   float *packed = calloc((size_t)att_panels_size(k, n, depth) + 1, sizeof *packed);
   assert_non_null(packed);
-  att_panels_pack(k, packed, b.data, ldb, transpose, n, depth);
+  att_panels_pack(k, packed, b.data, ATT_F32, ldb, transpose, n, depth);
   att_panels_multiply(k, c.data, n, a.data, depth, packed, m, n, depth, 0, panels / 2, accumulate);
   att_panels_multiply(k, c.data, n, a.data, depth, packed, m, n, depth, panels / 2, panels, accumulate);
   att_gemm_own(ctx, k, want.data, n, a.data, depth, false, b.data, ATT_F32, ldb, transpose, m, n, depth, accumulate);

@@ -115,7 +115,7 @@ static outcome train(const att_config *config, int threads) {
   outcome out;
   set_up(&s, config, threads, 4, source, target);
   ok(&s, att_model_add_gradients(s.model));
-  size_t bytes = (size_t)s.model->total * sizeof(float);
+  size_t bytes = (size_t)s.model->trained_total * sizeof(float);
   out.gradients = malloc(bytes);
   out.values = malloc(bytes);
   assert_true(out.gradients && out.values);
@@ -138,7 +138,7 @@ static void test_threads_change_no_bit(void **state) {
     att_config config = config_of((att_family)family, 72, 3, 2);
     setting s;
     set_up(&s, &config, 1, 0, (int64_t[]){0}, (int64_t[]){0});
-    size_t bytes = (size_t)s.model->total * sizeof(float);
+    size_t bytes = (size_t)s.model->trained_total * sizeof(float);
     outcome first = train(&config, 1);
     assert_true(memcmp(s.model->values, first.values, bytes) != 0);
     assert_true(first.losses[STEPS - 1].loss < first.losses[0].loss);
@@ -267,7 +267,7 @@ static void test_an_empty_batch(void **state) {
     ok(&s, att_model_add_gradients(s.model));
     att_loss loss = backward(&s, 0.1f, 1);
     assert_true(loss.loss == 0 && loss.nll == 0 && loss.count == 0);
-    assert_true(att_kernels_get()->sum_squares(s.model->gradients, s.model->total) == 0);
+    assert_true(att_kernels_get()->sum_squares(s.model->gradients, s.model->trained_total) == 0);
     tear_down(&s);
   }
 }

@@ -20,7 +20,7 @@ typedef struct net {
   const char *name;
   att_arena *arena;
   att_model *model;
-  att_safetensors *expected;
+  att_tensor_file *expected;
   att_batch batch;
   int32_t *source, *inputs, *labels;
   int64_t *source_start, *target_start;
@@ -37,9 +37,9 @@ static const char *path_of(const char *name, const char *file) {
 }
 
 static int32_t *ids_of(const net *n, const char *name) {
-  const att_stored *tensor = att_safetensors_find(n->expected, name);
+  const att_stored *tensor = att_tensor_file_find(n->expected, name);
   if (!tensor) return NULL;
-  assert_int_equal(tensor->type, ATT_STORE_I64);
+  assert_int_equal(tensor->type, ATT_I64);
   int32_t *ids = malloc((size_t)tensor->count * sizeof *ids);
   assert_non_null(ids);
   for (int64_t i = 0; i < tensor->count; i++) {
@@ -51,7 +51,7 @@ static int32_t *ids_of(const net *n, const char *name) {
 }
 
 static int64_t *starts_of(const net *n, const char *name, att_sequences *out) {
-  const att_stored *tensor = att_safetensors_find(n->expected, name);
+  const att_stored *tensor = att_tensor_file_find(n->expected, name);
   static const int64_t nothing[] = {0};
   *out = (att_sequences){0, nothing};
   if (!tensor) return NULL;
@@ -69,8 +69,7 @@ static void net_open(net *n, const char *name) {
   snprintf(folder_path, sizeof folder_path, "%s/%s", ATT_TEST_DATA, name);
   require(n, att_config_read(ctx, folder_path, &config));
   require(n, att_model_new(ctx, &config, NULL, 1, &n->model));
-  require(n, att_model_check_weights(n->model, path_of(name, "model.safetensors")));
-  require(n, att_model_load_weights(n->model, path_of(name, "model.safetensors")));
+  require(n, att_model_read_weights(n->model, path_of(name, "model.safetensors")));
   require(n, att_safetensors_open(ctx, path_of(name, "expected.safetensors"), &n->expected));
   require(n, att_arena_new(ctx, &n->arena));
   n->source = ids_of(n, "source_ids");
@@ -94,12 +93,12 @@ static void net_close(net *n) {
   free(n->source_start);
   free(n->target_start);
   att_arena_free(n->arena);
-  att_safetensors_close(n->expected);
+  att_tensor_file_close(n->expected);
   att_model_close(n->model);
 }
 
 static float *floats_of(const net *n, const char *name, int64_t *count) {
-  const att_stored *tensor = att_safetensors_find(n->expected, name);
+  const att_stored *tensor = att_tensor_file_find(n->expected, name);
   if (!tensor) fail_msg("%s: no %s in expected.safetensors", n->name, name);
   float *values = malloc(tensor->size);
   assert_non_null(values);
@@ -159,8 +158,8 @@ static void test_logits(void **state) {
 static void compare_gradients(const net *n) {
   float most = 0;
   size_t there = 0, compared = 0;
-  for (size_t i = 0; i < att_safetensors_count(n->expected); i++) {
-    const char *name = att_safetensors_at(n->expected, i)->name;
+  for (size_t i = 0; i < n->expected->count; i++) {
+    const char *name = n->expected->tensors[i].name;
     if (strncmp(name, "grad.", 5) != 0) continue;
     int64_t count;
     float *want = floats_of(n, name, &count);
@@ -355,9 +354,9 @@ static void test_weights_come_back(void **state) {
     att_memory memory;
     net_open(&n, names[i]);
     att_tensor before = forward(&n, NULL, &memory);
-    require(&n, att_model_save_weights(n.model, n.model->values, in_folder("model.safetensors"), ATT_F32));
-    memset(n.model->values, 0, (size_t)n.model->total * sizeof(float));
-    require(&n, att_model_load_weights(n.model, in_folder("model.safetensors")));
+    require(&n, att_model_save_weights(n.model, in_folder("model.safetensors"), NULL));
+    memset(n.model->values, 0, (size_t)n.model->trained_total * sizeof(float));
+    require(&n, att_model_read_weights(n.model, in_folder("model.safetensors")));
     att_tensor after = forward(&n, NULL, &memory);
     assert_memory_equal(before.data, after.data, (size_t)(before.rows * before.cols) * sizeof(float));
     net_close(&n);
@@ -401,7 +400,7 @@ static void test_folder_comes_back(void **state) {
     require(&n, att_model_new(ctx, &config, tokenizer, 9, &n.model));
     att_memory memory;
     att_tensor before = forward(&n, NULL, &memory);
-    require(&n, att_model_save(n.model, folder, false));
+    require(&n, att_model_save(n.model, folder, NULL));
     att_model_close(n.model);
     require(&n, att_model_open(ctx, folder, &n.model));
     att_tensor after = forward(&n, NULL, &memory);

@@ -4,8 +4,8 @@
  */
 #include "scratch.h"
 
-#include "base/half.h"
 #include "base/random.h"
+#include "base/types.h"
 #include "formats/safetensors.h"
 
 #include <fcntl.h>
@@ -17,28 +17,28 @@ static const float matrix[] = {1, -2, 0.5f, 65504, 0, 6.103515625e-5f};
 static const int64_t longs[] = {1, -1, INT64_MAX};
 
 static const att_to_store stores[] = {
-    {"z.matrix", ATT_STORE_F32, 2, {2, 3}, matrix, false},
-    {"half", ATT_STORE_F16, 1, {5}, matrix, false},
-    {"brain", ATT_STORE_BF16, 3, {1, 3, 1}, matrix, false},
-    {"a scalar \"\xc3\xa9\n", ATT_STORE_F32, 0, {0}, matrix, false},
-    {"empty", ATT_STORE_F32, 2, {0, 7}, NULL, false},
-    {"longs", ATT_STORE_I64, 1, {3}, longs, false},
-    {"bytes", ATT_STORE_U8, 1, {5}, longs, false},
-    {"doubles", ATT_STORE_F64, 1, {3}, longs, false},
-    {"truths", ATT_STORE_BOOL, 1, {1}, longs, false},
-    {"ints", ATT_STORE_I32, 1, {2}, longs, false},
+    {"z.matrix", ATT_F32, 2, {2, 3}, matrix, ATT_F32, false},
+    {"half", ATT_F16, 1, {5}, matrix, ATT_F32, false},
+    {"brain", ATT_BF16, 3, {1, 3, 1}, matrix, ATT_F32, false},
+    {"a scalar \"\xc3\xa9\n", ATT_F32, 0, {0}, matrix, ATT_F32, false},
+    {"empty", ATT_F32, 2, {0, 7}, NULL, ATT_F32, false},
+    {"longs", ATT_I64, 1, {3}, longs, ATT_I64, false},
+    {"bytes", ATT_U8, 1, {5}, longs, ATT_U8, false},
+    {"doubles", ATT_F64, 1, {3}, longs, ATT_F64, false},
+    {"truths", ATT_BOOL, 1, {1}, longs, ATT_BOOL, false},
+    {"ints", ATT_I32, 1, {2}, longs, ATT_I32, false},
 };
 #define STORES (sizeof stores / sizeof *stores)
 
 static float read_float(const att_stored *tensor, int64_t i) {
   uint16_t half;
   float value;
-  if (tensor->type == ATT_STORE_F32) {
+  if (tensor->type == ATT_F32) {
     memcpy(&value, (const char *)tensor->data + 4 * i, sizeof value);
     return value;
   }
   memcpy(&half, (const char *)tensor->data + 2 * i, sizeof half);
-  return tensor->type == ATT_STORE_F16 ? att_f16_to_f32(half) : att_bf16_to_f32(half);
+  return tensor->type == ATT_F16 ? att_f16_to_f32(half) : att_bf16_to_f32(half);
 }
 
 static void must_equal(const att_stored *read, const att_to_store *stored) {
@@ -51,12 +51,12 @@ static void must_equal(const att_stored *read, const att_to_store *stored) {
     count *= read->shape[i];
   }
   assert_int_equal(read->count, count);
-  if (read->type > ATT_STORE_BF16) {
+  if (read->type > ATT_BF16) {
     assert_memory_equal(read->data, stored->data, read->size);
     return;
   }
   for (int64_t i = 0; i < count; i++) {
-    float expected = ((const float *)stored->data)[i], tolerance = read->type == ATT_STORE_BF16 ? 0x1p-8f : 0;
+    float expected = ((const float *)stored->data)[i], tolerance = read->type == ATT_BF16 ? 0x1p-8f : 0;
     assert_true(fabsf(read_float(read, i) - expected) <= tolerance * fabsf(expected));
   }
 }
@@ -64,29 +64,29 @@ static void must_equal(const att_stored *read, const att_to_store *stored) {
 static void tensors_come_back(void **state) {
   (void)state;
   const char *path = in_folder("x.safetensors");
-  att_safetensors *file;
+  att_tensor_file *file;
   assert_int_equal(att_safetensors_write(ctx, path, stores, STORES), ATT_OK);
   assert_int_equal(att_safetensors_open(ctx, path, &file), ATT_OK);
-  assert_int_equal(att_safetensors_count(file), STORES);
+  assert_int_equal(file->count, STORES);
   for (size_t i = 0; i < STORES; i++) {
-    must_equal(att_safetensors_at(file, i), &stores[i]);
-    assert_ptr_equal(att_safetensors_find(file, stores[i].name), att_safetensors_at(file, i));
+    must_equal(&file->tensors[i], &stores[i]);
+    assert_ptr_equal(att_tensor_file_find(file, stores[i].name), &file->tensors[i]);
   }
-  assert_int_equal((uintptr_t)att_safetensors_at(file, 0)->data % 8, 0);
-  assert_null(att_safetensors_find(file, "matrix"));
-  assert_null(att_safetensors_find(file, "__metadata__"));
-  att_safetensors_close(file);
-  att_safetensors_close(NULL);
+  assert_int_equal((uintptr_t)file->tensors[0].data % 8, 0);
+  assert_null(att_tensor_file_find(file, "matrix"));
+  assert_null(att_tensor_file_find(file, "__metadata__"));
+  att_tensor_file_close(file);
+  att_tensor_file_close(NULL);
 }
 
 static void no_tensor_at_all(void **state) {
   (void)state;
-  att_safetensors *file;
+  att_tensor_file *file;
   assert_int_equal(att_safetensors_write(ctx, in_folder("none"), NULL, 0), ATT_OK);
   assert_int_equal(att_safetensors_open(ctx, in_folder("none"), &file), ATT_OK);
-  assert_int_equal(att_safetensors_count(file), 0);
-  assert_null(att_safetensors_find(file, "a"));
-  att_safetensors_close(file);
+  assert_int_equal(file->count, 0);
+  assert_null(att_tensor_file_find(file, "a"));
+  att_tensor_file_close(file);
 }
 
 /* More values than are converted at once, and more tensors than anyone writes in order of their names. */
@@ -100,24 +100,24 @@ static void many_and_large(void **state) {
   for (uint64_t i = 0; i < VALUES; i++) values[i] = (float)att_normal(1, i);
   for (int i = 0; i < TENSORS; i++) {
     snprintf(names[i], sizeof names[i], "t%d", i * 7919 % TENSORS);
-    list[i] =
-        (att_to_store){names[i], (att_storage)(i % 3), 1, {i == 0 ? VALUES : i == 1 ? VALUES - 1 : i}, values, false};
+    list[i] = (att_to_store){names[i], (att_type)(i % 3), 1,    {i == 0 ? VALUES : i == 1 ? VALUES - 1 : i},
+                             values,   ATT_F32,           false};
   }
-  att_safetensors *file;
+  att_tensor_file *file;
   assert_int_equal(att_safetensors_write(ctx, in_folder("many"), list, TENSORS), ATT_OK);
   assert_int_equal(att_safetensors_open(ctx, in_folder("many"), &file), ATT_OK);
   for (int i = 0; i < TENSORS; i++) {
-    const att_stored *found = att_safetensors_find(file, list[i].name);
+    const att_stored *found = att_tensor_file_find(file, list[i].name);
     assert_non_null(found);
     assert_int_equal(found->count, list[i].shape[0]);
     for (int64_t j = 0; j < found->count; j++) {
-      float stored = found->type == ATT_STORE_F32   ? values[j]
-                     : found->type == ATT_STORE_F16 ? att_f16_to_f32(att_f32_to_f16(values[j]))
-                                                    : att_bf16_to_f32(att_f32_to_bf16(values[j]));
+      float stored = found->type == ATT_F32   ? values[j]
+                     : found->type == ATT_F16 ? att_f16_to_f32(att_f32_to_f16(values[j]))
+                                              : att_bf16_to_f32(att_f32_to_bf16(values[j]));
       if (read_float(found, j) != stored) fail_msg("%s[%d]", found->name, (int)j);
     }
   }
-  att_safetensors_close(file);
+  att_tensor_file_close(file);
   free(list);
   free(names);
   free(values);
@@ -131,31 +131,31 @@ static void values_that_cannot_be_stored(void **state) {
   assert_int_equal(att_map(ctx, path, &before), ATT_OK);
   static const struct {
     float value;
-    att_storage type;
+    att_type type;
     const char *clue;
   } cases[] = {
-      {NAN, ATT_STORE_F32, "tensor bad: value 4999 (nan) is not a number"},
-      {INFINITY, ATT_STORE_F32, "tensor bad: value 4999 (inf)"},
-      {-NAN, ATT_STORE_F16, "tensor bad: value 4999 (-nan)"},
-      {NAN, ATT_STORE_BF16, "tensor bad: value 4999 (nan)"},
-      {-INFINITY, ATT_STORE_BF16, "(-inf)"},
-      {65520, ATT_STORE_F16, "tensor bad: value 4999 (65520) is too large"},
-      {-3.4e38f, ATT_STORE_F16, "is too large for the type"},
-      {3.4028235e38f, ATT_STORE_BF16, "is too large for the type"},
+      {NAN, ATT_F32, "tensor bad: value 4999 (nan) is not a number"},
+      {INFINITY, ATT_F32, "tensor bad: value 4999 (inf)"},
+      {-NAN, ATT_F16, "tensor bad: value 4999 (-nan)"},
+      {NAN, ATT_BF16, "tensor bad: value 4999 (nan)"},
+      {-INFINITY, ATT_BF16, "(-inf)"},
+      {65520, ATT_F16, "tensor bad: value 4999 (65520) is too large"},
+      {-3.4e38f, ATT_F16, "is too large for the type"},
+      {3.4028235e38f, ATT_BF16, "is too large for the type"},
   };
   static float values[5000];
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     values[4999] = cases[i].value;
-    const att_to_store list[] = {stores[0], {"bad", cases[i].type, 1, {5000}, values, false}};
+    const att_to_store list[] = {stores[0], {"bad", cases[i].type, 1, {5000}, values, ATT_F32, false}};
     must_say(att_safetensors_write(ctx, path, list, 2), ATT_NUMERIC, cases[i].clue);
     must_hold(path, before.data, before.size);
     assert_int_equal(files_in_folder(), 1);
   }
   values[4999] = 65519;
-  const att_to_store good = {"good", ATT_STORE_F16, 1, {5000}, values, false};
+  const att_to_store good = {"good", ATT_F16, 1, {5000}, values, ATT_F32, false};
   assert_int_equal(att_safetensors_write(ctx, path, &good, 1), ATT_OK);
   att_unmap(&before);
-  const att_to_store huge = {"huge", ATT_STORE_F32, 2, {INT64_MAX, 2}, values, false};
+  const att_to_store huge = {"huge", ATT_F32, 2, {INT64_MAX, 2}, values, ATT_F32, false};
   must_say(att_safetensors_write(ctx, path, &huge, 1), ATT_ARGUMENT, "tensor huge: has an impossible shape");
 }
 
@@ -229,7 +229,7 @@ static void damaged_headers_are_named(void **state) {
   (void)state;
   const char *path = in_folder("x.safetensors");
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-    att_safetensors *file = (att_safetensors *)&i;
+    att_tensor_file *file = (att_tensor_file *)&i;
     write_file(path, headers[i].header, headers[i].data);
     att_status status = att_safetensors_open(ctx, path, &file);
     if (headers[i].clue) {
@@ -239,7 +239,7 @@ static void damaged_headers_are_named(void **state) {
     } else if (status != ATT_OK) {
       fail_msg("%s: %s", headers[i].header, att_message(ctx));
     }
-    att_safetensors_close(file);
+    att_tensor_file_close(file);
   }
 }
 
@@ -257,7 +257,7 @@ static void lengths_that_lie(void **state) {
       {{0, 0xe1, 0xf5, 5, 0, 0, 0, 0, '{', '}'}, 10, "is cut off inside its header"},
       {{255, 255, 255, 255, 255, 255, 255, 255, '{', '}'}, 10, "would have 18446744073709551615 bytes"},
   };
-  att_safetensors *file;
+  att_tensor_file *file;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     write_bytes(in_folder("x"), cases[i].bytes, cases[i].size);
     must_say(att_safetensors_open(ctx, in_folder("x"), &file), ATT_FORMAT, cases[i].clue);
@@ -268,7 +268,7 @@ static void lengths_that_lie(void **state) {
 
 /* Opens a file that may be anything. What it accepts must lie in the file, in order and without gaps. */
 static att_status open_any(const char *path) {
-  att_safetensors *file;
+  att_tensor_file *file;
   att_status status = att_safetensors_open(ctx, path, &file);
   if (status != ATT_OK) {
     assert_non_null(strstr(att_message(ctx), path));
@@ -276,13 +276,13 @@ static att_status open_any(const char *path) {
     return status;
   }
   unsigned sum = 0;
-  for (size_t i = 0; i < att_safetensors_count(file); i++) {
-    const att_stored *tensor = att_safetensors_at(file, i);
+  for (size_t i = 0; i < file->count; i++) {
+    const att_stored *tensor = &file->tensors[i];
     for (size_t j = 0; j < tensor->size; j++) sum += ((const unsigned char *)tensor->data)[j];
     if (i > 0) assert_ptr_equal(tensor->data, (const char *)tensor[-1].data + tensor[-1].size);
-    assert_ptr_equal(att_safetensors_find(file, tensor->name), tensor);
+    assert_ptr_equal(att_tensor_file_find(file, tensor->name), tensor);
   }
-  att_safetensors_close(file);
+  att_tensor_file_close(file);
   return sum == 1 ? ATT_OK : status; /* the sum is only there to touch the bytes */
 }
 
@@ -335,32 +335,32 @@ static void write_parts(const char *index) {
 
 static void tensors_of_several_files(void **state) {
   (void)state;
-  att_safetensors *file;
+  att_tensor_file *file;
   write_parts(GOOD_INDEX);
   assert_int_equal(att_safetensors_open(ctx, in_folder("m"), &file), ATT_OK);
-  assert_int_equal(att_safetensors_count(file), STORES);
-  for (size_t i = 0; i < STORES; i++) must_equal(att_safetensors_find(file, stores[i].name), &stores[i]);
-  assert_string_equal(att_safetensors_path(file), in_folder("m.index.json"));
-  att_safetensors_close(file);
+  assert_int_equal(file->count, STORES);
+  for (size_t i = 0; i < STORES; i++) must_equal(att_tensor_file_find(file, stores[i].name), &stores[i]);
+  assert_string_equal(file->path, in_folder("m.index.json"));
+  att_tensor_file_close(file);
   /* a whole file comes first, as in Transformers */
   assert_int_equal(att_safetensors_write(ctx, in_folder("m"), stores, 1), ATT_OK);
   assert_int_equal(att_safetensors_open(ctx, in_folder("m"), &file), ATT_OK);
-  assert_int_equal(att_safetensors_count(file), 1);
-  assert_string_equal(att_safetensors_path(file), in_folder("m"));
-  att_safetensors_close(file);
+  assert_int_equal(file->count, 1);
+  assert_string_equal(file->path, in_folder("m"));
+  att_tensor_file_close(file);
 }
 
 /* Without a folder in its name the index stands in the one that the process is in. */
 static void several_files_by_a_bare_name(void **state) {
   (void)state;
-  att_safetensors *file;
+  att_tensor_file *file;
   int here = open(".", O_RDONLY | O_DIRECTORY);
   write_parts(GOOD_INDEX);
   assert_int_equal(chdir(folder), 0);
   assert_int_equal(att_safetensors_open(ctx, "m", &file), ATT_OK);
   assert_int_equal(fchdir(here), 0);
-  assert_int_equal(att_safetensors_count(file), STORES);
-  att_safetensors_close(file);
+  assert_int_equal(file->count, STORES);
+  att_tensor_file_close(file);
   close(here);
 }
 
@@ -387,7 +387,7 @@ static void indexes_that_lie(void **state) {
       {"{\"weight_map\":{\"half\":\"m-1\",\"b\":\"again\"}}", ATT_FORMAT,
        "m.index.json: tensor brain stands in two of its files"},
   };
-  att_safetensors *file;
+  att_tensor_file *file;
   assert_int_equal(att_safetensors_write(ctx, in_folder("again"), stores + 2, 1), ATT_OK);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     write_parts(cases[i].index);
@@ -399,9 +399,9 @@ static void indexes_that_lie(void **state) {
 /* ---- no memory ------------------------------------------------------------------------------------------------ */
 
 static att_status open_it(att_context *c, void *path) {
-  att_safetensors *file;
+  att_tensor_file *file;
   ATT_TRY(att_safetensors_open(c, path, &file));
-  att_safetensors_close(file);
+  att_tensor_file_close(file);
   return ATT_OK;
 }
 

@@ -64,7 +64,7 @@ static att_model *new_model(uint64_t seed) {
 static bool decays(const att_model *model, int64_t at) {
   bool decay = false;
   for (size_t i = 0; i < model->parameter_count; i++)
-    if (model->parameters[i].offset <= at) decay = model->parameters[i].decay;
+    if (model->parameters[i].trained && model->parameters[i].offset <= at) decay = model->parameters[i].decay;
   return decay;
 }
 

@@ -108,14 +108,21 @@ typedef enum att_head {
 ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_model **model);
 ATT_API void att_model_close(att_model *model);
 
-/* Writes the model as a Hugging Face folder. half: float16 weights, else float32. The folder must not exist, or be
- * empty. */
-ATT_API att_status att_model_save(att_model *model, const char *folder, bool half);
+/* Writes the model as a Hugging Face folder. type: of its weights in the file, "float32", "float16" or "bfloat16";
+ * NULL: each as it came, float32 where it was trained. The folder must not exist, or be empty. */
+ATT_API att_status att_model_save(att_model *model, const char *folder, const char *type);
 
 typedef struct att_part_info {
   const char *name;   /* "encoder layer 0 self-attention", ... */
   int64_t parameters; /* a tied weight counts where it first stands */
 } att_part_info;
+
+/* Weights of one type in memory. */
+typedef struct att_memory_info {
+  const char *type;     /* "bfloat16", ... */
+  int64_t mapped_bytes; /* of them, those that are read from the file where they lie */
+  int64_t copied_bytes;
+} att_memory_info;
 
 typedef struct att_model_info {
   const char *type;    /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
@@ -135,8 +142,10 @@ typedef struct att_model_info {
   bool tied;           /* source, target and output embeddings are one matrix */
   const char *storage; /* "float32", "float16", "bfloat16": the type in model.safetensors */
   int64_t parameters;
-  int64_t file_bytes;   /* of model.safetensors */
-  int64_t weight_bytes; /* in memory */
+  int64_t file_bytes;                   /* of model.safetensors */
+  int64_t weight_bytes;                 /* in memory, mapped ones in */
+  const att_memory_info *const *memory; /* [memory_count]: of the types that there are */
+  size_t memory_count;
   const att_part_info *parts;
   size_t part_count;
 } att_model_info;

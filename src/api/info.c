@@ -14,13 +14,31 @@ static att_status make_parts(att_model *model, att_model_info *info) {
   info->parts = parts;
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
-    if (!p->trained) continue;
+    if (p->fixed) continue;
     bool same = info->part_count && strcmp(parts[info->part_count - 1].name, p->part) == 0;
     if (!same) parts[info->part_count++].name = p->part;
     parts[info->part_count - 1].parameters += p->rows * p->cols;
     info->parameters += p->rows * p->cols;
   }
   return ATT_OK;
+}
+
+/* The type of each weight as it stands in memory; what ops ask to be float32 is so, whatever the file has. */
+static void make_memory(const att_model *model, att_model_info *info) {
+  att_memory_info *all = (att_memory_info *)(info + 1);
+  const att_memory_info **list = (const att_memory_info **)(all + ATT_WEIGHT_TYPES);
+  for (int i = 0; i < ATT_WEIGHT_TYPES; i++) all[i] = (att_memory_info){.type = att_type_name((att_type)i)};
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    int64_t size = p->rows * p->cols * (int64_t)att_type_size(p->type);
+    bool mapped = !p->memory && !p->trained;
+    *(mapped ? &all[p->type].mapped_bytes : &all[p->type].copied_bytes) += size;
+    info->weight_bytes += size;
+  }
+  info->memory = list;
+  for (int i = 0; i < ATT_WEIGHT_TYPES; i++) {
+    if (all[i].mapped_bytes + all[i].copied_bytes) list[info->memory_count++] = &all[i];
+  }
 }
 
 /* Gated ones by their usual names (Shazeer 2020). */
@@ -69,14 +87,15 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->tied = c->tie_word_embeddings;
   info->storage = att_type_name(c->storage);
   info->file_bytes = model->file_bytes;
-  info->weight_bytes = model->total * (int64_t)sizeof(float);
+  make_memory(model, info);
   return make_parts(model, info);
 }
 
 att_status att_model_describe(att_model *model, const att_model_info **out) {
   *out = NULL;
   if (!model->info) {
-    att_model_info *info = ATT_NEW(model->ctx, 1, att_model_info);
+    size_t room = sizeof(att_model_info) + ATT_WEIGHT_TYPES * (sizeof(att_memory_info) + sizeof(att_memory_info *));
+    att_model_info *info = att_alloc(model->ctx, room, 1); /* and behind it what make_memory writes */
     if (!info) return ATT_MEMORY;
     att_status status = describe(model, info);
     if (status) {

@@ -67,6 +67,13 @@ void att_unmap(att_mapping *mapping) {
   memset(mapping, 0, sizeof *mapping);
 }
 
+/* Only whole pages: those at the ends may hold what others read. */
+void att_forget(const void *data, size_t size) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)data + size) / page * page;
+  if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 static att_status read_whole(att_context *ctx, const char *path, int fd, size_t limit, att_buffer *out) {
   char part[16384];
   size_t total = 0;

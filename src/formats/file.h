@@ -15,6 +15,8 @@ typedef struct att_mapping {
 /* Read-only; an empty file gives size 0. Refuses what is not a regular file. */
 att_status att_map(att_context *ctx, const char *path, att_mapping *mapping);
 void att_unmap(att_mapping *mapping);
+/* Bytes of a mapping whose pages need not stay in memory: they are read again where they are used. */
+void att_forget(const void *data, size_t size);
 
 att_status att_file_read(att_context *ctx, const char *path, size_t limit, att_buffer *out);
 bool att_file_exists(const char *path);

@@ -6,7 +6,7 @@
  */
 #include "formats/safetensors.h"
 
-#include "base/half.h"
+#include "base/types.h"
 #include "formats/json.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,40 +20,7 @@
 #define ATT_METADATA       "__metadata__"
 #define ATT_BLOCK          4096 /* values converted at once */
 
-static const struct {
-  const char *name;
-  size_t size;
-} storages[] = {
-    [ATT_STORE_F32] = {"F32", 4}, [ATT_STORE_F16] = {"F16", 2},   [ATT_STORE_BF16] = {"BF16", 2},
-    [ATT_STORE_I64] = {"I64", 8}, [ATT_STORE_I32] = {"I32", 4},   [ATT_STORE_U8] = {"U8", 1},
-    [ATT_STORE_F64] = {"F64", 8}, [ATT_STORE_BOOL] = {"BOOL", 1},
-};
-#define ATT_STORAGE_COUNT (sizeof storages / sizeof *storages)
-
-/* Values and bytes of a shape; false where they overflow or a dimension is negative. */
-static bool shape_size(const int64_t *shape, int rank, att_storage type, int64_t *count, size_t *size) {
-  *count = 1;
-  for (int i = 0; i < rank; i++) {
-    if (shape[i] < 0 || __builtin_mul_overflow(*count, shape[i], count)) return false;
-  }
-  return !__builtin_mul_overflow((uint64_t)*count, storages[type].size, size);
-}
-
 /* ---- reading -------------------------------------------------------------------------------------------------- */
-
-typedef struct att_part {
-  att_mapping mapping;
-  json_t *header; /* owns the names */
-} att_part;
-
-struct att_safetensors {
-  att_context *ctx;
-  char *path; /* of the file, or of the index */
-  att_part *parts;
-  size_t part_count, count;
-  att_stored *tensors;        /* part after part, in order of the data */
-  const att_stored **by_name; /* sorted */
-};
 
 typedef struct att_place {
   const char *path, *name; /* for messages */
@@ -65,14 +32,12 @@ static att_status bad(att_context *ctx, const att_place *place, const char *what
   return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s: %s", place->path, place->name, what);
 }
 
-static att_status read_type(att_context *ctx, const att_place *place, const json_t *entry, att_storage *type) {
+static att_status read_type(att_context *ctx, const att_place *place, const json_t *entry, att_type *type) {
   const char *name = json_string_value(json_object_get(entry, "dtype"));
   if (!name) return bad(ctx, place, "has no dtype");
-  for (size_t i = 0; i < ATT_STORAGE_COUNT; i++) {
-    if (strcmp(name, storages[i].name) == 0) {
-      *type = (att_storage)i;
-      return ATT_OK;
-    }
+  for (int i = 0; i < ATT_TYPE_COUNT; i++) {
+    *type = (att_type)i;
+    if (strcmp(name, att_type_label(*type)) == 0) return ATT_OK;
   }
   return att_fail(ctx, ATT_UNSUPPORTED, "%s: tensor %.200s: has the type %.40s, which attend does not read",
                   place->path, place->name, name);
@@ -91,7 +56,7 @@ static att_status read_shape(att_context *ctx, const att_place *place, const jso
     if (!json_is_integer(dimension)) return bad(ctx, place, "a dimension of its shape is not a whole number");
     out->shape[i] = json_integer_value(dimension);
   }
-  if (!shape_size(out->shape, out->rank, out->type, &out->count, &out->size)) {
+  if (!att_shape_size(out->shape, out->rank, out->type, &out->count, &out->size)) {
     return bad(ctx, place, "has an impossible shape");
   }
   return ATT_OK;
@@ -130,11 +95,6 @@ static int compare_data(const void *left, const void *right) {
   return (a->size > b->size) - (a->size < b->size);
 }
 
-static int compare_name(const void *left, const void *right) {
-  const att_stored *const *a = left, *const *b = right;
-  return strcmp((*a)->name, (*b)->name);
-}
-
 /* Sorted by place, each tensor must begin where the one before ends. */
 static att_status check_cover(att_context *ctx, const att_stored *tensors, size_t count, att_place *place) {
   const unsigned char *expected = place->data;
@@ -151,7 +111,7 @@ static att_status check_cover(att_context *ctx, const att_stored *tensors, size_
 }
 
 /* Adds a part's tensors to the file's. */
-static att_status read_tensors(att_context *ctx, const json_t *header, att_safetensors *file, att_place *place) {
+static att_status read_tensors(att_context *ctx, const json_t *header, att_tensor_file *file, att_place *place) {
   const char *name;
   json_t *entry;
   size_t count = 0;
@@ -171,7 +131,7 @@ static att_status read_tensors(att_context *ctx, const json_t *header, att_safet
   return ATT_OK;
 }
 
-static att_status read_part(att_context *ctx, const char *path, att_safetensors *file, att_part *part) {
+static att_status read_part(att_context *ctx, const char *path, att_tensor_file *file, att_tensor_part *part) {
   ATT_TRY(att_map(ctx, path, &part->mapping));
   const unsigned char *data = part->mapping.data;
   size_t size = part->mapping.size;
@@ -183,10 +143,12 @@ static att_status read_part(att_context *ctx, const char *path, att_safetensors 
                     length);
   }
   if (length > size - 8) return att_fail(ctx, ATT_FORMAT, "%s: is cut off inside its header", path);
-  ATT_TRY(att_json_parse(ctx, path, (const char *)data + 8, (size_t)length, &part->header));
-  if (!json_is_object(part->header)) return att_fail(ctx, ATT_FORMAT, "%s: its header is not an object", path);
+  json_t *header;
+  ATT_TRY(att_json_parse(ctx, path, (const char *)data + 8, (size_t)length, &header));
+  part->header = header;
+  if (!json_is_object(header)) return att_fail(ctx, ATT_FORMAT, "%s: its header is not an object", path);
   att_place place = {path, NULL, data + 8 + length, size - 8 - (size_t)length};
-  return read_tensors(ctx, part->header, file, &place);
+  return read_tensors(ctx, header, file, &place);
 }
 
 /* ---- several files -------------------------------------------------------------------------------------------- */
@@ -208,11 +170,11 @@ static att_status list_files(att_context *ctx, const char *path, const json_t *i
   return ATT_OK;
 }
 
-static att_status read_files(att_context *ctx, json_t *files, att_safetensors *file) {
+static att_status read_files(att_context *ctx, json_t *files, att_tensor_file *file) {
   const char *name, *slash = strrchr(file->path, '/');
   int folder = slash ? (int)(slash - file->path) + 1 : 0;
   json_t *unused;
-  file->parts = ATT_NEW(ctx, json_object_size(files), att_part);
+  file->parts = ATT_NEW(ctx, json_object_size(files), att_tensor_part);
   if (!file->parts) return ATT_MEMORY;
   json_object_foreach(files, name, unused) {
     att_buffer path = {0};
@@ -224,7 +186,7 @@ static att_status read_files(att_context *ctx, json_t *files, att_safetensors *f
   return ATT_OK;
 }
 
-static att_status read_index(att_context *ctx, att_safetensors *file) {
+static att_status read_index(att_context *ctx, att_tensor_file *file) {
   json_t *index = NULL, *files = json_object();
   att_status status =
       files ? att_json_open(ctx, file->path, &index) : att_fail(ctx, ATT_MEMORY, "%s: no memory", file->path);
@@ -235,78 +197,38 @@ static att_status read_index(att_context *ctx, att_safetensors *file) {
   return status;
 }
 
-static att_status read_single(att_context *ctx, att_safetensors *file) {
-  file->parts = ATT_NEW(ctx, 1, att_part);
+static att_status read_single(att_context *ctx, att_tensor_file *file) {
+  file->parts = ATT_NEW(ctx, 1, att_tensor_part);
   if (!file->parts) return ATT_MEMORY;
   file->part_count = 1;
   return read_part(ctx, file->path, file, file->parts);
 }
 
-/* A name that stands twice in one file is refused as its header is parsed. */
-static att_status sort_names(att_context *ctx, att_safetensors *file) {
-  file->by_name = ATT_NEW(ctx, file->count, const att_stored *);
-  if (!file->by_name) return ATT_MEMORY;
-  for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
-  if (file->count > 0) qsort(file->by_name, file->count, sizeof *file->by_name, compare_name);
-  for (size_t i = 1; i < file->count; i++) {
-    const char *name = file->by_name[i]->name;
-    if (strcmp(file->by_name[i - 1]->name, name) != 0) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s stands in two of its files", file->path, name);
-  }
-  return ATT_OK;
-}
-
-static att_status read_all(att_context *ctx, const char *path, att_safetensors *file) {
+static att_status read_all(att_context *ctx, const char *path, att_tensor_file *file) {
   att_buffer index = {0};
   ATT_TRY(att_buffer_print(ctx, &index, "%s.index.json", path));
   bool many = !att_file_exists(path) && att_file_exists(index.data);
   file->path = many ? index.data : att_copy_text(ctx, path, strlen(path));
   if (!many) att_buffer_free(ctx, &index);
   if (!file->path) return ATT_MEMORY;
-  ATT_TRY(many ? read_index(ctx, file) : read_single(ctx, file));
-  return sort_names(ctx, file);
+  return many ? read_index(ctx, file) : read_single(ctx, file);
 }
 
-att_status att_safetensors_open(att_context *ctx, const char *path, att_safetensors **out) {
+static void free_header(void *header) { json_decref(header); }
+
+att_status att_safetensors_open(att_context *ctx, const char *path, att_tensor_file **out) {
+  att_tensor_file *file;
   *out = NULL;
-  att_safetensors *file = ATT_NEW(ctx, 1, att_safetensors);
-  if (!file) return ATT_MEMORY;
-  file->ctx = ctx;
+  ATT_TRY(att_tensor_file_new(ctx, &file));
+  file->free_header = free_header;
   att_status status = read_all(ctx, path, file);
+  if (!status) status = att_tensor_file_sort(file);
   if (status) {
-    att_safetensors_close(file);
+    att_tensor_file_close(file);
   } else {
     *out = file;
   }
   return status;
-}
-
-void att_safetensors_close(att_safetensors *file) {
-  if (!file) return;
-  att_context *ctx = file->ctx;
-  for (size_t i = 0; i < file->part_count; i++) {
-    json_decref(file->parts[i].header);
-    att_unmap(&file->parts[i].mapping);
-  }
-  att_free(ctx, file->parts);
-  att_free(ctx, file->path);
-  att_free(ctx, file->tensors);
-  att_free(ctx, file->by_name);
-  att_free(ctx, file);
-}
-
-const char *att_safetensors_path(const att_safetensors *file) { return file->path; }
-
-size_t att_safetensors_count(const att_safetensors *file) { return file->count; }
-
-const att_stored *att_safetensors_at(const att_safetensors *file, size_t index) { return &file->tensors[index]; }
-
-const att_stored *att_safetensors_find(const att_safetensors *file, const char *name) {
-  att_stored wanted = {.name = name};
-  const att_stored *key = &wanted;
-  const att_stored **found = NULL;
-  if (file->count > 0) found = bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_name);
-  return found ? *found : NULL;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
@@ -315,7 +237,7 @@ static att_status put_entry(att_context *ctx, att_buffer *header, const att_to_s
                             size_t end) {
   ATT_TRY(att_buffer_append(ctx, header, ",", 1));
   ATT_TRY(att_json_put_string(ctx, header, tensor->name, strlen(tensor->name)));
-  ATT_TRY(att_buffer_print(ctx, header, ":{\"dtype\":\"%s\",\"shape\":[", storages[tensor->type].name));
+  ATT_TRY(att_buffer_print(ctx, header, ":{\"dtype\":\"%s\",\"shape\":[", att_type_label(tensor->type)));
   for (int i = 0; i < tensor->rank; i++) {
     ATT_TRY(att_buffer_print(ctx, header, "%s%" PRId64, i ? "," : "", tensor->shape[i]));
   }
@@ -331,7 +253,7 @@ static att_status make_header(att_context *ctx, const char *path, const att_to_s
     int64_t values;
     size_t size, end;
     if (tensor->rank < 0 || tensor->rank > ATT_MAX_RANK ||
-        !shape_size(tensor->shape, tensor->rank, tensor->type, &values, &size) ||
+        !att_shape_size(tensor->shape, tensor->rank, tensor->type, &values, &size) ||
         __builtin_add_overflow(begin, size, &end)) {
       return att_fail(ctx, ATT_ARGUMENT, "%s: tensor %.200s: has an impossible shape", path, tensor->name);
     }
@@ -345,9 +267,8 @@ static att_status make_header(att_context *ctx, const char *path, const att_to_s
 }
 
 static float value_at(const att_to_store *tensor, int64_t index) {
-  const float *values = tensor->data;
-  if (!tensor->transposed) return values[index];
-  return values[index % tensor->shape[1] * tensor->shape[0] + index / tensor->shape[1]];
+  if (tensor->transposed) index = index % tensor->shape[1] * tensor->shape[0] + index / tensor->shape[1];
+  return att_value_at(tensor->data, tensor->data_type, index);
 }
 
 static att_status refuse_value(att_context *ctx, const char *path, const att_to_store *tensor, int64_t index) {
@@ -358,10 +279,10 @@ static att_status refuse_value(att_context *ctx, const char *path, const att_to_
 }
 
 /* An exponent of all ones is infinity or NaN, in the input or by rounding. Returns the first such index, or count. */
-static int64_t convert(const float *values, int64_t count, att_storage type, uint16_t *halves) {
-  uint16_t exponent = type == ATT_STORE_F16 ? 0x7c00 : 0x7f80;
+static int64_t convert(const float *values, int64_t count, att_type type, uint16_t *halves) {
+  uint16_t exponent = type == ATT_F16 ? 0x7c00 : 0x7f80;
   for (int64_t i = 0; i < count; i++) {
-    halves[i] = type == ATT_STORE_F16 ? att_f32_to_f16(values[i]) : att_f32_to_bf16(values[i]);
+    halves[i] = type == ATT_F16 ? att_f32_to_f16(values[i]) : att_f32_to_bf16(values[i]);
     if ((halves[i] & exponent) == exponent) return i;
   }
   return count;
@@ -376,18 +297,17 @@ static int64_t count_finite(const float *values, int64_t count) {
 
 static att_status put_floats(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor,
                              int64_t count) {
-  float turned[ATT_BLOCK];
+  float read[ATT_BLOCK];
   uint16_t halves[ATT_BLOCK];
   for (int64_t done = 0; done < count; done += ATT_BLOCK) {
     int64_t block = count - done < ATT_BLOCK ? count - done : ATT_BLOCK;
-    bool whole = tensor->type == ATT_STORE_F32;
-    const float *values = (const float *)tensor->data + done;
-    for (int64_t i = 0; tensor->transposed && i < block; i++) turned[i] = value_at(tensor, done + i);
-    if (tensor->transposed) values = turned;
+    bool whole = tensor->type == ATT_F32, straight = tensor->data_type == ATT_F32 && !tensor->transposed;
+    const float *values = straight ? (const float *)tensor->data + done : read;
+    for (int64_t i = 0; !straight && i < block; i++) read[i] = value_at(tensor, done + i);
     int64_t good = whole ? count_finite(values, block) : convert(values, block, tensor->type, halves);
     if (good < block) return refuse_value(ctx, path, tensor, done + good);
     const void *bytes = whole ? (const void *)values : halves;
-    ATT_TRY(att_writer_put(writer, bytes, (size_t)block * storages[tensor->type].size));
+    ATT_TRY(att_writer_put(writer, bytes, (size_t)block * att_type_size(tensor->type)));
   }
   return ATT_OK;
 }
@@ -395,9 +315,8 @@ static att_status put_floats(att_context *ctx, att_writer *writer, const char *p
 static att_status put_tensor(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor) {
   int64_t count;
   size_t size;
-  shape_size(tensor->shape, tensor->rank, tensor->type, &count, &size); /* checked with the header */
-  /* the float types come first */
-  if (tensor->type <= ATT_STORE_BF16) return put_floats(ctx, writer, path, tensor, count);
+  att_shape_size(tensor->shape, tensor->rank, tensor->type, &count, &size); /* checked with the header */
+  if (tensor->type < ATT_WEIGHT_TYPES) return put_floats(ctx, writer, path, tensor, count);
   return att_writer_put(writer, tensor->data, size);
 }
 

@@ -27,8 +27,6 @@
 /* Bytes that must be there at a library's first call: oneDNN makes its kernels then, takes 7 MiB, and ends the process
  * where they are not. */
 #define FIRST_CALL_ROOM ((size_t)32 << 20)
-/* Floats of a block of converted weights: it stays in the first-level cache. */
-#define BLOCK_FLOATS 4096
 
 /* One product as att_gemm gets it. */
 typedef struct product {
@@ -140,20 +138,8 @@ typedef struct few_task {
 static void few_columns(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const few_task *t = arg;
-  const att_kernels *kernels = att_kernels_get();
-  if (t->type == ATT_F32) {
-    kernels->few_rows(t->y + begin, t->ldy, t->x, t->ldx, (const float *)t->w + begin * t->ldw, t->ldw, t->m,
-                      end - begin, t->k);
-    return;
-  }
-  _Alignas(64) float block[BLOCK_FLOATS];
-  int64_t most = BLOCK_FLOATS / t->k;
-  for (int64_t j = begin; j < end; j += most) {
-    int64_t n = end - j < most ? end - j : most;
-    for (int64_t i = 0; i < n; i++)
-      kernels->to_f32(block + i * t->k, (const uint16_t *)t->w + (j + i) * t->ldw, t->type, t->k);
-    kernels->few_rows(t->y + j, t->ldy, t->x, t->ldx, block, t->k, t->m, n, t->k);
-  }
+  const char *w = (const char *)t->w + (size_t)(begin * t->ldw) * att_type_size(t->type);
+  att_kernels_get()->few_rows(t->y + begin, t->ldy, t->x, t->ldx, w, t->type, t->ldw, t->m, end - begin, t->k);
 }
 
 static void multiply_few(const att_context *ctx, few_task *t, int64_t n) {
@@ -176,10 +162,19 @@ void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float 
                      att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate) {
   if (w_type == ATT_F32) {
     att_gemm(ctx, y, ldy, x, ldx, false, w, k, true, m, n, k, accumulate);
-  } else if (m > 0 && m <= ATT_FEW_ROWS && k > 0 && k <= BLOCK_FLOATS && !accumulate) {
+  } else if (m > 0 && m <= ATT_FEW_ROWS && !accumulate) {
     few_task few = {y, x, w, ldy, ldx, k, m, k, w_type};
     multiply_few(ctx, &few, n);
   } else {
     att_gemm_own(ctx, att_kernels_get(), y, ldy, x, ldx, false, w, w_type, k, true, m, n, k, accumulate);
+  }
+}
+
+void att_gemm_weight_backward(const att_context *ctx, float *dx, int64_t lddx, const float *dy, int64_t lddy,
+                              const void *w, att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  if (w_type == ATT_F32) {
+    att_gemm(ctx, dx, lddx, dy, lddy, false, w, k, false, m, k, n, accumulate);
+  } else {
+    att_gemm_own(ctx, att_kernels_get(), dx, lddx, dy, lddy, false, w, w_type, k, false, m, k, n, accumulate);
   }
 }

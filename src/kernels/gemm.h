@@ -14,10 +14,14 @@
 void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int64_t lda, bool transpose_a,
               const float *b, int64_t ldb, bool transpose_b, int64_t m, int64_t n, int64_t k, bool accumulate);
 
-/* y[m, n] (+)= x[m, k] * w[n, k]^T with w of any type: what `linear` calls. w: n rows of k elements, one after another.
- */
+/* The door of weights, w[n, k] of any weight's type, its rows one after another. Few rows of x read every weight once,
+ * in its own type, and are bound by memory; many are bound by arithmetic, and w is made float a panel at a time. The
+ * sums are those of the same numbers as floats. y[m, n] (+)= x[m, k] * w[n, k]^T */
 void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
                      att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate);
+/* dx[m, k] (+)= dy[m, n] * w[n, k] */
+void att_gemm_weight_backward(const att_context *ctx, float *dx, int64_t lddx, const float *dy, int64_t lddy,
+                              const void *w, att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate);
 
 /* "onednn", "cblas" or "own": what is in use. */
 const char *att_gemm_name(void);

@@ -49,8 +49,10 @@ static void pack(const product *g, float *packed, const operand *x, int64_t row,
   for (int64_t r = 0; r < rows; r += tile, packed += tile * depth) {
     int64_t count = smaller(tile, rows - r), lines = x->rows_fast ? depth : count,
             length = x->rows_fast ? count : depth;
-    const uint16_t *half = (const uint16_t *)x->data + start + (x->rows_fast ? r : r * x->ld);
-    for (int64_t i = 0; i < lines; i++) g->kernels->to_f32(block + i * length, half + i * x->ld, x->type, length);
+    int64_t size = (int64_t)att_type_size(x->type), first_of = start + (x->rows_fast ? r : r * x->ld);
+    const char *from = (const char *)x->data + first_of * size;
+    for (int64_t i = 0; i < lines; i++)
+      g->kernels->to_f32(block + i * length, from + i * x->ld * size, x->type, length);
     g->kernels->pack(packed, block, length, x->rows_fast, count, depth, tile);
   }
 }
@@ -148,10 +150,10 @@ int64_t att_panels_size(const att_kernels *kernels, int64_t n, int64_t k) {
 }
 
 /* Each part of k has all its panels together. */
-void att_panels_pack(const att_kernels *kernels, float *panels, const float *b, int64_t ldb, bool transpose_b,
-                     int64_t n, int64_t k) {
+void att_panels_pack(const att_kernels *kernels, float *panels, const void *b, att_type b_type, int64_t ldb,
+                     bool transpose_b, int64_t n, int64_t k) {
   int64_t tile = kernels->gemm_tile_cols, depth = k > 0 ? depth_of(k) : 0;
-  product g = {.kernels = kernels, .b = {b, ldb, ATT_F32, !transpose_b}};
+  product g = {.kernels = kernels, .b = {b, ldb, b_type, !transpose_b}};
   for (int64_t p = 0; p < k; p += depth)
     pack(&g, panels + p * round_up(n, tile), &g.b, 0, n, p, smaller(depth, k - p), tile);
 }

@@ -15,8 +15,8 @@ void att_gemm_own(const att_context *ctx, const att_kernels *kernels, float *c, 
  * its column 0. Sums as att_gemm_own makes them. */
 int64_t att_panels(const att_kernels *kernels, int64_t n);
 int64_t att_panels_size(const att_kernels *kernels, int64_t n, int64_t k); /* floats */
-void att_panels_pack(const att_kernels *kernels, float *panels, const float *b, int64_t ldb, bool transpose_b,
-                     int64_t n, int64_t k);
+void att_panels_pack(const att_kernels *kernels, float *panels, const void *b, att_type b_type, int64_t ldb,
+                     bool transpose_b, int64_t n, int64_t k);
 void att_panels_multiply(const att_kernels *kernels, float *c, int64_t ldc, const float *a, int64_t lda,
                          const float *panels, int64_t m, int64_t n, int64_t k, int64_t first, int64_t end,
                          bool accumulate);

@@ -10,7 +10,7 @@
 #ifndef ATT_KERNELS_KERNELS_H
 #define ATT_KERNELS_KERNELS_H
 
-#include "base/half.h"
+#include "base/types.h"
 
 /* One sequence's attention, for a range of heads. Head h reads columns [h*size, (h+1)*size) of q and o, and with
  * grouped heads columns [(h*kv_heads/heads)*size, ...) of k and v. Query i stands at position key_count - query_count +
@@ -148,9 +148,9 @@ typedef struct att_kernels {
   void (*from_f32)(void *y, const float *x, att_type type, int64_t n);
 
   /* y[m, n] = x[m, k] * w[n, k]^T for few rows (m <= ATT_FEW_ROWS), each weight read once: decoding. Columns [0, n) of
-   * w's rows */
-  void (*few_rows)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
-                   int64_t n, int64_t k);
+   * w's rows. w is of a weight's type, ldw in its elements; the sums are those of the same numbers as floats */
+  void (*few_rows)(float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, att_type type, int64_t ldw,
+                   int64_t m, int64_t n, int64_t k);
 
   /* The heart of the own gemm (gemm_own.c). A matrix [rows, depth], whose element (r, p) is x[r * ldx + p], or
    * x[p * ldx + r] where rows_fast, is packed as panels of `tile` rows: row r at depth p goes to

@@ -326,10 +326,23 @@ static void pack(float *packed, const float *x, int64_t ldx, bool rows_fast, int
         packed[p * tile + i] = r + i >= rows ? 0 : rows_fast ? x[p * ldx + r + i] : x[(r + i) * ldx + p];
 }
 
-static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
-                     int64_t n, int64_t k) {
-  for (int64_t j = 0; j < n; j++)
-    for (int64_t i = 0; i < m; i++) y[i * ldy + j] = dot(x + i * ldx, w + j * ldw, k);
+/* The sum of a float row with one of weights, as dot's. */
+static float dot_weights(const float *a, const char *w, att_type type, int64_t n) {
+  float lane[LANES] = {0}, sum = 0;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int j = 0; j < LANES; j++) lane[j] += a[i + j] * att_value_at(w, type, i + j);
+  for (; i < n; i++) sum += a[i] * att_value_at(w, type, i);
+  for (int j = 0; j < LANES; j++) sum += lane[j];
+  return sum;
+}
+
+static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, att_type type, int64_t ldw,
+                     int64_t m, int64_t n, int64_t k) {
+  for (int64_t j = 0; j < n; j++) {
+    const char *row = (const char *)w + (size_t)(j * ldw) * att_type_size(type);
+    for (int64_t i = 0; i < m; i++) y[i * ldy + j] = dot_weights(x + i * ldx, row, type, k);
+  }
 }
 
 static void gemm_tile(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,

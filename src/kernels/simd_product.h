@@ -102,18 +102,33 @@ static void gemm_tile(float *c, int64_t ldc, const float *packed_a, const float 
   }
 }
 
+/* W weights of a type, which is a constant where this is inlined; and the last ones of a row. */
+INLINE vec load_weights(const char *w, const att_type type) {
+  return type == ATT_F16    ? v_load_f16(w)
+         : type == ATT_BF16 ? v_load_bf16(w)
+                            : v_load_all((const float *)(const void *)w);
+}
+
+INLINE vec load_last_weights(const char *w, const att_type type, int64_t count) {
+  float last[W] = {0};
+  if (type == ATT_F32) return v_load_part((const float *)(const void *)w, v_first(count));
+  for (int64_t i = 0; i < count; i++) last[i] = att_value_at(w, type, i);
+  return v_load_all(last);
+}
+
 /* y[rows, n <= 4]: the products of `rows` rows of x with up to four of w. A weight's row that is not there is another
- * one again, so that each sum is made in the same way wherever it lies. The weights `ahead` floats on come next: with
+ * one again, so that each sum is made in the same way wherever it lies. The weights `ahead` bytes on come next: with
  * several rows there is so much to do with each that memory would wait (one row alone keeps it busy). */
-INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const float *const *w, int64_t ahead,
-                      int64_t n, int64_t k, const int rows) {
+INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
+                      int64_t ahead, int64_t n, int64_t k, const int rows) {
+  const int64_t size = type == ATT_F32 ? 4 : 2;
   vec sum[FEW_STEP][4], weight[4];
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < 4; j++) sum[i][j] = v_zero();
   int64_t p = 0;
   for (; p + W <= k; p += W) {
     UNROLL for (int j = 0; j < 4; j++) {
-      weight[j] = v_load_all(w[j] + p);
-      if (rows > 1) __builtin_prefetch(w[j] + p + ahead);
+      weight[j] = load_weights(w[j] + p * size, type);
+      if (rows > 1) __builtin_prefetch(w[j] + p * size + ahead);
     }
     UNROLL for (int i = 0; i < rows; i++) {
       vec value = v_load_all(x + i * ldx + p);
@@ -122,7 +137,7 @@ INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const 
   }
   if (p < k) {
     vmask part = v_first(k - p);
-    UNROLL for (int j = 0; j < 4; j++) weight[j] = v_load_part(w[j] + p, part);
+    UNROLL for (int j = 0; j < 4; j++) weight[j] = load_last_weights(w[j] + p * size, type, k - p);
     UNROLL for (int i = 0; i < rows; i++) {
       vec value = v_load_part(x + i * ldx + p, part);
       UNROLL for (int j = 0; j < 4; j++) sum[i][j] = v_fma(value, weight[j], sum[i][j]);
@@ -135,16 +150,26 @@ INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const 
   }
 }
 
-static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t m,
-                     int64_t n, int64_t k) {
+INLINE void few_rows_of(float *y, int64_t ldy, const float *x, int64_t ldx, const char *w, const att_type type,
+                        int64_t ldw, int64_t m, int64_t n, int64_t k) {
+  const int64_t stride = ldw * (type == ATT_F32 ? 4 : 2);
   for (int64_t j = 0; j < n; j += 4) {
     int64_t count = n - j < 4 ? n - j : 4;
-    const float *rows[4];
-    for (int64_t i = 0; i < 4; i++) rows[i] = w + (j + (i < count ? i : count - 1)) * ldw;
-    int64_t i = 0, ahead = j + 8 <= n ? 4 * ldw : 0;
+    const char *rows[4];
+    for (int64_t i = 0; i < 4; i++) rows[i] = w + (j + (i < count ? i : count - 1)) * stride;
+    int64_t i = 0, ahead = j + 8 <= n ? 4 * stride : 0;
     for (; i + FEW_STEP <= m; i += FEW_STEP)
-      few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, ahead, count, k, FEW_STEP);
-    for (; i < m; i++) few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, ahead, count, k, 1);
+      few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, type, ahead, count, k, FEW_STEP);
+    for (; i < m; i++) few_block(y + i * ldy + j, ldy, x + i * ldx, ldx, rows, type, ahead, count, k, 1);
+  }
+}
+
+static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, att_type type, int64_t ldw,
+                     int64_t m, int64_t n, int64_t k) {
+  switch (type) {
+  case ATT_F16: few_rows_of(y, ldy, x, ldx, w, ATT_F16, ldw, m, n, k); break;
+  case ATT_BF16: few_rows_of(y, ldy, x, ldx, w, ATT_BF16, ldw, m, n, k); break;
+  default: few_rows_of(y, ldy, x, ldx, w, ATT_F32, ldw, m, n, k);
   }
 }
 

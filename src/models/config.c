@@ -142,10 +142,7 @@ static att_status read_storage(const att_settings *in, att_config *out) {
   const char *name = att_type_name(ATT_F32);
   ATT_TRY(att_read_string(in, "torch_dtype", &name));
   ATT_TRY(att_read_string(in, "dtype", &name));
-  for (int i = 0; i < ATT_TYPE_COUNT; i++) {
-    out->storage = (att_type)i;
-    if (strcmp(name, att_type_name(out->storage)) == 0) return ATT_OK;
-  }
+  if (att_type_find(name, &out->storage)) return ATT_OK;
   return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: dtype is \"%.60s\"; attend knows float32, float16 and bfloat16",
                   in->name, name);
 }
@@ -410,7 +407,7 @@ static att_status check_labels(att_context *ctx, const char *name, const att_con
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config) {
   const att_family_calls *calls = att_family_get(config->family);
   if (!calls || !att_position_name(config->position) || !att_activation_name(config->activation) ||
-      (unsigned)config->storage >= ATT_TYPE_COUNT || (unsigned)config->kind >= ATT_KIND_COUNT ||
+      (unsigned)config->storage >= ATT_WEIGHT_TYPES || (unsigned)config->kind >= ATT_KIND_COUNT ||
       (unsigned)config->head >= ATT_HEAD_COUNT || (unsigned)config->norm >= ATT_COUNT(norm_names)) {
     return att_fail(ctx, ATT_ARGUMENT,
                     "%s: family, kind, head, position, norm, activation or storage is none that there is", name);

@@ -25,7 +25,8 @@ struct att_family_calls {
    * that are not read, NULL-ended, or NULL. */
   const char *prefix;
   const char *const *ignored;
-  void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
+  void (*fill)(att_model *model);       /* fixed tables, once there are values; or NULL */
+  void (*initialise)(att_model *model); /* of a new model, what does not begin as others do; or NULL */
   void (*free)(att_model *model);
 
   void (*cache_shape)(const att_model *model, att_cache_shape *shape);

@@ -1,5 +1,6 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
+#include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/parameters.h"
 
@@ -10,19 +11,13 @@ void att_model_close(att_model *model) {
   att_context *ctx = model->ctx;
   if (model->calls) model->calls->free(model);
   att_parameters_free(model);
+  att_tensor_file_close(model->file);
   att_tokenizer_free(model->tokenizer);
   if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
   att_free(ctx, model->info);
   att_free(ctx, model->folder);
   att_free(ctx, model->config.labels);
   att_free(ctx, model);
-}
-
-/* The block, values zero but for the fixed tables. */
-static att_status add_values(att_model *model) {
-  ATT_TRY(att_parameters_place(model));
-  if (model->calls->fill) model->calls->fill(model);
-  return ATT_OK;
 }
 
 /* A model with its table, and neither block nor labels yet. */
@@ -50,9 +45,17 @@ att_status att_model_count(att_context *ctx, const att_config *config, int64_t *
   ATT_TRY(make_model(ctx, config, &model));
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
-    if (p->trained) *parameters += p->rows * p->cols;
+    if (!p->fixed) *parameters += p->rows * p->cols;
   }
   att_model_close(model);
+  return ATT_OK;
+}
+
+/* What is never trained has memory of its own. */
+static att_status allocate_fixed(att_model *model) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    if (model->parameters[i].fixed) ATT_TRY(att_parameter_allocate(model, &model->parameters[i], ATT_F32));
+  }
   return ATT_OK;
 }
 
@@ -62,12 +65,15 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   *out = NULL;
   ATT_TRY(att_config_check(ctx, "the model", config));
   ATT_TRY(make_model(ctx, config, &model));
-  att_status status = add_values(model);
+  att_status status = allocate_fixed(model);
+  if (!status) status = att_model_train(model, NULL, NULL);
   if (status) {
     att_model_close(model);
     return status;
   }
-  att_parameters_initialise(model, seed);
+  if (model->calls->fill) model->calls->fill(model);
+  if (model->calls->initialise) model->calls->initialise(model);
+  att_parameters_initialise(model, seed, NULL);
   model->tokenizer = tokenizer;
   model->config.labels = config->labels;
   *out = model;
@@ -83,36 +89,73 @@ static void find_specials(att_model *model) {
 }
 
 /* A parameter of another head's model, whose names may have the family's prefix or not. */
-static const att_parameter *find_parameter(const att_model *model, const char *name) {
+static att_parameter *find_parameter(const att_model *model, const char *name) {
   for (size_t i = 0; i < model->parameter_count; i++) {
-    const att_parameter *p = &model->parameters[i];
+    att_parameter *p = &model->parameters[i];
     if (strcmp(att_bare_name(model, p->name), att_bare_name(model, name)) == 0) return p;
   }
   return NULL;
 }
 
-static void copy_parameters(att_model *model, const att_model *body) {
+static bool same_shape(const att_parameter *p, const att_parameter *from) {
+  return from && (from->in_file || !from->optional) && from->rows == p->rows && from->cols == p->cols;
+}
+
+/* The values of what the body has too, as they are stored, leave it; what it has not is fresh. A body that was trained
+ * hands its block over by copies. */
+static att_status take_values(att_model *model, att_model *body, bool *fresh) {
   for (size_t i = 0; i < model->parameter_count; i++) {
-    att_parameter *p = &model->parameters[i];
-    const att_parameter *from = find_parameter(body, p->name);
-    bool same = from && (from->in_file || !from->optional) && from->rows == p->rows && from->cols == p->cols;
-    size_t size = (size_t)(p->rows * p->cols) * sizeof(float);
-    if (!same) continue;
-    memcpy(model->values + p->offset, body->values + from->offset, size);
+    att_parameter *p = &model->parameters[i], *from = find_parameter(body, p->name);
+    fresh[i] = !same_shape(p, from);
+    if (fresh[i] || from->trained) {
+      ATT_TRY(att_parameter_allocate(model, p, ATT_F32));
+      if (!fresh[i]) memcpy(p->memory, from->data, (size_t)(p->rows * p->cols) * sizeof(float));
+      continue;
+    }
+    p->data = from->data;
+    p->memory = from->memory;
+    p->type = from->type;
+    p->file_type = from->file_type;
+    from->memory = NULL;
     if (p->optional) p->in_file = true;
   }
+  model->file = body->file;
+  body->file = NULL;
+  return ATT_OK;
+}
+
+static att_status move_body(att_model *model, att_model *body, uint64_t seed) {
+  bool *fresh = ATT_NEW(model->ctx, model->parameter_count, bool);
+  if (!fresh) return ATT_MEMORY;
+  att_status status = take_values(model, body, fresh);
+  if (!status) {
+    att_parameters_point(model);
+    if (model->calls->fill) model->calls->fill(model);
+    att_parameters_initialise(model, seed, fresh);
+  }
+  att_free(model->ctx, fresh);
+  return status;
 }
 
 att_status att_model_new_head(att_model *body, att_head head, char **labels, int64_t label_count, uint64_t seed,
                               att_model **out) {
   att_config config = body->config;
+  att_model *model;
+  *out = NULL;
   config.head = head;
   config.labels = labels;
   config.label_count = label_count;
-  ATT_TRY(att_model_new(body->ctx, &config, NULL, seed, out));
-  copy_parameters(*out, body);
-  (*out)->tokenizer = body->tokenizer;
+  ATT_TRY(att_config_check(body->ctx, "the model", &config));
+  ATT_TRY(make_model(body->ctx, &config, &model));
+  att_status status = move_body(model, body, seed);
+  if (status) {
+    att_model_close(model);
+    return status;
+  }
+  model->config.labels = labels;
+  model->tokenizer = body->tokenizer;
   body->tokenizer = NULL;
+  *out = model;
   return ATT_OK;
 }
 
@@ -127,15 +170,41 @@ static att_status load_tokenizer(att_model *model, const char *folder) {
   return ATT_OK;
 }
 
-/* The block is as large as config.json says: it is made once the file was seen to hold as much. */
-static att_status load_weights(att_model *model, const char *folder) {
-  char *path = att_path(model->ctx, folder, "model.safetensors");
+/* A table for other ties than config.json says, where the file has two tensors that differ. */
+static att_status untie(att_model **model, const att_tensor_file *file) {
+  att_model *before = *model, *after;
+  att_config config = before->config;
+  if (!config.tie_word_embeddings || !att_model_ties_differ(before, file)) return ATT_OK;
+  att_log(before->ctx, ATT_LOG_WARNING,
+          "%s: the output projection is not the embedding that config.json ties it to; it is used as it is",
+          file->path);
+  config.tie_word_embeddings = false;
+  ATT_TRY(make_model(before->ctx, &config, &after));
+  after->config.labels = before->config.labels;
+  after->tokenizer = before->tokenizer;
+  before->config.labels = NULL;
+  before->tokenizer = NULL;
+  att_model_close(before);
+  *model = after;
+  return ATT_OK;
+}
+
+static att_status load_weights(att_model **model, const char *folder) {
+  att_tensor_file *file;
+  att_context *ctx = (*model)->ctx;
+  char *path = att_path(ctx, folder, "model.safetensors");
   if (!path) return ATT_MEMORY;
-  att_status status = att_model_check_weights(model, path);
-  if (!status) status = add_values(model);
-  if (!status) status = att_model_load_weights(model, path);
-  att_free(model->ctx, path);
-  return status;
+  att_status status = att_safetensors_open(ctx, path, &file);
+  att_free(ctx, path);
+  if (status) return status;
+  status = untie(model, file);
+  if (status) {
+    att_tensor_file_close(file);
+    return status;
+  }
+  ATT_TRY(att_model_take_weights(*model, file));
+  if ((*model)->calls->fill) (*model)->calls->fill(*model);
+  return ATT_OK;
 }
 
 att_status att_model_open(att_context *ctx, const char *folder, att_model **out) {
@@ -150,7 +219,7 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
   }
   model->config.labels = config.labels;
   status = load_tokenizer(model, folder);
-  if (!status) status = load_weights(model, folder);
+  if (!status) status = load_weights(&model, folder);
   if (!status) {
     model->folder = att_copy_text(ctx, folder, strlen(folder));
     if (!model->folder) status = ATT_MEMORY;
@@ -171,19 +240,28 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 
-att_status att_model_save(att_model *model, const char *folder, bool half) {
+/* Writes the folder; type NULL: as the parameters came. */
+static att_status save_folder(att_model *model, const char *folder, const att_type *type) {
+  att_type before = model->config.storage;
+  if (type) model->config.storage = *type;
+  att_status status = att_model_save_settings(model, folder);
+  char *path = status ? NULL : att_path(model->ctx, folder, "model.safetensors");
+  if (!status) status = path ? att_model_save_weights(model, path, type) : ATT_MEMORY;
+  att_free(model->ctx, path);
+  model->config.storage = before;
+  return status;
+}
+
+att_status att_model_save(att_model *model, const char *folder, const char *type) {
   bool empty;
+  att_type wanted;
+  if (type && !att_type_find(type, &wanted)) {
+    return att_fail(model->ctx, ATT_ARGUMENT, "type is \"%.60s\": it must be float32, float16 or bfloat16", type);
+  }
   ATT_TRY(att_folder_is_empty(model->ctx, folder, &empty));
   if (!empty) {
     return att_fail(model->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty; name another", folder);
   }
   ATT_TRY(att_folder_make(model->ctx, folder));
-  att_type before = model->config.storage;
-  model->config.storage = half ? ATT_F16 : ATT_F32;
-  att_status status = att_model_save_settings(model, folder);
-  char *path = status ? NULL : att_path(model->ctx, folder, "model.safetensors");
-  if (!status) status = path ? att_model_save_weights(model, model->values, path, model->config.storage) : ATT_MEMORY;
-  att_free(model->ctx, path);
-  model->config.storage = before;
-  return status;
+  return save_folder(model, folder, type ? &wanted : NULL);
 }

@@ -1,4 +1,4 @@
-/* Owns the table of parameters and their block. See parameters.h. */
+/* Owns the table of parameters and where their values are. See parameters.h. */
 #include "models/parameters.h"
 #include "base/random.h"
 
@@ -17,14 +17,15 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .cols = plan->cols,
                        .rank = plan->rank,
                        .decay = plan->decay,
-                       .trained = !plan->fixed,
+                       .fixed = plan->fixed,
+                       .floats = plan->floats || plan->rank == 1,
+                       .joined = plan->joined,
                        .in_file = !plan->not_in_file,
                        .frozen_row = plan->frozen_row,
                        .transposed = plan->transposed,
                        .ones = plan->ones,
                        .optional = plan->optional,
-                       .weight = plan->weight,
-                       .weight_rows = plan->rank == 1 ? plan->cols : plan->rows};
+                       .weight = plan->weight};
   p->name = att_copy_text(ctx, plan->name, strlen(plan->name));
   p->part = att_copy_text(ctx, part, strlen(part));
   if (!p->name || !p->part) {
@@ -32,46 +33,130 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
     att_free(ctx, (char *)p->part);
     return ATT_MEMORY;
   }
-  int64_t size = plan->rows * plan->cols, offset = model->total;
-  if (!plan->joined) {
-    offset = (offset + ATT_ALIGN_FLOATS - 1) & ~(int64_t)(ATT_ALIGN_FLOATS - 1);
-  } else { /* the weight is that of the first of the joined ones; a vector grows in columns, a matrix in rows */
-    att_parameter *first = p - 1;
-    while (!first->weight) first--;
-    first->weight_rows += p->weight_rows;
-  }
-  p->offset = offset;
-  model->total = offset + size;
-  if (p->trained) model->trained_total = model->total;
   model->parameter_count++;
   return ATT_OK;
 }
 
-static void point_weights(att_model *model) {
+/* ---- values --------------------------------------------------------------------------------------------------- */
+
+static int64_t count_of(const att_parameter *p) { return p->rows * p->cols; }
+
+att_status att_parameter_allocate(att_model *model, att_parameter *p, att_type type) {
+  p->memory = att_alloc_aligned(model->ctx, (size_t)count_of(p), att_type_size(type));
+  p->data = p->memory;
+  p->type = type;
+  return p->memory ? ATT_OK : ATT_MEMORY;
+}
+
+float *att_parameter_values(const att_parameter *p) { return (float *)(uintptr_t)p->data; }
+
+static att_weight weight_of(const att_model *model, const att_parameter *p) {
+  return (att_weight){.data = p->data,
+                      .grad = model->gradients && p->trained ? model->gradients + p->offset : NULL,
+                      .type = p->type,
+                      .rows = p->rows,
+                      .cols = p->cols,
+                      .frozen_row = p->frozen_row};
+}
+
+/* Whether `next` lies right behind the values and the gradient of w, and is of the same kind. */
+static bool goes_on(const att_weight *w, const att_weight *next) {
+  int64_t count = w->rows * w->cols;
+  bool after = (const char *)next->data == (const char *)w->data + (size_t)count * att_type_size(w->type);
+  bool gradient = w->grad ? next->grad == w->grad + count : !next->grad;
+  return after && gradient && next->type == w->type;
+}
+
+/* Joined matrices grow in rows, vectors in columns; what does not lie behind the one before is a part of its own. */
+void att_parameters_point(att_model *model) {
+  att_weight *last = NULL;
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
-    if (!p->weight) continue;
-    *p->weight = (att_weight){.data = model->values + p->offset,
-                              .grad = model->gradients && p->trained ? model->gradients + p->offset : NULL,
-                              .type = ATT_F32,
-                              .rows = p->rank == 1 ? 1 : p->weight_rows,
-                              .cols = p->rank == 1 ? p->weight_rows : p->cols,
-                              .frozen_row = p->frozen_row};
+    att_weight own = weight_of(model, p);
+    if (!p->joined) {
+      last = p->weight;
+      *last = own;
+    } else if (goes_on(last, &own)) {
+      if (p->rank == 1) last->cols += p->cols;
+      if (p->rank != 1) last->rows += p->rows;
+    } else {
+      p->own = own;
+      last->next = &p->own;
+      last = &p->own;
+    }
   }
 }
 
-att_status att_parameters_place(att_model *model) {
-  model->values = att_alloc_aligned(model->ctx, (size_t)model->total, sizeof(float));
-  if (!model->values) return ATT_MEMORY;
-  point_weights(model);
+/* Places for the chosen ones; floats in all. */
+static int64_t place(att_model *model, att_parameter_choice *chosen, const void *arg, int64_t *offsets) {
+  int64_t total = 0;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    offsets[i] = -1;
+    if (p->fixed || (chosen && !chosen(arg, p))) continue;
+    if (!p->joined) total = (total + ATT_ALIGN_FLOATS - 1) & ~(int64_t)(ATT_ALIGN_FLOATS - 1);
+    offsets[i] = total;
+    total += count_of(p);
+  }
+  return total;
+}
+
+/* A parameter that was trained and no more is keeps its values in memory of its own. */
+static att_status move_out(att_model *model, att_parameter *p) {
+  const float *values = p->data;
+  ATT_TRY(att_parameter_allocate(model, p, ATT_F32));
+  memcpy(p->memory, values, (size_t)count_of(p) * sizeof *values);
+  p->trained = false;
   return ATT_OK;
+}
+
+static void move_in(att_model *model, att_parameter *p, float *values, int64_t offset) {
+  if (p->data) att_kernels_get()->to_f32(values + offset, p->data, p->type, count_of(p));
+  att_free_aligned(model->ctx, p->memory);
+  p->memory = NULL;
+  p->data = values + offset;
+  p->type = p->file_type = ATT_F32;
+  p->trained = true;
+  p->offset = offset;
+}
+
+static att_status train(att_model *model, att_parameter_choice *chosen, const void *arg, int64_t *offsets) {
+  int64_t total = place(model, chosen, arg, offsets);
+  float *values = att_alloc_aligned(model->ctx, (size_t)total, sizeof *values), *before = model->values;
+  if (!values) return ATT_MEMORY;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    att_parameter *p = &model->parameters[i];
+    att_status status = p->trained && offsets[i] < 0 ? move_out(model, p) : ATT_OK;
+    if (status) { /* whole as before, but for what has been moved out: nothing points into the new block yet */
+      att_free_aligned(model->ctx, values);
+      return status;
+    }
+  }
+  for (size_t i = 0; i < model->parameter_count; i++)
+    if (offsets[i] >= 0) move_in(model, &model->parameters[i], values, offsets[i]);
+  att_free_aligned(model->ctx, before);
+  att_free_aligned(model->ctx, model->gradients);
+  model->gradients = NULL;
+  model->values = values;
+  model->trained_total = total;
+  att_parameters_point(model);
+  return ATT_OK;
+}
+
+att_status att_model_train(att_model *model, att_parameter_choice *chosen, const void *arg) {
+  int64_t *offsets = ATT_NEW(model->ctx, model->parameter_count, int64_t);
+  if (!offsets) return ATT_MEMORY;
+  att_status status = train(model, chosen, arg, offsets);
+  att_free(model->ctx, offsets);
+  return status;
 }
 
 att_status att_model_add_gradients(att_model *model) {
   if (model->gradients) return ATT_OK;
-  model->gradients = att_alloc_aligned(model->ctx, (size_t)model->total, sizeof(float));
+  if (!model->values) ATT_TRY(att_model_train(model, NULL, NULL));
+  model->gradients = att_alloc_aligned(model->ctx, (size_t)model->trained_total, sizeof(float));
   if (!model->gradients) return ATT_MEMORY;
-  point_weights(model);
+  att_parameters_point(model);
   return ATT_OK;
 }
 
@@ -79,11 +164,14 @@ void att_parameters_free(att_model *model) {
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_free(model->ctx, model->parameters[i].name);
     att_free(model->ctx, (char *)model->parameters[i].part);
+    att_free_aligned(model->ctx, model->parameters[i].memory);
   }
   att_free(model->ctx, model->parameters);
   att_free_aligned(model->ctx, model->values);
   att_free_aligned(model->ctx, model->gradients);
 }
+
+/* ---- initial values ------------------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *end) {
   size_t size = strlen(text), tail = strlen(end);
@@ -172,14 +260,14 @@ static void look_around(const att_config *c, const att_parameter *p, float *valu
   if (query || ends_with(p->name, "layer.0.attention.self.key.weight")) add_neighbours(c, p, values, query);
 }
 
-void att_parameters_initialise(att_model *model, uint64_t seed) {
+void att_parameters_initialise(att_model *model, uint64_t seed, const bool *fresh) {
   att_family family = model->config.family;
   bool small = family == ATT_GPT2 || family == ATT_LLAMA || family == ATT_BERT;
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
-    float *values = model->values + p->offset;
+    float *values = att_parameter_values(p);
     uint64_t key = att_key(seed, i);
-    if (!p->trained) continue;
+    if (p->fixed || (fresh && !fresh[i])) continue;
     if (p->ones) {
       for (int64_t j = 0; j < p->cols; j++) values[j] = 1.0f;
     } else if (p->rank == 2 && small) {

@@ -185,6 +185,7 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
                                            .rank = 2,
                                            .fixed = !learned,
                                            .not_in_file = !learned,
+                                           .floats = true,
                                            .weight = &stack_of(model, decoder)->positions,
                                            .frozen_row = -1});
 }
@@ -199,6 +200,7 @@ static att_status add_distances(att_model *model, bool decoder, const att_stack_
                       (att_parameter_plan){.rows = c->relative_buckets,
                                            .cols = decoder ? c->decoder_attention_heads : c->encoder_attention_heads,
                                            .rank = 2,
+                                           .floats = true,
                                            .weight = &stack_of(model, decoder)->distances,
                                            .frozen_row = -1});
 }
@@ -257,16 +259,16 @@ void att_transformer_free(att_model *model) {
   att_free(model->ctx, layers);
 }
 
-static void fill(att_model *model, const att_weight *weight) {
-  const att_transformer *layers = model->layers;
+static void fill(const att_transformer *layers, const att_weight *weight) {
   if (!weight->data) return;
   int64_t first = layers->first_position;
-  float *rows = model->values + ((const float *)weight->data - model->values);
+  float *rows = (float *)(uintptr_t)weight->data; /* of a fixed parameter: the model's own memory */
   att_sinusoids(rows + first * weight->cols, layers->sinusoid, first, weight->rows - first, weight->cols);
 }
 
 void att_transformer_fill(att_model *model) {
+  const att_transformer *layers = model->layers;
   if (model->config.position != ATT_SINUSOIDAL) return;
-  fill(model, &stack_of(model, false)->positions);
-  fill(model, &stack_of(model, true)->positions);
+  fill(layers, &layers->encoder.positions);
+  fill(layers, &layers->decoder.positions);
 }

@@ -1,4 +1,6 @@
-/* Owns the way of parameters from and to model.safetensors: names, aliases, shapes, types. */
+/* Owns the way of parameters from a file of tensors and to model.safetensors: names, aliases, shapes, types, what is
+ * mapped and what is copied. */
+#include "base/parallel.h"
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/parameters.h"
@@ -48,53 +50,64 @@ static bool is_ignored(const att_model *model, const char *name) {
 }
 
 /* With the prefix or without, whichever the file has. */
-static const att_stored *find_either(const att_model *model, const att_safetensors *file, const char *name) {
-  const att_stored *stored = att_safetensors_find(file, name);
+static const att_stored *find_either(const att_model *model, const att_tensor_file *file, const char *name) {
+  const att_stored *stored = att_tensor_file_find(file, name);
   const char *prefix = model->calls->prefix, *tail = att_bare_name(model, name);
   if (stored || !prefix) return stored;
   char whole[ATT_LONGEST_NAME];
   snprintf(whole, sizeof whole, "%s%s", prefix, tail);
-  stored = att_safetensors_find(file, whole);
-  return stored ? stored : att_safetensors_find(file, tail);
+  stored = att_tensor_file_find(file, whole);
+  return stored ? stored : att_tensor_file_find(file, tail);
 }
 
-static const att_stored *find_name(const att_model *model, const att_safetensors *file, const char *name) {
+static const att_stored *find_name(const att_model *model, const att_tensor_file *file, const char *name) {
   char older[ATT_LONGEST_NAME];
   const att_stored *stored = find_either(model, file, name);
   return !stored && older_name(name, older) ? find_either(model, file, older) : stored;
 }
 
 /* The file's tensor of a parameter, and how many it has under its names. */
-static const att_stored *find(const att_model *model, const att_safetensors *file, const att_parameter *p,
+static const att_stored *find(const att_model *model, const att_tensor_file *file, const att_parameter *p,
                               size_t *count) {
   const att_stored *stored = find_name(model, file, p->name);
   *count = stored != NULL;
   for (int i = 0; i < 4 && p->aliases[i]; i++) {
-    const att_stored *other = att_safetensors_find(file, p->aliases[i]);
+    const att_stored *other = att_tensor_file_find(file, p->aliases[i]);
     *count += other != NULL;
     if (!stored) stored = other;
   }
   return stored;
 }
 
-static att_status refuse_foreign(const att_model *model, const att_safetensors *file) {
-  size_t count = att_safetensors_count(file), known = 0, names;
-  for (size_t i = 0; i < model->parameter_count; i++) {
-    find(model, file, &model->parameters[i], &names);
-    known += names;
-  }
-  for (size_t i = 0; i < count && known < count; i++) {
-    const char *name = att_safetensors_at(file, i)->name;
+/* Tensors of the file that are nobody's: Transformers passes them over too, but says so. */
+static void say_foreign(const att_model *model, const att_tensor_file *file) {
+  char names[160] = "";
+  size_t foreign = 0, size = 0;
+  for (size_t i = 0; i < file->count; i++) {
+    const char *name = file->tensors[i].name;
     bool belongs = is_ignored(model, name);
     for (size_t j = 0; j < model->parameter_count && !belongs; j++) {
       belongs = has_name(model, &model->parameters[j], name);
     }
-    if (!belongs) {
-      return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s does not belong to this kind of model",
-                      att_safetensors_path(file), name);
+    if (belongs) continue;
+    if (foreign++ < 3 && size < sizeof names) {
+      size += (size_t)snprintf(names + size, sizeof names - size, "%s%.60s", size ? ", " : "", name);
     }
   }
-  return ATT_OK;
+  if (foreign) {
+    att_log(model->ctx, ATT_LOG_WARNING, "%s: %zu tensors are no part of this kind of model and are not used: %s%s",
+            file->path, foreign, names, foreign > 3 ? ", ..." : "");
+  }
+}
+
+/* The tensors of the model itself, whatever their number. */
+static bool all_known(const att_model *model, const att_tensor_file *file) {
+  size_t known = 0, names;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    find(model, file, &model->parameters[i], &names);
+    known += names;
+  }
+  return known == file->count;
 }
 
 static bool has_shape(const att_stored *stored, const att_parameter *p) {
@@ -111,103 +124,188 @@ static att_status check_one(const att_model *model, const char *path, const att_
                     path, stored->name, (long long)(p->transposed ? p->cols : p->rows),
                     (long long)(p->transposed ? p->rows : p->cols));
   }
-  if (stored->type == ATT_STORE_F32 || stored->type == ATT_STORE_F16 || stored->type == ATT_STORE_BF16) return ATT_OK;
+  if (stored->type < ATT_WEIGHT_TYPES) return ATT_OK;
   return att_fail(model->ctx, ATT_UNSUPPORTED, "%s: tensor %s is not of a float type that attend reads", path,
                   stored->name);
 }
 
-static att_status check_all(const att_model *model, const att_safetensors *file) {
-  const char *path = att_safetensors_path(file);
-  ATT_TRY(refuse_foreign(model, file));
+att_status att_model_check_weights(const att_model *model, const att_tensor_file *file) {
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     size_t names;
     const att_stored *stored = find(model, file, p, &names);
     if (stored) {
-      ATT_TRY(check_one(model, path, stored, p));
+      ATT_TRY(check_one(model, file->path, stored, p));
     } else if (p->in_file && !p->optional) {
-      return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s is missing", path, p->name);
+      return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s is missing", file->path, p->name);
     }
   }
+  if (!all_known(model, file)) say_foreign(model, file);
   return ATT_OK;
 }
 
-/* out[cols, rows] = in[rows, cols] */
-static void transpose(float *out, const float *in, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; i++) {
-    for (int64_t j = 0; j < cols; j++) out[j * rows + i] = in[i * cols + j];
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+/* Numbers looked at together. */
+#define ATT_FINITE_BLOCK ((int64_t)1 << 16)
+
+typedef struct finite_task {
+  const char *data;
+  att_type type;
+  int64_t count;
+  bool *bad; /* [blocks] */
+} finite_task;
+
+/* An exponent of all ones is infinity or NaN. */
+static bool halves_finite(const char *data, uint16_t exponent, int64_t count) {
+  bool bad = false;
+  for (int64_t i = 0; i < count; i++) bad |= (att_half_at(data, i) & exponent) == exponent;
+  return !bad;
+}
+
+static void look_at_blocks(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const finite_task *t = arg;
+  for (int64_t i = begin; i < end; i++) {
+    int64_t first = i * ATT_FINITE_BLOCK, left = t->count - first,
+            n = left < ATT_FINITE_BLOCK ? left : ATT_FINITE_BLOCK;
+    const char *data = t->data + (size_t)first * att_type_size(t->type);
+    t->bad[i] = t->type == ATT_F32 ? !isfinite(att_kernels_get()->sum_squares((const float *)(const void *)data, n))
+                                   : !halves_finite(data, t->type == ATT_F16 ? 0x7c00 : 0x7f80, n);
   }
 }
 
-static att_status copy_one(const att_model *model, const att_stored *stored, const att_parameter *p) {
-  const att_kernels *k = att_kernels_get();
-  float *values = model->values + p->offset, *straight = values;
-  att_type type = stored->type == ATT_STORE_F32 ? ATT_F32 : stored->type == ATT_STORE_F16 ? ATT_F16 : ATT_BF16;
-  if (p->transposed) straight = ATT_NEW(model->ctx, stored->count, float);
-  if (!straight) return ATT_MEMORY;
-  k->to_f32(straight, stored->data, type, stored->count);
-  if (!p->transposed) return ATT_OK;
-  transpose(values, straight, p->cols, p->rows);
-  att_free(model->ctx, straight);
+static att_status check_finite(const att_model *model, const att_tensor_file *file, const att_stored *stored) {
+  int64_t blocks = (stored->count + ATT_FINITE_BLOCK - 1) / ATT_FINITE_BLOCK;
+  finite_task task = {stored->data, stored->type, stored->count, ATT_NEW(model->ctx, blocks, bool)};
+  if (!task.bad) return ATT_MEMORY;
+  att_parallel(model->ctx, blocks, 4, look_at_blocks, &task);
+  bool bad = false;
+  for (int64_t i = 0; i < blocks; i++) bad |= task.bad[i];
+  att_free(model->ctx, task.bad);
+  if (!bad) return ATT_OK;
+  return att_fail(model->ctx, ATT_NUMERIC, "%s: tensor %s holds NaN or infinity", file->path, stored->name);
+}
+
+/* out[cols, rows] = in[rows, cols], in elements of so many bytes */
+static void transpose(char *out, const char *in, int64_t rows, int64_t cols, size_t size) {
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = 0; j < cols; j++)
+      memcpy(out + (size_t)(j * rows + i) * size, in + (size_t)(i * cols + j) * size, size);
+  }
+}
+
+/* Where ops can read the file's bytes as they lie. */
+static bool can_be_mapped(const att_stored *stored, const att_parameter *p) {
+  bool aligned = (uintptr_t)stored->data % att_type_size(stored->type) == 0;
+  return aligned && !p->transposed && (!p->floats || stored->type == ATT_F32);
+}
+
+static att_status take_one(att_model *model, const att_stored *stored, att_parameter *p) {
+  p->file_type = stored->type;
+  if (p->optional) p->in_file = true;
+  if (can_be_mapped(stored, p)) {
+    p->data = stored->data;
+    p->type = stored->type;
+    return ATT_OK;
+  }
+  ATT_TRY(att_parameter_allocate(model, p, p->floats ? ATT_F32 : stored->type));
+  if (p->transposed) {
+    transpose(p->memory, stored->data, p->cols, p->rows, att_type_size(stored->type));
+  } else if (p->floats) {
+    att_kernels_get()->to_f32(p->memory, stored->data, stored->type, stored->count);
+  } else {
+    memcpy(p->memory, stored->data, stored->size);
+  }
+  att_tensor_file_forget(stored);
   return ATT_OK;
 }
 
-static att_status copy_all(att_model *model, const att_safetensors *file) {
-  const att_kernels *k = att_kernels_get();
+static att_status take_all(att_model *model, const att_tensor_file *file) {
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
     size_t names;
     const att_stored *stored = find(model, file, p, &names);
-    if (!stored) continue;
-    if (p->optional) p->in_file = true;
-    ATT_TRY(copy_one(model, stored, p));
-    if (!isfinite(k->sum_squares(model->values + p->offset, stored->count))) {
-      return att_fail(model->ctx, ATT_NUMERIC, "%s: tensor %s holds NaN or infinity", att_safetensors_path(file),
-                      stored->name);
+    if (stored) {
+      ATT_TRY(check_finite(model, file, stored));
+      ATT_TRY(take_one(model, stored, p));
+    } else {
+      ATT_TRY(att_parameter_allocate(model, p, ATT_F32));
     }
+  }
+  for (size_t i = 0; i < file->count; i++) model->file_bytes += (int64_t)file->tensors[i].size;
+  return ATT_OK;
+}
+
+att_status att_model_take_weights(att_model *model, att_tensor_file *file) {
+  model->file = file;
+  ATT_TRY(att_model_check_weights(model, file));
+  ATT_TRY(take_all(model, file));
+  att_parameters_point(model);
+  return ATT_OK;
+}
+
+bool att_model_ties_differ(const att_model *model, const att_tensor_file *file) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    const att_stored *first = find_name(model, file, p->name);
+    for (int j = 0; !p->save_aliases && j < 4 && p->aliases[j]; j++) {
+      const att_stored *other = att_tensor_file_find(file, p->aliases[j]);
+      if (!first) first = other;
+      if (!other || other == first || !has_shape(other, p) || !has_shape(first, p)) continue;
+      if (other->size != first->size || memcmp(other->data, first->data, first->size) != 0) return true;
+    }
+  }
+  return false;
+}
+
+static att_status read_trained(att_model *model, const att_tensor_file *file) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    size_t names;
+    const att_stored *stored = find(model, file, p, &names);
+    if (!p->trained || !stored) continue;
+    float *values = model->values + p->offset;
+    for (int64_t j = 0; j < stored->count; j++) {
+      int64_t at = p->transposed ? j % p->cols * p->rows + j / p->cols : j;
+      values[j] = att_value_at(stored->data, stored->type, at);
+    }
+    ATT_TRY(check_finite(model, file, stored));
   }
   return ATT_OK;
 }
 
-att_status att_model_check_weights(const att_model *model, const char *path) {
-  att_safetensors *file;
+att_status att_model_read_weights(att_model *model, const char *path) {
+  att_tensor_file *file;
   ATT_TRY(att_safetensors_open(model->ctx, path, &file));
-  att_status status = check_all(model, file);
-  att_safetensors_close(file);
+  att_status status = att_model_check_weights(model, file);
+  if (!status) status = read_trained(model, file);
+  att_tensor_file_close(file);
   return status;
 }
 
-att_status att_model_load_weights(att_model *model, const char *path) {
-  att_safetensors *file;
-  ATT_TRY(att_safetensors_open(model->ctx, path, &file));
-  att_status status = check_all(model, file);
-  if (!status) status = copy_all(model, file);
-  for (size_t i = 0; i < att_safetensors_count(file); i++) {
-    model->file_bytes += (int64_t)att_safetensors_at(file, i)->size;
-  }
-  att_safetensors_close(file);
-  return status;
-}
+/* ---- writing -------------------------------------------------------------------------------------------------- */
 
-static void put(att_to_store *tensor, const att_parameter *p, const char *name, const float *values, att_type type) {
-  static const att_storage storage[ATT_TYPE_COUNT] = {ATT_STORE_F32, ATT_STORE_F16, ATT_STORE_BF16};
-  *tensor = (att_to_store){
-      .name = name, .type = storage[type], .rank = p->rank, .data = values + p->offset, .transposed = p->transposed};
+static void put(att_to_store *tensor, const att_parameter *p, const char *name, const att_type *type) {
+  *tensor = (att_to_store){.name = name,
+                           .type = type ? *type : p->file_type,
+                           .rank = p->rank,
+                           .data = p->data,
+                           .data_type = p->type,
+                           .transposed = p->transposed};
   tensor->shape[0] = p->rank == 1 || p->transposed ? p->cols : p->rows;
   tensor->shape[1] = p->rank == 1 ? 0 : p->transposed ? p->rows : p->cols;
 }
 
-att_status att_model_save_weights(const att_model *model, const float *values, const char *path, att_type type) {
+att_status att_model_save_weights(const att_model *model, const char *path, const att_type *type) {
   att_to_store *tensors = ATT_NEW(model->ctx, model->parameter_count * 5, att_to_store);
   if (!tensors) return ATT_MEMORY;
   size_t count = 0;
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     if (!p->in_file) continue;
-    put(&tensors[count++], p, p->name, values, type);
-    for (int j = 0; p->save_aliases && j < 4 && p->aliases[j]; j++) {
-      put(&tensors[count++], p, p->aliases[j], values, type);
-    }
+    put(&tensors[count++], p, p->name, type);
+    for (int j = 0; p->save_aliases && j < 4 && p->aliases[j]; j++) put(&tensors[count++], p, p->aliases[j], type);
   }
   att_status status = att_safetensors_write(model->ctx, path, tensors, count);
   att_free(model->ctx, tensors);

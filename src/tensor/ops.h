@@ -29,7 +29,7 @@ static inline att_epilogue att_epilogue_of(att_activation kind) { return (att_ep
 /* f is not ATT_PLAIN */
 static inline att_activation att_activation_of(att_epilogue f) { return (att_activation)(f - 1); }
 
-/* out[n, w.rows] = f(x[n, w.cols] * w^T + bias) */
+/* out[n, rows of w] = f(x[n, w.cols] * w^T + bias); w may be of several parts */
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out);
 

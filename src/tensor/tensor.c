@@ -98,3 +98,9 @@ att_tensor att_tensor_columns(const att_tensor *x, int64_t first, int64_t cols) 
   view.cols = cols;
   return view;
 }
+
+int64_t att_weight_rows(const att_weight *w) {
+  int64_t rows = 0;
+  for (; w; w = w->next) rows += w->rows;
+  return rows;
+}

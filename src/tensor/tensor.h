@@ -32,14 +32,20 @@ typedef struct att_tensor {
   int64_t first; /* a view's first column in its gradient */
 } att_tensor;
 
-/* A weight as an op sees it: a slot of the parameter table, or several that stand one after another. */
+/* A weight as an op sees it. A matrix lies as it is stored, in a file's type; ops that want floats of one (norms,
+ * biases, positions) are given parameters that are kept as floats (models/parameters.h). */
 typedef struct att_weight {
   const void *data; /* [rows, cols], contiguous, of `type`; NULL: absent (no bias) */
   float *grad;      /* added into; NULL: frozen */
   att_type type;
   int64_t rows, cols;
   int64_t frozen_row; /* looked up as a token, this row gets no gradient (PyTorch's padding_idx); -1: none */
+  const struct att_weight
+      *next; /* further rows (of a bias: cols) that lie elsewhere; NULL: none. Linear alone reads them */
 } att_weight;
+
+/* Of all its parts. */
+int64_t att_weight_rows(const att_weight *w);
 
 /* Sequences in one block of rows: sequence i has rows [start[i], start[i + 1]). */
 typedef struct att_sequences {

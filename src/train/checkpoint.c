@@ -69,8 +69,8 @@ static att_status places_of(att_context *ctx, const char *folder, att_places *p)
 static att_status save_moments(att_optimizer *o, const char *folder) {
   att_context *ctx = o->model->ctx;
   const att_to_store tensors[] = {
-      {"exp_avg", ATT_STORE_F32, 1, {o->model->trained_total}, o->mean, false},
-      {"exp_avg_sq", ATT_STORE_F32, 1, {o->model->trained_total}, o->power, false},
+      {"exp_avg", ATT_F32, 1, {o->model->trained_total}, o->mean, ATT_F32, false},
+      {"exp_avg_sq", ATT_F32, 1, {o->model->trained_total}, o->power, ATT_F32, false},
   };
   char *path = att_path(ctx, folder, "optimizer.safetensors");
   att_status status = path ? att_safetensors_write(ctx, path, tensors, 2) : ATT_MEMORY;
@@ -80,7 +80,7 @@ static att_status save_moments(att_optimizer *o, const char *folder) {
 
 static att_status save_weights(const att_model *model, const char *folder, const char *name) {
   char *path = att_path(model->ctx, folder, name);
-  att_status status = path ? att_model_save_weights(model, model->values, path, ATT_F32) : ATT_MEMORY;
+  att_status status = path ? att_model_save_weights(model, path, NULL) : ATT_MEMORY;
   att_free(model->ctx, path);
   return status;
 }
@@ -181,10 +181,10 @@ att_status att_checkpoint_load_model(att_context *ctx, const char *folder, att_m
   return status;
 }
 
-static att_status copy_moment(att_context *ctx, const char *path, const att_safetensors *file, const char *name,
+static att_status copy_moment(att_context *ctx, const char *path, const att_tensor_file *file, const char *name,
                               int64_t count, float *out) {
-  const att_stored *stored = att_safetensors_find(file, name);
-  if (!stored || stored->type != ATT_STORE_F32 || stored->count != count) {
+  const att_stored *stored = att_tensor_file_find(file, name);
+  if (!stored || stored->type != ATT_F32 || stored->count != count) {
     return att_fail(ctx, ATT_FORMAT, "%s: it has no %s of %lld float32 numbers: the checkpoint is not this model's",
                     path, name, (long long)count);
   }
@@ -193,11 +193,11 @@ static att_status copy_moment(att_context *ctx, const char *path, const att_safe
 }
 
 static att_status load_moments(att_context *ctx, const char *path, att_optimizer *o) {
-  att_safetensors *file;
+  att_tensor_file *file;
   ATT_TRY(att_safetensors_open(ctx, path, &file));
   att_status status = copy_moment(ctx, path, file, "exp_avg", o->model->trained_total, o->mean);
   if (!status) status = copy_moment(ctx, path, file, "exp_avg_sq", o->model->trained_total, o->power);
-  att_safetensors_close(file);
+  att_tensor_file_close(file);
   return status;
 }
 
@@ -219,7 +219,7 @@ static char *snapshot_path(att_context *ctx, const char *folder, int64_t step) {
 att_status att_snapshot_save(const att_model *model, const char *folder, int64_t step) {
   char *into = att_path(model->ctx, folder, "snapshots"), *path = snapshot_path(model->ctx, folder, step);
   att_status status = into && path ? att_folder_make(model->ctx, into) : ATT_MEMORY;
-  if (!status) status = att_model_save_weights(model, model->values, path, ATT_F32);
+  if (!status) status = att_model_save_weights(model, path, NULL);
   att_free(model->ctx, into);
   att_free(model->ctx, path);
   return status;
@@ -227,7 +227,7 @@ att_status att_snapshot_save(const att_model *model, const char *folder, int64_t
 
 static att_status add_snapshot(att_model *model, const char *folder, int64_t step, float share, float *sum) {
   char *path = snapshot_path(model->ctx, folder, step);
-  att_status status = path ? att_model_load_weights(model, path) : ATT_MEMORY;
+  att_status status = path ? att_model_read_weights(model, path) : ATT_MEMORY;
   att_free(model->ctx, path);
   if (!status) att_kernels_get()->axpy(sum, share, model->values, model->trained_total);
   return status;

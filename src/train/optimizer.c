@@ -9,26 +9,33 @@
 
 #define ATT_PIECE 32768 /* floats: four arrays of it fit the second-level cache */
 
-/* Cuts the block where the decay changes and every ATT_PIECE floats; returns how many, written where pieces is given.
- * The padding behind a parameter is zeros, and stays so. */
-static int64_t cut(const att_model *model, att_piece *pieces) {
-  int64_t count = 0, begin = 0;
-  for (size_t i = 0; i < model->parameter_count && begin < model->trained_total; i++) {
-    bool last = i + 1 == model->parameter_count || !model->parameters[i + 1].trained;
-    if (!last && model->parameters[i + 1].decay == model->parameters[i].decay) continue;
-    int64_t end = last ? model->trained_total : model->parameters[i + 1].offset;
-    for (; begin < end; begin += ATT_PIECE) {
-      int64_t size = end - begin < ATT_PIECE ? end - begin : ATT_PIECE;
-      if (pieces) pieces[count] = (att_piece){begin, size, model->parameters[i].decay, 0};
-      count++;
-    }
-    begin = end;
+/* Cuts [begin, end) into pieces of ATT_PIECE; returns how many there are with those before, written where pieces is
+ * given. */
+static int64_t cut(int64_t begin, int64_t end, bool decay, att_piece *pieces, int64_t count) {
+  for (; begin < end; begin += ATT_PIECE, count++) {
+    int64_t size = end - begin < ATT_PIECE ? end - begin : ATT_PIECE;
+    if (pieces) pieces[count] = (att_piece){begin, size, decay, 0};
   }
   return count;
 }
 
+/* Cuts the block where the decay changes and every ATT_PIECE floats. The padding behind a parameter is zeros, and stays
+ * so. */
+static int64_t cut_block(const att_model *model, att_piece *pieces) {
+  int64_t count = 0, begin = 0;
+  bool decay = false;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (!p->trained || p->decay == decay) continue;
+    count = cut(begin, p->offset, decay, pieces, count);
+    begin = p->offset;
+    decay = p->decay;
+  }
+  return cut(begin, model->trained_total, decay, pieces, count);
+}
+
 att_status att_optimizer_new(att_model *model, att_optimizer *o) {
-  int64_t count = cut(model, NULL);
+  int64_t count = cut_block(model, NULL);
   *o = (att_optimizer){
       .model = model,
       .mean = att_alloc_aligned(model->ctx, (size_t)model->trained_total, sizeof(float)),
@@ -40,7 +47,7 @@ att_status att_optimizer_new(att_model *model, att_optimizer *o) {
     att_optimizer_free(o);
     return ATT_MEMORY;
   }
-  cut(model, o->pieces);
+  cut_block(model, o->pieces);
   return ATT_OK;
 }
 

@@ -142,12 +142,17 @@ static att_status make_model(att_trainer *t, const att_plan *wanted) {
   return status;
 }
 
+/* Of the values, whatever their type. */
 static uint64_t weights_fingerprint(const att_model *model) {
   uint64_t key = 1;
-  for (int64_t i = 0; i < model->trained_total; i++) {
-    uint32_t bits;
-    memcpy(&bits, &model->values[i], sizeof bits);
-    key = att_key(key, bits);
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    for (int64_t j = 0; !p->fixed && j < p->rows * p->cols; j++) {
+      float value = att_value_at(p->data, p->type, j);
+      uint32_t bits;
+      memcpy(&bits, &value, sizeof bits);
+      key = att_key(key, bits);
+    }
   }
   return key;
 }
@@ -158,6 +163,7 @@ static att_status open_model(att_trainer *t) {
   if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
   ATT_TRY(t->task->adopt(t));
+  ATT_TRY(att_model_train(t->model, NULL, NULL));
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
   return choose(t);
 }

@@ -114,7 +114,7 @@ static bool is_good(const att_trainer *t, att_score_of_model score, att_score_of
 static att_status save_model(att_trainer *t) {
   char *path = att_path(t->ctx, t->options->out, "model.safetensors");
   if (!path) return ATT_MEMORY;
-  att_status status = att_model_save_weights(t->model, t->model->values, path, ATT_F32);
+  att_status status = att_model_save_weights(t->model, path, NULL);
   att_free(t->ctx, path);
   return status;
 }

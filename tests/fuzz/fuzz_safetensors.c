@@ -12,13 +12,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void touch(const att_safetensors *file) {
+static void touch(const att_tensor_file *file) {
   static volatile unsigned char last;
-  for (size_t i = 0; i < att_safetensors_count(file); i++) {
-    const att_stored *tensor = att_safetensors_at(file, i);
+  for (size_t i = 0; i < file->count; i++) {
+    const att_stored *tensor = &file->tensors[i];
     const unsigned char *bytes = tensor->data;
     for (size_t j = 0; j < tensor->size; j++) last = bytes[j];
-    if (att_safetensors_find(file, tensor->name) != tensor) abort();
+    if (att_tensor_file_find(file, tensor->name) != tensor) abort();
   }
   (void)last;
 }
@@ -29,10 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (memory < 0 || write(memory, data, size) != (ssize_t)size) abort();
   snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
   att_context *ctx;
-  att_safetensors *file;
+  att_tensor_file *file;
   if (att_context_new(NULL, &ctx) != ATT_OK) abort();
   if (att_safetensors_open(ctx, path, &file) == ATT_OK) touch(file);
-  att_safetensors_close(file);
+  att_tensor_file_close(file);
   att_context_free(ctx);
   close(memory);
   return 0;

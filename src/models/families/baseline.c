@@ -21,7 +21,7 @@ static const att_size_key decoder_layers = {"decoder_layers", offsetof(att_confi
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
-att_status att_own_choice(const att_settings *in, const char *key, const char *const *names, int *out) {
+att_status att_baseline_choice(const att_settings *in, const char *key, const char *const *names, int *out) {
   const char *text = NULL;
   ATT_TRY(att_read_string(in, key, &text));
   for (int i = 0; text && names[i]; i++) {
@@ -39,7 +39,7 @@ static att_status read_size(const att_settings *in, const att_size_key *key, att
   return att_json_int(in->ctx, in->name, in->root, key->key, true, 1, key->most, at);
 }
 
-att_status att_own_read(const att_settings *in, att_config *config) {
+att_status att_baseline_read(const att_settings *in, att_config *config) {
   int kind = ATT_ENCODER_DECODER, head = ATT_HEAD_TOKENS;
   *config = (att_config){.family = config->family,
                          .position = ATT_NO_POSITION,
@@ -51,8 +51,8 @@ att_status att_own_read(const att_settings *in, att_config *config) {
                          .eos = -1,
                          .decoder_start = -1,
                          .forced_bos = -1};
-  ATT_TRY(att_own_choice(in, "kind", kinds, &kind));
-  ATT_TRY(att_own_choice(in, "attend_head", heads, &head));
+  ATT_TRY(att_baseline_choice(in, "kind", kinds, &kind));
+  ATT_TRY(att_baseline_choice(in, "attend_head", heads, &head));
   config->kind = (att_kind)kind;
   config->head = (att_head)head;
   for (size_t i = 0; i < ATT_COUNT(sizes); i++) ATT_TRY(read_size(in, &sizes[i], config));
@@ -64,7 +64,7 @@ att_status att_own_read(const att_settings *in, att_config *config) {
   return att_read_specials(in, config);
 }
 
-void att_own_write(att_object *out, const att_config *config) {
+void att_baseline_write(att_object *out, const att_config *config) {
   att_put_text(out, "kind", kinds[config->kind]);
   att_put_text(out, "attend_head", heads[config->head]);
   att_put_sizes(out, sizes, ATT_COUNT(sizes), config);
@@ -76,7 +76,7 @@ void att_own_write(att_object *out, const att_config *config) {
   att_put_specials(out, config);
 }
 
-att_status att_own_check(att_context *ctx, const char *name, const att_config *config) {
+att_status att_baseline_check(att_context *ctx, const char *name, const att_config *config) {
   ATT_TRY(att_check_sizes(ctx, name, sizes, ATT_COUNT(sizes), config));
   if (config->kind != ATT_DECODER) ATT_TRY(att_check_sizes(ctx, name, &encoder_layers, 1, config));
   if (config->kind != ATT_ENCODER) ATT_TRY(att_check_sizes(ctx, name, &decoder_layers, 1, config));
@@ -106,7 +106,7 @@ static att_status add_table(att_model *model, const char *name, const char *part
           .rows = model->config.vocab_size, .cols = width, .rank = 2, .weight = weight, .frozen_row = -1});
 }
 
-static att_status add_output(att_model *model, int64_t width, att_own_tables *tables) {
+static att_status add_output(att_model *model, int64_t width, att_baseline_tables *tables) {
   att_namer n = {.model = model, .part = "output projection"};
   if (!model->config.tie_word_embeddings) ATT_TRY(add_table(model, "lm_head.weight", n.part, width, &tables->output));
   return att_name_add(
@@ -115,7 +115,7 @@ static att_status add_output(att_model *model, int64_t width, att_own_tables *ta
           .rows = 1, .cols = model->config.vocab_size, .rank = 1, .weight = &tables->bias, .frozen_row = -1});
 }
 
-att_status att_own_embeddings(att_model *model, int64_t output_width, att_own_tables *tables) {
+att_status att_baseline_embeddings(att_model *model, int64_t output_width, att_baseline_tables *tables) {
   static const char *const names[] = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight",
                                       NULL};
   const att_config *c = &model->config;
@@ -133,23 +133,23 @@ att_status att_own_embeddings(att_model *model, int64_t output_width, att_own_ta
   return c->head == ATT_HEAD_TOKENS ? add_output(model, output_width, tables) : ATT_OK;
 }
 
-const att_weight *att_own_tokens(const att_own_tables *tables, bool decoder) {
+const att_weight *att_baseline_tokens(const att_baseline_tables *tables, bool decoder) {
   return tables->shared.data ? &tables->shared : decoder ? &tables->decoder : &tables->encoder;
 }
 
-const att_weight *att_own_output(const att_own_tables *tables) {
+const att_weight *att_baseline_output(const att_baseline_tables *tables) {
   return tables->shared.data ? &tables->shared : &tables->output;
 }
 
-att_status att_own_linear(att_model *model, const char *part, const char *name, int64_t out, int64_t in, bool bias,
-                          att_linear_layer *layer) {
+att_status att_baseline_linear(att_model *model, const char *part, const char *name, int64_t out, int64_t in, bool bias,
+                               att_linear_layer *layer) {
   att_namer n = {.model = model};
   strncpy(n.part, part, sizeof n.part - 1);
   return att_name_linear(&n, (const char *const[]){name, NULL}, &out, in, false, bias, layer);
 }
 
-att_status att_own_embed(att_run *run, const att_model *model, const att_weight *table, const int32_t *ids,
-                         int64_t count, uint32_t place, att_tensor *embedded, att_tensor *x) {
+att_status att_baseline_embed(att_run *run, const att_model *model, const att_weight *table, const int32_t *ids,
+                              int64_t count, uint32_t place, att_tensor *embedded, att_tensor *x) {
   static const att_weight no_positions;
   float scale = model->config.scale_embedding ? sqrtf((float)model->config.embedding_size) : 1.0f;
   ATT_TRY(att_op_embed(run, table, &no_positions, ids, NULL, count, scale, place, x));

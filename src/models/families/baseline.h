@@ -16,27 +16,27 @@
 #include "models/family.h"
 #include "models/settings.h"
 
-att_status att_own_read(const att_settings *in, att_config *config);
-void att_own_write(att_object *out, const att_config *config);
+att_status att_baseline_read(const att_settings *in, att_config *config);
+void att_baseline_write(att_object *out, const att_config *config);
 /* Sizes, special tokens and head. */
-att_status att_own_check(att_context *ctx, const char *name, const att_config *config);
+att_status att_baseline_check(att_context *ctx, const char *name, const att_config *config);
 /* One of `names`, which end in NULL; *out stays where the key is absent. */
-att_status att_own_choice(const att_settings *in, const char *key, const char *const *names, int *out);
+att_status att_baseline_choice(const att_settings *in, const char *key, const char *const *names, int *out);
 
 /* [vocab_size, embedding_size] each, of the sides that there are, and of a head of tokens the output, [vocab_size,
  * output_width], with its bias [1, vocab_size]. Tied: `shared` is all three, and output_width the embedding's. */
-typedef struct att_own_tables {
+typedef struct att_baseline_tables {
   att_weight shared, encoder, decoder, output, bias;
-} att_own_tables;
-att_status att_own_embeddings(att_model *model, int64_t output_width, att_own_tables *tables);
-const att_weight *att_own_tokens(const att_own_tables *tables, bool decoder);
-const att_weight *att_own_output(const att_own_tables *tables);
+} att_baseline_tables;
+att_status att_baseline_embeddings(att_model *model, int64_t output_width, att_baseline_tables *tables);
+const att_weight *att_baseline_tokens(const att_baseline_tables *tables, bool decoder);
+const att_weight *att_baseline_output(const att_baseline_tables *tables);
 
 /* A linear layer "NAME.weight" and "NAME.bias". part: for info */
-att_status att_own_linear(att_model *model, const char *part, const char *name, int64_t out, int64_t in, bool bias,
-                          att_linear_layer *layer);
+att_status att_baseline_linear(att_model *model, const char *part, const char *name, int64_t out, int64_t in, bool bias,
+                               att_linear_layer *layer);
 /* x[count, embedding_size]: the tokens' embeddings, scaled where the config says so. embedded: as in model.h */
-att_status att_own_embed(att_run *run, const att_model *model, const att_weight *table, const int32_t *ids,
-                         int64_t count, uint32_t place, att_tensor *embedded, att_tensor *x);
+att_status att_baseline_embed(att_run *run, const att_model *model, const att_weight *table, const int32_t *ids,
+                              int64_t count, uint32_t place, att_tensor *embedded, att_tensor *x);
 
 #endif

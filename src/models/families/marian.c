@@ -229,6 +229,7 @@ static att_status plan(att_model *model) {
                                            .rank = 2,
                                            .fixed = true,
                                            .optional = true,
+                                           .floats = true,
                                            .weight = &layers->head_bias,
                                            .frozen_row = -1});
 }

@@ -18,7 +18,7 @@
 enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING, READOUT, ENCODER_LAYERS = 16, DECODER_LAYERS = ENCODER_LAYERS + 1024 };
 
 typedef struct padded {
-  att_own_tables tables;
+  att_baseline_tables tables;
   att_linear_layer *encoder, *decoder; /* [layers] */
   att_linear_layer readout; /* to the width of tied embeddings; absent where d_model is it, or nothing is tied */
   att_linear_layer classifier;
@@ -27,13 +27,13 @@ typedef struct padded {
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
 static att_status read_settings(const att_settings *in, att_config *config) {
-  ATT_TRY(att_own_read(in, config));
+  ATT_TRY(att_baseline_read(in, config));
   config->network = ATT_FFN;
   return att_read_activation(in, "activation_function", &config->activation);
 }
 
 static void write_settings(att_object *out, const att_config *config) {
-  att_own_write(out, config);
+  att_baseline_write(out, config);
   att_put_text(out, "activation_function", att_activation_name(config->activation));
 }
 
@@ -46,7 +46,7 @@ static int64_t count_parameters(const att_config *c) {
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
-  ATT_TRY(att_own_check(ctx, name, config));
+  ATT_TRY(att_baseline_check(ctx, name, config));
   if (config->kind == ATT_ENCODER && config->head == ATT_HEAD_TOKENS) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head: a padded encoder has one vector a text and fills no masks",
                     name);
@@ -66,8 +66,8 @@ static att_status add_layers(att_model *model, const char *side, int64_t count, 
     char name[64], part[64];
     snprintf(name, sizeof name, "%s.layers.%d", side, (int)i);
     snprintf(part, sizeof part, "%s layer %d", side, (int)i);
-    ATT_TRY(att_own_linear(model, part, name, model->config.d_model, i == 0 ? input : model->config.d_model, true,
-                           &layers[i]));
+    ATT_TRY(att_baseline_linear(model, part, name, model->config.d_model, i == 0 ? input : model->config.d_model, true,
+                                &layers[i]));
   }
   return ATT_OK;
 }
@@ -78,17 +78,17 @@ static att_status plan(att_model *model) {
   padded *p = model->layers = ATT_NEW(model->ctx, 1, padded);
   if (!p) return ATT_MEMORY;
   bool readout = c->tie_word_embeddings && c->d_model != c->embedding_size;
-  ATT_TRY(att_own_embeddings(model, c->d_model, &p->tables));
+  ATT_TRY(att_baseline_embeddings(model, c->d_model, &p->tables));
   if (c->kind != ATT_DECODER) ATT_TRY(add_layers(model, "encoder", c->encoder_layers, window, &p->encoder));
   if (c->kind != ATT_ENCODER) {
     int64_t input = window + (c->kind == ATT_ENCODER_DECODER ? c->d_model : 0);
     ATT_TRY(add_layers(model, "decoder", c->decoder_layers, input, &p->decoder));
   }
   if (c->head == ATT_HEAD_TOKENS && readout) {
-    ATT_TRY(att_own_linear(model, "readout", "readout", c->embedding_size, c->d_model, true, &p->readout));
+    ATT_TRY(att_baseline_linear(model, "readout", "readout", c->embedding_size, c->d_model, true, &p->readout));
   }
   if (c->label_count == 0) return ATT_OK;
-  return att_own_linear(model, "classifier", "classifier", c->label_count, c->d_model, true, &p->classifier);
+  return att_baseline_linear(model, "classifier", "classifier", c->label_count, c->d_model, true, &p->classifier);
 }
 
 static void free_layers(att_model *model) {
@@ -126,8 +126,8 @@ static att_status read_texts(att_run *run, const att_model *model, const att_inp
     for (int64_t s = 0; s < slots; s++)
       rows[i * slots + s] = start[i] + s < start[i + 1] ? (int32_t)(start[i] + s) : -1;
   }
-  ATT_TRY(att_own_embed(run, model, att_own_tokens(&p->tables, false), input->ids, start[count], ENCODER_EMBEDDING,
-                        embedded, &x));
+  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&p->tables, false), input->ids, start[count],
+                             ENCODER_EMBEDDING, embedded, &x));
   ATT_TRY(att_op_windows(run, &x, rows, count, slots, out));
   return run_layers(run, model, p->encoder, c->encoder_layers, ENCODER_LAYERS, out);
 }
@@ -181,8 +181,8 @@ static att_status decode(att_run *run, att_model *model, const att_input *input,
       rows[row * slots + s] = at >= input->sequences.start[index[row]] ? (int32_t)at : -1;
     }
   }
-  ATT_TRY(
-      att_own_embed(run, model, att_own_tokens(&p->tables, true), input->ids, n, DECODER_EMBEDDING, embedded, &tokens));
+  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&p->tables, true), input->ids, n, DECODER_EMBEDDING,
+                             embedded, &tokens));
   if (memory) ATT_TRY(att_op_windows(run, &memory->state, index, n, 1, &source));
   return run_decoder(run, model, &tokens, rows, n, memory ? &source : NULL, hidden);
 }
@@ -241,7 +241,8 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
       }
     }
   }
-  ATT_TRY(att_own_embed(run, model, att_own_tokens(&p->tables, true), ids, count, DECODER_EMBEDDING, NULL, &tokens));
+  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&p->tables, true), ids, count, DECODER_EMBEDDING, NULL,
+                             &tokens));
   bool reads = model->config.kind == ATT_ENCODER_DECODER;
   if (reads) ATT_TRY(stored_sources(run, model, sequences, cache, &source));
   return run_decoder(run, model, &tokens, rows, n, reads ? &source : NULL, hidden);
@@ -252,7 +253,7 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
 static att_status head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
                        att_weight *bias) {
   const padded *p = model->layers;
-  *weight = *att_own_output(&p->tables);
+  *weight = *att_baseline_output(&p->tables);
   *bias = p->tables.bias;
   *rows = *hidden;
   if (!p->readout.weight.data) return ATT_OK;

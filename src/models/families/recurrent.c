@@ -38,8 +38,8 @@ static att_status encode(att_run *run, att_model *model, const att_input *input,
   const att_config *c = &model->config;
   *memory = (att_memory){.sequences = input->sequences};
   int64_t rows = input->sequences.start[input->sequences.count];
-  ATT_TRY(att_own_embed(run, model, att_own_tokens(&r->tables, false), input->ids, rows, ENCODER_EMBEDDING, embedded,
-                        &memory->rows));
+  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&r->tables, false), input->ids, rows, ENCODER_EMBEDDING,
+                             embedded, &memory->rows));
   att_recurrent_pass pass = {att_recurrent_cell(c), input->sequences, .place = ENCODER_LAYERS};
   ATT_TRY(att_recurrent_forward(run, r->encoder, c->encoder_layers, &pass, &memory->rows));
   return att_op_ends(run, &memory->rows, memory->sequences, c->d_model, &memory->state);
@@ -83,8 +83,8 @@ static att_status run_decoder(att_run *run, att_model *model, const att_input *i
   att_additive additive;
   att_tensor x, top, context, out;
   int64_t rows = input->sequences.start[input->sequences.count];
-  ATT_TRY(
-      att_own_embed(run, model, att_own_tokens(&r->tables, true), input->ids, rows, DECODER_EMBEDDING, embedded, &x));
+  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&r->tables, true), input->ids, rows, DECODER_EMBEDDING,
+                             embedded, &x));
   pass->cell = att_recurrent_cell(c);
   pass->sequences = input->sequences;
   pass->place = DECODER_LAYERS;
@@ -265,7 +265,7 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
 static att_status head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
                        att_weight *bias) {
   const att_recurrent *r = model->layers;
-  *weight = *att_own_output(&r->tables);
+  *weight = *att_baseline_output(&r->tables);
   *bias = r->tables.bias;
   *rows = *hidden;
   if (!r->readout.weight.data || model->config.scoring != ATT_SCORING_NONE) return ATT_OK; /* read out already */
@@ -287,7 +287,7 @@ const att_family_calls att_recurrent_calls = {
     .write = att_recurrent_write,
     .check = att_recurrent_check,
     .plan = att_recurrent_plan,
-    .fill = att_recurrent_fill,
+    .initialise = att_recurrent_initialise,
     .free = att_recurrent_free,
     .cache_shape = cache_shape,
     .encode = encode,

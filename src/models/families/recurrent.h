@@ -9,7 +9,7 @@
 #include "models/families/baseline.h"
 
 typedef struct att_recurrent {
-  att_own_tables tables;
+  att_baseline_tables tables;
   att_recurrent_layer *encoder, *decoder; /* [layers] */
   att_linear_layer *initial;              /* [decoder layers]: the encoder's final state to the decoder's first */
   att_linear_layer readout;               /* to the embedding's width; absent where the output reads the state */
@@ -29,7 +29,7 @@ att_status att_recurrent_read(const att_settings *in, att_config *config);
 void att_recurrent_write(att_object *out, const att_config *config);
 att_status att_recurrent_check(att_context *ctx, const char *name, const att_config *config);
 att_status att_recurrent_plan(att_model *model);
-void att_recurrent_fill(att_model *model);
+void att_recurrent_initialise(att_model *model);
 void att_recurrent_free(att_model *model);
 
 #endif

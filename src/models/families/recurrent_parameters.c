@@ -30,9 +30,9 @@ int64_t att_recurrent_memory_width(const att_config *config) {
 
 att_status att_recurrent_read(const att_settings *in, att_config *config) {
   int cell = -1, scoring = ATT_SCORING_NONE;
-  ATT_TRY(att_own_read(in, config));
-  ATT_TRY(att_own_choice(in, "cell", cells, &cell));
-  ATT_TRY(att_own_choice(in, "attention", scorings, &scoring));
+  ATT_TRY(att_baseline_read(in, config));
+  ATT_TRY(att_baseline_choice(in, "cell", cells, &cell));
+  ATT_TRY(att_baseline_choice(in, "attention", scorings, &scoring));
   if (cell < 0) return att_fail(in->ctx, ATT_FORMAT, "%s: cell is missing; it is rnn, lstm or gru", in->name);
   config->network = (att_network)(ATT_RNN + cell);
   config->scoring = (att_scoring)scoring;
@@ -40,7 +40,7 @@ att_status att_recurrent_read(const att_settings *in, att_config *config) {
 }
 
 void att_recurrent_write(att_object *out, const att_config *config) {
-  att_own_write(out, config);
+  att_baseline_write(out, config);
   att_put_text(out, "cell", cells[config->network - ATT_RNN]);
   if (config->kind != ATT_DECODER) att_put_bool(out, "bidirectional", config->bidirectional);
   if (config->kind == ATT_ENCODER_DECODER) att_put_text(out, "attention", scorings[config->scoring]);
@@ -56,7 +56,7 @@ static int64_t count_parameters(const att_config *c) {
 }
 
 att_status att_recurrent_check(att_context *ctx, const char *name, const att_config *config) {
-  ATT_TRY(att_own_check(ctx, name, config));
+  ATT_TRY(att_baseline_check(ctx, name, config));
   if (config->network < ATT_RNN || config->network > ATT_GRU) {
     return att_fail(ctx, ATT_ARGUMENT, "%s: cell is none of rnn, lstm and gru", name);
   }
@@ -123,11 +123,19 @@ static att_status add_attention(att_model *model, att_recurrent *r) {
   int64_t w = c->d_model, memory = att_recurrent_memory_width(c), gates = att_cell_gates(att_recurrent_cell(c), w);
   bool additive = c->scoring == ATT_SCORING_ADDITIVE;
   if (c->scoring == ATT_SCORING_NONE) return ATT_OK;
-  ATT_TRY(att_own_linear(model, part, "decoder.attention.key", w, memory, additive, &r->key));
+  ATT_TRY(att_baseline_linear(model, part, "decoder.attention.key", w, memory, additive, &r->key));
   if (!additive) return ATT_OK;
-  ATT_TRY(att_own_linear(model, part, "decoder.attention.query", w, w, false, &r->query));
-  ATT_TRY(att_own_linear(model, part, "decoder.attention.vector", 1, w, false, &r->vector));
-  return att_own_linear(model, part, "decoder.attention.context", gates, memory, false, &r->context);
+  ATT_TRY(att_baseline_linear(model, part, "decoder.attention.query", w, w, false, &r->query));
+  att_namer n = {.model = model, .part = "attention"};
+  ATT_TRY(att_name_add(&n, "decoder.attention.vector.weight",
+                       (att_parameter_plan){.rows = 1,
+                                            .cols = w,
+                                            .rank = 2,
+                                            .decay = true,
+                                            .floats = true,
+                                            .weight = &r->vector.weight,
+                                            .frozen_row = -1}));
+  return att_baseline_linear(model, part, "decoder.attention.context", gates, memory, false, &r->context);
 }
 
 /* Columns of the last hidden rows. */
@@ -154,7 +162,7 @@ static att_status add_decoder(att_model *model, att_recurrent *r) {
   if (!r->initial) return ATT_MEMORY;
   for (int64_t i = 0; i < c->decoder_layers; i++) {
     snprintf(name, sizeof name, "decoder.initial.%d", (int)i);
-    ATT_TRY(att_own_linear(model, "decoder's first state", name, state, memory, true, &r->initial[i]));
+    ATT_TRY(att_baseline_linear(model, "decoder's first state", name, state, memory, true, &r->initial[i]));
   }
   return add_attention(model, r);
 }
@@ -164,12 +172,12 @@ att_status att_recurrent_plan(att_model *model) {
   att_recurrent *r = model->layers = ATT_NEW(model->ctx, 1, att_recurrent);
   if (!r) return ATT_MEMORY;
   int64_t input = readout_input(c);
-  ATT_TRY(att_own_embeddings(model, input ? c->embedding_size : last_width(c), &r->tables));
+  ATT_TRY(att_baseline_embeddings(model, input ? c->embedding_size : last_width(c), &r->tables));
   if (c->kind != ATT_DECODER) ATT_TRY(add_stack(model, false, &r->encoder));
   if (c->kind != ATT_ENCODER) ATT_TRY(add_decoder(model, r));
-  if (input) ATT_TRY(att_own_linear(model, "readout", "readout", c->embedding_size, input, true, &r->readout));
+  if (input) ATT_TRY(att_baseline_linear(model, "readout", "readout", c->embedding_size, input, true, &r->readout));
   if (c->label_count == 0) return ATT_OK;
-  return att_own_linear(model, "classifier", "classifier", c->label_count, last_width(c), true, &r->classifier);
+  return att_baseline_linear(model, "classifier", "classifier", c->label_count, last_width(c), true, &r->classifier);
 }
 
 /* An LSTM's forget gate begins open (Jozefowicz et al. 2015, section 4.1). */
@@ -178,12 +186,12 @@ static void open_forget_gates(att_model *model, att_recurrent_layer *layers, int
   for (int64_t i = 0; i < 2 * count; i++) {
     const att_weight *bias = i % 2 ? &layers[i / 2].backward.input.bias : &layers[i / 2].forward.input.bias;
     if (!bias->data) continue;
-    float *values = model->values + ((const float *)bias->data - model->values);
+    float *values = (float *)(uintptr_t)bias->data;
     for (int64_t u = 0; u < w; u++) values[w + u] = 1.0f;
   }
 }
 
-void att_recurrent_fill(att_model *model) {
+void att_recurrent_initialise(att_model *model) {
   att_recurrent *r = model->layers;
   if (model->config.network != ATT_LSTM) return;
   if (r->encoder) open_forget_gates(model, r->encoder, model->config.encoder_layers);

@@ -48,8 +48,8 @@ static void put_gradients(att_run *run, const entropy_block *b, const att_tensor
                           int64_t first, const att_weight *w, const att_weight *bias) {
   const float *rows = x->data + first * x->stride;
   if (dx) {
-    att_gemm(run->ctx, dx + first * x->stride, x->stride, b->logits, b->vocab, false, w->data, w->cols, false, b->rows,
-             w->cols, b->vocab, accumulate);
+    att_gemm_weight_backward(run->ctx, dx + first * x->stride, x->stride, b->logits, b->vocab, w->data, w->type,
+                             b->rows, b->vocab, w->cols, accumulate);
   }
   if (w->grad) {
     att_gemm(run->ctx, w->grad, w->cols, b->logits, b->vocab, true, rows, x->stride, false, b->vocab, w->cols, b->rows,

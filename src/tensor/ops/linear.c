@@ -19,7 +19,9 @@ static void finish_rows(void *arg, int64_t begin, int64_t end, int thread) {
   const att_kernels *k = att_kernels_get();
   int64_t cols = l->out.cols, rows = end - begin;
   float *y = l->out.data + begin * cols, *z = l->z ? l->z + begin * cols : y;
-  if (l->bias.data) k->bias(z, l->bias.data, cols, rows, cols);
+  int64_t first = 0;
+  for (const att_weight *b = l->bias.data ? &l->bias : NULL; b; first += b->cols, b = b->next)
+    k->bias(z + first, b->data, cols, rows, b->cols);
   if (l->f != ATT_PLAIN) k->activation(y, z, att_activation_of(l->f), rows * cols);
 }
 
@@ -31,10 +33,19 @@ static void activation_rows(void *arg, int64_t begin, int64_t end, int thread) {
   att_kernels_get()->activation_backward(l->dz + first, l->dz + first, z + first, att_activation_of(l->f), n);
 }
 
+/* Of one part of the bias, whose first column is `first`. */
+typedef struct bias_task {
+  const linear_record *linear;
+  const att_weight *bias;
+  int64_t first;
+} bias_task;
+
 static void bias_columns(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
-  const linear_record *l = arg;
-  att_kernels_get()->column_sums(l->bias.grad + begin, l->dz + begin, l->out.cols, l->out.rows, end - begin);
+  const bias_task *t = arg;
+  const linear_record *l = t->linear;
+  att_kernels_get()->column_sums(t->bias->grad + begin, l->dz + t->first + begin, l->out.cols, l->out.rows,
+                                 end - begin);
 }
 
 static att_status linear_backward(att_run *run, void *record) {
@@ -43,13 +54,16 @@ static att_status linear_backward(att_run *run, void *record) {
   if (!l->dz) return ATT_OK;
   int64_t m = l->out.rows, n = l->out.cols, k = l->x.cols;
   if (l->f != ATT_PLAIN) att_parallel(run->ctx, m, 16, activation_rows, l);
-  if (l->bias.grad) att_parallel(run->ctx, n, 64, bias_columns, l);
-  if (l->w.grad) att_gemm(run->ctx, l->w.grad, k, l->dz, n, true, l->x.data, l->x.stride, false, n, k, m, true);
-  if (l->x.gradient) {
-    float *dx;
-    bool accumulate;
-    ATT_TRY(att_gradient_open(run, &l->x, &dx, &accumulate));
-    att_gemm(run->ctx, dx, l->x.stride, l->dz, n, false, l->w.data, k, false, m, k, n, accumulate);
+  bias_task task = {l, &l->bias, 0};
+  for (; task.bias; task.first += task.bias->cols, task.bias = task.bias->next)
+    if (task.bias->grad) att_parallel(run->ctx, task.bias->cols, 64, bias_columns, &task);
+  float *dz = l->dz, *dx = NULL;
+  bool accumulate = false;
+  if (l->x.gradient) ATT_TRY(att_gradient_open(run, &l->x, &dx, &accumulate));
+  for (const att_weight *w = &l->w; w; w = w->next, accumulate = true) {
+    if (w->grad) att_gemm(run->ctx, w->grad, k, dz, n, true, l->x.data, l->x.stride, false, w->rows, k, m, true);
+    if (dx) att_gemm_weight_backward(run->ctx, dx, l->x.stride, dz, n, w->data, w->type, m, w->rows, k, accumulate);
+    dz += w->rows;
   }
   att_gradient_close(run, &l->out);
   return ATT_OK;
@@ -57,14 +71,15 @@ static att_status linear_backward(att_run *run, void *record) {
 
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out) {
-  ATT_TRY(att_tensor_new(run, x->rows, w->rows, out));
+  ATT_TRY(att_tensor_new(run, x->rows, att_weight_rows(w), out));
   linear_record l = {.x = *x, .out = *out, .w = *w, .bias = *bias, .f = f};
   if (run->tape && f != ATT_PLAIN && f != ATT_WITH_RELU) {
     l.z = ATT_ARENA_NEW(run->arena, out->rows * out->cols, float);
     if (!l.z) return ATT_MEMORY;
   }
   float *product = l.z ? l.z : out->data;
-  att_gemm_weight(run->ctx, product, out->cols, x->data, x->stride, w->data, w->type, x->rows, w->rows, w->cols, false);
+  for (float *y = product; w; y += w->rows, w = w->next)
+    att_gemm_weight(run->ctx, y, out->cols, x->data, x->stride, w->data, w->type, x->rows, w->rows, w->cols, false);
   if (bias->data || f != ATT_PLAIN) att_parallel(run->ctx, out->rows, 1 + 16384 / (out->cols + 1), finish_rows, &l);
   if (!run->tape) return ATT_OK;
   void *record;

@@ -103,9 +103,21 @@ static att_status plan_time(att_run *run, layer *l) {
 
 /* ---- what both directions share ------------------------------------------------------------------------------- */
 
-static const float *group_weight(const layer *l, int64_t group) {
+/* The rows of a group, of the type *type. */
+static const void *group_weight(const layer *l, int64_t group, att_type *type) {
   bool query = group * l->width == l->columns;
-  return query ? l->additive.query.data : (const float *)l->hidden.data + group * l->width * l->width;
+  *type = query ? l->additive.query.type : l->hidden.type;
+  if (query) return l->additive.query.data;
+  return (const char *)l->hidden.data + (size_t)(group * l->width * l->width) * att_type_size(*type);
+}
+
+static void pack_groups(const layer *l, int64_t begin, int64_t end, bool transpose) {
+  int64_t w = l->width, size = att_panels_size(l->kernels, w, w);
+  for (int64_t g = begin; g < end; g++) {
+    att_type type;
+    const void *weight = group_weight(l, g, &type);
+    att_panels_pack(l->kernels, l->panels + g * size, weight, type, w, transpose, w, w);
+  }
 }
 
 static int64_t panels_of(const layer *l) { return att_panels(l->kernels, l->width); }
@@ -118,18 +130,12 @@ static int64_t end_unit(const layer *l, int64_t panel) {
 /* Items are groups. Forward multiplies by the transposed weight. */
 static void pack_forward(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
-  const layer *l = arg;
-  int64_t w = l->width, size = att_panels_size(l->kernels, w, w);
-  for (int64_t g = begin; g < end; g++)
-    att_panels_pack(l->kernels, l->panels + g * size, group_weight(l, g), w, true, w, w);
+  pack_groups(arg, begin, end, true);
 }
 
 static void pack_backward(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
-  const layer *l = arg;
-  int64_t w = l->width, size = att_panels_size(l->kernels, w, w);
-  for (int64_t g = begin; g < end; g++)
-    att_panels_pack(l->kernels, l->panels + g * size, group_weight(l, g), w, false, w, w);
+  pack_groups(arg, begin, end, false);
 }
 
 static att_status make_panels(att_run *run, layer *l, att_body *pack) {
@@ -176,7 +182,10 @@ static void multiply_states(const layer *l, int64_t rows, int64_t begin, int64_t
   for (int64_t g = 0; g < l->groups; g++) {
     float *to = l->products + g * w;
     if (rows <= FEW_ROWS) {
-      l->kernels->few_rows(to + first, ld, states, l->state, group_weight(l, g) + first * w, w, rows, units, w);
+      att_type type;
+      const char *weight = group_weight(l, g, &type);
+      weight += (size_t)(first * w) * att_type_size(type);
+      l->kernels->few_rows(to + first, ld, states, l->state, weight, type, w, rows, units, w);
     } else {
       att_panels_multiply(l->kernels, to, ld, states, l->state, l->panels + g * size, rows, w, w, begin, end, false);
     }
@@ -218,10 +227,11 @@ static void forward_attend(void *arg, int64_t begin, int64_t end, int thread) {
 static void multiply_plain(att_run *run, const layer *l, int64_t rows) {
   int64_t w = l->width, ld = l->groups * w;
   const float *states = l->states + l->offset[l->time] * l->state;
-  att_gemm(run->ctx, l->products, ld, states, l->state, false, l->hidden.data, w, true, rows, l->columns, w, false);
+  att_gemm_weight(run->ctx, l->products, ld, states, l->state, l->hidden.data, l->hidden.type, rows, l->columns, w,
+                  false);
   if (!l->shape.additive) return;
-  att_gemm(run->ctx, l->products + l->columns, ld, states, l->state, false, l->additive.query.data, w, true, rows, w, w,
-           false);
+  att_gemm_weight(run->ctx, l->products + l->columns, ld, states, l->state, l->additive.query.data,
+                  l->additive.query.type, rows, w, w, false);
 }
 
 static void forward_time(att_run *run, layer *l) {

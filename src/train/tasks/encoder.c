@@ -1,6 +1,8 @@
 /* Owns what encoder.h says. */
 #include "train/tasks/encoder.h"
 
+#include "models/parameters.h"
+
 #include "base/random.h"
 #include "kernels/kernels.h"
 #include "train/tasks/cooccurrence.h"
@@ -97,7 +99,7 @@ att_status att_encoder_place_words(att_trainer *t, const att_ids *ids) {
   bool *specials = ATT_NEW(t->ctx, p->rows, bool);
   float *rows = att_alloc(t->ctx, (size_t)p->rows, (size_t)p->cols * sizeof *rows);
   att_status status = specials && rows ? find_rows(t, p, ids, specials, rows) : ATT_MEMORY;
-  if (!status) take_rows(t->model->values + p->offset, rows, p);
+  if (!status) take_rows(att_parameter_values(p), rows, p);
   att_free(t->ctx, specials);
   att_free(t->ctx, rows);
   return status;

@@ -1,7 +1,5 @@
-/* Owns the half-precision conversions, on bits. See half.h. */
-#include "base/half.h"
-
-#include <string.h>
+/* Owns what types.h says; the conversions work on bits. */
+#include "base/types.h"
 
 static uint32_t bits_of(float value) {
   uint32_t bits;
@@ -15,11 +13,28 @@ static float of_bits(uint32_t bits) {
   return value;
 }
 
-size_t att_type_size(att_type type) { return type == ATT_F32 ? 4 : 2; }
+static const struct {
+  const char *name, *label;
+  size_t size;
+} types[ATT_TYPE_COUNT] = {
+    [ATT_F32] = {"float32", "F32", 4}, [ATT_F16] = {"float16", "F16", 2}, [ATT_BF16] = {"bfloat16", "BF16", 2},
+    [ATT_I64] = {"int64", "I64", 8},   [ATT_I32] = {"int32", "I32", 4},   [ATT_U8] = {"uint8", "U8", 1},
+    [ATT_F64] = {"float64", "F64", 8}, [ATT_BOOL] = {"bool", "BOOL", 1},
+};
 
-const char *att_type_name(att_type type) {
-  static const char *const names[ATT_TYPE_COUNT] = {"float32", "float16", "bfloat16"};
-  return (unsigned)type < ATT_TYPE_COUNT ? names[type] : "unknown";
+size_t att_type_size(att_type type) { return types[type].size; }
+
+const char *att_type_name(att_type type) { return (unsigned)type < ATT_TYPE_COUNT ? types[type].name : "unknown"; }
+
+const char *att_type_label(att_type type) { return types[type].label; }
+
+bool att_type_find(const char *name, att_type *type) {
+  for (int i = 0; i < ATT_WEIGHT_TYPES; i++) {
+    if (strcmp(name, types[i].name) != 0) continue;
+    *type = (att_type)i;
+    return true;
+  }
+  return false;
 }
 
 float att_bf16_to_f32(uint16_t half) { return of_bits((uint32_t)half << 16); }

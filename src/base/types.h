@@ -1,0 +1,54 @@
+/*
+ * Owns the types of numbers in files and memory, and the exact scalar conversions of those that weights may have (IEEE
+ * 754 binary16; bfloat16).
+ */
+#ifndef ATT_BASE_TYPES_H
+#define ATT_BASE_TYPES_H
+
+#include "base/context.h"
+
+#include <string.h>
+
+/* Weights may be of the types before ATT_WEIGHT_TYPES; the others stand in files beside them. */
+typedef enum att_type {
+  ATT_F32,
+  ATT_F16,
+  ATT_BF16,
+  ATT_WEIGHT_TYPES,
+  ATT_I64 = ATT_WEIGHT_TYPES,
+  ATT_I32,
+  ATT_U8,
+  ATT_F64,
+  ATT_BOOL,
+  ATT_TYPE_COUNT
+} att_type;
+
+size_t att_type_size(att_type type);       /* bytes of a number */
+const char *att_type_name(att_type type);  /* as config.json spells it: "float32", "float16", "bfloat16", ... */
+const char *att_type_label(att_type type); /* as safetensors spells it: "F32", ... */
+/* A weight's type by its name; false: none that there is. */
+bool att_type_find(const char *name, att_type *type);
+
+/* Upwards exact; downwards to nearest, ties to even, NaN stays NaN, too large becomes infinity. */
+float att_f16_to_f32(uint16_t half);
+uint16_t att_f32_to_f16(float value);
+float att_bf16_to_f32(uint16_t half);
+uint16_t att_f32_to_bf16(float value);
+
+/* Element i of numbers of 16 bits, which in a file may lie at any address. */
+static inline uint16_t att_half_at(const void *x, int64_t i) {
+  uint16_t half;
+  memcpy(&half, (const char *)x + i * (int64_t)sizeof half, sizeof half);
+  return half;
+}
+
+/* Element i of numbers of a weight's type, at any address. */
+static inline float att_value_at(const void *x, att_type type, int64_t i) {
+  float value;
+  if (type == ATT_F16) return att_f16_to_f32(att_half_at(x, i));
+  if (type == ATT_BF16) return att_bf16_to_f32(att_half_at(x, i));
+  memcpy(&value, (const char *)x + i * (int64_t)sizeof value, sizeof value);
+  return value;
+}
+
+#endif
