@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,13 +69,17 @@ static inline int begin(void **state) {
   return !mkdtemp(folder) || att_context_new(NULL, &ctx) != ATT_OK;
 }
 
+static inline int remove_inner(const char *path, const struct stat *info, int kind, struct FTW *place) {
+  (void)info, (void)kind;
+  return place->level > 0 ? remove(path) : 0;
+}
+
+/* What lies in a folder, and in its folders. */
+static inline void remove_within(const char *path) { nftw(path, remove_inner, 8, FTW_DEPTH | FTW_PHYS); }
+
 static inline int empty_folder(void **state) {
   (void)state;
-  DIR *open = opendir(folder);
-  for (struct dirent *entry; open && (entry = readdir(open));) {
-    if (entry->d_name[0] != '.' && unlink(in_folder(entry->d_name)) != 0) rmdir(in_folder(entry->d_name));
-  }
-  closedir(open);
+  remove_within(folder);
   return 0;
 }
 

@@ -121,18 +121,22 @@ static void test_own_threads(void **state) {
   }
 }
 
+/* The values of b as `type` has them, and b as floats of those: what is widened is exact. */
+static area narrowed(const att_kernels *k, area *b, att_type type) {
+  area half = area_new((b->n + 1) / 2, 0, 4); /* two a float; at the end of a page, which none may read beyond */
+  char *end = (char *)(half.data + half.n) - b->n * 2;
+  k->from_f32(end, b->data, type, b->n);
+  k->to_f32(b->data, end, type, b->n);
+  return half;
+}
+
 /* A weight of any type gives what its values as float give. */
 static void check_weight(int64_t m, int64_t n, int64_t k, att_type type, bool accumulate, int threads) {
   att_context *ctx = context_of(threads);
   const att_kernels *kernels = att_kernels_get();
   product p = product_new(m, n, k, accumulate ? 6 : 2, 0);
-  area half = area_new((n * k + 1) / 2, 1, 4);
-  const void *w = p.b.data;
-  if (type != ATT_F32) {
-    kernels->from_f32(half.data, p.b.data, type, n * k);
-    kernels->to_f32(p.b.data, half.data, type, n * k);
-    w = half.data;
-  }
+  area half = narrowed(kernels, &p.b, type == ATT_F32 ? ATT_F16 : type);
+  const void *w = type == ATT_F32 ? (const char *)p.b.data : (const char *)(half.data + half.n) - n * k * 2;
   for (int64_t i = 0; i < m * n; i++) {
     double sum = accumulate ? p.c.data[i] : 0;
     for (int64_t l = 0; l < k; l++) sum += (double)p.a.data[i / n * k + l] * p.b.data[i % n * k + l];
@@ -156,6 +160,34 @@ static void test_weights(void **state) {
   }
 }
 
+/* dx = dz w. */
+static void check_weight_backward(int64_t m, int64_t n, int64_t k, att_type type, bool accumulate, int threads) {
+  att_context *ctx = context_of(threads);
+  product p = product_new(m, k, n, accumulate ? 4 : 0, 0);
+  area half = narrowed(att_kernels_get(), &p.b, type == ATT_F32 ? ATT_F16 : type);
+  const void *w = type == ATT_F32 ? (const char *)p.b.data : (const char *)(half.data + half.n) - n * k * 2;
+  for (int64_t i = 0; i < m * k; i++) {
+    double sum = accumulate ? p.c.data[i] : 0;
+    for (int64_t l = 0; l < n; l++) sum += (double)p.a.data[i / k * n + l] * p.b.data[l * k + i % k];
+    p.want[i] = sum;
+  }
+  att_gemm_weight_backward(ctx, p.c.data, k, p.a.data, n, w, type, m, n, k, accumulate);
+  product_check(&p, att_type_name(type));
+  area_free(&half);
+  att_context_free(ctx);
+}
+
+static void test_weights_backward(void **state) {
+  (void)state;
+  for (int type = 0; type < ATT_WEIGHT_TYPES; type++) {
+    for (int i = 0; i < 4; i++) {
+      check_weight_backward(1, 100, 64, (att_type)type, i & 1, 1 + i / 2);
+      check_weight_backward(7, 3, 5000, (att_type)type, i & 1, 1 + i / 2);
+      check_weight_backward(40, 301, 70, (att_type)type, i & 1, 1 + i / 2);
+    }
+  }
+}
+
 static void check_few_rows(const att_kernels *k, int64_t m, int64_t n, int64_t depth) {
   product p = product_new(m, n, depth, 2, 2);
   k->few_rows(p.c.data, p.ldc, p.a.data, p.lda, p.b.data, ATT_F32, p.ldb, m, n, depth);
@@ -168,6 +200,23 @@ static void check_few_rows(const att_kernels *k, int64_t m, int64_t n, int64_t d
   product_check(&p, k->name);
 }
 
+/* Half precision gives the bits that its values as floats give. */
+static void check_few_rows_of(const att_kernels *k, int64_t m, int64_t n, int64_t depth, att_type type) {
+  product p = product_new(m, n, depth, 2, 2);
+  area half = narrowed(k, &p.b, type), halves = area_new(m * p.ldc, 1, 5);
+  const char *w = (const char *)(half.data + half.n) - p.b.n * 2;
+  memcpy(p.c.data, halves.data, (size_t)(m * p.ldc) * sizeof(float)); /* what lies between the rows, too */
+  k->few_rows(p.c.data, p.ldc, p.a.data, p.lda, p.b.data, ATT_F32, p.ldb, m, n, depth);
+  k->few_rows(halves.data, p.ldc, p.a.data, p.lda, w, type, p.ldb, m, n, depth);
+  assert_memory_equal(p.c.data, halves.data, (size_t)(m * p.ldc) * sizeof(float));
+  area_free(&half);
+  area_free(&halves);
+  area_free(&p.a);
+  area_free(&p.b);
+  area_free(&p.c);
+  free(p.want);
+}
+
 static void test_few_rows(void **state) {
   (void)state;
   static const int64_t columns[] = {1, 2, 3, 4, 5, 11, 64}, depths[] = {1, 3, 7, 15, 16, 17, 33, 64, 100, 257};
@@ -175,7 +224,11 @@ static void test_few_rows(void **state) {
   EACH_TABLE(k)
   for (int64_t m = 1; m <= ATT_FEW_ROWS; m++)
     for (size_t n = 0; n < COUNT(columns); n++)
-      for (size_t d = 0; d < COUNT(depths); d++) check_few_rows(k, m, columns[n], depths[d]);
+      for (size_t d = 0; d < COUNT(depths); d++) {
+        check_few_rows(k, m, columns[n], depths[d]);
+        check_few_rows_of(k, m, columns[n], depths[d], ATT_F16);
+        check_few_rows_of(k, m, columns[n], depths[d], ATT_BF16);
+      }
 }
 
 static void check_tile(const att_kernels *k, int64_t m, int64_t n, int64_t depth, bool accumulate) {
@@ -251,10 +304,15 @@ static void test_nan_comes_through(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_own),         cmocka_unit_test(test_door),
-      cmocka_unit_test(test_own_threads), cmocka_unit_test(test_weights),
-      cmocka_unit_test(test_few_rows),    cmocka_unit_test(test_tile),
-      cmocka_unit_test(test_pack),        cmocka_unit_test(test_nan_comes_through),
+      cmocka_unit_test(test_own),
+      cmocka_unit_test(test_door),
+      cmocka_unit_test(test_own_threads),
+      cmocka_unit_test(test_weights),
+      cmocka_unit_test(test_weights_backward),
+      cmocka_unit_test(test_few_rows),
+      cmocka_unit_test(test_tile),
+      cmocka_unit_test(test_pack),
+      cmocka_unit_test(test_nan_comes_through),
   };
   return cmocka_run_group_tests_name("gemm", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Owns files of named tensors, opened: names, types, shapes and views of the mapped bytes, whatever the format. A format's
- * reader (safetensors.c) fills it. Refuses to know what the tensors mean.
+ * Owns files of named tensors, opened: names, types, shapes and views of the mapped bytes, whatever the format. A
+ * format's reader (safetensors.c) fills it. Refuses to know what the tensors mean.
  */
 #ifndef ATT_FORMATS_TENSOR_FILE_H
 #define ATT_FORMATS_TENSOR_FILE_H
@@ -43,7 +43,7 @@ typedef struct att_tensor_file {
 att_status att_tensor_file_new(att_context *ctx, att_tensor_file **out);
 att_status att_tensor_file_sort(att_tensor_file *file);
 
-void att_tensor_file_close(att_tensor_file *file);                                   /* NULL is fine */
+void att_tensor_file_close(att_tensor_file *file);                                     /* NULL is fine */
 const att_stored *att_tensor_file_find(const att_tensor_file *file, const char *name); /* NULL where absent */
 /* The tensor's bytes have been copied: its pages need not stay in memory. They are read again where they are used. */
 void att_tensor_file_forget(const att_stored *stored);
