@@ -13,6 +13,9 @@
 att_status att_json_open(att_context *ctx, const char *path, json_t **root);
 att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root);
 
+/* The same with all numbers as real ones: tokenizer_config.json may have whole ones that no integer holds (1e30). */
+att_status att_json_open_reals(att_context *ctx, const char *path, json_t **root);
+
 /* Typed members. Absent (or null): *out stays as it is where required is false; else ATT_FORMAT naming `name` and key.
  * Wrong type or out of [low, high]: ATT_FORMAT. */
 att_status att_json_int(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
