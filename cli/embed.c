@@ -146,9 +146,9 @@ const att_cli_verb att_cli_embed = {
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes a vector for each: what the "
              "model's last layer makes of its tokens, pooled into one. A folder of sentence-transformers says what "
              "else is done (poolings, Dense, LayerNorm, Normalize, prompts, the longest text), and the vectors are "
-             "those of sentence-transformers; of other folders they are the mean over all tokens. Two texts are alike "
-             "where the product of their vectors, scaled to length 1, is near 1. A line too long is truncated, with a "
-             "warning.",
+             "those of sentence-transformers; of other folders they are the mean over all tokens, of decoders the "
+             "last token's. Two texts are alike where the product of their vectors, scaled to length 1, is near 1. A "
+             "line too long is truncated, with a warning.",
     .example = "attend embed all-MiniLM-L6-v2 sentences.txt --npy sentences.npy\n"
                "attend embed e5 questions.txt --prompt \"query: \"\n"
                "echo \"A dog runs.\" | attend embed bert --pooling first --json",

@@ -283,11 +283,11 @@ static void a_prompt_that_is_no_name_is_text(void **state) {
 
 /* ---- what is refused ------------------------------------------------------------------------------------------- */
 
-#define TYPE(name)         "sentence_transformers.models." name
-#define STAGE(name, path)  "{\"type\": \"" TYPE(name) "\", \"path\": \"" path "\"}"
-#define LIST(stages)       "[" STAGE("Transformer", "") ", " stages "]"
-#define POOLING            STAGE("Pooling", "1_Pooling")
-#define DENSE(more)        "{\"in_features\": 16, \"out_features\": 8" more "}"
+#define TYPE(name)        "sentence_transformers.models." name
+#define STAGE(name, path) "{\"type\": \"" TYPE(name) "\", \"path\": \"" path "\"}"
+#define LIST(stages)      "[" STAGE("Transformer", "") ", " stages "]"
+#define POOLING           STAGE("Pooling", "1_Pooling")
+#define DENSE(more)       "{\"in_features\": 16, \"out_features\": 8" more "}"
 
 typedef struct refused {
   const char *file, *content; /* content NULL: the file is removed */
@@ -335,15 +335,18 @@ static void stages_that_are_refused(void **state) {
       {"modules.json", "[" STAGE("StaticEmbedding", "") "]", ATT_UNSUPPORTED, "first stage is StaticEmbedding"},
       {"modules.json", "[" STAGE("Transformer", "") "]", ATT_UNSUPPORTED, "no stage is a Pooling"},
       {"modules.json", LIST(STAGE("Transformer", "")), ATT_UNSUPPORTED, "does not run the stage Transformer"},
-      {"modules.json", LIST(POOLING ", " STAGE("CNN", "2_CNN")), ATT_UNSUPPORTED, "2_CNN: attend does not run the stage CNN"},
-      {"modules.json", LIST("{\"type\": \"custom.Pooling\", \"path\": \"x\"}"), ATT_UNSUPPORTED, "custom.Pooling is code of"},
+      {"modules.json", LIST(POOLING ", " STAGE("CNN", "2_CNN")), ATT_UNSUPPORTED,
+       "2_CNN: attend does not run the stage CNN"},
+      {"modules.json", LIST("{\"type\": \"custom.Pooling\", \"path\": \"x\"}"), ATT_UNSUPPORTED,
+       "custom.Pooling is code of"},
       {"modules.json", LIST(STAGE("Pooling", "elsewhere")), ATT_FORMAT, "elsewhere/config.json: is missing or empty"},
       {"modules.json", LIST(STAGE("Dropout", "x") ", " STAGE("LayerNorm", "x")), ATT_FORMAT, "dimension is missing"},
       {"1_Pooling/config.json", "", ATT_FORMAT, "1_Pooling/config.json: is not valid JSON"},
       {"1_Pooling/config.json", "[]", ATT_FORMAT, "is not a JSON object"},
       {"1_Pooling/config.json", "{}", ATT_FORMAT, "is missing or empty"},
       {"1_Pooling/config.json", NULL, ATT_FORMAT, "is missing or empty"},
-      {"1_Pooling/config.json", "{\"pooling_mode\": \"attention\"}", ATT_UNSUPPORTED, "\"attention\" is none of cls, max"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": \"attention\"}", ATT_UNSUPPORTED,
+       "\"attention\" is none of cls, max"},
       {"1_Pooling/config.json", "{\"pooling_mode\": []}", ATT_FORMAT, "neither a name nor a list"},
       {"1_Pooling/config.json", "{\"pooling_mode\": [[]]}", ATT_FORMAT, "neither a name nor a list"},
       {"1_Pooling/config.json", "{\"pooling_mode\": null}", ATT_FORMAT, "neither a name nor a list"},
@@ -377,10 +380,13 @@ static void dense_that_is_refused(void **state) {
       {"2_Dense/config.json", DENSE(", \"bias\": 0"), ATT_FORMAT, "bias is 0"},
       {"2_Dense/config.json", DENSE(", \"bias\": false"), ATT_FORMAT, "linear.bias does not belong to a stage Dense"},
       {"2_Dense/config.json", DENSE(", \"use_residual\": true"), ATT_FORMAT, "residual.weight is missing"},
-      {"2_Dense/config.json", DENSE(", \"activation_function\": \"torch.nn.PReLU\""), ATT_UNSUPPORTED, "torch.nn.PReLU"},
-      {"2_Dense/config.json", DENSE(", \"activation_function\": \"my.Tanh\""), ATT_UNSUPPORTED, "\"my.Tanh\" is not one"},
+      {"2_Dense/config.json", DENSE(", \"activation_function\": \"torch.nn.PReLU\""), ATT_UNSUPPORTED,
+       "torch.nn.PReLU"},
+      {"2_Dense/config.json", DENSE(", \"activation_function\": \"my.Tanh\""), ATT_UNSUPPORTED,
+       "\"my.Tanh\" is not one"},
       {"2_Dense/config.json", DENSE(", \"activation_function\": 3"), ATT_FORMAT, "activation_function is 3"},
-      {"2_Dense/config.json", DENSE(", \"module_output_name\": \"x\""), ATT_UNSUPPORTED, "from sentence_embedding to x"},
+      {"2_Dense/config.json", DENSE(", \"module_output_name\": \"x\""), ATT_UNSUPPORTED,
+       "from sentence_embedding to x"},
       {"2_Dense/config.json", DENSE(", \"module_input_name\": \"x\""), ATT_UNSUPPORTED, "from x to x"},
       {"2_Dense/model.safetensors", "short", ATT_FORMAT, "2_Dense/model.safetensors"},
       {"2_Dense/model.safetensors", NULL, ATT_IO, "2_Dense/model.safetensors: cannot be opened"},
@@ -402,8 +408,10 @@ static void settings_that_are_refused(void **state) {
       {"sentence_bert_config.json", "{\"do_lower_case\": 1}", ATT_FORMAT, "do_lower_case is 1"},
       {"sentence_bert_config.json", "{\"transformer_task\": \"fill-mask\"}", ATT_UNSUPPORTED, "is \"fill-mask\""},
       {"sentence_bert_config.json", "{\"modality_config\": {\"image\": {}}}", ATT_UNSUPPORTED, "has no text"},
-      {"sentence_bert_config.json", "{\"modality_config\": {\"text\": {}, \"message\": {}}}", ATT_UNSUPPORTED, "a chat"},
-      {"sentence_bert_config.json", "{\"modality_config\": {\"text\": {\"method\": \"get\"}}}", ATT_UNSUPPORTED, "\"get\""},
+      {"sentence_bert_config.json", "{\"modality_config\": {\"text\": {}, \"message\": {}}}", ATT_UNSUPPORTED,
+       "a chat"},
+      {"sentence_bert_config.json", "{\"modality_config\": {\"text\": {\"method\": \"get\"}}}", ATT_UNSUPPORTED,
+       "\"get\""},
       {"sentence_bert_config.json",
        "{\"modality_config\": {\"text\": {\"method\": \"forward\", \"method_output_name\": \"pooler_output\"}}}",
        ATT_UNSUPPORTED, "method_output_name is \"pooler_output\""},
@@ -412,7 +420,8 @@ static void settings_that_are_refused(void **state) {
        ATT_UNSUPPORTED, "module_output_name is no text"},
       {"config_sentence_transformers.json", "[]", ATT_FORMAT, "is not a JSON object"},
       {"config_sentence_transformers.json", "{\"prompts\": []}", ATT_FORMAT, "prompts is not an object"},
-      {"config_sentence_transformers.json", "{\"prompts\": {\"a\": 1}}", ATT_FORMAT, "the prompt \"a\" is not a string"},
+      {"config_sentence_transformers.json", "{\"prompts\": {\"a\": 1}}", ATT_FORMAT,
+       "the prompt \"a\" is not a string"},
       {"config_sentence_transformers.json", "{\"default_prompt_name\": \"b\"}", ATT_FORMAT, "is \"b\", which is none"},
       {"config_sentence_transformers.json", "{\"default_prompt_name\": 1}", ATT_FORMAT, "default_prompt_name is 1"},
       {"config_sentence_transformers.json", "{\"truncate_dim\": 0}", ATT_FORMAT, "truncate_dim is 0"},
@@ -549,9 +558,13 @@ static void another_head_is_another_model(void **state) {
 /* Each byte of what is read becomes another in turn: an answer or one line, and nothing else. */
 static void any_byte_may_be_wrong(void **state) {
   (void)state;
-  static const char *const files[] = {"modules.json", "1_Pooling/config.json", "2_Dense/config.json",
-                                      "2_Dense/model.safetensors", "sentence_bert_config.json",
-                                      "config_sentence_transformers.json", "tokenizer_config.json"};
+  static const char *const files[] = {"modules.json",
+                                      "1_Pooling/config.json",
+                                      "2_Dense/config.json",
+                                      "2_Dense/model.safetensors",
+                                      "sentence_bert_config.json",
+                                      "config_sentence_transformers.json",
+                                      "tokenizer_config.json"};
   static const char others[] = {'"', '{', '0', '\xff'};
   size_t done[2] = {0, 0};
   build(find_case("dense"), "case");
@@ -569,7 +582,8 @@ static void any_byte_may_be_wrong(void **state) {
       write_bytes(path, text.data, text.size);
       text.data[i] = kept;
       att_status status = att_model_open(ctx, in_folder("case"), &model);
-      if (!status && att_embedding_width(model, NULL) <= MOST_NUMBERS) status = att_embed(model, &line, 1, NULL, vectors);
+      if (!status && att_embedding_width(model, NULL) <= MOST_NUMBERS)
+        status = att_embed(model, &line, 1, NULL, vectors);
       if (status) assert_true(att_message(ctx)[0] && !strchr(att_message(ctx), '\n'));
       done[status == ATT_OK]++;
       att_model_close(model);

@@ -13,10 +13,10 @@
 #define COUNT(list)   (sizeof(list) / sizeof *(list))
 
 /* Of the Transformer, as each version has called it: the first that is there counts. */
-static const char *const transformer_configs[] = {
-    "sentence_bert_config.json",     "sentence_roberta_config.json", "sentence_distilbert_config.json",
-    "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json"};
+static const char *const transformer_configs[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
+                                                  "sentence_distilbert_config.json", "sentence_camembert_config.json",
+                                                  "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+                                                  "sentence_xlnet_config.json"};
 
 /* ---- modules.json ---------------------------------------------------------------------------------------------- */
 
@@ -51,8 +51,9 @@ static att_status read_first(att_context *ctx, const char *name, const json_t *l
   ATT_TRY(read_module(ctx, name, json_array_get(list, 0), first));
   const char *class = att_class_name(first->type, "sentence_transformers.");
   if (class && strcmp(class, "Transformer") == 0) return ATT_OK;
-  return att_fail(ctx, ATT_UNSUPPORTED, "%s: its first stage is %.100s: attend runs those that begin with a Transformer",
-                  name, class ? class : first->type);
+  return att_fail(ctx, ATT_UNSUPPORTED,
+                  "%s: its first stage is %.100s: attend runs those that begin with a Transformer", name,
+                  class ? class : first->type);
 }
 
 static att_status open_list(const att_sentence *s, char **path, json_t **list) {
@@ -230,7 +231,8 @@ static att_status read_length(const settings *in) {
   att_context *ctx = in->s->ctx;
   int64_t *most = &in->s->most_tokens;
   const json_t *processor = either(in->root, "processor_kwargs", "tokenizer_args");
-  const json_t *processing = json_object_get(in->root, "processing_kwargs"), *text = json_object_get(processing, "text");
+  const json_t *processing = json_object_get(in->root, "processing_kwargs"),
+               *text = json_object_get(processing, "text");
   ATT_TRY(att_json_int(ctx, in->name, in->root, "max_seq_length", false, 1, LARGEST_COUNT, most));
   ATT_TRY(att_json_int(ctx, in->name, processor, "model_max_length", false, 1, LARGEST_COUNT, most));
   ATT_TRY(att_json_int(ctx, in->name, text, "max_length", false, 1, LARGEST_COUNT, most));
@@ -245,12 +247,11 @@ static att_status lower_case(att_sentence *s) {
 }
 
 static att_status read_settings(const settings *in) {
-  static const char *const known[] = {
-      "max_seq_length",   "do_lower_case",  "transformer_task", "modality_config", "module_output_name",
-      "processing_kwargs", "unpad_inputs",  "query_length",     "document_length", "query_expansion",
-      "model_kwargs",     "model_args",     "processor_kwargs", "tokenizer_args",  "config_kwargs",
-      "config_args"};
-  static const char *const loading[] = {"dtype", "torch_dtype", "attn_implementation", "add_pooling_layer",
+  static const char *const known[] = {"max_seq_length",     "do_lower_case",     "transformer_task", "modality_config",
+                                      "module_output_name", "processing_kwargs", "unpad_inputs",     "query_length",
+                                      "document_length",    "query_expansion",   "model_kwargs",     "model_args",
+                                      "processor_kwargs",   "tokenizer_args",    "config_kwargs",    "config_args"};
+  static const char *const loading[] = {"dtype",      "torch_dtype",       "attn_implementation", "add_pooling_layer",
                                         "device_map", "low_cpu_mem_usage", "trust_remote_code"};
   bool lower = false;
   if (!json_is_object(in->root)) return att_fail(in->s->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
@@ -295,8 +296,8 @@ static att_status check_prompts(att_sentence *s, const char *name) {
   }
   ATT_TRY(att_json_string(s->ctx, name, s->config, "model_type", false, &type));
   if (strcmp(type, "SentenceTransformer") != 0) {
-    return att_fail(s->ctx, ATT_UNSUPPORTED, "%s: its model_type is %.60s: attend embeds with a SentenceTransformer", name,
-                    type);
+    return att_fail(s->ctx, ATT_UNSUPPORTED, "%s: its model_type is %.60s: attend embeds with a SentenceTransformer",
+                    name, type);
   }
   ATT_TRY(att_json_int(s->ctx, name, s->config, "truncate_dim", false, 1, LARGEST_COUNT, &s->truncate_dim));
   ATT_TRY(att_json_string(s->ctx, name, s->config, "default_prompt_name", false, &s->default_name));
@@ -344,8 +345,8 @@ static void say_names(att_sentence *s, const char *wish) {
     if (size >= sizeof names) break;
     size += (size_t)snprintf(names + size, sizeof names - size, "%s%.60s", size ? ", " : "", key);
   }
-  att_log(s->ctx, ATT_LOG_NOTE, "the prompt \"%.60s\" is none that the folder names (%s): it is taken as the text itself",
-          wish, names);
+  att_log(s->ctx, ATT_LOG_NOTE,
+          "the prompt \"%.60s\" is none that the folder names (%s): it is taken as the text itself", wish, names);
 }
 
 const char *att_sentence_prompt(att_sentence *sentence, const char *wish) {

@@ -17,13 +17,13 @@ typedef struct att_sentence {
   char *place;  /* where the Transformer's files lie: the folder, or one in it ("0_Transformer" of older layouts) */
   bool ready;   /* what follows is there: att_sentence_prepare */
   att_stage *stages;
-  size_t stage_count;        /* behind the Transformer */
-  att_tokenizer *tokenizer;  /* the model's, but that it lower-cases first; NULL: the model's */
-  int64_t most_tokens;       /* of a text, special tokens included; 0: as the model has it */
-  int64_t truncate_dim;      /* numbers kept of each vector; 0: all */
-  json_t *config;            /* config_sentence_transformers.json, or empty */
-  const char *default_name;  /* of a prompt; NULL: none */
-  bool told;                 /* that a prompt is taken as text */
+  size_t stage_count;       /* behind the Transformer */
+  att_tokenizer *tokenizer; /* the model's, but that it lower-cases first; NULL: the model's */
+  int64_t most_tokens;      /* of a text, special tokens included; 0: as the model has it */
+  int64_t truncate_dim;     /* numbers kept of each vector; 0: all */
+  json_t *config;           /* config_sentence_transformers.json, or empty */
+  const char *default_name; /* of a prompt; NULL: none */
+  bool told;                /* that a prompt is taken as text */
 } att_sentence;
 
 /* *out NULL where the folder has no modules.json. A modules.json that is wrong fails only where the folder has no model

@@ -50,8 +50,10 @@ static att_status read_feature(const reader *r) {
   ATT_TRY(att_json_string(r->ctx, r->path, r->config, "module_output_name", false, &out));
   r->stage->of_tokens = strcmp(in, "token_embeddings") == 0;
   if (strcmp(in, out) == 0 && (r->stage->of_tokens || strcmp(in, "sentence_embedding") == 0)) return ATT_OK;
-  return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: from %.60s to %.60s is not supported: attend's stages work on "
-                  "sentence_embedding, or on token_embeddings, in place", r->path, in, out);
+  return att_fail(r->ctx, ATT_UNSUPPORTED,
+                  "%s: from %.60s to %.60s is not supported: attend's stages work on "
+                  "sentence_embedding, or on token_embeddings, in place",
+                  r->path, in, out);
 }
 
 const char *att_class_name(const char *path, const char *package) {
@@ -103,11 +105,14 @@ static att_status refuse_others(const reader *r, const att_safetensors *file, co
 
 static att_status read_weights(const reader *r, const wanted *want, size_t count) {
   att_safetensors *file = NULL;
-  char *path = att_path(r->ctx, r->folder, "model.safetensors"), *other = att_path(r->ctx, r->folder, "pytorch_model.bin");
+  char *path = att_path(r->ctx, r->folder, "model.safetensors"),
+       *other = att_path(r->ctx, r->folder, "pytorch_model.bin");
   att_status status = path && other ? ATT_OK : ATT_MEMORY;
   if (!status && !att_file_exists(path) && att_file_exists(other)) {
-    status = att_fail(r->ctx, ATT_UNSUPPORTED, "%s: attend does not read pytorch_model.bin: open the folder with "
-                      "sentence-transformers and save it anew, which writes model.safetensors", other);
+    status = att_fail(r->ctx, ATT_UNSUPPORTED,
+                      "%s: attend does not read pytorch_model.bin: open the folder with "
+                      "sentence-transformers and save it anew, which writes model.safetensors",
+                      other);
   }
   if (!status) status = att_safetensors_open(r->ctx, path, &file);
   if (!status) status = refuse_others(r, file, want, count);
@@ -144,8 +149,10 @@ static att_status add_pooling(const reader *r, const json_t *mode) {
     stage->poolings[stage->pooling_count++] = poolings[i].pooling;
     return ATT_OK;
   }
-  return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: pooling_mode \"%.60s\" is none of cls, max, mean, mean_sqrt_len_tokens, "
-                  "weightedmean, lasttoken", r->path, name);
+  return att_fail(r->ctx, ATT_UNSUPPORTED,
+                  "%s: pooling_mode \"%.60s\" is none of cls, max, mean, mean_sqrt_len_tokens, "
+                  "weightedmean, lasttoken",
+                  r->path, name);
 }
 
 static att_status read_flags(const reader *r) {
@@ -279,12 +286,24 @@ static float tanhshrink(float x) { return x - tanhf(x); }
 static const struct {
   const char *name;
   float (*apply)(float x);
-} activations[] = {{"Identity", identity},       {"Tanh", tanhf},         {"ReLU", relu},
-                   {"GELU", gelu},               {"SiLU", silu},          {"Sigmoid", sigmoid},
-                   {"LeakyReLU", leaky_relu},    {"ELU", elu},            {"CELU", elu},
-                   {"SELU", selu},               {"Softplus", softplus},  {"Softsign", softsign},
-                   {"Mish", mish},               {"ReLU6", relu6},        {"Hardtanh", hardtanh},
-                   {"Hardsigmoid", hardsigmoid}, {"Hardswish", hardswish}, {"LogSigmoid", log_sigmoid},
+} activations[] = {{"Identity", identity},
+                   {"Tanh", tanhf},
+                   {"ReLU", relu},
+                   {"GELU", gelu},
+                   {"SiLU", silu},
+                   {"Sigmoid", sigmoid},
+                   {"LeakyReLU", leaky_relu},
+                   {"ELU", elu},
+                   {"CELU", elu},
+                   {"SELU", selu},
+                   {"Softplus", softplus},
+                   {"Softsign", softsign},
+                   {"Mish", mish},
+                   {"ReLU6", relu6},
+                   {"Hardtanh", hardtanh},
+                   {"Hardsigmoid", hardsigmoid},
+                   {"Hardswish", hardswish},
+                   {"LogSigmoid", log_sigmoid},
                    {"Tanhshrink", tanhshrink}};
 
 static att_status read_activation(const reader *r) {
@@ -301,7 +320,7 @@ static att_status read_activation(const reader *r) {
 }
 
 static att_status read_dense(const reader *r) {
-  static const char *const known[] = {"in_features",       "out_features",       "bias", "activation_function",
+  static const char *const known[] = {"in_features",       "out_features",       "bias",        "activation_function",
                                       "module_input_name", "module_output_name", "use_residual"};
   att_stage *s = r->stage;
   bool bias = true;
@@ -420,10 +439,8 @@ static att_status run_dropout(att_run *run, const att_stage *stage, att_pooling 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static const att_stage_kind kinds[] = {
-    {"Pooling", read_pooling, fit_pooling, run_pooling},
-    {"Dense", read_dense, fit_dense, run_dense},
-    {"Normalize", read_normalize, fit_any, run_normalize},
-    {"LayerNorm", read_layer_norm, fit_dense, run_layer_norm},
+    {"Pooling", read_pooling, fit_pooling, run_pooling},   {"Dense", read_dense, fit_dense, run_dense},
+    {"Normalize", read_normalize, fit_any, run_normalize}, {"LayerNorm", read_layer_norm, fit_dense, run_layer_norm},
     {"Dropout", read_dropout, fit_any, run_dropout},
 };
 
@@ -456,8 +473,10 @@ att_status att_stage_read(att_context *ctx, const char *type, const char *folder
     if (strcmp(type, kinds[i].name) == 0) out->kind = &kinds[i];
   }
   if (!out->kind) {
-    return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend does not run the stage %.60s: it runs Transformer, Pooling, Dense, "
-                    "Normalize, LayerNorm and Dropout", folder, type);
+    return att_fail(ctx, ATT_UNSUPPORTED,
+                    "%s: attend does not run the stage %.60s: it runs Transformer, Pooling, Dense, "
+                    "Normalize, LayerNorm and Dropout",
+                    folder, type);
   }
   att_status status = read_stage(ctx, folder, out);
   if (status) att_stage_free(ctx, out);
@@ -480,8 +499,8 @@ bool att_stage_normalises(const att_stage *stage) { return stage->kind->run == r
 bool att_stage_pools(const att_stage *stage) { return stage->kind->run == run_pooling; }
 bool att_stage_leaves_prompt_out(const att_stage *stage) { return stage->leave_prompt_out; }
 
-att_status att_stages_width(att_context *ctx, const att_stage *stages, size_t count, att_pooling pooling, int64_t tokens,
-                            int64_t *width) {
+att_status att_stages_width(att_context *ctx, const att_stage *stages, size_t count, att_pooling pooling,
+                            int64_t tokens, int64_t *width) {
   widths w = {tokens, 0};
   *width = 0;
   for (size_t i = 0; i < count; i++) ATT_TRY(stages[i].kind->fit(ctx, &stages[i], pooling, &w));
@@ -489,7 +508,8 @@ att_status att_stages_width(att_context *ctx, const att_stage *stages, size_t co
   return ATT_OK;
 }
 
-att_status att_stages_run(att_run *run, const att_stage *stages, size_t count, att_pooling pooling, att_staged *staged) {
+att_status att_stages_run(att_run *run, const att_stage *stages, size_t count, att_pooling pooling,
+                          att_staged *staged) {
   for (size_t i = 0; i < count; i++) ATT_TRY(stages[i].kind->run(run, &stages[i], pooling, staged));
   return ATT_OK;
 }

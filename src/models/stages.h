@@ -15,7 +15,7 @@ typedef struct att_stage_kind att_stage_kind;
 /* Zero-initialised but for what its kind needs; att_stage_free. */
 typedef struct att_stage {
   const att_stage_kind *kind;
-  char *name;                             /* its folder, for messages */
+  char *name;                              /* its folder, for messages */
   att_pooling poolings[ATT_MOST_POOLINGS]; /* Pooling: joined in this order */
   int pooling_count;
   bool leave_prompt_out;
@@ -31,8 +31,8 @@ typedef struct att_stage {
  * package ("torch."). */
 const char *att_class_name(const char *path, const char *package);
 
-/* type: the last part of the class's name in modules.json, "Dense". What is not known: ATT_UNSUPPORTED. On failure there
- * is nothing to free. */
+/* type: the last part of the class's name in modules.json, "Dense". What is not known: ATT_UNSUPPORTED. On failure
+ * there is nothing to free. */
 att_status att_stage_read(att_context *ctx, const char *type, const char *folder, att_stage *out);
 /* A pooling without a folder, over all tokens. */
 att_stage att_stage_pooling(att_pooling pooling);
@@ -47,8 +47,8 @@ bool att_stage_pools(const att_stage *stage);
 
 /* The stages for rows of `tokens` numbers: whether each gets what it needs, and the numbers of the vector at the end.
  * pooling: in place of the stages' own; ATT_POOL_DEFAULT: theirs. */
-att_status att_stages_width(att_context *ctx, const att_stage *stages, size_t count, att_pooling pooling, int64_t tokens,
-                            int64_t *width);
+att_status att_stages_width(att_context *ctx, const att_stage *stages, size_t count, att_pooling pooling,
+                            int64_t tokens, int64_t *width);
 
 /* What goes from stage to stage. */
 typedef struct att_staged {
