@@ -439,7 +439,7 @@ static void settings_that_are_refused(void **state) {
 static void what_is_not_applied_is_said(void **state) {
   (void)state;
   static const char *const files[][3] = {
-      {"1_Pooling/config.json", "{\"pooling_mode\": \"cls\", \"scale\": 3}", "scale is not known"},
+      {"1_Pooling/config.json", "{\"pooling_mode\": \"cls\", \"scale\": 3}", "scale is not applied"},
       {"sentence_bert_config.json", "{\"tokens\": 3}", "tokens is not applied"},
       {"sentence_bert_config.json", "{\"tokenizer_args\": {\"truncation_side\": \"left\"}}", "kwargs.truncation_side"},
       {"sentence_bert_config.json", "{\"processing_kwargs\": {\"text\": {\"truncation\": 1}}}", "text.truncation"},

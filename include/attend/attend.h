@@ -104,12 +104,13 @@ typedef enum att_head {
   ATT_HEAD_COUNT
 } att_head;
 
-/* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json. */
+/* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json; or one of
+ * sentence-transformers (modules.json), whose further stages att_embed reads when it first runs. */
 ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_model **model);
 ATT_API void att_model_close(att_model *model);
 
 /* Writes the model as a Hugging Face folder. half: float16 weights, else float32. The folder must not exist, or be
- * empty. */
+ * empty. The stages of a folder of sentence-transformers are copied from it. */
 ATT_API att_status att_model_save(att_model *model, const char *folder, bool half);
 
 typedef struct att_part_info {

@@ -123,6 +123,17 @@ att_status att_json_string(att_context *ctx, const char *name, const json_t *obj
   return ATT_OK;
 }
 
+void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *object, const char *where,
+                             const char *const *known, size_t count) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)object, key, value) {
+    bool found = json_is_null(value);
+    for (size_t i = 0; i < count && !found; i++) found = strcmp(key, known[i]) == 0;
+    if (!found) att_log(ctx, ATT_LOG_WARNING, "%s: %s%.60s is not applied", name, where, key);
+  }
+}
+
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the well-formed UTF-8 character at data (Unicode 15, table 3-7), 0 where there is none. */

@@ -28,6 +28,11 @@ att_status att_json_bool(att_context *ctx, const char *name, const json_t *objec
 att_status att_json_string(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
                            const char **out);
 
+/* A warning for each key that is none of known[0 .. count) and whose value is not null: "name: whereKEY is not
+ * applied". What is no object has no keys. */
+void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *object, const char *where,
+                             const char *const *known, size_t count);
+
 /* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
 att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value); /* NaN and infinity: null */

@@ -182,17 +182,6 @@ typedef struct settings {
   const json_t *root;
 } settings;
 
-static void warn_of_others(const settings *in, const json_t *object, const char *where, const char *const *known,
-                           size_t count) {
-  const char *key;
-  json_t *value;
-  json_object_foreach((json_t *)object, key, value) {
-    bool found = json_is_null(value);
-    for (size_t i = 0; i < count && !found; i++) found = strcmp(key, known[i]) == 0;
-    if (!found) att_log(in->s->ctx, ATT_LOG_WARNING, "%s: %s%.60s is not applied", in->name, where, key);
-  }
-}
-
 static const json_t *either(const json_t *root, const char *now, const char *before) {
   const json_t *value = json_object_get(root, now);
   return value ? value : json_object_get(root, before);
@@ -236,8 +225,8 @@ static att_status read_length(const settings *in) {
   ATT_TRY(att_json_int(ctx, in->name, in->root, "max_seq_length", false, 1, LARGEST_COUNT, most));
   ATT_TRY(att_json_int(ctx, in->name, processor, "model_max_length", false, 1, LARGEST_COUNT, most));
   ATT_TRY(att_json_int(ctx, in->name, text, "max_length", false, 1, LARGEST_COUNT, most));
-  warn_of_others(in, processor, "processor_kwargs.", made, COUNT(made));
-  warn_of_others(in, text, "processing_kwargs.text.", called, COUNT(called));
+  att_json_warn_of_others(in->s->ctx, in->name, processor, "processor_kwargs.", made, COUNT(made));
+  att_json_warn_of_others(in->s->ctx, in->name, text, "processing_kwargs.text.", called, COUNT(called));
   return ATT_OK;
 }
 
@@ -258,9 +247,11 @@ static att_status read_settings(const settings *in) {
   ATT_TRY(read_modality(in));
   ATT_TRY(read_length(in));
   ATT_TRY(att_json_bool(in->s->ctx, in->name, in->root, "do_lower_case", false, &lower));
-  warn_of_others(in, in->root, "", known, COUNT(known));
-  warn_of_others(in, either(in->root, "model_kwargs", "model_args"), "model_kwargs.", loading, COUNT(loading));
-  warn_of_others(in, either(in->root, "config_kwargs", "config_args"), "config_kwargs.", loading, COUNT(loading));
+  att_json_warn_of_others(in->s->ctx, in->name, in->root, "", known, COUNT(known));
+  att_json_warn_of_others(in->s->ctx, in->name, either(in->root, "model_kwargs", "model_args"), "model_kwargs.",
+                          loading, COUNT(loading));
+  att_json_warn_of_others(in->s->ctx, in->name, either(in->root, "config_kwargs", "config_args"), "config_kwargs.",
+                          loading, COUNT(loading));
   return lower ? lower_case(in->s) : ATT_OK;
 }
 

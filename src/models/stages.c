@@ -31,17 +31,6 @@ struct att_stage_kind {
 
 /* ---- what the readers share ------------------------------------------------------------------------------------ */
 
-/* A key that is not known would change what sentence-transformers computes, or it is new. */
-static void warn_of_others(const reader *r, const char *const *known, size_t count) {
-  const char *key;
-  json_t *value;
-  json_object_foreach((json_t *)r->config, key, value) {
-    bool found = false;
-    for (size_t i = 0; i < count && !found; i++) found = strcmp(key, known[i]) == 0;
-    if (!found) att_log(r->ctx, ATT_LOG_WARNING, "%s: %.60s is not known and not applied", r->path, key);
-  }
-}
-
 /* Which feature a stage works on: it must write what it reads. */
 static att_status read_feature(const reader *r) {
   const char *in = "sentence_embedding", *out = NULL;
@@ -179,7 +168,7 @@ static att_status read_pooling(const reader *r) {
                                       "pooling_mode_lasttoken"};
   const json_t *mode = json_object_get(r->config, "pooling_mode");
   bool include = true;
-  warn_of_others(r, known, COUNT(known));
+  att_json_warn_of_others(r->ctx, r->path, r->config, "", known, COUNT(known));
   if (json_object_size(r->config) == 0) return att_fail(r->ctx, ATT_FORMAT, "%s: is missing or empty", r->path);
   ATT_TRY(att_json_bool(r->ctx, r->path, r->config, "include_prompt", false, &include));
   r->stage->leave_prompt_out = !include;
@@ -324,7 +313,7 @@ static att_status read_dense(const reader *r) {
                                       "module_input_name", "module_output_name", "use_residual"};
   att_stage *s = r->stage;
   bool bias = true;
-  warn_of_others(r, known, COUNT(known));
+  att_json_warn_of_others(r->ctx, r->path, r->config, "", known, COUNT(known));
   ATT_TRY(att_json_int(r->ctx, r->path, r->config, "in_features", true, 1, LARGEST_SIZE, &s->in));
   ATT_TRY(att_json_int(r->ctx, r->path, r->config, "out_features", true, 1, LARGEST_SIZE, &s->out));
   ATT_TRY(att_json_bool(r->ctx, r->path, r->config, "bias", false, &bias));
@@ -406,7 +395,7 @@ static att_status run_normalize(att_run *run, const att_stage *stage, att_poolin
 static att_status read_layer_norm(const reader *r) {
   static const char *const known[] = {"dimension"};
   att_stage *s = r->stage;
-  warn_of_others(r, known, COUNT(known));
+  att_json_warn_of_others(r->ctx, r->path, r->config, "", known, COUNT(known));
   ATT_TRY(att_json_int(r->ctx, r->path, r->config, "dimension", true, 1, LARGEST_SIZE, &s->in));
   s->out = s->in;
   const wanted want[] = {{"norm.weight", 0, s->in, &s->weight}, {"norm.bias", 0, s->in, &s->bias}};
@@ -426,7 +415,7 @@ static att_status run_layer_norm(att_run *run, const att_stage *stage, att_pooli
 
 static att_status read_dropout(const reader *r) {
   static const char *const known[] = {"dropout"};
-  warn_of_others(r, known, COUNT(known));
+  att_json_warn_of_others(r->ctx, r->path, r->config, "", known, COUNT(known));
   return ATT_OK;
 }
 
