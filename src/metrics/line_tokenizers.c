@@ -294,7 +294,10 @@ att_status att_ter_tokenize(att_context *ctx, const att_bleu_options *options, a
   strip_end(line);
   if (line->count == 0) return ATT_OK;
   if (options->ter_normalized) ATT_TRY(normalize_for_ter(ctx, options->ter_asian_support, line, scratch));
-  if (!options->ter_no_punct) return ATT_OK;
-  ATT_TRY(substitute(ctx, line, scratch, is_ter_mark, NULL, ""));
-  return options->ter_asian_support ? substitute(ctx, line, scratch, is_asian_mark, NULL, "") : ATT_OK;
+  if (options->ter_no_punct) ATT_TRY(substitute(ctx, line, scratch, is_ter_mark, NULL, ""));
+  if (options->ter_no_punct && options->ter_asian_support)
+    ATT_TRY(substitute(ctx, line, scratch, is_asian_mark, NULL, ""));
+  for (size_t i = 0; i < line->count; i++)
+    if (att_rune_is_space(line->data[i])) line->data[i] = ' '; /* "'s" may be followed by another at the first time */
+  return ATT_OK;
 }

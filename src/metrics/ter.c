@@ -30,14 +30,14 @@ typedef struct ter_pair {
   const int32_t *reference; /* [columns] */
   double slope;             /* columns a row */
   int32_t beam;
-  size_t *start;      /* [rows + 1]: of the rows from 1 on in cells */
-  int32_t *cells;     /* of `words` as they are */
-  int32_t *scratch;   /* two rows [columns + 2], column j at j + 1, for the words of a shift that is tried */
-  int32_t *shifted;   /* [rows]: the words as they are but for a shift that is tried */
-  int32_t *align;     /* [columns]: the hypothesis' word that stands for the reference's, or the last before; or -1 */
-  int32_t *errors;    /* [rows + 1]: words before i that are taken out or replaced */
-  int32_t *misses;    /* [columns + 1]: words of the reference before j that are put in or replaced */
-  int32_t tried;      /* shifts, up to now */
+  size_t *start;    /* [rows + 1]: of the rows from 1 on in cells */
+  int32_t *cells;   /* of `words` as they are */
+  int32_t *scratch; /* two rows [columns + 2], column j at j + 1, for the words of a shift that is tried */
+  int32_t *shifted; /* [rows]: the words as they are but for a shift that is tried */
+  int32_t *align;   /* [columns]: the hypothesis' word that stands for the reference's, or the last before; or -1 */
+  int32_t *errors;  /* [rows + 1]: words before i that are taken out or replaced */
+  int32_t *misses;  /* [columns + 1]: words of the reference before j that are put in or replaced */
+  int32_t tried;    /* shifts, up to now */
 } ter_pair;
 
 typedef struct ter_shift {
