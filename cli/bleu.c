@@ -63,12 +63,14 @@ static void write_signature_parts(att_cli *cli, const char *signature) {
   }
 }
 
-/* result->line is "NAME = SCORE REST" */
-static void write_json(att_cli *cli, const att_bleu_options *o, const att_bleu_result *result) {
+/* result->line is "NAME = SCORE REST"; number_of_line: from 1, or 0 where it is of all. */
+static void write_json(att_cli *cli, const att_bleu_options *o, const att_bleu_result *result, size_t number_of_line) {
   char number[32];
   const char *line = result->line, *equals = strstr(line, " = ");
   const char *rest = equals ? strchr(equals + 3, ' ') : NULL;
-  att_cli_print(cli, "{\"name\": ");
+  att_cli_print(cli, "{");
+  if (number_of_line) att_cli_print(cli, "\"line\": %zu, ", number_of_line);
+  att_cli_print(cli, "\"name\": ");
   att_cli_write_json(cli, line, equals ? (size_t)(equals - line) : strlen(line));
   att_cli_print(cli, ", \"score\": %s, \"signature\": ", att_cli_number(result->score, number));
   att_cli_write_json(cli, result->signature, strlen(result->signature));
@@ -140,6 +142,8 @@ static int check(att_cli *cli, bleu_options *o, const char *hypothesis) {
   if (att_cli_given(cli, "smooth-value") && o->bleu.smoothing != ATT_SMOOTH_FLOOR &&
       o->bleu.smoothing != ATT_SMOOTH_ADD_K)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--smooth-value is for --smooth floor and --smooth add-k");
+  if (o->sentence_level && o->metrics.count > 1)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--sentence-level takes one --metric");
   if (o->bleu.ter_asian_support && !o->bleu.ter_normalized && !o->bleu.ter_no_punct)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--ter-asian-support is for --ter-normalized and --ter-no-punct");
   return 0;
@@ -215,7 +219,7 @@ static int write_score(att_cli *cli, const bleu_options *o, const bleu_lines *li
   if (status) return att_cli_failed(cli, status);
   const char *rest = strstr(result.line, " = ");
   if (o->json)
-    write_json(cli, &o->bleu, &result);
+    write_json(cli, &o->bleu, &result, o->sentence_level ? first + 1 : 0);
   else if (o->sentence_level)
     att_cli_print(cli, "%.*s|%s%s\n", (int)(rest - result.line), result.line, result.signature, rest);
   else
@@ -261,7 +265,7 @@ const att_cli_verb att_cli_bleu = {
         "under it sacreBLEU's signature, which says how it was counted. --sentence-level writes a line for each line, "
         "with the signature before the score.",
     .example = "attend translate de-en < test.de | attend bleu --reference test.en\n"
-               "attend bleu --reference one.zh --reference two.zh --tokenize zh --metric bleu --metric ter out.zh",
+               "attend bleu --reference one.zh --reference two.zh --tokenize zh out.zh",
     .options = options,
     .most_words = 1,
     .run = run,

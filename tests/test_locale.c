@@ -134,7 +134,8 @@ static void learn(att_buffer *text, const char *out) {
   char data[512], line[64];
   FILE *file = fopen(in_folder("data.tsv"), "w");
   assert_non_null(file);
-  for (int i = 0; i < 40; i++) att_format(line, sizeof line, "word %d\t%.2f\n", i % 7, 0.25 * (i % 7)), fputs(line, file);
+  for (int i = 0; i < 40; i++)
+    att_format(line, sizeof line, "word %d\t%.2f\n", i % 7, 0.25 * (i % 7)), fputs(line, file);
   fclose(file);
   snprintf(data, sizeof data, "%s", in_folder("data.tsv"));
   att_train_options o;
