@@ -8,10 +8,12 @@
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include <cmocka.h>
 
@@ -272,8 +274,19 @@ static void test_hostile_lines(void **state) {
   free(line);
 }
 
+static void on_alarm(int number) {
+  (void)number;
+  att_interrupt(ctx);
+}
+
+static void interrupt_soon(void) {
+  const struct itimerval soon = {.it_value.tv_usec = 20000};
+  signal(SIGALRM, on_alarm);
+  setitimer(ITIMER_REAL, &soon, NULL);
+}
+
 /* Lines that differ everywhere, and lengths far apart: time and memory in proportion to the words, up to the limit that
- * is named. */
+ * is named; an interrupt is heard within a line. */
 static void test_ter_of_long_lines(void **state) {
   (void)state;
   enum { WORDS = 1100000 };
@@ -295,6 +308,9 @@ static void test_ter_of_long_lines(void **state) {
     double longer = (double)(sizes[i].words > sizes[i].others ? sizes[i].words : sizes[i].others);
     assert_true(result.score > 0 && result.score <= 100 * longer / (double)sizes[i].others);
   }
+  const att_text half = {text, WORDS}, other_half = {other, WORDS}, *other_halves = &other_half;
+  interrupt_soon();
+  assert_int_equal(att_bleu(ctx, &half, 1, &other_halves, 1, &options, &result), ATT_INTERRUPTED);
   const att_text whole = {text, 2 * WORDS}, *references = &whole;
   assert_int_equal(att_bleu(ctx, &whole, 1, &references, 1, &options, &result), ATT_ARGUMENT);
   assert_non_null(strstr(att_message(ctx), "TER: line 1 has 1100000 words"));
