@@ -59,6 +59,10 @@ SMALL = {
     "repeats": (["the the the the the the the", "a a b a a b a a b"], ["the cat is on the mat", "a b a a b a b a b a"]),
     "long against short": (["word " * 300], ["word word other word"]),
     "short against long": (["word word other word"], ["word " * 300]),
+    "normalized twice": (  # as sacreBLEU's TER does with references
+        ["SchneetheJohn'ssat\u3000", "x %,.0 y", "the dog 's and John's\u00a0cat's", "&amp;lt; ..38 3.-4", "it's,'s 'S"],
+        ["SchneetheJohn's\u3000sat", "x %,.0 y", "the dog's\u2003and John 's cat's", "&amp;amp;lt; . .38 3 .-4", "it's\u3000,'s\t'S"],
+    ),
 }
 
 
