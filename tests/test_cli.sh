@@ -193,6 +193,14 @@ done <<'LIST' >errors
 2 bleu train.en
 2 bleu --reference train.en --metric bloo
 2 bleu --reference train.en --metric chrf --tokenize char
+2 bleu --reference train.en --metric ter --metric chrf --smooth floor
+2 bleu --reference train.en --metric ter --lowercase
+2 bleu --reference train.en --ter-no-punct
+2 bleu --reference train.en --sentence-level --metric ter --metric chrf
+2 bleu --reference train.en --metric ter --ter-asian-support
+2 bleu --reference train.en --tokenize ja-mecab
+2 bleu --reference train.en --tokenize flores200
+2 bleu --reference - --reference - one.de
 2 bleu --reference train.en --chrf-word-order 2
 2 bleu --reference train.en --smooth-value 1
 1 bleu --reference train.en one.de
@@ -509,8 +517,12 @@ sed -E 's/.*"logprob": ([^,]*),.*/\1/' out | cmp -s - logprobs || fail "score --
 # ---- bleu ------------------------------------------------------------------------------------------------------------
 printf 'The cat sat on the mat .\nHello , world !\nÜber 3.5 "trees" & more\n' >reference
 printf 'The cat sat on a mat .\nHello world !\nüber 3.5 trees & more\n' >hypothesis
-for options in "" "--tokenize char" "--tokenize intl --lowercase" "--tokenize none --smooth floor" \
-  "--smooth add-k --smooth-value 2" "--metric chrf" "--metric chrf --chrf-word-order 2" "--json" "--metric chrf --json"; do
+printf 'The cat sat on the mat .\n\nÜber 3.5 Bäume & mehr\n' >second
+for options in "" "--tokenize char" "--tokenize intl --lowercase" "--tokenize none --smooth floor" "--tokenize zh" \
+  "--smooth add-k --smooth-value 2" "--metric chrf" "--metric chrf --chrf-word-order 2" "--json" "--metric chrf --json" \
+  "--metric ter" "--metric ter --ter-normalized --ter-no-punct --ter-asian-support --ter-case-sensitive" \
+  "--reference second --metric ter --metric chrf --metric bleu" "--reference second --variable-references" \
+  "--sentence-level" "--sentence-level --metric ter --json --reference second --variable-references"; do
   echo "$ attend bleu --reference reference hypothesis $options"
   run 0 bleu --reference reference hypothesis $options
   cat out
@@ -519,6 +531,10 @@ same bleu.txt scores
 run 0 bleu --reference reference <hypothesis && cp out first
 run 0 bleu --reference reference - <hypothesis && { cmp -s out first || fail "bleu - differs"; }
 run 0 bleu --reference - hypothesis <reference && { cmp -s out first || fail "bleu --reference - differs"; }
+run 0 bleu --reference reference --reference second hypothesis && has err "second: line 2 is empty, and counts as one more" "an empty reference"
+run 0 bleu --reference reference --reference second --variable-references hypothesis && empty err "--variable-references"
+run 1 bleu --reference second --variable-references hypothesis && has err "line 2 is empty in every reference" "no reference at all"
+run 1 bleu --reference reference --reference train.en hypothesis && has err "hypothesis has 3 lines, but train.en has 120" "a second reference"
 
 # ---- info ------------------------------------------------------------------------------------------------------------
 run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info

@@ -15,8 +15,12 @@ Each expected.safetensors holds, for four texts that stand one after another wit
     grad.NAME                   of the loss, for every parameter
     maps [layers, heads, n, n]  attention of the text `sample`
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import numpy as np
 import torch

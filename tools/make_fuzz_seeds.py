@@ -5,6 +5,7 @@
 
 Only Python's own library is used; tokenizer.json of the small models comes from tests/data.
 """
+import argparse
 import base64
 import json
 import pathlib
@@ -107,6 +108,7 @@ def make_small_tokenizers():
                                                 {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}]})
 
 
+argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
 make_config()
 make_small_tokenizers()

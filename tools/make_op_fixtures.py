@@ -8,8 +8,12 @@ units, root mean square norm, rotary positions, ALiBi's slopes, T5's buckets, lo
 An output's gradient is that of the sum of output * weight. Tensors are flat lists, in float64 where the library's own
 function allows it.
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import torch
 from transformers.activations import ACT2FN

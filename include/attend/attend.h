@@ -441,7 +441,14 @@ ATT_API att_status att_attention_render(const att_attention *attention, att_look
 
 /* ---- measuring translations ----------------------------------------------------------------------------------- */
 
-typedef enum att_bleu_tokenizer { ATT_BLEU_13A, ATT_BLEU_NONE, ATT_BLEU_CHAR, ATT_BLEU_INTL } att_bleu_tokenizer;
+typedef enum att_bleu_metric { ATT_METRIC_BLEU, ATT_METRIC_CHRF, ATT_METRIC_TER } att_bleu_metric;
+typedef enum att_bleu_tokenizer {
+  ATT_BLEU_13A,
+  ATT_BLEU_NONE,
+  ATT_BLEU_CHAR,
+  ATT_BLEU_INTL,
+  ATT_BLEU_ZH
+} att_bleu_tokenizer;
 typedef enum att_bleu_smoothing {
   ATT_SMOOTH_EXP,
   ATT_SMOOTH_FLOOR,
@@ -450,16 +457,21 @@ typedef enum att_bleu_smoothing {
 } att_bleu_smoothing;
 
 typedef struct att_bleu_options {
-  bool chrf;      /* chrF2 in place of BLEU */
+  att_bleu_metric metric;
   int word_order; /* chrF: 0; 2 for chrF++ */
   att_bleu_tokenizer tokenizer;
-  bool lowercase;
+  bool lowercase; /* BLEU, chrF */
   att_bleu_smoothing smoothing;
-  double smoothing_value; /* negative: sacreBLEU's default for the method (floor 0.1, add-k 1) */
+  double smoothing_value;  /* negative: sacreBLEU's default for the method (floor 0.1, add-k 1) */
+  bool effective_order;    /* BLEU: orders that the hypotheses are too short for do not count, as for single lines */
+  bool ter_normalized;     /* words as Tercom's normalizer parts them; else at spaces */
+  bool ter_no_punct;       /* punctuation is taken out */
+  bool ter_asian_support;  /* the two above know Chinese and Japanese */
+  bool ter_case_sensitive; /* else TER ignores case */
 } att_bleu_options;
 
 typedef struct att_bleu_result {
-  double score;        /* 0 to 100 */
+  double score;        /* 0 to 100; of TER, where less is better, from 0 up */
   double precision[4]; /* percent; BLEU only, as the two below */
   double brevity_penalty, ratio;
   int64_t hypothesis_length, reference_length;
@@ -468,9 +480,13 @@ typedef struct att_bleu_result {
 } att_bleu_result;
 
 ATT_API void att_bleu_options_default(att_bleu_options *options);
-/* Corpus score of hypotheses[i] against references[i] (Papineni et al. 2002; Post 2018; Popovic 2015). */
-ATT_API att_status att_bleu(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
-                            const att_bleu_options *options, att_bleu_result *result);
+/* Corpus score of hypotheses[i] against references[0][i], references[1][i] ... up to reference_count (BLEU: Papineni et
+ * al. 2002; chrF: Popovic 2015; TER: Snover et al. 2006; all as in Post 2018). Where a line has fewer references, data
+ * is NULL in those that it lacks; each line must have one. TER takes lines of up to 2^20 words. att_interrupt stops
+ * it. */
+ATT_API att_status att_bleu(att_context *ctx, const att_text *hypotheses, size_t count,
+                            const att_text *const *references, size_t reference_count, const att_bleu_options *options,
+                            att_bleu_result *result);
 
 /* ---- training ------------------------------------------------------------------------------------------------- */
 

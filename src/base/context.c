@@ -2,7 +2,6 @@
 #include "base/parallel.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,7 +98,7 @@ att_status att_fail(att_context *ctx, att_status status, const char *format, ...
   va_list args;
   va_start(args, format);
   char text[sizeof ctx->message]; /* the message may be among the arguments */
-  vsnprintf(text, sizeof text, format, args);
+  att_format_list(text, sizeof text, format, args);
   va_end(args);
   make_one_line(text);
   memcpy(ctx->message, text, sizeof text);
@@ -111,7 +110,7 @@ void att_log(att_context *ctx, att_log_level level, const char *format, ...) {
   va_list args;
   va_start(args, format);
   char text[sizeof ctx->message];
-  vsnprintf(text, sizeof text, format, args);
+  att_format_list(text, sizeof text, format, args);
   va_end(args);
   make_one_line(text);
   ctx->log(ctx->log_user, level, text);
@@ -203,12 +202,12 @@ att_status att_buffer_print(att_context *ctx, att_buffer *buffer, const char *fo
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);
-  int size = vsnprintf(NULL, 0, format, args);
+  int size = att_format_list(NULL, 0, format, args);
   va_end(args);
   att_status status = size < 0 ? att_fail(ctx, ATT_ARGUMENT, "a text could not be formatted")
                                : buffer_reserve(ctx, buffer, (size_t)size);
   if (status == ATT_OK) {
-    vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
+    att_format_list(buffer->data + buffer->size, (size_t)size + 1, format, again);
     buffer->size += (size_t)size;
   }
   va_end(again);

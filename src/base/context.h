@@ -5,9 +5,10 @@
 #ifndef ATT_BASE_CONTEXT_H
 #define ATT_BASE_CONTEXT_H
 
+#include "base/number.h"
+
 #include <attend/attend.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 
 struct att_context {
@@ -19,12 +20,6 @@ struct att_context {
   char message[1024];
   char processor[64]; /* its name, once att_describe_machine asked */
 };
-
-#if defined(__GNUC__)
-#define ATT_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#else
-#define ATT_PRINTF(text, first)
-#endif
 
 /* Sets the message and returns status, so that a failure is one line: return att_fail(ctx, ATT_FORMAT, "%s: ...",
  * path). */

@@ -202,7 +202,7 @@ static att_status probe_classes(att_comparison *c) {
     inputs[taken] = field(line, 0, first);
     seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
     pairs |= first + 1 < last;
-    references[taken++] = field(line, last, line.size);
+    references[taken++] = att_trimmed(field(line, last, line.size));
   }
   c->probes.references = references;
   c->probes.seconds = pairs ? seconds : NULL;
@@ -396,7 +396,7 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
   const att_train_options *o = &c->options->train;
   char budget[64], parameters[32];
   if (o->minutes > 0)
-    snprintf(budget, sizeof budget, "%.3g minutes for all", o->minutes);
+    att_format(budget, sizeof budget, "%.3g minutes for all", o->minutes);
   else
     snprintf(budget, sizeof budget, "as many steps or epochs each");
   snprintf(subtitle, size,

@@ -2,8 +2,6 @@
 #include "compare/compare.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ATT_SCORED_WORDS   8  /* of a piece of running text: those after the context */
@@ -142,10 +140,9 @@ static att_status bleu_of(const att_probes *q, const att_text *outputs, const at
     some[count] = outputs[i];
     references[count++] = q->references[i];
   }
-  att_bleu_options options;
+  const att_text *one = references;
   att_bleu_result result;
-  att_bleu_options_default(&options);
-  ATT_TRY(att_bleu(q->ctx, some, references, count, &options, &result));
+  ATT_TRY(att_bleu(q->ctx, some, count, &one, 1, NULL, &result));
   *score = result.score;
   return ATT_OK;
 }
@@ -264,13 +261,12 @@ static att_status probe_classes(att_model *model, att_evaluating *evaluating, bo
   ATT_TRY(att_classify(model, q->inputs, q->seconds, q->count, 0, on_classification, evaluating));
   evaluating->is_number = info->head == ATT_HEAD_VALUES;
   for (size_t i = 0; i < q->count; i++) {
-    char number[64] = {0};
+    char number[64];
     const char *label = labels[evaluating->predicted[i]];
     is_right[i] = is_label(q->references[i], info->head == ATT_HEAD_LABELS, label);
     if (evaluating->is_number) {
-      memcpy(number, q->references[i].data, q->references[i].size < 63 ? q->references[i].size : 63);
-      numbers[i] = strtod(number, NULL);
-      snprintf(number, sizeof number, "%.4g", evaluating->values[i]);
+      if (!att_read_number(q->references[i].data, q->references[i].size, &numbers[i])) numbers[i] = 0;
+      att_format(number, sizeof number, "%.4g", evaluating->values[i]);
     }
     const char *output = evaluating->is_number ? number : label;
     ATT_TRY(keep_output(q, i, output, strlen(output), evaluating->results));

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ATT_LARGEST_JSON ((size_t)1 << 30)
@@ -58,7 +57,7 @@ static att_described describe(const json_t *value) {
   case JSON_ARRAY: snprintf(out.text, sizeof out.text, "a list"); break;
   case JSON_STRING: snprintf(out.text, sizeof out.text, "\"%.60s\"", json_string_value(value)); break;
   case JSON_INTEGER: snprintf(out.text, sizeof out.text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
-  case JSON_REAL: snprintf(out.text, sizeof out.text, "%g", json_real_value(value)); break;
+  case JSON_REAL: att_format(out.text, sizeof out.text, "%g", json_real_value(value)); break;
   case JSON_TRUE: snprintf(out.text, sizeof out.text, "true"); break;
   case JSON_FALSE: snprintf(out.text, sizeof out.text, "false"); break;
   default: snprintf(out.text, sizeof out.text, "null"); break;
@@ -183,37 +182,24 @@ att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *da
   return att_buffer_append(ctx, out, "\"", 1);
 }
 
-/* The caller's locale may write a comma, or several bytes, where JSON has a point. */
-static att_status put_with_point(att_context *ctx, att_buffer *out, const char *text) {
-  char clean[40];
-  size_t size = 0;
-  for (; *text && size < sizeof clean; text++) {
-    bool known = strchr("0123456789+-e", *text) != NULL;
-    if (known) {
-      clean[size++] = *text;
-    } else if (clean[size - 1] != '.') {
-      clean[size++] = '.';
-    }
-  }
-  return att_buffer_append(ctx, out, clean, size);
+/* The fewest digits, from least to most, that read back as the value: as a float where it is one. */
+static att_status put_shortest(att_context *ctx, att_buffer *out, double value, int least, int most, bool is_float) {
+  char text[40];
+  double back;
+  int size;
+  bool same;
+  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
+  do {
+    size = att_format(text, sizeof text, "%.*g", least, value);
+    same = att_read_number(text, (size_t)size, &back) && (is_float ? (float)back == (float)value : back == value);
+  } while (!same && least++ < most);
+  return att_buffer_append(ctx, out, text, (size_t)size);
 }
 
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value) {
-  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  char text[40];
-  int digits = 15;
-  do {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-  } while (digits++ < 17 && strtod(text, NULL) != value);
-  return put_with_point(ctx, out, text);
+  return put_shortest(ctx, out, value, 15, 17, false);
 }
 
 att_status att_json_put_float(att_context *ctx, att_buffer *out, float value) {
-  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  char text[40];
-  int digits = 6;
-  do {
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-  } while (digits++ < 9 && strtof(text, NULL) != value);
-  return put_with_point(ctx, out, text);
+  return put_shortest(ctx, out, (double)value, 6, 9, true);
 }

@@ -5,7 +5,6 @@
 #include "train/plan.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- values as a person writes them ---------------------------------------------------------------------------- */
@@ -37,7 +36,7 @@ const char *att_plan_spell(const char *name, double value, char text[32]) {
     const char *word = spellings[i].values[(int)value];
     if (word) return word;
   }
-  snprintf(text, 32, "%.10g", value);
+  att_format(text, 32, "%.10g", value);
   return text;
 }
 

@@ -28,13 +28,13 @@ static void say_learning(att_trainer *t) {
            p->batch == 0   ? "tokens"
            : t->task->rows ? t->task->rows
                            : t->task->things);
-  if (p->bpe_dropout > 0) snprintf(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
-  if (p->label_smoothing > 0) snprintf(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
-  snprintf(text, sizeof text,
-           "learning: batches of %s, lr %.3g (%s), %s%sweight decay %.2g, clip %.3g, mean of %lld "
-           "checkpoints, patience %lld",
-           bound, p->lr, att_plan_spell("schedule", (double)p->schedule, schedule), bpe, smoothing, p->weight_decay,
-           p->clip, (long long)p->average, (long long)p->patience);
+  if (p->bpe_dropout > 0) att_format(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
+  if (p->label_smoothing > 0) att_format(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
+  att_format(text, sizeof text,
+             "learning: batches of %s, lr %.3g (%s), %s%sweight decay %.2g, clip %.3g, mean of %lld "
+             "checkpoints, patience %lld",
+             bound, p->lr, att_plan_spell("schedule", (double)p->schedule, schedule), bpe, smoothing, p->weight_decay,
+             p->clip, (long long)p->average, (long long)p->patience);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 

@@ -233,9 +233,9 @@ static void describe(const att_trainer *t, att_score_of_model score, char *text,
     t->task->describe(t, score, text, size);
     return;
   }
-  if (name && score.quality >= 0) snprintf(quality, sizeof quality, "%s %.4g, ", name, score.quality);
-  snprintf(text, size, "%s%s %.*f", quality, t->task->predicts_tokens ? "perplexity" : "loss",
-           t->task->predicts_tokens ? 2 : 4, t->task->predicts_tokens ? exp(score.loss) : score.loss);
+  if (name && score.quality >= 0) att_format(quality, sizeof quality, "%s %.4g, ", name, score.quality);
+  att_format(text, size, "%s%s %.*f", quality, t->task->predicts_tokens ? "perplexity" : "loss",
+             t->task->predicts_tokens ? 2 : 4, t->task->predicts_tokens ? exp(score.loss) : score.loss);
 }
 
 static void say_done(att_trainer *t, int64_t averaged) {
@@ -246,8 +246,8 @@ static void say_done(att_trainer *t, int64_t averaged) {
     snprintf(kind, sizeof kind, "the mean of the last %lld good checkpoints", (long long)averaged);
   else
     snprintf(kind, sizeof kind, "of step %lld", (long long)s->best.step);
-  snprintf(text, sizeof text, "done: %lld steps in %.1f minutes; validation %s; the model, %s, is in %s",
-           (long long)s->step, att_trainer_seconds(t) / 60, score, kind, t->options->out);
+  att_format(text, sizeof text, "done: %lld steps in %.1f minutes; validation %s; the model, %s, is in %s",
+             (long long)s->step, att_trainer_seconds(t) / 60, score, kind, t->options->out);
   att_trainer_say(t, ATT_PROGRESS_DONE, text);
 }
 

@@ -17,12 +17,6 @@ static bool same_text(att_text a, att_text b) {
 
 /* ---- columns -------------------------------------------------------------------------------------------------- */
 
-static att_text trimmed(att_text text) {
-  while (text.size && (text.data[0] == ' ' || text.data[0] == '\r')) text.data++, text.size--;
-  while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\r')) text.size--;
-  return text;
-}
-
 /* Cuts a line at its last tab; returns how many columns it has. */
 static size_t cut_line(att_text line, att_text *source, att_text *label) {
   size_t columns = 1, last = 0;
@@ -33,7 +27,7 @@ static size_t cut_line(att_text line, att_text *source, att_text *label) {
   }
   if (columns == 1) return 1;
   *source = (att_text){line.data, last};
-  *label = trimmed((att_text){line.data + last + 1, line.size - last - 1});
+  *label = att_trimmed((att_text){line.data + last + 1, line.size - last - 1});
   return columns;
 }
 
@@ -66,7 +60,7 @@ static att_status find_header(att_context *ctx, const char *path, att_text sourc
                                        "gold",      "polarity", "stars",  NULL};
   att_text first, second;
   att_labelled_texts(source, &first, &second);
-  first = trimmed(first);
+  first = att_trimmed(first);
   *header = is_one_of(first, texts) && is_one_of(label, labels);
   if (!is_one_of(first, labels) || !is_one_of(label, texts)) return ATT_OK;
   return att_fail(ctx, ATT_FORMAT,
@@ -137,16 +131,8 @@ void att_labelled_free(att_context *ctx, att_labelled *labelled) {
 
 /* ---- numbers -------------------------------------------------------------------------------------------------- */
 
-/* Plain decimal numbers only: no hexadecimal, no "nan". */
 static bool read_number(att_text text, double *value) {
-  char copy[64], *end;
-  if (text.size == 0 || text.size >= sizeof copy) return false;
-  for (size_t i = 0; i < text.size; i++)
-    if (!text.data[i] || !strchr("0123456789+-.eE", text.data[i])) return false;
-  memcpy(copy, text.data, text.size);
-  copy[text.size] = '\0';
-  *value = strtod(copy, &end);
-  return *end == '\0' && isfinite(*value) && fabs(*value) <= 1e30;
+  return att_read_number(text.data, text.size, value) && fabs(*value) <= 1e30;
 }
 
 static att_status read_value(att_context *ctx, const char *path, size_t line, att_text field, double *value) {
@@ -163,7 +149,7 @@ static bool next_piece(att_text field, size_t *at, att_text *piece) {
   if (*at > field.size || field.size == 0) return false;
   const char *comma = memchr(field.data + *at, ',', field.size - *at);
   size_t end = comma ? (size_t)(comma - field.data) : field.size;
-  *piece = trimmed((att_text){field.data + *at, end - *at});
+  *piece = att_trimmed((att_text){field.data + *at, end - *at});
   *at = end + 1;
   return true;
 }

@@ -15,7 +15,6 @@
 #include "base/random.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct classifier_data {
@@ -342,7 +341,7 @@ static void describe(const att_trainer *t, att_score_of_model s, char *text, siz
   static const char *const others[][2] = {
       {"macro-F1", "Matthews"}, {"micro-F1", "all labels right"}, {"Pearson", "squared error"}};
   const char *const *other = others[data_of(t)->labels.head - ATT_HEAD_CLASSES];
-  snprintf(text, size, "%s %.4f, %s %.4f, %s %.4f", quality(t), s.quality, other[0], s.also[0], other[1], s.also[1]);
+  att_format(text, size, "%s %.4f, %s %.4f, %s %.4f", quality(t), s.quality, other[0], s.also[0], other[1], s.also[1]);
 }
 
 static void free_data(att_trainer *t) {

@@ -13,7 +13,6 @@
 #include "base/random.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ATT_HELD_OUT        0.1  /* nanoGPT's share */
@@ -341,8 +340,8 @@ static const char *quality(const att_trainer *t) {
 static void describe(const att_trainer *t, att_score_of_model score, char *text, size_t size) {
   const att_language_data *d = data_of(t);
   double bits = score.loss / log(2) * (double)d->valid.count;
-  snprintf(text, size, "loss %.4f, perplexity %.2f, %.3f bits a character, %.3f a byte", score.loss, exp(score.loss),
-           bits / d->valid_characters, bits / d->valid_bytes);
+  att_format(text, size, "loss %.4f, perplexity %.2f, %.3f bits a character, %.3f a byte", score.loss, exp(score.loss),
+             bits / d->valid_characters, bits / d->valid_bytes);
 }
 
 static void free_data(att_trainer *t) {
