@@ -144,26 +144,7 @@ static int classify_lines(classify_run *run, att_cli_input *input) {
 
 /* ---- measuring ---- */
 
-typedef struct measure {
-  const char *name, *key;
-  double value;
-} measure;
-
-static size_t measures_of(const att_evaluation *e, measure out[3]) {
-  measure classes[] = {{"accuracy", "accuracy", e->classes.accuracy},
-                       {"macro-F1", "macro_f1", e->classes.macro_f1},
-                       {"Matthews", "matthews", e->classes.matthews}};
-  measure labels[] = {{"macro-F1", "macro_f1", e->labels.macro_f1},
-                      {"micro-F1", "micro_f1", e->labels.micro_f1},
-                      {"all labels right", "accuracy", e->labels.accuracy}};
-  measure values[] = {{"Pearson", "pearson", e->values.pearson},
-                      {"Spearman", "spearman", e->values.spearman},
-                      {"squared error", "mean_squared_error", e->values.mean_squared_error}};
-  memcpy(out, e->head == ATT_HEAD_CLASSES ? classes : e->head == ATT_HEAD_LABELS ? labels : values, sizeof classes);
-  return 3;
-}
-
-static void write_confusion(classify_run *run, const att_class_metrics *m) {
+static void write_confusion(classify_run *run, const att_evaluation *m) {
   att_cli *cli = run->cli;
   for (size_t k = 0; k < m->classes; k++) {
     att_cli_print(cli, "\t");
@@ -177,7 +158,7 @@ static void write_confusion(classify_run *run, const att_class_metrics *m) {
   }
 }
 
-static void write_confusion_json(classify_run *run, const att_class_metrics *m) {
+static void write_confusion_json(classify_run *run, const att_evaluation *m) {
   att_cli *cli = run->cli;
   att_cli_print(cli, ", \"labels\": [");
   for (size_t k = 0; k < m->classes; k++) {
@@ -197,19 +178,18 @@ static void write_confusion_json(classify_run *run, const att_class_metrics *m) 
 
 static void write_evaluation(classify_run *run, const att_evaluation *e) {
   att_cli *cli = run->cli;
-  measure measures[3];
+  const att_measure *measures = e->measures;
   char number[32];
-  size_t count = measures_of(e, measures);
   if (run->options->json) att_cli_print(cli, "{\"texts\": %zu, \"truncated\": %zu", e->count, e->truncated);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < e->measure_count; i++) {
     if (run->options->json)
       att_cli_print(cli, ", \"%s\": %s", measures[i].key, att_cli_number(measures[i].value, number));
     else
       att_cli_print(cli, "%s\t%.4f\n", measures[i].name, measures[i].value);
   }
-  if (run->options->confusion && run->options->json) write_confusion_json(run, &e->classes);
+  if (run->options->confusion && run->options->json) write_confusion_json(run, e);
   if (run->options->json) att_cli_print(cli, "}\n");
-  if (run->options->confusion && !run->options->json) write_confusion(run, &e->classes);
+  if (run->options->confusion && !run->options->json) write_confusion(run, e);
 }
 
 static int measure_file(classify_run *run) {
@@ -224,11 +204,11 @@ static int measure_file(classify_run *run) {
   int status = 0;
   if (e.truncated)
     att_cli_warn(cli, "%zu of %zu texts were too long for the model, and truncated", e.truncated, e.count);
-  if (run->options->confusion && !e.classes.confusion)
+  if (run->options->confusion && !e.confusion)
     status = att_cli_fail(cli, ATT_CLI_FAILED, "--confusion: %zu labels are too many for a table", run->label_count);
   else
     write_evaluation(run, &e);
-  att_release(cli->ctx, (void *)(uintptr_t)e.classes.confusion);
+  att_release(cli->ctx, (void *)(uintptr_t)e.confusion);
   return status;
 }
 

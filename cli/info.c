@@ -146,9 +146,8 @@ static void put_norm(info_writer *w, const att_model_info *info) {
 
 static void put_answer(info_writer *w, const att_model_info *info) {
   static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder"};
-  static const char *const heads[] = {"tokens", "classes", "labels", "values", "none"};
   put_text(w, "kind", "kind", kinds[info->kind]);
-  put_text(w, "head", "head", heads[info->head]);
+  put_text(w, "head", "head", info->head_name);
   if (w->json || info->label_count) put_number(w, "label_count", "labels", info->label_count);
 }
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "formats/json.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 
 #include "counting.h"
@@ -20,7 +20,7 @@ static const char *const names[] = {
 /* A folder and its texts; what belongs to no text is NULL. */
 typedef struct sample {
   fixture f;
-  int32_t *ids, *types, *labels, *label_rows, *classes;
+  int32_t *ids, *types, *labels, *label_rows;
   float *values;
   int64_t *starts;
   att_input input;
@@ -46,17 +46,17 @@ static void open_family(sample *s, const char *name) {
   s->types = ids_or_null(f, "types");
   s->labels = ids_or_null(f, "labels");
   s->label_rows = ids_or_null(f, "label_rows");
-  s->classes = ids_or_null(f, "classes");
+  if (!s->labels) s->labels = ids_or_null(f, "classes");
   s->values = has(f, "values") ? stored_floats(f, "values") : NULL;
   s->starts = stored_longs(f, "starts");
   s->input = (att_input){s->ids, s->types, {stored(f, "starts")->count - 1, s->starts}};
-  s->batch = (att_batch){.labels = s->labels, .label_rows = s->label_rows, .classes = s->classes, .values = s->values};
+  s->batch = (att_batch){.labels = s->labels, .label_rows = s->label_rows, .values = s->values};
   if (s->label_rows) s->batch.label_count = stored(f, "label_rows")->count;
   *(f->model->config.kind == ATT_DECODER ? &s->batch.target : &s->batch.source) = s->input;
 }
 
 static void close_family(sample *s) {
-  free(s->ids), free(s->types), free(s->labels), free(s->label_rows), free(s->classes), free(s->values);
+  free(s->ids), free(s->types), free(s->labels), free(s->label_rows), free(s->values);
   free(s->starts);
   fixture_close(&s->f);
 }
@@ -64,12 +64,12 @@ static void close_family(sample *s) {
 /* On the arena; of a model without a head the hidden states stand in both. */
 static void forward(sample *s, att_model *model, const att_maps *maps, att_tensor *hidden, att_tensor *logits) {
   att_run run = {.ctx = s->f.ctx, .arena = s->f.arena};
-  att_head head = model->config.head;
-  require_ok(&s->f, att_model_hidden(&run, model, &s->input, maps, NULL, hidden));
-  *logits = *hidden;
-  if (head == ATT_HEAD_NONE) return;
-  if (head != ATT_HEAD_TOKENS) {
-    require_ok(&s->f, att_model_classify(&run, model, &s->input, NULL, NULL, logits));
+  att_hidden body;
+  require_ok(&s->f, att_model_hidden(&run, model, &s->input, maps, NULL, &body));
+  *logits = *hidden = body.rows;
+  if (!model->head->logits) return;
+  if (!model->head->output) {
+    require_ok(&s->f, att_head_logits(&run, model, &body, logits));
     return;
   }
   att_tensor rows = *hidden;
@@ -287,7 +287,7 @@ static void test_new_heads(void **state) {
     open_family(&s, names[i]);
     forward(&s, s.f.model, NULL, &before, &logits);
     for (int head = 0; head < ATT_HEAD_COUNT; head++) {
-      bool labelled = head != ATT_HEAD_TOKENS && head != ATT_HEAD_NONE;
+      bool labelled = att_head_get((att_head)head)->read != NULL;
       char **copy = labelled ? att_labels_copy(s.f.ctx, labels, 2) : NULL;
       require_ok(&s.f, att_model_new_head(s.f.model, (att_head)head, copy, labelled ? 2 : 0, 3, &other));
       assert_null(s.f.model->tokenizer);
@@ -308,27 +308,35 @@ static void test_new_heads(void **state) {
 static void test_other_kinds(void **state) {
   (void)state;
   sample s;
-  att_tensor hidden;
+  att_tensor rows;
+  att_hidden hidden;
   att_memory memory;
   open_family(&s, "family_gpt2");
   att_run run = {.ctx = s.f.ctx, .arena = s.f.arena};
   assert_int_equal(att_model_encode(&run, s.f.model, &s.input, NULL, NULL, &memory), ATT_ARGUMENT);
   assert_int_equal(att_model_cross(&run, s.f.model, &memory, NULL), ATT_ARGUMENT);
-  assert_int_equal(att_model_classify(&run, s.f.model, &s.input, NULL, NULL, &hidden), ATT_ARGUMENT);
-  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, &memory, NULL, NULL, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, &memory, NULL, NULL, &rows), ATT_ARGUMENT);
   s.input.types = s.ids; /* it has none */
-  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &rows), ATT_ARGUMENT);
   close_family(&s);
   open_family(&s, "family_bert_classes");
   run = (att_run){.ctx = s.f.ctx, .arena = s.f.arena};
-  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &hidden), ATT_ARGUMENT);
-  assert_int_equal(att_model_logits(&run, s.f.model, &hidden, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &rows), ATT_ARGUMENT);
+  assert_int_equal(att_model_logits(&run, s.f.model, &rows, &rows), ATT_ARGUMENT);
   att_loss loss = {0};
-  s.classes[1] = 3;
+  s.labels[1] = 3;
   assert_int_equal(att_model_loss(&run, s.f.model, &s.batch, 0, 1, &loss), ATT_ARGUMENT);
   const int64_t empty[] = {0, 1, 1};
   att_input input = {s.ids, NULL, {2, empty}};
-  assert_int_equal(att_model_classify(&run, s.f.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT);
+  require_ok(&s.f, att_model_hidden(&run, s.f.model, &input, NULL, NULL, &hidden));
+  assert_int_equal(att_head_logits(&run, s.f.model, &hidden, &rows), ATT_ARGUMENT);
+  close_family(&s);
+  open_family(&s, "family_bert");
+  run = (att_run){.ctx = s.f.ctx, .arena = s.f.arena};
+  require_ok(&s.f, att_model_hidden(&run, s.f.model, &s.input, NULL, NULL, &hidden));
+  assert_int_equal(att_head_logits(&run, s.f.model, &hidden, &rows), ATT_ARGUMENT);
+  assert_int_equal(att_model_loss(&run, s.f.model, &s.batch, 0, 1, &loss), ATT_ARGUMENT);
+  assert_int_equal(att_batch_targets(s.f.model, &s.batch), 0);
   close_family(&s);
 }
 
@@ -504,10 +512,11 @@ static void test_impossible_settings(void **state) {
 /* A pass through the model on an arena of its own. */
 static att_status pass(att_context *ctx, att_model *model) {
   static const int64_t start[] = {0, 2, 5};
-  static const int32_t ids[] = {5, 6, 7, 8, 9}, classes[] = {0, 1}, rows[] = {1};
+  static const int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {0, 1}, rows[] = {1};
   static const float values[6];
   att_input input = {ids, NULL, {2, start}};
-  att_batch batch = {input, input, ids, rows, 1, classes, values};
+  att_batch batch = {
+      .source = input, .target = input, .labels = labels, .label_rows = rows, .label_count = 1, .values = values};
   att_run run = {.ctx = ctx};
   att_loss loss = {0};
   ATT_TRY(att_arena_new(ctx, &run.arena));

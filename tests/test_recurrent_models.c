@@ -3,7 +3,7 @@
  * attention. Steps through the cache against the whole pass. Settings written and read, and refused by name.
  */
 #include "formats/safetensors.h"
-#include "models/pass.h"
+#include "models/head.h"
 #include "scratch.h"
 
 #include <math.h>
@@ -80,11 +80,7 @@ static void net_open(net *n, const char *name) {
   n->target_start = starts_of(n, "target_starts", &n->batch.target.sequences);
   n->batch.source.ids = n->source;
   n->batch.target.ids = n->inputs;
-  if (n->inputs) {
-    n->batch.labels = n->labels;
-  } else {
-    n->batch.classes = n->labels;
-  }
+  n->batch.labels = n->labels;
 }
 
 static void net_close(net *n) {
@@ -122,14 +118,16 @@ static void require_close(const net *n, const char *what, const float *got, cons
   }
 }
 
-static bool has_labels(const net *n) { return n->batch.classes != NULL; }
+static bool has_labels(const net *n) { return n->model->head->texts; }
 
 /* Logits of the whole pass; memory, where there is one, for who goes on. */
 static att_tensor forward(net *n, const att_maps *maps, att_memory *memory) {
   att_run run = {.ctx = ctx, .arena = n->arena};
   att_tensor hidden, logits;
   if (has_labels(n)) {
-    require(n, att_model_classify(&run, n->model, &n->batch.source, NULL, NULL, &logits));
+    att_hidden body;
+    require(n, att_model_hidden(&run, n->model, &n->batch.source, NULL, NULL, &body));
+    require(n, att_head_logits(&run, n->model, &body, &logits));
     return logits;
   }
   bool reads = n->model->config.kind == ATT_ENCODER_DECODER;
@@ -463,14 +461,14 @@ static void test_refusals(void **state) {
 static void test_too_long(void **state) {
   (void)state;
   net n;
-  att_tensor logits;
+  att_hidden hidden;
   int32_t ids[10] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
   const int64_t start[] = {0, 10};
   net_open(&n, "recurrent_ffn_classifier");
   att_run run = {.ctx = ctx, .arena = n.arena};
   att_input input = {ids, NULL, {1, start}};
-  must_say(att_model_classify(&run, n.model, &input, NULL, NULL, &logits), ATT_ARGUMENT, "10 tokens");
-  must_say(att_model_classify(&run, n.model, &input, NULL, NULL, &logits), ATT_ARGUMENT, "9 positions");
+  must_say(att_model_hidden(&run, n.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT, "10 tokens");
+  must_say(att_model_hidden(&run, n.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT, "9 positions");
   net_close(&n);
 }
 
@@ -482,7 +480,7 @@ static att_status train_once(att_context *context, void *arg) {
   char path[1024];
   att_model *model = NULL;
   att_arena *arena = NULL;
-  static const int32_t ids[] = {2, 3, 4, 5, 6}, classes[] = {0, 1};
+  static const int32_t ids[] = {2, 3, 4, 5, 6}, labels[] = {0, 1, 4, 5, 6};
   static const int64_t start[] = {0, 3, 5};
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
   ATT_TRY(att_config_read(context, path, &config));
@@ -493,7 +491,7 @@ static att_status train_once(att_context *context, void *arg) {
   att_run run = {.ctx = context, .arena = arena, .dropout = 0.3f, .dropout_key = 5};
   if (!status) status = att_tape_new(arena, &run.tape);
   att_input input = {ids, NULL, {2, start}};
-  att_batch batch = {.source = input, .target = input, .labels = ids, .classes = classes};
+  att_batch batch = {.source = input, .target = input, .labels = labels};
   att_loss loss = {0};
   if (!status) status = att_model_loss(&run, model, &batch, 0, 1, &loss);
   if (!status) status = att_backward(&run);

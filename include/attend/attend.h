@@ -118,11 +118,12 @@ typedef struct att_part_info {
 } att_part_info;
 
 typedef struct att_model_info {
-  const char *type;    /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
-  att_kind kind;       /* what it can be asked for */
-  att_head head;       /* what it answers */
-  const char *network; /* "transformer", "rnn", "lstm", "gru", "ffn" */
-  const char *norm;    /* "layer", "rms"; NULL: none, as in recurrent networks */
+  const char *type;      /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
+  att_kind kind;         /* what it can be asked for */
+  att_head head;         /* what it answers */
+  const char *head_name; /* "tokens", "classes", "labels", ...; "none" */
+  const char *network;   /* "transformer", "rnn", "lstm", "gru", "ffn" */
+  const char *norm;      /* "layer", "rms"; NULL: none, as in recurrent networks */
   const char *norm_order; /* "before", "after", or NULL */
   const char *position;   /* "sinusoidal", "learned", "rotary", "relative", "alibi", "none"; or NULL */
   const char *activation; /* "relu", "gelu", "silu", "swiglu", ...; or NULL */
@@ -605,13 +606,23 @@ ATT_API att_status att_measure_values(att_context *ctx, const double *truth, con
                                       att_value_metrics *metrics);
 
 /* How a model with a head of classes, labels or one value answers a file of the form of att_train_options.data. */
+typedef struct att_measure {
+  const char *name; /* "macro-F1" */
+  const char *key;  /* "macro_f1": in JSON */
+  double value;     /* NaN where undefined */
+} att_measure;
+
+enum { ATT_MOST_MEASURES = 8 };
+
 typedef struct att_evaluation {
-  att_head head;             /* which of the measures below there are */
-  size_t count;              /* texts */
-  size_t truncated;          /* of them, too long for the model */
-  att_class_metrics classes; /* confusion: NULL for more than 2,048 classes; else free with att_release */
-  att_label_metrics labels;  /* a label holds from a probability of a half on */
-  att_value_metrics values;
+  size_t count;     /* texts */
+  size_t truncated; /* of them, too long for the model */
+  size_t
+      measure_count; /* classes: accuracy, macro-F1, Matthews; any of several labels (each holds from a probability of
+                        a half on): macro-F1, micro-F1, all labels right; values: Pearson, Spearman, squared error */
+  att_measure measures[ATT_MOST_MEASURES];
+  size_t classes;           /* of classes, up to 2,048: their number; else 0 */
+  const int64_t *confusion; /* [classes, classes]: truth by prediction, free with att_release; or NULL */
 } att_evaluation;
 ATT_API att_status att_evaluate(att_model *model, const char *path, att_evaluation *evaluation);
 

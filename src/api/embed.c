@@ -137,13 +137,13 @@ static att_status run_batch(embedder *e, size_t next) {
   att_arena_reset(e->arena);
   att_run run = {.ctx = model->ctx, .arena = e->arena};
   att_input input = {.ids = e->ids.data, .sequences = {(int64_t)e->count, e->start}};
-  att_tensor hidden;
+  att_hidden hidden;
   ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
-  if (hidden.cols != width)
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld", (long long)hidden.cols,
-                    (long long)width);
+  if (hidden.rows.cols != width)
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld",
+                    (long long)hidden.rows.cols, (long long)width);
   for (size_t i = 0; i < e->count; i++, e->vectors += width) {
-    pool(&hidden, e->start[i], e->start[i + 1], e->options->pooling, e->vectors);
+    pool(&hidden.rows, hidden.sequences.start[i], hidden.sequences.start[i + 1], e->options->pooling, e->vectors);
     ATT_TRY(finish(e, e->vectors, width, next - e->count + i));
   }
   e->count = e->ids.count = 0;

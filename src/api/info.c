@@ -1,7 +1,6 @@
 /* Owns what a model and a machine say of themselves: att_model_describe, att_describe_machine. */
 #include "kernels/gemm.h"
-#include "models/model.h"
-#include "models/settings.h"
+#include "models/head.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +42,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->type = att_config_type(c);
   info->kind = c->kind;
   info->head = c->head;
+  info->head_name = model->head->name;
   info->network = networks[c->network];
   info->label_count = c->label_count;
   if (c->network == ATT_TRANSFORMER) {

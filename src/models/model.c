@@ -1,6 +1,6 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 
 #include <string.h>
@@ -13,6 +13,7 @@ void att_model_close(att_model *model) {
   att_tokenizer_free(model->tokenizer);
   if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
   att_free(ctx, model->info);
+  att_free(ctx, model->head_layers);
   att_free(ctx, model->folder);
   att_free(ctx, model->config.labels);
   att_free(ctx, model);
@@ -34,6 +35,7 @@ static att_status make_model(att_context *ctx, const att_config *config, att_mod
   model->config = *config;
   model->config.labels = NULL;
   model->calls = att_family_get(config->family);
+  model->head = att_head_get(config->head);
   att_status status = model->calls->plan(model);
   if (status) {
     att_model_close(model);

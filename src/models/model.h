@@ -30,6 +30,7 @@ typedef struct att_parameter {
 } att_parameter;
 
 typedef struct att_family_calls att_family_calls; /* family.h */
+typedef struct att_head_calls att_head_calls;     /* head.h */
 
 struct att_model {
   att_context *ctx;
@@ -45,7 +46,9 @@ struct att_model {
   int64_t trained_total; /* the trained ones come first: optimizer, clipping and checkpoint are loops over [0,
                             trained_total) */
   const att_family_calls *calls;
-  void *layers;         /* the family's: weights as ops see them */
+  void *layers; /* the family's: weights as ops see them */
+  const att_head_calls *head;
+  void *head_layers;    /* the head's, or NULL */
   att_model_info *info; /* made at first att_model_describe */
 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Places of dropout outside the blocks. */
-enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, LABELS = 3 };
+enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, POOLER = 3 };
 
 static const att_weight none;
 
@@ -174,10 +174,10 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
   return last_norm(run, model, decoder, hidden);
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- for heads ------------------------------------------------------------------------------------------------ */
 
-att_status att_transformer_head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
-                                att_weight *weight, att_weight *bias) {
+att_status att_transformer_output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
+                                  att_weight *weight, att_weight *bias) {
   const att_transformer *layers = model->layers;
   const att_config *c = &model->config;
   *rows = *hidden;
@@ -187,27 +187,25 @@ att_status att_transformer_head(att_run *run, att_model *model, const att_tensor
                           att_epilogue_of(c->activation), &inner));
     ATT_TRY(att_norm_forward(run, &layers->transform_norm, c->norm, c->layer_norm_epsilon, &inner, rows));
   }
-  *weight = layers->head.data             ? layers->head
+  *weight = layers->output.data           ? layers->output
             : layers->encoder.tokens.data ? layers->encoder.tokens
                                           : layers->decoder.tokens;
-  *bias = layers->head_bias.data ? layers->head_bias : none;
+  *bias = layers->output_bias.data ? layers->output_bias : none;
   return ATT_OK;
 }
 
 /* An encoder's first token stands for the text (Devlin et al. 2019, section 3), a decoder's last. */
-att_status att_transformer_classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                                    att_tensor *logits) {
+att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
   const att_transformer *layers = model->layers;
-  const int64_t *start = input->sequences.start;
-  int64_t count = input->sequences.count;
+  const int64_t *start = hidden->sequences.start;
+  int64_t count = hidden->sequences.count;
   bool decoder = model->config.kind == ATT_DECODER;
-  att_tensor tokens, pooled, kept;
+  att_tensor tokens, pooled;
   int32_t *rows = ATT_ARENA_NEW(run->arena, count, int32_t);
   if (!rows) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(decoder ? start[i + 1] - 1 : start[i]);
-  ATT_TRY(att_op_rows(run, hidden, rows, count, &tokens));
-  if (decoder) return att_op_linear(run, &tokens, &layers->labels.weight, &none, ATT_PLAIN, logits);
+  if (decoder) return att_op_rows(run, &hidden->rows, rows, count, vectors);
+  ATT_TRY(att_op_rows(run, &hidden->rows, rows, count, &tokens));
   ATT_TRY(att_op_linear(run, &tokens, &layers->pooler.weight, &layers->pooler.bias, ATT_WITH_TANH, &pooled));
-  ATT_TRY(att_op_dropout(run, &pooled, LABELS, &kept));
-  return att_op_linear(run, &kept, &layers->labels.weight, &layers->labels.bias, ATT_PLAIN, logits);
+  return att_op_dropout(run, &pooled, POOLER, vectors);
 }

@@ -6,9 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Spellings, in the order of att_kind and att_head. */
-static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder", NULL};
-static const char *const heads[] = {"tokens", "classes", "labels", "values", "none", NULL};
+static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder", NULL}; /* att_kind */
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -40,7 +38,7 @@ static att_status read_size(const att_settings *in, const att_size_key *key, att
 }
 
 att_status att_own_read(const att_settings *in, att_config *config) {
-  int kind = ATT_ENCODER_DECODER, head = ATT_HEAD_TOKENS;
+  int kind = ATT_ENCODER_DECODER;
   *config = (att_config){.family = config->family,
                          .position = ATT_NO_POSITION,
                          .tie_word_embeddings = true,
@@ -52,9 +50,8 @@ att_status att_own_read(const att_settings *in, att_config *config) {
                          .decoder_start = -1,
                          .forced_bos = -1};
   ATT_TRY(att_own_choice(in, "kind", kinds, &kind));
-  ATT_TRY(att_own_choice(in, "attend_head", heads, &head));
+  ATT_TRY(att_head_find(in, "attend_head", &config->head));
   config->kind = (att_kind)kind;
-  config->head = (att_head)head;
   for (size_t i = 0; i < ATT_COUNT(sizes); i++) ATT_TRY(read_size(in, &sizes[i], config));
   if (config->kind != ATT_DECODER) ATT_TRY(read_size(in, &encoder_layers, config));
   if (config->kind != ATT_ENCODER) ATT_TRY(read_size(in, &decoder_layers, config));
@@ -66,7 +63,7 @@ att_status att_own_read(const att_settings *in, att_config *config) {
 
 void att_own_write(att_object *out, const att_config *config) {
   att_put_text(out, "kind", kinds[config->kind]);
-  att_put_text(out, "attend_head", heads[config->head]);
+  att_put_text(out, "attend_head", att_head_get(config->head)->name);
   att_put_sizes(out, sizes, ATT_COUNT(sizes), config);
   if (config->kind != ATT_DECODER) att_put_sizes(out, &encoder_layers, 1, config);
   if (config->kind != ATT_ENCODER) att_put_sizes(out, &decoder_layers, 1, config);
@@ -81,10 +78,6 @@ att_status att_own_check(att_context *ctx, const char *name, const att_config *c
   if (config->kind != ATT_DECODER) ATT_TRY(att_check_sizes(ctx, name, &encoder_layers, 1, config));
   if (config->kind != ATT_ENCODER) ATT_TRY(att_check_sizes(ctx, name, &decoder_layers, 1, config));
   if (config->kind != ATT_ENCODER_DECODER) return ATT_OK;
-  if (config->head != ATT_HEAD_TOKENS) {
-    return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head is %s; an encoder-decoder has a head of tokens", name,
-                    heads[config->head]);
-  }
   const int32_t needed[] = {config->eos, config->decoder_start};
   static const char *const keys[] = {"eos_token_id", "decoder_start_token_id"};
   for (size_t i = 0; i < ATT_COUNT(needed); i++) {
@@ -130,7 +123,7 @@ att_status att_own_embeddings(att_model *model, int64_t output_width, att_own_ta
     if (decoder)
       ATT_TRY(add_table(model, names[1], encoder ? "target embedding" : "embedding", width, &tables->decoder));
   }
-  return c->head == ATT_HEAD_TOKENS ? add_output(model, output_width, tables) : ATT_OK;
+  return model->head->output ? add_output(model, output_width, tables) : ATT_OK;
 }
 
 const att_weight *att_own_tokens(const att_own_tables *tables, bool decoder) {

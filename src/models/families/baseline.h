@@ -13,8 +13,7 @@
 #define ATT_MODELS_FAMILIES_BASELINE_H
 
 #include "layers/layers.h"
-#include "models/family.h"
-#include "models/settings.h"
+#include "models/head.h"
 
 att_status att_own_read(const att_settings *in, att_config *config);
 void att_own_write(att_object *out, const att_config *config);

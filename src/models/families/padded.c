@@ -21,7 +21,6 @@ typedef struct padded {
   att_own_tables tables;
   att_linear_layer *encoder, *decoder; /* [layers] */
   att_linear_layer readout; /* to the width of tied embeddings; absent where d_model is it, or nothing is tied */
-  att_linear_layer classifier;
 } padded;
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
@@ -47,7 +46,7 @@ static int64_t count_parameters(const att_config *c) {
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
   ATT_TRY(att_own_check(ctx, name, config));
-  if (config->kind == ATT_ENCODER && config->head == ATT_HEAD_TOKENS) {
+  if (config->kind == ATT_ENCODER && att_head_get(config->head)->output) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head: a padded encoder has one vector a text and fills no masks",
                     name);
   }
@@ -84,11 +83,10 @@ static att_status plan(att_model *model) {
     int64_t input = window + (c->kind == ATT_ENCODER_DECODER ? c->d_model : 0);
     ATT_TRY(add_layers(model, "decoder", c->decoder_layers, input, &p->decoder));
   }
-  if (c->head == ATT_HEAD_TOKENS && readout) {
+  if (model->head->output && readout) {
     ATT_TRY(att_own_linear(model, "readout", "readout", c->embedding_size, c->d_model, true, &p->readout));
   }
-  if (c->label_count == 0) return ATT_OK;
-  return att_own_linear(model, "classifier", "classifier", c->label_count, c->d_model, true, &p->classifier);
+  return att_head_plan(model);
 }
 
 static void free_layers(att_model *model) {
@@ -247,10 +245,10 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
   return run_decoder(run, model, &tokens, rows, n, reads ? &source : NULL, hidden);
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- for heads ------------------------------------------------------------------------------------------------ */
 
-static att_status head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
-                       att_weight *bias) {
+static att_status output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
+                         att_weight *bias) {
   const padded *p = model->layers;
   *weight = *att_own_output(&p->tables);
   *bias = p->tables.bias;
@@ -259,14 +257,12 @@ static att_status head(att_run *run, att_model *model, const att_tensor *hidden,
   return att_op_linear(run, hidden, &p->readout.weight, &p->readout.bias, ATT_PLAIN, rows);
 }
 
-/* Over the text's vector, which its last row is, or of a decoder what it made of the last window. */
-static att_status classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                           att_tensor *logits) {
-  const padded *p = model->layers;
-  att_tensor last, dropped;
-  ATT_TRY(att_op_ends(run, hidden, input->sequences, hidden->cols, &last));
-  ATT_TRY(att_op_dropout(run, &last, READOUT + 1, &dropped));
-  return att_op_linear(run, &dropped, &p->classifier.weight, &p->classifier.bias, ATT_PLAIN, logits);
+/* The text's vector, which its last row is, or of a decoder what it made of the last window. */
+static att_status pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
+  att_tensor last;
+  (void)model;
+  ATT_TRY(att_op_ends(run, &hidden->rows, hidden->sequences, hidden->rows.cols, &last));
+  return att_op_dropout(run, &last, READOUT + 1, vectors);
 }
 
 const att_family_calls att_padded_calls = {
@@ -280,6 +276,6 @@ const att_family_calls att_padded_calls = {
     .decode = decode,
     .cross = cross,
     .step = step,
-    .head = head,
-    .classify = classify,
+    .output = output,
+    .pool = pool,
 };

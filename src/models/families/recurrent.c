@@ -260,10 +260,10 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
   return ATT_OK;
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- for heads ------------------------------------------------------------------------------------------------ */
 
-static att_status head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
-                       att_weight *bias) {
+static att_status output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
+                         att_weight *bias) {
   const att_recurrent *r = model->layers;
   *weight = *att_own_output(&r->tables);
   *bias = r->tables.bias;
@@ -272,14 +272,11 @@ static att_status head(att_run *run, att_model *model, const att_tensor *hidden,
   return att_op_linear(run, hidden, &r->readout.weight, &r->readout.bias, ATT_WITH_TANH, rows);
 }
 
-/* Over the final state, of both directions where there are two. */
-static att_status classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                           att_tensor *logits) {
-  const att_recurrent *r = model->layers;
-  att_tensor ends, dropped;
-  ATT_TRY(att_op_ends(run, hidden, input->sequences, model->config.d_model, &ends));
-  ATT_TRY(att_op_dropout(run, &ends, READOUT + 1, &dropped));
-  return att_op_linear(run, &dropped, &r->classifier.weight, &r->classifier.bias, ATT_PLAIN, logits);
+/* The final state, of both directions where there are two. */
+static att_status pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
+  att_tensor ends;
+  ATT_TRY(att_op_ends(run, &hidden->rows, hidden->sequences, model->config.d_model, &ends));
+  return att_op_dropout(run, &ends, READOUT + 1, vectors);
 }
 
 const att_family_calls att_recurrent_calls = {
@@ -294,6 +291,6 @@ const att_family_calls att_recurrent_calls = {
     .decode = decode,
     .cross = cross,
     .step = step,
-    .head = head,
-    .classify = classify,
+    .output = output,
+    .pool = pool,
 };

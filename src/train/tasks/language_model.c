@@ -6,6 +6,7 @@
  * An epoch reads the text once, in windows side by side whose first begins at a place of the epoch's own and whose
  * order is shuffled: both are functions of (seed, epoch).
  */
+#include "models/head.h"
 #include "train/data/batches.h"
 #include "train/data/running_text.h"
 #include "train/trainer.h"
@@ -175,7 +176,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_DECODER && c->head == ATT_HEAD_TOKENS) return ATT_OK;
+  if (c->kind == ATT_DECODER && t->model->head->output) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
                   "%s: it is no decoder with a head of tokens, which a language model goes on from", t->options->from);
 }
