@@ -314,11 +314,20 @@ ATT_API att_status att_score_text(att_model *model, att_text text, int64_t strid
  * model is open. */
 ATT_API att_status att_model_labels(att_model *model, const char *const **labels, size_t *count);
 
+typedef struct att_token_class {
+  int32_t id;
+  const char *token;    /* the vocabulary's own spelling, as att_token gives it */
+  const double *scores; /* [labels] */
+  size_t best;          /* the likeliest label */
+} att_token_class;
+
 typedef struct att_classification {
   size_t line;
-  const double *scores; /* [labels]: probabilities; of a head of values the values */
+  const double *scores; /* [labels]: probabilities; of a head of values the values; NULL where tokens have labels */
   size_t best;          /* the likeliest label */
   bool truncated;
+  const att_token_class *tokens; /* [token_count], special tokens left out, of a head that labels each; else NULL */
+  size_t token_count;
 } att_classification;
 
 typedef int att_classification_fn(void *user, const att_classification *classification);

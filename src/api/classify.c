@@ -55,26 +55,55 @@ static att_status add_line(classifying *w, size_t number, bool *truncated) {
   return ATT_OK;
 }
 
-static att_status give_line(classifying *w, size_t line, bool truncated, const double *scores) {
-  att_classification c = {.line = line, .scores = scores, .truncated = truncated};
-  for (size_t k = 1; k < (size_t)w->model->config.label_count; k++)
-    if (scores[k] > scores[c.best]) c.best = k;
+static size_t likeliest(const double *scores, int64_t labels) {
+  size_t best = 0;
+  for (size_t k = 1; k < (size_t)labels; k++)
+    if (scores[k] > scores[best]) best = k;
+  return best;
+}
+
+/* What the tokens of text `text` of the window say; scores [its tokens, labels]. */
+static att_status label_tokens(classifying *w, int64_t text, const double *scores, att_classification *out) {
+  const att_tokenizer *tokenizer = w->model->tokenizer;
+  int64_t labels = w->model->config.label_count, first = w->examples.start[text], end = w->examples.start[text + 1];
+  att_token_class *tokens = ATT_ARENA_NEW(w->arena, end - first, att_token_class);
+  if (!tokens) return ATT_MEMORY;
+  out->tokens = tokens;
+  for (int64_t i = first; i < end; i++, scores += labels) {
+    int32_t id = w->examples.ids.data[i];
+    if (att_tokenizer_is_special(tokenizer, id)) continue;
+    tokens[out->token_count++] =
+        (att_token_class){id, att_tokenizer_token(tokenizer, id), scores, likeliest(scores, labels)};
+  }
+  return ATT_OK;
+}
+
+/* scores: of the text's first row of logits, which is the only one of a head over texts. */
+static att_status give_line(classifying *w, size_t first, int64_t text, const double *scores) {
+  att_classification c = {.line = first + (size_t)text, .truncated = w->truncated[text]};
+  if (w->model->head->texts) {
+    c.scores = scores;
+    c.best = likeliest(scores, w->model->config.label_count);
+  } else {
+    ATT_TRY(label_tokens(w, text, scores, &c));
+  }
   if (w->give(w->user, &c) == 0) return ATT_OK;
-  return att_fail(w->model->ctx, ATT_INTERRUPTED, "stopped at line %zu", w->first_line + line + 1);
+  return att_fail(w->model->ctx, ATT_INTERRUPTED, "stopped at line %zu", w->first_line + c.line + 1);
 }
 
 static att_status classify_window(classifying *w, size_t first, size_t count) {
-  size_t labels = (size_t)w->model->config.label_count;
+  int64_t labels = w->model->config.label_count;
   att_examples_clear(&w->examples);
   for (size_t i = 0; i < count; i++) ATT_TRY(add_line(w, first + i, &w->truncated[i]));
-  for (int64_t begin = 0, rows; begin < (int64_t)count; begin += rows) {
+  for (int64_t begin = 0, texts; begin < (int64_t)count; begin += texts) {
     att_hidden hidden;
     double *scores;
     att_arena_reset(w->arena);
-    rows = att_examples_fit(&w->examples, begin);
-    ATT_TRY(score_batch(w->model, w->arena, &w->examples, begin, rows, &hidden, &scores));
-    for (int64_t i = 0; i < rows; i++) {
-      ATT_TRY(give_line(w, first + (size_t)(begin + i), w->truncated[begin + i], scores + (size_t)i * labels));
+    texts = att_examples_fit(&w->examples, begin);
+    ATT_TRY(score_batch(w->model, w->arena, &w->examples, begin, texts, &hidden, &scores));
+    for (int64_t i = 0; i < texts; i++) {
+      int64_t row = w->model->head->texts ? i : hidden.sequences.start[i];
+      ATT_TRY(give_line(w, first, begin + i, scores + row * labels));
     }
   }
   return ATT_OK;

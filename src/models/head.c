@@ -33,9 +33,7 @@ att_status att_head_plan_projection(att_model *model, int64_t outputs) {
                          !(form && form->no_bias), layer);
 }
 
-att_status att_head_plan_labels(att_model *model) {
-  return att_head_plan_projection(model, model->config.label_count);
-}
+att_status att_head_plan_labels(att_model *model) { return att_head_plan_projection(model, model->config.label_count); }
 
 /* ---- logits --------------------------------------------------------------------------------------------------- */
 

@@ -111,7 +111,9 @@ int64_t att_label_targets(const att_model *model, const att_batch *batch);
 void att_softmax(const float *logits, int64_t count, double *probabilities);
 int64_t att_push_likeliest(const float *logits, int64_t count, float *gradient);
 
-static inline att_status att_head_plan(att_model *model) { return model->head->plan ? model->head->plan(model) : ATT_OK; }
+static inline att_status att_head_plan(att_model *model) {
+  return model->head->plan ? model->head->plan(model) : ATT_OK;
+}
 
 /* ---- names of outputs: read, write and check of a head that has them (labels.c) ---- */
 

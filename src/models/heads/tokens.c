@@ -23,9 +23,8 @@ static att_status loss(att_run *run, att_model *model, const att_hidden *hidden,
   return att_op_cross_entropy(run, &rows, &weight, &bias, batch->labels, smoothing, divisor, out);
 }
 
-static const char *const endings[] = {"LMHeadModel",    "ForCausalLM", "ForMaskedLM",
-                                      "ForPreTraining", "MTModel",     "ForConditionalGeneration",
-                                      NULL};
+static const char *const endings[] = {
+    "LMHeadModel", "ForCausalLM", "ForMaskedLM", "ForPreTraining", "MTModel", "ForConditionalGeneration", NULL};
 
 const att_head_calls att_tokens_head = {
     .name = "tokens",
