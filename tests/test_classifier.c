@@ -182,6 +182,45 @@ static int keep(void *user, const att_classification *c) {
   return a->stop_at && a->count == a->stop_at;
 }
 
+/* A token each, special ones left out; the likeliest label is the likeliest. */
+static int keep_tokens(void *user, const att_classification *c) {
+  answers *a = user;
+  assert_null(c->scores);
+  for (size_t i = 0; i < c->token_count; i++) {
+    double sum = 0;
+    for (size_t k = 0; k < 5; k++) {
+      assert_true(c->tokens[i].scores[k] <= c->tokens[i].scores[c->tokens[i].best]);
+      sum += c->tokens[i].scores[k];
+    }
+    assert_true(fabs(sum - 1) < 1e-9 && c->tokens[i].token);
+  }
+  a->best[a->count++] = c->token_count;
+  return 0;
+}
+
+static att_status label_tokens(att_context *small, void *unused) {
+  (void)unused;
+  const att_text lines[] = {{"a man walks", 11}, {"", 0}, {"[SEP] dogs", 10}};
+  att_model *model;
+  answers *a = calloc(1, sizeof *a);
+  att_status status = att_model_open(small, ATT_TEST_DATA "/family_bert_token_classes", &model);
+  if (!status) status = att_classify(model, lines, NULL, 3, 0, keep_tokens, a);
+  int32_t *ids = NULL;
+  size_t count = 0;
+  if (!status) status = att_tokenize(model, lines[0], false, &ids, &count);
+  if (!status) assert_true(a->count == 3 && a->best[0] == count && a->best[1] <= 1 && a->best[2] == 4);
+  att_release(small, ids);
+  att_model_close(model);
+  free(a);
+  return status;
+}
+
+static void tokens_are_labelled(void **state) {
+  (void)state;
+  assert_int_equal(label_tokens(ctx, NULL), ATT_OK);
+  assert_true(fail_each_allocation(label_tokens, NULL) > 20);
+}
+
 static void lines_are_answered_in_order(void **state) {
   (void)state;
   static answers a;
@@ -467,6 +506,7 @@ int main(void) {
       cmocka_unit_test(a_number_is_learned),
       cmocka_unit_test(two_texts_are_learned),
       cmocka_unit_test(lines_are_answered_in_order),
+      cmocka_unit_test(tokens_are_labelled),
       cmocka_unit_test(each_allocation_may_fail),
       cmocka_unit_test(an_interrupted_classifier_ends_in_the_same_bits),
       cmocka_unit_test(masks_are_filled),

@@ -12,9 +12,19 @@
 
 #include "counting.h"
 
-static const char *const names[] = {
-    "family_gpt2",         "family_llama",       "family_llama3",      "family_bert",         "family_bert_masked",
-    "family_bert_classes", "family_bert_labels", "family_bert_values", "family_gpt2_classes", "family_llama_values"};
+static const char *const names[] = {"family_gpt2",
+                                    "family_llama",
+                                    "family_llama3",
+                                    "family_bert",
+                                    "family_bert_masked",
+                                    "family_bert_classes",
+                                    "family_bert_labels",
+                                    "family_bert_values",
+                                    "family_gpt2_classes",
+                                    "family_llama_values",
+                                    "family_bert_token_classes",
+                                    "family_gpt2_token_classes",
+                                    "family_llama_token_classes"};
 #define COUNT (sizeof names / sizeof *names)
 
 /* A folder and its texts; what belongs to no text is NULL. */
@@ -449,7 +459,10 @@ static const struct {
     {"family_gpt2", "eos_token_id", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]", "lists 17 tokens"},
     {"family_gpt2", "pad_token_id", "0", NULL},
     {"family_gpt2", "tie_word_embeddings", "false", "lm_head.weight is missing"},
-    {"family_gpt2", "architectures", "[\"GPT2ForTokenClassification\"]", "GPT2ForTokenClassification"},
+    {"family_gpt2", "architectures", "[\"GPT2ForTokenClassification\"]", "classifier.weight is missing"},
+    {"family_gpt2", "architectures", "[\"GPT2ForMultipleChoice\"]", "[\"GPT2ForMultipleChoice\"], a head"},
+    {"family_llama_token_classes", "id2label", "{\"0\": \"O\"}", "score.weight has another shape"},
+    {"family_bert_token_classes", "problem_type", "\"regression\"", NULL},
     {"family_gpt2", "architectures", "[\"GPT2Model\"]", NULL},
     {"family_gpt2", "architectures", NULL, NULL},
     {"family_gpt2", "model_type", "\"gpt_neo\"", "gpt_neo"},

@@ -96,11 +96,12 @@ typedef enum att_kind {
 
 /* What stands on top. */
 typedef enum att_head {
-  ATT_HEAD_TOKENS,  /* the vocabulary: the next token, or the one behind a mask */
-  ATT_HEAD_CLASSES, /* one of several labels: softmax */
-  ATT_HEAD_LABELS,  /* any of several labels: a sigmoid each */
-  ATT_HEAD_VALUES,  /* numbers: regression */
-  ATT_HEAD_NONE,    /* hidden states only */
+  ATT_HEAD_TOKENS,        /* the vocabulary: the next token, or the one behind a mask */
+  ATT_HEAD_CLASSES,       /* one of several labels: softmax */
+  ATT_HEAD_LABELS,        /* any of several labels: a sigmoid each */
+  ATT_HEAD_VALUES,        /* numbers: regression */
+  ATT_HEAD_NONE,          /* hidden states only */
+  ATT_HEAD_TOKEN_CLASSES, /* one of several labels for each token */
   ATT_HEAD_COUNT
 } att_head;
 
@@ -394,7 +395,8 @@ typedef struct att_attention_map {
 /* The norm of the gradient of each output's log-probability by each input position's embedding: how much that position
  * moves the output. Comes as an att_attention of one layer and one head whose rows are not scaled to 1: part
  * ATT_LOOK_CROSS of translators (targets by source positions), ATT_LOOK_DECODER of decoders (each token by those before
- * it), ATT_LOOK_ENCODER of encoders with a head of labels (one row, the likeliest label, by the text's positions). */
+ * it), ATT_LOOK_ENCODER of encoders with a head of labels (one row, the likeliest label, by the text's positions; a row
+ * a token where tokens have labels). */
 ATT_API att_status att_look_gradient(att_model *model, att_text text, att_text target, att_attention **attention);
 
 /* Valid until att_attention_free. */

@@ -168,8 +168,10 @@ static att_status plan(att_model *model) {
 /* Frequencies that older files carry; the head of another class. */
 static const char *const ignored[] = {"rotary_emb.inv_freq", "lm_head.", "score.", NULL};
 
-static const att_head_form forms[] = {
-    {"ForCausalLM", NULL, false}, {"ForSequenceClassification", "score", true}, {NULL, NULL, false}};
+static const att_head_form forms[] = {{"ForCausalLM", NULL, false},
+                                      {"ForSequenceClassification", "score", true},
+                                      {"ForTokenClassification", "score", false},
+                                      {NULL, NULL, false}};
 
 const att_family_calls att_llama_calls = {
     .read = read_settings,
