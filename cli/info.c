@@ -167,6 +167,7 @@ static void put_model(info_writer *w, const att_model_info *info) {
   }
   put_number(w, "vocabulary", "vocabulary", info->vocabulary);
   put_number(w, "context", "context", info->context);
+  if (info->input_width) put_number(w, "input_width", "numbers a row", info->input_width);
   if (w->json || info->head == ATT_HEAD_TOKENS) {
     put_flag(w, "tied", "embeddings", info->tied, "one matrix for input and output", "separate");
   }

@@ -50,9 +50,9 @@ static void check_case(fixture *f, const json_t *in) {
   memcpy((float *)(uintptr_t)w.data, floats_of(f, in, "w", outputs * size), (size_t)(outputs * size) * sizeof(float));
   memcpy((float *)(uintptr_t)bias.data, floats_of(f, in, "bias", outputs), (size_t)outputs * sizeof(float));
   att_sequences made;
-  assert_int_equal(att_op_convolve(&f->run, &x, (att_sequences){(int64_t)count, start}, &c, &w, &bias, epilogue_of(in),
-                                   &out, &made),
-                   ATT_OK);
+  assert_int_equal(
+      att_op_convolve(&f->run, &x, (att_sequences){(int64_t)count, start}, &c, &w, &bias, epilogue_of(in), &out, &made),
+      ATT_OK);
   assert_int_equal(made.count, count);
   assert_int_equal(made.start[count], out.rows);
   for (size_t i = 0; i < count; i++)

@@ -59,7 +59,7 @@ static void open_family(sample *s, const char *name) {
   if (!s->labels) s->labels = ids_or_null(f, "classes");
   s->values = has(f, "values") ? stored_floats(f, "values") : NULL;
   s->starts = stored_longs(f, "starts");
-  s->input = (att_input){s->ids, s->types, {stored(f, "starts")->count - 1, s->starts}};
+  s->input = (att_input){.ids = s->ids, .types = s->types, .sequences = {stored(f, "starts")->count - 1, s->starts}};
   s->batch = (att_batch){.labels = s->labels, .label_rows = s->label_rows, .values = s->values};
   if (s->label_rows) s->batch.label_count = stored(f, "label_rows")->count;
   *(f->model->config.kind == ATT_DECODER ? &s->batch.target : &s->batch.source) = s->input;
@@ -337,7 +337,7 @@ static void test_other_kinds(void **state) {
   s.labels[1] = 3;
   assert_int_equal(att_model_loss(&run, s.f.model, &s.batch, 0, 1, &loss), ATT_ARGUMENT);
   const int64_t empty[] = {0, 1, 1};
-  att_input input = {s.ids, NULL, {2, empty}};
+  att_input input = {.ids = s.ids, .sequences = {2, empty}};
   require_ok(&s.f, att_model_hidden(&run, s.f.model, &input, NULL, NULL, &hidden));
   assert_int_equal(att_head_logits(&run, s.f.model, &hidden, &rows), ATT_ARGUMENT);
   close_family(&s);
@@ -527,7 +527,7 @@ static att_status pass(att_context *ctx, att_model *model) {
   static const int64_t start[] = {0, 2, 5};
   static const int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {0, 1}, rows[] = {1};
   static const float values[6];
-  att_input input = {ids, NULL, {2, start}};
+  att_input input = {.ids = ids, .sequences = {2, start}};
   att_batch batch = {
       .source = input, .target = input, .labels = labels, .label_rows = rows, .label_count = 1, .values = values};
   att_run run = {.ctx = ctx};

@@ -241,7 +241,7 @@ static void check_steps(net *n, const att_memory *memory, const att_tensor *whol
     }
     if (!live) break;
     att_cache cache = {&self, &cross, self_tables, self_counts, cross_tables, cross_counts};
-    att_input input = {ids, NULL, {live, start}};
+    att_input input = {.ids = ids, .sequences = {live, start}};
     att_tensor hidden, logits;
     require(n, att_model_step(&run, n->model, &input, &cache, NULL, &hidden));
     require(n, att_model_logits(&run, n->model, &hidden, &logits));
@@ -392,7 +392,7 @@ static void test_folder_comes_back(void **state) {
     static int32_t ids[] = {2, 3, 4, 5, 6};
     static const int64_t start[] = {0, 3, 5};
     att_tokenizer *tokenizer;
-    net n = {.name = "a saved folder", .inputs = ids, .batch.source = {ids, NULL, {2, start}}};
+    net n = {.name = "a saved folder", .inputs = ids, .batch.source = {.ids = ids, .sequences = {2, start}}};
     n.batch.target = n.batch.source;
     require(&n, att_arena_new(ctx, &n.arena));
     require(&n, att_tokenizer_open(ctx, path_of("model_m2m_100_relu", "tokenizer.json"), &tokenizer));
@@ -466,7 +466,7 @@ static void test_too_long(void **state) {
   const int64_t start[] = {0, 10};
   net_open(&n, "recurrent_ffn_classifier");
   att_run run = {.ctx = ctx, .arena = n.arena};
-  att_input input = {ids, NULL, {1, start}};
+  att_input input = {.ids = ids, .sequences = {1, start}};
   must_say(att_model_hidden(&run, n.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT, "10 tokens");
   must_say(att_model_hidden(&run, n.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT, "9 positions");
   net_close(&n);
@@ -490,7 +490,7 @@ static att_status train_once(att_context *context, void *arg) {
   if (!status) status = att_arena_new(context, &arena);
   att_run run = {.ctx = context, .arena = arena, .dropout = 0.3f, .dropout_key = 5};
   if (!status) status = att_tape_new(arena, &run.tape);
-  att_input input = {ids, NULL, {2, start}};
+  att_input input = {.ids = ids, .sequences = {2, start}};
   att_batch batch = {.source = input, .target = input, .labels = labels};
   att_loss loss = {0};
   if (!status) status = att_model_loss(&run, model, &batch, 0, 1, &loss);

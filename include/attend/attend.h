@@ -131,6 +131,7 @@ typedef struct att_model_info {
   const char *attention;  /* of recurrent ones: "none", "additive", "multiplicative"; else NULL */
   bool bidirectional;     /* of recurrent encoders */
   int64_t width, vocabulary, context;
+  int64_t input_width; /* of rows of floats that it reads in place of tokens; 0: tokens */
   int64_t kv_heads;    /* fewer than heads where they are grouped */
   int64_t label_count; /* of a head of classes, labels or values; else 0 */
   int64_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_feedforward, decoder_feedforward;

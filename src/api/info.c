@@ -60,6 +60,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->width = c->d_model;
   info->vocabulary = c->vocab_size;
   info->context = c->max_position_embeddings;
+  info->input_width = c->input_width;
   info->encoder_layers = c->encoder_layers;
   info->decoder_layers = c->decoder_layers;
   info->encoder_heads = c->encoder_attention_heads;

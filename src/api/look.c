@@ -103,7 +103,7 @@ static att_status read_texts(looker *look, att_text text, att_text target) {
   att_context *ctx = look->model->ctx;
   const att_config *config = &look->model->config;
   if (att_is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
-  if (!look->model->tokenizer) return att_fail(ctx, ATT_UNSUPPORTED, "the model has no tokenizer");
+  ATT_TRY(att_model_check_text(look->model));
   look->predicts = config->kind != ATT_ENCODER && look->model->head->output;
   if (!look->predicts)
     ATT_TRY(read_whole(look, text, &target));

@@ -84,6 +84,7 @@ static att_status read_own(const att_settings *in, att_config *out) {
   ATT_TRY(read_choice(in, "norm", norm_names, ATT_COUNT(norm_names), &norm));
   ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
   ATT_TRY(att_head_find(in, "attend_head", &out->head));
+  ATT_TRY(att_read_input_width(in, out));
   ATT_TRY(att_read_bool(in, "gated_feedforward", &out->gated));
   ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope_theta));
   const struct {
@@ -106,8 +107,16 @@ static att_status read_head(const att_settings *in, att_config *out) {
   return !name || out->kind == ATT_ENCODER_DECODER ? ATT_OK : att_head_find_class(in, name, &out->head);
 }
 
+static bool needs_vocabulary(const att_config *config) {
+  return !config->input_width || config->kind == ATT_ENCODER_DECODER || att_head_get(config->head)->vocabulary;
+}
+
 static att_status read_head_keys(const att_settings *in, att_config *out) {
   const att_head_calls *head = att_head_get(out->head);
+  if (!needs_vocabulary(out)) { /* what its class has by default is of tokens */
+    out->vocab_size = 0;
+    for (int i = 0; i < ATT_SPECIALS; i++) *att_special_at(out, i) = -1;
+  }
   if (head->read) ATT_TRY(head->read(in, out));
   return att_head_find_problem(in, out->label_count, &out->head);
 }
@@ -309,6 +318,17 @@ static att_status check_sampling(att_context *ctx, const char *name, const att_c
   return ATT_OK;
 }
 
+static att_status check_input(att_context *ctx, const char *name, const att_config *config) {
+  bool good = config->input_width >= 0 && config->input_width <= ATT_LARGEST_SIZE;
+  if (!good || (config->vocab_size > 0) != needs_vocabulary(config)) {
+    return att_fail(ctx, ATT_ARGUMENT, "%s: an input_width of %" PRId64 " and a vocab_size of %" PRId64 " cannot be",
+                    name, config->input_width, config->vocab_size);
+  }
+  if (!config->input_width || config->kind == ATT_ENCODER_DECODER || !att_head_get(config->head)->output) return ATT_OK;
+  return att_fail(ctx, ATT_UNSUPPORTED, "%s: input_width: a model that reads rows of floats has no head of %s", name,
+                  att_head_get(config->head)->name);
+}
+
 static att_status check_head(att_context *ctx, const char *name, const att_config *config) {
   static const char *const kinds[] = {"an encoder-decoder", "a decoder", "an encoder"};
   const att_head_calls *head = att_head_get(config->head);
@@ -331,6 +351,7 @@ att_status att_config_check(att_context *ctx, const char *name, const att_config
   ATT_TRY(calls->check(ctx, name, config));
   ATT_TRY(check_specials(ctx, name, config));
   ATT_TRY(check_head(ctx, name, config));
+  ATT_TRY(check_input(ctx, name, config));
   ATT_TRY(check_numbers(ctx, name, config));
   return check_sampling(ctx, name, config);
 }
@@ -342,6 +363,7 @@ static void put_own(att_object *out, const att_config *config) {
   bool llama = config->family == ATT_LLAMA;
   att_put_text(out, "attend_family", att_family_type(config->family));
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
+  if (config->input_width) att_put_int(out, "input_width", config->input_width);
   att_put_text(out, "position_embedding_type", att_position_name(config->position));
   att_put_text(out, "norm", norm_names[config->norm]);
   att_put_text(out, "norm_order", order_names[config->norm_before]);

@@ -118,7 +118,17 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
   return ATT_OK;
 }
 
+att_status att_model_check_text(const att_model *model) {
+  if (model->tokenizer) return ATT_OK;
+  if (model->config.input_width == 0) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
+  }
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads rows of %lld numbers, not text",
+                  (long long)model->config.input_width);
+}
+
 static att_status load_tokenizer(att_model *model, const char *folder) {
+  if (model->config.vocab_size == 0) return ATT_OK;
   ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
   int32_t size = att_tokenizer_size(model->tokenizer);
   if (size > model->config.vocab_size) {
@@ -168,7 +178,7 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
 att_status att_model_save_settings(const att_model *model, const char *folder) {
   char *path = att_path(model->ctx, folder, "tokenizer.json");
   if (!path) return ATT_MEMORY;
-  att_status status = att_tokenizer_save(model->tokenizer, path);
+  att_status status = model->tokenizer ? att_tokenizer_save(model->tokenizer, path) : ATT_OK;
   att_free(model->ctx, path);
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }

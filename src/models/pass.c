@@ -4,21 +4,41 @@
  */
 #include "models/head.h"
 
+#include <math.h>
+
 /* ---- checks --------------------------------------------------------------------------------------------------- */
 
+static att_status check_tokens(const att_model *model, const att_input *input, int64_t rows) {
+  if (input->rows) return att_fail(model->ctx, ATT_ARGUMENT, "the model reads tokens, not rows of floats");
+  ATT_TRY(att_check_range(model->ctx, "token id", input->ids, rows, model->config.vocab_size));
+  if (!input->types) return ATT_OK;
+  return att_check_range(model->ctx, "token type", input->types, rows, model->config.type_vocab_size);
+}
+
+static att_status check_rows(const att_model *model, const att_input *input, int64_t rows) {
+  int64_t width = model->config.input_width;
+  if (rows > 0 && !input->rows) {
+    return att_fail(model->ctx, ATT_ARGUMENT, "the model reads rows of %lld floats, not tokens", (long long)width);
+  }
+  for (int64_t i = 0; i < rows * width; i++) {
+    if (isfinite(input->rows[i])) continue;
+    return att_fail(model->ctx, ATT_NUMERIC, "row %lld of the input holds NaN or infinity", (long long)(i / width));
+  }
+  return ATT_OK;
+}
+
 /* counts: of past and new tokens together, or NULL: the new ones are all. */
-static att_status check_input(const att_model *model, const att_input *input, const int64_t *counts) {
+static att_status check_input(const att_model *model, bool decoder, const att_input *input, const int64_t *counts) {
   att_context *ctx = model->ctx;
   const att_config *c = &model->config;
   const int64_t *start = input->sequences.start;
   int64_t sequences = input->sequences.count, rows = start[sequences];
-  ATT_TRY(att_check_range(ctx, "token id", input->ids, rows, c->vocab_size));
-  if (input->types) ATT_TRY(att_check_range(ctx, "token type", input->types, rows, c->type_vocab_size));
+  ATT_TRY(att_config_reads_rows(c, decoder) ? check_rows(model, input, rows) : check_tokens(model, input, rows));
   for (int64_t i = 0; i < sequences; i++) {
     int64_t count = counts ? counts[i] : start[i + 1] - start[i];
     if (count > c->max_position_embeddings) {
-      return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld tokens is longer than the model's %lld positions",
-                      (long long)count, (long long)c->max_position_embeddings);
+      return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld %s is longer than the model's %lld positions",
+                      (long long)count, input->rows ? "rows" : "tokens", (long long)c->max_position_embeddings);
     }
   }
   return ATT_OK;
@@ -43,7 +63,7 @@ void att_model_cache_shape(const att_model *model, att_cache_shape *shape) {
 att_status att_model_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                             att_tensor *embedded, att_memory *memory) {
   ATT_TRY(check_kind(model, has_encoder(model) && model->calls->encode, "encoder"));
-  ATT_TRY(check_input(model, input, NULL));
+  ATT_TRY(check_input(model, false, input, NULL));
   return model->calls->encode(run, model, input, maps, embedded, memory);
 }
 
@@ -54,7 +74,7 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
     return att_fail(model->ctx, ATT_ARGUMENT, "the decoder of this model %s the encoder's output",
                     memory ? "does not read" : "needs");
   }
-  ATT_TRY(check_input(model, input, NULL));
+  ATT_TRY(check_input(model, true, input, NULL));
   return model->calls->decode(run, model, input, memory, maps, embedded, hidden);
 }
 
@@ -66,7 +86,7 @@ att_status att_model_cross(att_run *run, att_model *model, const att_memory *mem
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden) {
   ATT_TRY(check_kind(model, has_decoder(model) && model->calls->step, "decoder that goes on step by step"));
-  ATT_TRY(check_input(model, input, cache->self_counts));
+  ATT_TRY(check_input(model, true, input, cache->self_counts));
   return model->calls->step(run, model, input, cache, maps, hidden);
 }
 

@@ -8,17 +8,18 @@
 
 #include "models/model.h"
 
-/* Tokens of some sequences; every id in [0, vocab_size) and no sequence longer than max_position_embeddings (checked:
- * ATT_ARGUMENT). */
+/* What some sequences are read as: tokens, every id in [0, vocab_size); or, where the config says so, rows of finite
+ * floats. No sequence is longer than max_position_embeddings. (Checked: ATT_ARGUMENT, ATT_NUMERIC.) */
 typedef struct att_input {
   const int32_t *ids;
   const int32_t *types; /* bert's segment of each, or NULL: all 0 */
   att_sequences sequences;
+  const float *rows; /* [rows, config.input_width], in place of ids */
 } att_input;
 
-/* What an encoder gives. */
+/* What an encoder gives. Which rows are whose is said here: there may be more or fewer than were read. */
 typedef struct att_memory {
-  att_tensor rows;  /* [rows, d_model]: a row a token */
+  att_tensor rows;  /* [rows, d_model] */
   att_tensor state; /* recurrent: [sequences, ..]: the final states; data NULL elsewhere */
   att_sequences sequences;
 } att_memory;

@@ -203,6 +203,13 @@ static att_status add_distances(att_model *model, bool decoder, const att_stack_
                                            .frozen_row = -1});
 }
 
+att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names) {
+  att_namer n = {.model = model, .part = "input projection"};
+  snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
+  return att_name_linear(&n, (const char *const[]){"input_projection", NULL}, &model->config.d_model,
+                         model->config.input_width, false, true, &stack_of(model, decoder)->input);
+}
+
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {
   const att_config *c = &model->config;
   att_stack *stack = stack_of(model, decoder);
@@ -233,7 +240,8 @@ att_status att_transformer_plan_decoder(att_model *model, const att_stack_names 
   if (model->head->bare) names.prefix = "";
   snprintf(n.prefix, sizeof n.prefix, "%s", names.prefix);
   ATT_TRY(att_transformer_new(model, &layers));
-  ATT_TRY(att_name_matrix(&n, names.tokens, c->vocab_size, -1, &layers->decoder.tokens));
+  if (c->input_width) ATT_TRY(att_transformer_input(model, true, &names));
+  if (!c->input_width) ATT_TRY(att_name_matrix(&n, names.tokens, c->vocab_size, -1, &layers->decoder.tokens));
   const char *const tied[] = {names.output, NULL};
   if (model->head->output && c->tie_word_embeddings) att_name_aliases(model, tied, false);
   ATT_TRY(att_transformer_stack(model, true, &names));

@@ -42,21 +42,43 @@ static att_status add_types(att_run *run, const att_weight *table, const att_inp
   return att_op_residual(run, &tokens, &types, ATT_NO_DROPOUT, x);
 }
 
-static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
-                        const int32_t *positions, uint32_t place, att_tensor *embedded, att_tensor *x) {
+static att_status embed_tokens(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
+                               const int32_t *positions, uint32_t place, att_tensor *x) {
   const att_config *c = &model->config;
   int64_t rows = input->sequences.start[input->sequences.count];
   float scale = c->scale_embedding ? sqrtf((float)c->d_model) : 1.0f;
   const att_weight *tokens = stack->tokens.data ? &stack->tokens : &layers_of(model)->encoder.tokens;
-  bool normed = stack->embedding_norm.gamma.data != NULL;
-  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale,
-                       normed ? ATT_NO_DROPOUT : place, x));
-  if (stack->types.data) ATT_TRY(add_types(run, &stack->types, input, x));
+  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale, place, x));
+  return stack->types.data ? add_types(run, &stack->types, input, x) : ATT_OK;
+}
+
+/* A projection of the rows, and where there is a table of positions, they. */
+static att_status embed_rows(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
+                             const int32_t *positions, att_tensor *x) {
+  int64_t rows = input->sequences.start[input->sequences.count], width = model->config.input_width;
+  const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  att_tensor projected, table;
+  ATT_TRY(att_op_linear(run, &given, &stack->input.weight, &stack->input.bias, ATT_PLAIN, x));
+  if (!stack->positions.data) return ATT_OK;
+  projected = *x;
+  ATT_TRY(att_op_embed(run, &stack->positions, &none, positions, NULL, rows, 1.0f, ATT_NO_DROPOUT, &table));
+  return att_op_residual(run, &projected, &table, ATT_NO_DROPOUT, x);
+}
+
+static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
+                        const int32_t *positions, uint32_t place, att_tensor *embedded, att_tensor *x) {
+  const att_config *c = &model->config;
+  bool reads_rows = stack->input.weight.data != NULL, normed = stack->embedding_norm.gamma.data != NULL;
+  if (reads_rows) {
+    ATT_TRY(embed_rows(run, model, stack, input, positions, x));
+  } else {
+    ATT_TRY(embed_tokens(run, model, stack, input, positions, normed ? ATT_NO_DROPOUT : place, x));
+  }
   if (embedded) *embedded = *x;
   if (embedded && run->tape) x->gradient->keep = true;
-  if (!normed) return ATT_OK;
-  att_tensor sum = *x, scaled;
-  ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
+  if (!reads_rows && !normed) return ATT_OK;
+  att_tensor sum = *x, scaled = *x;
+  if (normed) ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
   return att_op_dropout(run, &scaled, place, x);
 }
 

@@ -12,6 +12,7 @@
 /* Blocks over one sequence, with what stands before and after them. */
 typedef struct att_stack {
   att_weight tokens, positions, types; /* [vocab, d_model], [positions, d_model], [type_vocab_size, d_model] */
+  att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats */
   att_norm_layer embedding_norm;       /* bert's, over the sum of them */
   att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
   att_block *blocks;                   /* [layers] */
@@ -69,6 +70,8 @@ att_status att_name_tokens(att_model *model, const char *name, const char *part,
 
 /* model->layers, zeroed. */
 att_status att_transformer_new(att_model *model, att_transformer **layers);
+/* What reads rows of floats: "input_projection" behind the stack's prefix. */
+att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names);
 /* Blocks and last norm, and learned positions before them. */
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);
 /* All of a decoder: embedding, stack, output projection (tied or not) where the head reads one, the head's own. */

@@ -151,6 +151,7 @@ static att_status add_embeddings(att_model *model, const char *prefix, att_stack
   const att_config *c = &model->config;
   att_namer n = {.model = model, .part = "embedding"};
   snprintf(n.prefix, sizeof n.prefix, "%sembeddings.", prefix);
+  if (c->input_width) return att_name_norm(&n, "LayerNorm", c->norm, c->d_model, &stack->embedding_norm);
   ATT_TRY(att_name_matrix(&n, "word_embeddings.weight", c->vocab_size, c->pad, &stack->tokens));
   if (model->head->output && c->tie_word_embeddings) att_name_aliases(model, tied, false);
   ATT_TRY(att_name_matrix(&n, "token_type_embeddings.weight", c->type_vocab_size, -1, &stack->types));
@@ -163,6 +164,7 @@ static att_status plan(att_model *model) {
   att_transformer *layers;
   if (head->bare) stack.prefix = "";
   ATT_TRY(att_transformer_new(model, &layers));
+  if (model->config.input_width) ATT_TRY(att_transformer_input(model, false, &stack));
   ATT_TRY(add_embeddings(model, stack.prefix, &layers->encoder));
   ATT_TRY(att_transformer_stack(model, false, &stack));
   if (head->output) ATT_TRY(add_masked_head(model, layers));

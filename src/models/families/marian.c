@@ -199,8 +199,10 @@ static att_status add_embeddings(att_model *model, att_transformer *layers) {
     att_name_aliases(model, tied, false);
     return ATT_OK;
   }
-  ATT_TRY(att_name_tokens(model, tied[0], "source embedding", pad, &layers->encoder.tokens));
-  att_name_aliases(model, shared, true);
+  if (!model->config.input_width) {
+    ATT_TRY(att_name_tokens(model, tied[0], "source embedding", pad, &layers->encoder.tokens));
+    att_name_aliases(model, shared, true);
+  }
   ATT_TRY(att_name_tokens(model, tied[1], "target embedding", pad, &layers->decoder.tokens));
   return att_name_tokens(model, tied[2], "output projection", -1, &layers->output);
 }
@@ -212,6 +214,7 @@ static att_status plan(att_model *model) {
   ATT_TRY(att_transformer_new(model, &layers));
   layers->sinusoid = marian ? ATT_SINUSOID_PAPER : ATT_SINUSOID_M2M;
   layers->first_position = !marian && c->position == ATT_SINUSOIDAL ? c->pad + 1 : 0;
+  if (c->input_width) ATT_TRY(att_transformer_input(model, false, &sides[0]));
   ATT_TRY(add_embeddings(model, layers));
   for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_stack(model, side == 1, &sides[side]));
   ATT_TRY(att_head_plan(model));

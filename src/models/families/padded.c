@@ -41,7 +41,7 @@ static int64_t count_parameters(const att_config *c) {
   int64_t window = c->max_position_embeddings * c->embedding_size, layer = c->d_model * (c->d_model + 1);
   return 2 * window * c->d_model + (c->encoder_layers + c->decoder_layers + 2) * layer +
          (3 * c->vocab_size + c->d_model + 1) * (c->embedding_size + c->d_model + 1) +
-         c->label_count * (c->d_model + 1);
+         c->label_count * (c->d_model + 1) + c->input_width * (c->embedding_size + 1);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -49,6 +49,9 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
   if (config->kind == ATT_ENCODER && att_head_get(config->head)->output) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head: a padded encoder has one vector a text and fills no masks",
                     name);
+  }
+  if (att_config_reads_rows(config, true)) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: input_width: a padded decoder reads tokens", name);
   }
   if (config->gated || config->network != ATT_FFN) {
     return att_fail(ctx, ATT_ARGUMENT, "%s: a padded network has plain hidden layers", name);
@@ -124,8 +127,7 @@ static att_status read_texts(att_run *run, const att_model *model, const att_inp
     for (int64_t s = 0; s < slots; s++)
       rows[i * slots + s] = start[i] + s < start[i + 1] ? (int32_t)(start[i] + s) : -1;
   }
-  ATT_TRY(att_own_embed(run, model, att_own_tokens(&p->tables, false), input->ids, start[count], ENCODER_EMBEDDING,
-                        embedded, &x));
+  ATT_TRY(att_own_embed(run, model, &p->tables, false, input, ENCODER_EMBEDDING, embedded, &x));
   ATT_TRY(att_op_windows(run, &x, rows, count, slots, out));
   return run_layers(run, model, p->encoder, c->encoder_layers, ENCODER_LAYERS, out);
 }
@@ -179,8 +181,7 @@ static att_status decode(att_run *run, att_model *model, const att_input *input,
       rows[row * slots + s] = at >= input->sequences.start[index[row]] ? (int32_t)at : -1;
     }
   }
-  ATT_TRY(
-      att_own_embed(run, model, att_own_tokens(&p->tables, true), input->ids, n, DECODER_EMBEDDING, embedded, &tokens));
+  ATT_TRY(att_own_embed(run, model, &p->tables, true, input, DECODER_EMBEDDING, embedded, &tokens));
   if (memory) ATT_TRY(att_op_windows(run, &memory->state, index, n, 1, &source));
   return run_decoder(run, model, &tokens, rows, n, memory ? &source : NULL, hidden);
 }
@@ -239,7 +240,9 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
       }
     }
   }
-  ATT_TRY(att_own_embed(run, model, att_own_tokens(&p->tables, true), ids, count, DECODER_EMBEDDING, NULL, &tokens));
+  const int64_t all[] = {0, count};
+  const att_input past = {.ids = ids, .sequences = {1, all}};
+  ATT_TRY(att_own_embed(run, model, &p->tables, true, &past, DECODER_EMBEDDING, NULL, &tokens));
   bool reads = model->config.kind == ATT_ENCODER_DECODER;
   if (reads) ATT_TRY(stored_sources(run, model, sequences, cache, &source));
   return run_decoder(run, model, &tokens, rows, n, reads ? &source : NULL, hidden);

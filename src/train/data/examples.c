@@ -32,9 +32,7 @@ att_status att_examples_add(const att_model *model, att_text first, const att_te
   int64_t positions = model->config.max_position_embeddings, begin = (int64_t)e->ids.count;
   bool was_cut = false;
   if (most <= 0 || most > positions) most = positions;
-  if (!model->tokenizer) {
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
-  }
+  ATT_TRY(att_model_check_text(model));
   ATT_TRY(make_room(model->ctx, e));
   ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, first, second, most, &e->ids, &e->types, &was_cut));
   if ((int64_t)e->ids.count == begin) ATT_TRY(push_special(model, e));
@@ -77,7 +75,8 @@ att_status att_examples_input(const att_model *model, const att_examples *e, con
     memcpy(ids + start[i], e->ids.data + e->start[text], size);
     memcpy(types + start[i], e->types.data + e->start[text], size);
   }
-  *input = (att_input){ids, model->config.type_vocab_size > 1 ? types : NULL, {count, start}};
+  *input =
+      (att_input){.ids = ids, .types = model->config.type_vocab_size > 1 ? types : NULL, .sequences = {count, start}};
   return ATT_OK;
 }
 

@@ -291,7 +291,8 @@ static void set_window(att_language_data *d, int64_t r, const att_ids *ids, int6
 }
 
 static att_batch batch_of(const att_language_data *d, int64_t rows) {
-  return (att_batch){.target = {d->inputs, NULL, {rows, d->start}}, .labels = d->labels, .label_count = d->start[rows]};
+  return (att_batch){
+      .target = {.ids = d->inputs, .sequences = {rows, d->start}}, .labels = d->labels, .label_count = d->start[rows]};
 }
 
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {

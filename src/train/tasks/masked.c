@@ -217,7 +217,7 @@ static att_status make_batch(const att_trainer *t, const windows *w, const int32
     mask_window(t, att_key(key, (uint64_t)window), b.start[i] + d->before, count, &b);
     b.start[i + 1] = b.start[i] + count + specials;
   }
-  *batch = (att_batch){.source = {b.ids, NULL, {rows, b.start}},
+  *batch = (att_batch){.source = {.ids = b.ids, .sequences = {rows, b.start}},
                        .labels = b.labels,
                        .label_rows = b.label_rows,
                        .label_count = b.label_count};
