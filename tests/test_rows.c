@@ -35,6 +35,8 @@ static const kind_of_model models[] = {
     {"m2m_100, tokens", ATT_M2M_100, ATT_ENCODER_DECODER, ATT_HEAD_TOKENS, ATT_LEARNED, ATT_TRANSFORMER, true, true},
     {"gru, classes", ATT_RECURRENT, ATT_ENCODER, ATT_HEAD_CLASSES, ATT_NO_POSITION, ATT_GRU, false, false},
     {"gru, values", ATT_RECURRENT, ATT_ENCODER, ATT_HEAD_VALUES, ATT_NO_POSITION, ATT_GRU, false, true},
+    {"gru, classes of rows", ATT_RECURRENT, ATT_ENCODER, ATT_HEAD_TOKEN_CLASSES, ATT_NO_POSITION, ATT_GRU, false,
+     false},
     {"lstm decoder, values", ATT_RECURRENT, ATT_DECODER, ATT_HEAD_VALUES, ATT_NO_POSITION, ATT_LSTM, false, false},
     {"gru, tokens", ATT_RECURRENT, ATT_ENCODER_DECODER, ATT_HEAD_TOKENS, ATT_NO_POSITION, ATT_GRU, false, false},
     {"rnn, tokens", ATT_RECURRENT, ATT_ENCODER_DECODER, ATT_HEAD_TOKENS, ATT_NO_POSITION, ATT_RNN, false, true},
@@ -257,8 +259,7 @@ static void test_embedded_gradients(void **state) {
     assert_int_equal(embedded.cols, width);
     for (int r = 0; r < ROWS; r++)
       for (int64_t d = 0; d < width; d++)
-        for (int c = 0; c < WIDTH; c++)
-          of_input[r * WIDTH + c] += gradient[r * embedded.stride + d] * w[d * WIDTH + c];
+        for (int c = 0; c < WIDTH; c++) of_input[r * WIDTH + c] += gradient[r * embedded.stride + d] * w[d * WIDTH + c];
     for (int j = 0; j < ROWS * WIDTH; j++) most = fmaxf(most, fabsf(of_input[j]));
     assert_true(most > 0.01f);
     for (int j = 0; j < ROWS * WIDTH; j++) {
@@ -378,7 +379,8 @@ static void test_folders(void **state) {
     assert_int_equal(c->vocab_size, both ? 280 : 0);
     assert_true(c->pad == s.model->config.pad && c->eos == s.model->config.eos && c->bos == -1 && c->mask == -1);
     require(&s, att_model_describe(copy, &info));
-    assert_true(info->input_width == WIDTH && info->vocabulary == c->vocab_size && strncmp(info->type, "attend", 6) == 0);
+    assert_true(info->input_width == WIDTH && info->vocabulary == c->vocab_size &&
+                strncmp(info->type, "attend", 6) == 0);
     for (int64_t k = 0; k < c->label_count; k++) assert_string_equal(c->labels[k], label_names[k]);
     att_tensor before = forward(&s, s.model), after = forward(&s, copy);
     assert_memory_equal(before.data, after.data, (size_t)(before.rows * before.cols) * sizeof(float));
