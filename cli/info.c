@@ -146,9 +146,8 @@ static void put_norm(info_writer *w, const att_model_info *info) {
 
 static void put_answer(info_writer *w, const att_model_info *info) {
   static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder"};
-  static const char *const heads[] = {"tokens", "classes", "labels", "values", "none"};
   put_text(w, "kind", "kind", kinds[info->kind]);
-  put_text(w, "head", "head", heads[info->head]);
+  put_text(w, "head", "head", info->head_name);
   if (w->json || info->label_count) put_number(w, "label_count", "labels", info->label_count);
 }
 
@@ -187,6 +186,7 @@ static void put_model(info_writer *w, const att_model_info *info) {
   }
   put_number(w, "vocabulary", "vocabulary", info->vocabulary);
   put_number(w, "context", "context", info->context);
+  if (info->input_width) put_number(w, "input_width", "numbers a row", info->input_width);
   if (w->json || info->head == ATT_HEAD_TOKENS) {
     put_flag(w, "tied", "embeddings", info->tied, "one matrix for input and output", "separate");
   }

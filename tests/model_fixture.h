@@ -86,8 +86,8 @@ static inline void fixture_open(fixture *f, const char *name) {
   f->source_starts = stored_longs(f, "source_starts");
   f->target_starts = stored_longs(f, "target_starts");
   int64_t count = stored(f, "source_starts")->count - 1;
-  f->pairs = (att_batch){.source = {f->source_ids, NULL, {count, f->source_starts}},
-                         .target = {f->inputs, NULL, {count, f->target_starts}},
+  f->pairs = (att_batch){.source = {.ids = f->source_ids, .sequences = {count, f->source_starts}},
+                         .target = {.ids = f->inputs, .sequences = {count, f->target_starts}},
                          .labels = f->labels};
 }
 

@@ -437,6 +437,17 @@ run 0 classify moods --data moods.tsv --confusion && lines out 6 "classify --dat
 printf 'accuracy\t1.0000\nmacro-F1\t1.0000\nMatthews\t1.0000\n\tnice\tnot "nice"\nnice\t90\t0\nnot "nice"\t0\t90\n' |
   cmp -s - out || fail "classify --data --confusion: $(cat out)"
 run 0 classify moods --data moods.tsv --confusion --json && has out '"confusion": \[\[90, 0\], \[0, 90\]\]' "classify --data --json"
+run 1 classify moods --data empty.txt && has err "nothing in it" "measuring on an empty file"
+for named in "$data"/family_*_token_classes; do
+  echo "a man walks to a house" >walk.txt
+  run 0 classify "$named" --json <walk.txt && lines out 1 "classify --json of tokens"
+  grep -o '"label": "[A-Z]*", "text": "[^"]*"' out | cmp -s - "$named/spans.txt" || fail "$named: spans: $(cat out)"
+  run 0 classify "$named" walk.txt && lines out 21 "classify of tokens"
+  sed -n 1p out | grep -qP '^a\t[BIO]' && [ -z "$(tail -1 out)" ] || fail "classify: not token<TAB>label: $(cat out)"
+  run 1 classify "$named" --data moods.tsv && has err "a head of token-classes is not measured" "classify --data"
+  run 1 classify "$named" --top 2 walk.txt && has err "whole texts" "classify --top of tokens"
+done
+run 0 look "$data/family_bert_token_classes" --gradient "a man" --json - && has out '"gradient"' "look --gradient of tokens"
 run 1 translate moods three.txt && has err "translate with a bert model" "translating with a classifier"
 cut -f1 moods.tsv >moods.txt
 run 0 train mlm --text moods.txt "${small[@]}" --out masked --steps 20 --valid-every 10

@@ -242,7 +242,7 @@ static void logits_after(setup *s, att_model *model, const int32_t *ids, int64_t
   require_ok(s, att_arena_new(s->ctx, &arena));
   att_run run = {.ctx = s->ctx, .arena = arena};
   int64_t start[] = {0, count};
-  att_input input = {ids, NULL, {1, start}};
+  att_input input = {.ids = ids, .sequences = {1, start}};
   att_tensor hidden, logits;
   require_ok(s, att_model_decode(&run, model, &input, NULL, NULL, NULL, &hidden));
   hidden.data += (count - 1) * hidden.stride;

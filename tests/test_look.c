@@ -198,10 +198,12 @@ static float *find_row(att_model *model, const char *name, int64_t row, int64_t 
 /* log p of a label. */
 static double log_label(att_model *model, const att_input *input, int64_t label) {
   att_arena *arena;
+  att_hidden hidden;
   att_tensor logits;
   assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
   att_run run = {.ctx = ctx, .arena = arena};
-  assert_int_equal(att_model_classify(&run, model, input, NULL, NULL, &logits), ATT_OK);
+  assert_int_equal(att_model_hidden(&run, model, input, NULL, NULL, &hidden), ATT_OK);
+  assert_int_equal(att_head_logits(&run, model, &hidden, &logits), ATT_OK);
   double sum = 0;
   for (int64_t i = 0; i < logits.cols; i++) sum += exp((double)logits.data[i]);
   double result = (double)logits.data[label] - log(sum);

@@ -74,8 +74,8 @@ static void set_up(setting *s, const att_config *config, int threads, int64_t pa
   s->source_ids = draw_ids(source[pairs], config->vocab_size, 1);
   s->inputs = draw_ids(target[pairs], config->vocab_size, 2);
   s->labels = draw_ids(target[pairs], config->vocab_size, 3);
-  s->pairs = (att_batch){.source = {s->source_ids, NULL, {pairs, source}},
-                         .target = {s->inputs, NULL, {pairs, target}},
+  s->pairs = (att_batch){.source = {.ids = s->source_ids, .sequences = {pairs, source}},
+                         .target = {.ids = s->inputs, .sequences = {pairs, target}},
                          .labels = s->labels};
 }
 

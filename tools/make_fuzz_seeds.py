@@ -58,6 +58,15 @@ def make_config():
                                                 "forced_bos_token_id": 7, "num_beams": 5}).encode())
     write("fuzz_config", "attend", json.dumps({"model_type": "attend", "normalize_before": False,
                                                "position_embedding_type": "learned", **small, **marks}).encode())
+    names = {"0": "stand", "1": "walk", "2": "run"}
+    write("fuzz_config", "rows", json.dumps({
+        "model_type": "attend", "attend_family": "bert", "attend_head": "classes", "input_width": 3, "hidden_size": 8,
+        "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 9, "max_position_embeddings": 64,
+        "position_embedding_type": "learned", "norm_order": "after", "id2label": names}).encode())
+    write("fuzz_config", "rows_rnn", json.dumps({
+        "model_type": "attend-rnn", "kind": "encoder", "attend_head": "token-classes", "input_width": 2, "cell": "gru",
+        "bidirectional": True, "d_model": 8, "embedding_size": 4, "max_position_embeddings": 64, "encoder_layers": 1,
+        "id2label": names}).encode())
 
 
 def make_tokenizer():

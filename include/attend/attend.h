@@ -96,11 +96,12 @@ typedef enum att_kind {
 
 /* What stands on top. */
 typedef enum att_head {
-  ATT_HEAD_TOKENS,  /* the vocabulary: the next token, or the one behind a mask */
-  ATT_HEAD_CLASSES, /* one of several labels: softmax */
-  ATT_HEAD_LABELS,  /* any of several labels: a sigmoid each */
-  ATT_HEAD_VALUES,  /* numbers: regression */
-  ATT_HEAD_NONE,    /* hidden states only */
+  ATT_HEAD_TOKENS,        /* the vocabulary: the next token, or the one behind a mask */
+  ATT_HEAD_CLASSES,       /* one of several labels: softmax */
+  ATT_HEAD_LABELS,        /* any of several labels: a sigmoid each */
+  ATT_HEAD_VALUES,        /* numbers: regression */
+  ATT_HEAD_NONE,          /* hidden states only */
+  ATT_HEAD_TOKEN_CLASSES, /* one of several labels for each token */
   ATT_HEAD_COUNT
 } att_head;
 
@@ -127,17 +128,19 @@ typedef struct att_memory_info {
 } att_memory_info;
 
 typedef struct att_model_info {
-  const char *type;    /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
-  att_kind kind;       /* what it can be asked for */
-  att_head head;       /* what it answers */
-  const char *network; /* "transformer", "rnn", "lstm", "gru", "ffn" */
-  const char *norm;    /* "layer", "rms"; NULL: none, as in recurrent networks */
+  const char *type;      /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
+  att_kind kind;         /* what it can be asked for */
+  att_head head;         /* what it answers */
+  const char *head_name; /* "tokens", "classes", "labels", ...; "none" */
+  const char *network;   /* "transformer", "rnn", "lstm", "gru", "ffn" */
+  const char *norm;      /* "layer", "rms"; NULL: none, as in recurrent networks */
   const char *norm_order; /* "before", "after", or NULL */
   const char *position;   /* "sinusoidal", "learned", "rotary", "relative", "alibi", "none"; or NULL */
   const char *activation; /* "relu", "gelu", "silu", "swiglu", ...; or NULL */
   const char *attention;  /* of recurrent ones: "none", "additive", "multiplicative"; else NULL */
   bool bidirectional;     /* of recurrent encoders */
   int64_t width, vocabulary, context;
+  int64_t input_width; /* of rows of floats that it reads in place of tokens; 0: tokens */
   int64_t kv_heads;    /* fewer than heads where they are grouped */
   int64_t label_count; /* of a head of classes, labels or values; else 0 */
   int64_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_feedforward, decoder_feedforward;
@@ -324,11 +327,20 @@ ATT_API att_status att_score_text(att_model *model, att_text text, int64_t strid
  * model is open. */
 ATT_API att_status att_model_labels(att_model *model, const char *const **labels, size_t *count);
 
+typedef struct att_token_class {
+  int32_t id;
+  const char *token;    /* the vocabulary's own spelling, as att_token gives it */
+  const double *scores; /* [labels] */
+  size_t best;          /* the likeliest label */
+} att_token_class;
+
 typedef struct att_classification {
   size_t line;
-  const double *scores; /* [labels]: probabilities; of a head of values the values */
+  const double *scores; /* [labels]: probabilities; of a head of values the values; NULL where tokens have labels */
   size_t best;          /* the likeliest label */
   bool truncated;
+  const att_token_class *tokens; /* [token_count], special tokens left out, of a head that labels each; else NULL */
+  size_t token_count;
 } att_classification;
 
 typedef int att_classification_fn(void *user, const att_classification *classification);
@@ -415,7 +427,8 @@ typedef struct att_attention_map {
 /* The norm of the gradient of each output's log-probability by each input position's embedding: how much that position
  * moves the output. Comes as an att_attention of one layer and one head whose rows are not scaled to 1: part
  * ATT_LOOK_CROSS of translators (targets by source positions), ATT_LOOK_DECODER of decoders (each token by those before
- * it), ATT_LOOK_ENCODER of encoders with a head of labels (one row, the likeliest label, by the text's positions). */
+ * it), ATT_LOOK_ENCODER of encoders with a head of labels (one row, the likeliest label, by the text's positions; a row
+ * a token where tokens have labels). */
 ATT_API att_status att_look_gradient(att_model *model, att_text text, att_text target, att_attention **attention);
 
 /* Valid until att_attention_free. */
@@ -652,13 +665,23 @@ ATT_API att_status att_measure_values(att_context *ctx, const double *truth, con
                                       att_value_metrics *metrics);
 
 /* How a model with a head of classes, labels or one value answers a file of the form of att_train_options.data. */
+typedef struct att_measure {
+  const char *name; /* "macro-F1" */
+  const char *key;  /* "macro_f1": in JSON */
+  double value;     /* NaN where undefined */
+} att_measure;
+
+enum { ATT_MOST_MEASURES = 8 };
+
 typedef struct att_evaluation {
-  att_head head;             /* which of the measures below there are */
-  size_t count;              /* texts */
-  size_t truncated;          /* of them, too long for the model */
-  att_class_metrics classes; /* confusion: NULL for more than 2,048 classes; else free with att_release */
-  att_label_metrics labels;  /* a label holds from a probability of a half on */
-  att_value_metrics values;
+  size_t count;     /* texts */
+  size_t truncated; /* of them, too long for the model */
+  size_t
+      measure_count; /* classes: accuracy, macro-F1, Matthews; any of several labels (each holds from a probability of
+                        a half on): macro-F1, micro-F1, all labels right; values: Pearson, Spearman, squared error */
+  att_measure measures[ATT_MOST_MEASURES];
+  size_t classes;           /* of classes, up to 2,048: their number; else 0 */
+  const int64_t *confusion; /* [classes, classes]: truth by prediction, free with att_release; or NULL */
 } att_evaluation;
 ATT_API att_status att_evaluate(att_model *model, const char *path, att_evaluation *evaluation);
 

@@ -136,7 +136,9 @@ static att_status run_batch(embedder *e, size_t next) {
   att_run run = {.ctx = model->ctx, .arena = e->arena};
   att_input input = {.ids = e->ids.data, .sequences = {(int64_t)e->count, e->start}};
   att_staged staged = {.sequences = input.sequences, .prompt_tokens = e->prompt_tokens};
-  ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &staged.tokens));
+  att_hidden hidden;
+  ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
+  staged.tokens = hidden.rows;
   if (staged.tokens.cols != hidden_width(&model->config)) {
     return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld",
                     (long long)staged.tokens.cols, (long long)hidden_width(&model->config));

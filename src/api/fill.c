@@ -40,7 +40,8 @@ static att_status run_model(filler *f) {
   att_run run = {.ctx = model->ctx, .arena = f->arena};
   const int64_t start[] = {0, (int64_t)f->ids.count};
   att_input input = {.ids = f->ids.data, .sequences = {1, start}};
-  att_tensor hidden, masked;
+  att_hidden hidden;
+  att_tensor masked;
   int32_t *rows = ATT_ARENA_NEW(f->arena, f->ids.count, int32_t);
   if (!rows) return ATT_MEMORY;
   for (size_t i = 0; i < f->ids.count; i++)
@@ -49,7 +50,7 @@ static att_status run_model(filler *f) {
     return att_fail(model->ctx, ATT_ARGUMENT, "there is no mask in the line: put %s where a word is to be filled in",
                     att_mask_token(model));
   ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden, rows, (int64_t)f->masks, &masked));
+  ATT_TRY(att_op_rows(&run, &hidden.rows, rows, (int64_t)f->masks, &masked));
   return att_model_logits(&run, model, &masked, &f->logits);
 }
 

@@ -1,7 +1,6 @@
 /* Owns what a model and a machine say of themselves: att_model_describe, att_describe_machine. */
 #include "kernels/gemm.h"
-#include "models/model.h"
-#include "models/settings.h"
+#include "models/head.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +60,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->type = att_config_type(c);
   info->kind = c->kind;
   info->head = c->head;
+  info->head_name = model->head->name;
   info->network = networks[c->network];
   info->label_count = c->label_count;
   if (c->network == ATT_TRANSFORMER) {
@@ -78,6 +78,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->width = c->d_model;
   info->vocabulary = c->vocab_size;
   info->context = c->max_position_embeddings;
+  info->input_width = c->input_width;
   info->encoder_layers = c->encoder_layers;
   info->decoder_layers = c->decoder_layers;
   info->encoder_heads = c->encoder_attention_heads;

@@ -6,6 +6,7 @@
 
 #include "formats/file.h"
 #include "formats/json.h"
+#include "models/head.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -52,7 +53,8 @@ typedef struct att_comparison {
   att_report_network rows[ATT_MOST_COMPARED];
   att_report_point *curves[ATT_MOST_COMPARED];
   char notes[ATT_MOST_COMPARED][160];
-  const char *quality, *quality_key; /* what validations measured, and its name in train.jsonl; NULL: nothing */
+  const char *quality;  /* what validations measured; NULL: nothing */
+  char quality_key[32]; /* its name in train.jsonl */
 } att_comparison;
 
 void att_compare_options_default(att_compare_options *options) {
@@ -342,16 +344,12 @@ static att_status read_record(att_comparison *c, const char *folder, att_report_
   return status;
 }
 
-/* What the trainer's validations measure of such a model. */
-static void name_quality(att_comparison *c, att_head head) {
-  static const char *const names[] = {
-      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-F1", [ATT_HEAD_VALUES] = "Spearman"};
-  static const char *const keys[] = {
-      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-f1", [ATT_HEAD_VALUES] = "spearman"};
+/* What the trainer's validations measure of such a model; its key in train.jsonl is it in lower case. */
+static void name_quality(att_comparison *c, const att_head_calls *head) {
   if (c->task == ATT_COMPARE_LM) return;
-  bool translation = c->task == ATT_COMPARE_TRANSLATION;
-  c->quality = translation ? "BLEU" : names[head];
-  c->quality_key = translation ? "bleu" : keys[head];
+  c->quality = c->task == ATT_COMPARE_TRANSLATION ? "BLEU" : head->measures[head->quality].name;
+  snprintf(c->quality_key, sizeof c->quality_key, "%s", c->quality);
+  for (char *at = c->quality_key; *at; at++) *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
 }
 
 static att_status measure(att_comparison *c, size_t place, const char *folder) {
@@ -363,7 +361,7 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   if (!status) status = att_measure_model(model, &c->probes, &c->results[place]);
   if (!status) {
     row->parameters = info->parameters;
-    name_quality(c, info->head);
+    name_quality(c, model->head);
   }
   att_model_close(model);
   ATT_TRY(status);

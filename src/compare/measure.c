@@ -1,6 +1,8 @@
 /* Owns what a comparison measures of each trained model: scores by length, gradients by distance, a few outputs. */
 #include "compare/compare.h"
 
+#include "models/head.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -254,16 +256,15 @@ static bool is_label(att_text truth, bool several, const char *label) {
 static att_status probe_classes(att_model *model, att_evaluating *evaluating, bool *is_right, double *numbers) {
   const att_probes *q = evaluating->probes;
   const char *const *labels;
-  const att_model_info *info;
+  att_label_form form = model->head->form;
   size_t count;
-  ATT_TRY(att_model_describe(model, &info));
   ATT_TRY(att_model_labels(model, &labels, &count));
   ATT_TRY(att_classify(model, q->inputs, q->seconds, q->count, 0, on_classification, evaluating));
-  evaluating->is_number = info->head == ATT_HEAD_VALUES;
+  evaluating->is_number = form == ATT_NUMBER;
   for (size_t i = 0; i < q->count; i++) {
     char number[64];
     const char *label = labels[evaluating->predicted[i]];
-    is_right[i] = is_label(q->references[i], info->head == ATT_HEAD_LABELS, label);
+    is_right[i] = is_label(q->references[i], form == ATT_SEVERAL_LABELS, label);
     if (evaluating->is_number) {
       if (!att_read_number(q->references[i].data, q->references[i].size, &numbers[i])) numbers[i] = 0;
       att_format(number, sizeof number, "%.4g", evaluating->values[i]);

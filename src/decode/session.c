@@ -10,7 +10,9 @@
 
 static att_status encode_sources(att_session *s, const att_input *input) {
   att_arena *arena = s->run.arena;
-  att_sequences sources = input->sequences;
+  att_memory memory;
+  ATT_TRY(att_model_encode(&s->run, s->model, input, NULL, NULL, &memory));
+  att_sequences sources = memory.sequences;
   int64_t rows = sources.start[sources.count];
   int32_t *identity = ATT_ARENA_NEW(arena, rows, int32_t);
   s->source_rows = ATT_ARENA_NEW(arena, sources.count, const int32_t *);
@@ -26,12 +28,7 @@ static att_status encode_sources(att_session *s, const att_input *input) {
     s->cross[i] = ATT_ARENA_NEW(arena, rows * s->shape.cross_width, float);
     if (!s->cross[i]) return ATT_MEMORY;
   }
-  att_arena_mark mark = att_arena_save(arena);
-  att_memory memory;
-  ATT_TRY(att_model_encode(&s->run, s->model, input, NULL, NULL, &memory));
-  ATT_TRY(att_model_cross(&s->run, s->model, &memory, s->cross));
-  att_arena_restore(arena, mark);
-  return ATT_OK;
+  return att_model_cross(&s->run, s->model, &memory, s->cross);
 }
 
 static att_status make_step_arrays(att_session *s, bool alignment) {
@@ -103,7 +100,7 @@ static att_status read_past(att_session *s, const int32_t *past) {
     piece = s->past - done < ATT_PAST_PIECE ? s->past - done : ATT_PAST_PIECE;
     int64_t start[] = {0, piece}, counts[] = {done + piece};
     att_cache cache = {.self = s->self, .self_rows = rows, .self_counts = counts};
-    att_input input = {past + done, NULL, {1, start}};
+    att_input input = {.ids = past + done, .sequences = {1, start}};
     att_tensor hidden;
     ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, NULL, &hidden));
     att_arena_restore(s->run.arena, mark);
@@ -210,7 +207,7 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
                      .cross_counts = s->cross_counts};
   const int32_t *ids = s->row_token + (s->rows - count);
   att_tensor hidden, scores;
-  att_input input = {ids, NULL, {count, s->start}};
+  att_input input = {.ids = ids, .sequences = {count, s->start}};
   ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, s->last_probs ? &maps : NULL, &hidden));
   ATT_TRY(att_model_logits(&s->run, s->model, &hidden, &scores));
   for (int64_t i = 0; s->last_probs && i < count; i++) {

@@ -8,7 +8,7 @@
  * stand positions, norms and heads. Folders from before that key have "normalize_before" in its place.
  */
 #include "formats/file.h"
-#include "models/family.h"
+#include "models/head.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -17,29 +17,19 @@
 
 #define ATT_MOST_BEAMS    1000
 #define ATT_DEFAULT_BEAMS 1 /* generate's */
-#define ATT_MOST_LABELS   ((int64_t)1 << 16)
 
 static const char *const own_type = "attend";
-static const char *const head_names[ATT_HEAD_COUNT] = {"tokens", "classes", "labels", "values", "none"};
 static const char *const norm_names[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
 static const char *const order_names[] = {"after", "before"};
-static const char *const problem_types[ATT_HEAD_COUNT] = {[ATT_HEAD_CLASSES] = "single_label_classification",
-                                                          [ATT_HEAD_LABELS] = "multi_label_classification",
-                                                          [ATT_HEAD_VALUES] = "regression"};
 
-static const char *architecture_of(const att_config *config) {
-  const att_family_calls *calls = att_family_get(config->family);
-  return calls && calls->architecture ? calls->architecture(config) : NULL;
-}
+static const char *class_of(const att_config *config) { return att_head_class(config, att_family_get(config->family)); }
 
 /* The types of attend's own families need no other name. */
 const char *att_config_type(const att_config *config) {
   const char *type = att_family_type(config->family);
   bool own = strncmp(type, own_type, strlen(own_type)) == 0;
-  return own || architecture_of(config) ? type : own_type;
+  return own || class_of(config) ? type : own_type;
 }
-
-static bool has_labels(const att_config *config) { return problem_types[config->head] != NULL; }
 
 /* ---- reading: what a model is --------------------------------------------------------------------------------- */
 
@@ -85,7 +75,7 @@ static att_status read_family(const att_settings *in, bool *own, att_family *out
 /* What the family's own keys cannot say. */
 static att_status read_own(const att_settings *in, att_config *out) {
   const char *position = NULL;
-  size_t norm = out->norm, before = out->norm_before, head = out->head;
+  size_t norm = out->norm, before = out->norm_before;
   ATT_TRY(att_json_string(in->ctx, in->name, in->root, "position_embedding_type", true, &position));
   ATT_TRY(att_position_find(in->ctx, in->name, position, &out->position));
   out->relative_buckets = 32;
@@ -93,7 +83,8 @@ static att_status read_own(const att_settings *in, att_config *out) {
   if (out->rope_theta <= 0) out->rope_theta = 10000;
   ATT_TRY(read_choice(in, "norm", norm_names, ATT_COUNT(norm_names), &norm));
   ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
-  ATT_TRY(read_choice(in, "attend_head", head_names, ATT_COUNT(head_names), &head));
+  ATT_TRY(att_head_find(in, "attend_head", &out->head));
+  ATT_TRY(att_read_input_width(in, out));
   ATT_TRY(att_read_bool(in, "gated_feedforward", &out->gated));
   ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope_theta));
   const struct {
@@ -107,34 +98,27 @@ static att_status read_own(const att_settings *in, att_config *out) {
   }
   out->norm = (att_norm)norm;
   out->norm_before = before;
-  out->head = (att_head)head;
   return ATT_OK;
-}
-
-static bool ends_with(const char *text, const char *end) {
-  size_t size = strlen(text), tail = strlen(end);
-  return size >= tail && memcmp(text + size - tail, end, tail) == 0;
 }
 
 /* The class that wrote the folder says what stands on top. */
 static att_status read_head(const att_settings *in, att_config *out) {
-  static const struct {
-    const char *ending;
-    att_head head;
-  } heads[] = {{"ForSequenceClassification", ATT_HEAD_CLASSES},
-               {"LMHeadModel", ATT_HEAD_TOKENS},
-               {"ForCausalLM", ATT_HEAD_TOKENS},
-               {"ForMaskedLM", ATT_HEAD_TOKENS},
-               {"ForPreTraining", ATT_HEAD_TOKENS},
-               {"Model", ATT_HEAD_NONE}};
   const char *name = json_string_value(json_array_get(json_object_get(in->root, "architectures"), 0));
-  if (!name || out->kind == ATT_ENCODER_DECODER) return ATT_OK;
-  for (size_t i = 0; i < ATT_COUNT(heads); i++) {
-    out->head = heads[i].head;
-    if (ends_with(name, heads[i].ending)) return ATT_OK;
+  return !name || out->kind == ATT_ENCODER_DECODER ? ATT_OK : att_head_find_class(in, name, &out->head);
+}
+
+static bool needs_vocabulary(const att_config *config) {
+  return !config->input_width || config->kind == ATT_ENCODER_DECODER || att_head_get(config->head)->vocabulary;
+}
+
+static att_status read_head_keys(const att_settings *in, att_config *out) {
+  const att_head_calls *head = att_head_get(out->head);
+  if (!needs_vocabulary(out)) { /* what its class has by default is of tokens */
+    out->vocab_size = 0;
+    for (int i = 0; i < ATT_SPECIALS; i++) *att_special_at(out, i) = -1;
   }
-  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: architectures is [\"%.60s\"], a head that attend does not know",
-                  in->name, name);
+  if (head->read) ATT_TRY(head->read(in, out));
+  return att_head_find_problem(in, out->label_count, &out->head);
 }
 
 /* "torch_dtype" is the older name. */
@@ -153,71 +137,6 @@ static att_status refuse_quantised(const att_settings *in) {
   return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: has a quantization_config, which attend does not know", in->name);
 }
 
-/* ---- reading: labels ------------------------------------------------------------------------------------------ */
-
-char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count) {
-  size_t size = (size_t)count * sizeof(char *);
-  for (int64_t i = 0; i < count; i++) size += strlen(labels[i]) + 1;
-  char **out = att_alloc(ctx, size, 1);
-  char *at = out ? (char *)(out + count) : NULL;
-  for (int64_t i = 0; out && i < count; i++) {
-    out[i] = at;
-    at += strlen(strcpy(at, labels[i])) + 1;
-  }
-  return out;
-}
-
-/* What stands in the map for a number, or the name that Hugging Face gives. text: room for the latter. */
-static const char *label_at(const json_t *map, int64_t i, char text[32]) {
-  snprintf(text, 32, "%" PRId64, i);
-  if (map) return json_string_value(json_object_get(map, text));
-  snprintf(text, 32, "LABEL_%" PRId64, i);
-  return text;
-}
-
-static att_status read_names(const att_settings *in, const json_t *map, int64_t count, att_config *out) {
-  const char **names = ATT_NEW(in->ctx, count, const char *);
-  char(*texts)[32] = att_alloc(in->ctx, (size_t)count, sizeof *texts);
-  att_status status = names && texts ? ATT_OK : ATT_MEMORY;
-  for (int64_t i = 0; !status && i < count; i++) {
-    names[i] = label_at(map, i, texts[i]);
-    if (!names[i]) {
-      status = att_fail(in->ctx, ATT_FORMAT, "%s: id2label has no name for label %" PRId64, in->name, i);
-    }
-  }
-  out->labels = status ? NULL : att_labels_copy(in->ctx, names, count);
-  if (!status && !out->labels) status = ATT_MEMORY;
-  out->label_count = status ? 0 : count;
-  att_free(in->ctx, names);
-  att_free(in->ctx, texts);
-  return status;
-}
-
-/* Without a problem_type one label is a number to regress to, as in Transformers. */
-static att_status read_labels(const att_settings *in, att_config *out) {
-  if (!has_labels(out)) return ATT_OK;
-  const json_t *map = json_object_get(in->root, "id2label");
-  int64_t count = 2;
-  size_t problem = out->head;
-  if (json_is_null(map)) map = NULL;
-  if (map && !json_is_object(map)) {
-    return att_fail(in->ctx, ATT_FORMAT, "%s: id2label is not an object", in->name);
-  }
-  if (map) {
-    count = (int64_t)json_object_size(map);
-  } else {
-    ATT_TRY(att_json_int(in->ctx, in->name, in->root, "num_labels", false, 1, ATT_MOST_LABELS, &count));
-  }
-  if (count < 1 || count > ATT_MOST_LABELS) {
-    return att_fail(in->ctx, ATT_FORMAT, "%s: id2label has %" PRId64 " labels, not from 1 to %" PRId64, in->name, count,
-                    ATT_MOST_LABELS);
-  }
-  if (out->head == ATT_HEAD_CLASSES && count == 1) problem = ATT_HEAD_VALUES;
-  ATT_TRY(read_choice(in, "problem_type", problem_types, ATT_HEAD_COUNT, &problem));
-  out->head = (att_head)problem;
-  return read_names(in, map, count, out);
-}
-
 static att_status read_model(const att_settings *in, att_config *out) {
   if (!json_is_object(in->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
   bool own;
@@ -233,7 +152,7 @@ static att_status read_model(const att_settings *in, att_config *out) {
   }
   ATT_TRY(refuse_quantised(in));
   ATT_TRY(read_storage(in, out));
-  return read_labels(in, out);
+  return read_head_keys(in, out);
 }
 
 /* ---- reading: generation -------------------------------------------------------------------------------------- */
@@ -420,25 +339,40 @@ static att_status check_sampling(att_context *ctx, const char *name, const att_c
   return ATT_OK;
 }
 
-static att_status check_labels(att_context *ctx, const char *name, const att_config *config) {
-  int64_t count = config->label_count;
-  bool good = has_labels(config) ? config->labels && count >= 1 && count <= ATT_MOST_LABELS : count == 0;
-  if (good) return ATT_OK;
-  return att_fail(ctx, ATT_ARGUMENT, "%s: a head of %s cannot have %" PRId64 " labels", name, head_names[config->head],
-                  count);
+static att_status check_input(att_context *ctx, const char *name, const att_config *config) {
+  bool good = config->input_width >= 0 && config->input_width <= ATT_LARGEST_SIZE;
+  if (!good || (config->vocab_size > 0) != needs_vocabulary(config)) {
+    return att_fail(ctx, ATT_ARGUMENT, "%s: an input_width of %" PRId64 " and a vocab_size of %" PRId64 " cannot be",
+                    name, config->input_width, config->vocab_size);
+  }
+  if (!config->input_width || config->kind == ATT_ENCODER_DECODER || !att_head_get(config->head)->output) return ATT_OK;
+  return att_fail(ctx, ATT_UNSUPPORTED, "%s: input_width: a model that reads rows of floats has no head of %s", name,
+                  att_head_get(config->head)->name);
+}
+
+static att_status check_head(att_context *ctx, const char *name, const att_config *config) {
+  static const char *const kinds[] = {"an encoder-decoder", "a decoder", "an encoder"};
+  const att_head_calls *head = att_head_get(config->head);
+  if (!head->kinds[config->kind].what) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: %s has no head of %s", name, kinds[config->kind], head->name);
+  }
+  if (head->check) return head->check(ctx, name, config);
+  if (config->label_count == 0) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "%s: a head of %s has no labels", name, head->name);
 }
 
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config) {
   const att_family_calls *calls = att_family_get(config->family);
   if (!calls || !att_position_name(config->position) || !att_activation_name(config->activation) ||
       (unsigned)config->storage >= ATT_WEIGHT_TYPES || (unsigned)config->kind >= ATT_KIND_COUNT ||
-      (unsigned)config->head >= ATT_HEAD_COUNT || (unsigned)config->norm >= ATT_COUNT(norm_names)) {
+      !att_head_get(config->head) || (unsigned)config->norm >= ATT_COUNT(norm_names)) {
     return att_fail(ctx, ATT_ARGUMENT,
                     "%s: family, kind, head, position, norm, activation or storage is none that there is", name);
   }
   ATT_TRY(calls->check(ctx, name, config));
   ATT_TRY(check_specials(ctx, name, config));
-  ATT_TRY(check_labels(ctx, name, config));
+  ATT_TRY(check_head(ctx, name, config));
+  ATT_TRY(check_input(ctx, name, config));
   ATT_TRY(check_numbers(ctx, name, config));
   return check_sampling(ctx, name, config);
 }
@@ -449,7 +383,8 @@ att_status att_config_check(att_context *ctx, const char *name, const att_config
 static void put_own(att_object *out, const att_config *config) {
   bool llama = config->family == ATT_LLAMA;
   att_put_text(out, "attend_family", att_family_type(config->family));
-  att_put_text(out, "attend_head", head_names[config->head]);
+  att_put_text(out, "attend_head", att_head_get(config->head)->name);
+  if (config->input_width) att_put_int(out, "input_width", config->input_width);
   att_put_text(out, "position_embedding_type", att_position_name(config->position));
   att_put_text(out, "norm", norm_names[config->norm]);
   att_put_text(out, "norm_order", order_names[config->norm_before]);
@@ -463,38 +398,14 @@ static void put_own(att_object *out, const att_config *config) {
 
 /* What says which class reads the folder. */
 static void put_family(att_object *out, const att_config *config) {
-  const char *type = att_config_type(config), *architecture = architecture_of(config);
-  if (architecture) {
+  const char *type = att_config_type(config), *class = class_of(config);
+  if (class) {
     char list[96];
-    snprintf(list, sizeof list, "[\"%s\"]", architecture);
+    snprintf(list, sizeof list, "[\"%s%s\"]", att_family_get(config->family)->stem, class);
     att_put(out, "architectures", list);
   }
   att_put_text(out, "model_type", type);
   if (strcmp(type, own_type) == 0) put_own(out, config);
-}
-
-static void put_labels(att_object *out, const att_config *config) {
-  char text[32];
-  if (!has_labels(config)) return;
-  att_put_text(out, "problem_type", problem_types[config->head]);
-  att_put(out, "id2label", "{");
-  for (int64_t i = 0; i < config->label_count; i++) {
-    snprintf(text, sizeof text, "%s\"%" PRId64 "\": ", i ? ", " : "", i);
-    att_put_more(out, text);
-    att_put_more_string(out, config->labels[i]);
-  }
-  att_put_more(out, "}");
-  att_put(out, "label2id", "{");
-  for (int64_t i = 0; i < config->label_count; i++) {
-    bool again = false; /* a key may not come twice */
-    for (int64_t j = 0; j < i && !again; j++) again = strcmp(config->labels[i], config->labels[j]) == 0;
-    if (again) continue;
-    if (i) att_put_more(out, ", ");
-    att_put_more_string(out, config->labels[i]);
-    snprintf(text, sizeof text, ": %" PRId64, i);
-    att_put_more(out, text);
-  }
-  att_put_more(out, "}");
 }
 
 static att_status write_model(att_context *ctx, const char *folder, const att_config *config) {
@@ -503,7 +414,9 @@ static att_status write_model(att_context *ctx, const char *folder, const att_co
   att_put_text(&out, "dtype", att_type_name(config->storage));
   att_put_text(&out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
   att_family_get(config->family)->write(&out, config);
-  put_labels(&out, config);
+  const att_head_calls *head = att_head_get(config->head);
+  if (head->problem_type) att_put_text(&out, "problem_type", head->problem_type);
+  if (head->write) head->write(&out, config);
   return att_object_write(&out, folder, "config.json");
 }
 
@@ -518,7 +431,7 @@ static void put_sampling(att_object *out, const att_config *config) {
 
 /* generate stops after 20 tokens where no max_length is said. */
 static att_status write_generation(att_context *ctx, const char *folder, const att_config *config) {
-  if (config->kind == ATT_ENCODER || config->head != ATT_HEAD_TOKENS) return ATT_OK;
+  if (config->kind == ATT_ENCODER || !att_head_get(config->head)->output) return ATT_OK;
   att_object out = {.ctx = ctx};
   for (int i = 0; i < ATT_SPECIALS; i++) {
     if (att_special_of(config, i) >= 0) att_put_special(&out, config, i);

@@ -40,6 +40,8 @@ typedef struct att_config {
   int64_t key_value_heads; /* of self-attention; as many as heads where they are not grouped */
   int64_t head_size;       /* d_model / heads, but llama may say another */
   int64_t type_vocab_size; /* bert; 0: none */
+  int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
+                              place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
   double rope_theta;       /* rotary: base of the frequencies; what follows as in att_rope */
   att_rope_scaling rope_scaling;
   double rope_factor, rope_low, rope_high;
@@ -78,6 +80,10 @@ typedef struct att_config {
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
 /* Labels as a config has them: one block (att_free); NULL: no memory. */
 char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
+/* Whether that side reads rows of floats. */
+static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
+  return c->input_width > 0 && decoder == (c->kind == ATT_DECODER);
+}
 /* Whether generating ends at that token. */
 bool att_config_is_end(const att_config *config, int32_t token);
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */

@@ -1,7 +1,7 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
 #include "formats/safetensors.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 #include "models/sentence.h"
 
@@ -17,6 +17,7 @@ void att_model_close(att_model *model) {
   if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
   att_free(ctx, model->info);
   att_sentence_free(model->sentence);
+  att_free(ctx, model->head_layers);
   att_free(ctx, model->config.labels);
   att_free(ctx, model);
 }
@@ -30,6 +31,7 @@ static att_status make_model(att_context *ctx, const att_config *config, att_mod
   model->config = *config;
   model->config.labels = NULL;
   model->calls = att_family_get(config->family);
+  model->head = att_head_get(config->head);
   att_status status = model->calls->plan(model);
   if (status) {
     att_model_close(model);
@@ -160,7 +162,17 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
   return ATT_OK;
 }
 
+att_status att_model_check_text(const att_model *model) {
+  if (model->tokenizer) return ATT_OK;
+  if (model->config.input_width == 0) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
+  }
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads rows of %lld numbers, not text",
+                  (long long)model->config.input_width);
+}
+
 static att_status load_tokenizer(att_model *model, const char *folder) {
+  if (model->config.vocab_size == 0) return ATT_OK;
   ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
   int32_t size = att_tokenizer_size(model->tokenizer);
   if (size > model->config.vocab_size) {
@@ -244,7 +256,7 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
 att_status att_model_save_settings(const att_model *model, const char *folder) {
   char *path = att_path(model->ctx, folder, "tokenizer.json");
   if (!path) return ATT_MEMORY;
-  att_status status = att_tokenizer_save(model->tokenizer, path);
+  att_status status = model->tokenizer ? att_tokenizer_save(model->tokenizer, path) : ATT_OK;
   att_free(model->ctx, path);
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }

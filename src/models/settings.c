@@ -34,7 +34,8 @@ att_status att_check_sizes(att_context *ctx, const char *name, const att_size_ke
   att_config copy = *config; /* size_at gives what one may write to */
   for (size_t i = 0; i < count; i++) {
     int64_t size = *size_at(&copy, &keys[i]);
-    if (size >= 1 && size <= keys[i].most) continue;
+    bool lacks = size == 0 && config->input_width > 0 && keys[i].offset == offsetof(att_config, vocab_size);
+    if (lacks || (size >= 1 && size <= keys[i].most)) continue;
     return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not a whole number from 1 to %" PRId64, name, keys[i].key,
                     size, keys[i].most);
   }
@@ -43,7 +44,10 @@ att_status att_check_sizes(att_context *ctx, const char *name, const att_size_ke
 
 void att_put_sizes(att_object *out, const att_size_key *keys, size_t count, const att_config *config) {
   att_config copy = *config;
-  for (size_t i = 0; i < count; i++) att_put_int(out, keys[i].key, *size_at(&copy, &keys[i]));
+  for (size_t i = 0; i < count; i++) {
+    int64_t size = *size_at(&copy, &keys[i]);
+    if (size > 0) att_put_int(out, keys[i].key, size);
+  }
 }
 
 att_status att_refuse_switches(const att_settings *in, const char *type, const att_switch_key *keys, size_t count) {
@@ -56,6 +60,10 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
     }
   }
   return ATT_OK;
+}
+
+att_status att_read_input_width(const att_settings *in, att_config *config) {
+  return att_json_int(in->ctx, in->name, in->root, "input_width", false, 1, ATT_LARGEST_SIZE, &config->input_width);
 }
 
 att_status att_read_string(const att_settings *in, const char *key, const char **out) {
@@ -247,6 +255,7 @@ static int64_t count_parameters(const att_config *c) {
   int64_t encoder = attention + (matrices * width + 1) * c->encoder_ffn_dim + width + 2 * norm;
   int64_t decoder = 2 * attention + (matrices * width + 1) * c->decoder_ffn_dim + width + 3 * norm;
   int64_t rest = (c->type_vocab_size + c->label_count + (c->kind == ATT_ENCODER ? width : 0)) * width;
+  rest += c->input_width * width;
   return embeddings + positions + c->encoder_layers * encoder + c->decoder_layers * decoder + 2 * norm + rest;
 }
 

@@ -69,13 +69,9 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_bool(out, "use_cache", true);
 }
 
-static const char *architecture(const att_config *config) {
-  static const char *const names[ATT_HEAD_COUNT] = {"GPT2LMHeadModel", "GPT2ForSequenceClassification",
-                                                    "GPT2ForSequenceClassification", "GPT2ForSequenceClassification",
-                                                    "GPT2Model"};
-  bool plain = config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && config->norm_before &&
-               !config->gated && att_config_has_own_heads(config);
-  return plain ? names[config->head] : NULL;
+static bool plain(const att_config *config) {
+  return config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && config->norm_before && !config->gated &&
+         att_config_has_own_heads(config);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -98,8 +94,7 @@ static att_status plan(att_model *model) {
       .norm = "ln_f",
       .tokens = "wte.weight",
       .positions = "wpe",
-      .head = "lm_head.weight",
-      .labels = "score",
+      .output = "lm_head.weight",
       .transposed = true,
       .attention_bias = true,
       .other_bias = true,
@@ -110,10 +105,15 @@ static att_status plan(att_model *model) {
 /* Masks that older files carry; the head of another class. */
 static const char *const ignored[] = {".attn.bias", ".attn.masked_bias", "lm_head.", "score.", NULL};
 
+static const att_head_form forms[] = {
+    {"LMHeadModel", NULL, false}, {"ForSequenceClassification", "score", true}, {NULL, NULL, false}};
+
 const att_family_calls att_gpt2_calls = {
     .read = read_settings,
     .write = write_settings,
-    .architecture = architecture,
+    .stem = "GPT2",
+    .forms = forms,
+    .plain = plain,
     .check = check,
     .plan = plan,
     .prefix = "transformer.",
@@ -123,6 +123,6 @@ const att_family_calls att_gpt2_calls = {
     .cache_shape = att_transformer_cache_shape,
     .decode = att_transformer_decode,
     .step = att_transformer_step,
-    .head = att_transformer_head,
-    .classify = att_transformer_classify,
+    .output = att_transformer_output,
+    .pool = att_transformer_pool,
 };

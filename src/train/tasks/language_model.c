@@ -6,6 +6,7 @@
  * An epoch reads the text once, in windows side by side whose first begins at a place of the epoch's own and whose
  * order is shuffled: both are functions of (seed, epoch).
  */
+#include "models/head.h"
 #include "train/data/batches.h"
 #include "train/data/running_text.h"
 #include "train/trainer.h"
@@ -174,7 +175,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_DECODER && c->head == ATT_HEAD_TOKENS) return ATT_OK;
+  if (c->kind == ATT_DECODER && t->model->head->output) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
                   "%s: it is no decoder with a head of tokens, which a language model goes on from", t->options->from);
 }
@@ -289,7 +290,8 @@ static void set_window(att_language_data *d, int64_t r, const att_ids *ids, int6
 }
 
 static att_batch batch_of(const att_language_data *d, int64_t rows) {
-  return (att_batch){.target = {d->inputs, NULL, {rows, d->start}}, .labels = d->labels, .label_count = d->start[rows]};
+  return (att_batch){
+      .target = {.ids = d->inputs, .sequences = {rows, d->start}}, .labels = d->labels, .label_count = d->start[rows]};
 }
 
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {

@@ -5,6 +5,7 @@
  * changes nothing. Windows are packed full, whole documents or not (Liu et al. 2019, section 4.2: FULL-SENTENCES).
  * Refuses models without a mask.
  */
+#include "models/head.h"
 #include "train/data/batches.h"
 #include "train/data/running_text.h"
 #include "train/tasks/encoder.h"
@@ -104,7 +105,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_ENCODER && c->head == ATT_HEAD_TOKENS && c->mask >= 0) return ATT_OK;
+  if (c->kind == ATT_ENCODER && t->model->head->output && c->mask >= 0) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
                   "%s: filling masks goes on from an encoder with a mask token and a head of "
                   "tokens",
@@ -216,7 +217,7 @@ static att_status make_batch(const att_trainer *t, const windows *w, const int32
     mask_window(t, att_key(key, (uint64_t)window), b.start[i] + d->before, count, &b);
     b.start[i + 1] = b.start[i] + count + specials;
   }
-  *batch = (att_batch){.source = {b.ids, NULL, {rows, b.start}},
+  *batch = (att_batch){.source = {.ids = b.ids, .sequences = {rows, b.start}},
                        .labels = b.labels,
                        .label_rows = b.label_rows,
                        .label_count = b.label_count};
@@ -277,9 +278,10 @@ static int64_t count_right(const att_tensor *logits, const int32_t *labels) {
 
 static att_status measure(att_trainer *t, const att_batch *batch, att_loss *loss, int64_t *right) {
   att_run run = {.ctx = t->ctx, .arena = t->arena};
-  att_tensor hidden, chosen, logits;
+  att_hidden hidden;
+  att_tensor chosen, logits;
   ATT_TRY(att_model_hidden(&run, t->model, &batch->source, NULL, NULL, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden, batch->label_rows, batch->label_count, &chosen));
+  ATT_TRY(att_op_rows(&run, &hidden.rows, batch->label_rows, batch->label_count, &chosen));
   ATT_TRY(att_model_logits(&run, t->model, &chosen, &logits));
   *right += count_right(&logits, batch->labels);
   return att_op_class_loss(&run, &logits, batch->labels, 0, 1, loss);

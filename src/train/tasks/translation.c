@@ -2,6 +2,7 @@
  * Owns the task of translation: pairs of lines from two files, a joint vocabulary, encoder-decoders, batches of equal
  * length, BPE-dropout, BLEU. Refuses sides of different length and models that are no encoder-decoders.
  */
+#include "models/head.h"
 #include "train/tasks/validation.h"
 #include "train/trainer.h"
 
@@ -137,7 +138,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind != ATT_ENCODER_DECODER || c->head != ATT_HEAD_TOKENS)
+  if (c->kind != ATT_ENCODER_DECODER || !t->model->head->output)
     return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from",
                     t->options->from);
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
