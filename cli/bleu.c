@@ -120,7 +120,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_bleu = {
     .name = "bleu",
     .arguments = "--reference FILE [HYPOTHESIS]",
-    .task = "bleu",
     .summary = "BLEU and chrF of translations, as sacreBLEU counts",
     .about =
         "Compares the lines of HYPOTHESIS (or standard input) with those of the reference and writes the score, and "

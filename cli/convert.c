@@ -15,7 +15,7 @@ typedef struct convert_options {
 static const att_cli_option options[] = {
     {.group = "Output", .name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "DIR", .offset = AT(out),
      .help = "the folder to write; absent or empty"},
-    {.name = "type", .kind = ATT_CLI_CHOICE, .value = "f16|f32", .later = "bf16|gguf", .offset = AT(type),
+    {.name = "type", .kind = ATT_CLI_CHOICE, .value = "f16|f32", .offset = AT(type),
      .help = "of the weights in the file: half a float's size, or whole", .initial = "f16"},
     {.name = NULL}};
 /* clang-format on */
@@ -36,7 +36,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_convert = {
     .name = "convert",
     .arguments = "MODEL --out DIR",
-    .task = "conversion",
     .summary = "a model folder with weights of another type",
     .about =
         "Writes MODEL's folder anew with its weights as float16, which halves the file, or as float32. The model is "

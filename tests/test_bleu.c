@@ -202,13 +202,14 @@ static void test_impossible_arguments(void **state) {
   att_text line = {"a", 1};
   att_bleu_result result;
   assert_int_equal(att_bleu(ctx, &line, &line, 0, NULL, &result), ATT_ARGUMENT);
-  const att_bleu_options bad[] = {{.tokenizer = (att_bleu_tokenizer)9},
-                                  {.smoothing = (att_bleu_smoothing)9},
-                                  {.smoothing_value = (double)NAN},
-                                  {.chrf = true, .word_order = 100},
-                                  {.chrf = true, .word_order = -1}};
+  att_bleu_options bad[] = {{.tokenizer = (att_bleu_tokenizer)9},
+                            {.smoothing = (att_bleu_smoothing)9},
+                            {.smoothing_value = (double)NAN},
+                            {.chrf = true, .word_order = 100},
+                            {.chrf = true, .word_order = -1}};
   const char *const says[] = {"tokenizer 9", "smoothing 9", "smoothing value", "word order of 100", "word order of -1"};
   for (int i = 0; i < 5; i++) {
+    bad[i].size = sizeof bad[i];
     assert_int_equal(att_bleu(ctx, &line, &line, 1, &bad[i], &result), ATT_ARGUMENT);
     assert_non_null(strstr(att_message(ctx), says[i]));
   }

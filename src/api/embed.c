@@ -55,11 +55,13 @@ static void read_modules(const att_model *model, att_embed_options *options) {
   json_decref(root);
 }
 
-void att_embed_options_default(const att_model *model, att_embed_options *options) {
-  *options = (att_embed_options){.pooling = model->config.kind == ATT_DECODER ? ATT_POOL_LAST : ATT_POOL_MEAN,
-                                 .normalise = true,
-                                 .batch_tokens = 2048};
-  read_modules(model, options);
+void att_embed_options_init(const att_model *model, att_embed_options *options, size_t size) {
+  att_embed_options own = {.size = size,
+                           .pooling = model->config.kind == ATT_DECODER ? ATT_POOL_LAST : ATT_POOL_MEAN,
+                           .normalise = true,
+                           .batch_tokens = 2048};
+  read_modules(model, &own);
+  att_give_struct(&own, sizeof own, options, size);
 }
 
 size_t att_embedding_width(const att_model *model) {
@@ -162,12 +164,12 @@ static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
   return run_batch(e, first + count);
 }
 
-att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
+att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *given,
                      float *vectors) {
   att_context *ctx = model->ctx;
-  att_embed_options defaults;
-  if (!options) att_embed_options_default(model, &defaults);
-  if (!options) options = &defaults;
+  att_embed_options own = {0}, *options = &own;
+  if (!given || given->size < sizeof own) att_embed_options_default(model, &own);
+  ATT_TRY(att_take_options(ctx, "att_embed", given, &own, sizeof own));
   ATT_TRY(att_check_verb(model, ATT_VERB_EMBED));
   if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");
   if (options->batch_tokens < 1) return att_fail(ctx, ATT_ARGUMENT, "batch_tokens must be at least 1");

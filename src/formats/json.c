@@ -5,6 +5,7 @@
 #include "formats/json.h"
 
 #include "formats/file.h"
+#include "formats/number.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -161,37 +162,14 @@ att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *da
   return att_buffer_append(ctx, out, "\"", 1);
 }
 
-/* The caller's locale may write a comma, or several bytes, where JSON has a point. */
-static att_status put_with_point(att_context *ctx, att_buffer *out, const char *text) {
-  char clean[40];
-  size_t size = 0;
-  for (; *text && size < sizeof clean; text++) {
-    bool known = strchr("0123456789+-e", *text) != NULL;
-    if (known) {
-      clean[size++] = *text;
-    } else if (clean[size - 1] != '.') {
-      clean[size++] = '.';
-    }
-  }
-  return att_buffer_append(ctx, out, clean, size);
-}
-
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value) {
+  char text[32];
   if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  char text[40];
-  int digits = 15;
-  do {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-  } while (digits++ < 17 && strtod(text, NULL) != value);
-  return put_with_point(ctx, out, text);
+  return att_buffer_print(ctx, out, "%s", att_number_spell(value, text));
 }
 
 att_status att_json_put_float(att_context *ctx, att_buffer *out, float value) {
+  char text[32];
   if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  char text[40];
-  int digits = 6;
-  do {
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-  } while (digits++ < 9 && strtof(text, NULL) != value);
-  return put_with_point(ctx, out, text);
+  return att_buffer_print(ctx, out, "%s", att_number_spell_float(value, text));
 }

@@ -116,14 +116,13 @@ static att_status check_options(att_context *ctx, const att_bleu_options *option
   return ATT_OK;
 }
 
-void att_bleu_options_default(att_bleu_options *options) { *options = (att_bleu_options){.smoothing_value = -1}; }
+void att_bleu_options_init(att_bleu_options *options, size_t size) {
+  const att_bleu_options own = {.size = size, .smoothing_value = -1};
+  att_give_struct(&own, sizeof own, options, size);
+}
 
-att_status att_bleu(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
-                    const att_bleu_options *options, att_bleu_result *result) {
-  att_bleu_options defaults;
-  att_bleu_options_default(&defaults);
-  if (!options) options = &defaults;
-  *result = (att_bleu_result){0};
+static att_status score(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
+                        const att_bleu_options *options, att_bleu_result *result) {
   ATT_TRY(check_options(ctx, options));
   if (count == 0) return att_fail(ctx, ATT_ARGUMENT, "there are no lines to score");
   if (options->chrf) {
@@ -138,4 +137,15 @@ att_status att_bleu(att_context *ctx, const att_text *hypotheses, const att_text
   for (char *comma = result->line; (comma = strchr(comma, ','));) *comma = '.';
   for (char *comma = result->signature; (comma = strchr(comma, ','));) *comma = '.';
   return ATT_OK;
+}
+
+att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
+                          const att_bleu_options *given, att_bleu_result *result, size_t size) {
+  att_bleu_options options;
+  att_bleu_result own = {0};
+  att_bleu_options_default(&options);
+  att_status status = att_take_options(ctx, "att_bleu", given, &options, sizeof options);
+  if (!status) status = score(ctx, hypotheses, references, count, &options, &own);
+  att_give_struct(&own, sizeof own, result, size);
+  return status;
 }

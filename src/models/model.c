@@ -11,7 +11,7 @@ void att_model_close(att_model *model) {
   if (model->calls) model->calls->free(model);
   att_parameters_free(model);
   att_tokenizer_free(model->tokenizer);
-  if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
+  if (model->info) att_free(ctx, (void *)model->info->parts);
   att_free(ctx, model->info);
   att_free(ctx, model->folder);
   att_free(ctx, model->config.labels);
