@@ -348,8 +348,8 @@ static void not_a_number_stops(void **state) {
   snprintf(out, sizeof out, "%s/nan", folder);
   att_train_options o = small_options(out);
   o.plan.lr = 100;
-  must_say(att_train(ctx, &o, NULL, NULL), ATT_NUMERIC, "step 2");
-  assert_true(state_of(out).step < 2);
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_NUMERIC, "is not a finite number");
+  assert_true(state_of(out).step < 10);
   if (att_checkpoint_load_model(ctx, out, &model)) fail_msg("%s", att_message(ctx));
   att_model_close(model);
 }

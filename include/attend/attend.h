@@ -24,7 +24,8 @@
  * - a struct that the library gives by pointer may grow at its end: never make arrays or copies of one;
  * - att_text, att_allocator, att_score, att_text_score and the att_..._metrics never grow;
  * - enums grow at their end, training options by name.
- * Those who add a member: at the end, and never where the struct's last bytes were a hole (tests/test_growth.c).
+ * Those who add a member: at the end, or in `unused` bytes where 0 is its default; never where the last bytes were a
+ * hole (tests/test_growth.c).
  */
 #ifndef ATTEND_ATTEND_H
 #define ATTEND_ATTEND_H
@@ -37,7 +38,7 @@
 #if defined(ATT_BUILDING) && defined(__GNUC__)
 #define ATT_API __attribute__((visibility("default")))
 #else
-#define ATT_API
+#define ATT_API /* for whoever calls it: nothing */
 #endif
 
 #ifdef __cplusplus
@@ -102,7 +103,8 @@ ATT_API const char *att_status_name(att_status status);
 ATT_API const char *att_version(void);
 /* Makes the call that works on this context stop soon with ATT_INTERRUPTED: att_train and att_compare (whose work is
  * saved), att_translate, att_score_pairs, att_generate, att_score_text, att_classify, att_evaluate, att_embed, att_look
- * and att_look_gradient. Safe in a signal handler, and from another thread. */
+ * and att_look_gradient; att_read_lines and att_read_text where they wait for standard input. Safe in a signal
+ * handler. */
 ATT_API void att_interrupt(att_context *ctx);
 /* Frees what a call documented as "free with att_release" gave. NULL is fine. */
 ATT_API void att_release(att_context *ctx, void *pointer);

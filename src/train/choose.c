@@ -62,7 +62,7 @@ static att_status check_there(att_context *ctx, const att_train_options *o) {
       return att_fail(ctx, ATT_ARGUMENT, "%s is missing: %s", option->name, att_option_words_of(option, o->task).help);
     }
     if (given && partner && !att_option_is_given(partner, o)) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s is missing: %s and it go together", partner->name, option->name);
+      return att_fail(ctx, ATT_ARGUMENT, "%s is missing: %s needs it", partner->name, option->name);
     }
   }
   return ATT_OK;
@@ -138,7 +138,7 @@ static att_status check_heads(att_context *ctx, const att_plan *p) {
                     (long long)p->heads);
   }
   if (p->position == ATT_ROTARY && p->width / p->heads % 2) {
-    return att_fail(ctx, ATT_ARGUMENT, "width / heads is %lld: rotary positions need an even one",
+    return att_fail(ctx, ATT_ARGUMENT, "position is rotary, which needs an even width / heads: it is %lld",
                     (long long)(p->width / p->heads));
   }
   return ATT_OK;

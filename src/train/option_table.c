@@ -29,7 +29,8 @@ static const char *const positions[] = {"sinusoidal", "learned", "rotary", "rela
 static const char *const attentions[] = {"none", "additive", "multiplicative"};
 static const char *const tokenizers[] = {"bpe", "wordpiece", "char", "byte"};
 static const char *const schedules[] = {"cosine", "linear", "inverse-sqrt", "constant"};
-static const char *const heads[] = {[ATT_HEAD_CLASSES] = "one", [ATT_HEAD_LABELS] = "many", [ATT_HEAD_VALUES] = "number"};
+static const char *const heads[] = {
+    [ATT_HEAD_CLASSES] = "one", [ATT_HEAD_LABELS] = "many", [ATT_HEAD_VALUES] = "number"};
 static const char *const givens[] = {"not given", "given"};
 
 #define RUN(member)  .offset = offsetof(att_train_options, member)

@@ -85,8 +85,10 @@ bool att_option_is_given(const att_option *option, const att_train_options *opti
 /* ---- values --------------------------------------------------------------------------------------------------- */
 
 static att_status out_of_range(att_context *ctx, const att_option *option, const char *text) {
-  return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not a %s from %.15g to %.15g", option->name, text,
-                  is_number(option) ? "number" : "whole number", option->low, option->high);
+  char low[32], high[32];
+  return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not a %s from %s to %s", option->name, text,
+                  is_number(option) ? "number" : "whole number", att_number_spell(option->low, low),
+                  att_number_spell(option->high, high));
 }
 
 static att_status take_whole(att_context *ctx, const att_option *option, const char *text, int64_t *place) {
@@ -117,7 +119,7 @@ static att_status take_choice(att_context *ctx, const att_option *option, int ta
       *place = (int64_t)i;
       return ATT_OK;
     }
-    snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", word);
+    snprintf(list + used, sizeof list - used, "%s%s", used ? "|" : "", word);
   }
   return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not one of %s", option->name, text, list);
 }

@@ -1,7 +1,8 @@
 /*
  * Owns the training options: one table (option_table.c), from which come setting by name with its checks, the list that
  * help is made of, the defaults that are constant, what a checkpoint writes down and compares, and which tasks and
- * networks have an option. A new one is a row, its place in att_plan or in att_train_options, and the code that uses it.
+ * networks have an option. A new one is a row, its place in att_plan or in att_train_options, and the code that uses
+ * it.
  */
 #ifndef ATT_TRAIN_OPTIONS_H
 #define ATT_TRAIN_OPTIONS_H
@@ -62,8 +63,8 @@ typedef struct att_option {
   unsigned without[ATT_TASK_COUNT]; /* of a choice: a bit a value that the task does not have */
   double low, high;                 /* of numbers, both included */
   const char *help;
-  const char *initial; /* the value of a plan in which nothing else was asked for or chosen */
-  const char *chosen;  /* or how it is chosen, in words */
+  const char *initial;                  /* the value of a plan in which nothing else was asked for or chosen */
+  const char *chosen;                   /* or how it is chosen, in words */
   att_option_words own[ATT_TASK_COUNT]; /* initial and chosen: one of them replaces both */
 } att_option;
 
