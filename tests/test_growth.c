@@ -1,13 +1,13 @@
 /*
- * Structs of attend.h that may grow: a program that was built when they were smaller runs with this library, and one that
- * was built when they are larger is told what this library does not know. Each old_... below is a struct as such a
+ * Structs of attend.h that may grow: a program that was built when they were smaller runs with this library, and one
+ * that was built when they are larger is told what this library does not know. Each old_... below is a struct as such a
  * program has it, beside real symbols; what stands behind it in memory is neither read nor written.
  */
 #include "scratch.h"
 
 /* ---- where a member may be added ------------------------------------------------------------------------------------
- * A struct must not end in a hole: a member that was added there would lie within the size of older programs, which have
- * nothing there. Who adds a member puts its name here. */
+ * A struct must not end in a hole: a member that was added there would lie within the size of older programs, which
+ * have nothing there. Who adds a member puts its name here. */
 #define ENDS_IN(type, member)                                                                                          \
   _Static_assert(offsetof(type, member) + sizeof(((type *)0)->member) == sizeof(type), #type " ends in a hole")
 ENDS_IN(att_context_options, log_user);
@@ -25,7 +25,8 @@ BEGINS_WITH_SIZE(att_embed_options);
 BEGINS_WITH_SIZE(att_look_options);
 BEGINS_WITH_SIZE(att_bleu_options);
 
-/* ---- programs ------------------------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct old_decode_options {
   size_t size;
@@ -65,6 +66,16 @@ typedef struct old_context_options {
 typedef struct old_bleu_result {
   double score, first_precision;
 } old_bleu_result;
+
+typedef struct old_evaluation {
+  att_head head;
+  size_t count, truncated;
+  att_class_metrics classes;
+} old_evaluation;
+
+typedef struct old_train_option {
+  const char *name;
+} old_train_option;
 
 /* What stands behind an older struct. */
 enum { CANARY = 256 };
@@ -221,7 +232,7 @@ static void an_older_program_evaluates(void **state) {
   const char *const *labels;
   size_t count, size;
   char text[256];
-  BEHIND(struct { att_head head; size_t texts; }) old;
+  BEHIND(old_evaluation) old;
   att_evaluation full;
   assert_int_equal(att_model_labels(model, &labels, &count), ATT_OK);
   assert_true(count > 1);
@@ -232,7 +243,8 @@ static void an_older_program_evaluates(void **state) {
   att_status status = att_evaluate_sized(model, path, (att_evaluation *)(void *)&old, sizeof old.options);
   untouched(old.behind);
   if (status) fail_msg("%s", att_message(ctx));
-  assert_int_equal(old.options.texts, 2);
+  assert_int_equal(old.options.count, 2);
+  att_release(ctx, (void *)(uintptr_t)old.options.classes.confusion);
   assert_int_equal(att_evaluate(model, path, &full), ATT_OK);
   assert_int_equal(full.count, 2);
   att_release(ctx, (void *)(uintptr_t)full.classes.confusion);
@@ -258,7 +270,7 @@ static void an_older_program_makes_a_context(void **state) {
 
 static void an_older_program_lists_options(void **state) {
   (void)state;
-  BEHIND(struct { const char *name; }) old;
+  BEHIND(old_train_option) old;
   att_train_option full;
   const char *task = att_train_task(0);
   fill(old.behind);
@@ -268,7 +280,8 @@ static void an_older_program_lists_options(void **state) {
   assert_string_equal(old.options.name, full.name);
 }
 
-/* ---- newer programs ----------------------------------------------------------------------------------------------- */
+/* ---- newer programs -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct new_decode_options {
   att_decode_options known;

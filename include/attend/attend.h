@@ -20,7 +20,8 @@
  * - a struct that the caller fills begins with its size, which its att_..._default call sets: the library reads no more
  *   than that, and takes its own defaults for members that came later. Without that call, set .size and all others. A
  *   library that is older than the header refuses members it does not know, unless they are zero (ATT_UNSUPPORTED);
- * - a result that the caller owns is written no further than its size, which the call, a macro, passes;
+ * - a result that the caller owns is written no further than its size, which the call, a macro, passes (what must be
+ *   released is in it from the start);
  * - a struct that the library gives by pointer may grow at its end: never make arrays or copies of one;
  * - att_text, att_allocator, att_score, att_text_score and the att_..._metrics never grow;
  * - enums grow at their end, training options by name.

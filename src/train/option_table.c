@@ -4,7 +4,11 @@
  */
 #include "train/options.h"
 
-const char *const att_task_names[ATT_TASK_COUNT] = {"translation", "lm", "classifier", "mlm", "compare"};
+const char *const att_task_names[ATT_TASK_COUNT] = {[ATT_TASK_TRANSLATION] = "translation",
+                                                    [ATT_TASK_LM] = "lm",
+                                                    [ATT_TASK_CLASSIFIER] = "classifier",
+                                                    [ATT_TASK_MLM] = "mlm",
+                                                    [ATT_TASK_COMPARE] = "compare"};
 
 enum {
   TRANSLATION = 1 << ATT_TASK_TRANSLATION,
@@ -20,15 +24,25 @@ enum {
   PADDED = 1 << ATT_FFN
 };
 
-static const char *const networks[] = {"transformer", "rnn", "lstm", "gru", "ffn"};
-static const char *const sizes[] = {"tiny", "small", "base", "big"};
-static const char *const activations[] = {"relu", "gelu", "silu", "swiglu", "gelu-tanh", "tanh"};
-static const char *const norms[] = {"layer", "rms"};
-static const char *const orders[] = {"before", "after"};
-static const char *const positions[] = {"sinusoidal", "learned", "rotary", "relative", "alibi", "none"};
-static const char *const attentions[] = {"none", "additive", "multiplicative"};
-static const char *const tokenizers[] = {"bpe", "wordpiece", "char", "byte"};
-static const char *const schedules[] = {"cosine", "linear", "inverse-sqrt", "constant"};
+/* By the values of their enums. */
+static const char *const networks[] = {
+    [ATT_TRANSFORMER] = "transformer", [ATT_RNN] = "rnn", [ATT_LSTM] = "lstm", [ATT_GRU] = "gru", [ATT_FFN] = "ffn"};
+static const char *const sizes[] = {[ATT_TINY] = "tiny", [ATT_SMALL] = "small", [ATT_BASE] = "base", [ATT_BIG] = "big"};
+static const char *const activations[] = {[ATT_RELU] = "relu",     [ATT_GELU] = "gelu",           [ATT_SILU] = "silu",
+                                          [ATT_SWIGLU] = "swiglu", [ATT_GELU_TANH] = "gelu-tanh", [ATT_TANH] = "tanh"};
+static const char *const norms[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
+static const char *const orders[] = {[ATT_NORM_BEFORE] = "before", [ATT_NORM_AFTER] = "after"};
+static const char *const positions[] = {
+    [ATT_SINUSOIDAL] = "sinusoidal", [ATT_LEARNED] = "learned", [ATT_ROTARY] = "rotary",
+    [ATT_RELATIVE] = "relative",     [ATT_ALIBI] = "alibi",     [ATT_NO_POSITION] = "none"};
+static const char *const attentions[] = {
+    [ATT_SCORING_NONE] = "none", [ATT_SCORING_ADDITIVE] = "additive", [ATT_SCORING_MULTIPLICATIVE] = "multiplicative"};
+static const char *const tokenizers[] = {
+    [ATT_BPE] = "bpe", [ATT_WORDPIECE] = "wordpiece", [ATT_CHAR] = "char", [ATT_BYTE] = "byte"};
+static const char *const schedules[] = {[ATT_SCHEDULE_COSINE] = "cosine",
+                                        [ATT_SCHEDULE_LINEAR] = "linear",
+                                        [ATT_SCHEDULE_INVERSE_SQRT] = "inverse-sqrt",
+                                        [ATT_SCHEDULE_CONSTANT] = "constant"};
 static const char *const heads[] = {
     [ATT_HEAD_CLASSES] = "one", [ATT_HEAD_LABELS] = "many", [ATT_HEAD_VALUES] = "number"};
 static const char *const givens[] = {"not given", "given"};

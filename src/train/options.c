@@ -19,6 +19,10 @@ bool att_option_in_plan(const att_option *option) {
   return option->offset >= begin && option->offset < begin + sizeof(att_plan);
 }
 
+const void *att_option_value(const att_option *option, const att_plan *plan) {
+  return (const char *)plan + (option->offset - offsetof(att_train_options, plan));
+}
+
 void *att_option_place(const att_option *option, att_plan *plan) {
   return (char *)plan + (option->offset - offsetof(att_train_options, plan));
 }
@@ -39,7 +43,7 @@ static void unset(const att_option *option, void *place) {
 }
 
 bool att_option_is_set(const att_option *option, const att_plan *plan) {
-  return is_set(option, att_option_place(option, (att_plan *)(uintptr_t)plan));
+  return is_set(option, att_option_value(option, plan));
 }
 
 const char *att_option_choice(const att_option *option, int task, size_t value) {

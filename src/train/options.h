@@ -72,7 +72,8 @@ extern const att_option att_options[];
 extern const size_t att_option_count;
 
 bool att_option_in_plan(const att_option *option);
-/* Where its value is in a plan. */
+/* Where its value is in a plan: to be read, to be written. */
+const void *att_option_value(const att_option *option, const att_plan *plan);
 void *att_option_place(const att_option *option, att_plan *plan);
 /* Whether a plan has a value for it. */
 bool att_option_is_set(const att_option *option, const att_plan *plan);

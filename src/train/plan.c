@@ -27,7 +27,7 @@ static const att_option *find(const char *name) {
 
 const char *att_plan_spell(const att_plan *plan, const char *name, char text[32]) {
   const att_option *option = find(name);
-  return att_option_spell(option, att_option_place(option, (att_plan *)(uintptr_t)plan), text);
+  return att_option_spell(option, att_option_value(option, plan), text);
 }
 
 static att_status adopt(att_context *ctx, const char *name, int64_t *value, int64_t of_model) {
@@ -125,8 +125,8 @@ att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_p
     const att_option *o = &att_options[i];
     if (!att_option_in_plan(o) || o->resuming == ATT_MAY_DIFFER) continue;
     if (!att_option_is_set(o, wanted) || !att_option_is_set(o, begun)) continue;
-    const void *is = att_option_place(o, (att_plan *)(uintptr_t)wanted);
-    const void *was = att_option_place(o, (att_plan *)(uintptr_t)begun);
+    const void *is = att_option_value(o, wanted);
+    const void *was = att_option_value(o, begun);
     char now[32], then[32];
     if (o->resuming == ATT_MAY_GROW) ATT_TRY(check_budget(ctx, o, was, is));
     if (o->resuming == ATT_MAY_GROW || memcmp(is, was, 8) == 0) continue;
@@ -142,7 +142,7 @@ att_status att_plan_write(att_context *ctx, const att_plan *plan, att_buffer *ou
   for (size_t i = 0; i < att_option_count; i++) {
     const att_option *o = &att_options[i];
     if (!att_option_in_plan(o)) continue;
-    const void *at = att_option_place(o, (att_plan *)(uintptr_t)plan);
+    const void *at = att_option_value(o, plan);
     ATT_TRY(att_buffer_print(ctx, out, "%s\n    \"%s\": ", before, o->name));
     before = ",";
     if (!att_option_is_set(o, plan)) {
