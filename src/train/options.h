@@ -77,11 +77,11 @@ const void *att_option_value(const att_option *option, const att_plan *plan);
 void *att_option_place(const att_option *option, att_plan *plan);
 /* Whether a plan has a value for it. */
 bool att_option_is_set(const att_option *option, const att_plan *plan);
-/* A value in a plan as a person writes it; text: where there is no word for it. */
+/* A value (its place in a plan or in options) as a person writes it; text: where there is no word for it. */
 const char *att_option_spell(const att_option *option, const void *value, char text[32]);
 /* The word of a choice that the task has, or NULL. */
 const char *att_option_choice(const att_option *option, int task, size_t value);
-/* How the option is set in that task where nobody says. */
+/* What that task says of it: its own help and default, or those of all. */
 att_option_words att_option_words_of(const att_option *option, int task);
 
 /* Options of a task in which nothing is asked for. */

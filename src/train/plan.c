@@ -18,11 +18,12 @@ void att_choose_number(double *value, double choice) {
 
 /* ---- a model that is there --------------------------------------------------------------------------------------- */
 
-/* The row of a value that plans have. */
+/* The row of a value that plans have; the last one for a name that is none. */
 static const att_option *find(const char *name) {
-  const att_option *option = att_options;
-  while (!att_option_in_plan(option) || strcmp(option->name, name) != 0) option++;
-  return option;
+  size_t i = 0;
+  while (i + 1 < att_option_count && (!att_option_in_plan(&att_options[i]) || strcmp(att_options[i].name, name) != 0))
+    i++;
+  return &att_options[i];
 }
 
 const char *att_plan_spell(const att_plan *plan, const char *name, char text[32]) {
