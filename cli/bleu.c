@@ -28,7 +28,7 @@ static const att_cli_option options[] = {
     {.name = "sentence-level", .kind = ATT_CLI_FLAG, .offset = AT(sentence_level),
      .help = "a score for each line alone (BLEU: of effective order)"},
     {.name = "tokenize", .kind = ATT_CLI_CHOICE, .value = "13a|none|char|intl|zh", .offset = AT(tokenize),
-     .later = "ja-mecab|ko-mecab|spm|flores101|flores200|spBLEU-1K", .help = "how BLEU splits words", .initial = "13a"},
+     .help = "how BLEU splits words", .initial = "13a"},
     {.name = "smooth", .kind = ATT_CLI_CHOICE, .value = "exp|floor|add-k|none", .offset = AT(smooth),
      .help = "what BLEU does where no n-gram matches", .initial = "exp"},
     {.name = "smooth-value", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1e6,
@@ -258,7 +258,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_bleu = {
     .name = "bleu",
     .arguments = "--reference FILE [HYPOTHESIS]",
-    .task = "bleu",
     .summary = "BLEU, chrF and TER of translations, as sacreBLEU counts",
     .about =
         "Compares the lines of HYPOTHESIS (or standard input) with those of the references and writes the score, and "

@@ -347,7 +347,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_classify = {
     .name = "classify",
     .arguments = "MODEL [FILE]",
-    .task = "classification",
     .summary = "label lines of text, or measure a classifier",
     .about =
         "Reads lines from FILE (plain text or .gz) or standard input and writes for each its likeliest label, a tab "

@@ -27,6 +27,11 @@ typedef struct att_cli_common {
   bool quiet, help, version;
 } att_cli_common;
 
+/* An option of the library, as it was typed. */
+typedef struct att_cli_setting {
+  const char *name, *text;
+} att_cli_setting;
+
 /* One run of one verb. */
 typedef struct att_cli {
   const struct att_cli_verb *verb;
@@ -36,6 +41,8 @@ typedef struct att_cli {
   int word_count;
   const char *given[ATT_CLI_MOST_GIVEN]; /* names of the options that were given */
   int given_count;
+  att_cli_setting *settings; /* [setting_count], in their order; room for argc */
+  int setting_count;
   att_cli_common common;
   att_context *ctx;
   int write_error;  /* errno of the first failed write to standard output; 0: none */

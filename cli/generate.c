@@ -242,7 +242,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_generate = {
     .name = "generate",
     .arguments = "MODEL [PROMPT]",
-    .task = "generation",
     .summary = "go on from a prompt",
     .about = "Writes PROMPT and what the model makes of it, as it comes; without PROMPT, lines of standard input, each "
              "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start token. "

@@ -89,7 +89,11 @@ static void on_log(void *user, att_log_level level, const char *text) {
 }
 
 int att_cli_start(att_cli *cli) {
-  att_context_options options = {.threads = cli->common.threads, .log = on_log, .log_user = cli};
+  att_context_options options;
+  att_context_options_default(&options);
+  options.threads = cli->common.threads;
+  options.log = on_log;
+  options.log_user = cli;
   att_status status = att_context_new(&options, &cli->ctx);
   return status == ATT_OK
              ? 0

@@ -40,7 +40,6 @@ static const att_cli_option options[] = {
      .help = "only from those at least X times as likely as the likeliest"},
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = AT(samples),
      .help = "translations drawn of each line"},
-    {.name = "stop", .kind = ATT_CLI_LATER},
 
     {.group = "Output", .name = "nbest", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(nbest),
      .help = "the N best, as Moses' lines: index ||| text ||| score (the index from 0)"},
@@ -104,12 +103,12 @@ static void write_json(translate_run *run, const att_translation *given) {
     att_cli_print(cli, "[");
     for (size_t i = 0; i < given->count; i++) {
       att_cli_print(cli, i ? ", {" : "{");
-      write_hypothesis(cli, run->model, &given->hypotheses[i]);
+      write_hypothesis(cli, run->model, given->hypotheses[i]);
       att_cli_print(cli, "}");
     }
     att_cli_print(cli, "]");
   } else {
-    write_hypothesis(cli, run->model, given->count ? &given->hypotheses[0] : &nothing);
+    write_hypothesis(cli, run->model, given->count ? given->hypotheses[0] : &nothing);
   }
   att_cli_print(cli, ", ");
   write_tokens(cli, run->model, "source_tokens", given->source_tokens, given->source_count);
@@ -120,7 +119,7 @@ static void write_json(translate_run *run, const att_translation *given) {
 
 static void write_lists(translate_run *run, const att_translation *given) {
   for (size_t i = 0; i < given->count; i++) {
-    const att_hypothesis *one = &given->hypotheses[i];
+    const att_hypothesis *one = given->hypotheses[i];
     char number[32];
     att_cli_print(run->cli, "%zu ||| ", run->first + given->line);
     att_cli_write_line_text(run->cli, one->text, one->text_size);
@@ -135,7 +134,7 @@ static int on_translation(void *user, const att_translation *given) {
   } else if (run->lists) {
     write_lists(run, given);
   } else {
-    if (given->count) att_cli_write_line_text(run->cli, given->hypotheses[0].text, given->hypotheses[0].text_size);
+    if (given->count) att_cli_write_line_text(run->cli, given->hypotheses[0]->text, given->hypotheses[0]->text_size);
     att_cli_write(run->cli, "\n", 1);
   }
   return !att_cli_flush(run->cli);
@@ -214,7 +213,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_translate = {
     .name = "translate",
     .arguments = "MODEL [FILE]",
-    .task = "translation",
     .summary = "translate lines of text",
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes their translations, a line for a "
              "line. What a pipe or a person types is answered line by line. A line too long for the model is "

@@ -73,7 +73,8 @@ static inline int32_t *stored_ids(const fixture *f, const char *name) {
 static inline void fixture_open(fixture *f, const char *name) {
   memset(f, 0, sizeof *f);
   f->name = name;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &f->ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &f->ctx),
+                   ATT_OK);
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
   require_ok(f, att_model_open(f->ctx, path, &f->model));

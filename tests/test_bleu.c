@@ -351,16 +351,17 @@ static void test_impossible_arguments(void **state) {
   const att_text line = {"a", 1}, *same = &line;
   att_bleu_result result;
   assert_int_equal(att_bleu(ctx, &line, 0, &same, 1, NULL, &result), ATT_ARGUMENT);
-  const att_bleu_options bad[] = {{.metric = (att_bleu_metric)3},
-                                  {.metric = (att_bleu_metric)-1},
-                                  {.tokenizer = (att_bleu_tokenizer)9},
-                                  {.smoothing = (att_bleu_smoothing)9},
-                                  {.smoothing_value = (double)NAN},
-                                  {.metric = ATT_METRIC_CHRF, .word_order = 100},
-                                  {.metric = ATT_METRIC_CHRF, .word_order = -1}};
+  att_bleu_options bad[] = {{.metric = (att_bleu_metric)3},
+                            {.metric = (att_bleu_metric)-1},
+                            {.tokenizer = (att_bleu_tokenizer)9},
+                            {.smoothing = (att_bleu_smoothing)9},
+                            {.smoothing_value = (double)NAN},
+                            {.metric = ATT_METRIC_CHRF, .word_order = 100},
+                            {.metric = ATT_METRIC_CHRF, .word_order = -1}};
   const char *const says[] = {"metric 3",        "metric -1",         "tokenizer 9",     "smoothing 9",
                               "smoothing value", "word order of 100", "word order of -1"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    bad[i].size = sizeof bad[i];
     assert_int_equal(att_bleu(ctx, &line, 1, &same, 1, &bad[i], &result), ATT_ARGUMENT);
     assert_non_null(strstr(att_message(ctx), says[i]));
   }

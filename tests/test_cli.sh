@@ -62,7 +62,6 @@ run 0 --man
 for name in beam source norm-order layer threads; do
   has out "\\\\-\\\\-${name//-/\\\\-}" "the man page"
 done
-grep -q 'kv-heads' out && fail "the man page shows options that are refused"
 if command -v groff >groff.path; then
   groff -man -ww -z -Tutf8 out 2>groff.said
   empty groff.said "the man page's roff"
@@ -239,8 +238,11 @@ done <<'LIST' >errors
 2 train translation --activation tanh
 2 train translation --precision bf16
 2 train translation --tokenizer wordpiece
+2 train translation --no-tie=1
+2 train translation --no-width
 2 train translation --text train.en
 2 train translation --source train.de --target train.en -o x -q --family lstm --heads 4
+2 train translation --source train.de --target train.en -o x -q --family ffn --no-tie
 2 train translation --source train.de --target train.en -o x -q --attention additive
 2 train translation --source train.de --target train.en -o x -q --heads 4 --kv-heads 3
 2 train translation --dropout 1
@@ -278,6 +280,12 @@ done <<'LIST' >errors
 1 train classifier --data ids.tsv -o x -q
 1 train classifier --data turned.tsv -o x -q
 1 train classifier --data train.tsv --valid unknown.tsv -o x -q
+2 compare
+2 compare -o x
+2 compare -o x --source train.de
+2 compare -o x --text train.en --data train.tsv
+2 compare -o x --text train.en --width 32
+2 compare -o x --source train.de --target train.en --valid train.en
 2 train mlm -o x
 2 train mlm --text train.en -o x --token-dropout 0.1
 2 train mlm --text train.en -o x -q --family ffn

@@ -317,7 +317,10 @@ static void what_generate_would_do_beside_is_said(void **state) {
   char said[1000] = "";
   att_context *speaking;
   att_config config;
-  assert_int_equal(att_context_new(&(att_context_options){.log = keep_log, .log_user = said}, &speaking), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .log = keep_log, .log_user = said},
+                      &speaking),
+      ATT_OK);
   put("config.json", "{" SMALL "}");
   put("generation_config.json", "{\"do_sample\": false, \"min_length\": 0, \"repetition_penalty\": 1.0}");
   assert_int_equal(att_config_read(speaking, folder, &config), ATT_OK);
@@ -349,7 +352,10 @@ static void a_length_of_texts_is_kept(void **state) {
   char said[1000];
   att_context *speaking;
   att_config config;
-  assert_int_equal(att_context_new(&(att_context_options){.log = keep_log, .log_user = said}, &speaking), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .log = keep_log, .log_user = said},
+                      &speaking),
+      ATT_OK);
   put("config.json", "{" SMALL "}");
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     said[0] = '\0';

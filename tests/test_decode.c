@@ -42,7 +42,7 @@ static void require_ok(const setup *s, att_status status) {
 
 static void open_folder(setup *s, const char *folder, int threads) {
   memset(s, 0, sizeof *s);
-  att_context_options options = {.threads = threads, .log = on_log, .log_user = s};
+  att_context_options options = {.size = sizeof(att_context_options), .threads = threads, .log = on_log, .log_user = s};
   assert_int_equal(att_context_new(&options, &s->ctx), ATT_OK);
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
@@ -262,7 +262,8 @@ static void test_best_choices(void **state) {
   static const int widths[] = {1, 8, 64};
   att_context *ctx;
   att_arena *arena;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &ctx),
+                   ATT_OK);
   assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
   for (int t = 0; t < 24; t++) {
     int64_t n = sizes[t % 8];
@@ -419,11 +420,11 @@ static int collect(void *user, const att_translation *t) {
   c->truncated[t->line] = t->truncated;
   c->counts[t->line] = t->source_count;
   for (size_t i = 0; i < t->count; i++) {
-    const att_hypothesis *h = &t->hypotheses[i];
+    const att_hypothesis *h = t->hypotheses[i];
     assert_int_equal(h->text[h->text_size], '\0');
     assert_int_equal(strlen(h->text), h->text_size);
     assert_true(h->token_count ? h->score < 0 : h->score == 0);
-    if (i) assert_true(h->score <= t->hypotheses[i - 1].score);
+    if (i) assert_true(h->score <= t->hypotheses[i - 1]->score);
     att_buffer_print(c->ctx, &c->text, "%zu|%s|%zu\n", t->line, h->text, h->token_count);
   }
   return ++c->next == c->stop_at;
@@ -684,7 +685,7 @@ static void test_every_failing_allocation(void **state) {
   att_model *model;
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folders[0]);
-  att_context_options options = {.allocator = {counted, &counts}, .threads = 1};
+  att_context_options options = {.size = sizeof(att_context_options), .allocator = {counted, &counts}, .threads = 1};
   assert_int_equal(att_context_new(&options, &ctx), ATT_OK);
   assert_int_equal(att_model_open(ctx, path, &model), ATT_OK);
   assert_int_equal(call_everything(model, ctx), ATT_OK);

@@ -47,7 +47,8 @@ static void open_family(sample *s, const char *name) {
   memset(s, 0, sizeof *s);
   fixture *f = &s->f;
   f->name = name;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &f->ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &f->ctx),
+                   ATT_OK);
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
   require_ok(f, att_model_open(f->ctx, path, &f->model));
   snprintf(path, sizeof path, "%s/%s/expected.safetensors", ATT_TEST_DATA, name);

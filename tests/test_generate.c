@@ -35,7 +35,9 @@ static void require_ok(const setup *s, att_status status) {
 
 static void open_folder(setup *s, const char *folder, int threads) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &s->ctx),
+      ATT_OK);
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
   require_ok(s, att_model_open(s->ctx, path, &s->model));
@@ -276,6 +278,7 @@ static void require_distribution(const char *what, const int64_t *counts, const 
 }
 
 static void count_generated(setup *s, att_text prompt, att_generate_options options, int64_t draws, int64_t *counts) {
+  options.size = sizeof options;
   options.samples = MOST_SAMPLES;
   options.max_tokens = 1;
   options.seed = 3;

@@ -140,13 +140,19 @@ static void learn(att_buffer *text, const char *out) {
     att_format(line, sizeof line, "word %d\t%.2f\n", i % 7, 0.25 * (i % 7)), fputs(line, file);
   fclose(file);
   snprintf(data, sizeof data, "%s", in_folder("data.tsv"));
-  att_train_options o;
-  att_train_options_default(&o);
-  o.data = data, o.out = out, o.seed = 5, o.steps = 4, o.lr = 2.5e-3, o.dropout = 0.125, o.minutes = 0;
-  o.encoder_layers = 1, o.width = 8, o.heads = 2, o.feedforward = 16, o.vocab = 270, o.context = 16, o.batch = 8;
-  if (att_train_classifier(ctx, &o, watch, text)) fail_msg("%s", att_message(ctx));
-  o.min_lr = 3.5, o.out = in_folder("not-made");
-  assert_int_equal(att_train_classifier(ctx, &o, watch, text), ATT_ARGUMENT);
+  static const char *const settings[][2] = {
+      {"seed", "5"},  {"steps", "4"},   {"lr", "2.5e-3"},      {"dropout", "0.125"}, {"layers", "1"}, {"width", "8"},
+      {"heads", "2"}, {"vocab", "270"}, {"feedforward", "16"}, {"context", "16"},    {"batch", "8"}};
+  att_train_options *o;
+  assert_int_equal(att_train_options_new(ctx, "classifier", &o), ATT_OK);
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+    if (att_train_options_set(o, settings[i][0], settings[i][1])) fail_msg("%s", att_message(ctx));
+  if (att_train_options_set(o, "data", data) || att_train_options_set(o, "out", out)) fail_msg("%s", att_message(ctx));
+  if (att_train(ctx, o, watch, text)) fail_msg("%s", att_message(ctx));
+  if (att_train_options_set(o, "out", in_folder("not-made"))) fail_msg("%s", att_message(ctx));
+  att_status status = att_train_options_set(o, "min-lr", "3.5");
+  assert_int_equal(status ? status : att_train(ctx, o, watch, text), ATT_ARGUMENT);
+  att_train_options_free(o);
   keep(text, att_message(ctx));
 }
 

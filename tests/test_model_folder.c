@@ -127,7 +127,10 @@ static void *small_blocks(void *user, void *pointer, size_t size) {
 static void must_fail(const char *what, const char *folder, const char *clue) {
   att_context *ctx;
   att_model *model = (att_model *)&ctx;
-  assert_int_equal(att_context_new(&(att_context_options){.allocator = {small_blocks, NULL}}, &ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .allocator = {small_blocks, NULL}},
+                      &ctx),
+      ATT_OK);
   att_status status = att_model_open(ctx, folder, &model);
   const char *message = att_message(ctx);
   if (status == ATT_OK) fail_msg("%s: it was opened", what);
@@ -410,7 +413,7 @@ static bool open_and_save(ration *r, const char *folder) {
   att_context *ctx;
   att_model *model;
   const att_model_info *info;
-  att_context_options options = {.allocator = {rationed, r}, .threads = 1};
+  att_context_options options = {.size = sizeof(att_context_options), .allocator = {rationed, r}, .threads = 1};
   att_status status = att_context_new(&options, &ctx);
   if (status != ATT_OK) {
     assert_int_equal(status, ATT_MEMORY);

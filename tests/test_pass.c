@@ -68,7 +68,9 @@ static int32_t *draw_ids(int64_t count, int64_t vocabulary, uint64_t key) {
 static void set_up(setting *s, const att_config *config, int threads, int64_t pairs, const int64_t *source,
                    const int64_t *target) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &s->ctx),
+      ATT_OK);
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
   s->source_ids = draw_ids(source[pairs], config->vocab_size, 1);

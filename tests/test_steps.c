@@ -70,7 +70,9 @@ static att_config config_of(att_family family, att_position position) {
 /* Weights larger than a new model's, so that attention is not flat. */
 static void set_up(setting *s, const att_config *config, int threads) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &s->ctx),
+      ATT_OK);
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
   for (size_t i = 0; i < s->model->parameter_count; i++) {

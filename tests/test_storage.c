@@ -300,7 +300,10 @@ static void check_said(const char *tensor, int64_t rows, int64_t cols, const flo
   att_model *model;
   char folder_path[600];
   snprintf(folder_path, sizeof folder_path, "%s", in_folder("more"));
-  assert_int_equal(att_context_new(&(att_context_options){.log = listen, .log_user = &heard}, &own), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .log = listen, .log_user = &heard},
+                      &own),
+      ATT_OK);
   add_tensor(own, "family_gpt2", folder_path, tensor, rows, cols, values);
   assert_string_equal(heard.text, "");
   if (att_model_open(own, folder_path, &model)) fail_msg("%s", att_message(own));

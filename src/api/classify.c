@@ -207,10 +207,9 @@ static att_status measure(att_model *model, const char *path, measuring *m, att_
   return ATT_OK;
 }
 
-att_status att_evaluate(att_model *model, const char *path, att_evaluation *out) {
+static att_status evaluate(att_model *model, const char *path, att_evaluation *out) {
   att_context *ctx = model->ctx;
   measuring m = {0};
-  *out = (att_evaluation){0};
   if (!path) return att_fail(ctx, ATT_ARGUMENT, "att_evaluate needs a file");
   ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
   att_status status = measure(model, path, &m, out);
@@ -220,5 +219,12 @@ att_status att_evaluate(att_model *model, const char *path, att_evaluation *out)
   att_examples_free(ctx, &m.examples);
   att_arena_free(m.arena);
   att_free(ctx, m.scores);
+  return status;
+}
+
+att_status att_evaluate_sized(att_model *model, const char *path, att_evaluation *out, size_t size) {
+  att_evaluation own = {0};
+  att_status status = evaluate(model, path, &own);
+  att_give_struct(&own, sizeof own, out, size);
   return status;
 }

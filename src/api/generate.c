@@ -30,10 +30,11 @@ typedef struct generator {
   sample *samples;
 } generator;
 
-void att_generate_options_default(const att_model *model, att_generate_options *options) {
+void att_generate_options_init(const att_model *model, att_generate_options *options, size_t size) {
   const att_config *config = &model->config;
   bool drawn = config->do_sample;
-  *options = (att_generate_options){
+  const att_generate_options own = {
+      .size = size,
       .max_tokens = ATT_DEFAULT_TOKENS,
       .samples = 1,
       .temperature = drawn ? config->temperature : 0.0,
@@ -43,6 +44,7 @@ void att_generate_options_default(const att_model *model, att_generate_options *
       .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1.0,
       .seed = 1,
   };
+  att_give_struct(&own, sizeof own, options, size);
 }
 
 static att_status check_options(att_context *ctx, const att_generate_options *o) {
@@ -176,12 +178,12 @@ static att_status generate(generator *g, att_text prompt) {
   return status;
 }
 
-att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options, att_generate_fn *give,
+att_status att_generate(att_model *model, att_text prompt, const att_generate_options *given, att_generate_fn *give,
                         void *user) {
   att_context *ctx = model->ctx;
-  att_generate_options defaults;
-  att_generate_options_default(model, &defaults);
-  if (!options) options = &defaults;
+  att_generate_options own, *options = &own;
+  att_generate_options_default(model, &own);
+  ATT_TRY(att_take_options(ctx, "att_generate", given, &own, sizeof own));
   if (!give || (prompt.size && !prompt.data)) return att_fail(ctx, ATT_ARGUMENT, "att_generate needs a callback");
   ATT_TRY(att_check_verb(model, ATT_VERB_GENERATE));
   ATT_TRY(check_options(ctx, options));

@@ -6,16 +6,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Neighbours in the table with one part's name are one part; fixed parameters are none. */
+/* Neighbours in the table with one part's name are one part; fixed parameters are none. The
+ * list and what it points to are one block. */
 static att_status make_parts(att_model *model, att_model_info *info) {
-  att_part_info *parts = ATT_NEW(model->ctx, model->parameter_count, att_part_info);
-  if (!parts) return ATT_MEMORY;
-  info->parts = parts;
+  const att_part_info **list = att_alloc(model->ctx, model->parameter_count, sizeof *list + sizeof(att_part_info));
+  if (!list) return ATT_MEMORY;
+  att_part_info *parts = (att_part_info *)(list + model->parameter_count);
+  info->parts = list;
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     if (p->fixed) continue;
     bool same = info->part_count && strcmp(parts[info->part_count - 1].name, p->part) == 0;
-    if (!same) parts[info->part_count++].name = p->part;
+    if (!same) {
+      list[info->part_count] = &parts[info->part_count];
+      parts[info->part_count++].name = p->part;
+    }
     parts[info->part_count - 1].parameters += p->rows * p->cols;
     info->parameters += p->rows * p->cols;
   }
@@ -129,21 +134,22 @@ static const char *processor_name(char name[49]) {
 }
 #endif
 
-att_status att_describe_machine(att_context *ctx, att_machine_info *info) {
+att_status att_describe_machine(att_context *ctx, const att_machine_info **info) {
   long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
   _Alignas(16) char name[64] = {0};
   snprintf(ctx->processor, sizeof ctx->processor, "%s", processor_name(name));
-  *info = (att_machine_info){.version = att_version(),
-                             .compiler =
+  ctx->machine = (att_machine_info){.version = att_version(),
+                                    .compiler =
 #ifdef __clang__
-                                 "clang " __clang_version__,
+                                        "clang " __clang_version__,
 #else
-                                 "gcc " __VERSION__,
+                                        "gcc " __VERSION__,
 #endif
-                             .processor = ctx->processor,
-                             .instruction_set = att_kernels_get()->name,
-                             .gemm = att_gemm_name(),
-                             .threads = ctx->threads,
-                             .memory_bytes = pages > 0 && size > 0 ? (int64_t)pages * size : 0};
+                                    .processor = ctx->processor,
+                                    .instruction_set = att_kernels_get()->name,
+                                    .gemm = att_gemm_name(),
+                                    .threads = ctx->threads,
+                                    .memory_bytes = pages > 0 && size > 0 ? (int64_t)pages * size : 0};
+  *info = &ctx->machine;
   return ATT_OK;
 }

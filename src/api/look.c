@@ -376,26 +376,28 @@ void att_attention_free(att_attention *attention) {
   att_free(ctx, attention);
 }
 
-att_status att_attention_get(const att_attention *attention, att_look_part part, att_attention_map *map) {
-  *map = (att_attention_map){0};
+att_status att_attention_get(const att_attention *attention, att_look_part part, const att_attention_map **map) {
+  *map = NULL;
   if ((int)part < 0 || part >= ATT_LOOK_PART_COUNT)
     return att_fail(attention->ctx, ATT_ARGUMENT, "look: part %d is none of encoder, decoder, cross", (int)part);
-  *map = attention->maps[part];
+  *map = &attention->maps[part];
   return ATT_OK;
 }
 
-void att_look_options_default(att_look_options *options) {
-  *options = (att_look_options){.part = ATT_LOOK_CROSS, .layer = -1, .head = -1, .columns = 80, .unicode = true};
+void att_look_options_init(att_look_options *options, size_t size) {
+  const att_look_options own = {
+      .size = size, .part = ATT_LOOK_CROSS, .layer = -1, .head = -1, .columns = 80, .unicode = true};
+  att_give_struct(&own, sizeof own, options, size);
 }
 
-att_status att_attention_render(const att_attention *attention, att_look_format format, const att_look_options *options,
+att_status att_attention_render(const att_attention *attention, att_look_format format, const att_look_options *given,
                                 char **text, size_t *size) {
   att_context *ctx = attention->ctx;
-  att_look_options defaults;
-  att_look_options_default(&defaults);
-  if (!options) options = &defaults;
+  att_look_options own, *options = &own;
+  att_look_options_default(&own);
   *text = NULL;
   *size = 0;
+  ATT_TRY(att_take_options(ctx, "att_attention_render", given, &own, sizeof own));
   att_grid grid;
   ATT_TRY(att_grid_make(attention, options, &grid));
   att_buffer out = {0};

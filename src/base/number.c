@@ -47,3 +47,18 @@ bool att_read_number(const char *data, size_t size, double *number) {
   leave_c_locale(plain, before);
   return *end == '\0' && isfinite(*number);
 }
+
+/* The fewest digits, from least to most, that read back as the value: as a float where it is one. */
+static const char *spell(double value, int least, int most, bool is_float, char text[32]) {
+  double back;
+  bool same;
+  do {
+    int size = att_format(text, 32, "%.*g", least, value);
+    same = att_read_number(text, (size_t)size, &back) && (is_float ? (float)back == (float)value : back == value);
+  } while (!same && least++ < most);
+  return text;
+}
+
+const char *att_number_spell(double value, char text[32]) { return spell(value, 15, 17, false, text); }
+
+const char *att_number_spell_float(float value, char text[32]) { return spell((double)value, 6, 9, true, text); }

@@ -125,7 +125,7 @@ typedef struct att_evaluating {
 
 static int on_translation(void *user, const att_translation *given) {
   att_evaluating *evaluating = user;
-  const att_hypothesis *best = given->hypotheses;
+  const att_hypothesis *best = given->hypotheses[0];
   const char *text = given->count ? best->text : "";
   size_t size = given->count ? best->text_size : 0, line = evaluating->line_of[given->line];
   evaluating->status = att_buffer_append(evaluating->probes->ctx, &evaluating->text, text, size);
@@ -406,14 +406,14 @@ static att_status add_text(att_model *model, const att_probes *q, size_t line, a
   static const att_look_part parts[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
   att_look_part part = parts[q->task];
   att_attention *attention;
-  att_attention_map map;
+  const att_attention_map *map;
   att_text target = q->task == ATT_COMPARE_TRANSLATION ? q->references[line] : (att_text){0}, input = q->inputs[line];
   ATT_TRY(fit(model, q, &input));
   att_status status = att_look_gradient(model, input, target, &attention);
   if (status == ATT_ARGUMENT || status == ATT_UNSUPPORTED) return ATT_OK; /* too long, or nothing to look at */
   ATT_TRY(status);
   status = att_attention_get(attention, part, &map);
-  for (size_t i = 0; !status && map.layers && i < map.queries; i++) add_row(q, part, &map, i, sum);
+  for (size_t i = 0; !status && map->layers && i < map->queries; i++) add_row(q, part, map, i, sum);
   att_attention_free(attention);
   return status;
 }

@@ -219,11 +219,12 @@ static att_status give_source(const search *s, const group *groups, int64_t samp
   return ATT_OK;
 }
 
-void att_decode_options_default(const att_model *model, att_decode_options *options) {
+void att_decode_options_init(const att_model *model, att_decode_options *options, size_t size) {
   const att_config *config = &model->config;
   int64_t length = config->max_length > 1 ? config->max_length - 1 : config->max_position_embeddings;
   if (length > config->max_position_embeddings) length = config->max_position_embeddings;
-  *options = (att_decode_options){.beam = config->num_beams < 1                 ? 1
+  const att_decode_options own = {.size = size,
+                                  .beam = config->num_beams < 1                 ? 1
                                           : config->num_beams > ATT_WIDEST_BEAM ? ATT_WIDEST_BEAM
                                                                                 : config->num_beams,
                                   .length_penalty = config->length_penalty,
@@ -234,6 +235,7 @@ void att_decode_options_default(const att_model *model, att_decode_options *opti
                                   .top_p = 1.0,
                                   .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1,
                                   .seed = 1};
+  att_give_struct(&own, sizeof own, options, size);
 }
 
 att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,

@@ -182,24 +182,14 @@ att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *da
   return att_buffer_append(ctx, out, "\"", 1);
 }
 
-/* The fewest digits, from least to most, that read back as the value: as a float where it is one. */
-static att_status put_shortest(att_context *ctx, att_buffer *out, double value, int least, int most, bool is_float) {
-  char text[40];
-  double back;
-  int size;
-  bool same;
-  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  do {
-    size = att_format(text, sizeof text, "%.*g", least, value);
-    same = att_read_number(text, (size_t)size, &back) && (is_float ? (float)back == (float)value : back == value);
-  } while (!same && least++ < most);
-  return att_buffer_append(ctx, out, text, (size_t)size);
-}
-
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value) {
-  return put_shortest(ctx, out, value, 15, 17, false);
+  char text[32];
+  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
+  return att_buffer_print(ctx, out, "%s", att_number_spell(value, text));
 }
 
 att_status att_json_put_float(att_context *ctx, att_buffer *out, float value) {
-  return put_shortest(ctx, out, (double)value, 6, 9, true);
+  char text[32];
+  if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
+  return att_buffer_print(ctx, out, "%s", att_number_spell_float(value, text));
 }

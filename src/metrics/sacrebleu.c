@@ -40,25 +40,34 @@ static att_status count_references(const att_translations *t, char text[24]) {
   return ATT_OK;
 }
 
-void att_bleu_options_default(att_bleu_options *options) { *options = (att_bleu_options){.smoothing_value = -1}; }
+void att_bleu_options_init(att_bleu_options *options, size_t size) {
+  const att_bleu_options own = {.size = size, .smoothing_value = -1};
+  att_give_struct(&own, sizeof own, options, size);
+}
 
-att_status att_bleu(att_context *ctx, const att_text *hypotheses, size_t count, const att_text *const *references,
-                    size_t reference_count, const att_bleu_options *options, att_bleu_result *result) {
-  att_bleu_options defaults;
+static att_status measure(att_translations *t, att_bleu_result *result) {
   char nrefs[24];
-  att_bleu_options_default(&defaults);
-  if (!options) options = &defaults;
-  *result = (att_bleu_result){0};
-  ATT_TRY(check_options(ctx, options));
-  if (count == 0) return att_fail(ctx, ATT_ARGUMENT, "there are no lines to score");
-  const att_translations t = {ctx, hypotheses, references, count, reference_count, nrefs, options};
-  ATT_TRY(count_references(&t, nrefs));
-  att_status status = ATT_OK;
-  switch (options->metric) {
-  case ATT_METRIC_BLEU: status = att_bleu_measure(&t, result); break;
-  case ATT_METRIC_CHRF: status = att_chrf_measure(&t, result); break;
-  case ATT_METRIC_TER: status = att_ter_measure(&t, result); break;
+  ATT_TRY(check_options(t->ctx, t->options));
+  if (t->count == 0) return att_fail(t->ctx, ATT_ARGUMENT, "there are no lines to score");
+  ATT_TRY(count_references(t, nrefs));
+  t->nrefs = nrefs;
+  switch (t->options->metric) {
+  case ATT_METRIC_BLEU: return att_bleu_measure(t, result);
+  case ATT_METRIC_CHRF: return att_chrf_measure(t, result);
+  case ATT_METRIC_TER: break;
   }
+  return att_ter_measure(t, result);
+}
+
+att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, size_t count, const att_text *const *references,
+                          size_t reference_count, const att_bleu_options *given, att_bleu_result *result, size_t size) {
+  att_bleu_options options;
+  att_bleu_result own = {0};
+  att_bleu_options_default(&options);
+  att_translations t = {ctx, hypotheses, references, count, reference_count, NULL, &options};
+  att_status status = att_take_options(ctx, "att_bleu", given, &options, sizeof options);
+  if (!status) status = measure(&t, &own);
   if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
+  att_give_struct(&own, sizeof own, result, size);
   return status;
 }

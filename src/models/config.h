@@ -20,6 +20,21 @@ typedef enum att_family {
   ATT_FAMILY_COUNT
 } att_family;
 
+typedef enum att_position {
+  ATT_SINUSOIDAL,
+  ATT_LEARNED,
+  ATT_ROTARY,
+  ATT_RELATIVE,
+  ATT_ALIBI,
+  ATT_NO_POSITION,
+  ATT_POSITION_COUNT
+} att_position;
+
+typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN, ATT_NETWORK_COUNT } att_network;
+
+/* A recurrent translator's attention. */
+typedef enum att_scoring { ATT_SCORING_NONE, ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE } att_scoring;
+
 #define ATT_MOST_ENDS 16 /* tokens that end a text */
 
 /* config.json and generation_config.json, as attend needs them. Field names are Hugging Face's where they have one. A

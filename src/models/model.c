@@ -14,7 +14,7 @@ void att_model_close(att_model *model) {
   att_parameters_free(model);
   att_tensor_file_close(model->file);
   att_tokenizer_free(model->tokenizer);
-  if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
+  if (model->info) att_free(ctx, (void *)model->info->parts);
   att_free(ctx, model->info);
   att_sentence_free(model->sentence);
   att_free(ctx, model->head_layers);

@@ -17,6 +17,8 @@ typedef struct att_ids {
 
 att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
 
+typedef enum att_tokenizer_kind { ATT_BPE, ATT_WORDPIECE, ATT_CHAR, ATT_BYTE } att_tokenizer_kind;
+
 typedef struct att_tokenizer_plan {
   att_tokenizer_kind kind; /* how text becomes pieces:
                               ATT_BPE        byte-level BPE

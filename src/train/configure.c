@@ -79,17 +79,15 @@ void att_plan_describe(const att_plan *p, char *text, size_t size) {
   put_layers(p, layers, sizeof layers);
   if (p->network != ATT_TRANSFORMER) {
     bool attends = p->encoder_layers > 0 && p->decoder_layers > 0 && p->network != ATT_FFN;
-    snprintf(text, size, "%s, %s, width %lld, embeddings %lld%s%s%s%s",
-             att_plan_spell("family", (double)p->network, number), layers, (long long)p->width, (long long)p->embedding,
+    snprintf(text, size, "%s, %s, width %lld, embeddings %lld%s%s%s%s", att_plan_spell(p, "family", number), layers,
+             (long long)p->width, (long long)p->embedding,
              p->encoder_layers > 0 && p->network != ATT_FFN && p->one_direction == 0 ? ", both directions" : "",
-             attends ? ", " : "", attends ? att_plan_spell("attention", (double)p->attention, number) : "",
-             attends ? " attention" : "");
+             attends ? ", " : "", attends ? att_plan_spell(p, "attention", number) : "", attends ? " attention" : "");
     return;
   }
   if (p->kv_heads != p->heads) snprintf(grouped, sizeof grouped, " (%lld of keys and values)", (long long)p->kv_heads);
   snprintf(text, size, "%s, width %lld, %lld heads%s, feed-forward %lld, %s, %snorm %s, %s positions", layers,
            (long long)p->width, (long long)p->heads, grouped, (long long)p->feedforward,
-           att_plan_spell("activation", (double)p->activation, number), p->norm == ATT_NORM_RMS ? "RMS " : "",
-           att_plan_spell("norm-order", (double)p->norm_order, number),
-           att_plan_spell("position", (double)p->position, number));
+           att_plan_spell(p, "activation", number), p->norm == ATT_NORM_RMS ? "RMS " : "",
+           att_plan_spell(p, "norm-order", number), att_plan_spell(p, "position", number));
 }

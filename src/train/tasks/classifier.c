@@ -41,18 +41,6 @@ static const att_lines *valid_lines(const classifier_data *d) {
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
-static att_status check(att_context *ctx, const att_train_options *o) {
-  if (!o->data) return att_fail(ctx, ATT_ARGUMENT, "training a classifier needs a file of texts and labels (data)");
-  const att_head_calls *head = o->head >= 0 ? att_head_get((att_head)o->head) : NULL;
-  if (o->head >= 0 && (!head || head->form == ATT_NO_LABEL)) {
-    return att_fail(ctx, ATT_ARGUMENT, "labels: a text has one of several, any of several, or a number");
-  }
-  if (o->source || o->target || o->valid_source || o->valid_target || o->text_count > 0) {
-    return att_fail(ctx, ATT_ARGUMENT, "a classifier learns from data, not from source, target or text");
-  }
-  return att_encoder_check(ctx, o);
-}
-
 static att_status same_columns(att_trainer *t, const classifier_data *d) {
   if (!d->valid_file.raw || d->valid_file.pairs == d->train.pairs) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT, "%s has %s a line, %s %s: both need the same", t->options->data,
@@ -64,9 +52,9 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   classifier_data *d = ATT_NEW(t->ctx, 1, classifier_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  int head = t->resumed ? (int)t->state.plan.head : o->head;
+  int64_t head = t->resumed ? t->state.plan.head : o->plan.head;
   ATT_TRY(att_labelled_read(t->ctx, o->data, &d->train));
-  ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head, &d->labels));
+  ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head == ATT_UNSET ? -1 : (int)head, &d->labels));
   if (o->valid) {
     ATT_TRY(att_labelled_read(t->ctx, o->valid, &d->valid_file));
     ATT_TRY(same_columns(t, d));
@@ -87,7 +75,7 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
 
 static void say_labels(const att_trainer *t) {
   const classifier_data *d = data_of(t);
-  bool given = t->options->head >= 0;
+  bool given = t->options->plan.head != ATT_UNSET;
   const char *why = given ? "as asked for" : "by the look of the labels (--labels says otherwise)";
   if (head_of(t)->form == ATT_NUMBER)
     att_log(t->ctx, ATT_LOG_NOTE, "a text has a number, %s", why);
@@ -122,7 +110,6 @@ static void choose(const att_trainer *t, att_plan *p) {
   int64_t texts = (int64_t)d->train.lines.count;
   say_labels(t);
   att_choose_whole(&p->head, d->labels.head);
-  if (p->fine_tuned != 1) att_choose_whole(&p->tokenizer, ATT_BPE);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
   att_choose_number(&p->token_dropout, p->fine_tuned != 1 ? 0.1 : is_narrow(p->width) ? 0.2 : 0);
@@ -349,10 +336,8 @@ static void free_data(att_trainer *t) {
 }
 
 const att_task att_classifier_task = {
-    .name = "classifier",
     .things = "texts",
     .shapes = &att_encoder_shapes,
-    .check = check,
     .read = read_data,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
@@ -372,8 +357,3 @@ const att_task att_classifier_task = {
     .describe = describe,
     .free = free_data,
 };
-
-att_status att_train_classifier(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
-                                void *user) {
-  return att_train(ctx, &att_classifier_task, options, progress, user);
-}

@@ -8,8 +8,6 @@
 
 extern const att_shapes att_encoder_shapes;
 
-/* Options that an encoder has no use for. */
-att_status att_encoder_check(att_context *ctx, const att_train_options *options);
 /* What is unset of the model (unless it is there), the text and the rate. size: of att_encoder_shapes. vocab: pieces.
  * lr: of a Transformer 256 wide, from scratch. */
 void att_encoder_choose(att_plan *plan, int size, int64_t vocab, double lr);
