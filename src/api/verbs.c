@@ -33,9 +33,18 @@ static ability ability_of(const att_config *config) {
   return (ability){"an encoder that fills in masks", CAN(FILL) | CAN(EMBED), "fill, embed and look"};
 }
 
+/* What the folder lacks, or has wrong, that this verb needs. */
+static att_status check_settings(att_model *model, att_verb verb) {
+  if (verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_SCORE_PAIRS) {
+    ATT_TRY(att_config_check_pairs(model->ctx, model->folder ? model->folder : "the model", &model->config));
+  }
+  bool generates = verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_GENERATE;
+  return generates ? att_generation_use(model->ctx, &model->generation) : ATT_OK;
+}
+
 att_status att_check_verb(att_model *model, att_verb verb) {
   ability has = ability_of(&model->config);
-  if (has.verbs & 1u << verb) return ATT_OK;
+  if (has.verbs & 1u << verb) return check_settings(model, verb);
   const att_model_info *info;
   ATT_TRY(att_model_describe(model, &info));
   return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s", names[verb],

@@ -11,6 +11,7 @@ void att_model_close(att_model *model) {
   if (model->calls) model->calls->free(model);
   att_parameters_free(model);
   att_tokenizer_free(model->tokenizer);
+  att_generation_free(ctx, &model->generation);
   if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
   att_free(ctx, model->info);
   att_free(ctx, model->folder);
@@ -63,6 +64,7 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   ATT_TRY(att_config_check(ctx, "the model", config));
   ATT_TRY(make_model(ctx, config, &model));
   att_status status = add_values(model);
+  if (!status) status = att_generation_new(ctx, config, &model->generation);
   if (status) {
     att_model_close(model);
     return status;
@@ -74,12 +76,11 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   return ATT_OK;
 }
 
-/* The special tokens that no config names. */
-static void find_specials(att_model *model) {
-  att_config *c = &model->config;
+/* The first of two spellings that the model has a token for. */
+static int32_t find_special(const att_model *model, const char *one, const char *other) {
   const att_tokenizer *t = model->tokenizer;
-  c->mask = att_tokenizer_id(t, "[MASK]") >= 0 ? att_tokenizer_id(t, "[MASK]") : att_tokenizer_id(t, "<mask>");
-  c->unk = att_tokenizer_id(t, "<unk>") >= 0 ? att_tokenizer_id(t, "<unk>") : att_tokenizer_id(t, "[UNK]");
+  int32_t id = att_tokenizer_id(t, one) >= 0 ? att_tokenizer_id(t, one) : att_tokenizer_id(t, other);
+  return id < model->config.vocab_size ? id : -1;
 }
 
 /* A parameter of another head's model, whose names may have the family's prefix or not. */
@@ -116,14 +117,11 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
   return ATT_OK;
 }
 
+/* It may have more tokens than the model: a text that has one of these is refused, not the folder. */
 static att_status load_tokenizer(att_model *model, const char *folder) {
   ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
-  int32_t size = att_tokenizer_size(model->tokenizer);
-  if (size > model->config.vocab_size) {
-    return att_fail(model->ctx, ATT_FORMAT, "%s: its tokenizer has %d tokens, config.json's vocab_size is %lld", folder,
-                    (int)size, (long long)model->config.vocab_size);
-  }
-  find_specials(model);
+  model->config.mask = find_special(model, "[MASK]", "<mask>"); /* no config names these */
+  model->config.unk = find_special(model, "<unk>", "[UNK]");
   return ATT_OK;
 }
 
@@ -149,7 +147,8 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
     return status;
   }
   model->config.labels = config.labels;
-  status = load_tokenizer(model, folder);
+  status = att_generation_read(ctx, folder, &config, &model->generation);
+  if (!status) status = load_tokenizer(model, folder);
   if (!status) status = load_weights(model, folder);
   if (!status) {
     model->folder = att_copy_text(ctx, folder, strlen(folder));
@@ -168,6 +167,7 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   if (!path) return ATT_MEMORY;
   att_status status = att_tokenizer_save(model->tokenizer, path);
   att_free(model->ctx, path);
+  if (!status) status = att_generation_write(model->ctx, folder, &model->generation);
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 

@@ -5,7 +5,7 @@
 #ifndef ATT_MODELS_MODEL_H
 #define ATT_MODELS_MODEL_H
 
-#include "models/config.h"
+#include "models/generation.h"
 
 /* One named parameter. All stand in one block of floats; gradients, where there are any, in another at the same
  * offsets. */
@@ -34,6 +34,7 @@ typedef struct att_family_calls att_family_calls; /* family.h */
 struct att_model {
   att_context *ctx;
   att_config config;
+  att_generation generation;
   att_tokenizer *tokenizer; /* owned; NULL in some tests */
   char *folder;             /* where it was read from, or NULL */
   int64_t file_bytes;       /* of the model.safetensors that it was read from */

@@ -49,8 +49,7 @@ att_status att_own_read(const att_settings *in, att_config *config) {
                          .pad = -1,
                          .bos = -1,
                          .eos = -1,
-                         .decoder_start = -1,
-                         .forced_bos = -1};
+                         .decoder_start = -1};
   ATT_TRY(att_own_choice(in, "kind", kinds, &kind));
   ATT_TRY(att_own_choice(in, "attend_head", heads, &head));
   config->kind = (att_kind)kind;
@@ -61,7 +60,8 @@ att_status att_own_read(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
   ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 void att_own_write(att_object *out, const att_config *config) {
@@ -84,13 +84,6 @@ att_status att_own_check(att_context *ctx, const char *name, const att_config *c
   if (config->head != ATT_HEAD_TOKENS) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head is %s; an encoder-decoder has a head of tokens", name,
                     heads[config->head]);
-  }
-  const int32_t needed[] = {config->eos, config->decoder_start};
-  static const char *const keys[] = {"eos_token_id", "decoder_start_token_id"};
-  for (size_t i = 0; i < ATT_COUNT(needed); i++) {
-    if (needed[i] >= 0) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, keys[i],
-                    needed[i], config->vocab_size);
   }
   return ATT_OK;
 }
