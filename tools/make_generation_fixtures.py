@@ -6,8 +6,8 @@ together; and what is left of a distribution under each of those that draw.
     python3 -m pip install torch transformers tokenizers safetensors numpy
     python3 tools/make_generation_fixtures.py
 
-    folders: {name: [{"settings" (a generation_config.json), "runs": [{"input" (ids), "tokens" (what was generated),
-        "score" (of a beam search)}]}]}
+    folders: {name: {"inputs" (ids), "entries": [{"settings" (a generation_config.json), "outputs" (of each input):
+        [{"tokens" (what was generated), "score" (of a beam search)}]}]}}
     draws: {"logits", "tokens" (the sequence so far), "rows": [{"settings", "p" (of each token; 0: it is left out)}]}
 
 Each input goes through generate() alone, so that no padding is among its tokens. A setting that changes nothing would
@@ -18,13 +18,13 @@ import json
 import os
 
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig, LogitsProcessorList
+from transformers import (AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig,
+                          GenerationMixin, LogitsProcessorList)
 
 from make_model_fixtures import OUT
 
-INPUTS, NEW, LONGEST = 7, 24, 19
+INPUTS, NEW, LONGEST = 7, 20, 19
 DECODERS, TRANSLATORS = ("generate_gpt2", "generate_llama"), ("decode_marian", "decode_m2m_100")
-STOPS = {"generate_gpt2": None, "generate_llama": None}  # chosen from the texts
 
 
 def load(name):
@@ -61,7 +61,7 @@ def run(model, tokenizer, ids, settings):
     ends = ends if isinstance(ends, list) else [ends]
     first = next((i for i, token in enumerate(tokens) if token in ends), len(tokens) - 1)
     scored = "sequences_scores" in result and result.sequences_scores is not None
-    return {"input": ids, "tokens": tokens[:first + 1], "score": result.sequences_scores[0].item() if scored else None}
+    return {"tokens": tokens[:first + 1], "score": result.sequences_scores[0].item() if scored else None}
 
 
 def settings_of(model, tokenizer, name, base, plain):
@@ -101,24 +101,21 @@ def settings_of(model, tokenizer, name, base, plain):
         {"no_repeat_ngram_size": 2, "repetition_penalty": 1.2, "suppress_tokens": out[:1], "sequence_bias": [[[out[3]], 2.5]],
          "eos_token_id": [end, inside], "min_new_tokens": 4, "encoder_repetition_penalty": 0.8},
     ]
+    texts = [tokenizer.decode(outputs["tokens"], skip_special_tokens=True) for outputs in plain]
+    stops = [text[i:i + 2] for text in texts for i in range(1, len(text) - 2) if text[i:i + 2].isascii()]
+    rows += [{"stop_strings": [stops[0], "never there"]}, {"stop_strings": stops[-1]}]
     if name in DECODERS:
-        rows += [{"max_new_tokens": None, "max_length": 30}]
-        text = tokenizer.decode(plain[0]["tokens"])
-        rows += [{"stop_strings": [text[5:8], "never there"]}, {"stop_strings": text[2:4]}]
-    else:
-        rows += [{"max_length": 6, "forced_eos_token_id": end}]
-        text = tokenizer.decode(plain[1]["tokens"])
-        rows += [{"stop_strings": [text[2:4], "never there"]}]
-    return rows
+        return rows + [{"max_new_tokens": None, "max_length": 30}]
+    return rows + [{"max_length": 6, "forced_eos_token_id": end}]
 
 
 def folder(name):
     model, tokenizer, inputs = load(name)
-    base, runs = base_of(model, name), []
+    base, entries = base_of(model, name), []
     for search in ({},) if name in DECODERS else ({}, {"num_beams": 4}, {"num_beams": 3, "early_stopping": "never",
                                                                        "length_penalty": 2.0}):
         plain = [run(model, tokenizer, ids, {**base, **search}) for ids in inputs]
-        runs.append({"settings": {**base, **search}, "runs": plain})
+        entries.append({"settings": {**base, **search}, "outputs": plain})
         extra = settings_of(model, tokenizer, name, base, plain)
         for one in extra if len(search) < 2 else extra[:4]:
             settings = {key: value for key, value in {**base, **search, **one}.items() if value is not None}
@@ -126,19 +123,18 @@ def folder(name):
             if outputs == plain:
                 print(name, search, one, "changes nothing")
                 continue
-            runs.append({"settings": settings, "runs": outputs})
-    print(name, len(runs), "settings,", sum(len(r["tokens"]) for entry in runs for r in entry["runs"]), "tokens")
-    return runs
+            entries.append({"settings": settings, "outputs": outputs})
+    print(name, len(entries), "settings,", sum(len(o["tokens"]) for e in entries for o in e["outputs"]), "tokens", flush=True)
+    return {"inputs": inputs, "entries": entries}
 
 
-class Nothing:
+class Nothing(GenerationMixin):
     """What _get_logits_processor asks of a model."""
     class config:
         is_encoder_decoder = False
 
 
 def draws():
-    from transformers import GenerationMixin
     generator = torch.Generator().manual_seed(5)
     logits = (torch.randn(40, generator=generator) * 2).tolist()
     logits[7] = logits[8]
@@ -156,7 +152,7 @@ def draws():
         config._eos_token_tensor = None
         defaults = GenerationConfig._get_default_generation_params()
         config.update(**defaults, defaults_only=True)
-        processors = GenerationMixin._get_logits_processor(Nothing, config, input_ids_seq_length=2,
+        processors = Nothing()._get_logits_processor(config, input_ids_seq_length=2,
                                                            encoder_input_ids=torch.tensor([tokens[:2]]), device="cpu",
                                                            logits_processor=LogitsProcessorList())
         scores = processors(torch.tensor([tokens]), torch.tensor([logits]))
@@ -166,9 +162,11 @@ def draws():
 
 
 def main():
+    torch.set_num_threads(1)
+    left = draws()
     folders = {name: folder(name) for name in DECODERS + TRANSLATORS}
     with open(os.path.join(OUT, "generation.json"), "w") as file:
-        json.dump({"folders": folders, "draws": draws()}, file, separators=(",", ":"))
+        json.dump({"folders": folders, "draws": left}, file, separators=(",", ":"))
 
 
 if __name__ == "__main__":

@@ -144,8 +144,10 @@ static att_status read_storage(const att_settings *in, att_config *out) {
     out->storage = (att_type)i;
     if (strcmp(name, att_type_name(out->storage)) == 0) return ATT_OK;
   }
-  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: dtype is \"%.60s\"; attend knows float32, float16 and bfloat16",
-                  in->name, name);
+  out->storage = ATT_F32; /* the file has its tensors' own types: this one is of what is written */
+  att_log(in->ctx, ATT_LOG_WARNING, "%s: dtype is \"%.60s\"; attend knows float32, float16 and bfloat16", in->name,
+          name);
+  return ATT_OK;
 }
 
 static att_status refuse_quantised(const att_settings *in) {
@@ -378,9 +380,9 @@ static const char *spelling(const att_tokenizer *tokenizer, const char *one, con
   return att_tokenizer_id(tokenizer, one) >= 0 ? one : att_tokenizer_id(tokenizer, other) >= 0 ? other : NULL;
 }
 
-/* Without the class Transformers 5 looks for a SentencePiece tokenizer; without a bos CTranslate2 fails. */
-static att_status write_tokenizer(att_context *ctx, const char *folder, const att_config *config,
-                                  const att_tokenizer *tokenizer) {
+/* What the folder that the model came from called its special tokens stays. Else they are those of the configuration;
+ * Transformers makes special what is named, so another token of a vocabulary that came with names is not. */
+static void put_names(att_object *out, const att_config *config, const att_tokenizer *tokenizer) {
   const struct {
     const char *key, *token;
   } names[] = {
@@ -392,16 +394,32 @@ static att_status write_tokenizer(att_context *ctx, const char *folder, const at
       {"sep_token", spelling(tokenizer, "[SEP]", "[SEP]")},
       {"mask_token", spelling(tokenizer, "[MASK]", "<mask>")},
   };
+  bool kept = att_tokenizer_keeps(tokenizer, NULL);
+  for (size_t i = 0; i < ATT_COUNT(names); i++) {
+    const char *token = names[i].token;
+    if (!token || att_tokenizer_keeps(tokenizer, names[i].key)) continue;
+    bool special = att_tokenizer_is_special(tokenizer, att_tokenizer_id(tokenizer, token));
+    if (special || !kept) att_put_text(out, names[i].key, token);
+  }
+}
+
+/* Without the class Transformers 5 looks for a SentencePiece tokenizer; without a bos CTranslate2 fails. */
+static att_status write_tokenizer(att_context *ctx, const char *folder, const att_config *config,
+                                  const att_tokenizer *tokenizer) {
   att_object out = {.ctx = ctx};
   att_put_text(&out, "tokenizer_class", "PreTrainedTokenizerFast");
-  for (size_t i = 0; i < ATT_COUNT(names); i++) {
-    if (names[i].token) att_put_text(&out, names[i].key, names[i].token);
-  }
-  att_put_int(&out, "model_max_length", config->max_position_embeddings);
-  if (config->type_vocab_size > 1) { /* Transformers 5 leaves the segments out unless they are named */
+  put_names(&out, config, tokenizer);
+  att_tokenizer_put_kept(tokenizer, &out);
+  if (!att_tokenizer_keeps(tokenizer, "model_max_length"))
+    att_put_int(&out, "model_max_length", config->max_position_embeddings);
+  if (config->type_vocab_size > 1 && !att_tokenizer_keeps(tokenizer, "model_input_names")) {
+    /* Transformers 5 leaves the segments out unless they are named */
     att_put(&out, "model_input_names", "[\"input_ids\", \"token_type_ids\", \"attention_mask\"]");
   }
-  att_put_bool(&out, "clean_up_tokenization_spaces", false);
+  if (!att_tokenizer_keeps(tokenizer, "clean_up_tokenization_spaces"))
+    att_put_bool(&out, "clean_up_tokenization_spaces", false);
+  if (att_tokenizer_splits_specials(tokenizer) && !att_tokenizer_keeps(tokenizer, "split_special_tokens"))
+    att_put_bool(&out, "split_special_tokens", true);
   return att_object_write(&out, folder, "tokenizer_config.json");
 }
 

@@ -366,11 +366,13 @@ static att_status read_decay(reader *r) {
 
 /* ---- reading all ------------------------------------------------------------------------------------------------ */
 
-static att_status warn(reader *r, const char *key, const char *what) {
+/* "where: what how", a line more. */
+static att_status add_warning(reader *r, const char *where, const char *what, const char *how) {
   att_buffer line = {0};
   att_context *ctx = r->in.ctx;
   const char *before = r->g->warnings ? r->g->warnings : "";
-  att_status status = att_buffer_print(ctx, &line, "%s%s: %s %s\n", before, r->in.name, key, what);
+  att_status status =
+      att_buffer_print(ctx, &line, "%s%s%s%s%s\n", before, where, what ? ": " : "", what ? what : "", how);
   if (status) {
     att_buffer_free(ctx, &line);
     return status;
@@ -380,20 +382,22 @@ static att_status warn(reader *r, const char *key, const char *what) {
   return ATT_OK;
 }
 
+static att_status warn(reader *r, const char *key, const char *how) { return add_warning(r, r->in.name, key, how); }
+
 static att_status warn_of_others(reader *r) {
   for (size_t i = 0; i < ATT_COUNT(not_applied); i++) {
     const json_t *value = json_object_get(r->in.root, not_applied[i].key);
     if (!value || json_is_null(value) || json_is_false(value)) continue;
     if (json_is_number(value) && json_number_value(value) == not_applied[i].neutral) continue;
-    ATT_TRY(warn(r, not_applied[i].key, "is not applied"));
+    ATT_TRY(warn(r, not_applied[i].key, " is not applied"));
   }
   const att_generation *g = r->g;
   bool decoder = r->config->kind == ATT_DECODER;
-  if (decoder && g->num_beams > 1) ATT_TRY(warn(r, "num_beams", "is not applied: a decoder goes on without a beam"));
+  if (decoder && g->num_beams > 1) ATT_TRY(warn(r, "num_beams", " is not applied: a decoder goes on without a beam"));
   if (!decoder && g->do_sample && g->num_beams > 1)
-    ATT_TRY(warn(r, "do_sample", "is not applied beside num_beams: the beams are searched, not drawn"));
+    ATT_TRY(warn(r, "do_sample", " is not applied beside num_beams: the beams are searched, not drawn"));
   if (g->ends.count == 0 && r->config->eos >= 0)
-    return warn(r, "eos_token_id", "is missing, so texts end at their longest only, as in Transformers");
+    return warn(r, "eos_token_id", " is missing, so texts end at their longest only, as in Transformers");
   return ATT_OK;
 }
 
@@ -484,7 +488,7 @@ static att_status read_own_file(reader *r, const char *path, bool *good) {
   if (*good && !status) status = set_text(r, &text);
   att_buffer_free(r->in.ctx, &text);
   if (*good || status == ATT_MEMORY) return status;
-  return warn(r, "the file", "cannot be read, so config.json's settings are taken");
+  return add_warning(r, att_message(r->in.ctx), NULL, "; config.json's settings are taken");
 }
 
 static att_status read_folder(reader *r, const char *folder) {

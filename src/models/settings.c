@@ -73,6 +73,18 @@ att_status att_read_float(const att_settings *in, const char *key, float *out) {
   return ATT_OK;
 }
 
+void att_read_dropout(const att_settings *in, const char *key, att_config *config) {
+  const json_t *value = json_object_get(in->root, key);
+  double dropout = json_is_number(value) ? json_number_value(value) : -1;
+  if (!value || json_is_null(value)) return;
+  if (dropout >= 0 && dropout < 1) {
+    config->dropout = (float)dropout;
+  } else {
+    att_log(in->ctx, ATT_LOG_WARNING, "%s: %s is not a number from 0 to below 1, and is left at %g", in->name, key,
+            (double)config->dropout);
+  }
+}
+
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out) {
   const char *name = activation_names[*out];
   ATT_TRY(att_read_string(in, key, &name));

@@ -47,6 +47,8 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
 att_status att_read_string(const att_settings *in, const char *key, const char **out);
 att_status att_read_bool(const att_settings *in, const char *key, bool *out);
 att_status att_read_float(const att_settings *in, const char *key, float *out);
+/* Only training needs it: what it cannot be is said, and the class's stays. */
+void att_read_dropout(const att_settings *in, const char *key, att_config *config);
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out);
 /* Pad, bos, eos and decoder start, by number. */
 #define ATT_SPECIALS 4

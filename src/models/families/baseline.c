@@ -59,7 +59,7 @@ att_status att_own_read(const att_settings *in, att_config *config) {
   if (config->kind != ATT_ENCODER) ATT_TRY(read_size(in, &decoder_layers, config));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
-  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
+  att_read_dropout(in, "dropout", config);
   att_read_specials(in, config);
   return ATT_OK;
 }

@@ -60,7 +60,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_sizes(in, sizes, ATT_COUNT(sizes), config));
   ATT_TRY(att_read_activation(in, "hidden_act", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
-  ATT_TRY(att_read_float(in, "hidden_dropout_prob", &config->dropout));
+  att_read_dropout(in, "hidden_dropout_prob", config);
   ATT_TRY(att_read_float(in, "layer_norm_eps", &config->layer_norm_epsilon));
   att_read_specials(in, config);
   return ATT_OK;

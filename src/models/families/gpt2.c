@@ -46,7 +46,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   if (!config->decoder_ffn_dim) config->decoder_ffn_dim = 4 * config->d_model;
   ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
-  ATT_TRY(att_read_float(in, "resid_pdrop", &config->dropout));
+  att_read_dropout(in, "resid_pdrop", config);
   ATT_TRY(att_read_float(in, "layer_norm_epsilon", &config->layer_norm_epsilon));
   att_read_specials(in, config);
   return ATT_OK;

@@ -88,7 +88,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "attention_bias", &config->attention_bias));
   ATT_TRY(att_read_bool(in, "mlp_bias", &config->feedforward_bias));
   ATT_TRY(att_read_float(in, "rms_norm_eps", &config->layer_norm_epsilon));
-  ATT_TRY(att_read_float(in, "attend_dropout", &config->dropout)); /* the class has none */
+  att_read_dropout(in, "attend_dropout", config); /* the class has none */
   ATT_TRY(read_rope(in, config));
   att_read_specials(in, config);
   return ATT_OK;

@@ -93,7 +93,7 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
-  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
+  att_read_dropout(in, "dropout", config);
   att_read_specials(in, config);
   return ATT_OK;
 }
