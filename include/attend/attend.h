@@ -221,7 +221,7 @@ typedef struct att_decode_options {
   int no_repeat_ngram_size;          /* so many tokens never come twice in a translation; 0: they may */
   int encoder_no_repeat_ngram_size;  /* nor come as they stand in the source */
   int min_tokens;                    /* tokens before the first that may be an end token */
-  const char *const *stop;           /* [stop_count]: a hypothesis ends with the first of these texts */
+  const char *const *stop; /* [stop_count]: a hypothesis ends with the first of these texts, its text before it */
   size_t stop_count;
 } att_decode_options;
 
