@@ -396,8 +396,34 @@ static void each_setting_does_what_generate_does(void **state) {
   json_decref(root);
 }
 
-/* ---- drawing
- * --------------------------------------------------------------------------------------------------------- */
+/* Where nothing may come, beams end in a message as greedy search does. */
+static void nothing_to_go_on_with_is_said(void **state) {
+  (void)state;
+  att_model *model;
+  att_arena *arena;
+  att_outputs got;
+  att_decode_options options;
+  const int32_t ids[] = {36, 2};
+  const int64_t start[] = {0, 2};
+  if (att_model_open(ctx, ATT_TEST_DATA "/decode_m2m_100", &model)) fail_msg("%s", att_message(ctx));
+  int32_t *all = malloc((size_t)model->config.vocab_size * sizeof *all);
+  assert_non_null(all);
+  for (int32_t i = 0; i < model->config.vocab_size; i++) all[i] = i;
+  model->generation.suppress_tokens = (att_token_list){all, model->config.vocab_size};
+  assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
+  for (int beam = 1; beam <= 4; beam += 3) {
+    att_decode_options_default(model, &options);
+    options.beam = beam;
+    must_say(att_decode_batch(model, arena, ids, (att_sequences){1, start}, NULL, &options, &got), ATT_ARGUMENT,
+             "no token may come next");
+    att_arena_reset(arena);
+  }
+  att_arena_free(arena);
+  att_model_close(model);
+  free(all);
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
 enum { DRAWN = 40, DRAWS = 60000 };
 
@@ -457,8 +483,7 @@ static void draws_follow_what_generate_leaves(void **state) {
   json_decref(root);
 }
 
-/* ---- harm
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- harm -------------------------------------------------------------------------------------------------------- */
 
 static const char whole[] =
     "{\"eos_token_id\": [2, 9], \"bad_words_ids\": [[2], [2, 3]], \"sequence_bias\": [[[4], 2.5]], "
@@ -516,6 +541,7 @@ int main(void) {
       cmocka_unit_test_teardown(what_is_not_applied_is_said_once, empty_folder),
       cmocka_unit_test_teardown(defaults_are_the_folders, empty_folder),
       cmocka_unit_test_teardown(each_setting_does_what_generate_does, empty_folder),
+      cmocka_unit_test_teardown(nothing_to_go_on_with_is_said, empty_folder),
       cmocka_unit_test_teardown(draws_follow_what_generate_leaves, empty_folder),
       cmocka_unit_test_teardown(cuts_and_changed_bytes_do_no_harm, empty_folder),
       cmocka_unit_test_teardown(each_allocation_may_fail, empty_folder),

@@ -78,6 +78,22 @@ static void check_texts(const char *what, const att_tokenizer *tokenizer, const 
   }
 }
 
+static void check_pair(const char *what, const att_tokenizer *tokenizer, const json_t *pair) {
+  const json_t *want[] = {json_object_get(pair, "ids"), json_object_get(pair, "types")};
+  att_ids got[2] = {{0}, {0}};
+  const att_text second = {"b", 1};
+  bool truncated;
+  assert_int_equal(
+      att_tokenizer_encode_pair(tokenizer, ctx, (att_text){"a", 1}, &second, 0, &got[0], &got[1], &truncated), ATT_OK);
+  for (int i = 0; i < 2; i++) {
+    bool same = got[i].count == json_array_size(want[i]) && got[i].count >= 2;
+    for (size_t j = 0; same && j < got[i].count; j++)
+      same = got[i].data[j] == (int32_t)json_number_value(json_array_get(want[i], j));
+    if (!same) fail_msg("%s: the %s of a pair differ", what, i ? "types" : "ids");
+    att_free(ctx, got[i].data);
+  }
+}
+
 static const att_config bert = {.family = ATT_BERT,
                                 .kind = ATT_ENCODER,
                                 .head = ATT_HEAD_NONE,
@@ -124,9 +140,11 @@ static void tokenizers_are_those_of_transformers(void **state) {
     write_files(files);
     if (att_tokenizer_open_folder(ctx, folder, &tokenizer)) fail_msg("%s: %s", what, att_message(ctx));
     check_texts(what, tokenizer, json_object_get(one, "texts"));
+    check_pair(what, tokenizer, json_object_get(one, "pair"));
     again = written_again(tokenizer);
     strcat(what, ", written again");
     check_texts(what, again, json_object_get(one, "texts"));
+    check_pair(what, again, json_object_get(one, "pair"));
     att_tokenizer_free(tokenizer);
     att_tokenizer_free(again);
   }
@@ -234,8 +252,7 @@ static void letters_that_spell_a_special_token_are_letters(void **state) {
     }
 }
 
-/* ---- harm
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- harm -------------------------------------------------------------------------------------------------------- */
 
 static void broken_files_are_named(void **state) {
   (void)state;

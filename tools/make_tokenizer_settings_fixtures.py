@@ -8,7 +8,7 @@ have no tokenizer.json.
 
     bases: {name: {file: content}}: files that cases share
     cases: [{"base", "files" ({file: content}, over the base's; null: the base's is left out), "texts": [{"text", "ids",
-        "decoded" (special tokens left out)}]}]
+        "decoded" (special tokens left out)}], "pair": {"ids", "types"} of "a" and "b"}]
 """
 import json
 import os
@@ -113,6 +113,8 @@ def cases(bases):
     yield {"base": "bert", "files": {**named, "tokenizer.json": unmarked}}
     yield with_config("bert", {"tokenizer_class": "BertTokenizer"}, tokenizer__json=unmarked)
     yield with_config("bert", changed(plain, split_special_tokens=True))
+    yield with_config("bert", changed(plain, model_input_names=["input_ids", "token_type_ids", "attention_mask"]))
+    yield with_config("bert", {"tokenizer_class": "BertTokenizer", "model_input_names": ["input_ids", "attention_mask"]})
     yield with_config("bert", changed(plain, additional_special_tokens=["<new>"]))
     yield with_config("bert", changed(plain, extra_special_tokens=["<new>"], additional_special_tokens=["oh"]))
     yield with_config("bert", changed(plain, clean_up_tokenization_spaces=True),
@@ -178,8 +180,10 @@ def expect(bases, case):
         for text in TEXTS[case["base"]]:
             ids = tokenizer(text)["input_ids"]
             rows.append({"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=True)})
+        pair = tokenizer("a", "b")
+        pair = {"ids": pair["input_ids"], "types": pair.get("token_type_ids", [0] * len(pair["input_ids"]))}
     print(case["base"], type(tokenizer).__name__, len(tokenizer), json.dumps(case["files"])[:90])
-    return {**case, "texts": rows}
+    return {**case, "texts": rows, "pair": pair}
 
 
 def main():

@@ -120,6 +120,13 @@ static att_status make_scratch(choose_task *t, att_context *ctx, att_arena *aren
   return t->own && t->scratch ? ATT_OK : ATT_MEMORY;
 }
 
+att_status att_fail_no_token(att_context *ctx) {
+  return att_fail(
+      ctx, ATT_ARGUMENT,
+      "no token may come next: generation_config.json and the options (bad words, n-grams, lengths) rule out "
+      "every one");
+}
+
 att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t rows, int width,
                       const att_processors *processors, const att_sequence *sequences, const double *uniform,
                       att_choice *choices, int32_t *counts) {
@@ -137,10 +144,7 @@ att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t
   att_parallel(ctx, rows, 1 + ATT_SCAN_GRAIN / (processors->vocab + 1), choose_rows, &task);
   for (int64_t i = 0; i < rows; i++) {
     if (task.bad[i]) return att_fail(ctx, ATT_NUMERIC, "the model's logits are not finite: are its weights damaged?");
-    if (counts[i] || width > 1) continue;
-    return att_fail(ctx, ATT_ARGUMENT,
-                    "no token may come next: generation_config.json and the options (bad words, "
-                    "n-grams, lengths) rule out every one");
+    if (counts[i] == 0 && width == 1) return att_fail_no_token(ctx);
   }
   return ATT_OK;
 }

@@ -22,6 +22,9 @@ att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t
                       const att_processors *processors, const att_sequence *sequences, const double *uniform,
                       att_choice *choices, int32_t *counts);
 
+/* For who has nothing to go on with: ATT_ARGUMENT. */
+att_status att_fail_no_token(att_context *ctx);
+
 /* What drawing needs beside the row: [n] each; keys with a typical_p below 1 only. */
 typedef struct att_draw_scratch {
   float *weights, *keys;

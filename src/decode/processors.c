@@ -16,7 +16,7 @@ static void set_all(const att_token_list *list, float value, float *scores) {
   for (int64_t i = 0; i < list->count; i++) scores[list->tokens[i]] = value;
 }
 
-/* ---- biases ----------------------------------------------------------------------------------------------------- */
+/* ---- biases ------------------------------------------------------------------------------------------------------ */
 
 static void add_biases(const att_bias_list *list, const att_sequence *s, float *scores) {
   for (int64_t i = 0; i < list->count; i++) {
@@ -48,7 +48,7 @@ static void begin_suppress(const att_processors *p, const att_sequence *s, float
   if (s->count == p->begin + forced) set_all(&p->settings->begin_suppress_tokens, -INFINITY, scores);
 }
 
-/* ---- repetition ------------------------------------------------------------------------------------------------- */
+/* ---- repetition -------------------------------------------------------------------------------------------------- */
 
 /* By sign, once, however often a token is there (Keskar et al. 2019, section 4.1): all are read before one is written.
  */
@@ -87,7 +87,7 @@ static void encoder_no_repeat_ngram(const att_processors *p, const att_sequence 
   ban_ngrams(s, s->source, s->source_count, p->settings->encoder_no_repeat_ngram_size, scores);
 }
 
-/* ---- lengths ---------------------------------------------------------------------------------------------------- */
+/* ---- lengths ----------------------------------------------------------------------------------------------------- */
 
 static void min_length(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   (void)scratch;
@@ -126,7 +126,7 @@ static void length_decay(const att_processors *p, const att_sequence *s, float *
   }
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 void att_remove_invalid(float *scores, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
@@ -148,7 +148,7 @@ static void renormalize(const att_processors *p, const att_sequence *s, float *s
   for (int64_t i = 0; isfinite(sum) && i < p->vocab; i++) scores[i] -= sum;
 }
 
-/* ---- all -------------------------------------------------------------------------------------------------------- */
+/* ---- all --------------------------------------------------------------------------------------------------------- */
 
 /* In generate()'s order. What draws (sample.c) comes before the last, which only beams feel. */
 static const struct {

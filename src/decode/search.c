@@ -239,6 +239,7 @@ static att_status give_source(const search *s, const group *groups, int64_t samp
   bool sampled = s->options->temperature > 0;
   int64_t count = sampled ? samples : s->options->nbest;
   if (!sampled && count > groups->done) count = groups->done;
+  if (count < 1) return att_fail_no_token(s->session->run.ctx);
   att_output *best = ATT_ARENA_NEW(arena, count, att_output);
   if (!best) return ATT_MEMORY;
   *outputs = (att_outputs){best, count};

@@ -237,7 +237,7 @@ static att_status read_model(const att_settings *in, att_config *out) {
   return read_labels(in, out);
 }
 
-/* ---- reading: a folder ---------------------------------------------------------------------------------------- */
+/* ---- reading: a folder ------------------------------------------------------------------------------------------- */
 
 static att_status read_file(att_settings *in, att_config *out) {
   ATT_TRY(att_json_open(in->ctx, in->name, &in->root));
@@ -412,8 +412,8 @@ static att_status write_tokenizer(att_context *ctx, const char *folder, const at
   att_tokenizer_put_kept(tokenizer, &out);
   if (!att_tokenizer_keeps(tokenizer, "model_max_length"))
     att_put_int(&out, "model_max_length", config->max_position_embeddings);
-  if (config->type_vocab_size > 1 && !att_tokenizer_keeps(tokenizer, "model_input_names")) {
-    /* Transformers 5 leaves the segments out unless they are named */
+  bool types = config->type_vocab_size > 1 && att_tokenizer_has_types(tokenizer);
+  if (types && !att_tokenizer_keeps(tokenizer, "model_input_names")) { /* or Transformers 5 leaves them out */
     att_put(&out, "model_input_names", "[\"input_ids\", \"token_type_ids\", \"attention_mask\"]");
   }
   if (!att_tokenizer_keeps(tokenizer, "clean_up_tokenization_spaces"))

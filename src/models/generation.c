@@ -15,7 +15,7 @@
 #define ATT_WIDEST_FILE  1000              /* num_beams */
 #define ATT_IMPLIED_TOPK 50                /* generate()'s, where a folder samples and does not say */
 
-/* ---- the table ------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 typedef enum setting_kind {
   SETTING_BOOL,    /* bool */
@@ -149,7 +149,7 @@ bool att_generation_ends(const att_generation *g, int32_t token) {
   return false;
 }
 
-/* ---- options --------------------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 static size_t offset_in(const setting *s, att_options_kind kind) {
   return kind == ATT_OPTIONS_DECODE ? s->decode : s->sample;
@@ -171,14 +171,14 @@ att_status att_generation_take(att_context *ctx, att_options_kind kind, const vo
     double value = number_of(s, (const char *)options + offset);
     double most = s->kind == SETTING_STOPPING ? ATT_EARLY_STOPPING_NEVER : s->most;
     if (!(value >= s->least && value <= most)) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s is %g, not from %g to %g", s->key, value, s->least, most);
+      return att_fail(ctx, ATT_ARGUMENT, "%s is %.10g, not from %g to %.10g", s->key, value, s->least, most);
     }
     set_number(s, at(g, s), value);
   }
   return ATT_OK;
 }
 
-/* ---- reading one value ------------------------------------------------------------------------------------------ */
+/* ---- reading one value ------------------------------------------------------------------------------------------- */
 
 typedef struct reader {
   att_settings in; /* name: of the file that the values are from */
@@ -364,7 +364,7 @@ static att_status read_decay(reader *r) {
   return ATT_OK;
 }
 
-/* ---- reading all ------------------------------------------------------------------------------------------------ */
+/* ---- reading all ------------------------------------------------------------------------------------------------- */
 
 /* "where: what how", a line more. */
 static att_status add_warning(reader *r, const char *where, const char *what, const char *how) {
@@ -394,6 +394,8 @@ static att_status warn_of_others(reader *r) {
   const att_generation *g = r->g;
   bool decoder = r->config->kind == ATT_DECODER;
   if (decoder && g->num_beams > 1) ATT_TRY(warn(r, "num_beams", " is not applied: a decoder goes on without a beam"));
+  if (!decoder && g->num_beams > ATT_WIDEST_BEAM)
+    ATT_TRY(warn(r, "num_beams", " is more than the 64 that attend has, which are taken"));
   if (!decoder && g->do_sample && g->num_beams > 1)
     ATT_TRY(warn(r, "do_sample", " is not applied beside num_beams: the beams are searched, not drawn"));
   if (g->ends.count == 0 && r->config->eos >= 0)
@@ -430,7 +432,7 @@ static att_status read_all(reader *r) {
   return warn_of_others(r);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static att_status set_text(reader *r, const att_buffer *text) {
   r->g->text = att_copy_text(r->in.ctx, text->data, text->size);
@@ -510,7 +512,7 @@ att_status att_generation_read(att_context *ctx, const char *folder, const att_c
   return status;
 }
 
-/* ---- new models ------------------------------------------------------------------------------------------------- */
+/* ---- new models -------------------------------------------------------------------------------------------------- */
 
 /* generate() stops after 20 tokens where no max_length is said. */
 static void put_new(att_object *out, const att_config *config) {
@@ -554,7 +556,7 @@ att_status att_generation_new(att_context *ctx, const att_config *config, att_ge
   return status;
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
 att_status att_generation_write(att_context *ctx, const char *folder, const att_generation *g) {
   if (!g->text) return ATT_OK;

@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "models/config.h"
 
+#define ATT_WIDEST_BEAM 64
+
 typedef struct att_token_list {
   int32_t *tokens; /* [count], each in the vocabulary */
   int64_t count;

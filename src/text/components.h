@@ -141,6 +141,7 @@ struct att_tokenizer {
   const att_added **added_of; /* [vocabulary.size], NULL where the id is no added token */
   att_matcher raw, normalized;
   bool split_specials; /* special tokens are not looked for in a text: what spells one is text */
+  bool one_type;       /* all tokens of a pair are of type 0 (model_input_names without token_type_ids) */
   bool keeps_last;     /* a text that is truncated keeps its end (truncation_side) */
   bool clean_up;       /* decoded text has no space before punctuation and English contractions */
   json_t *config;      /* what its folder's tokenizer_config.json said, or NULL */

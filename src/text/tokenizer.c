@@ -115,6 +115,8 @@ bool att_tokenizer_has_merges(const att_tokenizer *tokenizer) { return tokenizer
 
 bool att_tokenizer_splits_specials(const att_tokenizer *tokenizer) { return tokenizer->split_specials; }
 
+bool att_tokenizer_has_types(const att_tokenizer *tokenizer) { return !tokenizer->one_type; }
+
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
   if (id < 0 || id >= tokenizer->vocabulary.size) return false;
   return tokenizer->added_of[id] && tokenizer->added_of[id]->special;
@@ -238,16 +240,16 @@ static void truncate_longest_first(size_t lengths[2], size_t most) {
 }
 
 /* Appends the template's items, the texts as their first (or last) `lengths` tokens. types may be NULL. */
-static att_status join(att_context *ctx, const att_template *template, const att_ids texts[2], const size_t lengths[2],
-                       bool last, att_ids *ids, att_ids *types) {
+static att_status join(const att_tokenizer *t, att_context *ctx, const att_template *template, const att_ids texts[2],
+                       const size_t lengths[2], att_ids *ids, att_ids *types) {
   for (size_t i = 0; i < template->count; i++) {
     const att_item *item = &template->items[i];
     bool special = item->kind == ATT_ITEM_SPECIAL;
     size_t text = item->kind == ATT_ITEM_SECOND, count = special ? 1 : lengths[text];
-    size_t left_out = last && !special ? texts[text].count - count : 0;
+    size_t left_out = t->keeps_last && !special ? texts[text].count - count : 0;
     for (size_t k = 0; k < count; k++) {
       ATT_TRY(att_ids_push(ctx, ids, special ? item->id : texts[text].data[left_out + k]));
-      if (types) ATT_TRY(att_ids_push(ctx, types, item->type));
+      if (types) ATT_TRY(att_ids_push(ctx, types, t->one_type ? 0 : item->type));
     }
   }
   return ATT_OK;
@@ -278,7 +280,7 @@ att_status att_tokenizer_encode_pair(const att_tokenizer *tokenizer, att_context
   if (status == ATT_OK && second) status = encode_text(&e, *second);
   size_t lengths[2] = {texts[0].count, texts[1].count};
   if (status == ATT_OK) status = truncate_texts(ctx, template, most, lengths, truncated);
-  if (status == ATT_OK) status = join(ctx, template, texts, lengths, tokenizer->keeps_last, ids, types);
+  if (status == ATT_OK) status = join(tokenizer, ctx, template, texts, lengths, ids, types);
   att_free(ctx, texts[0].data);
   att_free(ctx, texts[1].data);
   encoder_free(&e);

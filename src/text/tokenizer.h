@@ -72,6 +72,8 @@ bool att_tokenizer_has_merges(const att_tokenizer *tokenizer);
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
 /* Whether text that spells a special token is text. */
 bool att_tokenizer_splits_specials(const att_tokenizer *tokenizer);
+/* Whether the tokens of a pair have types of their own: its folder can say that a model is not given them. */
+bool att_tokenizer_has_types(const att_tokenizer *tokenizer);
 
 /* What the folder's tokenizer_config.json said and is still to be said (a chat template, the names of special tokens):
  * put into an object that is being written. What tokenizer.json says now, and names of files, are left out. */

@@ -28,6 +28,10 @@ static att_status read_object(att_context *ctx, const char *folder, const char *
   } else if (!(*object = json_object())) {
     status = no_memory(ctx, folder);
   }
+  if (status) {
+    json_decref(*object);
+    *object = NULL;
+  }
   att_free(ctx, path);
   return status;
 }

@@ -122,6 +122,17 @@ static att_status open_with(files *f, att_tokenizer_settings *settings, att_toke
   return status;
 }
 
+/* Whether the model is given the tokens' types: of the classes BertTokenizer alone says so by itself. */
+static bool names_types(const att_tokenizer_settings *settings) {
+  const json_t *names = json_object_get(settings->config, "model_input_names");
+  bool named = !json_is_array(names) && strcmp(settings->class_name, "BertTokenizer") == 0;
+  for (size_t i = 0; i < json_array_size(names); i++) {
+    const char *name = json_string_value(json_array_get(names, i));
+    named = named || (name && strcmp(name, "token_type_ids") == 0);
+  }
+  return named;
+}
+
 /* What is no part of a tokenizer.json. Of BPE Transformers does not clean up, for it would take spaces that are text's
  * own. */
 static att_status set_rest(const att_tokenizer_settings *settings, att_tokenizer *t) {
@@ -134,6 +145,7 @@ static att_status set_rest(const att_tokenizer_settings *settings, att_tokenizer
   ATT_TRY(att_json_bool(t->ctx, name, config, "split_special_tokens", false, &split));
   t->clean_up = clean_up && (even_of_pairs || t->wordpiece.used || t->unigram.used);
   const char *side = json_string_value(json_object_get(config, "truncation_side"));
+  t->one_type = !names_types(settings);
   t->keeps_last = side && strcmp(side, "left") == 0;
   if (json_object_size(config)) t->config = json_incref(settings->config);
   return split ? att_tokenizer_split_specials(t) : ATT_OK;
