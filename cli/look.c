@@ -94,7 +94,8 @@ static int render(att_cli *cli, const att_attention *attention, att_look_format 
 
 static int look_at(att_cli *cli, att_model *model, att_text text, const look_options *o) {
   att_attention *attention = NULL;
-  att_text target = {o->target, o->target ? strlen(o->target) : 0};
+  size_t mark = o->target ? att_cli_byte_order_mark(o->target, strlen(o->target)) : 0;
+  att_text target = {o->target ? o->target + mark : NULL, o->target ? strlen(o->target) - mark : 0};
   att_look_options look;
   att_cli_begin_work(cli);
   att_status done = (o->gradient ? att_look_gradient : att_look)(model, text, target, &attention);

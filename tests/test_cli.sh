@@ -173,7 +173,7 @@ done <<'LIST' >errors
 2 translate model --threads 0
 2 translate model --threads 1000
 2 translate model --seed -1
-2 translate model --stop .
+2 translate model --stop
 2 translate model --repetition-penalty 0
 2 translate model --top-k 5
 2 translate model --temperature 1 --beam 4

@@ -233,13 +233,7 @@ static att_config config_of(att_family family, att_position position) {
                   .eos = both ? 4 : -1,
                   .decoder_start = both ? 3 : -1,
                   .mask = -1,
-                  .unk = -1,
-                  .num_beams = 1,
-                  .max_length = 70,
-                  .temperature = 1,
-                  .top_p = 1,
-                  .repetition_penalty = 1,
-                  .forced_bos = -1};
+                  .unk = -1};
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
   if (family != ATT_MARIAN) c.key_value_heads = 2;
@@ -449,12 +443,12 @@ static const struct {
     {"family_gpt2", "scale_attn_weights", "false", "scale_attn_weights is false"},
     {"family_gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx"},
     {"family_gpt2", "layer_norm_epsilon", "0", "epsilon"},
-    {"family_gpt2", "eos_token_id", "280", "eos_token_id is 280"},
+    {"family_gpt2", "eos_token_id", "280", NULL},
     {"family_gpt2", "eos_token_id", "[0, 5]", NULL},
-    {"family_gpt2", "eos_token_id", "[0, 280]", "eos_token_id lists 280"},
-    {"family_gpt2", "eos_token_id", "[0, -1]", "eos_token_id lists what is not a token"},
-    {"family_gpt2", "eos_token_id", "[0, \"5\"]", "eos_token_id lists what is not a token"},
-    {"family_gpt2", "eos_token_id", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]", "lists 17 tokens"},
+    {"family_gpt2", "eos_token_id", "[0, 280]", NULL},
+    {"family_gpt2", "eos_token_id", "[0, -1]", NULL},
+    {"family_gpt2", "eos_token_id", "[0, \"5\"]", NULL},
+    {"family_gpt2", "eos_token_id", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]", NULL},
     {"family_gpt2", "pad_token_id", "0", NULL},
     {"family_gpt2", "tie_word_embeddings", "false", "lm_head.weight is missing"},
     {"family_gpt2", "architectures", "[\"GPT2ForTokenClassification\"]", "classifier.weight is missing"},

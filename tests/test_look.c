@@ -278,10 +278,6 @@ static att_model *make_network(att_family family, att_kind kind, att_network net
                        .decoder_start = kind == ATT_ENCODER_DECODER ? 0 : -1,
                        .mask = -1,
                        .unk = -1,
-                       .forced_bos = -1,
-                       .num_beams = 2,
-                       .max_length = 10,
-                       .length_penalty = 1,
                        .layer_norm_epsilon = 1e-5f};
   if (kind == ATT_ENCODER) {
     config.head = ATT_HEAD_VALUES;
@@ -365,9 +361,6 @@ static att_model *new_bert(int64_t width, int64_t heads) {
                        .decoder_start = -1,
                        .mask = -1,
                        .unk = -1,
-                       .forced_bos = -1,
-                       .num_beams = 1,
-                       .max_length = 10,
                        .layer_norm_epsilon = 1e-12f};
   if (att_model_new(ctx, &config, tokenizer, 3, &model)) fail_msg("%s", att_message(ctx));
   return model;

@@ -238,8 +238,8 @@ static void same_settings(const fixture *f, const att_model *other) {
   assert_int_equal(a->pad, b->pad);
   assert_int_equal(a->eos, b->eos);
   assert_int_equal(a->decoder_start, b->decoder_start);
-  assert_int_equal(a->num_beams, b->num_beams);
-  assert_int_equal(a->max_length, b->max_length);
+  assert_int_equal(f->model->generation.num_beams, other->generation.num_beams);
+  assert_int_equal(f->model->generation.max_length, other->generation.max_length);
   assert_int_equal(att_tokenizer_size(f->model->tokenizer), att_tokenizer_size(other->tokenizer));
 }
 

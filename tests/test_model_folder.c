@@ -280,7 +280,7 @@ static const struct setting {
     {"d_model", "null", NULL},
     {"vocab_size", "1099511627776", NULL},
     {"vocab_size", "0", NULL},
-    {"vocab_size", "270", NULL},
+    {"vocab_size", "270", "shape"},
     {"vocab_size", "281", "shape"},
     {"vocab_size", "1048576", "shape"},
     {"encoder_layers", "1000000000", "encoder_layers"},
@@ -301,8 +301,6 @@ static const struct setting {
     {"activation_function", "\"mish\"", "mish"},
     {"pad_token_id", "-5", NULL},
     {"pad_token_id", "5000", NULL},
-    {"eos_token_id", "280", NULL},
-    {"decoder_start_token_id", "5000000000", NULL},
     {"scale_embedding", "\"yes\"", NULL},
 };
 

@@ -45,11 +45,7 @@ static att_config config_of(att_family family, int64_t width, int64_t heads, int
                       .bos = -1,
                       .pad = 0,
                       .eos = 1,
-                      .decoder_start = 0,
-                      .num_beams = 1,
-                      .max_length = 512,
-                      .length_penalty = 1,
-                      .forced_bos = -1};
+                      .decoder_start = 0};
 }
 
 static void ok(const setting *s, att_status status) {

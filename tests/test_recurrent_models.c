@@ -380,14 +380,7 @@ static void test_folder_comes_back(void **state) {
                          .layer_norm_epsilon = 1e-5f,
                          .pad = 1,
                          .eos = 2,
-                         .decoder_start = 2,
-                         .forced_bos = -1,
-                         .num_beams = 2,
-                         .max_length = 16,
-                         .length_penalty = 1,
-                         .temperature = 1,
-                         .top_p = 1,
-                         .repetition_penalty = 1};
+                         .decoder_start = 2};
     static int32_t ids[] = {2, 3, 4, 5, 6};
     static const int64_t start[] = {0, 3, 5};
     att_tokenizer *tokenizer;
@@ -429,11 +422,6 @@ static void test_refusals(void **state) {
       {"\"model_type\": \"attend-rnn\", \"cell\": \"gru\", \"kind\": \"decoder\", \"decoder_layers\": 1, "
        "\"bidirectional\": true",
        "bidirectional", ATT_FORMAT},
-      {"\"model_type\": \"attend-rnn\", \"cell\": \"gru\", \"encoder_layers\": 1, \"decoder_layers\": 1",
-       "eos_token_id", ATT_FORMAT},
-      {"\"model_type\": \"attend-rnn\", \"cell\": \"gru\", \"encoder_layers\": 1, \"decoder_layers\": 1, "
-       "\"eos_token_id\": 1, \"decoder_start_token_id\": 99",
-       "decoder_start_token_id", ATT_FORMAT},
       {"\"model_type\": \"attend-ffn\", \"kind\": \"encoder\", \"encoder_layers\": 1", "fills no masks",
        ATT_UNSUPPORTED},
       {"\"model_type\": \"attend-ffn\", \"kind\": \"decoder\", \"decoder_layers\": 1, \"activation_function\": \"sin\"",

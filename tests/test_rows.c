@@ -80,13 +80,6 @@ static att_config config_of(const kind_of_model *m) {
                       .decoder_start = both ? 3 : -1,
                       .mask = -1,
                       .unk = -1,
-                      .num_beams = 1,
-                      .max_length = 8,
-                      .length_penalty = 1,
-                      .temperature = 1,
-                      .top_p = 1,
-                      .repetition_penalty = 1,
-                      .forced_bos = -1,
                       .label_count = both ? 0 : LABELS};
 }
 

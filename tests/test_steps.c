@@ -56,10 +56,7 @@ static att_config config_of(att_family family, att_position position) {
                   .eos = both ? 4 : -1,
                   .decoder_start = both ? 3 : -1,
                   .mask = -1,
-                  .unk = -1,
-                  .num_beams = 1,
-                  .max_length = LIMIT,
-                  .forced_bos = -1};
+                  .unk = -1};
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
   if (family == ATT_LLAMA || family == ATT_BERT) c.key_value_heads = 2;

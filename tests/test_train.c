@@ -48,11 +48,7 @@ static const att_config tiny = {.family = ATT_M2M_100,
                                 .pad = 1,
                                 .bos = 0,
                                 .eos = 2,
-                                .decoder_start = 2,
-                                .num_beams = 1,
-                                .max_length = 40,
-                                .length_penalty = 1,
-                                .forced_bos = -1};
+                                .decoder_start = 2};
 
 static att_model *new_model(uint64_t seed) {
   att_model *model;

@@ -54,6 +54,10 @@ def make_config():
     marian = json.dumps({"model_type": "marian", **small, **marks}).encode()
     write("fuzz_config", "marian", marian)
     write("fuzz_config", "marian_generation", marian + b"\0" + json.dumps(generation).encode())
+    lists = {"eos_token_id": [0, 3], "suppress_tokens": [1], "begin_suppress_tokens": [2, -1], "stop_strings": ["a"],
+             "sequence_bias": [[[4, 5], 1.5]], "exponential_decay_length_penalty": [3, 1.1], "forced_eos_token_id": 0,
+             "bad_words_ids": [[49], [1, 2]], "early_stopping": "never", "guidance_scale": 1.5, "typical_p": 0.9}
+    write("fuzz_config", "gpt2_generation", b'{"model_type": "gpt2", "vocab_size": 50}\0' + json.dumps(lists).encode())
     write("fuzz_config", "m2m_100", json.dumps({"model_type": "m2m_100", **small, "normalize_before": True,
                                                 "forced_bos_token_id": 7, "num_beams": 5}).encode())
     write("fuzz_config", "attend", json.dumps({"model_type": "attend", "normalize_before": False,

@@ -75,7 +75,8 @@ def character_tokenizer():
 
 
 def make_models(out):
-    marks = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]")
+    marks = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
+                 model_input_names=["input_ids", "token_type_ids", "attention_mask"])
     tokenizer = bert_tokenizer()
     torch.manual_seed(7)
     save(BertForMaskedLM(BertConfig(**SIZES, pad_token_id=0)), tokenizer, os.path.join(out, "look_bert"), marks)

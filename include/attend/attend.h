@@ -241,13 +241,21 @@ ATT_API const char *att_token(att_model *model, int32_t id);
 
 /* ---- translating ---------------------------------------------------------------------------------------------- */
 
-/* Made by att_decode_options_default from the folder's generation_config.json; change what you like. */
+/* When a beam search stops: once it has `beam` finished hypotheses, and ... (as generate() of Transformers has it) */
+typedef enum att_early_stopping {
+  ATT_EARLY_STOPPING_OFF,  /* no running one, scored as if it ended now, would be among them */
+  ATT_EARLY_STOPPING_ON,   /* at once */
+  ATT_EARLY_STOPPING_NEVER /* none would, scored as if it were as long as it can be (where length_penalty is above 0) */
+} att_early_stopping;
+
+/* Made by att_decode_options_default from the folder's generation_config.json; change what you like. What is only in
+ * that file (bad_words_ids, suppress_tokens, forced_bos_token_id ...) acts too: docs/DECODING.md. */
 typedef struct att_decode_options {
-  size_t size;           /* of this struct */
-  int beam;              /* 1: greedy (or sampling, where temperature is above 0) */
-  double length_penalty; /* a finished hypothesis' score is its log-probability / tokens^length_penalty */
-  bool early_stopping;   /* stop at `beam` finished ones; false: when no running one can win (Hugging Face's rule) */
-  int nbest;             /* hypotheses given for a line, at most beam (sampling: that many samples) */
+  size_t size;                       /* of this struct */
+  int beam;                          /* 1: greedy (or sampling, where temperature is above 0) */
+  double length_penalty;             /* a finished hypothesis' score is its log-probability / tokens^length_penalty */
+  att_early_stopping early_stopping; /* when the search stops */
+  int nbest;                         /* hypotheses given for a line, at most beam (sampling: that many samples) */
   int max_length; /* tokens of a hypothesis, end token included; never more than the model's positions. (Hugging Face's
                      max_length counts the start token too: the default is one less than the folder's) */
   int64_t batch_tokens;      /* bounds lines x longest line of a batch */
@@ -260,6 +268,16 @@ typedef struct att_decode_options {
   bool alignment;            /* give each hypothesis its alignment: costs a little */
   size_t first_line; /* the number, from 0, of lines[0] in the caller's text, where that is translated piece by piece:
                         for warnings and for what a line draws with */
+  /* What follows in the manner of generate(): docs/DECODING.md has each. */
+  double top_h;                      /* 0: all */
+  double typical_p;                  /* 1: all */
+  double epsilon_cutoff, eta_cutoff; /* 0: all */
+  double encoder_repetition_penalty; /* 1: none; over the source, whose tokens become likelier above 1 */
+  int no_repeat_ngram_size;          /* so many tokens never come twice in a translation; 0: they may */
+  int encoder_no_repeat_ngram_size;  /* nor come as they stand in the source */
+  int min_tokens;                    /* tokens before the first that may be an end token */
+  const char *const *stop; /* [stop_count]: a hypothesis ends with the first of these texts, its text before it */
+  size_t stop_count;       /* of stop */
 } att_decode_options;
 
 /* Behind att_decode_options_default. */
@@ -326,8 +344,17 @@ typedef struct att_generate_options {
   size_t stop_count;         /* of stop */
   uint64_t seed; /* sample i of prompt number n draws with a key of seed, n and i: whatever the threads and batches */
   size_t prompt_number; /* of this prompt among the caller's, from 0 */
-  bool ignore_end;      /* go on beyond the end token */
-  char unused[7];       /* 0 */
+  /* What follows in the manner of generate(): docs/DECODING.md has each. */
+  double top_h;                      /* 0: all */
+  double typical_p;                  /* 1: all */
+  double epsilon_cutoff, eta_cutoff; /* 0: all */
+  double encoder_repetition_penalty; /* 1: none; over the prompt, whose tokens become likelier above 1 */
+  int no_repeat_ngram_size;          /* so many tokens never come twice in prompt and output; 0: they may */
+  int encoder_no_repeat_ngram_size;  /* nor come as they stand in the prompt */
+  int min_tokens;                    /* new ones before the first that may be an end token */
+  int max_length, min_length;        /* of prompt and output together; 0: no bound */
+  bool ignore_end;                   /* go on beyond the end token */
+  char unused[3];                    /* 0 */
 } att_generate_options;
 
 /* Behind att_generate_options_default. */

@@ -40,6 +40,7 @@ static att_status translate(looker *look) {
   const uint64_t key = 0;
   att_decode_options options;
   att_outputs outputs = {0};
+  ATT_TRY(att_check_verb(model, ATT_VERB_TRANSLATE));
   att_decode_options_default(model, &options);
   ATT_TRY(att_decode_batch(model, look->arena, look->source.data, (att_sequences){1, start}, &key, &options, &outputs));
   const att_output *best = outputs.best;

@@ -103,6 +103,7 @@ att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer,
 
 /* Whether the text itself, without special tokens, ends with the end token's spelling. */
 static bool ends_with_special(const att_model *model, att_text text) {
+  if (att_tokenizer_splits_specials(model->tokenizer)) return false;
   const char *special = att_tokenizer_token(model->tokenizer, model->config.eos);
   size_t size = special ? strlen(special) : 0;
   return size && text.size >= size && memcmp(text.data + text.size - size, special, size) == 0;

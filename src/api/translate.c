@@ -4,8 +4,8 @@
  */
 #include "api/text.h"
 #include "base/random.h"
-#include "decode/candidates.h"
 #include "decode/decode.h"
+#include "decode/stops.h"
 #include "text/unicode.h"
 
 #include <math.h>
@@ -54,12 +54,7 @@ typedef struct translator {
 
 static att_status check_options(att_context *ctx, const att_decode_options *o) {
   bool sampling = o->temperature > 0;
-  att_rules rules = {.temperature = o->temperature,
-                     .top_k = o->top_k,
-                     .top_p = o->top_p,
-                     .min_p = o->min_p,
-                     .repetition_penalty = o->repetition_penalty};
-  const char *wrong = att_rules_wrong(&rules);
+  const char *wrong = att_stops_wrong(o->stop, o->stop_count);
   if (o->beam < 1 || o->beam > ATT_WIDEST_BEAM) wrong = "beam must be 1 to 64";
   if (sampling && o->beam != 1) wrong = "sampling (temperature above 0) goes with beam 1 only";
   if (o->nbest < 1 || o->nbest > ATT_WIDEST_BEAM) wrong = "nbest must be 1 to 64";
@@ -151,6 +146,7 @@ static att_status keep_outputs(translator *t, const att_outputs *outputs, line_w
     size_t count = (size_t)o->count;
     t->text.size = 0;
     ATT_TRY(att_tokenizer_decode(t->model->tokenizer, t->model->ctx, o->tokens, count, true, &t->text));
+    t->text.size = att_stop_find(t->options->stop, t->options->stop_count, (att_text){t->text.data, t->text.size});
     ATT_TRY(att_buffer_append(t->model->ctx, &t->text, "", 0));
     kept[i] = (att_hypothesis){.text = keep(t, t->text.data, t->text.size + 1, 1),
                                .text_size = t->text.size,

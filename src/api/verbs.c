@@ -22,11 +22,20 @@ static void list_verbs(unsigned can, char *out, size_t size) {
   snprintf(out + used, size - used, "%slook", used ? " and " : "");
 }
 
+/* What the folder lacks, or has wrong, that this verb needs. */
+static att_status check_settings(att_model *model, att_verb verb) {
+  if (verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_SCORE_PAIRS) {
+    ATT_TRY(att_config_check_pairs(model->ctx, model->folder ? model->folder : "the model", &model->config));
+  }
+  bool generates = verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_GENERATE;
+  return generates ? att_generation_use(model->ctx, &model->generation) : ATT_OK;
+}
+
 att_status att_check_verb(att_model *model, att_verb verb) {
   char list[96];
   const char *what = model->head->kinds[model->config.kind].what;
   unsigned can = model->head->kinds[model->config.kind].verbs | ATT_CAN(EMBED);
-  if ((unsigned)verb < COUNT && can & 1u << verb) return ATT_OK;
+  if ((unsigned)verb < COUNT && can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);
   return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s",
                   (unsigned)verb < COUNT ? verbs[verb].what : "do that", att_config_type(&model->config), what, list);

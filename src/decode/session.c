@@ -20,6 +20,7 @@ static att_status encode_sources(att_session *s, const att_input *input) {
   s->cross = ATT_ARENA_NEW(arena, s->shape.layers, float *);
   if (!identity || !s->source_rows || !s->source_counts || !s->cross) return ATT_MEMORY;
   for (int64_t i = 0; i < rows; i++) identity[i] = (int32_t)i;
+  s->source_ids = input->ids;
   for (int64_t i = 0; i < sources.count; i++) {
     s->source_rows[i] = identity + sources.start[i];
     s->source_counts[i] = sources.start[i + 1] - sources.start[i];
@@ -218,15 +219,19 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
   return ATT_OK;
 }
 
-att_status att_session_seen(att_session *s, att_rules *rules) {
-  if (rules->repetition_penalty == 1.0) return ATT_OK;
-  int32_t *seen = ATT_ARENA_NEW(s->run.arena, s->running * s->steps, int32_t);
-  if (!seen) return ATT_MEMORY;
-  rules->seen = seen;
-  rules->seen_count = s->steps;
-  for (int64_t i = 0; i < s->running; i++) {
+att_status att_session_sequences(att_session *s, att_sequence **out) {
+  att_arena *arena = s->run.arena;
+  int32_t *tokens = ATT_ARENA_NEW(arena, s->running * s->steps, int32_t);
+  *out = ATT_ARENA_NEW(arena, s->running, att_sequence);
+  if (!tokens || !*out) return ATT_MEMORY;
+  for (int64_t i = 0; i < s->running; i++, tokens += s->steps) {
     const int32_t *table = s->table + i * s->room;
-    for (int64_t j = 0; j < s->steps; j++) *seen++ = s->row_token[table[j]];
+    att_sequence *sequence = &(*out)[i];
+    for (int64_t j = 0; j < s->steps; j++) tokens[j] = s->row_token[table[j]];
+    *sequence = (att_sequence){tokens, s->steps, tokens, s->past + 1};
+    if (!s->cross) continue;
+    sequence->source = s->source_ids + s->source_rows[s->source[i]][0];
+    sequence->source_count = s->source_counts[s->source[i]];
   }
   return ATT_OK;
 }

@@ -193,3 +193,51 @@ att_status att_json_put_float(att_context *ctx, att_buffer *out, float value) {
   if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
   return att_buffer_print(ctx, out, "%s", att_number_spell_float(value, text));
 }
+
+static att_status put_real(att_context *ctx, att_buffer *out, double value, bool whole) {
+  char text[340]; /* of the largest double */
+  if (whole && value == floor(value)) {
+    int size = att_format(text, sizeof text, "%.0f", value);
+    return att_buffer_append(ctx, out, text, (size_t)size);
+  }
+  size_t start = out->size;
+  ATT_TRY(att_json_put_number(ctx, out, value));
+  bool plain = !strpbrk(out->data + start, ".en"); /* Python tells 1 from 1.0 */
+  return plain ? att_buffer_append(ctx, out, ".0", 2) : ATT_OK;
+}
+
+static att_status put_list(att_context *ctx, att_buffer *out, const json_t *list, bool whole) {
+  ATT_TRY(att_buffer_append(ctx, out, "[", 1));
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    if (i) ATT_TRY(att_buffer_append(ctx, out, ", ", 2));
+    ATT_TRY(att_json_put(ctx, out, json_array_get(list, i), whole));
+  }
+  return att_buffer_append(ctx, out, "]", 1);
+}
+
+static att_status put_members(att_context *ctx, att_buffer *out, const json_t *object, bool whole) {
+  const char *key, *between = "";
+  json_t *value;
+  ATT_TRY(att_buffer_append(ctx, out, "{", 1));
+  json_object_foreach((json_t *)object, key, value) {
+    ATT_TRY(att_buffer_append(ctx, out, between, strlen(between)));
+    ATT_TRY(att_json_put_string(ctx, out, key, strlen(key)));
+    ATT_TRY(att_buffer_append(ctx, out, ": ", 2));
+    ATT_TRY(att_json_put(ctx, out, value, whole));
+    between = ", ";
+  }
+  return att_buffer_append(ctx, out, "}", 1);
+}
+
+att_status att_json_put(att_context *ctx, att_buffer *out, const json_t *value, bool whole) {
+  switch (json_typeof(value)) {
+  case JSON_OBJECT: return put_members(ctx, out, value, whole);
+  case JSON_ARRAY: return put_list(ctx, out, value, whole);
+  case JSON_STRING: return att_json_put_string(ctx, out, json_string_value(value), json_string_length(value));
+  case JSON_INTEGER: return att_buffer_print(ctx, out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+  case JSON_REAL: return put_real(ctx, out, json_real_value(value), whole);
+  case JSON_TRUE: return att_buffer_append(ctx, out, "true", 4);
+  case JSON_FALSE: return att_buffer_append(ctx, out, "false", 5);
+  default: return att_buffer_append(ctx, out, "null", 4);
+  }
+}

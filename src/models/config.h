@@ -1,6 +1,6 @@
 /*
- * Owns the configuration of a model: what config.json and generation_config.json say, read, checked and written. Each
- * family reads, checks and writes its own keys (family.h).
+ * Owns the configuration of a model: what config.json says, read, checked and written. Each family reads, checks and
+ * writes its own keys (family.h).
  */
 #ifndef ATT_MODELS_CONFIG_H
 #define ATT_MODELS_CONFIG_H
@@ -35,11 +35,10 @@ typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN,
 /* A recurrent translator's attention. */
 typedef enum att_scoring { ATT_SCORING_NONE, ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE } att_scoring;
 
-#define ATT_MOST_ENDS 16 /* tokens that end a text */
-
-/* config.json and generation_config.json, as attend needs them. Field names are Hugging Face's where they have one. A
- * decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What no type of
- * Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name beside it. */
+/* config.json, as attend needs it (generation_config.json: generation.h). Field names are Hugging Face's where they
+ * have one. A decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What
+ * no type of Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name
+ * beside it. */
 typedef struct att_config {
   att_family family;
   att_kind kind;
@@ -70,10 +69,8 @@ typedef struct att_config {
   bool tie_word_embeddings; /* one matrix for source, target and output */
   bool scale_embedding;
   float dropout;
-  float layer_norm_epsilon;              /* 1e-5 */
-  int32_t pad, bos, eos;                 /* -1: none */
-  int32_t other_ends[ATT_MOST_ENDS - 1]; /* of decoders: generating ends at these too */
-  int other_end_count;
+  float layer_norm_epsilon; /* 1e-5 */
+  int32_t pad, bos, eos;    /* -1: none; of a list the first: what ends a text is generation.h's */
   int32_t decoder_start;    /* of encoder-decoders; -1 elsewhere */
   int64_t model_max_length; /* of tokenizer_config.json: tokens that Transformers truncates to; 0: not said */
   int32_t mask, unk;        /* -1: none */
@@ -81,14 +78,6 @@ typedef struct att_config {
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;
-  /* generation */
-  int num_beams, max_length; /* max_length as generate counts: the start token in */
-  double length_penalty;
-  bool early_stopping;
-  int32_t forced_bos; /* -1: none */
-  bool do_sample;
-  double temperature, top_p, min_p, repetition_penalty;
-  int top_k;
 } att_config;
 
 /* out->labels is the caller's. */
@@ -99,12 +88,12 @@ char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t coun
 static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
   return c->input_width > 0 && decoder == (c->kind == ATT_DECODER);
 }
-/* Whether generating ends at that token. */
-bool att_config_is_end(const att_config *config, int32_t token);
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);
-/* config.json, generation_config.json and tokenizer_config.json (names of the special tokens come from the tokenizer).
- */
+/* An encoder-decoder's end token and the token that its decoder starts with: what translating, scoring pairs and
+ * training on them need, and a folder may lack. */
+att_status att_config_check_pairs(att_context *ctx, const char *name, const att_config *config);
+/* config.json and tokenizer_config.json (names of the special tokens come from the tokenizer). */
 att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,
                             const att_tokenizer *tokenizer);
 /* config.json's model_type: the family's, or "attend" for what no class of Hugging Face can say. */

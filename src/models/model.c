@@ -14,9 +14,11 @@ void att_model_close(att_model *model) {
   att_parameters_free(model);
   att_tensor_file_close(model->file);
   att_tokenizer_free(model->tokenizer);
+  att_generation_free(ctx, &model->generation);
   if (model->info) att_free(ctx, (void *)model->info->parts);
   att_free(ctx, model->info);
   att_sentence_free(model->sentence);
+  att_free(ctx, model->folder);
   att_free(ctx, model->head_layers);
   att_free(ctx, model->config.labels);
   att_free(ctx, model);
@@ -70,6 +72,7 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   ATT_TRY(make_model(ctx, config, &model));
   att_status status = allocate_fixed(model);
   if (!status) status = att_model_train(model, NULL, NULL);
+  if (!status) status = att_generation_new(ctx, config, &model->generation);
   if (status) {
     att_model_close(model);
     return status;
@@ -83,12 +86,11 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   return ATT_OK;
 }
 
-/* The special tokens that no config names. */
-static void find_specials(att_model *model) {
-  att_config *c = &model->config;
+/* The first of two spellings that the model has a token for. */
+static int32_t find_special(const att_model *model, const char *one, const char *other) {
   const att_tokenizer *t = model->tokenizer;
-  c->mask = att_tokenizer_id(t, "[MASK]") >= 0 ? att_tokenizer_id(t, "[MASK]") : att_tokenizer_id(t, "<mask>");
-  c->unk = att_tokenizer_id(t, "<unk>") >= 0 ? att_tokenizer_id(t, "<unk>") : att_tokenizer_id(t, "[UNK]");
+  int32_t id = att_tokenizer_id(t, one) >= 0 ? att_tokenizer_id(t, one) : att_tokenizer_id(t, other);
+  return id < model->config.vocab_size ? id : -1;
 }
 
 /* A parameter of another head's model, whose names may have the family's prefix or not. */
@@ -171,15 +173,12 @@ att_status att_model_check_text(const att_model *model) {
                   (long long)model->config.input_width);
 }
 
+/* It may have more tokens than the model: a text that has one of these is refused, not the folder. */
 static att_status load_tokenizer(att_model *model, const char *folder) {
   if (model->config.vocab_size == 0) return ATT_OK;
   ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
-  int32_t size = att_tokenizer_size(model->tokenizer);
-  if (size > model->config.vocab_size) {
-    return att_fail(model->ctx, ATT_FORMAT, "%s: its tokenizer has %d tokens, config.json's vocab_size is %lld", folder,
-                    (int)size, (long long)model->config.vocab_size);
-  }
-  find_specials(model);
+  model->config.mask = find_special(model, "[MASK]", "<mask>"); /* no config names these */
+  model->config.unk = find_special(model, "<unk>", "[UNK]");
   return ATT_OK;
 }
 
@@ -195,7 +194,9 @@ static att_status untie(att_model **model, const att_tensor_file *file) {
   ATT_TRY(make_model(before->ctx, &config, &after));
   after->config.labels = before->config.labels;
   after->tokenizer = before->tokenizer;
+  after->generation = before->generation;
   before->config.labels = NULL;
+  before->generation = (att_generation){0};
   before->tokenizer = NULL;
   att_model_close(before);
   *model = after;
@@ -230,8 +231,13 @@ static att_status open_model(att_context *ctx, const char *folder, att_model **o
     return status;
   }
   model->config.labels = config.labels;
-  status = load_tokenizer(model, folder);
+  status = att_generation_read(ctx, folder, &config, &model->generation);
+  if (!status) status = load_tokenizer(model, folder);
   if (!status) status = load_weights(&model, folder);
+  if (!status) {
+    model->folder = att_copy_text(ctx, folder, strlen(folder));
+    if (!model->folder) status = ATT_MEMORY;
+  }
   if (status) {
     att_model_close(model);
     return status;
@@ -258,6 +264,7 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   if (!path) return ATT_MEMORY;
   att_status status = model->tokenizer ? att_tokenizer_save(model->tokenizer, path) : ATT_OK;
   att_free(model->ctx, path);
+  if (!status) status = att_generation_write(model->ctx, folder, &model->generation);
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 

@@ -6,7 +6,7 @@
 #define ATT_MODELS_MODEL_H
 
 #include "formats/tensor_file.h"
-#include "models/config.h"
+#include "models/generation.h"
 
 /* One named parameter: what it is, and where its values are. They stand in one of three places: the trained ones in one
  * block of float32; the others in the mapped file, where that has them as ops read them; or in memory of their own. */
@@ -44,9 +44,11 @@ typedef struct att_head_calls att_head_calls;     /* head.h */
 struct att_model {
   att_context *ctx;
   att_config config;
+  att_generation generation;
   att_tokenizer *tokenizer;      /* owned; NULL in some tests */
   struct att_sentence *sentence; /* of a folder of sentence-transformers (sentence.h), or NULL */
   int64_t file_bytes;            /* of the model.safetensors that it was read from */
+  char *folder;                  /* where it was read from, or NULL: for messages */
   att_parameter *parameters;
   size_t parameter_count;
   att_tensor_file *file; /* that parameters are mapped from, or NULL */

@@ -47,8 +47,7 @@ att_status att_baseline_read(const att_settings *in, att_config *config) {
                          .pad = -1,
                          .bos = -1,
                          .eos = -1,
-                         .decoder_start = -1,
-                         .forced_bos = -1};
+                         .decoder_start = -1};
   ATT_TRY(att_baseline_choice(in, "kind", kinds, &kind));
   ATT_TRY(att_head_find(in, "attend_head", &config->head));
   config->kind = (att_kind)kind;
@@ -61,8 +60,9 @@ att_status att_baseline_read(const att_settings *in, att_config *config) {
   if (config->kind != ATT_ENCODER) ATT_TRY(read_size(in, &decoder_layers, true, config));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
-  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_specials(in, config);
+  att_read_dropout(in, "dropout", config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 void att_baseline_write(att_object *out, const att_config *config) {
@@ -82,14 +82,6 @@ att_status att_baseline_check(att_context *ctx, const char *name, const att_conf
   ATT_TRY(att_check_sizes(ctx, name, sizes, ATT_COUNT(sizes), config));
   if (config->kind != ATT_DECODER) ATT_TRY(att_check_sizes(ctx, name, &encoder_layers, 1, config));
   if (config->kind != ATT_ENCODER) ATT_TRY(att_check_sizes(ctx, name, &decoder_layers, 1, config));
-  if (config->kind != ATT_ENCODER_DECODER) return ATT_OK;
-  const int32_t needed[] = {config->eos, config->decoder_start};
-  static const char *const keys[] = {"eos_token_id", "decoder_start_token_id"};
-  for (size_t i = 0; i < ATT_COUNT(needed); i++) {
-    if (needed[i] >= 0) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, keys[i],
-                    needed[i], config->vocab_size);
-  }
   return ATT_OK;
 }
 

@@ -27,8 +27,7 @@ static const att_config class_defaults = {.family = ATT_BERT,
                                           .pad = 0,
                                           .bos = -1,
                                           .eos = -1,
-                                          .decoder_start = -1,
-                                          .forced_bos = -1};
+                                          .decoder_start = -1};
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -61,9 +60,10 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_sizes(in, sizes, ATT_COUNT(sizes), config));
   ATT_TRY(att_read_activation(in, "hidden_act", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
-  ATT_TRY(att_read_float(in, "hidden_dropout_prob", &config->dropout));
+  att_read_dropout(in, "hidden_dropout_prob", config);
   ATT_TRY(att_read_float(in, "layer_norm_eps", &config->layer_norm_epsilon));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 static bool plain(const att_config *config) {

@@ -24,8 +24,7 @@ static const att_config class_defaults = {.family = ATT_GPT2,
                                           .pad = -1,
                                           .bos = 50256,
                                           .eos = 50256,
-                                          .decoder_start = -1,
-                                          .forced_bos = -1};
+                                          .decoder_start = -1};
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -47,9 +46,10 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   if (!config->decoder_ffn_dim) config->decoder_ffn_dim = 4 * config->d_model;
   ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
-  ATT_TRY(att_read_float(in, "resid_pdrop", &config->dropout));
+  att_read_dropout(in, "resid_pdrop", config);
   ATT_TRY(att_read_float(in, "layer_norm_epsilon", &config->layer_norm_epsilon));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 static void write_settings(att_object *out, const att_config *config) {

@@ -27,8 +27,7 @@ static const att_config class_defaults = {.family = ATT_LLAMA,
                                           .pad = -1,
                                           .bos = 1,
                                           .eos = 2,
-                                          .decoder_start = -1,
-                                          .forced_bos = -1};
+                                          .decoder_start = -1};
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -89,9 +88,10 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "attention_bias", &config->attention_bias));
   ATT_TRY(att_read_bool(in, "mlp_bias", &config->feedforward_bias));
   ATT_TRY(att_read_float(in, "rms_norm_eps", &config->layer_norm_epsilon));
-  ATT_TRY(att_read_float(in, "attend_dropout", &config->dropout)); /* the class has none */
+  att_read_dropout(in, "attend_dropout", config); /* the class has none */
   ATT_TRY(read_rope(in, config));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 static void put_rope(att_object *out, const att_config *config) {

@@ -30,8 +30,7 @@ static const att_config class_defaults[] = {
                     .pad = 58100,
                     .bos = -1,
                     .eos = 0,
-                    .decoder_start = 58100,
-                    .forced_bos = -1},
+                    .decoder_start = 58100},
     [ATT_M2M_100] = {.family = ATT_M2M_100,
                      .activation = ATT_RELU,
                      .norm_before = true,
@@ -51,8 +50,7 @@ static const att_config class_defaults[] = {
                      .pad = 1,
                      .bos = 0,
                      .eos = 2,
-                     .decoder_start = 2,
-                     .forced_bos = -1},
+                     .decoder_start = 2},
 };
 
 static const att_size_key sizes[] = {
@@ -95,8 +93,9 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
-  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_specials(in, config);
+  att_read_dropout(in, "dropout", config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 /* Every key of the classes, for their defaults differ and bite. */
@@ -134,13 +133,8 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
   if (config->pad >= 0 && config->eos == config->pad) {
     return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id and pad_token_id are both %" PRId32, name, config->pad);
   }
-  for (int i = 0; i < ATT_SPECIALS; i++) {
-    const char *key = att_special_key(i);
-    bool needed = key[0] == 'p' || key[0] == 'e' || key[0] == 'd';
-    if (needed && att_special_of(config, i) < 0) {
-      return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, key,
-                      att_special_of(config, i), config->vocab_size);
-    }
+  if (config->family == ATT_M2M_100 && config->pad < 0) { /* its positions begin after it */
+    return att_fail(ctx, ATT_FORMAT, "%s: pad_token_id is none of the %" PRId64 " tokens", name, config->vocab_size);
   }
   return ATT_OK;
 }

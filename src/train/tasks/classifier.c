@@ -123,7 +123,7 @@ static void choose(const att_trainer *t, att_plan *p) {
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const att_lines *lines = &data_of(t)->train.lines;
   const att_text *const texts[] = {lines->source};
-  return att_encoder_train_tokenizer(t, texts, &lines->count, 1, tokenizer);
+  return att_encoder_train_tokenizer(t, texts, &lines->count, 1, true, tokenizer);
 }
 
 /* Hands the names over. */

@@ -37,12 +37,13 @@ void att_encoder_choose(att_plan *p, int size, int64_t vocab, double lr) {
 }
 
 att_status att_encoder_train_tokenizer(att_trainer *t, const att_text *const *texts, const size_t *counts,
-                                       size_t text_count, att_tokenizer **tokenizer) {
+                                       size_t text_count, bool plain, att_tokenizer **tokenizer) {
   static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
   const att_plan *p = &t->state.plan;
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
                                    .vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
+                                   .plain = plain,
                                    .first_specials = specials,
                                    .first_count = sizeof specials / sizeof *specials,
                                    .start_token = "[CLS]",

@@ -141,6 +141,7 @@ static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
                                    .vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
+                                   .plain = true,
                                    .first_specials = specials,
                                    .first_count = p->tokenizer == ATT_CHAR ? 2 : 1};
   const att_text *const texts[] = {text->pieces};

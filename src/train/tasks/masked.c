@@ -79,7 +79,7 @@ static void choose(const att_trainer *t, att_plan *p) {
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const masked_data *d = data_of(t);
   const att_text *const texts[] = {d->train.pieces};
-  return att_encoder_train_tokenizer(t, texts, &d->train.count, 1, tokenizer);
+  return att_encoder_train_tokenizer(t, texts, &d->train.count, 1, false, tokenizer);
 }
 
 static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_config *c) {

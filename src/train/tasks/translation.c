@@ -129,7 +129,7 @@ static att_status adopt(att_trainer *t) {
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
     return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out",
                     t->options->from);
-  return ATT_OK;
+  return att_config_check_pairs(t->ctx, t->options->from, c);
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */

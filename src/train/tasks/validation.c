@@ -100,7 +100,8 @@ static att_status translate(att_validation *e, att_model *model, att_arena *aren
   int64_t limit = longest + longest / 2 + 10, most = model->config.max_position_embeddings;
   att_decode_options options;
   att_decode_options_default(model, &options);
-  options.beam = 1;
+  options.beam = options.nbest = 1;
+  options.temperature = 0;
   options.max_length = (int)(limit < most ? limit : most);
   options.batch_tokens = start[count];
   ATT_TRY(att_decode_batch(model, arena, ids, (att_sequences){count, start}, NULL, &options, outputs));
