@@ -25,9 +25,9 @@ static const att_cli_option options[] = {
 static void write_rows(att_cli *cli, const att_filling *fillings, size_t count) {
   char number[32];
   for (size_t i = 0; i < count; i++) {
-    att_cli_write_line_text(cli, fillings[i].token, strlen(fillings[i].token));
+    att_cli_write_line_text(cli, fillings[i].token, fillings[i].token_size);
     att_cli_print(cli, "\t%s\t", att_cli_number(fillings[i].probability, number));
-    att_cli_write_line_text(cli, fillings[i].line, strlen(fillings[i].line));
+    att_cli_write_line_text(cli, fillings[i].line, fillings[i].line_size);
     att_cli_print(cli, "\n");
   }
 }
@@ -38,10 +38,10 @@ static void write_json(att_cli *cli, size_t line, const att_filling *fillings, s
   for (size_t i = 0; i < masks * per_mask; i++) {
     const att_filling *one = &fillings[i];
     att_cli_print(cli, "%s{\"token\": ", i % per_mask ? ", " : i ? "], [" : "[");
-    att_cli_write_json(cli, one->token, strlen(one->token));
+    att_cli_write_json(cli, one->token, one->token_size);
     att_cli_print(cli, ", \"id\": %d, \"probability\": %s, \"text\": ", (int)one->id,
                   att_cli_number(one->probability, number));
-    att_cli_write_json(cli, one->line, strlen(one->line));
+    att_cli_write_json(cli, one->line, one->line_size);
     att_cli_print(cli, "}");
   }
   att_cli_print(cli, "]]}\n");

@@ -328,10 +328,11 @@ ATT_API att_status att_classify(att_model *model, const att_text *lines, const a
                                 size_t first_line, att_classification_fn *give, void *user);
 
 typedef struct att_filling {
-  const char *token; /* as text */
+  const char *token; /* as text; this and line end in NUL (not counted) and, as the line given, may contain NUL */
   int32_t id;
   double probability;
   const char *line; /* the text with it in place of the mask */
+  size_t token_size, line_size;
 } att_filling;
 
 /* The `top` likeliest tokens for each mask of the line ("[MASK]", "<mask>": whatever the tokenizer calls it).
