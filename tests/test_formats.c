@@ -101,6 +101,24 @@ static att_status write_beyond(size_t limit, const char *path, size_t size) {
   return status;
 }
 
+/* What may be written and not read is synced as far as it goes. Who may do everything tries it as somebody else. */
+static void a_folder_that_cannot_be_read_is_synced(void **state) {
+  (void)state;
+  const char *path = in_folder("drop");
+  bool root = geteuid() == 0;
+  if (root) assert_int_equal(chmod(folder, 0755), 0);
+  assert_int_equal(mkdir(path, 0777), 0);
+  assert_int_equal(chmod(path, 0333), 0);
+  if (root) assert_int_equal(seteuid(65534), 0);
+  att_status synced = att_folder_sync(ctx, path);
+  att_status written = att_write_file(ctx, in_folder("drop/file"), "x", 1);
+  if (root) assert_int_equal(seteuid(0), 0);
+  assert_int_equal(synced, ATT_OK);
+  assert_int_equal(written, ATT_OK);
+  assert_int_equal(unlink(in_folder("drop/file")), 0);
+  must_say(att_folder_sync(ctx, in_folder("absent")), ATT_IO, "absent: cannot be synced");
+}
+
 static void a_failed_write_leaves_the_old_file(void **state) {
   (void)state;
   const char *path = in_folder("kept");
@@ -568,6 +586,7 @@ int main(void) {
       cmocka_unit_test_teardown(files_come_back, empty_folder),
       cmocka_unit_test_teardown(wrong_paths_are_named, empty_folder),
       cmocka_unit_test_teardown(folders_and_paths, empty_folder),
+      cmocka_unit_test_teardown(a_folder_that_cannot_be_read_is_synced, empty_folder),
       cmocka_unit_test_teardown(a_failed_write_leaves_the_old_file, empty_folder),
       cmocka_unit_test_teardown(a_failed_commit_leaves_nothing_aside, empty_folder),
       cmocka_unit_test_teardown(a_writer_stays_failed, empty_folder),

@@ -121,6 +121,14 @@ att_status att_folder_is_empty(att_context *ctx, const char *path, bool *empty) 
   return status;
 }
 
+att_status att_folder_sync(att_context *ctx, const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES ? ATT_OK : fail_errno(ctx, path, "cannot be synced");
+  att_status status = fsync(fd) == 0 || errno == EINVAL ? ATT_OK : fail_errno(ctx, path, "cannot be synced");
+  close(fd);
+  return status;
+}
+
 char *att_path(att_context *ctx, const char *folder, const char *name) {
   size_t size = strlen(folder);
   const char *slash = size > 0 && folder[size - 1] != '/' ? "/" : "";
@@ -217,17 +225,12 @@ att_status att_writer_patch(att_writer *writer, size_t offset, const void *data,
   return write_all(writer, (off_t)offset, data, size);
 }
 
-/* The rename itself must survive a crash. Some file systems cannot sync a folder (EINVAL), and a folder may be writable
- * without being readable: no reason to fail. Cuts `path` to its folder. */
-static att_status sync_folder(att_context *ctx, char *path) {
+/* The rename itself must survive a crash. Cuts `path` to its folder. */
+static att_status sync_parent(att_context *ctx, char *path) {
   char *slash = strrchr(path, '/');
   const char *folder = slash == path ? "/" : slash ? path : ".";
   if (slash) *slash = '\0';
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno == EACCES ? ATT_OK : fail_errno(ctx, folder, "cannot be synced");
-  att_status status = fsync(fd) == 0 || errno == EINVAL ? ATT_OK : fail_errno(ctx, folder, "cannot be synced");
-  close(fd);
-  return status;
+  return att_folder_sync(ctx, folder);
 }
 
 att_status att_writer_commit(att_writer *writer) {
@@ -242,7 +245,7 @@ att_status att_writer_commit(att_writer *writer) {
     status = fail_errno(ctx, writer->path, "cannot be written");
     unlink(writer->aside);
   } else {
-    status = sync_folder(ctx, writer->path);
+    status = sync_parent(ctx, writer->path);
   }
   free_writer(writer);
   return status;

@@ -20,6 +20,9 @@ att_status att_file_read(att_context *ctx, const char *path, size_t limit, att_b
 bool att_file_exists(const char *path);
 /* Makes the folder where it is absent (parents are not made). */
 att_status att_folder_make(att_context *ctx, const char *path);
+/* What was made, renamed or removed in the folder survives a crash. A file system that cannot sync a folder, and a
+ * folder that may be written but not read, are no failure. */
+att_status att_folder_sync(att_context *ctx, const char *path);
 /* *empty: absent or without entries ("." and ".." not counted). Something that is no folder: ATT_IO. */
 att_status att_folder_is_empty(att_context *ctx, const char *path, bool *empty);
 

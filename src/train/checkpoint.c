@@ -32,14 +32,6 @@ static void remove_folder(const char *path) {
   rmdir(path);
 }
 
-static att_status sync_folder(att_context *ctx, const char *path) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int failed = fd < 0 || (fsync(fd) != 0 && errno != EINVAL);
-  int error = errno;
-  if (fd >= 0) close(fd);
-  return failed ? att_fail(ctx, ATT_IO, "%s: cannot be synced: %s", path, strerror(error)) : ATT_OK;
-}
-
 static att_status move(att_context *ctx, const char *from, const char *to) {
   if (rename(from, to) == 0) return ATT_OK;
   return att_fail(ctx, ATT_IO, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
@@ -101,7 +93,7 @@ static att_status fill(att_optimizer *o, const char *folder, const att_state *st
   ATT_TRY(save_weights(o->model, folder, "model.safetensors"));
   ATT_TRY(save_moments(o, folder));
   ATT_TRY(save_state(o->model->ctx, folder, state));
-  return sync_folder(o->model->ctx, folder);
+  return att_folder_sync(o->model->ctx, folder);
 }
 
 static att_status change_places(att_context *ctx, const char *folder, const att_places *p) {
@@ -112,7 +104,7 @@ static att_status change_places(att_context *ctx, const char *folder, const att_
   }
   att_status status = move(ctx, p->fresh, p->now);
   if (status && replaces) rename(p->old, p->now); /* the first failure is the one to tell */
-  if (!status) status = sync_folder(ctx, folder);
+  if (!status) status = att_folder_sync(ctx, folder);
   if (!status) remove_folder(p->old);
   return status;
 }

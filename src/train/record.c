@@ -108,7 +108,9 @@ att_status att_record_valid(att_record *r, int64_t step, double seconds, double 
   return end_line(r);
 }
 
-att_status att_record_sync(att_record *r) { return fdatasync(r->fd) == 0 ? ATT_OK : fail_errno(r, "cannot be synced"); }
+att_status att_record_sync(att_record *r) {
+  return fdatasync(r->fd) == 0 || errno == EINVAL ? ATT_OK : fail_errno(r, "cannot be synced"); /* EINVAL: no need */
+}
 
 att_status att_record_draw(att_record *r, const char *quality) {
   att_buffer text = {0}, svg = {0};
