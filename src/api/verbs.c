@@ -4,6 +4,7 @@
 /* What a verb's name is in a message, by att_verb. */
 static const char *const names[] = {"translate", "score pairs of texts", "generate", "score a text",
                                     "classify",  "fill in masks",        "embed"};
+#define VERB_COUNT (sizeof names / sizeof *names)
 
 typedef struct ability {
   const char *what;
@@ -34,6 +35,7 @@ static ability ability_of(const att_config *config) {
 }
 
 att_status att_check_verb(att_model *model, att_verb verb) {
+  if ((size_t)verb >= VERB_COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);
   ability has = ability_of(&model->config);
   if (has.verbs & 1u << verb) return ATT_OK;
   const att_model_info *info;

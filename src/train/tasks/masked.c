@@ -45,9 +45,10 @@ static att_status check(att_context *ctx, const att_train_options *o) {
   if (o->text_count == 0 || !o->texts) {
     return att_fail(ctx, ATT_ARGUMENT, "training a masked language model needs files of text (text)");
   }
-  if (o->source || o->target || o->valid_source || o->valid_target || o->data || o->head >= 0) {
+  if (o->source || o->target || o->valid_source || o->valid_target || o->data) {
     return att_fail(ctx, ATT_ARGUMENT, "a masked language model learns from text, not from source, target or data");
   }
+  if (o->head >= 0) return att_fail(ctx, ATT_ARGUMENT, "labels: filling masks has none");
   if (o->token_dropout > 0) return att_fail(ctx, ATT_ARGUMENT, "token-dropout: the masks are that already");
   if (o->network > ATT_TRANSFORMER && o->network != ATT_RNN && o->network != ATT_LSTM && o->network != ATT_GRU) {
     return att_fail(ctx, ATT_ARGUMENT, "family: padded feed-forward networks fill no masks");
