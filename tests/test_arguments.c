@@ -102,9 +102,9 @@ typedef struct choice {
 #define CHOICE(member, name)                                                                                           \
   { offsetof(att_train_options, member), name }
 static const choice choices[] = {
-    CHOICE(head, "labels"),           CHOICE(network, "family"),       CHOICE(one_direction, "one-direction"),
+    CHOICE(head, "labels"),           CHOICE(network, "family"),        CHOICE(one_direction, "one-direction"),
     CHOICE(attention, "attention"),   CHOICE(activation, "activation"), CHOICE(norm, "norm"),
-    CHOICE(norm_order, "norm-order"), CHOICE(position, "position"),    CHOICE(tokenizer, "tokenizer"),
+    CHOICE(norm_order, "norm-order"), CHOICE(position, "position"),     CHOICE(tokenizer, "tokenizer"),
     CHOICE(schedule, "schedule"),
 };
 

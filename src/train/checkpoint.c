@@ -7,7 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,7 +181,8 @@ static att_status copy_moment(att_context *ctx, const char *path, const att_safe
                     path, name, (long long)count);
   }
   memcpy(out, stored->data, stored->size);
-  return ATT_OK;
+  if (isfinite(att_kernels_get()->sum_squares(out, count))) return ATT_OK;
+  return att_fail(ctx, ATT_NUMERIC, "%s: %s holds NaN or infinity: the checkpoint is damaged", path, name);
 }
 
 static att_status load_moments(att_context *ctx, const char *path, att_optimizer *o) {

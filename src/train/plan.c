@@ -253,8 +253,5 @@ att_status att_plan_read(att_context *ctx, const char *name, const json_t *objec
       ATT_TRY(att_json_number(ctx, name, object, f->name, false, (double *)at));
     }
   }
-  if (plan->steps < 0 || plan->average < 1 || plan->average > ATT_MOST_AVERAGE || plan->max_length < 1) {
-    return att_fail(ctx, ATT_FORMAT, "%s: the plan in it cannot be", name);
-  }
   return ATT_OK;
 }

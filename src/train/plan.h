@@ -82,7 +82,8 @@ const char *att_plan_spell(const char *option, double value, char text[32]);
 /* Refuses where something wanted differs from the plan of a run that began, naming it. The budget may be larger. */
 att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_plan *wanted);
 
-/* As a JSON object, and back; name: for messages. */
+/* As a JSON object, and back, whatever its numbers are (state.c checks those that a run goes on with); name: for
+ * messages. */
 att_status att_plan_write(att_context *ctx, const att_plan *plan, att_buffer *out);
 att_status att_plan_read(att_context *ctx, const char *name, const json_t *object, att_plan *plan);
 

@@ -157,7 +157,8 @@ static att_status open_model(att_trainer *t) {
   t->state.from_fingerprint = weights_fingerprint(t->model);
   if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
-  ATT_TRY(t->task->adopt(t));
+  ATT_TRY(t->task->fits(t, t->options->from));
+  if (t->task->adopt) ATT_TRY(t->task->adopt(t));
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
   return choose(t);
 }
@@ -219,10 +220,20 @@ static att_status go_on_writing(att_trainer *t) {
   return ATT_OK;
 }
 
+/* The state must be one of these data, or the next batch would be none of theirs. */
+static att_status begin_epoch(att_trainer *t) {
+  ATT_TRY(t->task->begin_epoch(t));
+  int64_t index = t->state.index, count = t->task->batch_count(t);
+  if (index < count) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT,
+                  "%s: its checkpoint goes on with batch %lld, but an epoch has %lld: it is damaged", t->options->out,
+                  (long long)index, (long long)count);
+}
+
 static att_status make_the_rest(att_trainer *t, const att_plan *wanted) {
   ATT_TRY(att_arena_new(t->ctx, &t->arena));
   ATT_TRY(t->task->encode(t));
-  ATT_TRY(t->task->begin_epoch(t));
+  ATT_TRY(begin_epoch(t));
   ATT_TRY(att_model_add_gradients(t->model));
   ATT_TRY(att_optimizer_new(t->model, &t->optimizer));
   say_plan(t);
@@ -267,6 +278,7 @@ static att_status set_up(att_trainer *t, const att_plan *wanted) {
     ATT_TRY(check_same_model(t));
     if (t->state.complete && !asks_for_more(&t->state.plan, wanted)) return tidy(t);
     ATT_TRY(att_checkpoint_load_model(t->ctx, t->options->out, &t->model));
+    ATT_TRY(t->task->fits(t, t->options->out));
   }
   return make_the_rest(t, wanted);
 }

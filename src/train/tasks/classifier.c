@@ -63,7 +63,7 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   classifier_data *d = ATT_NEW(t->ctx, 1, classifier_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  int head = t->resumed ? (int)t->state.plan.head : o->head;
+  int head = t->resumed && t->state.plan.head != ATT_UNSET ? (int)t->state.plan.head : o->head;
   ATT_TRY(att_labelled_read(t->ctx, o->data, &d->train));
   ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head, &d->labels));
   if (o->valid) {
@@ -148,14 +148,22 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->labels = d->labels.names;
 }
 
+static att_status fits(att_trainer *t, const char *folder) {
+  const classifier_data *d = data_of(t);
+  const att_config *c = &t->model->config;
+  if (c->kind == ATT_ENCODER_DECODER) {
+    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", folder);
+  }
+  if (!t->resumed || (c->head == d->labels.head && c->label_count == d->labels.count)) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it has other labels than the data: the checkpoint is damaged",
+                  folder);
+}
+
 /* The same head over the same labels goes on; else a new one is put on the body. */
 static att_status adopt(att_trainer *t) {
   classifier_data *d = data_of(t);
   const att_config *c = &t->model->config;
   att_model *model;
-  if (c->kind == ATT_ENCODER_DECODER) {
-    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", t->options->from);
-  }
   if (is_narrow(c->d_model) && d->train.lines.count < 20000) att_choose_number(&t->state.plan.dropout, 0.3);
   bool same = c->head == d->labels.head && c->label_count == d->labels.count;
   if (same && (c->head == ATT_HEAD_VALUES || att_label_set_is(&d->labels, c->labels, c->label_count))) return ATT_OK;
@@ -370,6 +378,7 @@ const att_task att_classifier_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
+    .fits = fits,
     .adopt = adopt,
     .encode = encode,
     .begin_epoch = begin_epoch,

@@ -173,11 +173,11 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->unk = att_tokenizer_id(tokenizer, unknown_token);
 }
 
-static att_status adopt(att_trainer *t) {
+static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_DECODER && c->head == ATT_HEAD_TOKENS) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
-                  "%s: it is no decoder with a head of tokens, which a language model goes on from", t->options->from);
+                  "%s: it is no decoder with a head of tokens, which a language model goes on from", folder);
 }
 
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
@@ -367,7 +367,7 @@ const att_task att_language_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
-    .adopt = adopt,
+    .fits = fits,
     .encode = encode,
     .begin_epoch = begin_epoch,
     .batch_count = batch_count,

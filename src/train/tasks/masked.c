@@ -103,13 +103,13 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->head = ATT_HEAD_TOKENS;
 }
 
-static att_status adopt(att_trainer *t) {
+static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_ENCODER && c->head == ATT_HEAD_TOKENS && c->mask >= 0) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
                   "%s: filling masks goes on from an encoder with a mask token and a head of "
                   "tokens",
-                  t->options->from);
+                  folder);
 }
 
 /* ---- windows -------------------------------------------------------------------------------------------------- */
@@ -331,7 +331,7 @@ const att_task att_masked_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
-    .adopt = adopt,
+    .fits = fits,
     .encode = encode,
     .begin_epoch = begin_epoch,
     .batch_count = batch_count,
