@@ -64,9 +64,7 @@ static void write_vector(const embed_run *run, const float *vector) {
 static int embed_window(embed_run *run, const att_text *lines, size_t count) {
   float *vectors = calloc(count * run->width + 1, sizeof *vectors); /* a window of lines is small */
   if (!vectors) return att_cli_fail(run->cli, ATT_CLI_FAILED, "no memory for %zu vectors", count);
-  att_cli_begin_work(run->cli);
   att_status done = att_embed(run->model, lines, count, &run->options->embed, vectors);
-  att_cli_end_work();
   if (done == ATT_OK && run->npy)
     done = att_npy_put(run->npy, vectors, count);
   else if (done == ATT_OK)

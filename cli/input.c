@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_LINES = 2048, MOST_BYTES = 64 << 20, CHUNK = 64 << 10 };
+enum { MOST_LINES = 2048, MOST_BYTES = 64 << 20, CHUNK = 64 << 10, TURN = 200 /* ms */ };
 
 struct att_cli_input {
   att_cli *cli;
@@ -51,9 +51,14 @@ static int read_more(att_cli_input *input) {
     input->buffer = grown;
     input->capacity = capacity;
   }
+  struct pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN};
   ssize_t got;
-  do got = read(STDIN_FILENO, input->buffer + input->used, CHUNK);
-  while (got < 0 && errno == EINTR);
+  do {
+    bool ready = poll(&waiting, 1, TURN) > 0;
+    if (att_cli_is_stopping()) return att_cli_fail(input->cli, ATT_CLI_INTERRUPTED, "interrupted");
+    errno = EAGAIN;
+    got = ready ? read(STDIN_FILENO, input->buffer + input->used, CHUNK) : -1;
+  } while (got < 0 && (errno == EINTR || errno == EAGAIN));
   if (got < 0) return att_cli_fail(input->cli, ATT_CLI_FAILED, "standard input: %s", strerror(errno));
   input->end = got == 0;
   input->used += (size_t)got;

@@ -73,7 +73,7 @@ static int run_verb(att_cli *cli, int argc, char **argv) {
   if (!cli->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   int status = cli->verb->run(cli);
   status = att_cli_close_output(cli, status);
-  att_context_free(cli->ctx);
+  att_cli_end(cli);
   free(cli->words);
   return status;
 }

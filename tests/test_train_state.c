@@ -273,8 +273,10 @@ static void another_model(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(of_translation), cmocka_unit_test(of_a_language_model), cmocka_unit_test(of_a_classifier),
-      cmocka_unit_test(of_a_masked_model), cmocka_unit_test(messages), cmocka_unit_test(moments),         cmocka_unit_test(another_model),
+      cmocka_unit_test(of_translation),  cmocka_unit_test(of_a_language_model),
+      cmocka_unit_test(of_a_classifier), cmocka_unit_test(of_a_masked_model),
+      cmocka_unit_test(messages),        cmocka_unit_test(moments),
+      cmocka_unit_test(another_model),
   };
   return cmocka_run_group_tests(tests, begin_runs, end_runs);
 }

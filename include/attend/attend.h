@@ -77,7 +77,9 @@ ATT_API void att_context_free(att_context *ctx);
 ATT_API const char *att_message(const att_context *ctx);
 ATT_API const char *att_status_name(att_status status);
 ATT_API const char *att_version(void);
-/* Makes a running att_train_translation or att_translate stop soon with ATT_INTERRUPTED. Safe in a signal handler. */
+/* Makes the call that runs on the context stop soon with ATT_INTERRUPTED, or where none runs the next one that may take
+ * long (reading, training, translating, saving ...). That call takes the wish, whatever it was made by: the one after
+ * it runs. Safe in a signal handler. */
 ATT_API void att_interrupt(att_context *ctx);
 /* Frees what a call documented as "free with att_release" gave. NULL is fine. */
 ATT_API void att_release(att_context *ctx, void *pointer);
@@ -109,7 +111,7 @@ ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_mode
 ATT_API void att_model_close(att_model *model);
 
 /* Writes the model as a Hugging Face folder. half: float16 weights, else float32. The folder must not exist, or be
- * empty. */
+ * empty; it is written aside, so that there is a whole one or none. */
 ATT_API att_status att_model_save(att_model *model, const char *folder, bool half);
 
 typedef struct att_part_info {

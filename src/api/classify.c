@@ -23,7 +23,7 @@ static att_status score_batch(att_model *model, att_arena *arena, const att_exam
   const att_config *c = &model->config;
   att_run run = {.ctx = model->ctx, .arena = arena};
   att_tensor logits;
-  if (model->ctx->interrupted) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(model->ctx)) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
   ATT_TRY(att_examples_logits(&run, model, examples, begin, count, &logits));
   for (int64_t i = 0; i < count; i++) {
     att_head_scores(c->head, logits.data + i * logits.stride, c->label_count, scores + i * c->label_count);
@@ -108,7 +108,6 @@ att_status att_classify(att_model *model, const att_text *lines, const att_text 
                      .user = user};
   att_status status = att_arena_new(ctx, &w->arena);
   if (!status) status = classify_all(w);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   att_arena_free(w->arena);
   att_examples_free(ctx, &w->examples);
   att_free(ctx, w);
@@ -133,6 +132,9 @@ static att_status measure(att_model *model, const char *path, measuring *m, att_
   ATT_TRY(att_truth_read(model->ctx, path, lines, m->labelled.number, c->head, c->labels, c->label_count, &m->truth));
   for (size_t i = 0; i < lines->count; i++) {
     att_text first, second;
+    if (att_is_interrupted(model->ctx)) {
+      return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
+    }
     bool two = att_labelled_texts(lines->source[i], &first, &second);
     ATT_TRY(att_examples_add(model, first, two ? &second : NULL, 0, &m->examples, NULL));
   }
@@ -157,7 +159,6 @@ att_status att_evaluate(att_model *model, const char *path, att_evaluation *out)
   if (!path) return att_fail(ctx, ATT_ARGUMENT, "att_evaluate needs a file");
   ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
   att_status status = measure(model, path, &m, out);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   att_labelled_free(ctx, &m.labelled);
   att_truth_free(ctx, &m.truth);
   att_examples_free(ctx, &m.examples);

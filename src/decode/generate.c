@@ -35,7 +35,7 @@ static att_status step(continuation *c, int64_t number, att_token_fn *give, void
   att_run *run = &c->session->run;
   int64_t going_on = 0, vocab = c->session->model->config.vocab_size;
   float *logits;
-  if (run->ctx->interrupted) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(run->ctx)) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
   ATT_TRY(att_session_step(c->session, c->next, c->running, &logits));
   ATT_TRY(att_session_seen(c->session, &c->rules));
   for (int64_t i = 0; i < c->running; i++) {

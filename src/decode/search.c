@@ -111,7 +111,7 @@ static void advance(search *s, group *g, int64_t first, int64_t *next_count) {
 
 static att_status step(search *s) {
   att_context *ctx = s->session->run.ctx;
-  if (ctx->interrupted) return att_fail(ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted");
   const att_config *config = &s->session->model->config;
   float *logits;
   ATT_TRY(att_session_step(s->session, s->next, s->running, &logits));

@@ -79,6 +79,7 @@ static void lower(att_runes *runes) {
 }
 
 att_status att_runes_read(att_context *ctx, att_text text, bool lowercase, att_runes *out) {
+  if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted while measuring");
   ATT_TRY(att_runes_reserve(ctx, out, text.size)); /* U+0130 has two bytes, so there is room for lower() */
   out->count = 0;
   for (size_t i = 0; i < text.size;) {

@@ -159,6 +159,9 @@ static att_status copy_all(att_model *model, const att_safetensors *file) {
     size_t names;
     const att_stored *stored = find(model, file, p, &names);
     if (!stored) continue;
+    if (att_is_interrupted(model->ctx)) {
+      return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", att_safetensors_path(file));
+    }
     if (p->optional) p->in_file = true;
     ATT_TRY(copy_one(model, stored, p));
     if (!isfinite(k->sum_squares(model->values + p->offset, stored->count))) {

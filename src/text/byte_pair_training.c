@@ -245,12 +245,17 @@ static att_status spell_characters(const learner *l, const att_vocabulary *vocab
   return status;
 }
 
+static att_status interrupted(att_context *ctx) {
+  return att_fail(ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
+}
+
 static att_status count_all(learner *l, const att_vocabulary *vocabulary, const att_bpe *bpe) {
   const att_words *words = l->words;
   l->symbols = att_resize(l->ctx, NULL, words->bytes.size, sizeof *l->symbols);
   l->lengths = att_resize(l->ctx, NULL, words->count, sizeof *l->lengths);
   if (!l->symbols || !l->lengths) return ATT_MEMORY;
   for (size_t i = 0; i < words->count; i++) {
+    if (att_is_interrupted(l->ctx)) return interrupted(l->ctx);
     const att_text word = {words->bytes.data + words->words[i].start, words->words[i].size};
     int32_t *symbols = l->symbols + words->words[i].start;
     l->lengths[i] = words->words[i].size;
@@ -351,11 +356,10 @@ att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit
   double first = (double)vocabulary->count, all = (double)limit - first;
   bool more = true;
   for (size_t told = 0; status == ATT_OK && more && l.heap_count > 0 && (int64_t)vocabulary->count < limit;) {
-    status = step(&l, vocabulary, bpe, &more);
+    status = att_is_interrupted(ctx) ? interrupted(ctx) : step(&l, vocabulary, bpe, &more);
     if (bpe->count < told + 64) continue;
     told = bpe->count;
-    if (ctx->interrupted || (progress && progress(user, 0.5 + 0.5 * ((double)vocabulary->count - first) / all)))
-      status = att_fail(ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
+    if (progress && progress(user, 0.5 + 0.5 * ((double)vocabulary->count - first) / all)) status = interrupted(ctx);
   }
   learner_free(&l);
   return status;

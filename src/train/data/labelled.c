@@ -15,6 +15,11 @@ static bool same_text(att_text a, att_text b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* Looked at for each line of what may be many. */
+static att_status go_on(att_context *ctx, const char *path) {
+  return att_is_interrupted(ctx) ? att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path) : ATT_OK;
+}
+
 /* ---- columns -------------------------------------------------------------------------------------------------- */
 
 static att_text trimmed(att_text text) {
@@ -94,6 +99,7 @@ static att_status split_lines(att_context *ctx, const char *path, size_t raw_cou
   bool header = false;
   for (size_t i = 0; i < raw_count; i++) {
     att_text source, label;
+    ATT_TRY(go_on(ctx, path));
     if (att_is_blank(out->raw[i]) && !memchr(out->raw[i].data, '\t', out->raw[i].size)) continue;
     size_t columns = cut_line(out->raw[i], &source, &label), at = out->lines.count;
     ATT_TRY(wrong_columns(ctx, path, i + 1, columns, expected));
@@ -212,6 +218,7 @@ static att_status push_label(att_context *ctx, label_list *list, att_text label)
 static att_status list_labels(att_context *ctx, const char *path, const att_labelled *in, bool many, label_list *list) {
   for (size_t i = 0; i < in->lines.count; i++) {
     att_text field = in->lines.target[i], piece = field;
+    ATT_TRY(go_on(ctx, path));
     if (!att_is_clean(field)) {
       return att_fail(ctx, ATT_FORMAT, "%s: line %zu: its label is not valid UTF-8", path, in->number[i]);
     }
@@ -271,10 +278,13 @@ static att_head guess_head(const label_list *list) {
   return numbers && (!whole || list->count > ATT_MOST_NUMBERED) ? ATT_HEAD_VALUES : ATT_HEAD_CLASSES;
 }
 
-static att_status guess(att_context *ctx, const att_labelled *in, att_head *head) {
+static att_status guess(att_context *ctx, const char *path, const att_labelled *in, att_head *head) {
   label_list list = {0};
   att_status status = ATT_OK;
-  for (size_t i = 0; i < in->lines.count && !status; i++) status = push_label(ctx, &list, in->lines.target[i]);
+  for (size_t i = 0; i < in->lines.count && !status; i++) {
+    status = go_on(ctx, path);
+    if (!status) status = push_label(ctx, &list, in->lines.target[i]);
+  }
   squeeze(&list);
   *head = guess_head(&list);
   att_free(ctx, list.items);
@@ -296,7 +306,7 @@ static att_status check_numbers(att_context *ctx, const char *path, const att_la
 att_status att_label_set_find(att_context *ctx, const char *path, const att_labelled *in, int head,
                               att_label_set *set) {
   *set = (att_label_set){.head = (att_head)head};
-  if (head < 0) ATT_TRY(guess(ctx, in, &set->head));
+  if (head < 0) ATT_TRY(guess(ctx, path, in, &set->head));
   if (set->head == ATT_HEAD_VALUES) {
     ATT_TRY(check_numbers(ctx, path, in));
     return keep_names(ctx, &(att_text){"value", 5}, 1, set);
@@ -365,6 +375,7 @@ static att_status read_truth(truth_reader *r, const att_lines *lines, const size
     att_text field = lines->target[i];
     int64_t place = 0;
     double value = 0;
+    ATT_TRY(go_on(r->ctx, r->path));
     r->number = numbers ? numbers[i] : i + 1;
     switch (head) {
     case ATT_HEAD_LABELS: ATT_TRY(read_labels(r, field, truth->values + (int64_t)i * r->count)); break;

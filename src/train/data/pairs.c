@@ -162,7 +162,8 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
   const att_cutting how = {tokenizer, max_length, end, 0};
   for (size_t i = 0; i < lines->count; i++) {
     att_text source = lines->source[i], target = lines->target[i];
-    if (i % 512 == 0 && work && work(user, (double)i / (double)lines->count)) {
+    bool stop = i % 512 == 0 && work && work(user, (double)i / (double)lines->count);
+    if (stop || att_is_interrupted(ctx)) {
       return att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
     if (att_is_blank(source) || att_is_blank(target)) {
@@ -203,6 +204,7 @@ att_status att_corpus_redraw(att_context *ctx, const att_tokenizer *tokenizer, c
   for (int64_t i = 0; i < corpus->count; i++) {
     att_text source = lines->source[corpus->line[i]], target = lines->target[corpus->line[i]];
     bool too_long;
+    if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted while drawing BPE-dropout");
     how.rate = rate;
     ATT_TRY(push_pair(ctx, &how, source, target, att_key(key, (uint64_t)i), corpus, &too_long));
     if (too_long) {

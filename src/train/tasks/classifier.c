@@ -182,7 +182,8 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
   size_t unclean = 0;
   for (size_t i = 0; i < lines->count; i++) {
     att_text first, second;
-    if (i % 512 == 0 && att_trainer_work(t, (double)i / (double)lines->count)) {
+    bool stop = i % 512 == 0 && att_trainer_work(t, (double)i / (double)lines->count);
+    if (stop || att_is_interrupted(t->ctx)) {
       return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
     bool two = att_labelled_texts(lines->source[i], &first, &second);
@@ -306,7 +307,7 @@ static att_status read_valid(att_trainer *t, att_loss *loss) {
     att_run run = {.ctx = t->ctx, .arena = t->arena};
     att_tensor logits;
     att_arena_reset(t->arena);
-    if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     count = att_examples_fit(&d->valid, begin);
     ATT_TRY(att_examples_logits(&run, t->model, &d->valid, begin, count, &logits));
     for (int64_t i = 0; i < count; i++) {

@@ -322,7 +322,7 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
     }
     att_batch batch = batch_of(d, rows);
     att_arena_reset(t->arena);
-    if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     ATT_TRY(att_model_loss(&run, t->model, &batch, 0, 1, &sum));
   }
   score->loss = sum.nll / (double)sum.count;

@@ -294,7 +294,7 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   for (int64_t begin = 0; begin < d->held.count; begin += d->rows) {
     int64_t rest = d->held.count - begin;
     att_batch batch;
-    if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     att_arena_reset(t->arena);
     ATT_TRY(make_batch(t, &d->held, NULL, begin, rest < d->rows ? rest : d->rows, att_key(mask_key(t), 0), t->arena,
                        &batch));
