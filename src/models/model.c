@@ -171,13 +171,7 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 
-att_status att_model_save(att_model *model, const char *folder, bool half) {
-  bool empty;
-  ATT_TRY(att_folder_is_empty(model->ctx, folder, &empty));
-  if (!empty) {
-    return att_fail(model->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty; name another", folder);
-  }
-  ATT_TRY(att_folder_make(model->ctx, folder));
+static att_status save_folder(att_model *model, const char *folder, bool half) {
   att_type before = model->config.storage;
   model->config.storage = half ? ATT_F16 : ATT_F32;
   att_status status = att_model_save_settings(model, folder);
@@ -186,4 +180,10 @@ att_status att_model_save(att_model *model, const char *folder, bool half) {
   att_free(model->ctx, path);
   model->config.storage = before;
   return status;
+}
+
+att_status att_model_save(att_model *model, const char *path, bool half) {
+  att_folder *folder;
+  ATT_TRY(att_folder_begin(model->ctx, path, &folder));
+  return att_folder_end(folder, save_folder(model, att_folder_aside(folder), half));
 }

@@ -71,18 +71,16 @@ static att_status check_unfinished(att_trainer *t) {
 
 static att_status prepare_folder(att_trainer *t) {
   const char *out = t->options->out;
-  bool empty;
+  bool empty, existed = att_file_exists(out);
+  ATT_TRY(att_folder_make(t->ctx, out));
+  t->made_folder = !existed;
+  ATT_TRY(att_folder_lock(t->ctx, out, &t->lock));
   ATT_TRY(att_folder_is_empty(t->ctx, out, &empty));
   if (!empty && !t->options->resume) {
     return att_fail(t->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
   }
   if (!empty) ATT_TRY(att_checkpoint_find(t->ctx, out, &t->resumed));
-  if (!empty && !t->resumed) ATT_TRY(check_unfinished(t));
-  bool existed = att_file_exists(out);
-  ATT_TRY(att_folder_make(t->ctx, out));
-  t->made_folder = !existed;
-  if (access(out, W_OK) == 0) return ATT_OK;
-  return att_fail(t->ctx, ATT_IO, "%s: there is no permission to write into it", out);
+  return empty || t->resumed ? ATT_OK : check_unfinished(t);
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
@@ -299,5 +297,6 @@ void att_trainer_free(att_trainer *t) {
   att_optimizer_free(&t->optimizer);
   att_model_close(t->model);
   att_arena_free(t->arena);
+  att_folder_unlock(t->lock);
   if (t->made_folder) rmdir(t->options->out);
 }
