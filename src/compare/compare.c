@@ -200,10 +200,13 @@ static att_status probe_classes(att_comparison *c) {
     while (last > 0 && line.data[last - 1] != '\t') last--;
     while (first < line.size && line.data[first] != '\t') first++;
     if (last == 0) continue;
+    size_t label = last, end = line.size; /* blanks around a label are none of it */
+    while (label < end && line.data[label] == ' ') label++;
+    while (end > label && line.data[end - 1] == ' ') end--;
     inputs[taken] = field(line, 0, first);
     seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
     pairs |= first + 1 < last;
-    references[taken++] = field(line, last, line.size);
+    references[taken++] = field(line, label, end);
   }
   c->probes.references = references;
   c->probes.seconds = pairs ? seconds : NULL;

@@ -1,6 +1,8 @@
 /* Owns what a comparison measures of each trained model: scores by length, gradients by distance, a few outputs. */
 #include "compare/compare.h"
 
+#include "formats/json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,8 +270,7 @@ static att_status probe_classes(att_model *model, att_evaluating *evaluating, bo
     const char *label = labels[evaluating->predicted[i]];
     is_right[i] = is_label(q->references[i], info->head == ATT_HEAD_LABELS, label);
     if (evaluating->is_number) {
-      memcpy(number, q->references[i].data, q->references[i].size < 63 ? q->references[i].size : 63);
-      numbers[i] = strtod(number, NULL);
+      if (!att_decimal_read(q->references[i].data, q->references[i].size, &numbers[i])) numbers[i] = 0;
       snprintf(number, sizeof number, "%.4g", evaluating->values[i]);
     }
     const char *output = evaluating->is_number ? number : label;

@@ -96,8 +96,7 @@ static void remove_all(const char *path) {
   DIR *folder = opendir(path);
   const struct dirent *entry;
   while (folder && (entry = readdir(folder))) {
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      unlinkat(dirfd(folder), entry->d_name, 0);
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) unlinkat(dirfd(folder), entry->d_name, 0);
   }
   if (folder) closedir(folder);
   rmdir(path);

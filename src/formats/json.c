@@ -6,6 +6,7 @@
 
 #include "formats/file.h"
 #include <inttypes.h>
+#include <langinfo.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,19 @@ att_status att_json_string(att_context *ctx, const char *name, const json_t *obj
   }
   *out = json_string_value(value);
   return ATT_OK;
+}
+
+bool att_decimal_read(const char *data, size_t size, double *value) {
+  char copy[96], *at = copy, *end;
+  if (size == 0 || size >= 64) return false;
+  for (size_t i = 0; i < size; i++) {
+    if (!data[i] || !strchr("0123456789+-.eE", data[i])) return false;
+    if (data[i] == '.' && at > copy + 80) return false;
+    at = data[i] == '.' ? stpcpy(at, nl_langinfo(RADIXCHAR)) : (*at = data[i], at + 1);
+  }
+  *at = '\0';
+  *value = strtod(copy, &end);
+  return end == at && isfinite(*value) && fabs(*value) <= 1e30;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

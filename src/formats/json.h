@@ -25,6 +25,10 @@ att_status att_json_bool(att_context *ctx, const char *name, const json_t *objec
 att_status att_json_string(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
                            const char **out);
 
+/* A plain decimal number with a point ("-1.5e3"), the whole of the text, whatever the caller's locale; no hexadecimal,
+ * no "nan", nothing beyond 1e30. */
+bool att_decimal_read(const char *data, size_t size, double *value);
+
 /* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
 att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value); /* NaN and infinity: null */

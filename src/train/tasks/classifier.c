@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ATT_FEW_LABELS 10
+
 typedef struct classifier_data {
   att_labelled train, valid_file;
   att_lines held; /* of train, where there is no file */
@@ -58,6 +60,27 @@ static att_status same_columns(att_trainer *t, const classifier_data *d) {
                   d->train.pairs ? "two texts" : "one text", t->options->valid, d->train.pairs ? "one" : "two");
 }
 
+/* What was taken for what. Whole numbers can be names as well as quantities, so that a guess is one to be told of: but
+ * for a few of them, which are names. */
+static void say_labels(const att_trainer *t) {
+  const att_label_set *l = &data_of(t)->labels;
+  const char *other = l->head == ATT_HEAD_VALUES ? "--labels one takes them for names"
+                      : l->whole                 ? "--labels number learns to come near them"
+                                                 : "--labels says otherwise";
+  bool given = t->options->head >= 0, few = l->head == ATT_HEAD_CLASSES && l->count <= ATT_FEW_LABELS;
+  att_log_level level = !given && l->whole && !few ? ATT_LOG_WARNING : ATT_LOG_NOTE;
+  char what[160], why[96] = "as asked for";
+  if (!given) snprintf(why, sizeof why, "by the look of the labels; %s", other);
+  if (l->head == ATT_HEAD_VALUES)
+    snprintf(what, sizeof what, "a text has a number, %.6g to %.6g", l->least, l->most);
+  else
+    snprintf(what, sizeof what, "a text has %s of %lld labels", l->head == ATT_HEAD_CLASSES ? "one" : "any",
+             (long long)l->count);
+  if (l->whole && l->head != ATT_HEAD_VALUES)
+    snprintf(what + strlen(what), sizeof what - strlen(what), ", the numbers %.6g to %.6g", l->least, l->most);
+  att_log(t->ctx, level, "%s, %s", what, why);
+}
+
 static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
   classifier_data *d = ATT_NEW(t->ctx, 1, classifier_data);
@@ -77,23 +100,13 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
                          &d->truth));
   ATT_TRY(att_truth_read(t->ctx, o->valid ? o->valid : o->data, valid, d->valid_file.number, d->labels.head,
                          d->labels.names, d->labels.count, &d->valid_truth));
+  if (!t->resumed) say_labels(t);
   *train_fingerprint = att_lines_fingerprint(&d->train.lines);
   *valid_fingerprint = att_lines_fingerprint(valid);
   return ATT_OK;
 }
 
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
-
-static void say_labels(const att_trainer *t) {
-  const classifier_data *d = data_of(t);
-  bool given = t->options->head >= 0;
-  const char *why = given ? "as asked for" : "by the look of the labels (--labels says otherwise)";
-  if (d->labels.head == ATT_HEAD_VALUES)
-    att_log(t->ctx, ATT_LOG_NOTE, "a text has a number, %s", why);
-  else
-    att_log(t->ctx, ATT_LOG_NOTE, "a text has %s of %lld labels, %s",
-            d->labels.head == ATT_HEAD_CLASSES ? "one" : "any", (long long)d->labels.count, why);
-}
 
 static int64_t vocab_for(int64_t texts) {
   return texts < 2000 ? 2000 : texts < 5000 ? 4000 : texts < 200000 ? 8000 : 16000;
@@ -120,7 +133,6 @@ static void choose(const att_trainer *t, att_plan *p) {
   const classifier_data *d = data_of(t);
   bool classes = d->labels.head == ATT_HEAD_CLASSES;
   int64_t texts = (int64_t)d->train.lines.count;
-  say_labels(t);
   att_choose_whole(&p->head, d->labels.head);
   if (p->fine_tuned != 1) att_choose_whole(&p->tokenizer, ATT_BPE);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
