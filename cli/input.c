@@ -16,7 +16,7 @@ struct att_cli_input {
   char *buffer; /* [capacity]; bytes [0, used) are read, of which [0, scanned) are known to hold `ends` line ends */
   size_t used, scanned, ends, capacity;
   size_t taken;               /* bytes of the window given last */
-  bool end;                   /* nothing more to read */
+  bool begun, end;            /* something was read; nothing more is to be */
   att_text lines[MOST_LINES]; /* the window */
 };
 
@@ -65,6 +65,23 @@ static int read_more(att_cli_input *input) {
   return 0;
 }
 
+/* What comes first tells whether it is text; a byte order mark, which may come in pieces, is none of it. */
+static int read_beginning(att_cli_input *input) {
+  static const char mark[] = "\xef\xbb\xbf";
+  size_t size = sizeof mark - 1;
+  do {
+    int failed = read_more(input);
+    if (failed) return failed;
+  } while (!input->end && input->used < size && memcmp(input->buffer, mark, input->used) == 0);
+  input->begun = true;
+  att_status status = att_check_text(input->cli->ctx, "standard input", (att_text){input->buffer, input->used});
+  if (status != ATT_OK) return att_cli_failed(input->cli, status);
+  if (input->used < size || memcmp(input->buffer, mark, size) != 0) return 0;
+  input->used -= size;
+  memmove(input->buffer, input->buffer + size, input->used);
+  return 0;
+}
+
 static void count_ends(att_cli_input *input) {
   while (input->scanned < input->used && input->ends < MOST_LINES) {
     char *start = input->buffer + input->scanned;
@@ -100,7 +117,7 @@ static int next_of_stdin(att_cli_input *input, size_t *count) {
   if (input->used) count_ends(input);
   while (!input->end &&
          (input->ends == 0 || (input->ends < MOST_LINES && input->used < MOST_BYTES / 4 && more_is_waiting()))) {
-    int status = read_more(input);
+    int status = input->begun ? read_more(input) : read_beginning(input);
     if (status) return status;
     count_ends(input);
     if (input->ends == 0 && input->used > MOST_BYTES)

@@ -484,7 +484,8 @@ static void change_bytes(const att_config *config) {
   assert_true(accepted > 100 && refused > 1000);
   for (size_t size = text.size - 2; size-- > 0;) { /* the last two are the brace and the line's end */
     assert_int_equal(truncate(path, (off_t)size), 0);
-    must_say(att_config_read(ctx, folder, &read), ATT_FORMAT, "config.json: is not valid JSON");
+    must_say(att_config_read(ctx, folder, &read), ATT_FORMAT,
+             size ? "config.json: is not valid JSON" : "config.json: is empty");
   }
   att_buffer_free(ctx, &text);
 }

@@ -633,6 +633,11 @@ ATT_API att_status att_npy_put(att_npy *npy, const float *rows, size_t count);
 ATT_API att_status att_npy_commit(att_npy *npy);
 ATT_API void att_npy_discard(att_npy *npy);
 
+/* Refuses (ATT_FORMAT), with what it is and what to do, what is no text in UTF-8: UTF-16 and UTF-32, with a byte order
+ * mark or without, a git-lfs pointer, a PDF, an archive. text: the whole or its first 64 KiB. Single wrong bytes are
+ * none of its business. The two calls below do this themselves. */
+ATT_API att_status att_check_text(att_context *ctx, const char *name, att_text text);
+
 /* The lines of a plain or .gz file (path "-": standard input until its end). Ends ("\n", "\r\n") are left out.
  * *lines and what it points to are one block: free with att_release. */
 ATT_API att_status att_read_lines(att_context *ctx, const char *path, att_text **lines, size_t *count);

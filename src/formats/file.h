@@ -31,6 +31,10 @@ att_status att_folder_is_empty(att_context *ctx, const char *path, bool *empty);
 /* "folder/name" in memory to free with att_free; NULL with the message set. */
 char *att_path(att_context *ctx, const char *folder, const char *name);
 
+/* Refuses (ATT_FORMAT), with what it is and what to do, what stands in the place of a file of a model: a git-lfs
+ * pointer, a web page, nothing at all, an archive. For texts there is att_check_text of attend.h. */
+att_status att_check_download(att_context *ctx, const char *path, const void *data, size_t size);
+
 /* Keeps others who ask for it out of a folder until it is given back, or the process ends in whatever way: a lock of
  * the system's on a file in it, ATT_LOCK_NAME, which a kill may leave there and which does no harm. ATT_IO where
  * another has it, or the folder cannot be written. Where the file system has no locks, that is said in the log, and it

@@ -31,7 +31,11 @@ att_status att_json_open(att_context *ctx, const char *path, json_t **root) {
   *root = NULL;
   att_buffer text = {0};
   att_status status = att_file_read(ctx, path, ATT_LARGEST_JSON, &text);
-  if (status == ATT_OK) status = att_json_parse(ctx, path, text.data, text.size, root);
+  if (status == ATT_OK) status = att_check_download(ctx, path, text.data, text.size);
+  if (status == ATT_OK) status = att_check_text(ctx, path, (att_text){text.data, text.size});
+  bool marked = text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0; /* as some editors write it */
+  size_t skip = marked ? 3 : 0;
+  if (status == ATT_OK) status = att_json_parse(ctx, path, text.data + skip, text.size - skip, root);
   att_buffer_free(ctx, &text);
   return status;
 }

@@ -173,6 +173,7 @@ static att_status read_path(att_context *ctx, const char *path, uint64_t limit, 
     status = att_fail(ctx, ATT_IO, "%s: cannot be opened: %s", path, strerror(errno));
   } else {
     status = read_text(source);
+    if (!status) status = att_check_text(ctx, source->name, (att_text){source->text.data, source->text.size});
     if (!standard) close(source->fd);
   }
   *text = source->text;

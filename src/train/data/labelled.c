@@ -233,7 +233,8 @@ static att_status list_labels(att_context *ctx, const char *path, const att_labe
     att_text field = in->lines.target[i], piece = field;
     ATT_TRY(go_on(ctx, path));
     if (!att_is_clean(field)) {
-      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: its label is not valid UTF-8", path, in->number[i]);
+      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: its label is not valid UTF-8, or has a NUL in it", path,
+                      in->number[i]);
     }
     if (!many && field.size == 0) return att_fail(ctx, ATT_FORMAT, "%s: line %zu has no label", path, in->number[i]);
     if (!many) ATT_TRY(push_label(ctx, list, field));

@@ -140,10 +140,11 @@ static att_status encode_pair(att_context *ctx, const att_cutting *how, att_text
 static void say_what_is_odd(att_context *ctx, const att_corpus *c, const char *name, size_t unclean, size_t first,
                             int64_t max_length) {
   if (unclean) {
-    att_log(ctx, ATT_LOG_WARNING,
-            "%s: %zu pair%s with invalid UTF-8 or NUL bytes, the first in line %zu: invalid bytes "
-            "are read as U+FFFD",
-            name, unclean, unclean == 1 ? "" : "s", first + 1);
+    att_log(
+        ctx, ATT_LOG_WARNING,
+        "%s: %zu pair%s with invalid UTF-8 or NUL bytes, the first in line %zu: invalid bytes are read as U+FFFD; text "
+        "in another encoding is to be converted to UTF-8 first (iconv)",
+        name, unclean, unclean == 1 ? "" : "s", first + 1);
   }
   if (c->left_out_empty) {
     att_log(ctx, ATT_LOG_WARNING, "%s: %lld pair%s with an empty side left out", name, (long long)c->left_out_empty,

@@ -203,7 +203,10 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
     ATT_TRY(att_examples_add(t->model, first, two ? &second : NULL, most, out, NULL));
   }
   if (unclean) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %zu texts with invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD",
+    att_log(t->ctx, ATT_LOG_WARNING,
+            "%s: %zu texts with invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD; text in another encoding "
+            "is to "
+            "be converted to UTF-8 first (iconv)",
             name, unclean);
   }
   if (out->truncated) {
