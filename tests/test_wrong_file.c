@@ -25,7 +25,9 @@ typedef struct wrong_text {
 } wrong_text;
 
 static const wrong_text wrong[] = {
-    {BYTES("\xff\xfe" "a\0 \0b\0\n\0"), "is UTF-16, not UTF-8: convert it first (iconv -f UTF-16 -t UTF-8)"},
+    {BYTES("\xff\xfe"
+           "a\0 \0b\0\n\0"),
+     "is UTF-16, not UTF-8: convert it first (iconv -f UTF-16 -t UTF-8)"},
     {BYTES("\xfe\xff\0a\0\n"), "is UTF-16, not"},
     {BYTES("\xff\xfe\0\0a\0\0\0"), "is UTF-32, not"},
     {BYTES("\0\0\xfe\xff\0\0\0a"), "is UTF-32, not"},
@@ -42,7 +44,9 @@ static const wrong_text wrong[] = {
     {BYTES("{\\rtf1\\ansi"), "rich text"},
     {BYTES("PAR1\x15\4\x15\x10"), "a Parquet table"},
     {BYTES("ARROW1\0\0"), "an Arrow table"},
-    {BYTES("\xfd" "7zXZ\0\0\4"), "compressed with xz"},
+    {BYTES("\xfd"
+           "7zXZ\0\0\4"),
+     "compressed with xz"},
     {BYTES("BZh91AY&SY"), "compressed with bzip2"},
     {BYTES("\x28\xb5\x2f\xfd\4\0"), "compressed with zstd"},
     {BYTES("7z\xbc\xaf\x27\x1c"), "a 7z archive"},
@@ -81,13 +85,14 @@ static void texts_that_are_some(void **state) {
       {BYTES("\n")},
       {BYTES("\0")},
       {BYTES("a\0")},
-      {BYTES("\xef\xbb\xbf" "a\n")},
+      {BYTES("\xef\xbb\xbf"
+             "a\n")},
       {BYTES("a\0b and more text with a NUL\n")},
-      {BYTES("\xe4\xbd\xa0\xe5\xa5\xbd\n")},                            /* Chinese */
+      {BYTES("\xe4\xbd\xa0\xe5\xa5\xbd\n")},                             /* Chinese */
       {BYTES("\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 \0.\n")}, /* Russian, and a NUL */
-      {BYTES("H\xfcndin l\xe4uft\nS\xf6hne\n")},                       /* Latin-1 */
-      {BYTES("H\xfcndin\0l\xe4uft\nS\xf6hne\n")},                      /* and a NUL */
-      {BYTES("\x93\xfa\x96\x7b\x8c\xea\n")},                           /* Shift JIS */
+      {BYTES("H\xfcndin l\xe4uft\nS\xf6hne\n")},                         /* Latin-1 */
+      {BYTES("H\xfcndin\0l\xe4uft\nS\xf6hne\n")},                        /* and a NUL */
+      {BYTES("\x93\xfa\x96\x7b\x8c\xea\n")},                             /* Shift JIS */
       {BYTES("\xff\xff\xff\n")},
       {BYTES("BZhang went home\n")},
       {BYTES("PARIS\n")},

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define ATT_POINTER       "version https://git-lfs.github.com/spec/"
-#define ATT_MOST_POINTER  1024             /* bytes of a pointer: git-lfs's own bound */
-#define ATT_MOST_LOOKED   ((size_t)1 << 16) /* bytes that tell an encoding */
-#define ATT_STARTS(magic) {magic, sizeof magic - 1}
+#define ATT_POINTER      "version https://git-lfs.github.com/spec/"
+#define ATT_MOST_POINTER 1024              /* bytes of a pointer: git-lfs's own bound */
+#define ATT_MOST_LOOKED  ((size_t)1 << 16) /* bytes that tell an encoding */
+#define ATT_STARTS(magic)                                                                                              \
+  { magic, sizeof magic - 1 }
 
 typedef struct att_bytes {
   const char *data;
@@ -97,8 +98,9 @@ static const char *marked_encoding(att_bytes text) {
   return begins(text, (att_bytes)ATT_STARTS("\xfe\xff")) ? "UTF-16" : NULL;
 }
 
-/* Without a mark: UTF-16 has a NUL beside each character of Latin-1, and none on the other side. Where half of the pairs
- * are such, it is that; of other scripts line ends and blanks alone are, which in text that is no UTF-8 is enough. */
+/* Without a mark: UTF-16 has a NUL beside each character of Latin-1, and none on the other side. Where half of the
+ * pairs are such, it is that; of other scripts line ends and blanks alone are, which in text that is no UTF-8 is
+ * enough. */
 static const char *bare_encoding(att_bytes text, bool clean) {
   size_t pairs = (text.size < ATT_MOST_LOOKED ? text.size : ATT_MOST_LOOKED) / 2, nul[2] = {0, 0}, plain[2] = {0, 0};
   for (size_t i = 0; i < 2 * pairs; i++) {

@@ -142,6 +142,7 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
   *out = NULL;
   att_config config;
   att_model *model;
+  ATT_TRY(att_model_check_folder(ctx, folder));
   ATT_TRY(att_config_read(ctx, folder, &config));
   att_status status = make_model(ctx, &config, &model);
   if (status) {

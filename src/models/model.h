@@ -69,6 +69,8 @@ att_status att_model_check_weights(const att_model *model, const char *path);
 att_status att_model_load_weights(att_model *model, const char *path);
 /* Writes `values` (another block of the model's layout, or model->values) as model.safetensors. */
 att_status att_model_save_weights(const att_model *model, const float *values, const char *path, att_type type);
+/* Refuses a path that is no folder of a model, with what it is and what to do. */
+att_status att_model_check_folder(att_context *ctx, const char *path);
 /* Everything but the weights: configs, tokenizer. */
 att_status att_model_save_settings(const att_model *model, const char *folder);
 
