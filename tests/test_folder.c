@@ -264,7 +264,10 @@ static att_status put(const att_folder *into, const char *name, size_t size) {
 static att_status write_two(const char *path, att_status end) {
   att_folder *into;
   ATT_TRY(att_folder_begin(ctx, path, &into));
-  att_status status = put(into, "one", 3);
+  char *inner = att_path(ctx, att_folder_aside(into), "inner");
+  att_status status = inner ? att_folder_make(ctx, inner) : ATT_MEMORY;
+  att_free(ctx, inner);
+  if (!status) status = put(into, "inner/one", 3);
   if (!status) status = put(into, "two", 40000);
   return att_folder_end(into, status ? status : end);
 }
@@ -276,7 +279,9 @@ static void must_have_two(const char *path) {
   assert_non_null(open);
   for (struct dirent *entry; (entry = readdir(open));) count++;
   closedir(open);
-  assert_int_equal(count, 4); /* "." and ".." in */
+  assert_int_equal(count, 4); /* inner, two, and "." and ".." */
+  snprintf(file, sizeof file, "%s/inner/one", path);
+  assert_int_equal(access(file, F_OK), 0);
   snprintf(file, sizeof file, "%s/two", path);
   att_buffer two = read_whole(file);
   assert_int_equal(two.size, 40000);

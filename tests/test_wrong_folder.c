@@ -8,7 +8,8 @@
 
 #define MOST 8
 
-/* names: files to make, empty; one with '=' gets what is behind it, one that ends in '/' is a folder, "A -> B" a link. */
+/* names: files to make, empty; one with '=' gets what is behind it, one that ends in '/' is a folder, "A -> B" a link.
+ */
 typedef struct wrong_folder {
   const char *names[MOST];
   att_status status;
@@ -173,7 +174,8 @@ static void no_folder_at_all(void **state) {
   must_say(att_model_open(ctx, "", &model), ATT_IO, "there is no such folder");
   must_say(att_model_open(ctx, ATT_TEST_DATA "/look_bert/model.safetensors", &model), ATT_IO,
            "model.safetensors: is a file, and a model is a folder: give " ATT_TEST_DATA "/look_bert");
-  must_say(att_model_open(ctx, ATT_TEST_DATA "/bleu.json", &model), ATT_IO, "bleu.json: is a file: a model is a folder");
+  must_say(att_model_open(ctx, ATT_TEST_DATA "/bleu.json", &model), ATT_IO,
+           "bleu.json: is a file: a model is a folder");
   write_bytes(in_folder("x.gguf"), "GGUF", 4);
   must_say(att_model_open(ctx, in_folder("x.gguf"), &model), ATT_UNSUPPORTED, "is a GGUF file");
   must_say(att_model_open(ctx, in_folder("x.gguf/y"), &model), ATT_IO, "there is no such folder");

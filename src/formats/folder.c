@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ATT_MOST_TEMPORARY 10000 /* names tried for the folder aside */
+#define ATT_MOST_LEVELS    8
 
 static att_status fail_errno(att_context *ctx, const char *path, const char *what) {
   return att_fail(ctx, ATT_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -92,14 +93,17 @@ struct att_folder {
   att_lock *lock; /* of a folder that was there and empty: the files move into it; else NULL */
 };
 
-static void remove_all(const char *path) {
-  DIR *folder = opendir(path);
-  const struct dirent *entry;
-  while (folder && (entry = readdir(folder))) {
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) unlinkat(dirfd(folder), entry->d_name, 0);
+/* What was made of it, folders inside too: a model's own are flat, or one level deep. */
+static void remove_from(int parent, const char *name, int levels) {
+  int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+  if (!folder && fd >= 0) close(fd);
+  for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+    bool dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (!dots && unlinkat(fd, entry->d_name, 0) != 0 && levels > 0) remove_from(fd, entry->d_name, levels - 1);
   }
   if (folder) closedir(folder);
-  rmdir(path);
+  unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 static void free_folder(att_folder *folder) {
@@ -208,7 +212,7 @@ static att_status take_place(att_folder *folder) {
 
 att_status att_folder_end(att_folder *folder, att_status status) {
   if (!status) status = take_place(folder);
-  if (status) remove_all(folder->aside);
+  if (status) remove_from(AT_FDCWD, folder->aside, ATT_MOST_LEVELS);
   free_folder(folder);
   return status;
 }

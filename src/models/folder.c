@@ -33,7 +33,8 @@ static att_status list(att_listing *l, bool *readable) {
   if (!folder) return ATT_OK;
   size_t count = 0;
   for (const struct dirent *entry; !status && count < ATT_MOST_NAMES && (entry = readdir(folder)); count++) {
-    if (entry->d_name[0] != '.') status = att_buffer_append(l->ctx, &l->names, entry->d_name, strlen(entry->d_name) + 1);
+    if (entry->d_name[0] != '.')
+      status = att_buffer_append(l->ctx, &l->names, entry->d_name, strlen(entry->d_name) + 1);
   }
   closedir(folder);
   return status ? status : att_buffer_append(l->ctx, &l->names, "", 1);
@@ -69,10 +70,12 @@ typedef struct att_foreign {
 
 /* The first that is there is named. */
 static const att_foreign weights[] = {
-    {"model-*-of-*.safetensors", "parts of the weights", "their list, model.safetensors.index.json, is missing too: download it"},
+    {"model-*-of-*.safetensors", "parts of the weights",
+     "their list, model.safetensors.index.json, is missing too: download it"},
     {"pytorch_model*.bin*", "PyTorch's own format", NULL},
     {"consolidated*.pth", "Meta's own format", "Transformers converts it (convert_llama_weights_to_hf)"},
-    {"adapter_model.*", "a PEFT adapter", "merge it into its base model first (merge_and_unload, then save_pretrained)"},
+    {"adapter_model.*", "a PEFT adapter",
+     "merge it into its base model first (merge_and_unload, then save_pretrained)"},
     {"*.gguf", "GGUF", ATT_OTHER},
     {"tf_model*.h5", "TensorFlow's", ATT_OTHER},
     {"flax_model*.msgpack", "Flax's", ATT_OTHER},
@@ -86,7 +89,8 @@ static const att_foreign weights[] = {
     {"*.pt", "a checkpoint of another program", ATT_OTHER},
     {"*.pth", "a checkpoint of another program", ATT_OTHER},
     {"*.bin", "a format that attend does not read", ATT_OTHER},
-    {"*.safetensors", "weights under a name that no model has", "call the file model.safetensors, or give the index that lists it"},
+    {"*.safetensors", "weights under a name that no model has",
+     "call the file model.safetensors, or give the index that lists it"},
 };
 
 static const att_foreign *find_foreign(const att_listing *l, const char **name) {
@@ -99,7 +103,8 @@ static const att_foreign *find_foreign(const att_listing *l, const char **name) 
 }
 
 /* The name that a file has under the key, or `otherwise`, also where the file is none. */
-static att_status find_class(const att_listing *l, const char *file, const char *key, const char *otherwise, char name[80]) {
+static att_status find_class(const att_listing *l, const char *file, const char *key, const char *otherwise,
+                             char name[80]) {
   json_t *root = NULL;
   char *path = att_path(l->ctx, l->path, file);
   if (!path) return ATT_MEMORY;
@@ -122,10 +127,11 @@ static att_status fail_weights(const att_listing *l, const att_foreign *foreign,
                     foreign->what, foreign->remedy);
   }
   ATT_TRY(find_class(l, "config.json", "architectures", "AutoModel", class));
-  return att_fail(l->ctx, ATT_UNSUPPORTED,
-                  "%s: it has no model.safetensors but %s (%s): Transformers converts it: python3 -c \"from transformers "
-                  "import %s as M; M.from_pretrained('%s').save_pretrained('%s')\"",
-                  l->path, name, foreign->what, class, l->path, l->path);
+  return att_fail(
+      l->ctx, ATT_UNSUPPORTED,
+      "%s: it has no model.safetensors but %s (%s): Transformers converts it: python3 -c \"from transformers "
+      "import %s as M; M.from_pretrained('%s').save_pretrained('%s')\"",
+      l->path, name, foreign->what, class, l->path, l->path);
 }
 
 /* ---- a folder that is another's ------------------------------------------------------------------------------- */
@@ -171,9 +177,11 @@ static att_status fail_snapshot(const att_listing *l, const char *model) {
   }
   if (name) last = name;
   if (!status && last)
-    status = att_fail(l->ctx, ATT_IO, "%s: is a folder of Hugging Face's cache: the model is in %s/%s", l->path, path, last);
+    status =
+        att_fail(l->ctx, ATT_IO, "%s: is a folder of Hugging Face's cache: the model is in %s/%s", l->path, path, last);
   else if (!status)
-    status = att_fail(l->ctx, ATT_IO, "%s: is a folder of Hugging Face's cache in which the model was not downloaded", l->path);
+    status = att_fail(l->ctx, ATT_IO, "%s: is a folder of Hugging Face's cache in which the model was not downloaded",
+                      l->path);
   att_buffer_free(l->ctx, &inside.names);
   att_free(l->ctx, folder);
   att_free(l->ctx, path);
@@ -233,10 +241,12 @@ static att_status fail_tokenizer(const att_listing *l) {
                     l->path, name, find(l, "target.spm") && strcmp(name, "source.spm") == 0 ? " and target.spm" : "",
                     what);
   }
-  return att_fail(l->ctx, ATT_UNSUPPORTED,
-                  "%s: its tokenizer is %s (%s), but attend reads tokenizer.json: Transformers writes it (with the packages "
-                  "sentencepiece and protobuf): python3 -c \"from transformers import AutoTokenizer as T; T.from_pretrained('%s').save_pretrained('%s')\"",
-                  l->path, name, what, l->path, l->path);
+  return att_fail(
+      l->ctx, ATT_UNSUPPORTED,
+      "%s: its tokenizer is %s (%s), but attend reads tokenizer.json: Transformers writes it (with the packages "
+      "sentencepiece and protobuf): python3 -c \"from transformers import AutoTokenizer as T; "
+      "T.from_pretrained('%s').save_pretrained('%s')\"",
+      l->path, name, what, l->path, l->path);
 }
 
 /* ---- no folder ------------------------------------------------------------------------------------------------ */
@@ -264,7 +274,8 @@ static att_status fail_file(att_context *ctx, const char *path) {
   const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
   if (dot && strcmp(dot, ".gguf") == 0)
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: is a GGUF file, which attend does not read yet: " ATT_OTHER, path);
-  char *folder = slash ? att_copy_text(ctx, path, slash == path ? 1 : (size_t)(slash - path)) : att_copy_text(ctx, ".", 1);
+  char *folder =
+      slash ? att_copy_text(ctx, path, slash == path ? 1 : (size_t)(slash - path)) : att_copy_text(ctx, ".", 1);
   char *config = folder ? att_path(ctx, folder, "config.json") : NULL;
   att_status status = ATT_MEMORY;
   if (config && att_file_exists(config))
@@ -280,8 +291,8 @@ static att_status fail_file(att_context *ctx, const char *path) {
 
 /* A name that is there and leads nowhere: a cache that was copied without what its links point to. */
 static att_status check_links(const att_listing *l) {
-  static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json",
-                                      "tokenizer.json", "vocab.txt", "merges.txt"};
+  static const char *const names[] = {"config.json",    "model.safetensors", "model.safetensors.index.json",
+                                      "tokenizer.json", "vocab.txt",         "merges.txt"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (!find(l, names[i])) continue;
     char *path = att_path(l->ctx, l->path, names[i]);
@@ -290,7 +301,8 @@ static att_status check_links(const att_listing *l) {
     bool lost = stat(path, &info) != 0 && errno == ENOENT;
     if (lost)
       att_fail(l->ctx, ATT_IO,
-               "%s: is a link to a file that is not there: copy the folder with what its links point to (cp -rL)", path);
+               "%s: is a link to a file that is not there: copy the folder with what its links point to (cp -rL)",
+               path);
     att_free(l->ctx, path);
     if (lost) return ATT_IO;
   }
@@ -306,8 +318,8 @@ static att_status check(const att_listing *l) {
     if (foreign) return fail_weights(l, foreign, name);
     if (find(l, "train.jsonl") && find(l, "checkpoint")) {
       return att_fail(l->ctx, ATT_IO,
-                      "%s: the run in it has kept no model yet: go on with it (--resume), or open %s/checkpoint", l->path,
-                      l->path);
+                      "%s: the run in it has kept no model yet: go on with it (--resume), or open %s/checkpoint",
+                      l->path, l->path);
     }
     return att_fail(l->ctx, ATT_IO, "%s: there is no model.safetensors in it: download it too", l->path);
   }
