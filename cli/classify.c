@@ -259,7 +259,7 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &run.model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_CLASSIFY, &run.model);
   if (!status) status = work(&run);
   free(run.order);
   free(run.texts);

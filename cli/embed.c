@@ -113,7 +113,7 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &work.model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_EMBED, &work.model);
   if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
   if (!status) status = settle(&work);
   if (!status) status = embed_lines(&work, input);

@@ -83,7 +83,7 @@ static int run(att_cli *cli) {
   att_model *model = NULL;
   int status = att_cli_parse(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_FILL, &model);
   if (!status && cli->word_count > 1) {
     char *text = att_cli_join_words(cli);
     status = text ? fill(cli, model, &o, (att_text){text, strlen(text)}, 0) : ATT_CLI_FAILED;
