@@ -14,6 +14,8 @@
  * A context, and all that was made from it, is for one thread at a time; separate contexts are independent.
  * A calling thread needs a stack of 2 MiB or more (the usual 8 is plenty). A program that catches signals while the
  * library works should do so with SA_ONSTACK: oneDNN's code keeps data below the stack pointer.
+ * OpenBLAS, where attend multiplies by it, has one number of threads for the process: it is the context's while a call
+ * multiplies, and then the program's again.
  * Strings are UTF-8. Token ids are int32_t. Log-probabilities are natural. Times are seconds.
  */
 #ifndef ATTEND_ATTEND_H
