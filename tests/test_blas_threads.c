@@ -45,7 +45,8 @@ static void the_hosts_number_stays(void **state) {
     return;
   }
   for (int number = 1; number <= 2; number++) {
-    caller callers[CALLERS] = {{.threads = 1}, {.threads = 2}, {.threads = 1}, {.threads = 3}, {.threads = 2}, {.threads = 1}};
+    caller callers[CALLERS] = {{.threads = 1}, {.threads = 2}, {.threads = 1},
+                               {.threads = 3}, {.threads = 2}, {.threads = 1}};
     openblas_set_num_threads(number);
     int before = openblas_get_num_threads();
     for (int i = 0; i < CALLERS; i++)
