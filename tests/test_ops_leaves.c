@@ -232,8 +232,10 @@ static void value_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *ou
   *outs = 0;
 }
 
-#define FLAT {ROWS, WIDE}
-#define KEYS {9, WIDE}
+#define FLAT                                                                                                           \
+  { ROWS, WIDE }
+#define KEYS                                                                                                           \
+  { 9, WIDE }
 static const op_case cases[] = {
     {"linear", 1, 2, {FLAT}, {{7, WIDE}, {1, 7}}, linear},
     {"layer norm", 1, 2, {FLAT}, {{1, WIDE}, {1, WIDE}}, layer_norm},
@@ -258,9 +260,12 @@ static const op_case cases[] = {
     {"align", 3, 0, {FLAT, KEYS, {9, 4}}, {{0}}, align},
     {"RNN", 2, 2, {FLAT, {COUNT, WIDE}}, {{WIDE, WIDE}, {1, WIDE}}, rnn},
     {"LSTM", 2, 2, {{ROWS, 4 * WIDE}, {COUNT, 2 * WIDE}}, {{4 * WIDE, WIDE}, {1, 4 * WIDE}}, lstm},
-    {"additive", 5, 4,
+    {"additive",
+     5,
+     4,
      {{ROWS, 3 * WIDE}, {COUNT, WIDE}, KEYS, {9, 4}, {9, 3 * WIDE}},
-     {{3 * WIDE, WIDE}, {1, 3 * WIDE}, {WIDE, WIDE}, {1, WIDE}}, additive},
+     {{3 * WIDE, WIDE}, {1, 3 * WIDE}, {WIDE, WIDE}, {1, WIDE}},
+     additive},
     {"cross-entropy", 1, 2, {FLAT}, {{7, WIDE}, {1, 7}}, cross_entropy},
     {"class loss", 1, 0, {FLAT}, {{0}}, class_loss},
     {"label loss", 1, 0, {FLAT}, {{0}}, label_loss},
@@ -336,8 +341,7 @@ static void every_combination(void **state) {
     for (int i = 0; i < c->weights; i++) assert_false(is_zero(whole.w[i], size_of(c->w[i])));
     for (unsigned wanted = 0; wanted < all; wanted++) {
       result r = pass(f, c, wanted);
-      for (int i = 0; i < whole.outs; i++)
-        same(c, "output", i, wanted, whole.out[i], r.out[i], 1);
+      for (int i = 0; i < whole.outs; i++) same(c, "output", i, wanted, whole.out[i], r.out[i], 1);
       for (int i = 0; i < c->inputs; i++) same(c, "input", i, wanted, whole.in[i], r.in[i], size_of(c->in[i]));
       for (int i = 0; i < c->weights; i++) same(c, "weight", i, wanted, whole.w[i], r.w[i], size_of(c->w[i]));
       clear(&r);

@@ -17,7 +17,8 @@
 #define ATT_CHOSEN 0.15 /* of the tokens */
 #define ATT_HIDDEN 0.8  /* of the chosen */
 #define ATT_OTHER  0.1
-#define ATT_HELD   0.05 /* of the text, where no file is given */
+#define ATT_HELD   0.05               /* of the text, where no file is given */
+#define ATT_LOGITS ((int64_t)1 << 22) /* floats that are there at once in validation */
 
 /* A stream of ids in windows of `length` (the last may be shorter). */
 typedef struct windows {
@@ -276,14 +277,29 @@ static int64_t count_right(const att_tensor *logits, const int32_t *labels) {
   return right;
 }
 
+/* Of the masks first .. first + count of the batch. */
+static att_status measure_masks(const att_trainer *t, att_run *run, const att_tensor *hidden, const att_batch *batch,
+                                int64_t first, int64_t count, att_loss *loss, int64_t *right) {
+  att_tensor chosen, logits;
+  ATT_TRY(att_op_rows(run, hidden, batch->label_rows + first, count, &chosen));
+  ATT_TRY(att_model_logits(run, t->model, &chosen, &logits));
+  *right += count_right(&logits, batch->labels + first);
+  return att_op_class_loss(run, &logits, batch->labels + first, 0, 1, loss);
+}
+
+/* The logits of some masks at a time: those of all would be many times what training holds. */
 static att_status measure(att_trainer *t, const att_batch *batch, att_loss *loss, int64_t *right) {
   att_run run = {.ctx = t->ctx, .arena = t->arena};
-  att_tensor hidden, chosen, logits;
+  att_tensor hidden;
+  int64_t most = 1 + ATT_LOGITS / t->model->config.vocab_size;
   ATT_TRY(att_model_hidden(&run, t->model, &batch->source, NULL, NULL, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden, batch->label_rows, batch->label_count, &chosen));
-  ATT_TRY(att_model_logits(&run, t->model, &chosen, &logits));
-  *right += count_right(&logits, batch->labels);
-  return att_op_class_loss(&run, &logits, batch->labels, 0, 1, loss);
+  for (int64_t first = 0, count; first < batch->label_count; first += count) {
+    count = batch->label_count - first < most ? batch->label_count - first : most;
+    att_arena_mark mark = att_arena_save(t->arena);
+    ATT_TRY(measure_masks(t, &run, &hidden, batch, first, count, loss, right));
+    att_arena_restore(t->arena, mark);
+  }
+  return ATT_OK;
 }
 
 /* The masks of validation are the same every time. */
