@@ -452,7 +452,7 @@ static void impossible_settings_are_refused(void **state) {
   must_say((bad = good, bad.storage = ATT_TYPE_COUNT, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "storage");
   must_say((bad = good, bad.dropout = NAN, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "x: dropout is");
   must_say((bad = good, bad.length_penalty = NAN, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "length_penalty is");
-  must_say((bad = good, bad.layer_norm_epsilon = 0, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "epsilon");
+  must_say((bad = good, bad.layer_norm_epsilon = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "epsilon");
   must_say((bad = good, bad.vocab_size = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "vocab_size is 0");
   must_say((bad = good, bad.max_length = 100000, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "max_length");
   must_say((bad = good, bad.num_beams = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "num_beams is 0");

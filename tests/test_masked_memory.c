@@ -35,7 +35,8 @@ static void write_words(const char *path, int lines) {
   for (int i = 0; i < lines; i++) {
     for (int k = 0; k < PER_LINE; k++) {
       unsigned word = (seed = seed * 1664525u + 1013904223u) >> 12;
-      fprintf(text, "%s%c%c%c%c", k ? " " : "", 'a' + word % 23, 'a' + word / 23 % 19, 'a' + word / 437 % 17, 'a' + word / 7429 % 5);
+      fprintf(text, "%s%c%c%c%c", k ? " " : "", 'a' + word % 23, 'a' + word / 23 % 19, 'a' + word / 437 % 17,
+              'a' + word / 7429 % 5);
     }
     fputc('\n', text);
   }

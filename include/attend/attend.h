@@ -40,10 +40,10 @@ extern "C" {
 typedef enum att_status {
   ATT_OK = 0,
   ATT_MEMORY,      /* an allocation failed */
-  ATT_IO,          /* a file could not be opened, read or written */
-  ATT_FORMAT,      /* the content of a file or text is not what it must be */
-  ATT_ARGUMENT,    /* the caller passed something impossible */
-  ATT_UNSUPPORTED, /* valid, but nothing attend knows */
+  ATT_IO,          /* a file or folder could not be opened, read or written, is not there, or is not free */
+  ATT_FORMAT,      /* the content of a file or text is not what it must be: damaged, or not that of a run's beginning */
+  ATT_ARGUMENT,    /* the caller passed something impossible: a value out of range, options that exclude each other */
+  ATT_UNSUPPORTED, /* valid, but nothing attend knows, or more than it can hold */
   ATT_NUMERIC,     /* NaN or infinity where a number must be */
   ATT_INTERRUPTED, /* att_interrupt was called, or a callback returned non-zero; what was made is saved */
   ATT_STATUS_COUNT

@@ -77,7 +77,7 @@ static att_status read_whole(att_context *ctx, const char *path, int fd, size_t 
     if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
     if (count == 0) return ATT_OK;
     total += (size_t)count;
-    if (total > limit) return att_fail(ctx, ATT_FORMAT, "%s: is larger than %zu bytes", path, limit);
+    if (total > limit) return att_fail(ctx, ATT_UNSUPPORTED, "%s: is larger than %zu bytes", path, limit);
     ATT_TRY(att_buffer_append(ctx, out, part, (size_t)count));
   }
 }
@@ -86,7 +86,7 @@ att_status att_file_read(att_context *ctx, const char *path, size_t limit, att_b
   int fd;
   size_t size;
   ATT_TRY(open_regular(ctx, path, &fd, &size));
-  att_status status = size > limit ? att_fail(ctx, ATT_FORMAT, "%s: is larger than %zu bytes", path, limit)
+  att_status status = size > limit ? att_fail(ctx, ATT_UNSUPPORTED, "%s: is larger than %zu bytes", path, limit)
                                    : read_whole(ctx, path, fd, limit, out);
   close(fd);
   return status;

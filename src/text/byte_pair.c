@@ -193,7 +193,7 @@ static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t c
 
 att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
                           att_bpe_scratch *scratch, att_text word, att_ids *ids) {
-  if (word.size > INT32_MAX) return att_fail(ctx, ATT_ARGUMENT, "a word of %zu bytes is too long", word.size);
+  if (word.size > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "a word of %zu bytes is too long", word.size);
   if (bpe->ignore_merges && !scratch->dropout) {
     att_text spelled = word;
     if (!bpe->characters) {

@@ -25,7 +25,7 @@ static att_status grow_words(att_context *ctx, att_words *words) {
     words->capacity = capacity;
   }
   if (2 * words->count < words->slot_count) return ATT_OK;
-  if (words->count >= EMPTY / 4) return att_fail(ctx, ATT_ARGUMENT, "the texts have too many different words");
+  if (words->count >= EMPTY / 4) return att_fail(ctx, ATT_UNSUPPORTED, "the texts have too many different words");
   size_t slot_count = words->slot_count ? 2 * words->slot_count : 4096;
   uint32_t *slots = att_resize(ctx, words->slots, slot_count, sizeof *slots);
   if (!slots) return ATT_MEMORY;
@@ -41,7 +41,7 @@ static att_status grow_words(att_context *ctx, att_words *words) {
 }
 
 att_status att_words_add(att_context *ctx, att_words *words, att_text word) {
-  if (word.size > INT32_MAX) return att_fail(ctx, ATT_ARGUMENT, "a word of %zu bytes is too long", word.size);
+  if (word.size > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "a word of %zu bytes is too long", word.size);
   ATT_TRY(grow_words(ctx, words));
   uint32_t hash = hash_word(word);
   size_t mask = words->slot_count - 1, at = hash & mask;
@@ -130,7 +130,7 @@ static att_status grow_pairs(learner *l) {
     l->pair_capacity = capacity;
   }
   if (2 * l->pair_count < l->slot_count) return ATT_OK;
-  if (l->pair_count >= EMPTY / 4) return att_fail(l->ctx, ATT_ARGUMENT, "the texts have too many pairs of tokens");
+  if (l->pair_count >= EMPTY / 4) return att_fail(l->ctx, ATT_UNSUPPORTED, "the texts have too many pairs of tokens");
   size_t slot_count = l->slot_count ? 2 * l->slot_count : 16384;
   uint32_t *slots = att_resize(l->ctx, l->slots, slot_count, sizeof *slots);
   if (!slots) return ATT_MEMORY;

@@ -153,7 +153,6 @@ static uint64_t weights_fingerprint(const att_model *model) {
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
   t->state.from_fingerprint = weights_fingerprint(t->model);
-  if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
   ATT_TRY(t->task->fits(t, t->options->from));
   if (t->task->adopt) ATT_TRY(t->task->adopt(t));
@@ -186,7 +185,7 @@ static att_status check_same_model(att_trainer *t) {
   bool same = weights_fingerprint(model) == t->state.from_fingerprint;
   att_model_close(model);
   if (same) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT,
+  return att_fail(t->ctx, ATT_FORMAT,
                   "%s is not the model that the run in %s began with: give the same, or train into another folder",
                   t->options->from, t->options->out);
 }

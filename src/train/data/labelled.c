@@ -133,9 +133,9 @@ static att_status split_lines(att_context *ctx, const char *path, size_t raw_cou
   }
   out->pairs = expected == 3;
   drop_header(ctx, path, out);
-  if (out->lines.count > 0 && out->lines.count <= INT32_MAX) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: %s", path,
-                  out->lines.count ? "it has too many lines" : "there is nothing in it");
+  if (out->lines.count == 0) return att_fail(ctx, ATT_FORMAT, "%s: there is nothing in it", path);
+  if (out->lines.count <= INT32_MAX) return ATT_OK;
+  return att_fail(ctx, ATT_UNSUPPORTED, "%s: %zu lines are more than %d", path, out->lines.count, INT32_MAX);
 }
 
 att_status att_labelled_read(att_context *ctx, const char *path, att_labelled *out) {

@@ -120,8 +120,10 @@ static att_status cut_windows(att_trainer *t, const att_running *text, const cha
   out->length = t->state.plan.max_length - (int64_t)d->around.count;
   ATT_TRY(att_running_encode(t->ctx, text, t->model->tokenizer, name, -1, att_trainer_work, t, &out->ids));
   out->count = ((int64_t)out->ids.count + out->length - 1) / out->length;
-  if (out->count > 0 && out->count <= INT32_MAX) return ATT_OK;
-  return att_fail(t->ctx, ATT_FORMAT, "%s: there is no text in it", name);
+  if (out->count == 0) return att_fail(t->ctx, ATT_FORMAT, "%s: there is no text in it", name);
+  if (out->count <= INT32_MAX) return ATT_OK;
+  return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it has %zu tokens: too many for windows of %lld", name, out->ids.count,
+                  (long long)out->length);
 }
 
 /* The special tokens around a text: those of an empty one, half before and half behind. */
@@ -129,7 +131,7 @@ static att_status find_specials(att_trainer *t) {
   masked_data *d = data_of(t);
   ATT_TRY(att_tokenizer_encode(t->model->tokenizer, t->ctx, (att_text){"", 0}, true, &d->around));
   d->before = (int64_t)(d->around.count + 1) / 2;
-  if (t->model->config.mask < 0) return att_fail(t->ctx, ATT_FORMAT, "the tokenizer has no mask token");
+  if (t->model->config.mask < 0) return att_fail(t->ctx, ATT_UNSUPPORTED, "the tokenizer has no mask token");
   if (t->state.plan.max_length > (int64_t)d->around.count) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT, "max-length is %lld: the special tokens around a text leave no room for it",
                   (long long)t->state.plan.max_length);
