@@ -120,6 +120,36 @@ static void adam_is_the_papers(void **state) {
   free(w), free(m), free(v), free(first);
 }
 
+/* Parameters that are not trained, wherever they stand in the table, stay as they are, whatever their gradients and
+ * their neighbours' decay. */
+static void what_is_not_trained_stays(void **state) {
+  (void)state;
+  att_plan plan = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .weight_decay = 0.1};
+  for (size_t every = 1; every <= 5; every++) {
+    att_model *model = new_model(3);
+    att_optimizer optimizer;
+    int64_t count = model->trained_total;
+    size_t frozen = 0;
+    for (size_t i = every - 1; i < model->parameter_count; i += every + 1, frozen++)
+      model->parameters[i].trained = false;
+    assert_true(frozen > 2);
+    assert_int_equal(att_optimizer_new(model, &optimizer), ATT_OK);
+    for (int64_t i = 0; i < count; i++) model->values[i] = 1, model->gradients[i] = 0;
+    att_optimizer_step(&optimizer, &plan, 1, 1, att_optimizer_norm(&optimizer)); /* the decay alone */
+    for (size_t i = 0; i < model->parameter_count; i++) {
+      const att_parameter *p = &model->parameters[i];
+      for (int64_t k = p->offset; k < p->offset + p->rows * p->cols && p->offset < count; k++) {
+        float expected = p->trained && p->decay ? 0.9f : 1;
+        if (!(fabsf(model->values[k] - expected) < 1e-6f))
+          fail_msg("%s, one of %zu not trained: %g, not %g", p->name, every + 1, (double)model->values[k],
+                   (double)expected);
+      }
+    }
+    att_optimizer_free(&optimizer);
+    att_model_close(model);
+  }
+}
+
 static void not_a_number_is_seen(void **state) {
   (void)state;
   att_model *model = new_model(3);
@@ -422,6 +452,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(schedules_follow_their_formulas),
       cmocka_unit_test(adam_is_the_papers),
+      cmocka_unit_test(what_is_not_trained_stays),
       cmocka_unit_test(not_a_number_is_seen),
       cmocka_unit_test_teardown(snapshots_are_averaged, empty_folder),
       cmocka_unit_test(every_pair_stands_in_an_epoch_once),

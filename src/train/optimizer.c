@@ -9,20 +9,27 @@
 
 #define ATT_PIECE 32768 /* floats: four arrays of it fit the second-level cache */
 
-/* Cuts the block where the decay changes and every ATT_PIECE floats; returns how many, written where pieces is given.
- * The padding behind a parameter is zeros, and stays so. */
+/* Where a parameter's part of the block ends: with the padding behind it, which is zeros and stays so, where the next
+ * one is trained too. */
+static int64_t end_of(const att_model *model, size_t i) {
+  const att_parameter *p = &model->parameters[i];
+  bool goes_on = i + 1 < model->parameter_count && p[1].trained;
+  return goes_on ? p[1].offset : p->offset + p->rows * p->cols;
+}
+
+/* Cuts the trained parameters' part of the block where the decay changes, where one that is not trained stands between,
+ * and every ATT_PIECE floats; returns how many, written where pieces is given. */
 static int64_t cut(const att_model *model, att_piece *pieces) {
-  int64_t count = 0, begin = 0;
-  for (size_t i = 0; i < model->parameter_count && begin < model->trained_total; i++) {
-    bool last = i + 1 == model->parameter_count || !model->parameters[i + 1].trained;
-    if (!last && model->parameters[i + 1].decay == model->parameters[i].decay) continue;
-    int64_t end = last ? model->trained_total : model->parameters[i + 1].offset;
-    for (; begin < end; begin += ATT_PIECE) {
+  int64_t count = 0;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *first = &model->parameters[i], *p = first;
+    if (!first->trained) continue;
+    while (i + 1 < model->parameter_count && p[1].trained && p[1].decay == first->decay) p = &model->parameters[++i];
+    for (int64_t begin = first->offset, end = end_of(model, i); begin < end; begin += ATT_PIECE) {
       int64_t size = end - begin < ATT_PIECE ? end - begin : ATT_PIECE;
-      if (pieces) pieces[count] = (att_piece){begin, size, model->parameters[i].decay, 0};
+      if (pieces) pieces[count] = (att_piece){begin, size, first->decay, 0};
       count++;
     }
-    begin = end;
   }
   return count;
 }
