@@ -224,10 +224,8 @@ static int classify_lines(classify_run *run, att_cli_input *input) {
     if (status || count == 0) return status;
     status = split_lines(run, lines, count);
     if (status) return status;
-    att_cli_begin_work(run->cli);
     att_status done =
         att_classify(run->model, run->texts, run->texts + run->capacity, count, run->first, on_classification, run);
-    att_cli_end_work();
     if (run->status) return run->status;
     if (done != ATT_OK) return att_cli_failed(run->cli, done);
   }
@@ -288,9 +286,7 @@ static int measure_file(classify_run *run) {
   att_evaluation e;
   if (run->options->confusion && run->info->head != ATT_HEAD_CLASSES)
     return att_cli_fail(cli, ATT_CLI_FAILED, "--confusion is for models that give one of several labels");
-  att_cli_begin_work(cli);
   att_status done = att_evaluate(run->model, run->options->data, &e);
-  att_cli_end_work();
   if (done != ATT_OK) return att_cli_failed(cli, done);
   int status = 0;
   if (e.truncated)
@@ -336,7 +332,7 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &run.model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_CLASSIFY, &run.model);
   if (!status) status = work(&run);
   free(run.order);
   free(run.texts);

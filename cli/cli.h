@@ -57,8 +57,10 @@ void att_cli_warn(att_cli *cli, const char *format, ...) ATT_CLI_PRINTF(2, 3);
 /* Says the library's message; the exit status that belongs to `status`. Silent where standard output broke: that is
  * said at the end. */
 int att_cli_failed(att_cli *cli, att_status status);
-/* Makes cli->ctx by cli->common. 0, or the exit status. */
+/* Makes cli->ctx by cli->common. From here to the end a signal asks the library to stop (att_interrupt), and a second
+ * one ends the program; before and after the first does. 0, or the exit status. */
 int att_cli_start(att_cli *cli);
+void att_cli_end(att_cli *cli);
 /* Opens the model named by the first word. 0, or the exit status. */
 int att_cli_open_model(att_cli *cli, att_model **model);
 /* The same, and refuses one that does not have the verb, before any input is read. */
@@ -68,10 +70,9 @@ int att_cli_open_model_for(att_cli *cli, att_verb verb, att_model **model);
 size_t att_cli_byte_order_mark(const char *data, size_t size);
 /* The words after MODEL as one text, to be freed; NULL after saying why. */
 char *att_cli_join_words(att_cli *cli);
-/* Between these two a signal asks the library to stop; a second one, or one at any other time, ends the program. */
-void att_cli_begin_work(att_cli *cli);
-void att_cli_end_work(void);
 void att_cli_catch_signals(void);
+/* Whether a signal came: for what waits without the library. */
+bool att_cli_is_stopping(void);
 
 /* ---- output.c: standard output, JSON, terminals ---- */
 

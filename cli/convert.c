@@ -6,7 +6,7 @@
 typedef struct convert_options {
   att_cli_common common;
   const char *out;
-  int type; /* -1: as it came */
+  int type; /* the place among the choices; -1: as it came */
 } convert_options;
 
 #define AT(member) offsetof(convert_options, member)
@@ -15,8 +15,9 @@ typedef struct convert_options {
 static const att_cli_option options[] = {
     {.group = "Output", .name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "DIR", .offset = AT(out),
      .help = "the folder to write; absent or empty"},
-    {.name = "type", .kind = ATT_CLI_CHOICE, .value = "float32|float16|bfloat16", .offset = AT(type),
-     .help = "of the weights in the file", .initial = "float16 in place of float32, else as they came"},
+    {.name = "type", .kind = ATT_CLI_CHOICE, .value = "float32|float16|bfloat16|f32|f16|bf16", .offset = AT(type),
+     .help = "of the weights in the file, by its name or in short",
+     .initial = "float16 in place of float32, else as they came"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -24,7 +25,7 @@ static const att_cli_option options[] = {
 static const char *type_of(att_model *model, int type) {
   static const char *const types[] = {"float32", "float16", "bfloat16"};
   const att_model_info *info;
-  if (type >= 0) return types[type];
+  if (type >= 0) return types[type % 3];
   return att_model_describe(model, &info) == ATT_OK && strcmp(info->storage, types[0]) == 0 ? types[1] : NULL;
 }
 

@@ -70,9 +70,7 @@ static void write_vector(const embed_run *run, const float *vector) {
 static int embed_window(embed_run *run, const att_text *lines, size_t count) {
   float *vectors = calloc(count * run->width + 1, sizeof *vectors); /* a window of lines is small */
   if (!vectors) return att_cli_fail(run->cli, ATT_CLI_FAILED, "no memory for %zu vectors", count);
-  att_cli_begin_work(run->cli);
   att_status done = att_embed(run->model, lines, count, &run->options->embed, vectors);
-  att_cli_end_work();
   if (done == ATT_OK && run->npy)
     done = att_npy_put(run->npy, vectors, count);
   else if (done == ATT_OK)
@@ -124,7 +122,7 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &work.model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_EMBED, &work.model);
   if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
   if (!status) status = settle(&work);
   if (!status) status = embed_lines(&work, input);

@@ -25,9 +25,9 @@ static const att_cli_option options[] = {
 static void write_rows(att_cli *cli, const att_filling **fillings, size_t count) {
   char number[32];
   for (size_t i = 0; i < count; i++) {
-    att_cli_write_line_text(cli, fillings[i]->token, strlen(fillings[i]->token));
+    att_cli_write_line_text(cli, fillings[i]->token, fillings[i]->token_size);
     att_cli_print(cli, "\t%s\t", att_cli_number(fillings[i]->probability, number));
-    att_cli_write_line_text(cli, fillings[i]->line, strlen(fillings[i]->line));
+    att_cli_write_line_text(cli, fillings[i]->line, fillings[i]->line_size);
     att_cli_print(cli, "\n");
   }
 }
@@ -38,10 +38,10 @@ static void write_json(att_cli *cli, size_t line, const att_filling **fillings, 
   for (size_t i = 0; i < masks * per_mask; i++) {
     const att_filling *one = fillings[i];
     att_cli_print(cli, "%s{\"token\": ", i % per_mask ? ", " : i ? "], [" : "[");
-    att_cli_write_json(cli, one->token, strlen(one->token));
+    att_cli_write_json(cli, one->token, one->token_size);
     att_cli_print(cli, ", \"id\": %d, \"probability\": %s, \"text\": ", (int)one->id,
                   att_cli_number(one->probability, number));
-    att_cli_write_json(cli, one->line, strlen(one->line));
+    att_cli_write_json(cli, one->line, one->line_size);
     att_cli_print(cli, "}");
   }
   att_cli_print(cli, "]]}\n");
@@ -83,7 +83,7 @@ static int run(att_cli *cli) {
   att_model *model = NULL;
   int status = att_cli_parse(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model(cli, &model);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_FILL, &model);
   if (!status && cli->word_count > 1) {
     char *text = att_cli_join_words(cli);
     status = text ? fill(cli, model, &o, (att_text){text, strlen(text)}, 0) : ATT_CLI_FAILED;

@@ -140,9 +140,7 @@ static int go_on(generate_run *run, att_text prompt, size_t line) {
     run->samples[i].size = run->samples[i].written = 0;
     run->samples[i].ended = false;
   }
-  att_cli_begin_work(cli);
   att_status done = att_generate(run->model, prompt, &run->options->generate, on_piece, run);
-  att_cli_end_work();
   end_block(run);
   att_cli_flush(cli);
   if (run->full && !cli->common.quiet && !run->options->json)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_LINES = 2048, MOST_BYTES = 64 << 20, CHUNK = 64 << 10 };
+enum { MOST_LINES = 2048, MOST_BYTES = 64 << 20, CHUNK = 64 << 10, TURN = 200 /* ms */ };
 
 struct att_cli_input {
   att_cli *cli;
@@ -16,7 +16,7 @@ struct att_cli_input {
   char *buffer; /* [capacity]; bytes [0, used) are read, of which [0, scanned) are known to hold `ends` line ends */
   size_t used, scanned, ends, capacity;
   size_t taken;               /* bytes of the window given last */
-  bool end;                   /* nothing more to read */
+  bool begun, end;            /* something was read; nothing more is to be */
   att_text lines[MOST_LINES]; /* the window */
 };
 
@@ -55,13 +55,27 @@ static int read_more(att_cli_input *input) {
     input->buffer = grown;
     input->capacity = capacity;
   }
+  struct pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN};
   ssize_t got;
-  do got = read(STDIN_FILENO, input->buffer + input->used, CHUNK);
-  while (got < 0 && errno == EINTR);
+  do {
+    bool ready = poll(&waiting, 1, TURN) > 0;
+    if (att_cli_is_stopping()) return att_cli_fail(input->cli, ATT_CLI_INTERRUPTED, "interrupted");
+    errno = EAGAIN;
+    got = ready ? read(STDIN_FILENO, input->buffer + input->used, CHUNK) : -1;
+  } while (got < 0 && (errno == EINTR || errno == EAGAIN));
   if (got < 0) return att_cli_fail(input->cli, ATT_CLI_FAILED, "standard input: %s", strerror(errno));
   input->end = got == 0;
   input->used += (size_t)got;
   return 0;
+}
+
+/* What comes first tells whether it is text. */
+static int read_beginning(att_cli_input *input) {
+  int failed = read_more(input);
+  if (failed) return failed;
+  input->begun = true;
+  att_status status = att_check_text(input->cli->ctx, "standard input", (att_text){input->buffer, input->used});
+  return status == ATT_OK ? 0 : att_cli_failed(input->cli, status);
 }
 
 static void count_ends(att_cli_input *input) {
@@ -99,7 +113,7 @@ static int next_of_stdin(att_cli_input *input, size_t *count) {
   if (input->used) count_ends(input);
   while (!input->end &&
          (input->ends == 0 || (input->ends < MOST_LINES && input->used < MOST_BYTES / 4 && more_is_waiting()))) {
-    int status = read_more(input);
+    int status = input->begun ? read_more(input) : read_beginning(input);
     if (status) return status;
     count_ends(input);
     if (input->ends == 0 && input->used > MOST_BYTES)

@@ -97,9 +97,7 @@ static int look_at(att_cli *cli, att_model *model, att_text text, const look_opt
   size_t mark = o->target ? att_cli_byte_order_mark(o->target, strlen(o->target)) : 0;
   att_text target = {o->target ? o->target + mark : NULL, o->target ? strlen(o->target) - mark : 0};
   att_look_options look;
-  att_cli_begin_work(cli);
   att_status done = (o->gradient ? att_look_gradient : att_look)(model, text, target, &attention);
-  att_cli_end_work();
   int status = att_cli_failed(cli, done);
   if (!status) status = choose(cli, attention, o, &look);
   if (!status && !to_files(o)) status = render(cli, attention, ATT_LOOK_TERMINAL, &look, "-");

@@ -70,7 +70,7 @@ static int run_verb(att_cli *cli, int argc, char **argv) {
   cli->settings = calloc((size_t)argc + 1, sizeof *cli->settings);
   int status = cli->words && cli->settings ? cli->verb->run(cli) : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   status = att_cli_close_output(cli, status);
-  att_context_free(cli->ctx);
+  att_cli_end(cli);
   free(cli->words);
   free(cli->settings);
   return status;

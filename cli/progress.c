@@ -26,7 +26,6 @@ void att_cli_progress_start(att_cli_progress *progress, att_cli *cli) {
   progress->bar = isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
   progress->colour = att_cli_colour(STDERR_FILENO);
   progress->unicode = att_cli_unicode();
-  att_cli_begin_work(cli);
 }
 
 static void clear_bar(att_cli_progress *progress) {
@@ -36,7 +35,6 @@ static void clear_bar(att_cli_progress *progress) {
 
 int att_cli_progress_end(att_cli_progress *progress, att_status done) {
   att_cli *cli = progress->cli;
-  att_cli_end_work();
   if (cli->line_is_bar) fputc('\n', stderr);
   cli->line_is_bar = false;
   if (done == ATT_ARGUMENT) return att_cli_refused(cli);

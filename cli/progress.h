@@ -14,7 +14,6 @@ typedef struct att_cli_progress {
   char work[64]; /* the long work that was last named */
 } att_cli_progress;
 
-/* From here to the end a signal asks the library to stop. */
 void att_cli_progress_start(att_cli_progress *progress, att_cli *cli);
 /* An att_progress_fn; user: an att_cli_progress. */
 void att_cli_on_progress(void *user, const att_progress *event);

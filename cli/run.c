@@ -47,17 +47,18 @@ int att_cli_failed(att_cli *cli, att_status status) {
 /* ---- signals ---- */
 
 static att_context *_Atomic working; /* a handler can reach nothing else */
+static atomic_int asked;             /* to stop: how often, closed terminals not counted */
+static atomic_bool stopping;
 
+/* A terminal that closes tells so more than once, and SIGTERM may come with it: neither may cut off what is saved. */
 static void on_signal(int number) {
-  (void)number;
-  att_context *ctx = atomic_exchange(&working, NULL);
-  if (!ctx) _exit(ATT_CLI_INTERRUPTED);
+  att_context *ctx = atomic_load(&working);
+  if (!ctx || (number != SIGHUP && atomic_fetch_add(&asked, 1) > 0)) _exit(ATT_CLI_INTERRUPTED);
+  atomic_store(&stopping, true);
   att_interrupt(ctx);
 }
 
-void att_cli_begin_work(att_cli *cli) { atomic_store(&working, cli->ctx); }
-
-void att_cli_end_work(void) { atomic_store(&working, NULL); }
+bool att_cli_is_stopping(void) { return atomic_load(&stopping); }
 
 /* SIGPIPE and SIGXFSZ are ignored: a reader that went away, or a file grown to its limit, is a failed write. Handlers
  * have a stack of their own: oneDNN's generated code keeps data below the stack's end, where a signal's frame would be
@@ -76,6 +77,8 @@ void att_cli_catch_signals(void) {
   action.sa_flags = SA_RESTART | SA_ONSTACK;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  struct sigaction closed; /* nohup ignores it, and what is started so goes on */
+  if (sigaction(SIGHUP, NULL, &closed) == 0 && closed.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 /* ---- the context ---- */
@@ -95,9 +98,15 @@ int att_cli_start(att_cli *cli) {
   options.log = on_log;
   options.log_user = cli;
   att_status status = att_context_new(&options, &cli->ctx);
-  return status == ATT_OK
-             ? 0
-             : att_cli_fail(cli, ATT_CLI_FAILED, "cannot start: %s; try fewer --threads", att_status_name(status));
+  if (status != ATT_OK)
+    return att_cli_fail(cli, ATT_CLI_FAILED, "cannot start: %s; try fewer --threads", att_status_name(status));
+  atomic_store(&working, cli->ctx);
+  return 0;
+}
+
+void att_cli_end(att_cli *cli) {
+  atomic_store(&working, NULL);
+  att_context_free(cli->ctx);
 }
 
 char *att_cli_join_words(att_cli *cli) {

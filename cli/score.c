@@ -66,9 +66,7 @@ static int score_all(att_cli *cli, att_model *model, const score_options *o, con
   score_totals totals = {0};
   att_score *scores = calloc(count + 1, sizeof *scores);
   if (!scores) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory for %zu scores", count);
-  att_cli_begin_work(cli);
   att_status done = att_score_pairs(model, sources, targets, count, scores);
-  att_cli_end_work();
   for (size_t i = 0; i < count && done == ATT_OK; i++) give(cli, o, &scores[i], &totals);
   free(scores);
   if (done != ATT_OK) return att_cli_failed(cli, done);
@@ -97,9 +95,7 @@ static int score_pairs(att_cli *cli, att_model *model, const score_options *o) {
 static int score_text(att_cli *cli, att_model *model, const score_options *o, att_text text, score_totals *totals) {
   att_text_score score;
   char number[32];
-  att_cli_begin_work(cli);
   att_status done = att_score_text(model, text, o->stride, &score);
-  att_cli_end_work();
   if (done != ATT_OK) return att_cli_failed(cli, done);
   totals->lines++;
   totals->logprob += score.logprob;

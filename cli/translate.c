@@ -142,9 +142,7 @@ static int translate_lines(translate_run *run, att_cli_input *input) {
     int status = att_cli_input_next(input, &lines, &count, &run->first);
     if (status || count == 0) return status;
     run->options->decode.first_line = run->first;
-    att_cli_begin_work(run->cli);
     att_status done = att_translate(run->model, lines, count, &run->options->decode, on_translation, run);
-    att_cli_end_work();
     if (done != ATT_OK) return att_cli_failed(run->cli, done);
   }
 }

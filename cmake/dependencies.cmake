@@ -1,6 +1,6 @@
 # The libraries that attend stands on. Gives:
 #   ATTEND_LIBRARIES        to build with
-#   ATTEND_PLAIN_LIBRARIES  their names, for those who link the installed static library
+#   ATTEND_PLAIN_LIBRARIES  their names, for those who link the installed static library on any machine: no paths
 #   ATTEND_DEFINITIONS      ATT_HAVE_DNNL, ATT_HAVE_CBLAS
 find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
@@ -15,7 +15,11 @@ set(ATTEND_DEFINITIONS)
 find_package(OpenMP COMPONENTS C)
 if(OpenMP_C_FOUND)
   list(APPEND ATTEND_LIBRARIES OpenMP::OpenMP_C)
-  list(APPEND ATTEND_PLAIN_LIBRARIES ${OpenMP_C_LIBRARIES})
+  if(CMAKE_C_COMPILER_ID STREQUAL GNU)
+    list(APPEND ATTEND_PLAIN_LIBRARIES ${OpenMP_C_LIB_NAMES})
+  else()
+    list(APPEND ATTEND_PLAIN_LIBRARIES ${OpenMP_C_FLAGS}) # the compiler knows where its runtime is
+  endif()
 else()
   message(STATUS "attend: no OpenMP: one thread")
 endif()

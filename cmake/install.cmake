@@ -10,14 +10,19 @@ install(EXPORT attend NAMESPACE attend:: FILE attendConfig.cmake DESTINATION ${p
 write_basic_package_version_file(attendConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/attendConfigVersion.cmake DESTINATION ${package_dir})
 
-list(TRANSFORM ATTEND_PLAIN_LIBRARIES REPLACE "^([^/].*)$" "-l\\1" OUTPUT_VARIABLE ATTEND_LINK_FLAGS)
+list(TRANSFORM ATTEND_PLAIN_LIBRARIES REPLACE "^([^-].*)$" "-l\\1" OUTPUT_VARIABLE ATTEND_LINK_FLAGS)
 list(JOIN ATTEND_LINK_FLAGS " " ATTEND_LINK_FLAGS)
+# The prefix is where the file is, whatever `cmake --install --prefix` says and wherever the tree is moved to.
+file(RELATIVE_PATH ATTEND_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+cmake_path(APPEND ATTEND_PC_LIBDIR "\${prefix}" ${CMAKE_INSTALL_LIBDIR}) # an absolute one stays as it is
+cmake_path(APPEND ATTEND_PC_INCLUDEDIR "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(attend.pc.in attend.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/attend.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+cmake_path(APPEND man_dir "\${CMAKE_INSTALL_PREFIX}" ${CMAKE_INSTALL_MANDIR} man1)
 install(
   CODE "
-  set(page \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_MANDIR}/man1/attend.1\")
+  set(page \"\$ENV{DESTDIR}${man_dir}/attend.1\")
   message(STATUS \"Installing: \${page}\")
   get_filename_component(folder \"\${page}\" DIRECTORY)
   file(MAKE_DIRECTORY \"\${folder}\")

@@ -599,6 +599,7 @@ head -3 train.de | "$attend" translate model >whole.out && head -3 train.de | "$
   fail "a converted model translates in another way"
 run 0 convert half --type float32 --out whole && run 0 convert whole --out again && cmp half/model.safetensors again/model.safetensors ||
   fail "float16 does not survive float32"
+run 0 convert half --type f32 --out short && cmp whole/model.safetensors short/model.safetensors || fail "f32 is not float32"
 run 1 convert model --out half && has err "half: the folder is there" "convert into a folder that is there"
 run 2 convert model && has err "--out is missing" "convert without --out"
 

@@ -412,7 +412,7 @@ static void impossible_settings_are_refused(void **state) {
   must_say((bad = good, bad.activation = (att_activation)-1, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "x: ");
   must_say((bad = good, bad.storage = ATT_TYPE_COUNT, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "storage");
   must_say((bad = good, bad.dropout = NAN, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "x: dropout is");
-  must_say((bad = good, bad.layer_norm_epsilon = 0, att_config_check(ctx, "x", &bad)), ATT_ARGUMENT, "epsilon");
+  must_say((bad = good, bad.layer_norm_epsilon = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "epsilon");
   must_say((bad = good, bad.vocab_size = 0, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "vocab_size is 0");
   must_say((bad = good, bad.bos = -2, att_config_check(ctx, "x", &bad)), ATT_FORMAT, "bos_token_id is -2");
   must_say((bad = good, bad.vocab_size = 0, att_config_write(ctx, folder, &bad, NULL)), ATT_FORMAT, "vocab_size");
@@ -442,7 +442,8 @@ static void change_bytes(const att_config *config) {
   assert_true(accepted > 100 && refused > 1000);
   for (size_t size = text.size - 2; size-- > 0;) { /* the last two are the brace and the line's end */
     assert_int_equal(truncate(path, (off_t)size), 0);
-    must_say(att_config_read(ctx, folder, &read), ATT_FORMAT, "config.json: is not valid JSON");
+    must_say(att_config_read(ctx, folder, &read), ATT_FORMAT,
+             size ? "config.json: is not valid JSON" : "config.json: is empty");
   }
   att_buffer_free(ctx, &text);
 }

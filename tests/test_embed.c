@@ -179,6 +179,28 @@ static void a_whole_vocabulary(void **state) {
   att_release(ctx, fillings);
 }
 
+/* A NUL in the line stays where it is, and every result is its own. */
+static void a_line_with_a_nul(void **state) {
+  (void)state;
+  static const char text[] = "The [MASK]\0the [MASK]\0.";
+  const att_filling **fillings;
+  size_t masks, per_mask;
+  const att_text line = {text, sizeof text - 1};
+  assert_int_equal(att_fill(bert, line, 4, &fillings, &masks, &per_mask), ATT_OK);
+  assert_int_equal(masks, 2);
+  for (size_t i = 0; i < masks * per_mask; i++) {
+    const att_filling *f = fillings[i];
+    const char *first = memchr(f->line, '\0', f->line_size);
+    assert_int_equal(strlen(f->token), f->token_size);
+    assert_true(f->token_size > 0 && f->line[f->line_size] == '\0');
+    assert_true(first && memmem(f->line, f->line_size, "[MASK]", 6));
+    assert_memory_equal(f->line + f->line_size - 2, "\0.", 2);
+    size_t filled = strncmp(f->token, "##", 2) == 0 ? f->token_size - 2 - 1 : f->token_size; /* goes on: no space */
+    assert_int_equal(f->line_size, line.size - 6 + filled);
+  }
+  att_release(ctx, fillings);
+}
+
 static void must_not_fill(const char *name, const char *text, size_t top, att_status status, const char *clue) {
   att_model *model;
   const att_filling **fillings;
@@ -228,8 +250,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(vectors_are_transformers), cmocka_unit_test(every_kind_has_vectors),
       cmocka_unit_test(impossible_wishes),        cmocka_unit_test(fillings_are_transformers),
-      cmocka_unit_test(a_whole_vocabulary),       cmocka_unit_test(lines_without_a_mask),
-      cmocka_unit_test(each_allocation_may_fail),
+      cmocka_unit_test(a_whole_vocabulary),       cmocka_unit_test(a_line_with_a_nul),
+      cmocka_unit_test(lines_without_a_mask),     cmocka_unit_test(each_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -30,7 +30,7 @@ static void files_come_back(void **state) {
     att_buffer_free(ctx, &read);
   }
   att_buffer read = {0};
-  must_say(att_file_read(ctx, path, 10, &read), ATT_FORMAT, "larger than 10 bytes");
+  must_say(att_file_read(ctx, path, 10, &read), ATT_UNSUPPORTED, "larger than 10 bytes");
   att_buffer_free(ctx, &read);
   assert_int_equal(files_in_folder(), 1);
   mode_t mask = umask(027);
@@ -98,6 +98,24 @@ static att_status write_beyond(size_t limit, const char *path, size_t size) {
   signal(SIGXFSZ, handler);
   free(data);
   return status;
+}
+
+/* What may be written and not read is synced as far as it goes. Who may do everything tries it as somebody else. */
+static void a_folder_that_cannot_be_read_is_synced(void **state) {
+  (void)state;
+  const char *path = in_folder("drop");
+  bool root = geteuid() == 0;
+  if (root) assert_int_equal(chmod(folder, 0755), 0);
+  assert_int_equal(mkdir(path, 0777), 0);
+  assert_int_equal(chmod(path, 0333), 0);
+  if (root) assert_int_equal(seteuid(65534), 0);
+  att_status synced = att_folder_sync(ctx, path);
+  att_status written = att_write_file(ctx, in_folder("drop/file"), "x", 1);
+  if (root) assert_int_equal(seteuid(0), 0);
+  assert_int_equal(synced, ATT_OK);
+  assert_int_equal(written, ATT_OK);
+  assert_int_equal(unlink(in_folder("drop/file")), 0);
+  must_say(att_folder_sync(ctx, in_folder("absent")), ATT_IO, "absent: cannot be synced");
 }
 
 static void a_failed_write_leaves_the_old_file(void **state) {
@@ -273,21 +291,27 @@ static void interrupt(int number) {
   att_interrupt(ctx);
 }
 
-/* Waiting for a person's lines, where Ctrl-C must be heard. */
+/* However the program catches its signals, and though only one comes. */
+static void must_stop_waiting(const char *path, int flags) {
+  att_text *lines;
+  size_t count;
+  struct sigaction before, action = {.sa_handler = interrupt, .sa_flags = flags};
+  assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 20000}}, NULL);
+  must_say(att_read_lines(ctx, path, &lines, &count), ATT_INTERRUPTED, "interrupted while reading");
+  assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
+/* Waiting for a person's lines, or for a pipe that nobody writes, where Ctrl-C must be heard. */
 static void waiting_can_be_interrupted(void **state) {
   (void)state;
   int ends[2], kept = dup(STDIN_FILENO);
-  att_text *lines;
-  size_t count;
-  struct sigaction before, action = {.sa_handler = interrupt}; /* no SA_RESTART */
   assert_int_equal(pipe(ends), 0);
   assert_return_code(dup2(ends[0], STDIN_FILENO), 0);
-  assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-  setitimer(ITIMER_REAL, &(struct itimerval){{0, 20000}, {0, 20000}}, NULL);
-  must_say(att_read_lines(ctx, "-", &lines, &count), ATT_INTERRUPTED, "standard input: interrupted");
-  setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
-  assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
-  ctx->interrupted = 0;
+  must_stop_waiting("-", 0);
+  must_stop_waiting("-", SA_RESTART);
+  assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
+  must_stop_waiting(in_folder("fifo"), SA_RESTART);
   close(ends[0]);
   close(ends[1]);
   close(STDIN_FILENO);
@@ -561,6 +585,7 @@ int main(void) {
       cmocka_unit_test_teardown(files_come_back, empty_folder),
       cmocka_unit_test_teardown(wrong_paths_are_named, empty_folder),
       cmocka_unit_test_teardown(folders_and_paths, empty_folder),
+      cmocka_unit_test_teardown(a_folder_that_cannot_be_read_is_synced, empty_folder),
       cmocka_unit_test_teardown(a_failed_write_leaves_the_old_file, empty_folder),
       cmocka_unit_test_teardown(a_failed_commit_leaves_nothing_aside, empty_folder),
       cmocka_unit_test_teardown(a_writer_stays_failed, empty_folder),
@@ -569,7 +594,7 @@ int main(void) {
       cmocka_unit_test_teardown(gzip_members_follow_each_other, empty_folder),
       cmocka_unit_test_teardown(long_lines, empty_folder),
       cmocka_unit_test(lines_of_standard_input),
-      cmocka_unit_test(waiting_can_be_interrupted),
+      cmocka_unit_test_teardown(waiting_can_be_interrupted, empty_folder),
       cmocka_unit_test_teardown(damaged_gzip_is_named, empty_folder),
       cmocka_unit_test_teardown(a_bomb_is_bounded, empty_folder),
       cmocka_unit_test(bad_json_is_named),

@@ -3,6 +3,7 @@
  */
 #include "scratch.h"
 
+#include "comma_locale.h"
 #include "train/data/labelled.h"
 
 static const char *write_text(const char *text) {
@@ -105,6 +106,9 @@ static void kinds_are_chosen(void **state) {
       {"a\tred, blue\nb\tred\n", ATT_HEAD_CLASSES, ATT_HEAD_CLASSES, {"red", "red, blue"}},
       {"a\tred\nb\tblue\n", ATT_HEAD_LABELS, ATT_HEAD_LABELS, {"blue", "red"}},
       {"a\tnan\nb\t0x10\n", -1, ATT_HEAD_CLASSES, {"0x10", "nan"}},
+      {"a\t1\nb\t2\nc\t3\nd\t1\n", -1, ATT_HEAD_CLASSES, {"1", "2", "3"}},
+      {"a\t1e30\nb\t1\n", -1, ATT_HEAD_CLASSES, {"1", "1e30"}},
+      {"a\t0.0\nb\t1.5\nc\t0.0\n", -1, ATT_HEAD_VALUES, {"value"}},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     att_label_set set = set_of(cases[i].text, cases[i].head);
@@ -115,6 +119,82 @@ static void kinds_are_chosen(void **state) {
     for (int64_t k = 0; k < count; k++) assert_string_equal(set.names[k], cases[i].names[k]);
     att_label_set_free(ctx, &set);
   }
+}
+
+/* count lines with whole numbers for labels, of which there are so many different ones, from -3 on. */
+static char *numbered_lines(const char *first, int count, int different) {
+  char *text = malloc((size_t)count * 40 + 100), *at = text;
+  assert_non_null(text);
+  at += sprintf(at, "%s", first);
+  for (int i = 0; i < count; i++) at += sprintf(at, "text %d\t%d\n", i, i * 7 % different - 3);
+  return text;
+}
+
+/* Classes may be numbered, however many there are; numbers that hardly come again are quantities. */
+static void whole_numbers(void **state) {
+  (void)state;
+  static const struct {
+    int count, different, head;
+    att_head expected;
+  } cases[] = {
+      {606, 101, -1, ATT_HEAD_CLASSES},
+      {400, 200, -1, ATT_HEAD_CLASSES},
+      {400, 201, -1, ATT_HEAD_VALUES},
+      {60, 59, -1, ATT_HEAD_VALUES},
+      {12, 11, -1, ATT_HEAD_CLASSES},
+      {606, 101, ATT_HEAD_VALUES, ATT_HEAD_VALUES},
+      {60, 5, -1, ATT_HEAD_CLASSES},
+      {60, 2, -1, ATT_HEAD_CLASSES},
+      {60, 5, ATT_HEAD_VALUES, ATT_HEAD_VALUES},
+      {20000, 3000, -1, ATT_HEAD_CLASSES},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *text = numbered_lines("", cases[i].count, cases[i].different);
+    att_label_set set = set_of(text, cases[i].head);
+    assert_int_equal(set.head, cases[i].expected);
+    assert_true(set.whole && set.least <= -3 && set.least >= -3);
+    assert_true(set.most >= cases[i].different - 4 && set.most <= cases[i].different - 4);
+    if (set.head == ATT_HEAD_CLASSES) assert_int_equal(set.count, cases[i].different);
+    if (set.head == ATT_HEAD_CLASSES) assert_string_equal(set.names[1], "-2");
+    att_label_set_free(ctx, &set);
+    free(text);
+  }
+}
+
+/* Names of columns that nobody could know, over numbers. */
+static void a_header_over_numbers(void **state) {
+  (void)state;
+  att_labelled l;
+  char *text = numbered_lines("utterance\tintent_id\n", 60, 6);
+  must_read(text, &l);
+  assert_int_equal(l.lines.count, 60);
+  assert_int_equal(l.number[0], 2);
+  same(l.lines.source[0], "text 0");
+  att_labelled_free(ctx, &l);
+  att_label_set set = set_of(text, -1);
+  assert_int_equal(set.count, 6);
+  att_label_set_free(ctx, &set);
+  free(text);
+  must_read("a\tx\nb\t1\nc\t2\nd\ty\n", &l); /* names and numbers */
+  assert_int_equal(l.lines.count, 4);
+  att_labelled_free(ctx, &l);
+  must_read("a\tx\nb\t1\n", &l); /* too few to tell */
+  assert_int_equal(l.lines.count, 2);
+  att_labelled_free(ctx, &l);
+}
+
+/* The caller's locale may write 0,5; a file does not. */
+static void a_decimal_comma_changes_nothing(void **state) {
+  (void)state;
+  make_comma_locale();
+  if (set_comma_locale()) {
+    att_label_set set = set_of("a\t0.5\nb\t1.25\nc\t-3\n", -1);
+    assert_int_equal(set.head, ATT_HEAD_VALUES);
+    assert_true(set.least >= -3 && set.most >= 1.25 && set.most <= 1.25);
+    att_label_set_free(ctx, &set);
+  }
+  setlocale(LC_NUMERIC, "C");
+  remove_comma_locale();
 }
 
 static void must_not_find(const char *text, int head, const char *clue) {
@@ -137,6 +217,9 @@ static char *lines_apart(int count, const char *between) {
 static void labels_that_teach_nothing_are_refused(void **state) {
   (void)state;
   must_not_find("a\tx\nb\tx\n", -1, "every line has the label \"x\"");
+  must_not_find("a\t1\nb\t1\nc\t1\n", -1, "every line has the label \"1\"");
+  must_not_find("a\t1\nb\t1\nc\t1\n", ATT_HEAD_VALUES, "every line has the number 1");
+  must_not_find("a\t0.5\nb\t0.5\n", -1, "every line has the number 0.5");
   must_not_find("a\t\nb\tx\n", -1, "line 1 has no label");
   must_not_find("a\tx\n\nb\t \n", -1, "line 3 has no label");
   must_not_find("a\tx,,y\nb\tx\n", -1, "line 1: a label is empty");
@@ -273,6 +356,9 @@ int main(void) {
       cmocka_unit_test_teardown(columns_are_read, empty_folder),
       cmocka_unit_test_teardown(wrong_columns_are_refused, empty_folder),
       cmocka_unit_test_teardown(kinds_are_chosen, empty_folder),
+      cmocka_unit_test_teardown(whole_numbers, empty_folder),
+      cmocka_unit_test_teardown(a_header_over_numbers, empty_folder),
+      cmocka_unit_test_teardown(a_decimal_comma_changes_nothing, empty_folder),
       cmocka_unit_test_teardown(labels_that_teach_nothing_are_refused, empty_folder),
       cmocka_unit_test_teardown(truth_is_read, empty_folder),
       cmocka_unit_test_teardown(odd_bytes_harm_nothing, empty_folder),

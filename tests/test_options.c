@@ -6,9 +6,9 @@
 #include "run_fixture.h"
 
 #include "base/number.h"
+#include "comma_locale.h"
 #include "train/options.h"
 
-#include <locale.h>
 #include <math.h>
 
 /* Calls body with each option of each task, and of compare; returns how many there were. */
@@ -201,30 +201,12 @@ static void values_are_checked(void **state) {
   att_train_options_free(NULL);
 }
 
-/* One that is there, or is made here. */
-static bool set_comma(const char *where) {
-  char command[1024];
-  if (setlocale(LC_NUMERIC, "de_DE.UTF-8")) return true;
-  snprintf(command, sizeof command, "mkdir %s && localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >%s/said 2>&1", where,
-           where, where);
-  if (system(command) != 0) return false;
-  setenv("LOCPATH", where, 1);
-  return setlocale(LC_NUMERIC, "de_DE.UTF-8") != NULL;
-}
-
 static void a_comma_is_no_point(void **state) {
   (void)state;
-  const char *where = in_folder("locales");
-  char half[8];
-  if (set_comma(where)) {
-    snprintf(half, sizeof half, "%.1f", 0.5);
-    assert_string_equal(half, "0,5");
-    each_option(check_values);
-    setlocale(LC_NUMERIC, "C");
-  } else {
-    printf("# skipped: no locale here writes a comma\n");
-  }
-  remove_all(where);
+  make_comma_locale();
+  if (set_comma_locale()) each_option(check_values);
+  setlocale(LC_NUMERIC, "C");
+  remove_comma_locale();
 }
 
 /* ---- plans ------------------------------------------------------------------------------------------------------ */

@@ -250,7 +250,7 @@ static void lengths_that_lie(void **state) {
     size_t size;
     const char *clue;
   } cases[] = {
-      {{0}, 0, "has only 0 bytes"},
+      {{0}, 0, "is empty"},
       {{2, 0, 0, 0, 0, 0, 0}, 7, "has only 7 bytes"},
       {{2, 0, 0, 0, 0, 0, 0, 0, '{'}, 9, "is cut off inside its header"},
       {{1, 0xe1, 0xf5, 5, 0, 0, 0, 0, '{', '}'}, 10, "its header would have 100000001 bytes"},

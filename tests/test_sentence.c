@@ -305,7 +305,7 @@ typedef struct refused {
 
 /* A case with one file of another content: opens, does what else it can, and refuses to embed, with one line. */
 static void must_refuse(const char *name, const refused *r) {
-  att_filling *fillings;
+  const att_filling **fillings;
   size_t masks, per_mask;
   char path[512];
   const char *root = build(find_case(name), "case");
@@ -349,7 +349,8 @@ static void stages_that_are_refused(void **state) {
        "custom.Pooling is code of"},
       {"modules.json", LIST(STAGE("Pooling", "elsewhere")), ATT_FORMAT, "elsewhere/config.json: is missing or empty"},
       {"modules.json", LIST(STAGE("Dropout", "x") ", " STAGE("LayerNorm", "x")), ATT_FORMAT, "dimension is missing"},
-      {"1_Pooling/config.json", "", ATT_FORMAT, "1_Pooling/config.json: is not valid JSON"},
+      {"1_Pooling/config.json", "", ATT_FORMAT, "1_Pooling/config.json: is empty"},
+      {"1_Pooling/config.json", "{", ATT_FORMAT, "1_Pooling/config.json: is not valid JSON"},
       {"1_Pooling/config.json", "[]", ATT_FORMAT, "is not a JSON object"},
       {"1_Pooling/config.json", "{}", ATT_FORMAT, "is missing or empty"},
       {"1_Pooling/config.json", NULL, ATT_FORMAT, "is missing or empty"},
@@ -506,13 +507,14 @@ static void numbers_that_are_none(void **state) {
 static void folders_without_a_model(void **state) {
   (void)state;
   static const char *const lists[][2] = {
-      {"[" STAGE("Transformer", "0_Transformer") "]", "0_Transformer/config.json: cannot be opened"},
+      {"[" STAGE("Transformer", "0_Transformer") "]", "folder that it names, 0_Transformer, is not there"},
+      {"[" STAGE("Transformer", "") "]", "there is no config.json in it"},
       {"[" STAGE("Transformer", "../case") "]", "must lie inside the folder"},
       {"[" STAGE("StaticEmbedding", "") "]", "its first stage is StaticEmbedding"},
       {"[{\"type\": \"custom_st.Transformer\", \"path\": \"\"}]", "its first stage is custom_st.Transformer"},
       {"{", "modules.json: is not valid JSON"}};
   mkdir(in_folder("case"), 0700);
-  for (int i = 0; i < 5; i++) {
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     att_model *model;
     write_bytes(in_folder("case/modules.json"), lists[i][0], strlen(lists[i][0]));
     att_status status = att_model_open(ctx, in_folder("case"), &model);

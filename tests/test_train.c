@@ -116,6 +116,51 @@ static void adam_is_the_papers(void **state) {
   free(w), free(m), free(v), free(first);
 }
 
+typedef struct every_nth {
+  const att_parameter *first;
+  size_t distance;
+} every_nth;
+
+static bool is_not_nth(const void *arg, const att_parameter *p) {
+  const every_nth *n = arg;
+  return (size_t)(p - n->first) % n->distance != n->distance - 2;
+}
+
+/* Parameters that are not trained, wherever they stand in the table, stay as they are, whatever their neighbours'
+ * decay: they have no place in the block that is trained. */
+static void what_is_not_trained_stays(void **state) {
+  (void)state;
+  att_plan plan = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .weight_decay = 0.1};
+  for (size_t distance = 2; distance <= 6; distance++) {
+    att_model *model = new_model(3);
+    att_optimizer optimizer;
+    size_t frozen = 0;
+    const every_nth nth = {model->parameters, distance};
+    assert_int_equal(att_model_train(model, is_not_nth, &nth), ATT_OK);
+    assert_int_equal(att_model_add_gradients(model), ATT_OK);
+    assert_int_equal(att_optimizer_new(model, &optimizer), ATT_OK);
+    for (size_t i = 0; i < model->parameter_count; i++) {
+      const att_parameter *p = &model->parameters[i];
+      float *values = p->trained ? model->values + p->offset : p->memory;
+      frozen += !p->trained;
+      assert_true(values && values == p->data);
+      for (int64_t k = 0; k < p->rows * p->cols; k++) values[k] = 1;
+    }
+    assert_true(frozen > 2 && frozen < model->parameter_count);
+    att_optimizer_step(&optimizer, &plan, 1, 1, att_optimizer_norm(&optimizer)); /* the decay alone */
+    for (size_t i = 0; i < model->parameter_count; i++) {
+      const att_parameter *p = &model->parameters[i];
+      const float *values = p->data, expected = p->trained && p->decay ? 0.9f : 1;
+      for (int64_t k = 0; k < p->rows * p->cols; k++) {
+        if (!(fabsf(values[k] - expected) < 1e-6f))
+          fail_msg("%s, one of %zu not trained: %g, not %g", p->name, distance, (double)values[k], (double)expected);
+      }
+    }
+    att_optimizer_free(&optimizer);
+    att_model_close(model);
+  }
+}
+
 static void not_a_number_is_seen(void **state) {
   (void)state;
   att_model *model = new_model(3);
@@ -424,6 +469,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(schedules_follow_their_formulas),
       cmocka_unit_test(adam_is_the_papers),
+      cmocka_unit_test(what_is_not_trained_stays),
       cmocka_unit_test(not_a_number_is_seen),
       cmocka_unit_test_teardown(snapshots_are_averaged, empty_folder),
       cmocka_unit_test(every_pair_stands_in_an_epoch_once),

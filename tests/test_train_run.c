@@ -377,7 +377,7 @@ static void a_model_is_tuned_further(void **state) {
   same_files(in_folder("tuned/tokenizer.json"), in_folder("unbroken/tokenizer.json"));
   assert_true(state_of(out).lowest.loss < state_of(unbroken).lowest.loss);
   o.resume = true, o.from = out; /* the tuned model is not the one it began with */
-  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "is not the model that the run in");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_FORMAT, "is not the model that the run in");
   o.from = unbroken;
   train(&o); /* complete: nothing to do */
   remove_all(out);

@@ -81,6 +81,25 @@ def make_tokenizer():
         write("fuzz_tokenizer", model + "_text", compact + b"\0 A dog's\r\n\tlife, 42 times.\xff\xc3\xa9</s><unk>")
 
 
+def make_state():
+    def score(step, loss):
+        return {"step": step, "valid_loss": loss, "quality": 0.5, "also": [0.25, None]}
+
+    plan = {"steps": 40, "epochs": 0, "minutes": 0, "seed": 11, "from": 0, "parameters": None, "family": 0, "encoder-layers": 1,
+            "decoder-layers": 1, "width": 16, "heads": 2, "kv-heads": 2, "feedforward": 16, "context": 16, "labels": None,
+            "max-length": 16, "batch-tokens": 2048, "batch": 0, "lr": 0.001, "min-lr": 0, "warmup": 5, "schedule": 1,
+            "weight-decay": 0, "beta1": 0.9, "beta2": 0.98, "epsilon": 1e-9, "clip": 1, "dropout": None, "label-smoothing": 0.1,
+            "bpe-dropout": 0, "token-dropout": 0, "average": 3, "valid-every": 4, "save-every": 0, "patience": 12}
+    state = {"version": 2, "task": "translation", "complete": False, "train_fingerprint": -5, "valid_fingerprint": 7,
+             "from_fingerprint": 0, "step": 10, "epoch": 1, "index": 3, "tokens": 400, "seconds": 0.25, "loss_sum": 30.5,
+             "loss_weight": 12, "validated": 8, "stale": 1, "lowest_loss": 2.5, "highest_quality": 0.5,
+             "best": score(4, 2.5), "snapshots": [score(4, 2.5), score(8, 2.75)], "plan": plan}
+    write("fuzz_state", "running", json.dumps(state).encode())
+    begun = {**state, "step": 0, "index": 0, "validated": -1, "lowest_loss": None, "best": score(-1, None), "snapshots": [],
+             "plan": {**plan, "steps": 0, "minutes": 5, "warmup": None, "valid-every": None, "labels": 1}}
+    write("fuzz_state", "begun", json.dumps(begun).encode())
+
+
 def tokenizer_json(name, **parts):
     write("fuzz_tokenizer", name, json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
           + "\0 A dog's\r\n\tlife, 42 times.é</s>你好 a ab ▁ <0x41>".encode() + b"\xff")
@@ -124,5 +143,6 @@ def make_small_tokenizers():
 argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
 make_config()
+make_state()
 make_small_tokenizers()
 make_tokenizer()

@@ -14,6 +14,8 @@
  * A context, and all that was made from it, is for one thread at a time; separate contexts are independent.
  * A calling thread needs a stack of 2 MiB or more (the usual 8 is plenty). A program that catches signals while the
  * library works should do so with SA_ONSTACK: oneDNN's code keeps data below the stack pointer.
+ * OpenBLAS, where attend multiplies by it, has one number of threads for the process: it is the context's while a call
+ * multiplies, and then the program's again.
  * Strings are UTF-8. Token ids are int32_t. Log-probabilities are natural. Times are seconds.
  *
  * A program that was built with this header runs with every later library of the same major version. So
@@ -52,10 +54,10 @@ extern "C" {
 typedef enum att_status {
   ATT_OK = 0,      /* done */
   ATT_MEMORY,      /* an allocation failed */
-  ATT_IO,          /* a file could not be opened, read or written */
-  ATT_FORMAT,      /* the content of a file or text is not what it must be */
-  ATT_ARGUMENT,    /* the caller passed something impossible */
-  ATT_UNSUPPORTED, /* valid, but nothing attend knows */
+  ATT_IO,          /* a file or folder could not be opened, read or written, is not there, or is not free */
+  ATT_FORMAT,      /* the content of a file or text is not what it must be: damaged, or not that of a run's beginning */
+  ATT_ARGUMENT,    /* the caller passed something impossible: a value out of range, options that exclude each other */
+  ATT_UNSUPPORTED, /* valid, but nothing attend knows, or more than it can hold */
   ATT_NUMERIC,     /* NaN or infinity where a number must be */
   ATT_INTERRUPTED, /* att_interrupt was called, or a callback returned non-zero; what was made is saved */
   ATT_STATUS_COUNT /* how many there are */
@@ -102,10 +104,9 @@ ATT_API const char *att_message(const att_context *ctx);
 ATT_API const char *att_status_name(att_status status);
 /* The library's: "1.2.3". */
 ATT_API const char *att_version(void);
-/* Makes the call that works on this context stop soon with ATT_INTERRUPTED: att_train and att_compare (whose work is
- * saved), att_translate, att_score_pairs, att_generate, att_score_text, att_classify, att_evaluate, att_embed, att_look
- * and att_look_gradient; att_read_lines and att_read_text where they wait for standard input. Safe in a signal
- * handler. */
+/* Makes the call that runs on the context stop soon with ATT_INTERRUPTED, or where none runs the next one that may take
+ * long (reading, training, translating, saving ...). That call takes the wish, whatever it was made by: the one after
+ * it runs. Safe in a signal handler. */
 ATT_API void att_interrupt(att_context *ctx);
 /* Frees what a call documented as "free with att_release" gave. NULL is fine. */
 ATT_API void att_release(att_context *ctx, void *pointer);
@@ -141,8 +142,8 @@ ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_mode
 ATT_API void att_model_close(att_model *model);
 
 /* Writes the model as a Hugging Face folder. type: of its weights in the file, "float32", "float16" or "bfloat16";
- * NULL: each as it came, float32 where it was trained. The folder must not exist, or be empty. The
- * stages of a folder of sentence-transformers are copied from it. */
+ * NULL: each as it came, float32 where it was trained. The folder must not exist, or be empty; it is written aside, so
+ * that there is a whole one or none. The stages of a folder of sentence-transformers are copied from it. */
 ATT_API att_status att_model_save(att_model *model, const char *folder, const char *type);
 
 /* A part of a model. */
@@ -438,10 +439,11 @@ ATT_API att_status att_classify(att_model *model, const att_text *lines, const a
 
 /* A token in place of a mask. */
 typedef struct att_filling {
-  const char *token;  /* as text */
+  const char *token;  /* as text; this and line end in NUL (not counted) and, as the line given, may contain NUL */
   int32_t id;         /* of it */
   double probability; /* over the whole vocabulary */
   const char *line;   /* the text with it in place of the mask */
+  size_t token_size, line_size; /* bytes */
 } att_filling;
 
 /* The `top` likeliest tokens for each mask of the line ("[MASK]", "<mask>": whatever the tokenizer calls it).
@@ -796,6 +798,11 @@ ATT_API att_status att_npy_put(att_npy *npy, const float *rows, size_t count);
 ATT_API att_status att_npy_commit(att_npy *npy);
 /* Leaves no file. NULL is fine. */
 ATT_API void att_npy_discard(att_npy *npy);
+
+/* Refuses (ATT_FORMAT), with what it is and what to do, what is no text in UTF-8: UTF-16 and UTF-32, with a byte order
+ * mark or without, a git-lfs pointer, a PDF, an archive. text: the whole or its first 64 KiB. Single wrong bytes are
+ * none of its business. The two calls below do this themselves. */
+ATT_API att_status att_check_text(att_context *ctx, const char *name, att_text text);
 
 /* The lines of a plain or .gz file (path "-": standard input until its end). Ends ("\n", "\r\n") are left out.
  * *lines and what it points to are one block: free with att_release. */

@@ -22,7 +22,7 @@ att_status att_model_labels(att_model *model, const char *const **labels, size_t
 static att_status score_batch(att_model *model, att_arena *arena, const att_examples *examples, int64_t begin,
                               int64_t count, att_hidden *hidden, double **scores) {
   att_run run = {.ctx = model->ctx, .arena = arena};
-  if (model->ctx->interrupted) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(model->ctx)) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
   ATT_TRY(att_examples_hidden(&run, model, examples, begin, count, hidden));
   return att_examples_scores(&run, model, hidden, scores);
 }
@@ -133,7 +133,6 @@ att_status att_classify(att_model *model, const att_text *lines, const att_text 
                      .user = user};
   att_status status = att_arena_new(ctx, &w->arena);
   if (!status) status = classify_all(w);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   att_arena_free(w->arena);
   att_examples_free(ctx, &w->examples);
   att_free(ctx, w);
@@ -157,6 +156,9 @@ static att_status read_file(att_model *model, const char *path, measuring *m) {
   ATT_TRY(att_truth_read(model->ctx, path, lines, m->labelled.number, c->head, c->labels, c->label_count, &m->truth));
   for (size_t i = 0; i < lines->count; i++) {
     att_text first, second;
+    if (att_is_interrupted(model->ctx)) {
+      return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
+    }
     bool two = att_labelled_texts(lines->source[i], &first, &second);
     ATT_TRY(att_examples_add(model, first, two ? &second : NULL, 0, &m->examples, NULL));
   }
@@ -213,7 +215,6 @@ static att_status evaluate(att_model *model, const char *path, att_evaluation *o
   if (!path) return att_fail(ctx, ATT_ARGUMENT, "att_evaluate needs a file");
   ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
   att_status status = measure(model, path, &m, out);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   att_labelled_free(ctx, &m.labelled);
   att_truth_free(ctx, &m.truth);
   att_examples_free(ctx, &m.examples);

@@ -183,7 +183,7 @@ static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
   size_t first = e->options->first_line;
   ATT_TRY(begin(e));
   for (size_t i = 0; i < count; i++) {
-    if (e->model->ctx->interrupted) return att_fail(e->model->ctx, ATT_INTERRUPTED, "interrupted");
+    if (att_is_interrupted(e->model->ctx)) return att_fail(e->model->ctx, ATT_INTERRUPTED, "interrupted");
     ATT_TRY(read_line(e, lines[i], first + i));
     if ((int64_t)(e->ids.count + e->line.count) > e->options->batch_tokens) ATT_TRY(run_batch(e, first + i));
     ATT_TRY(add_line(e));
@@ -201,7 +201,6 @@ att_status att_embed(att_model *model, const att_text *lines, size_t count, cons
   ATT_TRY(settle(model, options, &e.pipeline));
   if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");
   att_status status = count ? embed_all(&e, lines, count) : ATT_OK;
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   att_arena_free(e.arena);
   att_buffer_free(ctx, &e.text);
   att_free(ctx, e.ids.data);

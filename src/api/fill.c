@@ -20,7 +20,7 @@ typedef struct filler {
   att_arena *arena;
   att_ids ids;
   att_tensor logits; /* [masks, vocab_size] */
-  likely *best;      /* [masks, top] */
+  att_filling *best; /* [masks, top]; their texts come last */
   att_buffer token, strings;
 } filler;
 
@@ -61,7 +61,7 @@ static int by_probability(const void *a, const void *b) {
 }
 
 /* The top of one row's softmax. */
-static att_status choose(filler *f, const float *logits, likely *best) {
+static att_status choose(filler *f, const float *logits, att_filling *best) {
   int64_t vocabulary = f->logits.cols;
   likely *all = ATT_ARENA_NEW(f->arena, vocabulary, likely);
   if (!all) return ATT_MEMORY;
@@ -74,7 +74,7 @@ static att_status choose(filler *f, const float *logits, likely *best) {
   for (int64_t i = 0; i < vocabulary; i++) sum += all[i].probability = exp((double)logits[i] - most);
   for (int64_t i = 0; i < vocabulary; i++) all[i] = (likely){all[i].probability / sum, (int32_t)i};
   qsort(all, (size_t)vocabulary, sizeof *all, by_probability);
-  memcpy(best, all, f->top * sizeof *best);
+  for (size_t i = 0; i < f->top; i++) best[i] = (att_filling){.id = all[i].id, .probability = all[i].probability};
   return ATT_OK;
 }
 
@@ -110,14 +110,17 @@ static att_status goes_on(filler *f, int32_t id, bool *on) {
 }
 
 /* Appends the token's text and the line with it in place of mask `number`, a NUL after each. */
-static att_status put_texts(filler *f, size_t number, int32_t id) {
+static att_status put_texts(filler *f, size_t number, att_filling *filling) {
+  int32_t id = filling->id;
   att_context *ctx = f->model->ctx;
   const char *mask = find_mask(f, number), *line = f->text.data;
   size_t after = 0, before = 0, skip = 0;
   bool on;
   ATT_TRY(goes_on(f, id, &on));
   ATT_TRY(decode(f, &id, 1));
-  ATT_TRY(att_buffer_append(ctx, &f->strings, f->token.data, strlen(f->token.data) + 1));
+  filling->token_size = f->token.size;
+  ATT_TRY(att_buffer_append(ctx, &f->strings, f->token.data, f->token.size + 1));
+  size_t begin = f->strings.size;
   if (mask) {
     before = (size_t)(mask - line);
     after = before + strlen(att_mask_token(f->model));
@@ -129,6 +132,7 @@ static att_status put_texts(filler *f, size_t number, int32_t id) {
   ATT_TRY(att_buffer_append(ctx, &f->strings, line, before));
   if (mask) ATT_TRY(att_buffer_append(ctx, &f->strings, f->token.data + skip, f->token.size - skip));
   ATT_TRY(att_buffer_append(ctx, &f->strings, line + after, f->text.size - after));
+  filling->line_size = f->strings.size - begin;
   return att_buffer_append(ctx, &f->strings, "", 1);
 }
 
@@ -137,18 +141,18 @@ static att_status put_texts(filler *f, size_t number, int32_t id) {
 /* One block: pointers, the fillings, then their strings. */
 static att_status give(filler *f, const att_filling ***out) {
   size_t count = f->masks * f->top;
-  for (size_t i = 0; i < count; i++) ATT_TRY(put_texts(f, i / f->top, f->best[i].id));
+  for (size_t i = 0; i < count; i++) ATT_TRY(put_texts(f, i / f->top, &f->best[i]));
   const att_filling **list = att_alloc(f->model->ctx, count * (sizeof *list + sizeof **list) + f->strings.size, 1);
   if (!list) return ATT_MEMORY;
   att_filling *fillings = (att_filling *)(list + count);
+  memcpy(fillings, f->best, count * sizeof *fillings);
   char *at = (char *)(fillings + count);
   memcpy(at, f->strings.data, f->strings.size);
   for (size_t i = 0; i < count; i++) {
-    fillings[i] = (att_filling){.token = at, .id = f->best[i].id, .probability = f->best[i].probability};
-    at += strlen(at) + 1;
-    fillings[i].line = at;
+    fillings[i].token = at;
+    fillings[i].line = at + fillings[i].token_size + 1;
     list[i] = &fillings[i];
-    at += strlen(at) + 1;
+    at += fillings[i].token_size + fillings[i].line_size + 2;
   }
   *out = list;
   return ATT_OK;
@@ -162,7 +166,7 @@ static att_status fill(filler *f, const att_filling ***fillings) {
   ATT_TRY(att_arena_new(model->ctx, &f->arena));
   ATT_TRY(run_model(f));
   if (f->top > (size_t)f->logits.cols) f->top = (size_t)f->logits.cols;
-  f->best = ATT_ARENA_NEW(f->arena, f->masks * f->top, likely);
+  f->best = ATT_ARENA_NEW(f->arena, f->masks * f->top, att_filling);
   if (!f->best) return ATT_MEMORY;
   for (size_t m = 0; m < f->masks; m++) {
     att_arena_mark mark = att_arena_save(f->arena);

@@ -192,7 +192,6 @@ att_status att_generate(att_model *model, att_text prompt, const att_generate_op
   ATT_TRY(check_options(ctx, options));
   generator g = {.model = model, .options = options, .give = give, .user = user};
   att_status status = generate(&g, prompt);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   for (int i = 0; g.samples && i < options->samples; i++) {
     att_free(ctx, g.samples[i].tokens.data);
     att_decoder_free(&g.samples[i].decoder, ctx);

@@ -231,7 +231,7 @@ static att_status look_at_attention(looker *look) {
 
 /* A pass with a tape, on memory of its own. */
 static att_status begin_pass(looker *look, att_run *run) {
-  if (look->model->ctx->interrupted) return att_fail(look->model->ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(look->model->ctx)) return att_fail(look->model->ctx, ATT_INTERRUPTED, "interrupted");
   att_arena_reset(look->work);
   *run = (att_run){.ctx = look->model->ctx, .arena = look->work};
   return att_tape_new(look->work, &run->tape);
@@ -341,7 +341,6 @@ static att_status look_at(att_model *model, att_text text, att_text target, att_
   att_status status = att_arena_new(ctx, &look.arena);
   if (!status) status = read_texts(&look, text, target);
   if (!status) status = look_at_model(&look);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   att_arena_free(look.arena);
   att_arena_free(look.work);
   att_free(ctx, look.source.data);

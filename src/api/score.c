@@ -81,7 +81,7 @@ static att_status score_batch(att_model *model, att_arena *arena, pairs_batch *b
 static att_status score_all(att_model *model, att_arena *arena, pairs_batch *b, const att_text *sources,
                             const att_text *targets, size_t count, att_score *scores) {
   for (size_t i = 0; i < count; i++) {
-    if (model->ctx->interrupted) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
+    if (att_is_interrupted(model->ctx)) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
     ATT_TRY(add_pair(model, b, &sources[i], &targets[i], i, &scores[i]));
     bool full = b->source.count + b->labels.count >= ATT_SCORE_TOKENS;
     if (full) ATT_TRY(score_batch(model, arena, b, scores + (i + 1 - b->count)));
@@ -100,7 +100,6 @@ att_status att_score_pairs(att_model *model, const att_text *sources, const att_
   pairs_batch batch = {0};
   ATT_TRY(att_arena_new(ctx, &arena));
   att_status status = score_all(model, arena, &batch, sources, targets, count, scores);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   att_arena_free(arena);
   att_free(ctx, batch.source.data);
   att_free(ctx, batch.inputs.data);
@@ -141,7 +140,6 @@ att_status att_score_text(att_model *model, att_text text, int64_t stride, att_t
   att_ids ids = {0};
   ATT_TRY(att_arena_new(ctx, &arena));
   att_status status = score_text(model, arena, text, stride, &ids, score);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   att_arena_free(arena);
   att_free(ctx, ids.data);
   return status;

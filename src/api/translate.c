@@ -77,7 +77,7 @@ static att_status fill_window(translator *t) {
     size_t number = t->first + t->window;
     line_work *line = &t->work_lines[t->window];
     *line = (line_work){0};
-    if (t->model->ctx->interrupted) return att_fail(t->model->ctx, ATT_INTERRUPTED, "interrupted");
+    if (att_is_interrupted(t->model->ctx)) return att_fail(t->model->ctx, ATT_INTERRUPTED, "interrupted");
     if (att_is_blank(t->lines[number])) continue;
     ATT_TRY(att_line_ids(t->model, t->lines[number], number + t->options->first_line, "line", false, &t->ids,
                          &line->truncated));
@@ -233,7 +233,6 @@ att_status att_translate(att_model *model, const att_text *lines, size_t count, 
   att_status status = att_arena_new(ctx, &t.kept);
   if (status == ATT_OK) status = att_arena_new(ctx, &t.work);
   if (status == ATT_OK) status = translate_all(&t);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   att_arena_free(t.work);
   att_arena_free(t.kept);
   att_free(ctx, t.ids.data);

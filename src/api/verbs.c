@@ -35,8 +35,9 @@ att_status att_check_verb(att_model *model, att_verb verb) {
   char list[96];
   const char *what = model->head->kinds[model->config.kind].what;
   unsigned can = model->head->kinds[model->config.kind].verbs | ATT_CAN(EMBED);
-  if ((unsigned)verb < COUNT && can & 1u << verb) return check_settings(model, verb);
+  if ((unsigned)verb >= COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);
+  if (can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s",
-                  (unsigned)verb < COUNT ? verbs[verb].what : "do that", att_config_type(&model->config), what, list);
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s", verbs[verb].what,
+                  att_config_type(&model->config), what, list);
 }

@@ -137,6 +137,7 @@ att_status att_fail(att_context *ctx, att_status status, const char *format, ...
   va_end(args);
   make_one_line(text);
   memcpy(ctx->message, text, sizeof text);
+  if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   return status;
 }
 

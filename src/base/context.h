@@ -16,7 +16,8 @@ struct att_context {
   int threads; /* >= 1 */
   att_log_fn *log;
   void *log_user;
-  volatile sig_atomic_t interrupted;
+  volatile sig_atomic_t interrupted; /* asked for and not yet taken: see att_is_interrupted */
+  int held;                          /* above 0: interrupts wait */
   char message[1024];
   char processor[64];       /* its name, once att_describe_machine asked, */
   att_machine_info machine; /* and all it said */
@@ -26,6 +27,12 @@ struct att_context {
  * path). */
 att_status att_fail(att_context *ctx, att_status status, const char *format, ...) ATT_PRINTF(3, 4);
 void att_log(att_context *ctx, att_log_level level, const char *format, ...) ATT_PRINTF(3, 4);
+
+/* Whether the caller asked to stop. What takes long looks now and then, and leaves with
+ *   if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", path);
+ * To fail with ATT_INTERRUPTED is to take the wish, and nothing else does: asked for between two calls it stops the
+ * second, and one that was stopped does not stop the next. */
+static inline bool att_is_interrupted(const att_context *ctx) { return ctx->interrupted && ctx->held == 0; }
 
 /* Propagates a failure. Only where nothing has to be cleaned up; elsewhere: status = f(); if (status) goto done; */
 #define ATT_TRY(call)                                                                                                  \

@@ -40,6 +40,7 @@ typedef struct att_comparison {
   att_progress_fn *progress;
   void *user;
   const att_compared *chosen[ATT_MOST_COMPARED];
+  att_lock *lock; /* of the report's folder */
   size_t count, done, current;
   int64_t parameters; /* of each network */
   /* the files that every network learns from, and what is measured */
@@ -83,11 +84,11 @@ static att_status choose_task(att_comparison *c) {
 static att_status prepare_folder(att_comparison *c) {
   const char *out = c->options.out;
   bool empty;
+  ATT_TRY(att_folder_make(c->ctx, out));
+  ATT_TRY(att_folder_lock(c->ctx, out, &c->lock));
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
-  if (!empty && c->options.resume != 1) {
-    return att_fail(c->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
-  }
-  return att_folder_make(c->ctx, out);
+  if (empty || c->options.resume == 1) return ATT_OK;
+  return att_fail(c->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
 }
 
 static char *copy_path(att_context *ctx, const char *path) { return att_copy_text(ctx, path, strlen(path)); }
@@ -501,6 +502,7 @@ static void clear(att_comparison *c) {
     att_free(c->ctx, c->curves[i]);
   }
   att_probes_free(&c->probes);
+  att_folder_unlock(c->lock);
   att_free(c->ctx, c->texts);
   att_free(c->ctx, c);
 }

@@ -36,7 +36,7 @@ static att_status step(continuation *c, int64_t number, att_token_fn *give, void
   int64_t going_on = 0;
   att_sequence *sequences = NULL;
   float *logits;
-  if (run->ctx->interrupted) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(run->ctx)) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
   ATT_TRY(att_session_step(c->session, c->next, c->running, &logits));
   if (c->processors.count) ATT_TRY(att_session_sequences(c->session, &sequences));
   for (int64_t i = 0; i < c->running; i++) {

@@ -31,7 +31,7 @@ static att_status score_labels(att_run *run, att_model *model, const att_tensor 
                                double *logprobs) {
   int64_t vocab = model->config.vocab_size, block = 1 + ATT_LOGITS_BLOCK / vocab;
   for (int64_t first = 0; first < hidden->rows; first += block) {
-    if (run->ctx->interrupted) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
+    if (att_is_interrupted(run->ctx)) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
     att_arena_mark mark = att_arena_save(run->arena);
     att_tensor rows = *hidden, logits;
     rows.data += first * hidden->stride;

@@ -135,7 +135,7 @@ static att_status advance(search *s, group *g, int64_t first, int64_t *next_coun
 
 static att_status step(search *s) {
   att_context *ctx = s->session->run.ctx;
-  if (ctx->interrupted) return att_fail(ctx, ATT_INTERRUPTED, "interrupted");
+  if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted");
   att_sequence *sequences = NULL;
   float *logits;
   ATT_TRY(att_session_step(s->session, s->next, s->running, &logits));

@@ -97,7 +97,7 @@ static att_status read_past(att_session *s, const int32_t *past) {
   const int32_t *rows[] = {table};
   att_arena_mark mark = att_arena_save(s->run.arena);
   for (int64_t done = 0, piece; done < s->past; done += piece) {
-    if (s->run.ctx->interrupted) return att_fail(s->run.ctx, ATT_INTERRUPTED, "interrupted");
+    if (att_is_interrupted(s->run.ctx)) return att_fail(s->run.ctx, ATT_INTERRUPTED, "interrupted");
     piece = s->past - done < ATT_PAST_PIECE ? s->past - done : ATT_PAST_PIECE;
     int64_t start[] = {0, piece}, counts[] = {done + piece};
     att_cache cache = {.self = s->self, .self_rows = rows, .self_counts = counts};

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ATT_MOST_TEMPORARY 10000 /* names tried for the file aside */
-#define ATT_LARGEST_WRITE  ((size_t)1 << 30)
+#define ATT_MOST_TEMPORARY 10000             /* names tried for the file aside */
+#define ATT_LARGEST_WRITE  ((size_t)1 << 24) /* between two looks for an interrupt */
 
 static att_status fail_errno(att_context *ctx, const char *path, const char *what) {
   return att_fail(ctx, ATT_IO, "%s: %s: %s", path, what, strerror(errno));
@@ -81,9 +81,10 @@ static att_status read_whole(att_context *ctx, const char *path, int fd, size_t 
     ssize_t count = read(fd, part, sizeof part);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail_errno(ctx, path, "cannot be read");
+    if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
     if (count == 0) return ATT_OK;
     total += (size_t)count;
-    if (total > limit) return att_fail(ctx, ATT_FORMAT, "%s: is larger than %zu bytes", path, limit);
+    if (total > limit) return att_fail(ctx, ATT_UNSUPPORTED, "%s: is larger than %zu bytes", path, limit);
     ATT_TRY(att_buffer_append(ctx, out, part, (size_t)count));
   }
 }
@@ -92,7 +93,7 @@ att_status att_file_read(att_context *ctx, const char *path, size_t limit, att_b
   int fd;
   size_t size;
   ATT_TRY(open_regular(ctx, path, &fd, &size));
-  att_status status = size > limit ? att_fail(ctx, ATT_FORMAT, "%s: is larger than %zu bytes", path, limit)
+  att_status status = size > limit ? att_fail(ctx, ATT_UNSUPPORTED, "%s: is larger than %zu bytes", path, limit)
                                    : read_whole(ctx, path, fd, limit, out);
   close(fd);
   return status;
@@ -121,11 +122,27 @@ att_status att_folder_is_empty(att_context *ctx, const char *path, bool *empty) 
   const struct dirent *entry;
   errno = 0;
   while (*empty && (entry = readdir(folder))) {
-    *empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    *empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+             strcmp(entry->d_name, ATT_LOCK_NAME) == 0;
   }
   att_status status = errno ? fail_errno(ctx, path, "cannot be read") : ATT_OK;
   closedir(folder);
   return status;
+}
+
+att_status att_folder_sync(att_context *ctx, const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES ? ATT_OK : fail_errno(ctx, path, "cannot be synced");
+  att_status status = fsync(fd) == 0 || errno == EINVAL ? ATT_OK : fail_errno(ctx, path, "cannot be synced");
+  close(fd);
+  return status;
+}
+
+att_status att_parent_sync(att_context *ctx, char *path) {
+  char *slash = strrchr(path, '/');
+  const char *folder = slash == path ? "/" : slash ? path : ".";
+  if (slash) *slash = '\0';
+  return att_folder_sync(ctx, folder);
 }
 
 char *att_path(att_context *ctx, const char *folder, const char *name) {
@@ -202,6 +219,10 @@ static att_status write_all(att_writer *writer, off_t offset, const void *data, 
   if (writer->fd < 0) return att_fail(writer->ctx, ATT_IO, "%s: an earlier write failed", writer->path);
   while (size > 0) {
     size_t part = size < ATT_LARGEST_WRITE ? size : ATT_LARGEST_WRITE;
+    if (att_is_interrupted(writer->ctx)) {
+      remove_aside(writer);
+      return att_fail(writer->ctx, ATT_INTERRUPTED, "%s: interrupted while writing", writer->path);
+    }
     ssize_t count = offset < 0 ? write(writer->fd, from, part) : pwrite(writer->fd, from, part, offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
@@ -224,19 +245,6 @@ att_status att_writer_patch(att_writer *writer, size_t offset, const void *data,
   return write_all(writer, (off_t)offset, data, size);
 }
 
-/* The rename itself must survive a crash. Some file systems cannot sync a folder (EINVAL), and a folder may be writable
- * without being readable: no reason to fail. Cuts `path` to its folder. */
-static att_status sync_folder(att_context *ctx, char *path) {
-  char *slash = strrchr(path, '/');
-  const char *folder = slash == path ? "/" : slash ? path : ".";
-  if (slash) *slash = '\0';
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno == EACCES ? ATT_OK : fail_errno(ctx, folder, "cannot be synced");
-  att_status status = fsync(fd) == 0 || errno == EINVAL ? ATT_OK : fail_errno(ctx, folder, "cannot be synced");
-  close(fd);
-  return status;
-}
-
 att_status att_writer_commit(att_writer *writer) {
   att_context *ctx = writer->ctx;
   att_status status = ATT_OK;
@@ -249,7 +257,7 @@ att_status att_writer_commit(att_writer *writer) {
     status = fail_errno(ctx, writer->path, "cannot be written");
     unlink(writer->aside);
   } else {
-    status = sync_folder(ctx, writer->path);
+    status = att_parent_sync(ctx, writer->path);
   }
   free_writer(writer);
   return status;

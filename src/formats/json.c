@@ -34,7 +34,11 @@ static att_status open_file(att_context *ctx, const char *path, size_t flags, js
   *root = NULL;
   att_buffer text = {0};
   att_status status = att_file_read(ctx, path, ATT_LARGEST_JSON, &text);
-  if (status == ATT_OK) status = parse(ctx, path, text.data, text.size, flags, root);
+  if (status == ATT_OK) status = att_check_download(ctx, path, text.data, text.size);
+  if (status == ATT_OK) status = att_check_text(ctx, path, (att_text){text.data, text.size});
+  bool marked = text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0; /* as some editors write it */
+  size_t skip = marked ? 3 : 0;
+  if (status == ATT_OK) status = parse(ctx, path, text.data + skip, text.size - skip, flags, root);
   att_buffer_free(ctx, &text);
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -14,6 +15,7 @@
 #define ATT_MOST_TEXT   ((uint64_t)16 << 30)
 #define ATT_GZIP_WINDOW (16 + MAX_WBITS) /* zlib: 16 asks for a gzip header */
 #define ATT_BYTE_ORDER  "\xef\xbb\xbf"
+#define ATT_TURN        200 /* milliseconds */
 #define ATT_GIBIBYTE    ((double)((uint64_t)1 << 30))
 
 typedef struct att_source {
@@ -27,15 +29,25 @@ typedef struct att_source {
   unsigned char packed[ATT_PART], plain[ATT_PART];
 } att_source;
 
+/* Waits until there is something to read, or the end. In turns: a signal may come just before it waits, and a handler
+ * with SA_RESTART would let `read` wait on. */
+static att_status wait_for_more(att_source *source) {
+  struct pollfd waiting = {.fd = source->fd, .events = POLLIN};
+  for (;;) {
+    bool ready = poll(&waiting, 1, ATT_TURN) > 0;
+    if (att_is_interrupted(source->ctx))
+      return att_fail(source->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", source->name);
+    if (ready) return ATT_OK;
+  }
+}
+
 static att_status read_part(att_source *source, size_t *size) {
   size_t filled = 0;
   while (filled < ATT_PART) { /* whole parts: the first must hold the magic bytes, also from a slow pipe */
+    ATT_TRY(wait_for_more(source));
     ssize_t count = read(source->fd, source->packed + filled, ATT_PART - filled);
     if (count == 0) break;
-    if (count < 0 && errno == EINTR) {
-      if (!source->ctx->interrupted) continue;
-      return att_fail(source->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", source->name);
-    }
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) return att_fail(source->ctx, ATT_IO, "%s: cannot be read: %s", source->name, strerror(errno));
     filled += (size_t)count;
   }
@@ -155,12 +167,13 @@ static att_status read_path(att_context *ctx, const char *path, uint64_t limit, 
   source->name = standard ? "standard input" : path;
   source->limit = limit < SIZE_MAX / 4 ? limit : SIZE_MAX / 4;
   source->stream = (z_stream){.zalloc = allocate, .zfree = release, .opaque = ctx};
-  source->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  source->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe nobody writes yet */
   att_status status;
   if (source->fd < 0) {
     status = att_fail(ctx, ATT_IO, "%s: cannot be opened: %s", path, strerror(errno));
   } else {
     status = read_text(source);
+    if (!status) status = att_check_text(ctx, source->name, (att_text){source->text.data, source->text.size});
     if (!standard) close(source->fd);
   }
   *text = source->text;

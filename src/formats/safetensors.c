@@ -7,6 +7,7 @@
 #include "formats/safetensors.h"
 
 #include "base/types.h"
+#include "formats/file.h"
 #include "formats/json.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -135,6 +136,7 @@ static att_status read_part(att_context *ctx, const char *path, att_tensor_file 
   ATT_TRY(att_map(ctx, path, &part->mapping));
   const unsigned char *data = part->mapping.data;
   size_t size = part->mapping.size;
+  ATT_TRY(att_check_download(ctx, path, data, size));
   if (size < 8) return att_fail(ctx, ATT_FORMAT, "%s: is no safetensors file: it has only %zu bytes", path, size);
   uint64_t length = 0;
   for (int i = 7; i >= 0; i--) length = length << 8 | data[i];

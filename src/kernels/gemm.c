@@ -96,34 +96,71 @@ static void look_for_room(void) { has_room = att_has_room(FIRST_CALL_ROOM); }
 
 const char *att_gemm_name(void) { return backend_get()->name; }
 
-/* The threads of the next call into a library; returns those before. */
-static int set_threads(int threads) {
-  int before = 1;
-  (void)threads;
+/* ---- a library's threads ---- */
+
+/* OpenMP's number is the calling thread's own. OpenBLAS has one number for the process, which may be the host's and not
+ * ours: it is set when the first of us goes in and set back when the last comes out. Contexts of equal numbers multiply
+ * side by side; one of another number waits. What the host multiplies meanwhile has our number of threads. */
 #if defined(ATT_HAVE_CBLAS)
-  if (!strcmp(chosen->name, "cblas") && openblas_set_num_threads && openblas_get_num_threads) {
-    before = openblas_get_num_threads();
-    if (before != threads) openblas_set_num_threads(threads);
-    return before;
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t left;
+  int inside, now, before; /* calls inside; their number of threads; the host's */
+} blas = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0};
+
+static bool is_per_process(void) {
+  return !strcmp(chosen->name, "cblas") && openblas_set_num_threads && openblas_get_num_threads;
+}
+
+static void go_in(int threads) {
+  pthread_mutex_lock(&blas.mutex);
+  while (blas.inside > 0 && blas.now != threads) pthread_cond_wait(&blas.left, &blas.mutex);
+  if (blas.inside++ == 0) {
+    blas.before = openblas_get_num_threads();
+    blas.now = threads;
+    if (blas.before != threads) openblas_set_num_threads(threads);
+  }
+  pthread_mutex_unlock(&blas.mutex);
+}
+
+static void come_out(void) {
+  pthread_mutex_lock(&blas.mutex);
+  if (--blas.inside == 0) {
+    if (blas.before != blas.now) openblas_set_num_threads(blas.before);
+    pthread_cond_broadcast(&blas.left);
+  }
+  pthread_mutex_unlock(&blas.mutex);
+}
+#endif
+
+static bool multiply_on(int threads, const product *g) {
+#if defined(ATT_HAVE_CBLAS)
+  if (is_per_process()) {
+    go_in(threads);
+    bool done = chosen->multiply(g);
+    come_out();
+    return done;
   }
 #endif
 #if defined(_OPENMP)
-  before = omp_get_max_threads();
+  int before = omp_get_max_threads();
   if (before != threads) omp_set_num_threads(threads);
+  bool done = chosen->multiply(g);
+  if (before != threads) omp_set_num_threads(before);
+  return done;
+#else
+  (void)threads;
+  return chosen->multiply(g);
 #endif
-  return before;
 }
 
-/* The library on exactly the context's threads; the process's own setting is put back. */
+/* The library on exactly the context's threads. */
 static bool multiply(const att_context *ctx, const product *g) {
   const backend *library = backend_get();
   if (!library->multiply || g->m <= SHORT_ROWS || !g->n || !g->k) return false;
   pthread_once(&first_call, look_for_room);
   if (!has_room) return false;
-  int before = set_threads((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads);
-  bool done = library->multiply(g);
-  set_threads(before);
-  return done;
+  return multiply_on((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads, g);
 }
 
 /* Few rows of x with a weight of any type. */

@@ -10,7 +10,7 @@
 
 att_status att_runes_reserve(att_context *ctx, att_runes *runes, size_t count) {
   if (count > (size_t)1 << 29)
-    return att_fail(ctx, ATT_ARGUMENT, "a line of %zu characters is too long to score", count);
+    return att_fail(ctx, ATT_UNSUPPORTED, "a line of %zu characters is too long to score", count);
   if (count <= runes->capacity && runes->data) return ATT_OK;
   size_t capacity = runes->capacity * 2 > count ? runes->capacity * 2 : count + 64;
   int32_t *data = att_resize(ctx, runes->data, capacity, sizeof *data);

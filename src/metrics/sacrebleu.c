@@ -67,7 +67,6 @@ att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, size_t c
   att_translations t = {ctx, hypotheses, references, count, reference_count, NULL, &options};
   att_status status = att_take_options(ctx, "att_bleu", given, &options, sizeof options);
   if (!status) status = measure(&t, &own);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
   att_give_struct(&own, sizeof own, result, size);
   return status;
 }

@@ -22,7 +22,7 @@ typedef struct att_translations {
 
 /* ATT_INTERRUPTED where att_interrupt was called. */
 static inline att_status att_measure_goes_on(att_context *ctx) {
-  return ctx->interrupted ? att_fail(ctx, ATT_INTERRUPTED, "interrupted while measuring") : ATT_OK;
+  return att_is_interrupted(ctx) ? att_fail(ctx, ATT_INTERRUPTED, "interrupted while measuring") : ATT_OK;
 }
 
 /* Each fills the score, the line and the signature of a zeroed result; BLEU all of it. */

@@ -293,7 +293,7 @@ static att_status read_words(const att_translations *t, ter_work *work, att_text
 
 static att_status check_length(const att_translations *t, size_t line, size_t words) {
   if (words <= MOST_WORDS) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "TER: line %zu has %zu words: it takes lines of up to %d", line + 1, words,
+  return att_fail(t->ctx, ATT_UNSUPPORTED, "TER: line %zu has %zu words: it takes lines of up to %d", line + 1, words,
                   (int)MOST_WORDS);
 }
 

@@ -215,7 +215,7 @@ static att_status check_numbers(att_context *ctx, const char *name, const att_co
     return att_fail(ctx, ATT_FORMAT, "%s: dropout is %g, not from 0 to below 1", name, (double)config->dropout);
   }
   if (!(config->layer_norm_epsilon > 0 && config->layer_norm_epsilon < 1)) {
-    return att_fail(ctx, ATT_ARGUMENT, "%s: the norms' epsilon is %g, not between 0 and 1", name,
+    return att_fail(ctx, ATT_FORMAT, "%s: the norms' epsilon is %g, not between 0 and 1", name,
                     (double)config->layer_norm_epsilon);
   }
   return ATT_OK;

@@ -224,6 +224,7 @@ static att_status load_weights(att_model **model, const char *folder) {
 static att_status open_model(att_context *ctx, const char *folder, att_model **out) {
   att_config config;
   att_model *model;
+  ATT_TRY(att_model_check_folder(ctx, folder));
   ATT_TRY(att_config_read(ctx, folder, &config));
   att_status status = make_model(ctx, &config, &model);
   if (status) {
@@ -277,24 +278,25 @@ static att_status save_model(att_model *model, const char *folder, const att_typ
   return status;
 }
 
-att_status att_model_save(att_model *model, const char *folder, const char *type) {
-  bool empty;
-  att_type wanted;
-  if (type && !att_type_find(type, &wanted)) {
-    return att_fail(model->ctx, ATT_ARGUMENT, "type is \"%.60s\": it must be float32, float16 or bfloat16", type);
-  }
-  ATT_TRY(att_folder_is_empty(model->ctx, folder, &empty));
-  if (!empty) {
-    return att_fail(model->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty; name another", folder);
-  }
-  ATT_TRY(att_folder_make(model->ctx, folder));
+/* With the stages of a pipeline where there is one. */
+static att_status save_folder(att_model *model, const char *folder, const att_type *type) {
   att_type before = model->config.storage;
-  if (type) model->config.storage = wanted;
+  if (type) model->config.storage = *type;
   char *place = NULL;
   att_status status = model->sentence ? att_sentence_copy(model->sentence, folder, &place) : ATT_OK;
-  if (!status) status = save_model(model, place ? place : folder, type ? &wanted : NULL);
+  if (!status) status = save_model(model, place ? place : folder, type);
   if (!status && place) status = att_sentence_copy_names(model->sentence, place);
   att_free(model->ctx, place);
   model->config.storage = before;
   return status;
+}
+
+att_status att_model_save(att_model *model, const char *path, const char *type) {
+  att_folder *folder;
+  att_type wanted;
+  if (type && !att_type_find(type, &wanted)) {
+    return att_fail(model->ctx, ATT_ARGUMENT, "type is \"%.60s\": it must be float32, float16 or bfloat16", type);
+  }
+  ATT_TRY(att_folder_begin(model->ctx, path, &folder));
+  return att_folder_end(folder, save_folder(model, att_folder_aside(folder), type ? &wanted : NULL));
 }

@@ -95,6 +95,8 @@ att_status att_model_read_weights(att_model *model, const char *path);
 att_status att_model_save_weights(const att_model *model, const char *path, const att_type *type);
 /* Refuses a model that does not read text: one of rows of floats, or a folder without a tokenizer. */
 att_status att_model_check_text(const att_model *model);
+/* Refuses a path that is no folder of a model, with what it is and what to do. */
+att_status att_model_check_folder(att_context *ctx, const char *path);
 /* Everything but the weights: configs, tokenizer. */
 att_status att_model_save_settings(const att_model *model, const char *folder);
 

@@ -94,6 +94,10 @@ static att_status find_place(att_sentence *s) {
   }
   if (!status) s->place = place_in(s->ctx, s->folder, beside ? "" : first.path);
   if (!status && !s->place) status = ATT_MEMORY;
+  if (!status && !att_file_exists(s->place)) {
+    status = att_fail(s->ctx, ATT_IO, "%s: the model's folder that it names, %.100s, is not there: download it too",
+                      path, first.path);
+  }
   json_decref(list);
   att_free(s->ctx, path);
   return status;

@@ -226,6 +226,9 @@ static att_status take_all(att_model *model, const att_tensor_file *file) {
     att_parameter *p = &model->parameters[i];
     size_t names;
     const att_stored *stored = find(model, file, p, &names);
+    if (att_is_interrupted(model->ctx)) {
+      return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", file->path);
+    }
     if (stored) {
       ATT_TRY(check_finite(model, file, stored));
       ATT_TRY(take_one(model, stored, p));
@@ -265,6 +268,9 @@ static att_status read_trained(att_model *model, const att_tensor_file *file) {
     size_t names;
     const att_stored *stored = find(model, file, p, &names);
     if (!p->trained || !stored) continue;
+    if (att_is_interrupted(model->ctx)) {
+      return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", file->path);
+    }
     float *values = model->values + p->offset;
     for (int64_t j = 0; j < stored->count; j++) {
       int64_t at = p->transposed ? j % p->cols * p->rows + j / p->cols : j;

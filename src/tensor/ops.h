@@ -1,7 +1,7 @@
 /*
  * Owns the list of ops: shapes, formulas, sources. Each is in ops/NAME.c with its backward. Outputs are made on the
  * run's arena. `place` tells one dropout in the model from another; the same place, step and seed drop the same
- * elements; place ATT_NO_DROPOUT drops none.
+ * elements; place ATT_NO_DROPOUT drops none. Under a tape an input may be without a gradient, and a weight frozen.
  */
 #ifndef ATT_TENSOR_OPS_H
 #define ATT_TENSOR_OPS_H
@@ -43,7 +43,7 @@ att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *
 /* out[n, d] = f(x[:, 0 .. d)) * x[:, d .. 2d): a gated linear unit (Shazeer 2020). f: any but ATT_PLAIN */
 att_status att_op_gated(att_run *run, const att_tensor *x, att_epilogue f, att_tensor *out);
 
-/* Dropout alone; out is x itself where nothing drops. x is contiguous and has a gradient where there is a tape. */
+/* Dropout alone; out is x itself where nothing drops. x is contiguous. */
 att_status att_op_dropout(att_run *run, const att_tensor *x, uint32_t place, att_tensor *out);
 
 /* out[n, cols] = x's rows rows[0 .. n), each in range; the same row may come several times. `rows` must outlive

@@ -7,19 +7,21 @@ typedef struct att_record {
   void *data;
 } att_record;
 
-#define ATT_MOST_SPARE 32
+#define ATT_MOST_SPARE  32
+#define ATT_MOST_UNREAD 8 /* inputs of one op */
 
 struct att_tape {
   att_record *last;
-  att_gradient spare[ATT_MOST_SPARE]; /* memory of gradients that have been used */
-  int spare_count;
+  att_gradient spare[ATT_MOST_SPARE];   /* memory of gradients that have been used */
+  att_gradient unread[ATT_MOST_UNREAD]; /* what the record at work was given for inputs without a gradient */
+  int spare_count, unread_count;
 };
 
 att_status att_tape_new(att_arena *arena, att_tape **tape) {
   *tape = ATT_ARENA_NEW(arena, 1, att_tape);
   if (!*tape) return ATT_MEMORY;
   (*tape)->last = NULL;
-  (*tape)->spare_count = 0;
+  (*tape)->spare_count = (*tape)->unread_count = 0;
   return ATT_OK;
 }
 
@@ -32,9 +34,15 @@ att_status att_tape_add(att_run *run, att_backward_fn *backward, size_t size, vo
   return ATT_OK;
 }
 
+static void spare(att_tape *tape, const att_gradient *g) {
+  if (tape->spare_count < ATT_MOST_SPARE) tape->spare[tape->spare_count++] = *g;
+}
+
 att_status att_backward(att_run *run) {
-  for (att_record *record = run->tape->last; record; record = record->before) {
+  att_tape *tape = run->tape;
+  for (att_record *record = tape->last; record; record = record->before) {
     ATT_TRY(record->backward(run, record->data));
+    while (tape->unread_count > 0) spare(tape, &tape->unread[--tape->unread_count]);
   }
   return ATT_OK;
 }
@@ -70,8 +78,20 @@ static att_status take_memory(att_run *run, att_gradient *g) {
   return g->data ? ATT_OK : ATT_MEMORY;
 }
 
+/* Memory for a gradient that none reads. */
+static att_status open_unread(att_run *run, const att_tensor *x, float **data) {
+  att_tape *tape = run->tape;
+  att_gradient g = {.size = x->rows * x->stride};
+  ATT_TRY(take_memory(run, &g));
+  if (tape->unread_count < ATT_MOST_UNREAD) tape->unread[tape->unread_count++] = g;
+  *data = g.data + x->first;
+  return ATT_OK;
+}
+
 att_status att_gradient_open(att_run *run, const att_tensor *x, float **data, bool *accumulate) {
   att_gradient *g = x->gradient;
+  *accumulate = false;
+  if (!g) return open_unread(run, x, data);
   if (!g->data) ATT_TRY(take_memory(run, g));
   *data = g->data + x->first;
   *accumulate = g->written;
@@ -84,9 +104,8 @@ float *att_gradient_of(const att_tensor *out) {
 }
 
 void att_gradient_close(att_run *run, const att_tensor *out) {
-  att_tape *tape = run->tape;
   if (out->gradient->keep) return;
-  if (tape->spare_count < ATT_MOST_SPARE) tape->spare[tape->spare_count++] = *out->gradient;
+  spare(run->tape, out->gradient);
   out->gradient->data = NULL;
   out->gradient->written = false;
 }

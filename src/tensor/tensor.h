@@ -75,7 +75,8 @@ att_status att_tape_add(att_run *run, att_backward_fn *backward, size_t size, vo
 att_status att_backward(att_run *run);
 
 /* For backward. Where x's gradient goes, with x's stride; *accumulate: it holds something already, so add. Not between
- * an arena's mark and its restoring. x must have a gradient. */
+ * an arena's mark and its restoring. Where x has none (data, a frozen part), memory that nobody reads, until the record
+ * has done its work: an op that would compute for it alone asks x->gradient first. */
 att_status att_gradient_open(att_run *run, const att_tensor *x, float **data, bool *accumulate);
 /* What has come to an output, or NULL where nothing has. */
 float *att_gradient_of(const att_tensor *out);

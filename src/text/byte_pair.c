@@ -135,7 +135,8 @@ static bool falls_back(const att_bpe *bpe, const char *letter, size_t size) {
 static att_status spell_word(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx, att_text word,
                              att_ids *ids) {
   bool waits = false;
-  for (size_t i = 0, size; i < word.size; i += size) {
+  for (size_t i = 0, size; i < word.size; i += size) { /* a text of characters is one word */
+    if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted while tokenizing");
     int32_t id = letter_id(bpe, vocabulary, word, i, &size);
     if (id < 0 && falls_back(bpe, word.data + i, size)) {
       for (size_t k = 0; k < size; k++) ATT_TRY(att_ids_push(ctx, ids, bpe->fallback[(unsigned char)word.data[i + k]]));
@@ -193,7 +194,7 @@ static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t c
 
 att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
                           att_bpe_scratch *scratch, att_text word, att_ids *ids) {
-  if (word.size > INT32_MAX) return att_fail(ctx, ATT_ARGUMENT, "a word of %zu bytes is too long", word.size);
+  if (word.size > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "a word of %zu bytes is too long", word.size);
   if (bpe->ignore_merges && !scratch->dropout) {
     att_text spelled = word;
     if (!bpe->characters) {

@@ -25,7 +25,7 @@ static att_status grow_words(att_context *ctx, att_words *words) {
     words->capacity = capacity;
   }
   if (2 * words->count < words->slot_count) return ATT_OK;
-  if (words->count >= EMPTY / 4) return att_fail(ctx, ATT_ARGUMENT, "the texts have too many different words");
+  if (words->count >= EMPTY / 4) return att_fail(ctx, ATT_UNSUPPORTED, "the texts have too many different words");
   size_t slot_count = words->slot_count ? 2 * words->slot_count : 4096;
   uint32_t *slots = att_resize(ctx, words->slots, slot_count, sizeof *slots);
   if (!slots) return ATT_MEMORY;
@@ -41,7 +41,7 @@ static att_status grow_words(att_context *ctx, att_words *words) {
 }
 
 att_status att_words_add(att_context *ctx, att_words *words, att_text word) {
-  if (word.size > INT32_MAX) return att_fail(ctx, ATT_ARGUMENT, "a word of %zu bytes is too long", word.size);
+  if (word.size > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "a word of %zu bytes is too long", word.size);
   ATT_TRY(grow_words(ctx, words));
   uint32_t hash = hash_word(word);
   size_t mask = words->slot_count - 1, at = hash & mask;
@@ -130,7 +130,7 @@ static att_status grow_pairs(learner *l) {
     l->pair_capacity = capacity;
   }
   if (2 * l->pair_count < l->slot_count) return ATT_OK;
-  if (l->pair_count >= EMPTY / 4) return att_fail(l->ctx, ATT_ARGUMENT, "the texts have too many pairs of tokens");
+  if (l->pair_count >= EMPTY / 4) return att_fail(l->ctx, ATT_UNSUPPORTED, "the texts have too many pairs of tokens");
   size_t slot_count = l->slot_count ? 2 * l->slot_count : 16384;
   uint32_t *slots = att_resize(l->ctx, l->slots, slot_count, sizeof *slots);
   if (!slots) return ATT_MEMORY;
@@ -245,12 +245,17 @@ static att_status spell_characters(const learner *l, const att_vocabulary *vocab
   return status;
 }
 
+static att_status interrupted(att_context *ctx) {
+  return att_fail(ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
+}
+
 static att_status count_all(learner *l, const att_vocabulary *vocabulary, const att_bpe *bpe) {
   const att_words *words = l->words;
   l->symbols = att_resize(l->ctx, NULL, words->bytes.size, sizeof *l->symbols);
   l->lengths = att_resize(l->ctx, NULL, words->count, sizeof *l->lengths);
   if (!l->symbols || !l->lengths) return ATT_MEMORY;
   for (size_t i = 0; i < words->count; i++) {
+    if (att_is_interrupted(l->ctx)) return interrupted(l->ctx);
     const att_text word = {words->bytes.data + words->words[i].start, words->words[i].size};
     int32_t *symbols = l->symbols + words->words[i].start;
     l->lengths[i] = words->words[i].size;
@@ -351,11 +356,10 @@ att_status att_bpe_learn(att_context *ctx, const att_words *words, int32_t limit
   double first = (double)vocabulary->count, all = (double)limit - first;
   bool more = true;
   for (size_t told = 0; status == ATT_OK && more && l.heap_count > 0 && (int64_t)vocabulary->count < limit;) {
-    status = step(&l, vocabulary, bpe, &more);
+    status = att_is_interrupted(ctx) ? interrupted(ctx) : step(&l, vocabulary, bpe, &more);
     if (bpe->count < told + 64) continue;
     told = bpe->count;
-    if (ctx->interrupted || (progress && progress(user, 0.5 + 0.5 * ((double)vocabulary->count - first) / all)))
-      status = att_fail(ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
+    if (progress && progress(user, 0.5 + 0.5 * ((double)vocabulary->count - first) / all)) status = interrupted(ctx);
   }
   learner_free(&l);
   return status;

@@ -174,7 +174,7 @@ typedef struct former {
 static att_status form_stretch(former *f, att_text text, att_buffer *out) {
   bool compatible = f->form >= ATT_NFKC, composed = f->form == ATT_NFC || f->form == ATT_NFKC;
   if (text.size > INT32_MAX / 12)
-    return att_fail(f->ctx, ATT_ARGUMENT, "a text of %zu bytes without a plain character is too long", text.size);
+    return att_fail(f->ctx, ATT_UNSUPPORTED, "a text of %zu bytes without a plain character is too long", text.size);
   size_t most = most_codes(compatible, text.size);
   if (2 * most > f->capacity) {
     size_t capacity = 4 * most;

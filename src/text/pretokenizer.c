@@ -130,6 +130,7 @@ typedef struct cutter {
 /* The piece through the pre-tokenizers from `step` on. Recursion is bounded by ATT_MOST_PRETOKENIZERS. */
 static att_status cut_from(const cutter *c, int step, att_text text, bool first) {
   if (text.size == 0) return ATT_OK;
+  if (att_is_interrupted(c->ctx)) return att_fail(c->ctx, ATT_INTERRUPTED, "interrupted while tokenizing");
   if (step == c->t->pretokenizer_count) return c->word(c->user, text);
   const att_pretokenizer *p = &c->t->pretokenizers[step];
   if (p->change) {

@@ -103,8 +103,8 @@ static att_status count_texts(trainer *r, att_word_fn *word, void *user) {
   for (size_t i = 0; i < r->text_count && status == ATT_OK; i++)
     for (size_t k = 0; k < r->counts[i] && status == ATT_OK; k++) {
       status = count_line(&c, r->texts[i][k]);
-      if (++seen % 4096 || status) continue;
-      if (r->ctx->interrupted || (r->progress && r->progress(r->user, 0.5 * (double)seen / (double)total)))
+      bool tells = ++seen % 4096 == 0 && r->progress, stop = att_is_interrupted(r->ctx);
+      if (!status && (stop || (tells && r->progress(r->user, 0.5 * (double)seen / (double)total))))
         status = att_fail(r->ctx, ATT_INTERRUPTED, "training the tokenizer was interrupted");
     }
   for (int i = 0; i < 3; i++) att_buffer_free(r->ctx, &c.buffers[i]);

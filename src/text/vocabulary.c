@@ -58,7 +58,7 @@ att_status att_vocabulary_add(att_context *ctx, att_vocabulary *vocabulary, cons
     return att_fail(ctx, ATT_FORMAT, "%s: token \"%.*s\" has two ids, %d and %d", name, (int)(size < 100 ? size : 100),
                     spelling, (int)*slot, (int)id);
   if (vocabulary->spellings.size + size + 1 >= ATT_NO_START)
-    return att_fail(ctx, ATT_FORMAT, "%s: the vocabulary's spellings are too long", name);
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: the vocabulary's spellings are too long", name);
   uint32_t start = (uint32_t)vocabulary->spellings.size;
   ATT_TRY(att_buffer_append(ctx, &vocabulary->spellings, spelling, size));
   ATT_TRY(att_buffer_append(ctx, &vocabulary->spellings, "", 1));

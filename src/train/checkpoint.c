@@ -7,7 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,14 +30,6 @@ static void remove_files(const char *path, bool (*chosen)(const void *arg, const
 static void remove_folder(const char *path) {
   remove_files(path, NULL, NULL);
   rmdir(path);
-}
-
-static att_status sync_folder(att_context *ctx, const char *path) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int failed = fd < 0 || (fsync(fd) != 0 && errno != EINVAL);
-  int error = errno;
-  if (fd >= 0) close(fd);
-  return failed ? att_fail(ctx, ATT_IO, "%s: cannot be synced: %s", path, strerror(error)) : ATT_OK;
 }
 
 static att_status move(att_context *ctx, const char *from, const char *to) {
@@ -101,7 +93,7 @@ static att_status fill(att_optimizer *o, const char *folder, const att_state *st
   ATT_TRY(save_weights(o->model, folder, "model.safetensors"));
   ATT_TRY(save_moments(o, folder));
   ATT_TRY(save_state(o->model->ctx, folder, state));
-  return sync_folder(o->model->ctx, folder);
+  return att_folder_sync(o->model->ctx, folder);
 }
 
 static att_status change_places(att_context *ctx, const char *folder, const att_places *p) {
@@ -112,7 +104,7 @@ static att_status change_places(att_context *ctx, const char *folder, const att_
   }
   att_status status = move(ctx, p->fresh, p->now);
   if (status && replaces) rename(p->old, p->now); /* the first failure is the one to tell */
-  if (!status) status = sync_folder(ctx, folder);
+  if (!status) status = att_folder_sync(ctx, folder);
   if (!status) remove_folder(p->old);
   return status;
 }
@@ -189,7 +181,8 @@ static att_status copy_moment(att_context *ctx, const char *path, const att_tens
                     path, name, (long long)count);
   }
   memcpy(out, stored->data, stored->size);
-  return ATT_OK;
+  if (isfinite(att_kernels_get()->sum_squares(out, count))) return ATT_OK;
+  return att_fail(ctx, ATT_NUMERIC, "%s: %s holds NaN or infinity: the checkpoint is damaged", path, name);
 }
 
 static att_status load_moments(att_context *ctx, const char *path, att_optimizer *o) {

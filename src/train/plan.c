@@ -195,9 +195,20 @@ static att_status check_whole(att_context *ctx, const char *name, const att_plan
     if (!att_option_in_plan(o) || !needed || att_option_is_set(o, plan)) continue;
     return att_fail(ctx, ATT_FORMAT, "%s: its plan has no %s: the checkpoint is damaged", name, o->name);
   }
-  bool bounded = plan->batch > 0 || plan->batch_tokens > 0, steps = plan->steps == 0 || plan->valid_every > 0;
-  if (bounded && steps && plan->average > 0 && plan->max_length > 0) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: the plan in it cannot be: the checkpoint is damaged", name);
+  bool fixed = plan->steps > 0;
+  const struct {
+    const char *name;
+    bool is;
+  } above[] = {{"average", plan->average > 0},
+               {"max-length", plan->max_length > 0},
+               {"warmup", !fixed || plan->warmup > 0},
+               {"valid-every", !fixed || plan->valid_every > 0},
+               {"batch as well as batch-tokens", plan->batch > 0 || plan->batch_tokens > 0}};
+  for (size_t i = 0; i < sizeof above / sizeof *above; i++) {
+    if (above[i].is) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is 0, which cannot be: the checkpoint is damaged", name, above[i].name);
+  }
+  return ATT_OK;
 }
 
 att_status att_plan_read(att_context *ctx, const char *name, const json_t *object, att_plan *plan) {

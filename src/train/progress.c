@@ -36,7 +36,7 @@ int att_trainer_work(void *trainer, double done) {
         .kind = ATT_PROGRESS_WORK, .text = t->work, .done = done, .seconds = att_trainer_seconds(t), .quality = -1};
     t->progress(t->user, &progress);
   }
-  return t->ctx->interrupted != 0;
+  return att_is_interrupted(t->ctx);
 }
 
 double att_trainer_step_tokens(const att_trainer *t) {

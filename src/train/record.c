@@ -35,27 +35,27 @@ att_status att_record_begin(att_context *ctx, const char *folder, att_record *r)
   return open_record(ctx, folder, O_TRUNC, r);
 }
 
-/* The bytes of whole lines up to the checkpoint. */
-static size_t bytes_to_keep(att_context *ctx, const char *text, int64_t step, int64_t validated) {
-  size_t kept = 0;
+/* *kept: the bytes of whole lines up to the checkpoint. */
+static att_status find_end(const att_record *r, const char *text, int64_t step, int64_t validated, size_t *kept) {
+  *kept = 0;
   for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
     att_point point;
-    if (att_point_read(ctx, line, (size_t)(end - line), NULL, &point) ||
-        point.step > (point.validation ? validated : step))
-      break;
-    kept = (size_t)(end + 1 - text);
+    if (att_is_interrupted(r->ctx)) return att_fail(r->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", r->path);
+    att_status status = att_point_read(r->ctx, line, (size_t)(end - line), NULL, &point);
+    if (status == ATT_MEMORY) return status;
+    if (status || point.step > (point.validation ? validated : step)) break;
+    *kept = (size_t)(end + 1 - text);
   }
-  return kept;
+  return ATT_OK;
 }
 
 att_status att_record_resume(att_context *ctx, const char *folder, int64_t step, int64_t validated, att_record *r) {
   att_buffer text = {0};
   ATT_TRY(open_record(ctx, folder, 0, r));
   att_status status = att_file_read(ctx, r->path, ATT_LARGEST_RECORD, &text);
-  if (!status) {
-    size_t keep = text.data ? bytes_to_keep(ctx, text.data, step, validated) : 0;
-    if (ftruncate(r->fd, (off_t)keep) != 0) status = fail_errno(r, "cannot be cut to the checkpoint");
-  }
+  size_t kept = 0;
+  if (!status && text.data) status = find_end(r, text.data, step, validated, &kept);
+  if (!status && ftruncate(r->fd, (off_t)kept) != 0) status = fail_errno(r, "cannot be cut to the checkpoint");
   att_buffer_free(ctx, &text);
   if (status) att_record_close(r);
   return status;
@@ -111,7 +111,9 @@ att_status att_record_valid(att_record *r, int64_t step, double seconds, double 
   return end_line(r);
 }
 
-att_status att_record_sync(att_record *r) { return fdatasync(r->fd) == 0 ? ATT_OK : fail_errno(r, "cannot be synced"); }
+att_status att_record_sync(att_record *r) {
+  return fdatasync(r->fd) == 0 || errno == EINVAL ? ATT_OK : fail_errno(r, "cannot be synced"); /* EINVAL: no need */
+}
 
 att_status att_record_draw(att_record *r, const char *quality) {
   att_buffer text = {0}, svg = {0};

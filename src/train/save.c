@@ -11,7 +11,9 @@ att_status att_trainer_save(att_trainer *t) {
   }
   ATT_TRY(att_record_sync(&t->record));
   t->state.seconds = att_trainer_seconds(t);
+  t->ctx->held++; /* an interrupt comes to this, and may not stop it */
   att_status status = att_checkpoint_save(&t->optimizer, t->options->out, &t->state);
+  t->ctx->held--;
   t->state.seconds = seconds;
   t->saved_step = t->state.step;
   t->saved_at = att_now();

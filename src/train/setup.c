@@ -71,18 +71,16 @@ static att_status check_unfinished(att_trainer *t) {
 
 static att_status prepare_folder(att_trainer *t) {
   const char *out = t->options->out;
-  bool empty;
+  bool empty, existed = att_file_exists(out);
+  ATT_TRY(att_folder_make(t->ctx, out));
+  t->made_folder = !existed;
+  ATT_TRY(att_folder_lock(t->ctx, out, &t->lock));
   ATT_TRY(att_folder_is_empty(t->ctx, out, &empty));
   if (!empty && t->options->resume != 1) {
     return att_fail(t->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
   }
   if (!empty) ATT_TRY(att_checkpoint_find(t->ctx, out, &t->resumed));
-  if (!empty && !t->resumed) ATT_TRY(check_unfinished(t));
-  bool existed = att_file_exists(out);
-  ATT_TRY(att_folder_make(t->ctx, out));
-  t->made_folder = !existed;
-  if (access(out, W_OK) == 0) return ATT_OK;
-  return att_fail(t->ctx, ATT_IO, "%s: there is no permission to write into it", out);
+  return empty || t->resumed ? ATT_OK : check_unfinished(t);
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
@@ -160,10 +158,11 @@ static uint64_t weights_fingerprint(const att_model *model) {
 
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
+  ATT_TRY(att_model_check_text(t->model));
   t->state.from_fingerprint = weights_fingerprint(t->model);
-  if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
-  ATT_TRY(t->task->adopt(t));
+  ATT_TRY(t->task->fits(t, t->options->from));
+  if (t->task->adopt) ATT_TRY(t->task->adopt(t));
   ATT_TRY(att_model_train(t->model, NULL, NULL));
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
   return choose(t);
@@ -194,7 +193,7 @@ static att_status check_same_model(att_trainer *t) {
   bool same = weights_fingerprint(model) == t->state.from_fingerprint;
   att_model_close(model);
   if (same) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT,
+  return att_fail(t->ctx, ATT_FORMAT,
                   "%s is not the model that the run in %s began with: give the same, or train into another folder",
                   t->options->from, t->options->out);
 }
@@ -226,10 +225,20 @@ static att_status go_on_writing(att_trainer *t) {
   return ATT_OK;
 }
 
+/* The state must be one of these data, or the next batch would be none of theirs. */
+static att_status begin_epoch(att_trainer *t) {
+  ATT_TRY(t->task->begin_epoch(t));
+  int64_t index = t->state.index, count = t->task->batch_count(t);
+  if (index < count) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT,
+                  "%s: its checkpoint goes on with batch %lld, but an epoch has %lld: it is damaged", t->options->out,
+                  (long long)index, (long long)count);
+}
+
 static att_status make_the_rest(att_trainer *t, const att_plan *wanted) {
   ATT_TRY(att_arena_new(t->ctx, &t->arena));
   ATT_TRY(t->task->encode(t));
-  ATT_TRY(t->task->begin_epoch(t));
+  ATT_TRY(begin_epoch(t));
   ATT_TRY(att_model_add_gradients(t->model));
   ATT_TRY(att_optimizer_new(t->model, &t->optimizer));
   say_plan(t);
@@ -274,6 +283,7 @@ static att_status set_up(att_trainer *t, const att_plan *wanted) {
     ATT_TRY(check_same_model(t));
     if (t->state.complete && !asks_for_more(&t->state.plan, wanted)) return tidy(t);
     ATT_TRY(att_checkpoint_load_model(t->ctx, t->options->out, &t->model));
+    ATT_TRY(t->task->fits(t, t->options->out));
   }
   return make_the_rest(t, wanted);
 }
@@ -293,5 +303,6 @@ void att_trainer_free(att_trainer *t) {
   att_optimizer_free(&t->optimizer);
   att_model_close(t->model);
   att_arena_free(t->arena);
+  att_folder_unlock(t->lock);
   if (t->made_folder) rmdir(t->options->out);
 }

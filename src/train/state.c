@@ -1,4 +1,4 @@
-/* Owns what state.h says. Refuses a state whose counts cannot be. */
+/* Owns what state.h says. Refuses a state in which any value cannot be, alone or beside the others. */
 #include "train/state.h"
 
 #include <math.h>
@@ -50,8 +50,9 @@ static att_status put_progress(att_context *ctx, const att_state *s, att_buffer 
 }
 
 att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out) {
-  ATT_TRY(att_buffer_print(ctx, out, "{\n  \"version\": %d,\n  \"task\": \"%s\",\n  \"complete\": %s,\n",
-                           ATT_STATE_VERSION, s->task, s->complete ? "true" : "false"));
+  ATT_TRY(att_buffer_print(ctx, out, "{\n  \"version\": %d,\n  \"task\": ", ATT_STATE_VERSION));
+  ATT_TRY(att_json_put_string(ctx, out, s->task, strlen(s->task)));
+  ATT_TRY(att_buffer_print(ctx, out, ",\n  \"complete\": %s,\n", s->complete ? "true" : "false"));
   ATT_TRY(put_int(ctx, out, "train_fingerprint", (int64_t)s->train_fingerprint));
   ATT_TRY(put_int(ctx, out, "valid_fingerprint", (int64_t)s->valid_fingerprint));
   ATT_TRY(put_int(ctx, out, "from_fingerprint", (int64_t)s->from_fingerprint));
@@ -109,6 +110,42 @@ static att_status get_progress(att_context *ctx, const char *path, const json_t 
   return att_json_number(ctx, path, root, "highest_quality", false, &s->lowest.quality);
 }
 
+/* ---- what can be ---------------------------------------------------------------------------------------------- */
+
+typedef struct att_bound {
+  const char *name;
+  double value, low, high;
+} att_bound;
+
+static att_status check_bounds(att_context *ctx, const char *path, const att_bound *bounds, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const att_bound *b = &bounds[i];
+    if (b->value >= b->low && b->value <= b->high) continue; /* NaN is not */
+    return att_fail(ctx, ATT_FORMAT, "%s: %s is %.10g, not from %.10g to %.10g: the checkpoint is damaged", path,
+                    b->name, b->value, b->low, b->high);
+  }
+  return ATT_OK;
+}
+
+static att_status check_progress(att_context *ctx, const char *path, const att_state *s) {
+  double step = (double)s->step, after = 1;
+  const att_bound bounds[] = {
+      {"seconds", s->seconds, 0, 1e12},
+      {"loss_sum", s->loss_sum, 0, 1e300},
+      {"loss_weight", s->loss_weight, 0, 1e300},
+      {"validated", (double)s->validated, -1, step},
+      {"the best step", (double)s->best.step, -1, step},
+      {"the number of snapshots", (double)s->snapshot_count, 0, (double)s->plan.average},
+  };
+  ATT_TRY(check_bounds(ctx, path, bounds, sizeof bounds / sizeof *bounds));
+  for (int64_t i = 0; i < s->snapshot_count; i++) {
+    const att_bound bound = {"a snapshot's step", (double)s->snapshots[i].step, after, step};
+    ATT_TRY(check_bounds(ctx, path, &bound, 1));
+    after = bound.value + 1;
+  }
+  return ATT_OK;
+}
+
 static att_status get_all(att_context *ctx, const char *path, const json_t *root, att_state *s) {
   int64_t version, fingerprint, from = 0;
   const char *task;
@@ -128,7 +165,8 @@ static att_status get_all(att_context *ctx, const char *path, const json_t *root
   ATT_TRY(get_snapshots(ctx, path, root, s));
   const json_t *plan = json_object_get(root, "plan");
   if (!json_is_object(plan)) return att_fail(ctx, ATT_FORMAT, "%s: it has no plan", path);
-  return att_plan_read(ctx, path, plan, &s->plan);
+  ATT_TRY(att_plan_read(ctx, path, plan, &s->plan));
+  return check_progress(ctx, path, s);
 }
 
 att_status att_state_read(att_context *ctx, const char *path, att_state *state) {

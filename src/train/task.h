@@ -27,7 +27,10 @@ typedef struct att_task {
   att_status (*train_tokenizer)(att_trainer *trainer, att_tokenizer **tokenizer);
   /* config->labels stay the task's. */
   void (*configure)(const att_trainer *trainer, const att_tokenizer *tokenizer, att_config *config);
-  /* trainer->model is what options->from named: may put another head on it; refuses one that cannot be gone on from. */
+  /* Refuses trainer->model where the task cannot go on from it; folder: where it is from (options->from, or the run's
+   * own checkpoint where it is resumed). */
+  att_status (*fits)(att_trainer *trainer, const char *folder);
+  /* trainer->model is what options->from named: puts another head on it where it needs one; or NULL: it never does. */
   att_status (*adopt)(att_trainer *trainer);
   /* Lines to ids and validation made ready, with trainer->model->tokenizer. */
   att_status (*encode)(att_trainer *trainer);

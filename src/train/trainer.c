@@ -294,7 +294,7 @@ static att_status run(att_trainer *t) {
   for (;;) {
     if (must_validate(t)) ATT_TRY(validate(t));
     if (is_over(t)) return finish(t);
-    if (t->ctx->interrupted) return ATT_INTERRUPTED;
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted between two steps");
     if (must_save(t)) ATT_TRY(att_trainer_save(t));
     ATT_TRY(take_step(t));
   }
@@ -314,7 +314,6 @@ att_status att_trainer_run(att_context *ctx, const att_task *task, const att_tra
   if (!t) return ATT_MEMORY;
   *t = (att_trainer){
       .ctx = ctx, .task = task, .options = options, .progress = progress, .user = user, .clock_start = att_now()};
-  ctx->interrupted = 0;
   att_status status = att_trainer_setup(t);
   if (status == ATT_OK && t->state.complete) {
     att_trainer_say(t, ATT_PROGRESS_DONE, "the run is complete: nothing to do");
@@ -322,7 +321,6 @@ att_status att_trainer_run(att_context *ctx, const att_task *task, const att_tra
     status = run(t);
     if (status == ATT_INTERRUPTED) status = leave(t);
   }
-  ctx->interrupted = 0;
   att_trainer_free(t);
   att_free(ctx, t);
   return status;

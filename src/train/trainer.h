@@ -5,6 +5,7 @@
 #ifndef ATT_TRAIN_TRAINER_H
 #define ATT_TRAIN_TRAINER_H
 
+#include "formats/file.h"
 #include "train/record.h"
 #include "train/task.h"
 
@@ -23,6 +24,7 @@ struct att_trainer {
   att_record record;
   att_arena *arena;
 
+  att_lock *lock;                    /* of the folder: two runs never share one */
   bool resumed;                      /* from a checkpoint */
   bool finishing;                    /* the last checkpoint is written: nothing is left to save when interrupted */
   bool made_folder;                  /* by this run: removed again where nothing came into it */

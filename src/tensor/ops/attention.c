@@ -107,14 +107,23 @@ static att_status run_items(att_run *run, attention_record *a, att_body *body) {
   return ATT_OK;
 }
 
-/* q, k and v may be views of one tensor: whether it was written is asked before the first of them is. */
+static bool is_written(const att_tensor *x) { return x->gradient && x->gradient->written; }
+
+static void clear_block(float *data, const att_tensor *x) {
+  for (int64_t r = 0; r < x->rows; r++) memset(data + r * x->stride, 0, (size_t)x->cols * sizeof *data);
+}
+
+/* q, k and v may be views of one tensor: whether it was written is asked before the first of them is. Keys and values
+ * are added to together, or not. */
 static att_status open_gradients(att_run *run, attention_record *a) {
-  bool q_written = a->q.gradient->written, kv_written = a->k.gradient->written, ignored;
+  bool q_written = is_written(&a->q), k_written = is_written(&a->k), v_written = is_written(&a->v), ignored;
   ATT_TRY(att_gradient_open(run, &a->q, &a->dq, &ignored));
   ATT_TRY(att_gradient_open(run, &a->k, &a->dk, &ignored));
   ATT_TRY(att_gradient_open(run, &a->v, &a->dv, &ignored));
   a->accumulate_q = q_written;
-  a->accumulate_kv = kv_written;
+  a->accumulate_kv = k_written || v_written;
+  if (a->accumulate_kv && !k_written) clear_block(a->dk, &a->k);
+  if (a->accumulate_kv && !v_written) clear_block(a->dv, &a->v);
   return ATT_OK;
 }
 

@@ -73,7 +73,7 @@ static att_status norm_backward(att_run *run, void *record) {
   return ATT_OK;
 }
 
-/* x is contiguous and, where there is a tape, has a gradient: every norm in a model stands behind an op. */
+/* x is contiguous. */
 static att_status normalise(att_run *run, norm_record *l, att_tensor *out) {
   ATT_TRY(att_tensor_new(run, l->x.rows, l->x.cols, out));
   l->out = *out;

@@ -1,6 +1,7 @@
 /*
  * Owns the residual connection with its dropout: out = x + dropout(y). As d out / d x is the identity, out and x share
- * one gradient: x must not be used by an op recorded later (in a block it never is), and nothing is copied.
+ * one gradient, where x has one: x must not be used by an op recorded later (in a block it never is), and nothing is
+ * copied.
  */
 #include "base/parallel.h"
 #include "tensor/dropout.h"
@@ -35,17 +36,20 @@ static att_status residual_backward(att_run *run, void *record) {
   residual_record *r = record;
   r->dout = att_gradient_of(&r->out);
   if (!r->dout) return ATT_OK;
-  ATT_TRY(att_gradient_open(run, &r->y, &r->dy, &r->accumulate));
-  att_parallel(run->ctx, r->out.rows, 16, backward_rows, r);
-  return ATT_OK; /* it goes on as x's */
+  if (r->y.gradient) {
+    ATT_TRY(att_gradient_open(run, &r->y, &r->dy, &r->accumulate));
+    att_parallel(run->ctx, r->out.rows, 16, backward_rows, r);
+  }
+  if (!r->x.gradient) att_gradient_close(run, &r->out); /* else it goes on as x's */
+  return ATT_OK;
 }
 
 att_status att_op_residual(att_run *run, const att_tensor *x, const att_tensor *y, uint32_t place, att_tensor *out) {
   att_run untaped = *run; /* the gradient is x's */
   untaped.tape = NULL;
   residual_record r = {.x = *x, .y = *y, .dropout = att_dropout_of(run, place)};
-  ATT_TRY(att_tensor_new(&untaped, x->rows, x->cols, &r.out));
-  r.out.gradient = x->gradient;
+  ATT_TRY(att_tensor_new(x->gradient ? &untaped : run, x->rows, x->cols, &r.out));
+  if (x->gradient) r.out.gradient = x->gradient;
   att_parallel(run->ctx, r.x.rows, 1 + 16384 / (r.x.cols + 1), residual_rows, &r);
   *out = r.out;
   if (!run->tape) return ATT_OK;

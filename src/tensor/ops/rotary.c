@@ -76,7 +76,7 @@ att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const
   att_arena_mark mark = att_arena_save(run->arena);
   ATT_TRY(make_turns(run, &r, position_ids, frequencies));
   turn(run, &r, x->data, 1.0f);
-  if (!run->tape) {
+  if (!run->tape || !x->gradient) {
     att_arena_restore(run->arena, mark);
     return ATT_OK;
   }

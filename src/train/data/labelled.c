@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More different numbers than this are quantities, not names. */
-#define ATT_MOST_NUMBERED 100
-
 static bool same_text(att_text a, att_text b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* Looked at for each line of what may be many. */
+static att_status go_on(att_context *ctx, const char *path) {
+  return att_is_interrupted(ctx) ? att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path) : ATT_OK;
 }
 
 /* ---- columns -------------------------------------------------------------------------------------------------- */
@@ -83,11 +85,32 @@ static att_status wrong_columns(att_context *ctx, const char *path, size_t numbe
                                 : "");
 }
 
+static bool read_number(att_text text, double *value) {
+  return att_read_number(text.data, text.size, value) && fabs(*value) <= 1e30;
+}
+
+/* Names of columns that find_header does not know: where every label but the first line's is a number, it is a name. */
+static void drop_header(att_context *ctx, const char *path, att_labelled *l) {
+  double value;
+  if (l->lines.count < 4 || read_number(l->lines.target[0], &value)) return;
+  for (size_t i = 1; i < l->lines.count; i++)
+    if (!read_number(l->lines.target[i], &value)) return;
+  att_text name = l->lines.target[0];
+  att_log(ctx, ATT_LOG_WARNING,
+          "%s: line %zu is left out as names of the columns: its label is \"%.*s\", all others are numbers", path,
+          l->number[0], (int)(name.size < 80 ? name.size : 80), name.data);
+  size_t left = --l->lines.count;
+  memmove(l->lines.source, l->lines.source + 1, left * sizeof *l->lines.source);
+  memmove(l->lines.target, l->lines.target + 1, left * sizeof *l->lines.target);
+  memmove(l->number, l->number + 1, left * sizeof *l->number);
+}
+
 static att_status split_lines(att_context *ctx, const char *path, size_t raw_count, att_labelled *out) {
   size_t expected = 0;
   bool header = false;
   for (size_t i = 0; i < raw_count; i++) {
     att_text source, label;
+    ATT_TRY(go_on(ctx, path));
     if (att_is_blank(out->raw[i]) && !memchr(out->raw[i].data, '\t', out->raw[i].size)) continue;
     size_t columns = cut_line(out->raw[i], &source, &label), at = out->lines.count;
     ATT_TRY(wrong_columns(ctx, path, i + 1, columns, expected));
@@ -104,9 +127,10 @@ static att_status split_lines(att_context *ctx, const char *path, size_t raw_cou
     out->lines.count++;
   }
   out->pairs = expected == 3;
-  if (out->lines.count > 0 && out->lines.count <= INT32_MAX) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: %s", path,
-                  out->lines.count ? "it has too many lines" : "there is nothing in it");
+  drop_header(ctx, path, out);
+  if (out->lines.count == 0) return att_fail(ctx, ATT_FORMAT, "%s: there is nothing in it", path);
+  if (out->lines.count <= INT32_MAX) return ATT_OK;
+  return att_fail(ctx, ATT_UNSUPPORTED, "%s: %zu lines are more than %d", path, out->lines.count, INT32_MAX);
 }
 
 att_status att_labelled_read(att_context *ctx, const char *path, att_labelled *out) {
@@ -130,10 +154,6 @@ void att_labelled_free(att_context *ctx, att_labelled *labelled) {
 }
 
 /* ---- numbers -------------------------------------------------------------------------------------------------- */
-
-static bool read_number(att_text text, double *value) {
-  return att_read_number(text.data, text.size, value) && fabs(*value) <= 1e30;
-}
 
 static att_status read_value(att_context *ctx, const char *path, size_t line, att_text field, double *value) {
   if (read_number(field, value)) return ATT_OK;
@@ -172,18 +192,26 @@ typedef struct label_list {
   size_t count, capacity, used; /* used: with repeats */
 } label_list;
 
+static int by_bytes(const void *a, const void *b) {
+  const att_text *x = a, *y = b;
+  size_t shared = x->size < y->size ? x->size : y->size;
+  int order = shared ? memcmp(x->data, y->data, shared) : 0;
+  return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
 /* Sorting now and then keeps what is held near the number of different labels. */
 static void squeeze(label_list *list) {
   size_t kept = 0;
-  if (list->count) qsort(list->items, list->count, sizeof *list->items, by_name);
+  if (list->count) qsort(list->items, list->count, sizeof *list->items, by_bytes);
   for (size_t i = 0; i < list->count; i++)
     if (kept == 0 || !same_text(list->items[kept - 1], list->items[i])) list->items[kept++] = list->items[i];
   list->count = kept;
 }
 
 static att_status push_label(att_context *ctx, label_list *list, att_text label) {
-  if (list->count == list->capacity) squeeze(list);
-  if (2 * list->count >= list->capacity) {
+  bool full = list->count == list->capacity;
+  if (full) squeeze(list);
+  if (full && 2 * list->count >= list->capacity) {
     size_t capacity = list->capacity ? 2 * list->capacity : 256;
     att_text *items = att_resize(ctx, list->items, capacity, sizeof *items);
     if (!items) return ATT_MEMORY;
@@ -198,8 +226,10 @@ static att_status push_label(att_context *ctx, label_list *list, att_text label)
 static att_status list_labels(att_context *ctx, const char *path, const att_labelled *in, bool many, label_list *list) {
   for (size_t i = 0; i < in->lines.count; i++) {
     att_text field = in->lines.target[i], piece = field;
+    ATT_TRY(go_on(ctx, path));
     if (!att_is_clean(field)) {
-      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: its label is not valid UTF-8", path, in->number[i]);
+      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: its label is not valid UTF-8, or has a NUL in it", path,
+                      in->number[i]);
     }
     if (!many && field.size == 0) return att_fail(ctx, ATT_FORMAT, "%s: line %zu has no label", path, in->number[i]);
     if (!many) ATT_TRY(push_label(ctx, list, field));
@@ -209,8 +239,12 @@ static att_status list_labels(att_context *ctx, const char *path, const att_labe
     }
   }
   squeeze(list);
+  if (list->count) qsort(list->items, list->count, sizeof *list->items, by_name);
   return ATT_OK;
 }
+
+/* Labels of which hardly any comes twice are no names. */
+static bool are_apart(const label_list *list) { return list->used >= 20 && 2 * list->count > list->used; }
 
 static att_status check_list(att_context *ctx, const char *path, att_head head, const label_list *list) {
   size_t least = att_head_get(head)->form == ATT_SEVERAL_LABELS ? 1 : 2;
@@ -219,7 +253,7 @@ static att_status check_list(att_context *ctx, const char *path, att_head head, 
     return att_fail(ctx, ATT_FORMAT, "%s: every line has the label \"%.*s\": there is nothing to tell apart", path,
                     list->count ? (int)(list->items[0].size < 80 ? list->items[0].size : 80) : 0, only);
   }
-  if (list->count > (size_t)ATT_MOST_LABELS || (list->used >= 20 && 2 * list->count > list->used)) {
+  if (list->count > (size_t)ATT_MOST_LABELS || are_apart(list)) {
     return att_fail(ctx, ATT_FORMAT,
                     "%s: %zu different labels in %zu: is the last column the label? (a line is text<TAB>label, or "
                     "text<TAB>text<TAB>label, and nothing else)",
@@ -245,7 +279,8 @@ static att_status keep_names(att_context *ctx, const att_text *names, size_t cou
   return ATT_OK;
 }
 
-/* What the labels look like. list: their different fields, whole. */
+/* What the labels look like. list: their different fields, whole. Numbers are quantities where some are not whole, or
+ * hardly any comes twice; whole ones that come again are names, as of a data set whose classes are numbered. */
 static att_head guess_head(const label_list *list) {
   bool numbers = true, whole = true;
   for (size_t i = 0; i < list->count; i++) {
@@ -254,44 +289,61 @@ static att_head guess_head(const label_list *list) {
     numbers = numbers && read_number(list->items[i], &value);
     whole = whole && value == floor(value);
   }
-  return numbers && (!whole || list->count > ATT_MOST_NUMBERED) ? ATT_HEAD_VALUES : ATT_HEAD_CLASSES;
+  return numbers && (!whole || are_apart(list)) ? ATT_HEAD_VALUES : ATT_HEAD_CLASSES;
 }
 
-static att_status guess(att_context *ctx, const att_labelled *in, att_head *head) {
+static att_status guess(att_context *ctx, const char *path, const att_labelled *in, att_head *head) {
   label_list list = {0};
   att_status status = ATT_OK;
-  for (size_t i = 0; i < in->lines.count && !status; i++) status = push_label(ctx, &list, in->lines.target[i]);
+  for (size_t i = 0; i < in->lines.count && !status; i++) {
+    status = go_on(ctx, path);
+    if (!status) status = push_label(ctx, &list, in->lines.target[i]);
+  }
   squeeze(&list);
   *head = guess_head(&list);
   att_free(ctx, list.items);
   return status;
 }
 
-static att_status check_numbers(att_context *ctx, const char *path, const att_labelled *in) {
-  double first = 0, value;
-  bool differ = false;
+static att_status check_numbers(att_context *ctx, const char *path, const att_labelled *in, att_label_set *set) {
+  double value;
+  set->whole = true;
   for (size_t i = 0; i < in->lines.count; i++) {
+    ATT_TRY(go_on(ctx, path));
     ATT_TRY(read_value(ctx, path, in->number[i], in->lines.target[i], &value));
-    if (i == 0) first = value;
-    differ = differ || value < first || value > first;
+    set->least = i ? fmin(set->least, value) : value;
+    set->most = i ? fmax(set->most, value) : value;
+    set->whole = set->whole && value == floor(value);
   }
-  if (differ) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: every line has the number %g: there is nothing to learn", path, first);
+  if (set->least < set->most) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: every line has the number %g: there is nothing to learn", path, set->least);
+}
+
+/* Whether all names are whole numbers; they are in order. */
+static void look_at_names(att_label_set *set) {
+  set->whole = true;
+  for (int64_t i = 0; i < set->count && set->whole; i++) {
+    double value = 0;
+    set->whole = read_number((att_text){set->names[i], strlen(set->names[i])}, &value) && value == floor(value);
+    set->least = i ? set->least : value;
+    set->most = value;
+  }
 }
 
 att_status att_label_set_find(att_context *ctx, const char *path, const att_labelled *in, int head,
                               att_label_set *set) {
   *set = (att_label_set){.head = (att_head)head};
-  if (head < 0) ATT_TRY(guess(ctx, in, &set->head));
+  if (head < 0) ATT_TRY(guess(ctx, path, in, &set->head));
   att_label_form form = att_head_get(set->head)->form;
   if (form == ATT_NUMBER) {
-    ATT_TRY(check_numbers(ctx, path, in));
+    ATT_TRY(check_numbers(ctx, path, in, set));
     return keep_names(ctx, &(att_text){"value", 5}, 1, set);
   }
   label_list list = {0};
   att_status status = list_labels(ctx, path, in, form == ATT_SEVERAL_LABELS, &list);
   if (!status) status = check_list(ctx, path, set->head, &list);
   if (!status) status = keep_names(ctx, list.items, list.count, set);
+  if (!status) look_at_names(set);
   att_free(ctx, list.items);
   return status;
 }
@@ -352,6 +404,7 @@ static att_status read_truth(truth_reader *r, const att_lines *lines, const size
     att_text field = lines->target[i];
     int64_t place = 0;
     double value = 0;
+    ATT_TRY(go_on(r->ctx, r->path));
     r->number = numbers ? numbers[i] : i + 1;
     switch (form) {
     case ATT_SEVERAL_LABELS: ATT_TRY(read_labels(r, field, truth->values + (int64_t)i * r->count)); break;

@@ -17,7 +17,8 @@ typedef struct att_labelled {
   bool pairs;
 } att_labelled;
 
-/* Blank lines are left out; a first line of column names ("sentence", "label") too, which the log says. */
+/* Blank lines are left out; a first line of column names ("sentence", "label"; or any, where the other labels are
+ * numbers) too, which the log says. */
 att_status att_labelled_read(att_context *ctx, const char *path, att_labelled *labelled);
 void att_labelled_free(att_context *ctx, att_labelled *labelled);
 
@@ -29,10 +30,12 @@ typedef struct att_label_set {
   att_head head;
   char **names; /* [count], one block (att_free): sorted, whole numbers by value; of values one: "value" */
   int64_t count;
+  bool whole;         /* the labels are whole numbers: they could be names or quantities */
+  double least, most; /* of numbers */
 } att_label_set;
 
 /* head: ATT_HEAD_CLASSES, LABELS or VALUES, or -1: values where the labels are numbers of which some are not whole, or
- * more than 100 different ones; labels where one has a comma; else classes. Refuses one class alone, and labels that
+ * hardly any comes twice; labels where one has a comma; else classes. Refuses one class alone, and labels that
  * hardly ever come twice. path: for messages. */
 att_status att_label_set_find(att_context *ctx, const char *path, const att_labelled *labelled, int head,
                               att_label_set *set);

@@ -140,10 +140,11 @@ static att_status encode_pair(att_context *ctx, const att_cutting *how, att_text
 static void say_what_is_odd(att_context *ctx, const att_corpus *c, const char *name, size_t unclean, size_t first,
                             int64_t max_length) {
   if (unclean) {
-    att_log(ctx, ATT_LOG_WARNING,
-            "%s: %zu pair%s with invalid UTF-8 or NUL bytes, the first in line %zu: invalid bytes "
-            "are read as U+FFFD",
-            name, unclean, unclean == 1 ? "" : "s", first + 1);
+    att_log(
+        ctx, ATT_LOG_WARNING,
+        "%s: %zu pair%s with invalid UTF-8 or NUL bytes, the first in line %zu: invalid bytes are read as U+FFFD; text "
+        "in another encoding is to be converted to UTF-8 first (iconv)",
+        name, unclean, unclean == 1 ? "" : "s", first + 1);
   }
   if (c->left_out_empty) {
     att_log(ctx, ATT_LOG_WARNING, "%s: %lld pair%s with an empty side left out", name, (long long)c->left_out_empty,
@@ -162,7 +163,8 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
   const att_cutting how = {tokenizer, max_length, end, 0};
   for (size_t i = 0; i < lines->count; i++) {
     att_text source = lines->source[i], target = lines->target[i];
-    if (i % 512 == 0 && work && work(user, (double)i / (double)lines->count)) {
+    bool stop = i % 512 == 0 && work && work(user, (double)i / (double)lines->count);
+    if (stop || att_is_interrupted(ctx)) {
       return att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
     if (att_is_blank(source) || att_is_blank(target)) {
@@ -203,6 +205,7 @@ att_status att_corpus_redraw(att_context *ctx, const att_tokenizer *tokenizer, c
   for (int64_t i = 0; i < corpus->count; i++) {
     att_text source = lines->source[corpus->line[i]], target = lines->target[corpus->line[i]];
     bool too_long;
+    if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted while drawing BPE-dropout");
     how.rate = rate;
     ATT_TRY(push_pair(ctx, &how, source, target, att_key(key, (uint64_t)i), corpus, &too_long));
     if (too_long) {

@@ -118,7 +118,7 @@ att_status att_running_encode(att_context *ctx, const att_running *r, const att_
   size_t unclean = 0;
   for (size_t i = 0; i < r->count; i++) {
     att_text piece = r->pieces[i];
-    if (work && work(user, (double)i / (double)r->count)) {
+    if (att_is_interrupted(ctx) || (work && work(user, (double)i / (double)r->count))) {
       return att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
     unclean += !att_is_clean(piece);
@@ -126,7 +126,11 @@ att_status att_running_encode(att_context *ctx, const att_running *r, const att_
     ATT_TRY(att_tokenizer_encode(tokenizer, ctx, piece, false, ids));
   }
   if (unclean) {
-    att_log(ctx, ATT_LOG_WARNING, "%s: it has invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD", name);
+    att_log(
+        ctx, ATT_LOG_WARNING,
+        "%s: it has invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD; text in another encoding is to be "
+        "converted to UTF-8 first (iconv)",
+        name);
   }
   return ATT_OK;
 }

@@ -16,6 +16,8 @@
 #include <math.h>
 #include <string.h>
 
+#define ATT_FEW_LABELS 10
+
 typedef struct classifier_data {
   att_labelled train, valid_file;
   att_lines held; /* of train, where there is no file */
@@ -47,12 +49,34 @@ static att_status same_columns(att_trainer *t, const classifier_data *d) {
                   d->train.pairs ? "two texts" : "one text", t->options->valid, d->train.pairs ? "one" : "two");
 }
 
+/* What was taken for what. Whole numbers can be names as well as quantities, so that a guess is one to be told of: but
+ * for a few of them, which are names. */
+static void say_labels(const att_trainer *t) {
+  const att_label_set *l = &data_of(t)->labels;
+  bool number = head_of(t)->form == ATT_NUMBER, one = is_one_label(t);
+  const char *other = number     ? "--labels one takes them for names"
+                      : l->whole ? "--labels number learns to come near them"
+                                 : "--labels says otherwise";
+  bool given = t->options->plan.head != ATT_UNSET, few = one && l->count <= ATT_FEW_LABELS;
+  att_log_level level = !given && l->whole && !few ? ATT_LOG_WARNING : ATT_LOG_NOTE;
+  char what[160], range[64] = "", why[96] = "as asked for";
+  if (!given) snprintf(why, sizeof why, "by the look of the labels; %s", other);
+  if (number || l->whole) att_format(range, sizeof range, "%.6g to %.6g", l->least, l->most);
+  if (number)
+    snprintf(what, sizeof what, "a text has a number, %s", range);
+  else
+    snprintf(what, sizeof what, "a text has %s of %lld labels%s%s", one ? "one" : "any", (long long)l->count,
+             l->whole ? ", the numbers " : "", range);
+  att_log(t->ctx, level, "%s, %s", what, why);
+}
+
 static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
   classifier_data *d = ATT_NEW(t->ctx, 1, classifier_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  int64_t head = t->resumed ? t->state.plan.head : o->plan.head;
+  bool begun = t->resumed && t->state.plan.head != ATT_UNSET;
+  int64_t head = begun ? t->state.plan.head : o->plan.head;
   ATT_TRY(att_labelled_read(t->ctx, o->data, &d->train));
   ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head == ATT_UNSET ? -1 : (int)head, &d->labels));
   if (o->valid) {
@@ -66,23 +90,13 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
                          &d->truth));
   ATT_TRY(att_truth_read(t->ctx, o->valid ? o->valid : o->data, valid, d->valid_file.number, d->labels.head,
                          d->labels.names, d->labels.count, &d->valid_truth));
+  if (!t->resumed) say_labels(t);
   *train_fingerprint = att_lines_fingerprint(&d->train.lines);
   *valid_fingerprint = att_lines_fingerprint(valid);
   return ATT_OK;
 }
 
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
-
-static void say_labels(const att_trainer *t) {
-  const classifier_data *d = data_of(t);
-  bool given = t->options->plan.head != ATT_UNSET;
-  const char *why = given ? "as asked for" : "by the look of the labels (--labels says otherwise)";
-  if (head_of(t)->form == ATT_NUMBER)
-    att_log(t->ctx, ATT_LOG_NOTE, "a text has a number, %s", why);
-  else
-    att_log(t->ctx, ATT_LOG_NOTE, "a text has %s of %lld labels, %s", is_one_label(t) ? "one" : "any",
-            (long long)d->labels.count, why);
-}
 
 static int64_t vocab_for(int64_t texts) {
   return texts < 2000 ? 2000 : texts < 5000 ? 4000 : texts < 200000 ? 8000 : 16000;
@@ -108,7 +122,6 @@ static double most_epochs(const att_trainer *t) { return passes_for(&t->state.pl
 static void choose(const att_trainer *t, att_plan *p) {
   const classifier_data *d = data_of(t);
   int64_t texts = (int64_t)d->train.lines.count;
-  say_labels(t);
   att_choose_whole(&p->head, d->labels.head);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
@@ -135,14 +148,22 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->labels = d->labels.names;
 }
 
+static att_status fits(att_trainer *t, const char *folder) {
+  const classifier_data *d = data_of(t);
+  const att_config *c = &t->model->config;
+  if (c->kind == ATT_ENCODER_DECODER) {
+    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", folder);
+  }
+  if (!t->resumed || (c->head == d->labels.head && c->label_count == d->labels.count)) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it has other labels than the data: the checkpoint is damaged",
+                  folder);
+}
+
 /* The same head over the same labels goes on; else a new one is put on the body. */
 static att_status adopt(att_trainer *t) {
   classifier_data *d = data_of(t);
   const att_config *c = &t->model->config;
   att_model *model;
-  if (c->kind == ATT_ENCODER_DECODER) {
-    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", t->options->from);
-  }
   if (is_narrow(c->d_model) && d->train.lines.count < 20000) att_choose_number(&t->state.plan.dropout, 0.3);
   bool same = c->head == d->labels.head && c->label_count == d->labels.count;
   if (same && (head_of(t)->form == ATT_NUMBER || att_label_set_is(&d->labels, c->labels, c->label_count)))
@@ -162,7 +183,8 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
   size_t unclean = 0;
   for (size_t i = 0; i < lines->count; i++) {
     att_text first, second;
-    if (i % 512 == 0 && att_trainer_work(t, (double)i / (double)lines->count)) {
+    bool stop = i % 512 == 0 && att_trainer_work(t, (double)i / (double)lines->count);
+    if (stop || att_is_interrupted(t->ctx)) {
       return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
     bool two = att_labelled_texts(lines->source[i], &first, &second);
@@ -170,7 +192,9 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
     ATT_TRY(att_examples_add(t->model, first, two ? &second : NULL, most, out, NULL));
   }
   if (unclean) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %zu texts with invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD",
+    att_log(t->ctx, ATT_LOG_WARNING,
+            "%s: %zu texts with invalid UTF-8 or NUL bytes: invalid bytes are read as U+FFFD; text in another encoding "
+            "is to be converted to UTF-8 first (iconv)",
             name, unclean);
   }
   if (out->truncated) {
@@ -276,7 +300,7 @@ static att_status read_valid(att_trainer *t, att_loss *loss) {
     att_hidden hidden;
     double *scores;
     att_arena_reset(t->arena);
-    if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     count = att_examples_fit(&d->valid, begin);
     att_batch batch = {0};
     if (is_one_label(t)) batch.labels = d->valid_truth.labels + begin;
@@ -342,6 +366,7 @@ const att_task att_classifier_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
+    .fits = fits,
     .adopt = adopt,
     .encode = encode,
     .begin_epoch = begin_epoch,

@@ -63,7 +63,7 @@ static void sum_rows(void *arg, int64_t begin, int64_t end, int thread) {
   att_nearby *n = arg;
   float *weights = n->weights + thread * n->vocab;
   int32_t *met = n->met + thread * n->vocab;
-  for (int64_t token = begin; token < end && !n->ctx->interrupted; token++) {
+  for (int64_t token = begin; token < end && !att_is_interrupted(n->ctx); token++) {
     for (int64_t k = count_near(n, token, weights, met); k-- > 0;) {
       n->sums[token] += weights[met[k]];
       weights[met[k]] = 0;
@@ -76,7 +76,7 @@ static void multiply_rows(void *arg, int64_t begin, int64_t end, int thread) {
   att_nearby *n = arg;
   float *weights = n->weights + thread * n->vocab;
   int32_t *met = n->met + thread * n->vocab;
-  for (int64_t token = begin; token < end && !n->ctx->interrupted; token++) {
+  for (int64_t token = begin; token < end && !att_is_interrupted(n->ctx); token++) {
     float *row = n->out + token * n->width;
     memset(row, 0, (size_t)n->width * sizeof *row);
     for (int64_t k = count_near(n, token, weights, met); k-- > 0;) {
@@ -134,7 +134,7 @@ static att_status iterate(att_nearby *n, uint64_t seed, int (*work)(void *user, 
     bool stop = work && work(user, (double)round / ATT_ROUNDS);
     n->in = rows;
     if (!stop) att_parallel_dynamic(n->ctx, n->vocab, multiply_rows, n);
-    if (stop || n->ctx->interrupted) {
+    if (stop || att_is_interrupted(n->ctx)) {
       return att_fail(n->ctx, ATT_INTERRUPTED, "interrupted while placing the words");
     }
     orthonormalise(n, rows, n->out);

@@ -155,11 +155,11 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->unk = att_tokenizer_id(tokenizer, unknown_token);
 }
 
-static att_status adopt(att_trainer *t) {
+static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_DECODER && t->model->head->output) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
-                  "%s: it is no decoder with a head of tokens, which a language model goes on from", t->options->from);
+                  "%s: it is no decoder with a head of tokens, which a language model goes on from", folder);
 }
 
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
@@ -305,7 +305,7 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
     }
     att_batch batch = batch_of(d, rows);
     att_arena_reset(t->arena);
-    if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     ATT_TRY(att_model_loss(&run, t->model, &batch, 0, 1, &sum));
   }
   score->loss = sum.nll / (double)sum.count;
@@ -348,7 +348,7 @@ const att_task att_language_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
-    .adopt = adopt,
+    .fits = fits,
     .encode = encode,
     .begin_epoch = begin_epoch,
     .batch_count = batch_count,

@@ -18,7 +18,8 @@
 #define ATT_CHOSEN 0.15 /* of the tokens */
 #define ATT_HIDDEN 0.8  /* of the chosen */
 #define ATT_OTHER  0.1
-#define ATT_HELD   0.05 /* of the text, where no file is given */
+#define ATT_HELD   0.05               /* of the text, where no file is given */
+#define ATT_LOGITS ((int64_t)1 << 22) /* floats that are there at once in validation */
 
 /* A stream of ids in windows of `length` (the last may be shorter). */
 typedef struct windows {
@@ -87,13 +88,11 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->head = ATT_HEAD_TOKENS;
 }
 
-static att_status adopt(att_trainer *t) {
+static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_ENCODER && t->model->head->output && c->mask >= 0) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
-                  "%s: filling masks goes on from an encoder with a mask token and a head of "
-                  "tokens",
-                  t->options->from);
+                  "%s: filling masks goes on from an encoder with a mask token and a head of tokens", folder);
 }
 
 /* ---- windows -------------------------------------------------------------------------------------------------- */
@@ -103,8 +102,10 @@ static att_status cut_windows(att_trainer *t, const att_running *text, const cha
   out->length = t->state.plan.max_length - (int64_t)d->around.count;
   ATT_TRY(att_running_encode(t->ctx, text, t->model->tokenizer, name, -1, att_trainer_work, t, &out->ids));
   out->count = ((int64_t)out->ids.count + out->length - 1) / out->length;
-  if (out->count > 0 && out->count <= INT32_MAX) return ATT_OK;
-  return att_fail(t->ctx, ATT_FORMAT, "%s: there is no text in it", name);
+  if (out->count == 0) return att_fail(t->ctx, ATT_FORMAT, "%s: there is no text in it", name);
+  if (out->count <= INT32_MAX) return ATT_OK;
+  return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it has %zu tokens: too many for windows of %lld", name, out->ids.count,
+                  (long long)out->length);
 }
 
 /* The special tokens around a text: those of an empty one, half before and half behind. */
@@ -112,7 +113,7 @@ static att_status find_specials(att_trainer *t) {
   masked_data *d = data_of(t);
   ATT_TRY(att_tokenizer_encode(t->model->tokenizer, t->ctx, (att_text){"", 0}, true, &d->around));
   d->before = (int64_t)(d->around.count + 1) / 2;
-  if (t->model->config.mask < 0) return att_fail(t->ctx, ATT_FORMAT, "the tokenizer has no mask token");
+  if (t->model->config.mask < 0) return att_fail(t->ctx, ATT_UNSUPPORTED, "the tokenizer has no mask token");
   if (t->state.plan.max_length > (int64_t)d->around.count) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT, "max-length is %lld: the special tokens around a text leave no room for it",
                   (long long)t->state.plan.max_length);
@@ -260,15 +261,29 @@ static int64_t count_right(const att_tensor *logits, const int32_t *labels) {
   return right;
 }
 
+/* Of the masks first .. first + count of the batch. */
+static att_status measure_masks(const att_trainer *t, att_run *run, const att_tensor *hidden, const att_batch *batch,
+                                int64_t first, int64_t count, att_loss *loss, int64_t *right) {
+  att_tensor chosen, logits;
+  ATT_TRY(att_op_rows(run, hidden, batch->label_rows + first, count, &chosen));
+  ATT_TRY(att_model_logits(run, t->model, &chosen, &logits));
+  *right += count_right(&logits, batch->labels + first);
+  return att_op_class_loss(run, &logits, batch->labels + first, 0, 1, loss);
+}
+
+/* The logits of some masks at a time: those of all would be many times what training holds. */
 static att_status measure(att_trainer *t, const att_batch *batch, att_loss *loss, int64_t *right) {
   att_run run = {.ctx = t->ctx, .arena = t->arena};
   att_hidden hidden;
-  att_tensor chosen, logits;
+  int64_t most = 1 + ATT_LOGITS / t->model->config.vocab_size;
   ATT_TRY(att_model_hidden(&run, t->model, &batch->source, NULL, NULL, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden.rows, batch->label_rows, batch->label_count, &chosen));
-  ATT_TRY(att_model_logits(&run, t->model, &chosen, &logits));
-  *right += count_right(&logits, batch->labels);
-  return att_op_class_loss(&run, &logits, batch->labels, 0, 1, loss);
+  for (int64_t first = 0, count; first < batch->label_count; first += count) {
+    count = batch->label_count - first < most ? batch->label_count - first : most;
+    att_arena_mark mark = att_arena_save(t->arena);
+    ATT_TRY(measure_masks(t, &run, &hidden.rows, batch, first, count, loss, right));
+    att_arena_restore(t->arena, mark);
+  }
+  return ATT_OK;
 }
 
 /* The masks of validation are the same every time. */
@@ -279,7 +294,7 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   for (int64_t begin = 0; begin < d->held.count; begin += d->rows) {
     int64_t rest = d->held.count - begin;
     att_batch batch;
-    if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
+    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     att_arena_reset(t->arena);
     ATT_TRY(make_batch(t, &d->held, NULL, begin, rest < d->rows ? rest : d->rows, att_key(mask_key(t), 0), t->arena,
                        &batch));
@@ -314,7 +329,7 @@ const att_task att_masked_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
-    .adopt = adopt,
+    .fits = fits,
     .encode = encode,
     .begin_epoch = begin_epoch,
     .batch_count = batch_count,

@@ -121,15 +121,13 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->decoder_start = before ? c->eos : c->pad;
 }
 
-static att_status adopt(att_trainer *t) {
+static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind != ATT_ENCODER_DECODER || !t->model->head->output)
-    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from",
-                    t->options->from);
+    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from", folder);
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
-    return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out",
-                    t->options->from);
-  return att_config_check_pairs(t->ctx, t->options->from, c);
+    return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out", folder);
+  return att_config_check_pairs(t->ctx, folder, c);
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
@@ -216,7 +214,7 @@ const att_task att_translation_task = {
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,
-    .adopt = adopt,
+    .fits = fits,
     .encode = encode,
     .begin_epoch = begin_epoch,
     .batch_count = batch_count,

@@ -65,7 +65,7 @@ void att_validation_free(att_validation *e) {
 /* ---- measuring ------------------------------------------------------------------------------------------------ */
 
 static att_status interrupted(const att_validation *e) {
-  return e->ctx->interrupted ? att_fail(e->ctx, ATT_INTERRUPTED, "interrupted while validating") : ATT_OK;
+  return att_is_interrupted(e->ctx) ? att_fail(e->ctx, ATT_INTERRUPTED, "interrupted while validating") : ATT_OK;
 }
 
 static att_status measure_loss(att_validation *e, att_model *model, att_arena *arena, double *loss) {
