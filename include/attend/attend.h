@@ -206,8 +206,8 @@ typedef enum att_verb {
   ATT_VERB_EMBED        /* att_embed */
 } att_verb;
 
-/* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has. The calls below check
- * it themselves. */
+/* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what is
+ * no verb. The calls below check it themselves. */
 ATT_API att_status att_check_verb(att_model *model, att_verb verb);
 
 /* What this machine and build are. */
