@@ -672,7 +672,8 @@ static void pairs_need_room(void **state) {
   bool cut;
   must_say(att_tokenizer_encode_pair(tokenizer, ctx, text, &text, 3, &ids, NULL, &cut), ATT_ARGUMENT,
            "beside 3 special tokens");
-  must_say(att_tokenizer_encode_pair(tokenizer, ctx, text, NULL, -1, &ids, NULL, &cut), ATT_ARGUMENT, "beside 2 special tokens");
+  must_say(att_tokenizer_encode_pair(tokenizer, ctx, text, NULL, -1, &ids, NULL, &cut), ATT_ARGUMENT,
+           "beside 2 special tokens");
   assert_int_equal(att_tokenizer_encode_pair(tokenizer, ctx, text, NULL, 3, &ids, NULL, &cut), ATT_OK);
   assert_true(cut);
   assert_int_equal(ids.count, 3);

@@ -1,34 +1,10 @@
-/*
- * Owns att_generate and its options: a prompt to ids, tokens to text as they come (whole characters, nothing of a stop
- * text), the end of each sample. The loop over tokens is att_continue's.
- */
+/* Owns the options of att_generate, and how a prompt becomes tokens. See generate.h. */
+#include "api/generate.h"
+
 #include "api/text.h"
 #include "base/random.h"
-#include "decode/candidates.h"
-#include "decode/decode.h"
 
-#include <string.h>
-
-#define ATT_MOST_SAMPLES   64
 #define ATT_DEFAULT_TOKENS 256
-
-typedef struct sample {
-  att_ids tokens;
-  att_decoder decoder;
-  att_buffer held; /* text that has not been given */
-  double logprob;
-} sample;
-
-typedef struct generator {
-  att_model *model;
-  const att_generate_options *options;
-  att_generate_fn *give;
-  void *user;
-  att_ids prompt;
-  int64_t most;    /* tokens of a sample */
-  att_finish last; /* what a sample of so many ends with */
-  sample *samples;
-} generator;
 
 void att_generate_options_default(const att_model *model, att_generate_options *options) {
   const att_config *config = &model->config;
@@ -45,7 +21,7 @@ void att_generate_options_default(const att_model *model, att_generate_options *
   };
 }
 
-static att_status check_options(att_context *ctx, const att_generate_options *o) {
+const char *att_generate_options_wrong(const att_generate_options *o) {
   att_rules rules = {.temperature = o->temperature,
                      .top_k = o->top_k,
                      .top_p = o->top_p,
@@ -58,142 +34,48 @@ static att_status check_options(att_context *ctx, const att_generate_options *o)
   for (size_t i = 0; i < o->stop_count && !wrong; i++) {
     if (!o->stop[i] || !*o->stop[i]) wrong = "a stop text must not be empty";
   }
-  return wrong ? att_fail(ctx, ATT_ARGUMENT, "%s", wrong) : ATT_OK;
+  return wrong;
 }
 
 /* ---- the prompt ---- */
 
 /* What a model begins a text with: its start token; else, as models of characters have none, a line end. */
-static att_status begin_from_nothing(generator *g) {
-  const att_config *config = &g->model->config;
-  if (config->bos >= 0) return att_ids_push(g->model->ctx, &g->prompt, config->bos);
-  ATT_TRY(att_tokenizer_encode(g->model->tokenizer, g->model->ctx, (att_text){"\n", 1}, false, &g->prompt));
-  if (g->prompt.count == 1 && g->prompt.data[0] != config->unk) return ATT_OK;
-  return att_fail(g->model->ctx, ATT_ARGUMENT, "the prompt is empty, and the model has no start token: give it a text");
+static att_status begin_from_nothing(att_model *model, att_ids *prompt) {
+  const att_config *config = &model->config;
+  if (config->bos >= 0) return att_ids_push(model->ctx, prompt, config->bos);
+  ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, (att_text){"\n", 1}, false, prompt));
+  if (prompt->count == 1 && prompt->data[0] != config->unk) return ATT_OK;
+  return att_fail(model->ctx, ATT_ARGUMENT, "the prompt is empty, and the model has no start token: give it a text");
 }
 
-static att_status read_prompt(generator *g, att_text prompt) {
-  const att_config *config = &g->model->config;
-  ATT_TRY(att_text_ids(g->model, prompt, "the prompt", &g->prompt));
-  if (g->prompt.count == 0) ATT_TRY(begin_from_nothing(g));
-  int64_t left = config->max_position_embeddings - (int64_t)g->prompt.count;
+att_status att_prompt_ids(att_model *model, att_text text, att_ids *prompt) {
+  ATT_TRY(att_text_ids(model, text, "the prompt", prompt));
+  return prompt->count ? ATT_OK : begin_from_nothing(model, prompt);
+}
+
+att_status att_generate_plan(att_model *model, const att_generate_options *options, size_t prompt_tokens,
+                             att_search_plan *plan) {
+  int64_t left = model->config.max_position_embeddings - (int64_t)prompt_tokens;
   if (left < 1) {
-    return att_fail(g->model->ctx, ATT_ARGUMENT,
+    return att_fail(model->ctx, ATT_ARGUMENT,
                     "the prompt has %zu tokens, but the model has %lld positions, and one must be free: shorten it",
-                    g->prompt.count, (long long)config->max_position_embeddings);
+                    prompt_tokens, (long long)model->config.max_position_embeddings);
   }
-  bool all = g->options->max_tokens == 0 || g->options->max_tokens > left;
-  g->most = all ? left : g->options->max_tokens;
-  g->last = all ? ATT_FINISH_CONTEXT : ATT_FINISH_LENGTH;
+  bool all = options->max_tokens == 0 || options->max_tokens > left;
+  *plan = (att_search_plan){.beam = 1,
+                            .samples = options->samples,
+                            .most = all ? left : options->max_tokens,
+                            .at_most = all ? ATT_FINISH_CONTEXT : ATT_FINISH_LENGTH,
+                            .ignore_end = options->ignore_end,
+                            .key = att_key(options->seed, options->prompt_number),
+                            .forced = -1};
+  plan->rules = (att_rules){.banned = -1,
+                            .forced = -1,
+                            .width = 1,
+                            .temperature = options->temperature,
+                            .top_p = options->top_p,
+                            .min_p = options->min_p,
+                            .top_k = options->top_k,
+                            .repetition_penalty = options->repetition_penalty};
   return ATT_OK;
-}
-
-/* ---- text ---- */
-
-/* The text of a token may depend on those before it, so the prompt's are decoded too. */
-static att_status begin_sample(generator *g, sample *s) {
-  s->decoder = (att_decoder){.tokenizer = g->model->tokenizer, .skip_special = true};
-  for (size_t i = 0; i < g->prompt.count; i++) {
-    ATT_TRY(att_decoder_put(&s->decoder, g->model->ctx, g->prompt.data[i], &s->held));
-    s->held.size = 0;
-  }
-  return att_buffer_append(g->model->ctx, &s->held, "", 0); /* a text, if only an empty one */
-}
-
-/* Where the stop text that is complete first begins (of several the longest), or text->size. */
-static size_t find_stop(const att_generate_options *o, const att_buffer *text) {
-  for (size_t end = 1; end <= text->size; end++) {
-    size_t begin = text->size;
-    for (size_t i = 0; i < o->stop_count; i++) {
-      size_t size = strlen(o->stop[i]);
-      if (size > end || memcmp(text->data + end - size, o->stop[i], size) != 0) continue;
-      if (end - size < begin) begin = end - size;
-    }
-    if (begin < text->size) return begin;
-  }
-  return text->size;
-}
-
-/* Bytes at the end of the text that may be the beginning of a stop text. */
-static size_t undecided(const att_generate_options *o, const att_buffer *text) {
-  size_t most = 0;
-  for (size_t i = 0; i < o->stop_count; i++) {
-    size_t size = strlen(o->stop[i]) - 1;
-    if (size > text->size) size = text->size;
-    for (; size > most && memcmp(text->data + text->size - size, o->stop[i], size) != 0; size--) continue;
-    if (size > most) most = size;
-  }
-  return most;
-}
-
-/* ---- samples ---- */
-
-static att_status give_piece(generator *g, int64_t number, size_t size, att_finish finish) {
-  sample *s = &g->samples[number];
-  att_piece_of_text piece = {.sample = (int)number, .text = s->held.data, .size = size, .finish = finish};
-  if (finish != ATT_RUNNING) {
-    piece.tokens = s->tokens.data;
-    piece.token_count = s->tokens.count;
-    piece.prompt_tokens = g->prompt.count;
-    piece.logprob = s->logprob;
-  }
-  if (g->give(g->user, &piece) != 0)
-    return att_fail(g->model->ctx, ATT_INTERRUPTED, "stopped in sample %lld", (long long)number + 1);
-  s->held.size -= size;
-  memmove(s->held.data, s->held.data + size, s->held.size + 1);
-  return ATT_OK;
-}
-
-static att_status on_token(void *user, int64_t number, int32_t token, double logprob, bool *ended) {
-  generator *g = user;
-  sample *s = &g->samples[number];
-  ATT_TRY(att_ids_push(g->model->ctx, &s->tokens, token));
-  s->logprob += logprob;
-  att_finish finish = ATT_RUNNING;
-  if ((int64_t)s->tokens.count == g->most) finish = g->last;
-  if (att_config_is_end(&g->model->config, token) && !g->options->ignore_end) finish = ATT_FINISH_END;
-  ATT_TRY(att_decoder_put(&s->decoder, g->model->ctx, token, &s->held));
-  if (finish != ATT_RUNNING) ATT_TRY(att_decoder_end(&s->decoder, g->model->ctx, &s->held));
-  size_t size = find_stop(g->options, &s->held);
-  if (size < s->held.size) finish = ATT_FINISH_STOP;
-  if (finish == ATT_RUNNING) size -= undecided(g->options, &s->held);
-  *ended = finish != ATT_RUNNING;
-  return size || *ended ? give_piece(g, number, size, finish) : ATT_OK;
-}
-
-static att_status generate(generator *g, att_text prompt) {
-  att_context *ctx = g->model->ctx;
-  const att_generate_options *o = g->options;
-  ATT_TRY(read_prompt(g, prompt));
-  g->samples = ATT_NEW(ctx, o->samples, sample);
-  if (!g->samples) return ATT_MEMORY;
-  for (int i = 0; i < o->samples; i++) ATT_TRY(begin_sample(g, &g->samples[i]));
-  att_arena *arena;
-  ATT_TRY(att_arena_new(ctx, &arena));
-  att_status status = att_continue(g->model, arena, g->prompt.data, (int64_t)g->prompt.count, g->most, o,
-                                   att_key(o->seed, o->prompt_number), on_token, g);
-  att_arena_free(arena);
-  return status;
-}
-
-att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options, att_generate_fn *give,
-                        void *user) {
-  att_context *ctx = model->ctx;
-  att_generate_options defaults;
-  att_generate_options_default(model, &defaults);
-  if (!options) options = &defaults;
-  if (!give || (prompt.size && !prompt.data)) return att_fail(ctx, ATT_ARGUMENT, "att_generate needs a callback");
-  ATT_TRY(att_check_verb(model, ATT_VERB_GENERATE));
-  ATT_TRY(check_options(ctx, options));
-  generator g = {.model = model, .options = options, .give = give, .user = user};
-  att_status status = generate(&g, prompt);
-  if (status == ATT_INTERRUPTED) ctx->interrupted = 0; /* the next call is a new one */
-  for (int i = 0; g.samples && i < options->samples; i++) {
-    att_free(ctx, g.samples[i].tokens.data);
-    att_decoder_free(&g.samples[i].decoder, ctx);
-    att_buffer_free(ctx, &g.samples[i].held);
-  }
-  att_free(ctx, g.samples);
-  att_free(ctx, g.prompt.data);
-  return status;
 }
