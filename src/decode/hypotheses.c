@@ -15,6 +15,7 @@ static int64_t most_hypotheses(const att_search_plan *plan) { return plan->beam 
 att_status att_search_begin(att_search *s, att_session *session, const att_search_plan *plan, int32_t sequence,
                             int32_t token) {
   *s = (att_search){.plan = *plan, .session = session};
+  if (plan->alignment) s->plan.alignment = att_session_align(session);
   att_context *ctx = context_of(s);
   int64_t most = most_hypotheses(plan), count = plan->beam > 1 ? 1 : plan->samples;
   s->hypotheses = ATT_NEW(ctx, most, att_running);
@@ -228,8 +229,8 @@ static bool choose_alike(const att_search *a, const att_search *b) {
 }
 
 /* For searches that choose alike, whose first row is `row`. */
-static att_status choose(att_session *session, att_arena *arena, att_search *const *searches, int64_t count,
-                         joint *j, int64_t row, att_choice *choices) {
+static att_status choose(att_session *session, att_arena *arena, att_search *const *searches, int64_t count, joint *j,
+                         int64_t row, att_choice *choices) {
   const att_model *model = att_session_model(session);
   att_rules rules = searches[0]->plan.rules;
   int64_t rows = 0;

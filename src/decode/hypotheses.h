@@ -1,9 +1,9 @@
 /*
  * Owns the hypotheses of one search: which go on, which have ended, when all have. One table of running hypotheses
- * serves all manners: beam search keeps the best of all continuations; greedy search is one hypothesis, sampling several
- * side by side, that go on with the best or a drawn token each. Many searches of a session, each with its own rules and
- * at its own length, go one token further in one step. The rules are those of generate() in Hugging Face Transformers
- * (docs/DECODING.md).
+ * serves all manners: beam search keeps the best of all continuations; greedy search is one hypothesis, sampling
+ * several side by side, that go on with the best or a drawn token each. Many searches of a session, each with its own
+ * rules and at its own length, go one token further in one step. The rules are those of generate() in Hugging Face
+ * Transformers (docs/DECODING.md).
  */
 #ifndef ATT_DECODE_HYPOTHESES_H
 #define ATT_DECODE_HYPOTHESES_H
@@ -31,17 +31,17 @@ typedef struct att_running {
 typedef att_status att_token_fn(void *user, const att_running *hypothesis, double logprob, att_finish *finish);
 
 typedef struct att_search_plan {
-  int64_t beam;          /* hypotheses of a beam; 1: there are `samples` that know nothing of each other */
+  int64_t beam; /* hypotheses of a beam; 1: there are `samples` that know nothing of each other */
   int64_t samples;
   int64_t most;          /* tokens of a hypothesis */
   att_finish at_most;    /* how it ends there */
   bool ignore_end;       /* go on beyond the end token */
   double length_penalty; /* of a beam: score = log-probability / tokens^length_penalty */
   bool early_stopping;
-  bool alignment;  /* of the results; the session's tokens must remember theirs */
-  uint64_t key;    /* sample i draws with att_key(key, i) */
-  att_rules rules; /* width as the beam wants it: 1, or 2 * beam */
-  int32_t forced;  /* the first token, or -1 */
+  bool alignment;     /* of the results, where the model has one */
+  uint64_t key;       /* sample i draws with att_key(key, i) */
+  att_rules rules;    /* width as the beam wants it: 1, or 2 * beam */
+  int32_t forced;     /* the first token, or -1 */
   att_token_fn *give; /* beam 1: gets each token; results are kept where it is NULL */
   void *user;
 } att_search_plan;
@@ -49,11 +49,11 @@ typedef struct att_search_plan {
 typedef struct att_search {
   att_search_plan plan;
   att_session *session;
-  int64_t length;            /* tokens of each running hypothesis */
-  int64_t running;           /* 0: the search is over */
-  att_running *hypotheses;   /* [running] */
-  att_running *next;         /* scratch */
-  att_output *results;       /* [result_count] best first, owned */
+  int64_t length;          /* tokens of each running hypothesis */
+  int64_t running;         /* 0: the search is over */
+  att_running *hypotheses; /* [running] */
+  att_running *next;       /* scratch */
+  att_output *results;     /* [result_count] best first, owned */
   int64_t result_count;
 } att_search;
 

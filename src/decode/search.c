@@ -98,7 +98,6 @@ static att_status begin(att_session *session, att_arena *arena, const int32_t *i
   att_search_plan plan;
   int32_t *sequences = ATT_ARENA_NEW(arena, sources.count, int32_t);
   if (!sequences) return ATT_MEMORY;
-  if (options->alignment) att_session_align(session);
   ATT_TRY(att_session_add_sources(session, arena, &input, sequences));
   att_status status = ATT_OK;
   for (int64_t i = 0; i < sources.count; i++) {

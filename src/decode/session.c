@@ -71,7 +71,7 @@ void att_session_free(att_session *s) {
   att_free(ctx, s);
 }
 
-void att_session_align(att_session *s) { s->aligned = s->shape.alignment_heads > 0; }
+bool att_session_align(att_session *s) { return s->aligned = s->shape.alignment_heads > 0; }
 
 /* ---- sequences ------------------------------------------------------------------------------------------------ */
 

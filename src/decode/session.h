@@ -25,8 +25,9 @@ att_status att_session_new(att_model *model, int64_t most_rows, att_session **se
 /* With all its sequences. NULL is fine. */
 void att_session_free(att_session *session);
 
-/* From now on each token of an encoder-decoder remembers its alignment. Costs a little. */
-void att_session_align(att_session *session);
+/* From now on each token of an encoder-decoder remembers its alignment, which costs a little; false: the model has no
+ * attention that could tell. */
+bool att_session_align(att_session *session);
 
 /* A sequence of a decoder alone, empty. */
 att_status att_session_add(att_session *session, int32_t *sequence);

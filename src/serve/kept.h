@@ -14,7 +14,8 @@ typedef struct att_kept {
   int64_t rows, most; /* their lengths, and what those may be together */
 } att_kept;
 
-/* Keeps what a sequence has read, or as much of it as may be; what is a beginning of it is kept no longer on its own. */
+/* Keeps what a sequence has read, or as much of it as may be; what is a beginning of it is kept no longer on its own.
+ */
 att_status att_kept_add(att_kept *kept, att_context *ctx, int32_t sequence);
 /* The sequence, or -1, that has the longest common beginning with the tokens, *common long, if that is longer than
  * *common was. */

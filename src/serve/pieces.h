@@ -23,8 +23,8 @@ typedef struct att_pieces {
  * text. */
 att_status att_pieces_begin(att_pieces *pieces, att_context *ctx, const att_tokenizer *tokenizer, const att_ids *before,
                             const char *const *stop, size_t stop_count);
-/* The next token. *finish: how the sample ends with it, which may become ATT_FINISH_STOP. *size: so much of the text that
- * is held may be given. */
+/* The next token. *finish: how the sample ends with it, which may become ATT_FINISH_STOP. *size: so much of the text
+ * that is held may be given. */
 att_status att_pieces_put(att_pieces *pieces, att_context *ctx, int32_t token, double logprob, att_finish *finish,
                           size_t *size);
 /* What a piece with `size` bytes of the held text says. */

@@ -123,7 +123,6 @@ att_status att_served_write(att_served *s, att_session *session, int32_t sequenc
   const att_config *config = &s->model->config;
   int32_t token = config->kind == ATT_DECODER ? s->tokens.data[s->tokens.count - 1] : config->decoder_start;
   s->stage = ATT_STAGE_WRITING;
-  if (s->plan.alignment) att_session_align(session);
   return att_search_begin(&s->search, session, &s->plan, sequence, token);
 }
 
@@ -135,14 +134,14 @@ static void give(att_served *s, att_piece_of_text *piece) {
   piece->truncated = s->truncated;
   piece->prompt_tokens = s->tokens.count;
   piece->shared_tokens = (size_t)s->shared;
-  s->cancelled = s->give(s->user, piece) != 0;
+  if (s->give(s->user, piece) != 0) s->cancelled = true; /* or it has cancelled itself */
 }
 
 /* A sample's last piece tells more. */
 static att_status give_last(att_served *s, const att_running *h, att_piece_of_text *piece) {
   int64_t count = (int64_t)piece->token_count, rows = att_session_length(s->search.session, h->sequence);
   int32_t *alignment = NULL;
-  if (s->plan.alignment) {
+  if (s->search.plan.alignment) {
     alignment = ATT_NEW(s->model->ctx, count, int32_t);
     if (!alignment) return ATT_MEMORY;
     att_session_alignment(s->search.session, h->sequence, rows - count, count, alignment);
