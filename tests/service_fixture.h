@@ -62,7 +62,7 @@ typedef struct sample {
 
 typedef struct collected {
   sample samples[MOST_SAMPLES];
-  uint64_t request; /* whose pieces they must be; 0: any */
+  uint64_t request;           /* whose pieces they must be; 0: any */
   int pieces, ended, stop_at; /* asks to be cancelled at that piece; 0: never */
   bool last, truncated, failed;
 } collected;

@@ -99,7 +99,7 @@ static void want_of(setup *s, asked *a) {
 }
 
 static void compare(const char *what, asked *a) {
-  char name[128];
+  char name[192];
   bool translation = a->request.decode != NULL;
   assert_true(a->got->last);
   assert_int_equal(a->got->ended, a->want->ended);

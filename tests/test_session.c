@@ -469,9 +469,12 @@ static void test_every_failing_allocation(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_any_order_equals_the_forward), cmocka_unit_test(test_rows_are_used_again),
-      cmocka_unit_test(test_limits),                       cmocka_unit_test(test_interruption),
-      cmocka_unit_test(test_sessions_side_by_side),        cmocka_unit_test(test_alignment_where_there_is_one),
+      cmocka_unit_test(test_any_order_equals_the_forward),
+      cmocka_unit_test(test_rows_are_used_again),
+      cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_interruption),
+      cmocka_unit_test(test_sessions_side_by_side),
+      cmocka_unit_test(test_alignment_where_there_is_one),
       cmocka_unit_test(test_every_failing_allocation),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
