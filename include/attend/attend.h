@@ -624,7 +624,7 @@ ATT_API att_status att_service_new(att_model *model, const att_service_options *
 /* With all its requests, which get no more pieces. NULL is fine. Not from within a callback. */
 ATT_API void att_service_free(att_service *service);
 
-/* Options and what they point to must stay as they are until the request has ended; text and tokens are copied. */
+/* All is copied but what the options point to (stop texts), which must stay until the request has ended. */
 typedef struct att_request {
   size_t size;           /* of this struct: set by att_request_default */
   att_text text;         /* the prompt, or what is to be translated */
