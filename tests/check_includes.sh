@@ -18,6 +18,7 @@ declare -A may=(
   [view]="base formats text view"
   [compare]="base formats text models train view compare"
   [api]="base kernels tensor layers models decode formats text metrics train/data view api"
+  [serve]="base kernels tensor layers models decode formats text api serve"
 )
 rooms_inside=" train/data train/tasks "
 bad=0 seen=0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs into a fresh prefix, moves it, and builds the examples there: with the CMake package, and with pkg-config
-# against the shared and the static library. Then the translating one runs. What is installed names no path of the
+# against the shared and the static library. Then the translating ones run. What is installed names no path of the
 # machine that built it.
 set -eu
 if nm "$ATT_BUILD/libattend.a" 2>/dev/null | grep -qE ' (__asan_|__ubsan_|__gcov_|__sanitizer_)'; then
@@ -33,5 +33,9 @@ for program in "$prefix/build/translate" "$prefix/shared" "$prefix/static"; do
   [ "$lines" = 3 ] || { echo "$program gave $lines lines for 3"; exit 1; }
   if "$program" /nowhere </dev/null 2>"$prefix/error"; then exit 1; fi
   grep -q nowhere "$prefix/error"
+done
+for folder in model_m2m_100_relu generate_gpt2; do
+  lines=$(printf 'Ein Hund.\n\nZwei.\n' | "$prefix/build/serve" "$ATT_TEST_DATA/$folder" | grep -c '^[123]: ')
+  [ "$lines" = 3 ] || { echo "serve gave $lines lines for 3 of $folder"; exit 1; }
 done
 echo "the installed library, shared and static, runs"

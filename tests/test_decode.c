@@ -347,8 +347,8 @@ static void test_rules_of_choice(void **state) {
   att_generation_neutral(&settings);
   settings.suppress_tokens = (att_token_list){all, 4};
   for (settings.temperature = 0; settings.temperature <= 1; settings.temperature += 1) {
-    assert_int_equal(choose_one(ctx, arena, &settings, 1, logits, choices, &count), ATT_ARGUMENT);
-    assert_non_null(strstr(att_message(ctx), "no token may come next"));
+    assert_int_equal(choose_one(ctx, arena, &settings, 1, logits, choices, &count), ATT_OK);
+    assert_int_equal(count, 0);
   }
   settings.temperature = 0;
   assert_int_equal(choose_one(ctx, arena, &settings, 4, logits, choices, &count), ATT_OK);

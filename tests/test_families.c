@@ -316,7 +316,7 @@ static void test_other_kinds(void **state) {
   open_family(&s, "family_gpt2");
   att_run run = {.ctx = s.f.ctx, .arena = s.f.arena};
   assert_int_equal(att_model_encode(&run, s.f.model, &s.input, NULL, NULL, &memory), ATT_ARGUMENT);
-  assert_int_equal(att_model_cross(&run, s.f.model, &memory, NULL), ATT_ARGUMENT);
+  assert_int_equal(att_model_cross(&run, s.f.model, &memory, NULL, NULL), ATT_ARGUMENT);
   assert_int_equal(att_model_decode(&run, s.f.model, &s.input, &memory, NULL, NULL, &rows), ATT_ARGUMENT);
   s.input.types = s.ids; /* it has none */
   assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &rows), ATT_ARGUMENT);

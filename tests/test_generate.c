@@ -569,12 +569,14 @@ typedef struct followed {
   int64_t count;
 } followed;
 
-static att_status follow(void *user, int64_t sample, int32_t token, double logprob, bool *ended) {
+/* Each token of the first sample is the likeliest, and as likely as training's forward pass says. */
+static int follow(void *user, const att_piece_of_text *piece) {
   followed *f = user;
+  if (piece->sample > 0 || piece->finish == ATT_RUNNING) return 0;
   float *logits = malloc((size_t)f->model->config.vocab_size * sizeof *logits);
   assert_non_null(logits);
-  (void)ended;
-  if (sample == 0) {
+  for (size_t t = 0; t < piece->token_count; t++) {
+    int32_t token = piece->tokens[t];
     logits_after(f->s, f->model, f->ids, f->count, logits);
     double sum = 0, most = -INFINITY;
     for (int64_t i = 0; i < f->model->config.vocab_size; i++) {
@@ -582,15 +584,14 @@ static att_status follow(void *user, int64_t sample, int32_t token, double logpr
       most = fmax(most, (double)logits[i]);
     }
     assert_true((double)logits[token] >= most - 1e-4);
-    assert_true(fabs(logprob - ((double)logits[token] - log(sum))) < 1e-4);
+    assert_true(fabs(piece->logprobs[t] - ((double)logits[token] - log(sum))) < 1e-4);
     f->ids[f->count++] = token;
   }
   free(logits);
-  return ATT_OK;
+  return 0;
 }
 
-/* Prompts up to some pieces long, three samples in doubling rooms: each token is as likely as training's forward pass
- * says, and the likeliest. */
+/* Prompts up to some pieces long, as tokens to a model that has no tokenizer; three samples in doubling rooms. */
 static void test_long_prompts_are_read_in_pieces(void **state) {
   (void)state;
   for (size_t k = 0; k < FOLDERS; k++) {
@@ -601,19 +602,28 @@ static void test_long_prompts_are_read_in_pieces(void **state) {
     att_model *model;
     require_ok(&s, att_model_new(s.ctx, &config, NULL, 5, &model));
     for (int64_t i = 0; i < model->trained_total; i++) model->values[i] *= 4; /* far from equal logits */
-    att_arena *arena;
-    require_ok(&s, att_arena_new(s.ctx, &arena));
     static const int64_t lengths[] = {1, 2, 256, 257, 600};
     for (size_t l = 0; l < 5; l++) {
       followed f = {.s = &s, .model = model, .count = lengths[l]};
       for (int64_t i = 0; i < f.count; i++) f.ids[i] = (int32_t)((i * 37 + i / 7) % config.vocab_size);
       att_generate_options options = defaults_of(&s);
+      att_service *service;
+      att_request request;
       options.samples = 3;
-      att_arena_reset(arena);
-      require_ok(&s, att_continue(model, arena, f.ids, f.count, 40, &options, 1, follow, &f));
+      options.max_tokens = 40;
+      options.ignore_end = true;
+      att_request_default(&request);
+      request.tokens = f.ids;
+      request.token_count = (size_t)f.count;
+      request.generate = &options;
+      request.give = follow;
+      request.user = &f;
+      require_ok(&s, att_service_new(model, NULL, &service));
+      require_ok(&s, att_service_submit(service, &request, NULL));
+      for (size_t left = 1; left;) require_ok(&s, att_service_step(service, &left));
+      att_service_free(service);
       assert_int_equal(f.count, lengths[l] + 40);
     }
-    att_arena_free(arena);
     att_model_close(model);
     close_folder(&s);
   }

@@ -79,7 +79,7 @@ static void step_through(const fixture *f, const att_memory *memory, int64_t chu
     self[l] = ATT_ARENA_NEW(f->arena, rows * width, float);
     cross[l] = ATT_ARENA_NEW(f->arena, memory->rows.rows * width, float);
   }
-  require_ok(f, att_model_cross(&run, f->model, memory, cross));
+  require_ok(f, att_model_cross(&run, f->model, memory, NULL, cross));
   int32_t *self_rows = ATT_ARENA_NEW(f->arena, rows, int32_t);
   int32_t *memory_rows = ATT_ARENA_NEW(f->arena, memory->rows.rows, int32_t);
   for (int64_t r = 0; r < rows; r++) self_rows[r] = (int32_t)(rows - 1 - r);

@@ -218,7 +218,7 @@ static void check_steps(net *n, const att_memory *memory, const att_tensor *whol
           *cross_rows = ATT_ARENA_NEW(n->arena, memory_rows, int32_t);
   for (int64_t r = 0; r < rows; r++) self_rows[r] = (int32_t)(rows - 1 - r);
   for (int64_t r = 0; r < memory_rows; r++) cross_rows[r] = (int32_t)r;
-  if (memory) require(n, att_model_cross(&run, n->model, memory, &cross));
+  if (memory) require(n, att_model_cross(&run, n->model, memory, NULL, &cross));
   for (int64_t past = 0;; past += chunk) {
     int64_t start[MOST_SEQUENCES + 1] = {0}, self_counts[MOST_SEQUENCES], cross_counts[MOST_SEQUENCES], live = 0;
     const int32_t *self_tables[MOST_SEQUENCES], *cross_tables[MOST_SEQUENCES];

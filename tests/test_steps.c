@@ -127,7 +127,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   }
   for (int32_t i = 0; i < length; i++) rows[i] = (int32_t)length - 1 - i;
   for (int32_t i = 0; i < MEMORY; i++) memory_rows[i] = i;
-  if (memory) ok(s, att_model_cross(&run, s->model, memory, cross));
+  if (memory) ok(s, att_model_cross(&run, s->model, memory, NULL, cross));
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
     att_input input = {.ids = s->ids + past, .sequences = {1, start}};

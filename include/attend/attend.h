@@ -60,6 +60,7 @@ typedef enum att_status {
   ATT_UNSUPPORTED, /* valid, but nothing attend knows, or more than it can hold */
   ATT_NUMERIC,     /* NaN or infinity where a number must be */
   ATT_INTERRUPTED, /* att_interrupt was called, or a callback returned non-zero; what was made is saved */
+  ATT_FULL,        /* no room for that now: later there may be */
   ATT_STATUS_COUNT /* how many there are */
 } att_status;
 
@@ -206,8 +207,8 @@ typedef enum att_verb {
   ATT_VERB_EMBED        /* att_embed */
 } att_verb;
 
-/* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what is
- * no verb. The calls below check it themselves. */
+/* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
+ * is no verb. The calls below check it themselves. */
 ATT_API att_status att_check_verb(att_model *model, att_verb verb);
 
 /* What this machine and build are. */
@@ -365,23 +366,32 @@ ATT_API void att_generate_options_init(const att_model *model, att_generate_opti
 
 /* Why a sample ended. */
 typedef enum att_finish {
-  ATT_RUNNING,       /* it has not */
-  ATT_FINISH_END,    /* an end token came */
-  ATT_FINISH_STOP,   /* a stop text came */
-  ATT_FINISH_LENGTH, /* it has max_tokens */
-  ATT_FINISH_CONTEXT /* the model's positions are full */
+  ATT_RUNNING,        /* it has not */
+  ATT_FINISH_END,     /* an end token came */
+  ATT_FINISH_STOP,    /* a stop text came */
+  ATT_FINISH_LENGTH,  /* it has max_tokens */
+  ATT_FINISH_CONTEXT, /* the model's positions are full */
+  ATT_FINISH_FAILED   /* of a service: nothing could come next, or att_service_step failed; att_message says why */
 } att_finish;
 
 /* A piece of a sample as it comes: whole characters only. */
 typedef struct att_piece_of_text {
-  int sample;            /* which, from 0 */
-  const char *text;      /* what is new; may be empty */
-  size_t size;           /* of it, bytes */
-  att_finish finish;     /* ATT_RUNNING but in a sample's last piece, which has all of these: */
-  const int32_t *tokens; /* [token_count] of the whole sample, end token included where it was reached */
-  size_t token_count;    /* of them */
-  size_t prompt_tokens;  /* that the model read before */
-  double logprob;        /* sum over tokens, of the model's own distribution */
+  int sample;               /* which, from 0 */
+  const char *text;         /* what is new; may be empty */
+  size_t size;              /* of it, bytes */
+  att_finish finish;        /* ATT_RUNNING but in a sample's last piece */
+  const int32_t *tokens;    /* [token_count] of the sample so far, end token included where it was reached */
+  size_t token_count;       /* of them */
+  size_t prompt_tokens;     /* that the model read before */
+  double logprob;           /* sum over tokens, of the model's own distribution */
+  size_t first_token;       /* the tokens from this one on came with this piece */
+  const double *logprobs;   /* [token_count]; NULL: of a beam's hypotheses */
+  uint64_t request;         /* att_service_submit's */
+  bool last;                /* the request has no more to give */
+  bool truncated;           /* the source was too long for the model */
+  size_t shared_tokens;     /* of the prompt's: had been read for another request */
+  double score;             /* of encoder-decoders, in a sample's last piece: att_hypothesis's, as is alignment */
+  const int32_t *alignment; /* [token_count], or NULL */
 } att_piece_of_text;
 
 /* Gets a piece. Pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */
@@ -724,6 +734,89 @@ ATT_API att_status att_train(att_context *ctx, const att_train_options *options,
  * `network` and `whole` set. */
 ATT_API att_status att_compare(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
                                void *user);
+
+/* ---- serving many requests ------------------------------------------------------------------------------------ */
+
+/* A pool of requests to one model, for those who serve many at once: prompts that a decoder continues, or texts that an
+ * encoder-decoder translates. Requests are submitted and cancelled at any time, also from within a callback; each call
+ * of att_service_step serves all that run by one step, and gives what is new by callback:
+ *
+ *   att_service_new(model, NULL, &service);
+ *   att_request_default(&request);
+ *   request.text = ..., request.give = on_piece, request.user = ...;
+ *   att_service_submit(service, &request, &id);
+ *   for (size_t left = 1; left;) att_service_step(service, &left);
+ *   att_service_free(service);
+ *
+ * Prompts are read in pieces between the steps, so that a long one holds nobody up. What prompts begin with alike is
+ * read once. A request's draws depend on its own seed alone (not on its id), and so do its results, but for the last
+ * digits of sums: docs/DECODING.md, "Many at once". Like all of a context, a service is for one thread at a time. */
+typedef struct att_service att_service;
+
+/* Made by att_service_options_default. */
+typedef struct att_service_options {
+  size_t size;        /* of this struct */
+  int slots;          /* samples and hypotheses of beams at once: 16 */
+  int queue;          /* requests that may wait for slots and rows: 64 */
+  int64_t cache_rows; /* tokens that the cache may hold, shared ones once, and as many of sources; taken by need. 0: the
+                         model's positions for each slot */
+  int64_t kept_rows; /* of them, for what ended requests have read, which later ones may begin with alike; what was used
+                        last stays longest. 0: none; -1: the model's positions */
+  int64_t prompt_tokens; /* tokens of prompts and sources that are read in a step while others write: 64 */
+} att_service_options;
+
+/* Behind att_service_options_default. */
+ATT_API void att_service_options_init(att_service_options *options, size_t size);
+/* The numbers above. */
+#define att_service_options_default(options) att_service_options_init((options), sizeof *(options))
+
+/* options NULL: the defaults. The model stays the caller's, and may have other services beside this one. What its
+ * folder says of generating holds as in att_generate and att_translate. */
+ATT_API att_status att_service_new(att_model *model, const att_service_options *options, att_service **service);
+/* With all its requests, which get no more pieces. NULL is fine. Not from within a callback. */
+ATT_API void att_service_free(att_service *service);
+
+/* Made by att_request_default. All is copied but what the options point to (stop texts), which must stay until the
+ * request has ended. */
+typedef struct att_request {
+  size_t size;           /* of this struct */
+  att_text text;         /* the prompt, or what is to be translated */
+  const int32_t *tokens; /* [token_count] in its place, special tokens as the model wants them; or NULL */
+  size_t token_count;    /* of tokens */
+  const att_generate_options *generate; /* of decoders; NULL: the defaults */
+  const att_decode_options *decode;     /* of encoder-decoders; NULL: the defaults; batch_tokens plays no part */
+  att_generate_fn *give; /* gets the pieces; a sample is one of nbest, best first, where there is a beam. A non-zero
+                            return cancels the request */
+  void *user;            /* give's */
+} att_request;
+
+/* Behind att_request_default. */
+ATT_API void att_request_init(att_request *request, size_t size);
+/* A request for nothing. */
+#define att_request_default(request) att_request_init((request), sizeof *(request))
+
+/* ATT_FULL: as many requests wait as may. ATT_ARGUMENT: options or a prompt that are impossible, or that take more
+ * slots or rows than the service has. *id: above 0, counted up; may be NULL. */
+ATT_API att_status att_service_submit(att_service *service, const att_request *request, uint64_t *id);
+/* The request gets no more pieces. One that has ended already is fine. */
+ATT_API att_status att_service_cancel(att_service *service, uint64_t id);
+/* Serves all that run. *left (may be NULL): requests that run or wait; at 0 there is nothing to do. A request whose
+ * settings leave it no token ends alone, with a piece of ATT_FINISH_FAILED. ATT_INTERRUPTED (att_interrupt): nothing is
+ * lost, the next step goes on. Any other failure: what was running has ended, each with such a piece; what waits is
+ * served by the next step. */
+ATT_API att_status att_service_step(att_service *service, size_t *left);
+
+/* What a service is at, and what it has done. */
+typedef struct att_service_info {
+  size_t running, waiting;                            /* requests */
+  int slots;                                          /* in use */
+  int64_t cache_rows, source_rows;                    /* in use, kept ones in */
+  int64_t kept_rows;                                  /* shared ones counted each time */
+  int64_t read_tokens, shared_tokens, written_tokens; /* since the service was made; of prompts: read, not read again */
+} att_service_info;
+
+/* Valid until the next call. */
+ATT_API const att_service_info *att_service_describe(att_service *service);
 
 /* ---- measuring classifiers ------------------------------------------------------------------------------------ */
 

@@ -8,7 +8,6 @@
 #include "decode/stops.h"
 #include "text/unicode.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,25 +44,13 @@ typedef struct translator {
   void *user;
   att_arena *kept; /* what a window's lines and translations need; reset for each window */
   att_arena *work; /* reset for each batch */
+  att_session *session;
   att_ids ids;     /* scratch */
   att_buffer text; /* scratch */
   /* the window */
   size_t first, window, given; /* lines[first, first + window), the first `given` of which have been given */
   line_work *work_lines;       /* [window] */
 } translator;
-
-static att_status check_options(att_context *ctx, const att_decode_options *o) {
-  bool sampling = o->temperature > 0;
-  const char *wrong = att_stops_wrong(o->stop, o->stop_count);
-  if (o->beam < 1 || o->beam > ATT_WIDEST_BEAM) wrong = "beam must be 1 to 64";
-  if (sampling && o->beam != 1) wrong = "sampling (temperature above 0) goes with beam 1 only";
-  if (o->nbest < 1 || o->nbest > ATT_WIDEST_BEAM) wrong = "nbest must be 1 to 64";
-  if (!sampling && o->nbest > o->beam) wrong = "nbest must be at most beam";
-  if (!isfinite(o->length_penalty)) wrong = "length_penalty must be a number";
-  if (o->max_length < 1) wrong = "max_length must be at least 1";
-  if (o->batch_tokens < 1) wrong = "batch_tokens must be at least 1";
-  return wrong ? att_fail(ctx, ATT_ARGUMENT, "%s", wrong) : ATT_OK;
-}
 
 /* Tokenizes lines until the window is full. */
 static att_status fill_window(translator *t) {
@@ -180,7 +167,7 @@ static att_status translate_batch(translator *t, const length_order *order, int6
   for (int64_t i = 0; i < count; i++) {
     memcpy(ids + start[i], t->work_lines[order[i].line].ids, (size_t)order[i].length * sizeof *ids);
   }
-  ATT_TRY(att_decode_batch(t->model, t->work, ids, (att_sequences){count, start}, keys, t->options, outputs));
+  ATT_TRY(att_decode_sources(t->session, t->work, ids, (att_sequences){count, start}, keys, t->options, outputs));
   for (int64_t i = 0; i < count; i++) ATT_TRY(keep_outputs(t, &outputs[i], &t->work_lines[order[i].line]));
   return ATT_OK;
 }
@@ -228,11 +215,14 @@ att_status att_translate(att_model *model, const att_text *lines, size_t count, 
   ATT_TRY(att_take_options(ctx, "att_translate", given, &own, sizeof own));
   if ((count && !lines) || !give) return att_fail(ctx, ATT_ARGUMENT, "att_translate needs lines and a callback");
   ATT_TRY(att_check_verb(model, ATT_VERB_TRANSLATE));
-  ATT_TRY(check_options(ctx, options));
+  const char *wrong = att_decode_options_wrong(options);
+  if (wrong) return att_fail(ctx, ATT_ARGUMENT, "%s", wrong);
   translator t = {.model = model, .lines = lines, .count = count, .options = options, .give = give, .user = user};
   att_status status = att_arena_new(ctx, &t.kept);
   if (status == ATT_OK) status = att_arena_new(ctx, &t.work);
+  if (status == ATT_OK) status = att_session_new(model, 0, &t.session);
   if (status == ATT_OK) status = translate_all(&t);
+  att_session_free(t.session);
   att_arena_free(t.work);
   att_arena_free(t.kept);
   att_free(ctx, t.ids.data);

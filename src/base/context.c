@@ -113,8 +113,8 @@ const char *att_message(const att_context *ctx) { return ctx ? ctx->message : ""
 const char *att_version(void) { return ATT_VERSION; }
 
 const char *att_status_name(att_status status) {
-  static const char *const names[ATT_STATUS_COUNT] = {"ok",       "no memory",   "input or output", "format",
-                                                      "argument", "unsupported", "not a number",    "interrupted"};
+  static const char *const names[ATT_STATUS_COUNT] = {
+      "ok", "no memory", "input or output", "format", "argument", "unsupported", "not a number", "interrupted", "full"};
   return (unsigned)status < ATT_STATUS_COUNT ? names[status] : "unknown";
 }
 
@@ -185,16 +185,29 @@ char *att_copy_text(att_context *ctx, const char *data, size_t size) {
   return copy;
 }
 
-/* The block that the allocator gave stands just before the aligned one. */
-void *att_take_aligned(att_context *ctx, size_t count, size_t size) {
+/* The block that the allocator gave, which stands just before the aligned one. */
+static char *block_of(const void *aligned) {
+  char *block = NULL;
+  if (aligned) memcpy(&block, (const char *)aligned - sizeof block, sizeof block);
+  return block;
+}
+
+/* The allocator may move a block by what is no multiple of 64. */
+void *att_resize_aligned(att_context *ctx, void *pointer, size_t used, size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 128) return no_memory(ctx, count, size);
-  char *block = att_resize(ctx, NULL, bytes + 64 + sizeof(void *), 1);
+  char *old = block_of(pointer);
+  size_t before = old ? (size_t)((char *)pointer - old) : 0;
+  char *block = att_resize(ctx, old, bytes + 64 + sizeof(void *), 1);
   if (!block) return NULL;
-  uintptr_t aligned = ((uintptr_t)block + sizeof(void *) + 63) & ~(uintptr_t)63;
-  void *pointer = (void *)aligned;
-  memcpy((char *)pointer - sizeof(void *), &block, sizeof block);
-  return pointer;
+  size_t shift = (64 - ((uintptr_t)block + sizeof(void *)) % 64) % 64 + sizeof(void *);
+  if (old && shift != before) memmove(block + shift, block + before, used);
+  memcpy(block + shift - sizeof(void *), &block, sizeof block);
+  return block + shift;
+}
+
+void *att_take_aligned(att_context *ctx, size_t count, size_t size) {
+  return att_resize_aligned(ctx, NULL, 0, count, size);
 }
 
 void *att_alloc_aligned(att_context *ctx, size_t count, size_t size) {
@@ -203,12 +216,7 @@ void *att_alloc_aligned(att_context *ctx, size_t count, size_t size) {
   return pointer;
 }
 
-void att_free_aligned(att_context *ctx, void *pointer) {
-  if (!pointer) return;
-  void *block;
-  memcpy(&block, (char *)pointer - sizeof(void *), sizeof block);
-  att_free(ctx, block);
-}
+void att_free_aligned(att_context *ctx, void *pointer) { att_free(ctx, block_of(pointer)); }
 
 static att_status buffer_reserve(att_context *ctx, att_buffer *buffer, size_t more) {
   if (more > SIZE_MAX / 2 - buffer->size - 1) {

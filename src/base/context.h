@@ -55,6 +55,9 @@ char *att_copy_text(att_context *ctx, const char *data, size_t size); /* ends in
 void *att_alloc_aligned(att_context *ctx, size_t count, size_t size);
 /* The same, not zeroed: pages that are never used are never touched. */
 void *att_take_aligned(att_context *ctx, size_t count, size_t size);
+/* Grows an aligned block (NULL: takes one), of which the first `used` bytes stay; what is new is not zeroed. NULL
+ * (message set): the old block stays. */
+void *att_resize_aligned(att_context *ctx, void *pointer, size_t used, size_t count, size_t size);
 void att_free_aligned(att_context *ctx, void *pointer);
 
 /* Whether the process may have so much more memory: for libraries that end it where it may not. Takes none. */

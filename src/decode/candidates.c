@@ -144,7 +144,6 @@ att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t
   att_parallel(ctx, rows, 1 + ATT_SCAN_GRAIN / (processors->vocab + 1), choose_rows, &task);
   for (int64_t i = 0; i < rows; i++) {
     if (task.bad[i]) return att_fail(ctx, ATT_NUMERIC, "the model's logits are not finite: are its weights damaged?");
-    if (counts[i] == 0 && width == 1) return att_fail_no_token(ctx);
   }
   return ATT_OK;
 }

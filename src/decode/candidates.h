@@ -14,10 +14,9 @@ typedef struct att_choice {
 } att_choice;
 
 /* choices[rows, width], best first, and how many there are of each row: fewer where the vocabulary is small, or where
- * processors leave fewer (none: ATT_ARGUMENT, but of several choices a row). With a temperature one of each row is
- * drawn; width is then 1. logits [rows, vocab] are changed. sequences: [rows], or NULL where there is no processor.
- * uniform[rows]: what each row draws with, in [0, 1). ATT_NUMERIC where a row holds NaN or +infinity, unless
- * remove_invalid_values is set. */
+ * processors leave fewer, and none where they leave none. With a temperature one of each row is drawn; width is then 1.
+ * logits [rows, vocab] are changed. sequences: [rows], or NULL where there is no processor. uniform[rows]: what each
+ * row draws with, in [0, 1). ATT_NUMERIC where a row holds NaN or +infinity, unless remove_invalid_values is set. */
 att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t rows, int width,
                       const att_processors *processors, const att_sequence *sequences, const double *uniform,
                       att_choice *choices, int32_t *counts);

@@ -5,35 +5,30 @@
 #ifndef ATT_DECODE_DECODE_H
 #define ATT_DECODE_DECODE_H
 
-#include "models/pass.h"
-
-/* One finished output; tokens on the caller's arena, end token included where it was reached. */
-typedef struct att_output {
-  const int32_t *tokens;
-  const int32_t *alignment; /* or NULL */
-  int64_t count;
-  double score, logprob;
-} att_output;
+#include "decode/hypotheses.h"
 
 typedef struct att_outputs {
   const att_output *best; /* [count], best first */
   int64_t count;
 } att_outputs;
 
+/* What is impossible in the options, in words, or NULL. */
+const char *att_decode_options_wrong(const att_decode_options *options);
+/* The search that options, in which nothing of that is impossible, ask for; what is the source's own (its tokens, the
+ * key) is the caller's to add. settings: the plan's. ATT_ARGUMENT where an option is out of its range. */
+att_status att_decode_plan(const att_model *model, const att_decode_options *options, att_generation *settings,
+                           att_search_plan *plan);
+/* What a decoder behind an encoder begins with, as generate() takes it; config.json's, where that would have none. */
+int32_t att_decoder_start(const att_model *model);
+
 /* Decodes a batch of sources (end token in, each 1..max_position_embeddings long). outputs: [sources.count], the
  * caller's; what they point to is on `arena`, which is also used for the work. line_keys[i] (sampling): what the i-th
  * source draws with, so that results do not depend on batches. */
+att_status att_decode_sources(att_session *session, att_arena *arena, const int32_t *ids, att_sequences sources,
+                              const uint64_t *line_keys, const att_decode_options *options, att_outputs *outputs);
+/* The same in a session of its own. */
 att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,
                             const uint64_t *line_keys, const att_decode_options *options, att_outputs *outputs);
-
-/* What the caller does with a sample's next token, whose log-probability is the model's own; *ended: the sample has no
- * more. */
-typedef att_status att_token_fn(void *user, int64_t sample, int32_t token, double logprob, bool *ended);
-
-/* Goes on from a prompt (count >= 1 tokens) with options->samples samples side by side, each of at most `most` tokens,
- * count + most <= max_position_embeddings + 1. Sample i draws with att_key(key, i). All memory is on the arena. */
-att_status att_continue(att_model *model, att_arena *arena, const int32_t *prompt, int64_t count, int64_t most,
-                        const att_generate_options *options, uint64_t key, att_token_fn *give, void *user);
 
 /* logprob[i] of targets (labels) given sources, in one batch. */
 att_status att_score_batch(att_model *model, att_arena *arena, const att_batch *pairs, double *logprobs);

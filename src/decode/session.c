@@ -1,187 +1,333 @@
-/* Owns the session's memory, its tables of ancestry, and one step of the decoder. See session.h. */
+/* Owns the sequences, their tables and sources, and a pass over new tokens. See session.h. */
 #include "decode/session.h"
+
+#include "decode/rows.h"
 
 #include <string.h>
 
-/* Steps beyond the longest source, or the past, that a session makes room for at first. */
-#define ATT_FIRST_ROOM 16
-/* Rows of the past that are read together: bounds what that needs beside the cache. */
-#define ATT_PAST_PIECE 256
+typedef struct source {
+  int32_t *rows; /* [count] of what is kept of it */
+  int64_t count;
+  int32_t uses; /* sequences behind it; 0: free */
+} source;
 
-static att_status encode_sources(att_session *s, const att_input *input) {
-  att_arena *arena = s->run.arena;
-  att_memory memory;
-  ATT_TRY(att_model_encode(&s->run, s->model, input, NULL, NULL, &memory));
-  att_sequences sources = memory.sequences;
-  int64_t rows = sources.start[sources.count];
-  int32_t *identity = ATT_ARENA_NEW(arena, rows, int32_t);
-  s->source_rows = ATT_ARENA_NEW(arena, sources.count, const int32_t *);
-  s->source_counts = ATT_ARENA_NEW(arena, sources.count, int64_t);
-  s->cross = ATT_ARENA_NEW(arena, s->shape.layers, float *);
-  if (!identity || !s->source_rows || !s->source_counts || !s->cross) return ATT_MEMORY;
-  for (int64_t i = 0; i < rows; i++) identity[i] = (int32_t)i;
-  s->source_ids = input->ids;
-  for (int64_t i = 0; i < sources.count; i++) {
-    s->source_rows[i] = identity + sources.start[i];
-    s->source_counts[i] = sources.start[i + 1] - sources.start[i];
-  }
-  for (int64_t i = 0; i < s->shape.layers; i++) {
-    s->cross[i] = ATT_ARENA_NEW(arena, rows * s->shape.cross_width, float);
-    if (!s->cross[i]) return ATT_MEMORY;
-  }
-  return att_model_cross(&s->run, s->model, &memory, s->cross);
+typedef struct sequence {
+  int32_t *table; /* [room] rows of its tokens; stays for the next one that takes this place */
+  int64_t length, room;
+  int32_t source; /* or -1 */
+  int32_t next;   /* of a free place: the next one, or -1 */
+} sequence;
+
+struct att_session {
+  att_model *model;
+  att_cache_shape shape;
+  bool aligned;
+  att_rows self, cross;
+  int32_t *tokens, *alignment; /* [noted] of each row of self */
+  int64_t noted;
+  sequence *sequences; /* [sequence_count] */
+  source *sources;     /* [source_count] */
+  int32_t sequence_count, source_count;
+  int32_t free; /* the first free place of sequences, or -1 */
+};
+
+/* ---- making and freeing --------------------------------------------------------------------------------------- */
+
+static att_status init(att_session *s, int64_t most) {
+  att_context *ctx = s->model->ctx;
+  att_model_cache_shape(s->model, &s->shape);
+  if (s->shape.layers == 0) return att_fail(ctx, ATT_UNSUPPORTED, "this model has no decoder that goes step by step");
+  if (most <= 0 || most > INT32_MAX) most = INT32_MAX;
+  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, s->shape.self_width, most));
+  return att_rows_init(&s->cross, ctx, s->shape.layers, s->shape.cross_width, most);
 }
 
-static att_status make_step_arrays(att_session *s, bool alignment) {
-  att_arena *arena = s->run.arena;
-  s->source = ATT_ARENA_NEW(arena, s->most, int32_t);
-  s->spare_source = ATT_ARENA_NEW(arena, s->most, int32_t);
-  s->start = ATT_ARENA_NEW(arena, s->most + 1, int64_t);
-  s->self_counts = ATT_ARENA_NEW(arena, s->most, int64_t);
-  s->cross_counts = ATT_ARENA_NEW(arena, s->most, int64_t);
-  s->self_rows = ATT_ARENA_NEW(arena, s->most, const int32_t *);
-  s->cross_rows = ATT_ARENA_NEW(arena, s->most, const int32_t *);
-  s->self = ATT_ARENA_NEW(arena, s->shape.layers, float *);
-  if (!s->source || !s->spare_source || !s->start || !s->self_counts || !s->cross_counts || !s->self_rows ||
-      !s->cross_rows || !s->self) {
-    return ATT_MEMORY;
-  }
-  for (int64_t i = 0; i <= s->most; i++) s->start[i] = i;
-  if (!alignment || s->shape.alignment_heads == 0) return ATT_OK;
-  s->last_probs = ATT_ARENA_NEW(arena, s->most, float *);
-  return s->last_probs ? ATT_OK : ATT_MEMORY;
-}
-
-/* Moves `used` items of an array into a larger one. What the old one took stays in the arena: with doubling, no more
- * than the new one. */
-static att_status grow(att_session *s, void *array, int64_t used, int64_t room, size_t size) {
-  void *larger = att_arena_alloc(s->run.arena, (size_t)room, size), *old;
-  if (!larger) return ATT_MEMORY;
-  memcpy(&old, array, sizeof old);
-  if (used) memcpy(larger, old, (size_t)used * size);
-  memcpy(array, &larger, sizeof larger);
-  return ATT_OK;
-}
-
-static att_status make_room(att_session *s, int64_t room) {
-  if (room > s->most_steps) room = s->most_steps;
-  if (s->most > INT32_MAX / room) {
-    return att_fail(s->run.ctx, ATT_MEMORY, "no memory for %lld hypotheses of %lld tokens: use smaller batches",
-                    (long long)s->most, (long long)room);
-  }
-  int64_t rows = s->past + s->most * (room - s->past), before = s->room;
-  int32_t *table = s->table;
-  for (int64_t i = 0; i < s->shape.layers; i++) {
-    ATT_TRY(grow(s, &s->self[i], s->rows, rows, (size_t)s->shape.self_width * sizeof(float)));
-  }
-  ATT_TRY(grow(s, &s->row_token, s->rows, rows, sizeof(int32_t)));
-  ATT_TRY(grow(s, &s->row_before, s->rows, rows, sizeof(int32_t)));
-  if (s->last_probs) ATT_TRY(grow(s, &s->row_alignment, s->rows, rows, sizeof(int32_t)));
-  ATT_TRY(grow(s, &s->spare_table, 0, s->most * room, sizeof(int32_t)));
-  ATT_TRY(grow(s, &s->table, 0, s->most * room, sizeof(int32_t)));
-  for (int64_t i = 0; i < s->running; i++) {
-    memcpy(s->table + i * room, table + i * before, (size_t)s->steps * sizeof *table);
-  }
-  s->room = room;
-  return ATT_OK;
-}
-
-/* The past as one sequence, whose rows come first. */
-static att_status read_past(att_session *s, const int32_t *past) {
-  int32_t *table = s->table;
-  for (int64_t i = 0; i < s->past; i++) {
-    table[i] = s->row_before[i] = (int32_t)i;
-    s->row_before[i]--;
-    s->row_token[i] = past[i];
-  }
-  const int32_t *rows[] = {table};
-  att_arena_mark mark = att_arena_save(s->run.arena);
-  for (int64_t done = 0, piece; done < s->past; done += piece) {
-    if (att_is_interrupted(s->run.ctx)) return att_fail(s->run.ctx, ATT_INTERRUPTED, "interrupted");
-    piece = s->past - done < ATT_PAST_PIECE ? s->past - done : ATT_PAST_PIECE;
-    int64_t start[] = {0, piece}, counts[] = {done + piece};
-    att_cache cache = {.self = s->self, .self_rows = rows, .self_counts = counts};
-    att_input input = {.ids = past + done, .sequences = {1, start}};
-    att_tensor hidden;
-    ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, NULL, &hidden));
-    att_arena_restore(s->run.arena, mark);
-  }
-  s->rows = s->steps = s->past;
-  return ATT_OK;
-}
-
-att_status att_session_new(att_model *model, att_arena *arena, const att_session_plan *plan, att_session **out) {
-  att_session *s = ATT_ARENA_NEW(arena, 1, att_session);
+att_status att_session_new(att_model *model, int64_t most_rows, att_session **out) {
+  *out = NULL;
+  att_session *s = ATT_NEW(model->ctx, 1, att_session);
   if (!s) return ATT_MEMORY;
-  *s = (att_session){.model = model, .most = plan->most, .most_steps = plan->most_steps, .past = plan->past_count};
-  s->run = (att_run){.ctx = model->ctx, .arena = arena};
-  att_model_cache_shape(model, &s->shape);
-  int64_t longest = s->past;
-  if (plan->sources.sequences.count) ATT_TRY(encode_sources(s, &plan->sources));
-  ATT_TRY(make_step_arrays(s, plan->alignment));
-  for (int64_t i = 0; i < plan->sources.sequences.count; i++) {
-    if (s->source_counts[i] > longest) longest = s->source_counts[i];
+  s->model = model;
+  s->free = -1;
+  att_status status = init(s, most_rows);
+  if (status) {
+    att_session_free(s);
+  } else {
+    *out = s;
   }
-  ATT_TRY(make_room(s, longest + ATT_FIRST_ROOM));
-  ATT_TRY(read_past(s, plan->past));
-  s->mark = att_arena_save(arena);
-  *out = s;
+  return status;
+}
+
+void att_session_free(att_session *s) {
+  if (!s) return;
+  att_context *ctx = s->model->ctx;
+  for (int32_t i = 0; i < s->sequence_count; i++) att_free(ctx, s->sequences[i].table);
+  for (int32_t i = 0; i < s->source_count; i++) att_free(ctx, s->sources[i].rows);
+  att_rows_free(&s->self, ctx);
+  att_rows_free(&s->cross, ctx);
+  att_free(ctx, s->sequences);
+  att_free(ctx, s->sources);
+  att_free(ctx, s->tokens);
+  att_free(ctx, s->alignment);
+  att_free(ctx, s);
+}
+
+bool att_session_align(att_session *s) { return s->aligned = s->shape.alignment_heads > 0; }
+
+/* ---- sequences ------------------------------------------------------------------------------------------------ */
+
+static att_status more_places(att_session *s) {
+  int32_t first = s->sequence_count, count = first ? 2 * first : 16;
+  sequence *grown = att_resize(s->model->ctx, s->sequences, (size_t)count, sizeof *grown);
+  if (!grown) return ATT_MEMORY;
+  s->sequences = grown;
+  s->sequence_count = count;
+  for (int32_t i = count - 1; i >= first; i--) {
+    grown[i] = (sequence){.next = s->free};
+    s->free = i;
+  }
   return ATT_OK;
 }
 
-/* Each new hypothesis takes its parent's table and source, and one row more; the first ones come after the past. */
-static void follow_parents(att_session *s, const att_next *next, int64_t count) {
-  int64_t first_parent = s->rows - s->running;
-  bool first = s->steps == s->past;
-  for (int64_t i = 0; i < count; i++) {
-    int64_t parent = next[i].parent, row = s->rows + i;
-    int32_t *table = s->spare_table + i * s->room;
-    if (s->steps) memcpy(table, s->table + (first ? 0 : parent) * s->room, (size_t)s->steps * sizeof *table);
-    table[s->steps] = (int32_t)row;
-    s->spare_source[i] = first ? (int32_t)parent : s->source[parent];
-    s->row_token[row] = next[i].token;
-    s->row_before[row] = (int32_t)(first ? s->past - 1 : first_parent + parent);
-  }
-  int32_t *table = s->table, *source = s->source;
-  s->table = s->spare_table;
-  s->source = s->spare_source;
-  s->spare_table = table;
-  s->spare_source = source;
-  s->running = count;
-  s->rows += count;
-  s->steps++;
-}
-
-static void point_at_rows(att_session *s) {
-  for (int64_t i = 0; i < s->running; i++) {
-    s->self_rows[i] = s->table + i * s->room;
-    s->self_counts[i] = s->steps;
-    if (!s->cross) continue;
-    s->cross_rows[i] = s->source_rows[s->source[i]];
-    s->cross_counts[i] = s->source_counts[s->source[i]];
-  }
-}
-
-static att_status make_probs(att_session *s, att_maps *maps) {
-  int64_t count = s->shape.layers;
-  float *const **layers = ATT_ARENA_NEW(s->run.arena, count, float *const *);
-  if (!layers) return ATT_MEMORY;
-  for (int64_t i = 0; i < count; i++) layers[i] = NULL;
-  layers[count - 1] = s->last_probs;
-  for (int64_t i = 0; i < s->running; i++) {
-    s->last_probs[i] = ATT_ARENA_NEW(s->run.arena, s->shape.alignment_heads * s->cross_counts[i], float);
-    if (!s->last_probs[i]) return ATT_MEMORY;
-  }
-  maps->cross = layers;
+static att_status take_sequence(att_session *s, int32_t *out) {
+  if (s->free < 0) ATT_TRY(more_places(s));
+  sequence *q = &s->sequences[ *out = s->free];
+  s->free = q->next;
+  q->length = 0;
+  q->source = -1;
   return ATT_OK;
 }
 
-static int32_t most_attended(const float *probs, int64_t heads, int64_t keys) {
+static att_status table_room(att_session *s, sequence *q, int64_t length) {
+  if (length <= q->room) return ATT_OK;
+  int64_t room = q->room < 32 ? 64 : 2 * q->room;
+  if (room < length) room = length;
+  int32_t *table = att_resize(s->model->ctx, q->table, (size_t)room, sizeof *table);
+  if (!table) return ATT_MEMORY;
+  q->table = table;
+  q->room = room;
+  return ATT_OK;
+}
+
+att_status att_session_add(att_session *s, int32_t *number) {
+  if (s->shape.cross_width == 0) return take_sequence(s, number);
+  return att_fail(s->model->ctx, ATT_ARGUMENT, "a sequence of an encoder-decoder needs a source");
+}
+
+att_status att_session_fork(att_session *s, int32_t from, int64_t length, int32_t *fork) {
+  ATT_TRY(take_sequence(s, fork));
+  sequence *q = &s->sequences[*fork], *parent = &s->sequences[from];
+  att_status status = table_room(s, q, length);
+  if (status) {
+    att_session_drop(s, *fork);
+    return status;
+  }
+  if (length) memcpy(q->table, parent->table, (size_t)length * sizeof *q->table);
+  for (int64_t i = 0; i < length; i++) att_rows_share(&s->self, q->table[i]);
+  q->length = length;
+  q->source = parent->source;
+  if (q->source >= 0) s->sources[q->source].uses++;
+  return ATT_OK;
+}
+
+void att_session_cut(att_session *s, int32_t number, int64_t length) {
+  sequence *q = &s->sequences[number];
+  while (q->length > length) att_rows_release(&s->self, q->table[--q->length]);
+}
+
+static void drop_source(att_session *s, int32_t number) {
+  source *from = &s->sources[number];
+  if (--from->uses > 0) return;
+  for (int64_t i = from->count - 1; i >= 0; i--) att_rows_release(&s->cross, from->rows[i]);
+  att_free(s->model->ctx, from->rows);
+  *from = (source){0};
+}
+
+void att_session_drop(att_session *s, int32_t number) {
+  sequence *q = &s->sequences[number];
+  att_session_cut(s, number, 0);
+  if (q->source >= 0) drop_source(s, q->source);
+  q->next = s->free;
+  s->free = number;
+}
+
+att_model *att_session_model(const att_session *s) { return s->model; }
+
+int64_t att_session_length(const att_session *s, int32_t number) { return s->sequences[number].length; }
+
+void att_session_tokens(const att_session *s, int32_t number, int64_t first, int64_t count, int32_t *tokens) {
+  const int32_t *table = s->sequences[number].table + first;
+  for (int64_t i = 0; i < count; i++) tokens[i] = s->tokens[table[i]];
+}
+
+void att_session_alignment(const att_session *s, int32_t number, int64_t first, int64_t count, int32_t *alignment) {
+  const int32_t *table = s->sequences[number].table + first;
+  for (int64_t i = 0; i < count; i++) alignment[i] = s->alignment[table[i]];
+}
+
+int64_t att_session_common(const att_session *s, int32_t number, const int32_t *tokens, int64_t count) {
+  const sequence *q = &s->sequences[number];
+  int64_t common = 0;
+  if (count > q->length) count = q->length;
+  while (common < count && s->tokens[q->table[common]] == tokens[common]) common++;
+  return common;
+}
+
+att_session_use att_session_used(const att_session *s) {
+  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->cross)};
+}
+
+/* ---- sources -------------------------------------------------------------------------------------------------- */
+
+/* A sequence behind a source of `count` tokens, whose rows are still to be filled. */
+static att_status add_source(att_session *s, int64_t count, int32_t *number) {
+  int32_t at = 0;
+  while (at < s->source_count && s->sources[at].uses) at++;
+  if (at == s->source_count) {
+    int32_t places = at ? 2 * at : 16;
+    source *grown = att_resize(s->model->ctx, s->sources, (size_t)places, sizeof *grown);
+    if (!grown) return ATT_MEMORY;
+    memset(grown + at, 0, (size_t)(places - at) * sizeof *grown);
+    s->sources = grown;
+    s->source_count = places;
+  }
+  int32_t *rows = ATT_NEW(s->model->ctx, count, int32_t);
+  att_status status = rows ? take_sequence(s, number) : ATT_MEMORY;
+  if (status) {
+    att_free(s->model->ctx, rows);
+    return status;
+  }
+  for (int64_t i = 0; i < count; i++) rows[i] = att_rows_take(&s->cross);
+  s->sources[at] = (source){rows, count, 1};
+  s->sequences[*number].source = at;
+  return ATT_OK;
+}
+
+/* What the cache keeps of the memory, in the rows of the sequences' sources. */
+static att_status fill_sources(att_session *s, att_run *run, const att_memory *memory, const int32_t *sequences) {
+  const int64_t *start = memory->sequences.start;
+  int32_t *rows = ATT_ARENA_NEW(run->arena, start[memory->sequences.count], int32_t);
+  if (!rows) return ATT_MEMORY;
+  for (int64_t i = 0; i < memory->sequences.count; i++) {
+    const source *from = &s->sources[s->sequences[sequences[i]].source];
+    if (from->count) memcpy(rows + start[i], from->rows, (size_t)from->count * sizeof *rows);
+  }
+  return att_model_cross(run, s->model, memory, rows, s->cross.data);
+}
+
+/* As many rows of each source as the encoder made of it. */
+static att_status encode(att_session *s, att_run *run, const att_input *input, int32_t *sequences) {
+  att_memory memory;
+  ATT_TRY(att_model_encode(run, s->model, input, NULL, NULL, &memory));
+  const int64_t *start = memory.sequences.start;
+  int64_t count = memory.sequences.count, added = 0;
+  att_status status = att_rows_reserve(&s->cross, run->ctx, start[count]);
+  while (status == ATT_OK && added < count) {
+    status = add_source(s, start[added + 1] - start[added], &sequences[added]);
+    added += status == ATT_OK;
+  }
+  if (status == ATT_OK) status = fill_sources(s, run, &memory, sequences);
+  for (int64_t i = 0; status && i < added; i++) att_session_drop(s, sequences[i]);
+  return status;
+}
+
+att_status att_session_add_sources(att_session *s, att_arena *arena, const att_input *sources, int32_t *sequences) {
+  att_run run = {.ctx = s->model->ctx, .arena = arena};
+  if (att_is_interrupted(run.ctx)) return att_fail(run.ctx, ATT_INTERRUPTED, "interrupted");
+  att_arena_mark mark = att_arena_save(arena);
+  att_status status = encode(s, &run, sources, sequences);
+  att_arena_restore(arena, mark);
+  return status;
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------------------- */
+
+/* Where a pass puts what it makes. */
+typedef struct pass {
+  const att_reading *readings;
+  int64_t count, rows;
+  int32_t *ids;                            /* [rows] */
+  int64_t *start;                          /* [count + 1] */
+  int64_t *counts, *source_counts;         /* [count] */
+  const int32_t **tables, **source_tables; /* [count] */
+  float **probs;                           /* [count] of the last layer's cross-attention; NULL: not wanted */
+} pass;
+
+/* All that can fail before anything changes. */
+static att_status make_room(att_session *s, const pass *p) {
+  att_context *ctx = s->model->ctx;
+  ATT_TRY(att_rows_reserve(&s->self, ctx, p->rows));
+  if (s->noted < s->self.room) {
+    int32_t *tokens = att_resize(ctx, s->tokens, (size_t)s->self.room, sizeof *tokens);
+    if (!tokens) return ATT_MEMORY;
+    s->tokens = tokens;
+    int32_t *alignment = att_resize(ctx, s->alignment, (size_t)s->self.room, sizeof *alignment);
+    if (!alignment) return ATT_MEMORY;
+    s->alignment = alignment;
+    s->noted = s->self.room;
+  }
+  for (int64_t i = 0; i < p->count; i++) {
+    sequence *q = &s->sequences[p->readings[i].sequence];
+    ATT_TRY(table_room(s, q, q->length + p->readings[i].count));
+  }
+  return ATT_OK;
+}
+
+static att_status begin_pass(att_session *s, att_arena *arena, pass *p) {
+  p->start = ATT_ARENA_NEW(arena, p->count + 1, int64_t);
+  if (!p->start) return ATT_MEMORY;
+  p->start[0] = 0;
+  for (int64_t i = 0; i < p->count; i++) p->start[i + 1] = p->start[i] + p->readings[i].count;
+  p->rows = p->start[p->count];
+  p->ids = ATT_ARENA_NEW(arena, p->rows, int32_t);
+  p->counts = ATT_ARENA_NEW(arena, p->count, int64_t);
+  p->source_counts = ATT_ARENA_NEW(arena, p->count, int64_t);
+  p->tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
+  p->source_tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
+  if (!p->ids || !p->counts || !p->source_counts || !p->tables || !p->source_tables) return ATT_MEMORY;
+  return make_room(s, p);
+}
+
+/* Each new token gets a row. */
+static void append(att_session *s, pass *p) {
+  for (int64_t i = 0; i < p->count; i++) {
+    const att_reading *reading = &p->readings[i];
+    sequence *q = &s->sequences[reading->sequence];
+    memcpy(p->ids + p->start[i], reading->tokens, (size_t)reading->count * sizeof *p->ids);
+    for (int64_t j = 0; j < reading->count; j++) {
+      int32_t row = q->table[q->length++] = att_rows_take(&s->self);
+      s->tokens[row] = reading->tokens[j];
+      s->alignment[row] = -1;
+    }
+    p->tables[i] = q->table;
+    p->counts[i] = q->length;
+    if (q->source < 0) continue;
+    p->source_tables[i] = s->sources[q->source].rows;
+    p->source_counts[i] = s->sources[q->source].count;
+  }
+}
+
+static att_status make_probs(att_session *s, att_arena *arena, pass *p, att_maps *maps) {
+  int64_t layers = s->shape.layers;
+  float *const **of_layers = ATT_ARENA_NEW(arena, layers, float *const *);
+  p->probs = ATT_ARENA_NEW(arena, p->count, float *);
+  if (!of_layers || !p->probs) return ATT_MEMORY;
+  for (int64_t i = 0; i < layers; i++) of_layers[i] = NULL;
+  of_layers[layers - 1] = p->probs;
+  for (int64_t i = 0; i < p->count; i++) {
+    p->probs[i] = ATT_ARENA_NEW(arena, s->shape.alignment_heads * p->readings[i].count * p->source_counts[i], float);
+    if (!p->probs[i]) return ATT_MEMORY;
+  }
+  maps->cross = of_layers;
+  return ATT_OK;
+}
+
+/* probs: of one query's first head, `next` floats before that of the next head. */
+static int32_t most_attended(const float *probs, int64_t next, int64_t heads, int64_t keys) {
   int32_t best = 0;
   float most = -1.0f;
   for (int64_t j = 0; j < keys; j++) {
     float sum = 0.0f;
-    for (int64_t h = 0; h < heads; h++) sum += probs[h * keys + j];
+    for (int64_t h = 0; h < heads; h++) sum += probs[h * next + j];
     if (sum > most) {
       most = sum;
       best = (int32_t)j;
@@ -190,58 +336,54 @@ static int32_t most_attended(const float *probs, int64_t heads, int64_t keys) {
   return best;
 }
 
-att_status att_session_step(att_session *s, const att_next *next, int64_t count, float **logits) {
-  att_arena_restore(s->run.arena, s->mark);
-  if (s->steps == s->room) {
-    ATT_TRY(make_room(s, 2 * s->room));
-    s->mark = att_arena_save(s->run.arena);
+static void keep_alignment(att_session *s, const pass *p) {
+  for (int64_t i = 0; i < p->count; i++) {
+    int64_t fresh = p->readings[i].count, keys = p->source_counts[i];
+    const int32_t *rows = p->tables[i] + p->counts[i] - fresh;
+    for (int64_t t = 0; t < fresh; t++)
+      s->alignment[rows[t]] = most_attended(p->probs[i] + t * keys, fresh * keys, s->shape.alignment_heads, keys);
   }
-  follow_parents(s, next, count);
-  point_at_rows(s);
+}
+
+/* Logits after the last token of each. */
+static att_status last_logits(att_session *s, att_run *run, const pass *p, const att_tensor *hidden, float **out) {
+  att_tensor last = *hidden, logits;
+  if (p->rows > p->count) {
+    int32_t *rows = ATT_ARENA_NEW(run->arena, p->count, int32_t);
+    if (!rows) return ATT_MEMORY;
+    for (int64_t i = 0; i < p->count; i++) rows[i] = (int32_t)(p->start[i + 1] - 1);
+    ATT_TRY(att_op_rows(run, hidden, rows, p->count, &last));
+  }
+  ATT_TRY(att_model_logits(run, s->model, &last, &logits));
+  *out = logits.data;
+  return ATT_OK;
+}
+
+static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **logits) {
+  att_run run = {.ctx = s->model->ctx, .arena = arena};
   att_maps maps = {0};
-  if (s->last_probs) ATT_TRY(make_probs(s, &maps));
-  att_cache cache = {.self = s->self,
-                     .cross = s->cross,
-                     .self_rows = s->self_rows,
-                     .self_counts = s->self_counts,
-                     .cross_rows = s->cross_rows,
-                     .cross_counts = s->cross_counts};
-  const int32_t *ids = s->row_token + (s->rows - count);
-  att_tensor hidden, scores;
-  att_input input = {.ids = ids, .sequences = {count, s->start}};
-  ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, s->last_probs ? &maps : NULL, &hidden));
-  ATT_TRY(att_model_logits(&s->run, s->model, &hidden, &scores));
-  for (int64_t i = 0; s->last_probs && i < count; i++) {
-    s->row_alignment[s->rows - count + i] =
-        most_attended(s->last_probs[i], s->shape.alignment_heads, s->cross_counts[i]);
-  }
-  *logits = scores.data;
-  return ATT_OK;
+  if (s->aligned) ATT_TRY(make_probs(s, arena, p, &maps));
+  att_input input = {.ids = p->ids, .sequences = {p->count, p->start}};
+  att_cache cache = {.self = s->self.data,
+                     .cross = s->cross.data,
+                     .self_rows = p->tables,
+                     .self_counts = p->counts,
+                     .cross_rows = p->source_tables,
+                     .cross_counts = p->source_counts};
+  att_tensor hidden;
+  ATT_TRY(att_model_step(&run, s->model, &input, &cache, &maps, &hidden));
+  if (s->aligned) keep_alignment(s, p);
+  return logits ? last_logits(s, &run, p, &hidden, logits) : ATT_OK;
 }
 
-att_status att_session_sequences(att_session *s, att_sequence **out) {
-  att_arena *arena = s->run.arena;
-  int32_t *tokens = ATT_ARENA_NEW(arena, s->running * s->steps, int32_t);
-  *out = ATT_ARENA_NEW(arena, s->running, att_sequence);
-  if (!tokens || !*out) return ATT_MEMORY;
-  for (int64_t i = 0; i < s->running; i++, tokens += s->steps) {
-    const int32_t *table = s->table + i * s->room;
-    att_sequence *sequence = &(*out)[i];
-    for (int64_t j = 0; j < s->steps; j++) tokens[j] = s->row_token[table[j]];
-    *sequence = (att_sequence){tokens, s->steps, tokens, s->past + 1};
-    if (!s->cross) continue;
-    sequence->source = s->source_ids + s->source_rows[s->source[i]][0];
-    sequence->source_count = s->source_counts[s->source[i]];
-  }
-  return ATT_OK;
-}
-
-void att_session_path(const att_session *s, int32_t row, int32_t last, int64_t count, int32_t *tokens,
-                      int32_t *alignment) {
-  for (int64_t i = count - 1; i >= 0; i--) {
-    tokens[i] = last;
-    if (alignment) alignment[i] = s->row_alignment[row];
-    last = s->row_token[row];
-    row = s->row_before[row];
-  }
+att_status att_session_step(att_session *s, att_arena *arena, const att_reading *readings, int64_t count,
+                            float **logits) {
+  pass p = {.readings = readings, .count = count};
+  if (att_is_interrupted(s->model->ctx)) return att_fail(s->model->ctx, ATT_INTERRUPTED, "interrupted");
+  ATT_TRY(begin_pass(s, arena, &p));
+  append(s, &p);
+  att_status status = run_pass(s, arena, &p, logits);
+  for (int64_t i = 0; status && i < count; i++)
+    att_session_cut(s, readings[i].sequence, p.counts[i] - readings[i].count);
+  return status;
 }

@@ -1,76 +1,74 @@
 /*
- * Owns a session: the encoder's memory of a batch of sources, the decoder's cache, and which cache rows make up which
- * hypothesis. Refuses to choose tokens.
+ * Owns a session: sequences that a decoder reads token by token, what it keeps of them (the cache), and which rows of
+ * the cache make up which sequence. Refuses to choose tokens.
  *
- * Every hypothesis in a session is equally long. Each step gives every running hypothesis one new cache row, and a row
- * is never moved or used twice; a hypothesis is the path of rows from its last one back to the start, so that those
- * that share a past share its rows:
+ * Sequences are added, stepped, forked, cut back and dropped one by one; each has its own length. A sequence is a table
+ * of numbers of cache rows, one a token; a row is never moved. A fork copies the table, not the rows, so that equal
+ * beginnings are there once; each row counts the tables that hold it and is handed out again after the last of them:
  *
- *     rows:   0:<s>  1:A  2:The  |  3:dog  4:cat  5:dog  | ...        3 and 4 come after 1, 5 after 2
- *     tables: [0 1 3] [0 1 4] [0 2 5]                                 what attention reads
+ *     rows:    0:<s>  1:A  2:dog  3:cat  4:runs        uses:  2 2 1 1 1
+ *     tables:  [0 1 2 4]  [0 1 3]
  *
- * A decoder alone has no sources, but a past that all its hypotheses share: the prompt without its last token.
+ * The sequences of an encoder-decoder stand each behind a source, which the encoder has read; forks share it, and it
+ * goes with the last of them.
  */
 #ifndef ATT_DECODE_SESSION_H
 #define ATT_DECODE_SESSION_H
 
-#include "decode/candidates.h"
-#include "decode/decode.h"
+#include "models/pass.h"
 
-typedef struct att_session {
-  att_model *model;
-  att_run run;
-  att_cache_shape shape;
-  att_arena_mark mark; /* what a step makes lies above it */
-  /* sources; NULL in a decoder alone */
-  float **cross;               /* [layers] each [source rows, shape.cross_width] */
-  const int32_t **source_rows; /* [sources] */
-  const int32_t *source_ids;   /* the sources', one after another: the plan's */
-  int64_t *source_counts;      /* [sources] */
-  /* running hypotheses */
-  int64_t most, running;
-  int64_t past;        /* rows that all hypotheses share */
-  int64_t steps, room; /* rows of each running hypothesis, the past in; how many there is room for */
-  int64_t most_steps;
-  int32_t *table, *spare_table;   /* [most, room] */
-  int32_t *source, *spare_source; /* [most] */
-  /* cache rows */
-  float **self; /* [layers] each [past + most * (room - past), shape.self_width] */
-  int64_t rows; /* in use; the last step's are [rows - running, rows) */
-  int32_t *row_token, *row_before;
-  int32_t *row_alignment; /* the source position that the row's query attended to most; NULL: not wanted */
-  /* what att_model_step takes, filled anew each step */
-  int64_t *start, *self_counts, *cross_counts; /* [most + 1] */
-  const int32_t **self_rows, **cross_rows;     /* [most] */
-  float **last_probs;                          /* [most], of the last layer's cross-attention */
-} att_session;
+typedef struct att_session att_session;
 
-/* A hypothesis of the next step: one of the last step (in the first: a source), and the token after it. */
-typedef struct att_next {
-  int32_t parent, token;
-} att_next;
+/* most_rows: tokens that the cache may hold, shared ones once, and as many of sources; 0: INT32_MAX. The model may have
+ * other sessions beside this one. */
+att_status att_session_new(att_model *model, int64_t most_rows, att_session **session);
+/* With all its sequences. NULL is fine. */
+void att_session_free(att_session *session);
 
-/* What a session is made for. */
-typedef struct att_session_plan {
-  att_input sources;   /* of an encoder-decoder; else sequences.count 0 */
-  const int32_t *past; /* [past_count] of a decoder: what every hypothesis begins with, before its first step's token */
-  int64_t past_count;
-  int64_t most;       /* hypotheses at once */
-  int64_t most_steps; /* rows of each, the past in */
-  bool alignment;
-} att_session_plan;
+/* From now on each token of an encoder-decoder remembers its alignment, which costs a little; false: the model has no
+ * attention that could tell. */
+bool att_session_align(att_session *session);
 
-/* Encodes the sources and reads the past, in pieces. The session and all it needs are on the arena, where nothing else
- * may be put between steps. */
-att_status att_session_new(att_model *model, att_arena *arena, const att_session_plan *plan, att_session **out);
-/* Goes on with `count` hypotheses, 1 <= count <= most, and gives their logits [count, vocab_size], which may be written
- * into and are valid until the next step. */
-att_status att_session_step(att_session *session, const att_next *next, int64_t count, float **logits);
-/* What each running hypothesis has read, the past and the last step's token in, for the processors: [running]; valid
- * until the next step. */
-att_status att_session_sequences(att_session *session, att_sequence **sequences);
-/* The `count` tokens that end in `last`, which was chosen after `row`; alignment may be NULL. Both [count]. */
-void att_session_path(const att_session *session, int32_t row, int32_t last, int64_t count, int32_t *tokens,
-                      int32_t *alignment);
+/* A sequence of a decoder alone, empty. */
+att_status att_session_add(att_session *session, int32_t *sequence);
+/* Sequences of an encoder-decoder, each empty and behind a source, which the encoder reads now and of which it says how
+ * many rows it makes; the arena is as before afterwards. sequences: [sources->sequences.count] */
+att_status att_session_add_sources(att_session *session, att_arena *arena, const att_input *sources,
+                                   int32_t *sequences);
+/* A sequence with the first `length` tokens of another, 0 <= length <= its own. */
+att_status att_session_fork(att_session *session, int32_t sequence, int64_t length, int32_t *fork);
+/* Forgets all behind the first `length` tokens. */
+void att_session_cut(att_session *session, int32_t sequence, int64_t length);
+void att_session_drop(att_session *session, int32_t sequence);
+
+/* New tokens of a sequence, one or more. */
+typedef struct att_reading {
+  int32_t sequence;
+  const int32_t *tokens; /* [count] */
+  int64_t count;
+} att_reading;
+
+/* Reads new tokens of some sequences, each once, in one pass. logits (or NULL, where none are wanted): [count,
+ * vocab_size] after the last token of each; they may be written into, and are on the arena, as is the work. A failure
+ * (ATT_FULL: beyond most_rows) leaves every sequence as it was. */
+att_status att_session_step(att_session *session, att_arena *arena, const att_reading *readings, int64_t count,
+                            float **logits);
+
+att_model *att_session_model(const att_session *session);
+int64_t att_session_length(const att_session *session, int32_t sequence);
+/* Tokens [first, first + count) of a sequence. */
+void att_session_tokens(const att_session *session, int32_t sequence, int64_t first, int64_t count, int32_t *tokens);
+/* For each of them the source position that it attended to most: the mean over heads of the last layer's
+ * cross-attention; -1 where that was not wanted. */
+void att_session_alignment(const att_session *session, int32_t sequence, int64_t first, int64_t count,
+                           int32_t *alignment);
+/* How many of the tokens a sequence begins with. */
+int64_t att_session_common(const att_session *session, int32_t sequence, const int32_t *tokens, int64_t count);
+
+/* Rows in use: of the cache, of sources. */
+typedef struct att_session_use {
+  int64_t rows, source_rows;
+} att_session_use;
+att_session_use att_session_used(const att_session *session);
 
 #endif

@@ -77,12 +77,14 @@ att_status att_cross_attention(att_run *run, const att_block *block, const att_b
   return att_op_linear(run, &mixed, &block->cross.out.weight, &block->cross.out.bias, ATT_PLAIN, out);
 }
 
-att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, float *out) {
+att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, const int32_t *rows,
+                          float *out) {
   att_tensor kv;
   const att_linear_layer *layer = &block->cross.memory;
   att_arena_mark mark = att_arena_save(run->arena);
   ATT_TRY(att_op_linear(run, memory, &layer->weight, &layer->bias, ATT_PLAIN, &kv));
-  memcpy(out, kv.data, (size_t)(kv.rows * kv.cols) * sizeof *out);
+  for (int64_t i = 0; i < kv.rows; i++)
+    memcpy(out + (rows ? rows[i] : i) * kv.cols, kv.data + i * kv.cols, (size_t)kv.cols * sizeof *out);
   att_arena_restore(run->arena, mark);
   return ATT_OK;
 }

@@ -76,8 +76,10 @@ typedef struct att_rope {
 } att_rope;
 void att_rope_frequencies(float *out, const att_rope *rope, int64_t size);
 
-/* out[rows, 2 * width] = the keys and values of a cross-attention over the memory, without a tape. */
-att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, float *out);
+/* out[.., 2 * width] = the keys and values of a cross-attention over the memory, those of row i in row rows[i], or i
+ * where rows is NULL; without a tape. */
+att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, const int32_t *rows,
+                          float *out);
 
 /* Sinusoidal positions, sines in the first half of the columns, cosines in the second (as Hugging Face lays out Vaswani
  * et al. 2017, section 3.5). */

@@ -78,9 +78,10 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
   return model->calls->decode(run, model, input, memory, maps, embedded, hidden);
 }
 
-att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross) {
+att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
+                           float *const *cross) {
   ATT_TRY(check_kind(model, has_memory(model) && model->calls->cross, "encoder beside its decoder"));
-  return model->calls->cross(run, model, memory, cross);
+  return model->calls->cross(run, model, memory, rows, cross);
 }
 
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,

@@ -62,8 +62,10 @@ att_status att_model_encode(att_run *run, att_model *model, const att_input *inp
  * decoder). */
 att_status att_model_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
                             const att_maps *maps, att_tensor *embedded, att_tensor *hidden);
-/* What each layer's cross[layer] holds, over the memory; no tape. */
-att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross);
+/* What each layer's cross[layer] holds, over the memory: row i of it goes to row rows[i], or i where rows is NULL. No
+ * tape. */
+att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
+                           float *const *cross);
 /* New tokens (one or more a sequence) against the cache; writes what they leave into it. No tape. */
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden);

@@ -169,10 +169,11 @@ void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape)
   shape->alignment_heads = last->heads;
 }
 
-att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross) {
+att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
+                                 float *const *cross) {
   const att_stack *decoder = &layers_of(model)->decoder;
   for (int64_t i = 0; i < decoder->layers; i++) {
-    ATT_TRY(att_cross_keys(run, &decoder->blocks[i], &memory->rows, cross[i]));
+    ATT_TRY(att_cross_keys(run, &decoder->blocks[i], &memory->rows, rows, cross[i]));
   }
   return ATT_OK;
 }

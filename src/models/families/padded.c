@@ -192,13 +192,14 @@ static void cache_shape(const att_model *model, att_cache_shape *shape) {
   if (model->config.kind == ATT_ENCODER_DECODER) shape->cross_width = model->config.d_model;
 }
 
-static att_status cross(att_run *run, att_model *model, const att_memory *memory, float *const *out) {
+static att_status cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
+                        float *const *out) {
   (void)run;
   int64_t d = model->config.d_model;
   const int64_t *start = memory->sequences.start;
   for (int64_t i = 0; i < memory->sequences.count; i++) {
     if (start[i] == start[i + 1]) continue;
-    memcpy(out[0] + start[i] * d, memory->state.data + i * d, (size_t)d * sizeof(float));
+    memcpy(out[0] + (rows ? rows[start[i]] : start[i]) * d, memory->state.data + i * d, (size_t)d * sizeof(float));
   }
   return ATT_OK;
 }

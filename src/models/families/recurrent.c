@@ -142,13 +142,14 @@ static void cache_shape(const att_model *model, att_cache_shape *shape) {
   shape->alignment_heads = c->scoring != ATT_SCORING_NONE;
 }
 
-/* x's rows into columns of the cache's. */
-static void store_columns(float *cache, int64_t width, const att_tensor *x) {
+/* x's rows into columns of the cache's rows. */
+static void store_columns(float *cache, int64_t width, const int32_t *rows, const att_tensor *x) {
   for (int64_t row = 0; row < x->rows && x->data; row++)
-    memcpy(cache + row * width, x->data + row * x->stride, (size_t)x->cols * sizeof *cache);
+    memcpy(cache + (rows ? rows[row] : row) * width, x->data + row * x->stride, (size_t)x->cols * sizeof *cache);
 }
 
-static att_status cross(att_run *run, att_model *model, const att_memory *memory, float *const *out) {
+static att_status cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
+                        float *const *out) {
   const att_config *c = &model->config;
   cross_columns at = columns_of(c);
   memory_view view;
@@ -158,15 +159,15 @@ static att_status cross(att_run *run, att_model *model, const att_memory *memory
   ATT_TRY(first_states(run, model, &memory->state, before));
   ATT_TRY(view_memory(run, model, memory, &view));
   if (c->scoring != ATT_SCORING_NONE) {
-    store_columns(out[0], at.width, &view.alignment.keys);
-    store_columns(out[0] + at.memory, at.width, &memory->rows);
+    store_columns(out[0], at.width, rows, &view.alignment.keys);
+    store_columns(out[0] + at.memory, at.width, rows, &memory->rows);
   }
-  if (c->scoring == ATT_SCORING_ADDITIVE) store_columns(out[0] + at.inputs, at.width, &view.inputs);
+  if (c->scoring == ATT_SCORING_ADDITIVE) store_columns(out[0] + at.inputs, at.width, rows, &view.inputs);
   for (int64_t l = 0; l < c->decoder_layers; l++) {
     for (int64_t i = 0; i < memory->sequences.count; i++) {
       int64_t first = memory->sequences.start[i];
       if (first == memory->sequences.start[i + 1]) continue;
-      float *to = out[0] + first * at.width + at.states + l * before[l].cols;
+      float *to = out[0] + (rows ? rows[first] : first) * at.width + at.states + l * before[l].cols;
       memcpy(to, before[l].data + i * before[l].cols, (size_t)before[l].cols * sizeof *to);
     }
   }

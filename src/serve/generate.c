@@ -1,0 +1,52 @@
+/* Owns att_generate: a service of one request. */
+#include "api/generate.h"
+
+typedef struct one_request {
+  att_generate_fn *give;
+  void *user;
+  int stopped; /* the sample, from 1, in which the caller asked to stop; 0: none */
+  bool failed; /* of a failure the status tells */
+} one_request;
+
+static int on_piece(void *user, const att_piece_of_text *piece) {
+  one_request *one = user;
+  one->failed = piece->finish == ATT_FINISH_FAILED;
+  if (one->failed) return 0;
+  if (one->give(one->user, piece) != 0) one->stopped = piece->sample + 1;
+  return one->stopped;
+}
+
+static att_status serve(att_service *service, const att_request *request) {
+  size_t left;
+  ATT_TRY(att_service_submit(service, request, NULL));
+  do ATT_TRY(att_service_step(service, &left));
+  while (left);
+  return ATT_OK;
+}
+
+att_status att_generate(att_model *model, att_text prompt, const att_generate_options *given, att_generate_fn *give,
+                        void *user) {
+  att_context *ctx = model->ctx;
+  one_request one = {.give = give, .user = user};
+  att_generate_options options;
+  att_service_options service_options;
+  att_service *service;
+  att_request request;
+  att_generate_options_default(model, &options);
+  ATT_TRY(att_take_options(ctx, "att_generate", given, &options, sizeof options));
+  if (!give || (prompt.size && !prompt.data)) return att_fail(ctx, ATT_ARGUMENT, "att_generate needs a callback");
+  ATT_TRY(att_check_verb(model, ATT_VERB_GENERATE));
+  att_service_options_default(&service_options);
+  service_options.slots = ATT_MOST_SAMPLES;
+  service_options.kept_rows = 0;
+  att_request_default(&request);
+  request.text = prompt;
+  request.generate = &options;
+  request.give = on_piece;
+  request.user = &one;
+  ATT_TRY(att_service_new(model, &service_options, &service));
+  att_status status = serve(service, &request);
+  att_service_free(service);
+  if (one.stopped) return att_fail(ctx, ATT_INTERRUPTED, "stopped in sample %d", one.stopped);
+  return !status && one.failed ? att_fail_no_token(ctx) : status;
+}

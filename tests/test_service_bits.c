@@ -1,0 +1,69 @@
+/*
+ * Services, to the last bit: with attend's own products a request has the same log-probabilities alone and among others
+ * as long as its rows go through the same kernels: at most 16 rows written in a step, prompts of more than 17 tokens
+ * that are read in one piece (docs/DECODING.md, "Many at once").
+ */
+#include "service_fixture.h"
+
+enum { REQUESTS = 12 };
+
+static void make_prompt(const setup *s, int number, int32_t *tokens, size_t *count) {
+  *count = (size_t)(18 + number * 5);
+  for (size_t i = 0; i < *count; i++) tokens[i] = (int32_t)(3 + att_random64((uint64_t)number, i) % 280);
+  (void)s;
+}
+
+static void check(const char *folder, bool sampling) {
+  setup s;
+  att_service *service;
+  att_service_options service_options;
+  att_generate_options options[REQUESTS];
+  collected *got[REQUESTS], *want[REQUESTS];
+  int32_t tokens[REQUESTS][128];
+  set_up(&s, folder);
+  att_service_options_default(&service_options);
+  service_options.prompt_tokens = 4096; /* each in one piece */
+  ok(&s, att_service_new(s.model, &service_options, &service));
+  for (int i = 0; i < REQUESTS; i++) {
+    att_request request;
+    att_request_default(&request);
+    make_prompt(&s, i, tokens[i], &request.token_count);
+    att_generate_options_default(s.model, &options[i]);
+    options[i].temperature = sampling ? 1 : 0;
+    options[i].samples = sampling && i % 4 == 3 ? 2 : 1;
+    options[i].max_tokens = 30 + i;
+    options[i].seed = (uint64_t)i;
+    options[i].ignore_end = true;
+    request.tokens = tokens[i];
+    request.generate = &options[i];
+    want[i] = alone(&s, &request);
+    request.give = collect;
+    request.user = got[i] = collector();
+    submit(&s, service, &request, got[i]);
+    if (i % 2) ok(&s, att_service_step(service, NULL));
+  }
+  run_all(&s, service);
+  for (int i = 0; i < REQUESTS; i++) {
+    char what[64];
+    snprintf(what, sizeof what, "%s, request %d", folder, i);
+    for (int j = 0; j < options[i].samples; j++) same_sample(what, &got[i]->samples[j], &want[i]->samples[j], 0);
+    free(got[i]);
+    free(want[i]);
+  }
+  att_service_free(service);
+  tear_down(&s);
+}
+
+static void test_the_same_bits(void **state) {
+  (void)state;
+  for (int sampling = 0; sampling < 2; sampling++) {
+    check("generate_gpt2", sampling);
+    check("generate_llama", sampling);
+  }
+}
+
+int main(void) {
+  setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_same_bits)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
