@@ -281,8 +281,8 @@ static void odd_settings_do_no_harm(void **state) {
   static const char *const odd[] = {
       "{\"eos_token\": 3, \"extra_special_tokens\": [1, {}, {\"content\": 5}, null, \"\", \"<a>\", \"<a>\"]}",
       "{\"added_tokens_decoder\": [1]}",
-      "{\"added_tokens_decoder\": {\"x\": \"y\", \"-5\": {\"content\": \"z\"}, \"99999999999999999999\": {\"content\": "
-      "\"w\"}}}",
+      "{\"added_tokens_decoder\": {\"x\": \"y\", \"-5\": {\"content\": \"z\"}}}",
+      "{\"added_tokens_decoder\": {\"99999999999999999999\": {\"content\": \"w\"}}}",
       "{\"added_tokens_decoder\": {\"0\": {\"content\": \"<|endoftext|>\", \"lstrip\": 4, \"special\": []}}}",
       "{\"tokenizer_class\": \"LlamaTokenizer\"}",
       "{\"tokenizer_class\": \"BertTokenizer\"}",
