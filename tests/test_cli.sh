@@ -211,7 +211,7 @@ done <<'LIST' >errors
 2 classify model --confusion
 2 classify model --data train.tsv one.de
 2 classify model --data train.tsv --top 2
-2 embed model --pooling max
+2 embed model --pooling middle
 2 embed model --normalise --no-normalise
 2 embed model --json --npy vectors.npy
 1 embed model --npy nowhere/vectors.npy
@@ -457,6 +457,29 @@ run 0 embed model --npy vectors.npy six.de && empty out "embed --npy writes to s
 [ "$(stat -c %s vectors.npy)" = $((128 + 6 * 32 * 4)) ] || fail "embed --npy: $(stat -c %s vectors.npy) bytes"
 run 0 embed model --npy none.npy empty.txt && head -1 none.npy | grep -aq "'shape': (0, 32)" || fail "embed --npy on nothing"
 run 0 embed model --pooling first --no-normalise odd && lines out 5 "embed of empty lines"
+echo "Ein Hund" >prompted.de && echo "Hund" >unprompted.de
+run 0 embed model prompted.de && cp out prompted
+run 0 embed model unprompted.de --prompt "Ein " && cmp -s prompted out || fail "embed --prompt is not text before the line"
+run 0 embed model unprompted.de --pooling max --normalise && lines out 1 "embed --pooling max"
+
+# a folder of sentence-transformers: a stage that attend does not know is refused by embed, and by nothing else
+mkdir encoder encoder/1_Pooling encoder/2_CNN && cp model/* encoder/ 2>cp.said
+module='{"type": "sentence_transformers.models.%s", "path": "%s"}'
+printf "[$module, $module]" Transformer "" Pooling 1_Pooling >encoder/modules.json
+echo '{"pooling_mode": ["cls", "max"]}' >encoder/1_Pooling/config.json
+run 0 embed encoder six.de && lines out 6 "embed with joined poolings"
+[ "$(awk '{print NF}' out | sort -u)" = 64 ] || fail "embed with joined poolings: not 64 numbers a line"
+cp out joined
+run 0 convert encoder --out encoder-f32 --type float32
+run 0 embed encoder-f32 six.de && cmp -s joined out || fail "a converted sentence encoder gives other vectors"
+run 0 embed encoder six.de --pooling mean && cmp -s vectors out || fail "--pooling does not win over the folder"
+printf "[$module, $module, $module]" Transformer "" Pooling 1_Pooling CNN 2_CNN >encoder/modules.json
+run 1 embed encoder empty.txt --npy refused.npy
+has err "encoder/2_CNN: attend does not run the stage CNN" "embed with a CNN"
+lines err 1 "embed with a CNN"
+[ -e refused.npy ] && fail "embed writes a file for a folder that it refuses"
+run 0 translate encoder one.de
+
 cp vectors.npy kept.npy
 yes "Ein Hund" | timeout --preserve-status -s INT 2 "$attend" embed model --npy vectors.npy >out 2>err
 [ "${PIPESTATUS[1]}" = 130 ] || fail "an interrupted embed does not exit with 130"

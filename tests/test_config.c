@@ -329,6 +329,38 @@ static void what_generate_would_do_beside_is_said(void **state) {
   att_context_free(speaking);
 }
 
+/* The longest text that Transformers would read; 1e30 is how it writes that there is no bound. */
+static void a_length_of_texts_is_kept(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int64_t length;
+    const char *said;
+  } files[] = {
+      {"{\"model_max_length\": 128}", 128, ""},
+      {"{\"max_len\": 96}", 96, ""},
+      {"{\"model_max_length\": 1000000000000000019884624838656, \"other\": 3}", 0, ""},
+      {"{\"model_max_length\": null}", 0, ""},
+      {"{\"model_max_length\": -5}", 0, ""},
+      {"{}", 0, ""},
+      {"{\"model_max_length\": \"long\"}", 0, "tokenizer_config.json: model_max_length is \"long\", not a number"},
+      {"{", 0, "tokenizer_config.json: is not valid JSON"},
+  };
+  char said[1000];
+  att_context *speaking;
+  att_config config;
+  assert_int_equal(att_context_new(&(att_context_options){.log = keep_log, .log_user = said}, &speaking), ATT_OK);
+  put("config.json", "{" SMALL "}");
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    said[0] = '\0';
+    put("tokenizer_config.json", files[i].text);
+    assert_int_equal(att_config_read(speaking, folder, &config), ATT_OK);
+    assert_int_equal(config.model_max_length, files[i].length);
+    assert_true(files[i].said[0] ? strstr(said, files[i].said) != NULL : !said[0]);
+  }
+  att_context_free(speaking);
+}
+
 static const struct {
   const char *config, *generation; /* without the braces; generation NULL: no such file */
   att_status status;
@@ -548,6 +580,7 @@ int main(void) {
       cmocka_unit_test_teardown(labels_come_back, empty_folder),
       cmocka_unit_test_teardown(generation_settings, empty_folder),
       cmocka_unit_test_teardown(what_generate_would_do_beside_is_said, empty_folder),
+      cmocka_unit_test_teardown(a_length_of_texts_is_kept, empty_folder),
       cmocka_unit_test_teardown(bad_folders_are_named, empty_folder),
       cmocka_unit_test_teardown(impossible_settings_are_refused, empty_folder),
       cmocka_unit_test_teardown(cuts_and_changed_bytes_do_no_harm, empty_folder),

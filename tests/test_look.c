@@ -331,7 +331,7 @@ static void test_other_networks(void **state) {
     float vectors[2 * 12];
     const att_text lines[] = {text_of("a man"), text_of("")};
     size_t width = kind != ATT_DECODER && family == ATT_RECURRENT ? 12 : 6;
-    assert_int_equal(att_embedding_width(model), width);
+    assert_int_equal(att_embedding_width(model, NULL), width);
     if (att_embed(model, lines, 2, NULL, vectors)) fail_msg("%s", att_message(ctx));
     att_model_close(model);
   }

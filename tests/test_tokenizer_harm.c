@@ -195,6 +195,7 @@ typedef struct older {
 static const older older_files[] = {
     {LINES, NULL, NULL, ATT_OK, ""},
     {LINES, NULL, "{\"do_lower_case\": false, \"strip_accents\": true}", ATT_OK, ""},
+    {LINES, NULL, "{\"model_max_length\": 1000000000000000019884624838656}", ATT_OK, ""},
     {"", NULL, NULL, ATT_FORMAT, "vocab.txt: "},
     {"[UNK]\n[CLS]\na\n", NULL, NULL, ATT_FORMAT, "vocab.txt: \"[SEP]\" is not in it"},
     {"[CLS]\n[SEP]\na\n", NULL, NULL, ATT_FORMAT, "unk_token \"[UNK]\" is not in the vocabulary"},

@@ -104,12 +104,14 @@ typedef enum att_head {
   ATT_HEAD_COUNT
 } att_head;
 
-/* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json. */
+/* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json; or one of
+ * sentence-transformers (modules.json), whose further stages att_embed reads when it first runs. */
 ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_model **model);
 ATT_API void att_model_close(att_model *model);
 
 /* Writes the model as a Hugging Face folder. type: of its weights in the file, "float32", "float16" or "bfloat16";
- * NULL: each as it came, float32 where it was trained. The folder must not exist, or be empty. */
+ * NULL: each as it came, float32 where it was trained. The folder must not exist, or be empty. The
+ * stages of a folder of sentence-transformers are copied from it. */
 ATT_API att_status att_model_save(att_model *model, const char *folder, const char *type);
 
 typedef struct att_part_info {
@@ -352,20 +354,40 @@ ATT_API att_status att_fill(att_model *model, att_text line, size_t top, att_fil
 /* The spelling of the mask token, or NULL where the model has none. */
 ATT_API const char *att_mask_token(const att_model *model);
 
-typedef enum att_pooling { ATT_POOL_MEAN, ATT_POOL_FIRST, ATT_POOL_LAST } att_pooling;
+/* How the tokens' vectors x_1 .. x_n become one. */
+typedef enum att_pooling {
+  ATT_POOL_MEAN,
+  ATT_POOL_FIRST,
+  ATT_POOL_LAST,
+  ATT_POOL_MAX,           /* of each number the largest */
+  ATT_POOL_MEAN_SQRT_LEN, /* their sum / sqrt(n) */
+  ATT_POOL_WEIGHTED_MEAN, /* sum of i x_i / sum of i */
+  ATT_POOL_DEFAULT,       /* as the folder says (sentence-transformers); else mean, of decoders last */
+} att_pooling;
+
+typedef enum att_normalise {
+  ATT_NORMALISE_DEFAULT, /* as the folder says; else not */
+  ATT_NORMALISE_YES,     /* the vectors are scaled to length 1 at the end */
+  ATT_NORMALISE_NO,      /* a Normalize at the end of the folder's stages is left out */
+} att_normalise;
 
 typedef struct att_embed_options {
-  att_pooling pooling; /* encoders: mean; decoders: last */
-  bool normalise;      /* to length 1 */
+  att_pooling pooling; /* in place of the folder's; what the folder does with the pooled vector stays */
+  att_normalise normalise;
   int64_t batch_tokens;
   size_t first_line;
+  const char *prompt; /* put before each line: the name of a prompt of the folder's, or the text itself; NULL: the
+                         folder's default; "": none */
 } att_embed_options;
 
 ATT_API void att_embed_options_default(const att_model *model, att_embed_options *options);
-/* Numbers of a vector: the model's width; twice it where a recurrent encoder reads in both directions. */
-ATT_API size_t att_embedding_width(const att_model *model);
+/* Numbers of a vector: the model's width, twice it where a recurrent encoder reads in both directions; of a folder of
+ * sentence-transformers what its stages make of it. options NULL: the defaults. 0 where att_embed refuses. */
+ATT_API size_t att_embedding_width(att_model *model, const att_embed_options *options);
 /* vectors: [count, att_embedding_width], the caller's. The last layer's hidden states, pooled over all tokens that the
- * model read, special tokens included (as sentence-transformers does). A line too long is truncated, with a warning. */
+ * model read, special tokens included, then through the folder's further stages, as sentence-transformers does. A stage
+ * that attend does not know: ATT_UNSUPPORTED. A line too long for the folder's max_seq_length, else its
+ * model_max_length, or for the model, is truncated, with a warning. count 0 only checks options and folder. */
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);
 

@@ -1,71 +1,67 @@
 /*
- * Owns att_embed: lines to vectors. A folder of sentence-transformers says in modules.json and 1_Pooling/config.json
- * how its tokens become one vector: these are the defaults then. Its max_seq_length is not read: a line is cut where
- * the model's positions end, as Transformers does.
+ * Owns att_embed: lines to vectors. A folder of sentence-transformers says which stages follow the model
+ * (models/sentence.h); any other has one, a pooling.
  */
 #include "api/text.h"
-#include "formats/file.h"
-#include "formats/json.h"
+#include "models/sentence.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- defaults -------------------------------------------------------------------------------------------------- */
-
-/* A JSON file beside the model, or NULL where there is none that reads. */
-static json_t *read_beside(const att_model *model, const char *name) {
-  json_t *root = NULL;
-  char *path = model->folder ? att_path(model->ctx, model->folder, name) : NULL;
-  if (path && att_file_exists(path) && att_json_open(model->ctx, path, &root) != ATT_OK)
-    att_log(model->ctx, ATT_LOG_WARNING, "%s", att_message(model->ctx));
-  att_free(model->ctx, path);
-  return root;
-}
-
-static void read_pooling(const att_model *model, att_embed_options *options) {
-  json_t *root = read_beside(model, "1_Pooling/config.json");
-  if (!root) return;
-  if (json_is_true(json_object_get(root, "pooling_mode_cls_token")))
-    options->pooling = ATT_POOL_FIRST;
-  else if (json_is_true(json_object_get(root, "pooling_mode_lasttoken")))
-    options->pooling = ATT_POOL_LAST;
-  else if (json_is_true(json_object_get(root, "pooling_mode_mean_tokens")))
-    options->pooling = ATT_POOL_MEAN;
-  else
-    att_log(model->ctx, ATT_LOG_WARNING, "%s/1_Pooling/config.json: its pooling is none of mean, first, last",
-            model->folder);
-  json_decref(root);
-}
-
-/* Modules after the Transformer: "sentence_transformers.models.Normalize". */
-static void read_modules(const att_model *model, att_embed_options *options) {
-  json_t *root = read_beside(model, "modules.json"), *module;
-  size_t i;
-  if (!root) return;
-  read_pooling(model, options);
-  options->normalise = false;
-  json_array_foreach(root, i, module) {
-    const char *type = json_string_value(json_object_get(module, "type")), *name = type ? strrchr(type, '.') : NULL;
-    name = name ? name + 1 : "?";
-    if (strcmp(name, "Normalize") == 0)
-      options->normalise = true;
-    else if (strcmp(name, "Transformer") != 0 && strcmp(name, "Pooling") != 0)
-      att_log(model->ctx, ATT_LOG_WARNING, "%s/modules.json: the module %s is left out", model->folder, name);
-  }
-  json_decref(root);
-}
+/* ---- what is to be run ----------------------------------------------------------------------------------------- */
 
 void att_embed_options_default(const att_model *model, att_embed_options *options) {
-  *options = (att_embed_options){.pooling = model->config.kind == ATT_DECODER ? ATT_POOL_LAST : ATT_POOL_MEAN,
-                                 .normalise = true,
-                                 .batch_tokens = 2048};
-  read_modules(model, options);
+  (void)model;
+  *options = (att_embed_options){.pooling = ATT_POOL_DEFAULT, .batch_tokens = 2048};
 }
 
-size_t att_embedding_width(const att_model *model) {
-  const att_config *c = &model->config;
+typedef struct pipeline {
+  att_stage plain; /* of a folder without stages */
+  const att_stage *stages;
+  size_t count;
+  int64_t width; /* of a vector as it is given */
+} pipeline;
+
+/* Numbers of a hidden row. */
+static int64_t hidden_width(const att_config *c) {
   bool both = c->family == ATT_RECURRENT && c->kind != ATT_DECODER && c->bidirectional;
-  return (size_t)c->d_model * (both ? 2 : 1);
+  return c->d_model * (both ? 2 : 1);
+}
+
+static att_status check_options(const att_model *model, const att_embed_options *options) {
+  att_context *ctx = model->ctx;
+  if (options->batch_tokens < 1) return att_fail(ctx, ATT_ARGUMENT, "batch_tokens must be at least 1");
+  if ((unsigned)options->pooling > ATT_POOL_DEFAULT) {
+    return att_fail(ctx, ATT_ARGUMENT, "pooling %d is none that there is", (int)options->pooling);
+  }
+  if ((unsigned)options->normalise <= ATT_NORMALISE_NO) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "normalise %d is none of default, yes and no", (int)options->normalise);
+}
+
+static att_status settle(att_model *model, const att_embed_options *options, pipeline *p) {
+  att_sentence *sentence = model->sentence;
+  ATT_TRY(att_check_verb(model, ATT_VERB_EMBED));
+  ATT_TRY(check_options(model, options));
+  p->plain = att_stage_pooling(model->config.kind == ATT_DECODER ? ATT_POOL_LAST : ATT_POOL_MEAN);
+  p->stages = &p->plain;
+  p->count = 1;
+  if (sentence) {
+    ATT_TRY(att_sentence_prepare(sentence));
+    p->stages = sentence->stages;
+    p->count = sentence->stage_count;
+  }
+  bool leave = options->normalise == ATT_NORMALISE_NO;
+  while (leave && p->count && att_stage_normalises(&p->stages[p->count - 1])) p->count--;
+  ATT_TRY(att_stages_width(model->ctx, p->stages, p->count, options->pooling, hidden_width(&model->config), &p->width));
+  if (sentence && sentence->truncate_dim && sentence->truncate_dim < p->width) p->width = sentence->truncate_dim;
+  return ATT_OK;
+}
+
+size_t att_embedding_width(att_model *model, const att_embed_options *options) {
+  att_embed_options defaults;
+  pipeline p;
+  att_embed_options_default(model, &defaults);
+  return settle(model, options ? options : &defaults, &p) == ATT_OK ? (size_t)p.width : 0;
 }
 
 /* ---- lines to vectors ------------------------------------------------------------------------------------------ */
@@ -75,8 +71,14 @@ size_t att_embedding_width(const att_model *model) {
 typedef struct embedder {
   att_model *model;
   const att_embed_options *options;
-  float *vectors; /* of the batch's first line */
+  pipeline pipeline;
+  const att_tokenizer *tokenizer;
+  int64_t most;          /* tokens of a line, the prompt's included */
+  const char *prompt;    /* "": none */
+  int64_t prompt_tokens; /* that a pooling may leave out */
+  float *vectors;        /* of the batch's first line */
   att_arena *arena;
+  att_buffer text; /* the prompt and the line */
   att_ids ids, line;
   int64_t *start; /* [capacity + 1] */
   size_t capacity, count;
@@ -85,10 +87,16 @@ typedef struct embedder {
 /* The line's tokens, at least one: a model must read something. */
 static att_status read_line(embedder *e, att_text text, size_t number) {
   const att_config *config = &e->model->config;
-  bool truncated;
-  ATT_TRY(att_line_ids(e->model, text, number, "line", false, &e->line, &truncated));
+  att_context *ctx = e->model->ctx;
+  if (e->prompt[0]) {
+    e->text.size = 0;
+    ATT_TRY(att_buffer_append(ctx, &e->text, e->prompt, strlen(e->prompt)));
+    ATT_TRY(att_buffer_append(ctx, &e->text, text.data, text.size));
+    text = (att_text){e->text.data, e->text.size};
+  }
+  ATT_TRY(att_line_ids_within(e->model, e->tokenizer, e->most, text, number, &e->line));
   if (e->line.count > 0) return ATT_OK;
-  return att_ids_push(e->model->ctx, &e->line, config->bos >= 0 ? config->bos : config->eos >= 0 ? config->eos : 0);
+  return att_ids_push(ctx, &e->line, config->bos >= 0 ? config->bos : config->eos >= 0 ? config->eos : 0);
 }
 
 static att_status add_line(embedder *e) {
@@ -106,53 +114,71 @@ static att_status add_line(embedder *e) {
   return ATT_OK;
 }
 
-/* vector[cols] of rows [first, end). */
-static void pool(const att_tensor *hidden, int64_t first, int64_t end, att_pooling pooling, float *vector) {
-  int64_t cols = hidden->cols;
-  if (pooling == ATT_POOL_FIRST) end = first + 1;
-  if (pooling == ATT_POOL_LAST) first = end - 1;
-  for (int64_t c = 0; c < cols; c++) {
-    double sum = 0;
-    for (int64_t r = first; r < end; r++) sum += (double)hidden->data[r * hidden->stride + c];
-    vector[c] = (float)(sum / (double)(end - first));
-  }
-}
-
-/* To length 1 where asked; refuses what is no number. */
-static att_status finish(embedder *e, float *vector, int64_t cols, size_t number) {
+/* The first `width` numbers of the row, to length 1 where asked; refuses what is no number. */
+static att_status finish(const embedder *e, const float *row, float *vector, size_t number) {
+  int64_t width = e->pipeline.width;
   double square = 0;
-  for (int64_t c = 0; c < cols; c++) square += (double)vector[c] * (double)vector[c];
-  if (!isfinite(square))
+  for (int64_t c = 0; c < width; c++) square += (double)row[c] * (double)row[c];
+  if (!isfinite(square)) {
     return att_fail(e->model->ctx, ATT_NUMERIC, "line %zu: its vector is not made of finite numbers", number + 1);
-  double scale = e->options->normalise && square > 0 ? 1 / sqrt(square) : 1;
-  for (int64_t c = 0; c < cols; c++) vector[c] = (float)(vector[c] * scale);
+  }
+  double scale = e->options->normalise == ATT_NORMALISE_YES && square > 0 ? 1 / sqrt(square) : 1;
+  for (int64_t c = 0; c < width; c++) vector[c] = (float)(row[c] * scale);
   return ATT_OK;
 }
 
 /* Runs the batch, whose lines end before line `next`, and empties it. */
 static att_status run_batch(embedder *e, size_t next) {
   att_model *model = e->model;
-  int64_t width = (int64_t)att_embedding_width(model);
+  const pipeline *p = &e->pipeline;
   if (e->count == 0) return ATT_OK;
   att_arena_reset(e->arena);
   att_run run = {.ctx = model->ctx, .arena = e->arena};
   att_input input = {.ids = e->ids.data, .sequences = {(int64_t)e->count, e->start}};
-  att_tensor hidden;
-  ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
-  if (hidden.cols != width)
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld", (long long)hidden.cols,
-                    (long long)width);
-  for (size_t i = 0; i < e->count; i++, e->vectors += width) {
-    pool(&hidden, e->start[i], e->start[i + 1], e->options->pooling, e->vectors);
-    ATT_TRY(finish(e, e->vectors, width, next - e->count + i));
+  att_staged staged = {.sequences = input.sequences, .prompt_tokens = e->prompt_tokens};
+  ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &staged.tokens));
+  if (staged.tokens.cols != hidden_width(&model->config)) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld",
+                    (long long)staged.tokens.cols, (long long)hidden_width(&model->config));
+  }
+  ATT_TRY(att_stages_run(&run, p->stages, p->count, e->options->pooling, &staged));
+  for (size_t i = 0; i < e->count; i++, e->vectors += p->width) {
+    const float *row = staged.sentences.data + (int64_t)i * staged.sentences.stride;
+    ATT_TRY(finish(e, row, e->vectors, next - e->count + i));
   }
   e->count = e->ids.count = 0;
   return ATT_OK;
 }
 
+/* Tokens of the prompt alone: a special token behind it ("[SEP]") does not count, as sentence-transformers has it. */
+static att_status count_prompt(embedder *e) {
+  att_ids ids = {0};
+  bool truncated;
+  const att_text text = {e->prompt, strlen(e->prompt)};
+  att_status status =
+      att_tokenizer_encode_pair(e->tokenizer, e->model->ctx, text, NULL, e->most, &ids, NULL, &truncated);
+  e->prompt_tokens = (int64_t)ids.count;
+  if (ids.count && att_tokenizer_is_special(e->tokenizer, ids.data[ids.count - 1])) e->prompt_tokens--;
+  att_free(e->model->ctx, ids.data);
+  return status;
+}
+
+static att_status begin(embedder *e) {
+  const att_model *model = e->model;
+  att_sentence *sentence = model->sentence;
+  const char *wish = e->options->prompt;
+  int64_t positions = model->config.max_position_embeddings, asked = model->config.model_max_length;
+  if (sentence && sentence->most_tokens) asked = sentence->most_tokens;
+  e->most = asked && asked < positions ? asked : positions;
+  e->tokenizer = sentence && sentence->tokenizer ? sentence->tokenizer : model->tokenizer;
+  e->prompt = sentence ? att_sentence_prompt(sentence, wish) : wish ? wish : "";
+  if (e->prompt[0] && e->tokenizer) ATT_TRY(count_prompt(e));
+  return att_arena_new(model->ctx, &e->arena);
+}
+
 static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
   size_t first = e->options->first_line;
-  ATT_TRY(att_arena_new(e->model->ctx, &e->arena));
+  ATT_TRY(begin(e));
   for (size_t i = 0; i < count; i++) {
     if (e->model->ctx->interrupted) return att_fail(e->model->ctx, ATT_INTERRUPTED, "interrupted");
     ATT_TRY(read_line(e, lines[i], first + i));
@@ -168,15 +194,13 @@ att_status att_embed(att_model *model, const att_text *lines, size_t count, cons
   att_embed_options defaults;
   if (!options) att_embed_options_default(model, &defaults);
   if (!options) options = &defaults;
-  ATT_TRY(att_check_verb(model, ATT_VERB_EMBED));
-  if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");
-  if (options->batch_tokens < 1) return att_fail(ctx, ATT_ARGUMENT, "batch_tokens must be at least 1");
-  if ((int)options->pooling < 0 || options->pooling > ATT_POOL_LAST)
-    return att_fail(ctx, ATT_ARGUMENT, "pooling %d is none of mean, first, last", (int)options->pooling);
   embedder e = {.model = model, .options = options, .vectors = vectors};
-  att_status status = embed_all(&e, lines, count);
+  ATT_TRY(settle(model, options, &e.pipeline));
+  if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");
+  att_status status = count ? embed_all(&e, lines, count) : ATT_OK;
   if (status == ATT_INTERRUPTED) ctx->interrupted = 0;
   att_arena_free(e.arena);
+  att_buffer_free(ctx, &e.text);
   att_free(ctx, e.ids.data);
   att_free(ctx, e.line.data);
   att_free(ctx, e.start);

@@ -58,31 +58,52 @@ static att_status check_ids(const att_model *model, const att_ids *ids) {
   return ATT_OK;
 }
 
-att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
-                        bool *truncated) {
+/* How a line becomes ids. */
+typedef struct rule {
+  const att_tokenizer *tokenizer;
+  size_t most; /* tokens */
+  const char *what;
+  bool end_token;
+} rule;
+
+static att_status line_ids(const att_model *model, const rule *by, att_text line, size_t number, att_ids *ids,
+                           bool *truncated) {
   int32_t eos = model->config.eos;
-  size_t limit = (size_t)model->config.max_position_embeddings;
+  const char *what = by->what;
   ids->count = 0;
   ATT_TRY(check_tokenizer(model));
   if (!att_utf8_valid(line.data, line.size)) {
     att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is not valid UTF-8: its wrong bytes become U+FFFD", what, number + 1);
   }
-  ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, line, true, ids));
+  ATT_TRY(att_tokenizer_encode(by->tokenizer, model->ctx, line, true, ids));
   ATT_TRY(check_ids(model, ids));
   bool ends = ids->count && ids->data[ids->count - 1] == eos;
-  if (end_token && !ends) {
+  if (by->end_token && !ends) {
     ATT_TRY(att_ids_push(model->ctx, ids, eos));
     ends = true;
   }
-  *truncated = ids->count > limit;
+  *truncated = ids->count > by->most;
   if (!*truncated) return ATT_OK;
   att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is too long for the model: truncated from %zu tokens to %zu", what,
-          number + 1, ids->count, limit);
+          number + 1, ids->count, by->most);
   ids->count = 0;
-  ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, line, NULL, (int64_t)limit, ids, NULL, truncated));
+  ATT_TRY(att_tokenizer_encode_pair(by->tokenizer, model->ctx, line, NULL, (int64_t)by->most, ids, NULL, truncated));
   *truncated = true;
   if (ends) ids->data[ids->count - 1] = eos;
   return ATT_OK;
+}
+
+att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
+                        bool *truncated) {
+  const rule by = {model->tokenizer, (size_t)model->config.max_position_embeddings, what, end_token};
+  return line_ids(model, &by, line, number, ids, truncated);
+}
+
+att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, att_text line,
+                               size_t number, att_ids *ids) {
+  bool truncated;
+  const rule by = {tokenizer, (size_t)most, "line", false};
+  return line_ids(model, &by, line, number, ids, &truncated);
 }
 
 /* Whether the text itself, without special tokens, ends with the end token's spelling. */

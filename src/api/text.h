@@ -13,6 +13,10 @@
 att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
                         bool *truncated);
 
+/* The same of a line by another tokenizer of the model's vocabulary, and to fewer tokens than there are positions. */
+att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, att_text line,
+                               size_t number, att_ids *ids);
+
 /* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. The special
  * tokens are the tokenizer's, but no end token at the end that the text itself does not have. what: for the warning of
  * invalid UTF-8. */

@@ -28,6 +28,12 @@ att_status att_folder_is_empty(att_context *ctx, const char *path, bool *empty);
 /* "folder/name" in memory to free with att_free; NULL with the message set. */
 char *att_path(att_context *ctx, const char *folder, const char *name);
 
+/* Copies a regular file's bytes, whole or not at all. */
+att_status att_file_copy(att_context *ctx, const char *from, const char *to);
+/* The files of a folder into another, which is made where it is absent; nothing where `from` is absent. A folder inside
+ * is refused (ATT_UNSUPPORTED). */
+att_status att_folder_copy(att_context *ctx, const char *from, const char *to);
+
 /* A file being written aside (in the same folder, name + ".tmp-PID-N"). Commit syncs file and folder and renames;
  * discard removes. After a failed write or commit the file aside is gone and the old file whole. */
 typedef struct att_writer att_writer;

@@ -15,9 +15,10 @@
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
-att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root) {
+static att_status parse(att_context *ctx, const char *name, const char *data, size_t size, size_t flags,
+                        json_t **root) {
   json_error_t error = {0};
-  *root = json_loadb(size > 0 ? data : "", size, JSON_REJECT_DUPLICATES, &error);
+  *root = json_loadb(size > 0 ? data : "", size, JSON_REJECT_DUPLICATES | flags, &error);
   if (*root) return ATT_OK;
   if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0') { /* it cannot always say so */
     return att_fail(ctx, ATT_MEMORY, "%s: no memory to read its JSON", name);
@@ -26,13 +27,23 @@ att_status att_json_parse(att_context *ctx, const char *name, const char *data, 
                   error.text);
 }
 
-att_status att_json_open(att_context *ctx, const char *path, json_t **root) {
+att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root) {
+  return parse(ctx, name, data, size, 0, root);
+}
+
+static att_status open_file(att_context *ctx, const char *path, size_t flags, json_t **root) {
   *root = NULL;
   att_buffer text = {0};
   att_status status = att_file_read(ctx, path, ATT_LARGEST_JSON, &text);
-  if (status == ATT_OK) status = att_json_parse(ctx, path, text.data, text.size, root);
+  if (status == ATT_OK) status = parse(ctx, path, text.data, text.size, flags, root);
   att_buffer_free(ctx, &text);
   return status;
+}
+
+att_status att_json_open(att_context *ctx, const char *path, json_t **root) { return open_file(ctx, path, 0, root); }
+
+att_status att_json_open_reals(att_context *ctx, const char *path, json_t **root) {
+  return open_file(ctx, path, JSON_DECODE_INT_AS_REAL, root);
 }
 
 /* What a message says of a value that should have been another. */
@@ -110,6 +121,17 @@ att_status att_json_string(att_context *ctx, const char *name, const json_t *obj
   }
   *out = json_string_value(value);
   return ATT_OK;
+}
+
+void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *object, const char *where,
+                             const char *const *known, size_t count) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)object, key, value) {
+    bool found = json_is_null(value);
+    for (size_t i = 0; i < count && !found; i++) found = strcmp(key, known[i]) == 0;
+    if (!found) att_log(ctx, ATT_LOG_WARNING, "%s: %s%.60s is not applied", name, where, key);
+  }
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

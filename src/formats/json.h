@@ -13,6 +13,9 @@
 att_status att_json_open(att_context *ctx, const char *path, json_t **root);
 att_status att_json_parse(att_context *ctx, const char *name, const char *data, size_t size, json_t **root);
 
+/* The same with all numbers as real ones: tokenizer_config.json may have whole ones that no integer holds (1e30). */
+att_status att_json_open_reals(att_context *ctx, const char *path, json_t **root);
+
 /* Typed members. Absent (or null): *out stays as it is where required is false; else ATT_FORMAT naming `name` and key.
  * Wrong type or out of [low, high]: ATT_FORMAT. */
 att_status att_json_int(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
@@ -24,6 +27,11 @@ att_status att_json_bool(att_context *ctx, const char *name, const json_t *objec
 /* *out points into the object. */
 att_status att_json_string(att_context *ctx, const char *name, const json_t *object, const char *key, bool required,
                            const char **out);
+
+/* A warning for each key that is none of known[0 .. count) and whose value is not null: "name: whereKEY is not
+ * applied". What is no object has no keys. */
+void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *object, const char *where,
+                             const char *const *known, size_t count);
 
 /* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
 att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);

@@ -325,12 +325,36 @@ static att_status read_folder(att_settings *model, att_settings *generation, att
   return att_config_check(model->ctx, model->name, out);
 }
 
+/* Only where texts are truncated does it count: what is wrong with it is said, and stops nothing. Transformers writes
+ * 1e30 where there is no bound. */
+static att_status read_length(att_context *ctx, const char *path, att_config *out) {
+  json_t *root = NULL;
+  double length = 0;
+  att_status status = att_json_open_reals(ctx, path, &root);
+  if (!status) status = att_json_number(ctx, path, root, "max_len", false, &length); /* as it was called once */
+  if (!status) status = att_json_number(ctx, path, root, "model_max_length", false, &length);
+  if (!status && length >= 1 && length <= INT32_MAX) out->model_max_length = (int64_t)length;
+  json_decref(root);
+  if (!status || status == ATT_MEMORY) return status;
+  att_log(ctx, ATT_LOG_WARNING, "%s", att_message(ctx));
+  return ATT_OK;
+}
+
+static att_status read_tokenizer_length(att_context *ctx, const char *folder, att_config *out) {
+  char *path = att_path(ctx, folder, "tokenizer_config.json");
+  if (!path) return ATT_MEMORY;
+  att_status status = att_file_exists(path) ? read_length(ctx, path, out) : ATT_OK;
+  att_free(ctx, path);
+  return status;
+}
+
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out) {
   memset(out, 0, sizeof *out);
   char *model_path = att_path(ctx, folder, "config.json");
   char *generation_path = model_path ? att_path(ctx, folder, "generation_config.json") : NULL;
   att_settings model = {ctx, model_path, NULL}, generation = {ctx, generation_path, NULL};
   att_status status = generation_path ? read_folder(&model, &generation, out) : ATT_MEMORY;
+  if (!status) status = read_tokenizer_length(ctx, folder, out);
   if (status) {
     att_free(ctx, out->labels);
     out->labels = NULL;
@@ -542,7 +566,8 @@ static att_status write_tokenizer(att_context *ctx, const char *folder, const at
   for (size_t i = 0; i < ATT_COUNT(names); i++) {
     if (names[i].token) att_put_text(&out, names[i].key, names[i].token);
   }
-  att_put_int(&out, "model_max_length", config->max_position_embeddings);
+  att_put_int(&out, "model_max_length",
+              config->model_max_length ? config->model_max_length : config->max_position_embeddings);
   if (config->type_vocab_size > 1) { /* Transformers 5 leaves the segments out unless they are named */
     att_put(&out, "model_input_names", "[\"input_ids\", \"token_type_ids\", \"attention_mask\"]");
   }

@@ -57,9 +57,10 @@ typedef struct att_config {
   int32_t pad, bos, eos;                 /* -1: none */
   int32_t other_ends[ATT_MOST_ENDS - 1]; /* of decoders: generating ends at these too */
   int other_end_count;
-  int32_t decoder_start; /* of encoder-decoders; -1 elsewhere */
-  int32_t mask, unk;     /* -1: none */
-  att_type storage;      /* of model.safetensors */
+  int32_t decoder_start;    /* of encoder-decoders; -1 elsewhere */
+  int64_t model_max_length; /* of tokenizer_config.json: tokens that Transformers truncates to; 0: not said */
+  int32_t mask, unk;        /* -1: none */
+  att_type storage;         /* of model.safetensors */
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;

@@ -3,6 +3,7 @@
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/parameters.h"
+#include "models/sentence.h"
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ void att_model_close(att_model *model) {
   att_tokenizer_free(model->tokenizer);
   if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
   att_free(ctx, model->info);
-  att_free(ctx, model->folder);
+  att_sentence_free(model->sentence);
   att_free(ctx, model->config.labels);
   att_free(ctx, model);
 }
@@ -207,8 +208,7 @@ static att_status load_weights(att_model **model, const char *folder) {
   return ATT_OK;
 }
 
-att_status att_model_open(att_context *ctx, const char *folder, att_model **out) {
-  *out = NULL;
+static att_status open_model(att_context *ctx, const char *folder, att_model **out) {
   att_config config;
   att_model *model;
   ATT_TRY(att_config_read(ctx, folder, &config));
@@ -220,15 +220,24 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
   model->config.labels = config.labels;
   status = load_tokenizer(model, folder);
   if (!status) status = load_weights(&model, folder);
-  if (!status) {
-    model->folder = att_copy_text(ctx, folder, strlen(folder));
-    if (!model->folder) status = ATT_MEMORY;
-  }
   if (status) {
     att_model_close(model);
     return status;
   }
   *out = model;
+  return ATT_OK;
+}
+
+att_status att_model_open(att_context *ctx, const char *folder, att_model **out) {
+  att_sentence *sentence;
+  *out = NULL;
+  ATT_TRY(att_sentence_find(ctx, folder, &sentence));
+  att_status status = open_model(ctx, sentence ? sentence->place : folder, out);
+  if (status) {
+    att_sentence_free(sentence);
+    return status;
+  }
+  (*out)->sentence = sentence;
   return ATT_OK;
 }
 
@@ -240,15 +249,12 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 
-/* Writes the folder; type NULL: as the parameters came. */
-static att_status save_folder(att_model *model, const char *folder, const att_type *type) {
-  att_type before = model->config.storage;
-  if (type) model->config.storage = *type;
+/* type NULL: as the parameters came. */
+static att_status save_model(att_model *model, const char *folder, const att_type *type) {
   att_status status = att_model_save_settings(model, folder);
   char *path = status ? NULL : att_path(model->ctx, folder, "model.safetensors");
   if (!status) status = path ? att_model_save_weights(model, path, type) : ATT_MEMORY;
   att_free(model->ctx, path);
-  model->config.storage = before;
   return status;
 }
 
@@ -263,5 +269,13 @@ att_status att_model_save(att_model *model, const char *folder, const char *type
     return att_fail(model->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty; name another", folder);
   }
   ATT_TRY(att_folder_make(model->ctx, folder));
-  return save_folder(model, folder, type ? &wanted : NULL);
+  att_type before = model->config.storage;
+  if (type) model->config.storage = wanted;
+  char *place = NULL;
+  att_status status = model->sentence ? att_sentence_copy(model->sentence, folder, &place) : ATT_OK;
+  if (!status) status = save_model(model, place ? place : folder, type ? &wanted : NULL);
+  if (!status && place) status = att_sentence_copy_names(model->sentence, place);
+  att_free(model->ctx, place);
+  model->config.storage = before;
+  return status;
 }

@@ -43,9 +43,9 @@ typedef struct att_family_calls att_family_calls; /* family.h */
 struct att_model {
   att_context *ctx;
   att_config config;
-  att_tokenizer *tokenizer; /* owned; NULL in some tests */
-  char *folder;             /* where it was read from, or NULL */
-  int64_t file_bytes;       /* of the model.safetensors that it was read from */
+  att_tokenizer *tokenizer;      /* owned; NULL in some tests */
+  struct att_sentence *sentence; /* of a folder of sentence-transformers (sentence.h), or NULL */
+  int64_t file_bytes;            /* of the model.safetensors that it was read from */
   att_parameter *parameters;
   size_t parameter_count;
   att_tensor_file *file; /* that parameters are mapped from, or NULL */

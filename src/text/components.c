@@ -497,6 +497,30 @@ static att_status read_decoder(const reader *r, const json_t *part) {
   return ATT_OK;
 }
 
+/* ---- a normalizer in front ------------------------------------------------------------------------------------- */
+
+static bool is_lowercase(const json_t *part) {
+  const char *type = json_string_value(json_object_get(part, "type"));
+  return type && strcmp(type, "Lowercase") == 0;
+}
+
+static bool has_lowercase(const json_t *part) {
+  const json_t *parts = json_object_get(part, "normalizers");
+  bool has = is_lowercase(part);
+  for (size_t i = 0; i < json_array_size(parts); i++) has = has || is_lowercase(json_array_get(parts, i));
+  return has;
+}
+
+att_status att_tokenizer_lowercase(att_tokenizer *tokenizer) {
+  const reader r = {tokenizer->ctx, "lower case", tokenizer};
+  att_normal_step *steps = tokenizer->steps;
+  if (has_lowercase(tokenizer->parts[ATT_PART_NORMALIZER])) return ATT_OK;
+  ATT_TRY(push_step(&r, (att_normal_step){0}));
+  memmove(steps + 1, steps, (size_t)(tokenizer->step_count - 1) * sizeof *steps);
+  steps[0] = (att_normal_step){.apply = apply_lowercase};
+  return ATT_OK;
+}
+
 /* ---- all ------------------------------------------------------------------------------------------------------- */
 
 const char *const att_part_names[ATT_PARTS] = {"normalizer", "pre_tokenizer", "post_processor", "decoder"};

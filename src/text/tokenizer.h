@@ -57,6 +57,9 @@ att_status att_tokenizer_open_folder(att_context *ctx, const char *folder, att_t
 att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer **out);
 /* From bytes; name is for messages. */
 att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out);
+/* From now on texts are lower-cased before all else, as if a Lowercase stood before the normalizer: nothing where there
+ * is one already. For encoding: it is not saved. */
+att_status att_tokenizer_lowercase(att_tokenizer *tokenizer);
 /* tokenizer.json as `tokenizers` writes it; whole or not at all. */
 att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path);
 void att_tokenizer_free(att_tokenizer *tokenizer);

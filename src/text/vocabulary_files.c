@@ -170,7 +170,7 @@ static att_status read_config(files *f) {
   }
   char *path = att_path(f->ctx, f->folder, CONFIG);
   if (!path) return ATT_MEMORY;
-  att_status status = att_json_open(f->ctx, path, &f->config);
+  att_status status = att_json_open_reals(f->ctx, path, &f->config);
   if (!status && !json_is_object(f->config))
     status = att_fail(f->ctx, ATT_FORMAT, "%s: this is not a configuration: no object", path);
   att_free(f->ctx, path);
