@@ -1,18 +1,19 @@
 /*
- * Weights in the type of their file: every family's folder in half precision opens without becoming float32 and computes
- * what its float32 copy does; a part is trained alone, with the gradients that PyTorch has for it; a body keeps its type
- * under another head; what a file has beyond its model, or against its config, is said; each allocation may fail.
+ * Weights in the type of their file: every family's folder in half precision opens without becoming float32 and
+ * computes what its float32 copy does; a part is trained alone, with the gradients that PyTorch has for it; a body
+ * keeps its type under another head; what a file has beyond its model, or against its config, is said; each allocation
+ * may fail.
  */
 #include "model_fixture.h"
 #include "same_values.h"
 #include "scratch.h"
 
 static const char *const folders[] = {
-    "model_marian_relu",   "model_m2m_100_untied", "family_gpt2",         "family_gpt2_classes",
-    "family_llama",        "family_llama3",        "family_llama_values", "family_bert",
-    "family_bert_masked",  "family_bert_labels"};
-static const char *const networks[] = {"recurrent_gru_additive",   "recurrent_lstm_multiplicative", "recurrent_rnn_none",
-                                       "recurrent_lstm_decoder",   "recurrent_gru_classifier",      "recurrent_ffn",
+    "model_marian_relu", "model_m2m_100_untied", "family_gpt2", "family_gpt2_classes", "family_llama",
+    "family_llama3",     "family_llama_values",  "family_bert", "family_bert_masked",  "family_bert_labels"};
+static const char *const networks[] = {"recurrent_gru_additive",   "recurrent_lstm_multiplicative",
+                                       "recurrent_rnn_none",       "recurrent_lstm_decoder",
+                                       "recurrent_gru_classifier", "recurrent_ffn",
                                        "recurrent_ffn_classifier", "recurrent_ffn_decoder"};
 static const char *const halves[] = {"bfloat16", "float16"};
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -205,7 +206,8 @@ static void check_part(const char *name, const char *part) {
     compared++;
   }
   if (!compared) fail_msg("%s: nothing is called %s", name, part);
-  assert_true(f.model->trained_total >= total && f.model->trained_total < total + 16 * (int64_t)f.model->parameter_count);
+  assert_true(f.model->trained_total >= total &&
+              f.model->trained_total < total + 16 * (int64_t)f.model->parameter_count);
   require_ok(&f, att_model_train(f.model, NULL, NULL)); /* and all of it after that */
   require_ok(&f, att_model_add_gradients(f.model));
   learn(&f);
@@ -216,8 +218,8 @@ static void check_part(const char *name, const char *part) {
 static void test_parts(void **state) {
   (void)state;
   /* one of the joined, those between them, biases alone, the first layer, the last, the table of tokens */
-  static const char *const parts[] = {"q_proj", "k_proj.weight", "v_proj", "bias", "encoder.layers.0", "fc2",
-                                      "decoder.layers.1", "shared", "norm", ""};
+  static const char *const parts[] = {"q_proj", "k_proj.weight",    "v_proj", "bias", "encoder.layers.0",
+                                      "fc2",    "decoder.layers.1", "shared", "norm", ""};
   for (size_t i = 0; i < LENGTH(parts); i++) check_part("model_m2m_100_relu", parts[i]);
   check_part("model_m2m_100_untied", "lm_head");
   check_part("model_marian_gelu", "encoder_attn");
@@ -280,7 +282,8 @@ static void add_tensor(att_context *own, const char *from, const char *to, const
   att_to_store *tensors = calloc(file->count + 1, sizeof *tensors);
   for (size_t i = 0; i < file->count; i++) {
     const att_stored *t = &file->tensors[i];
-    tensors[i] = (att_to_store){.name = t->name, .type = t->type, .rank = t->rank, .data = t->data, .data_type = t->type};
+    tensors[i] =
+        (att_to_store){.name = t->name, .type = t->type, .rank = t->rank, .data = t->data, .data_type = t->type};
     memcpy(tensors[i].shape, t->shape, sizeof tensors[i].shape);
   }
   tensors[file->count] = (att_to_store){.name = name, .rank = 2, .shape = {rows, cols}, .data = values};

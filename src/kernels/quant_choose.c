@@ -3,7 +3,7 @@
  * for: each gives integers, which by least squares have a best scale again. K-types then round the scales of the parts,
  * and the integers are chosen once more for what the scales have become.
  */
-#include "kernels/blocks.h"
+#include "kernels/quants.h"
 
 #include <math.h>
 
@@ -22,16 +22,16 @@ static int nearest_looked(float value) {
 }
 
 /* What an integer stands for before the scale, and the integer that stands for a number. */
-static float value_of(const att_block_kind *kind, int q) {
+static float value_of(const att_quant_kind *kind, int q) {
   return (float)(kind->looked ? att_iq4_values[q] : q - kind->zero);
 }
 
-static int integer_of(const att_block_kind *kind, float value) {
+static int integer_of(const att_quant_kind *kind, float value) {
   return kind->looked ? nearest_looked(value) : clamp(nearest(value) + kind->zero, 0, (1 << kind->bits) - 1);
 }
 
 /* The scale of numbers without a lowest one. */
-static float fit_scale(const att_block_kind *kind, const float *x, const float *w, int n) {
+static float fit_scale(const att_quant_kind *kind, const float *x, const float *w, int n) {
   float largest = 0, best = 0, scale = 0;
   for (int i = 0; i < n; i++) largest = fabsf(x[i]) > fabsf(largest) ? x[i] : largest;
   if (largest == 0) return 0;
@@ -52,7 +52,7 @@ static float fit_scale(const att_block_kind *kind, const float *x, const float *
 }
 
 /* The scale, and what 0 stands for: of K-types it is not above zero. */
-static float fit_range(const att_block_kind *kind, const float *x, const float *w, int n, float *lowest) {
+static float fit_range(const att_quant_kind *kind, const float *x, const float *w, int n, float *lowest) {
   int top = (1 << kind->bits) - 1;
   float low = x[0], high = x[0], best = INFINITY, scale = 0;
   for (int i = 0; i < n; i++) low = fminf(low, x[i]), high = fmaxf(high, x[i]);
@@ -72,9 +72,10 @@ static float fit_range(const att_block_kind *kind, const float *x, const float *
       sqx += (double)(w[i] * x[i]) * q[i];
     }
     double divisor = sw * sqq - sq * sq;
-    if (divisor <= 0) continue;
-    double s = (sw * sqx - sq * sx) / divisor, m = (sqq * sx - sq * sqx) / divisor;
-    if (kind->scales && m > 0) s = sqx / sqq, m = 0;
+    bool one = divisor <= 1e-9 * sw * sqq; /* all are the same integer */
+    if (sqq <= 0) continue;
+    double s = one ? 0 : (sw * sqx - sq * sx) / divisor, m = one ? 1 : (sqq * sx - sq * sqx) / divisor;
+    if (one || (kind->scales && m > 0)) s = sqx / sqq, m = 0;
     for (int i = 0; i < n; i++) {
       double difference = s * q[i] + m - (double)x[i];
       error += (double)w[i] * difference * difference;
@@ -108,10 +109,10 @@ static float round_scales(int8_t *out, uint16_t *half, const float *scales, int 
   return d;
 }
 
-static void choose(att_block *b, att_type type, const float *x, const float *given) {
-  const att_block_kind *kind = att_block_kind_of(type);
+static void choose(att_quant_block *b, att_type type, const float *x, const float *given) {
+  const att_quant_kind of = att_quant_kind_of(type), *kind = &of;
   int size = (int)att_type_block(type), parts = size / kind->part;
-  float scale[ATT_PARTS_MOST], lowest[ATT_PARTS_MOST] = {0}, w[ATT_BLOCK_MOST];
+  float scale[ATT_QUANT_PARTS], lowest[ATT_QUANT_PARTS] = {0}, w[ATT_QUANT_BLOCK];
   weigh(w, x, given, size);
   for (int p = 0; p < parts; p++) {
     const float *part = x + p * kind->part, *weights = w + p * kind->part;
@@ -135,12 +136,12 @@ static void choose(att_block *b, att_type type, const float *x, const float *giv
   }
 }
 
-void att_blocks_from_f32(void *blocks, att_type type, const float *x, const float *weights, int64_t n) {
+void att_quants_from_f32(void *blocks, att_type type, const float *x, const float *weights, int64_t n) {
   int64_t size = att_type_block(type);
   char *to = blocks;
-  att_block block;
+  att_quant_block block;
   for (int64_t i = 0; i < n; i += size, to += att_type_size(type)) {
     choose(&block, type, x + i, weights ? weights + i : NULL);
-    att_block_write(to, type, &block);
+    att_quant_write(to, type, &block);
   }
 }
