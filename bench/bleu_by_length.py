@@ -5,8 +5,6 @@
 """
 import argparse
 
-import sacrebleu
-
 BOUNDS = [8, 12, 16, 24, 32, 48]
 
 
@@ -21,6 +19,8 @@ def main():
     parser.add_argument("reference")
     parser.add_argument("output", nargs="+")
     args = parser.parse_args()
+    import sacrebleu
+
     source, reference = lines(args.source), lines(args.reference)
     lengths = [len(line.split()) for line in source]
     ends = [*BOUNDS, max(lengths)]

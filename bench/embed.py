@@ -11,9 +11,17 @@ import csv
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", help="build/attend")
+    parser.add_argument("folder", help="of a sentence encoder")
+    parser.add_argument("stsb", nargs="?", help="stsb-en-test.csv")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
 
 import numpy as np
 
@@ -76,14 +84,7 @@ def spearman(a, b):
     return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("command")
-    parser.add_argument("folder")
-    parser.add_argument("stsb", nargs="?")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
+def main(options):
     peer = Peer(options.folder, options.threads)
 
     ours, _ = attend(options.command, options.folder, ODD, options.threads)
@@ -112,4 +113,5 @@ def main():
     print(f"{min(seconds['transformers']) / min(seconds['attend']):.2f} times as fast, starting and loading included")
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    main(options)

@@ -315,7 +315,7 @@ static void print_products(void) {
 }
 
 int main(int argc, char **argv) {
-  att_context_options options = {.threads = argc > 1 ? atoi(argv[1]) : 0};
+  att_context_options options = {.size = sizeof(att_context_options), .threads = argc > 1 ? atoi(argv[1]) : 0};
   if (att_context_new(&options, &ctx)) return 1;
   if (argc > 2) word = argv[2];
   float **all[] = {&x, &y, &z, &w, &scratch, &pa, &pb, &pc};

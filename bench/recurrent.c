@@ -64,7 +64,7 @@ static att_status measure(att_cell cell, double *seconds) {
 int main(int argc, char **argv) {
   static const char *const names[] = {"rnn", "lstm", "gru"};
   const char *between = "{";
-  att_context_options options = {.threads = argc > 1 ? atoi(argv[1]) : 0};
+  att_context_options options = {.size = sizeof(att_context_options), .threads = argc > 1 ? atoi(argv[1]) : 0};
   if (att_context_new(&options, &ctx)) return 1;
   for (int cell = 0; cell < 3; cell++) {
     double seconds;

@@ -6,10 +6,17 @@ counts, so that what else the machine does matters less.
     python3 -m pip install torch
     python3 bench/recurrent.py BUILD/bench_recurrent [THREADS [TURNS]]
 """
+import argparse
 import json
 import subprocess
-import sys
 import time
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", help="BUILD/bench_recurrent")
+    parser.add_argument("threads", type=int, nargs="?", help="(as PyTorch has it)")
+    parser.add_argument("turns", type=int, nargs="?", default=3)
+    args = parser.parse_args()
 
 import torch
 
@@ -26,9 +33,8 @@ def step(net, x, gradient):
     return time.perf_counter() - begin
 
 
-def main():
-    program, threads = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else torch.get_num_threads()
-    turns = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+def main(program, threads, turns):
+    threads = threads or torch.get_num_threads()
     torch.set_num_threads(threads)
     ours, theirs = {c: 1e9 for c in CELLS}, {c: 1e9 for c in CELLS}
     for _ in range(turns):
@@ -47,4 +53,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(args.program, args.threads, args.turns)

@@ -5,13 +5,20 @@ batches of sentences of like length, fused Adam. Prints one JSON object.
 
     python3 bench/train_reference.py SOURCE_IDS TARGET_IDS STEPS     (a line of token ids a sentence, end token in)
 """
+import argparse
 import json
 import math
 import os
 import random
 import resource
-import sys
 import time
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source")
+    parser.add_argument("target")
+    parser.add_argument("steps", type=int)
+    args = parser.parse_args()
 
 import torch
 from torch import nn
@@ -114,8 +121,7 @@ def pad(rows):
     return torch.tensor([row + [PAD] * (width - len(row)) for row in rows])
 
 
-def main():
-    source, target, steps = read(sys.argv[1]), read(sys.argv[2]), int(sys.argv[3])
+def main(source, target, steps):
     torch.manual_seed(1)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     batches = make_batches([p for p in zip(source, target) if all(p)], random.Random(1))
@@ -143,4 +149,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(read(args.source), read(args.target), args.steps)

@@ -31,8 +31,8 @@ static double now(void) {
 static int count_up(void *user, const att_translation *translation) {
   totals *t = user;
   t->lines++;
-  t->tokens += translation->hypotheses[0].token_count;
-  t->logprob += translation->hypotheses[0].logprob;
+  t->tokens += translation->hypotheses[0]->token_count;
+  t->logprob += translation->hypotheses[0]->logprob;
   return 0;
 }
 
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
   att_text *lines = NULL;
   size_t count = 0;
   totals sums = {0}, warm = {0};
-  att_context_options context = {.threads = argc > 6 ? atoi(argv[6]) : 0};
+  att_context_options context = {.size = sizeof(att_context_options), .threads = argc > 6 ? atoi(argv[6]) : 0};
   if (att_context_new(&context, &ctx) != ATT_OK) return 1;
   double seconds = 0;
   att_status status = att_model_open(ctx, argv[1], &model);

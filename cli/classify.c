@@ -23,7 +23,8 @@ static const att_cli_option options[] = {
     {.group = "Output", .name = "top", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 65536, .offset = AT(top),
      .help = "the N likeliest labels of a line, on one line", .initial = "1; of many labels all that hold"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
-     .help = "one object a line: line (from 1), label, score, scores (each label's), truncated"},
+     .help = "one object a line: line (from 1), label, score, scores (each label's), truncated; where tokens have "
+             "labels tokens (token, label, score) and spans (label, text, first, tokens, score)"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -38,6 +39,7 @@ typedef struct classify_run {
   size_t *order;   /* [label_count]: scratch */
   att_text *texts; /* [2, capacity]: first and second texts of a window */
   size_t capacity;
+  int status; /* of writing */
 } classify_run;
 
 /* ---- a line's answer ---- */
@@ -96,13 +98,101 @@ static void write_text(classify_run *run, const att_classification *given) {
   att_cli_print(cli, "\n");
 }
 
+/* ---- a line's answer, token by token ---- */
+
+/* The name in "B-NAME" or "I-NAME" ("begins", "goes on"), or all of it; NULL: "O", outside. */
+static const char *name_of(const char *label) {
+  bool marked = (label[0] == 'B' || label[0] == 'I') && label[1] == '-';
+  return strcmp(label, "O") == 0 ? NULL : marked ? label + 2 : label;
+}
+
+/* How many tokens from `first` on are one span, named as they are; *score: the mean of theirs. */
+static size_t measure_span(const classify_run *run, const att_classification *given, size_t first, double *score) {
+  const att_token_class *tokens = given->tokens;
+  const char *name = name_of(run->labels[tokens[first].best]);
+  size_t end = first;
+  *score = 0;
+  for (; end < given->token_count; end++) {
+    const char *label = run->labels[tokens[end].best], *other = name_of(label);
+    bool begins = label[0] == 'B' && label[1] == '-';
+    if (!other || strcmp(name, other) != 0 || (begins && end > first)) break;
+    *score += tokens[end].scores[tokens[end].best];
+  }
+  *score /= (double)(end - first);
+  return end - first;
+}
+
+static int write_span(classify_run *run, const att_classification *given, size_t first, size_t count, double score) {
+  att_cli *cli = run->cli;
+  const char *name = name_of(run->labels[given->tokens[first].best]);
+  char *text, number[32];
+  size_t size;
+  int32_t *ids = malloc(count * sizeof *ids);
+  if (!ids) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  for (size_t i = 0; i < count; i++) ids[i] = given->tokens[first + i].id;
+  att_status done = att_detokenize(run->model, ids, count, &text, &size);
+  free(ids);
+  if (done != ATT_OK) return att_cli_failed(cli, done);
+  att_cli_print(cli, "{\"label\": ");
+  att_cli_write_json(cli, name, strlen(name));
+  att_cli_print(cli, ", \"text\": ");
+  att_cli_write_json(cli, text, size);
+  att_cli_print(cli, ", \"first\": %zu, \"tokens\": %zu, \"score\": %s}", first, count, att_cli_number(score, number));
+  att_release(cli->ctx, text);
+  return 0;
+}
+
+static int write_tokens_json(classify_run *run, const att_classification *given) {
+  att_cli *cli = run->cli;
+  char number[32];
+  att_cli_print(cli, "{\"line\": %zu, \"tokens\": [", run->first + given->line + 1);
+  for (size_t i = 0; i < given->token_count; i++) {
+    const att_token_class *t = &given->tokens[i];
+    att_cli_print(cli, i ? ", {\"token\": " : "{\"token\": ");
+    att_cli_write_json(cli, t->token ? t->token : "", t->token ? strlen(t->token) : 0);
+    att_cli_print(cli, ", \"label\": ");
+    att_cli_write_json(cli, run->labels[t->best], strlen(run->labels[t->best]));
+    att_cli_print(cli, ", \"score\": %s}", att_cli_number(t->scores[t->best], number));
+  }
+  att_cli_print(cli, "], \"spans\": [");
+  bool some = false;
+  for (size_t i = 0, count; i < given->token_count; i += count) {
+    double score;
+    count = 1;
+    if (!name_of(run->labels[given->tokens[i].best])) continue;
+    if (some) att_cli_print(cli, ", ");
+    some = true;
+    count = measure_span(run, given, i, &score);
+    int status = write_span(run, given, i, count, score);
+    if (status) return status;
+  }
+  att_cli_print(cli, "], \"truncated\": %s}\n", given->truncated ? "true" : "false");
+  return 0;
+}
+
+/* A token a line, an empty line after each text. */
+static void write_tokens(classify_run *run, const att_classification *given) {
+  att_cli *cli = run->cli;
+  for (size_t i = 0; i < given->token_count; i++) {
+    write_label(cli, given->tokens[i].token ? given->tokens[i].token : "");
+    att_cli_print(cli, "\t");
+    write_label(cli, run->labels[given->tokens[i].best]);
+    att_cli_print(cli, "\n");
+  }
+  att_cli_print(cli, "\n");
+}
+
 static int on_classification(void *user, const att_classification *given) {
   classify_run *run = user;
-  if (run->options->json)
+  if (!given->scores && run->options->json)
+    run->status = write_tokens_json(run, given);
+  else if (!given->scores)
+    write_tokens(run, given);
+  else if (run->options->json)
     write_json(run, given);
   else
     write_text(run, given);
-  return !att_cli_flush(run->cli);
+  return run->status || !att_cli_flush(run->cli);
 }
 
 /* ---- lines ---- */
@@ -138,32 +228,14 @@ static int classify_lines(classify_run *run, att_cli_input *input) {
     att_status done =
         att_classify(run->model, run->texts, run->texts + run->capacity, count, run->first, on_classification, run);
     att_cli_end_work();
+    if (run->status) return run->status;
     if (done != ATT_OK) return att_cli_failed(run->cli, done);
   }
 }
 
 /* ---- measuring ---- */
 
-typedef struct measure {
-  const char *name, *key;
-  double value;
-} measure;
-
-static size_t measures_of(const att_evaluation *e, measure out[3]) {
-  measure classes[] = {{"accuracy", "accuracy", e->classes.accuracy},
-                       {"macro-F1", "macro_f1", e->classes.macro_f1},
-                       {"Matthews", "matthews", e->classes.matthews}};
-  measure labels[] = {{"macro-F1", "macro_f1", e->labels.macro_f1},
-                      {"micro-F1", "micro_f1", e->labels.micro_f1},
-                      {"all labels right", "accuracy", e->labels.accuracy}};
-  measure values[] = {{"Pearson", "pearson", e->values.pearson},
-                      {"Spearman", "spearman", e->values.spearman},
-                      {"squared error", "mean_squared_error", e->values.mean_squared_error}};
-  memcpy(out, e->head == ATT_HEAD_CLASSES ? classes : e->head == ATT_HEAD_LABELS ? labels : values, sizeof classes);
-  return 3;
-}
-
-static void write_confusion(classify_run *run, const att_class_metrics *m) {
+static void write_confusion(classify_run *run, const att_evaluation *m) {
   att_cli *cli = run->cli;
   for (size_t k = 0; k < m->classes; k++) {
     att_cli_print(cli, "\t");
@@ -177,7 +249,7 @@ static void write_confusion(classify_run *run, const att_class_metrics *m) {
   }
 }
 
-static void write_confusion_json(classify_run *run, const att_class_metrics *m) {
+static void write_confusion_json(classify_run *run, const att_evaluation *m) {
   att_cli *cli = run->cli;
   att_cli_print(cli, ", \"labels\": [");
   for (size_t k = 0; k < m->classes; k++) {
@@ -197,19 +269,18 @@ static void write_confusion_json(classify_run *run, const att_class_metrics *m) 
 
 static void write_evaluation(classify_run *run, const att_evaluation *e) {
   att_cli *cli = run->cli;
-  measure measures[3];
+  const att_measure *measures = e->measures;
   char number[32];
-  size_t count = measures_of(e, measures);
   if (run->options->json) att_cli_print(cli, "{\"texts\": %zu, \"truncated\": %zu", e->count, e->truncated);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < e->measure_count; i++) {
     if (run->options->json)
       att_cli_print(cli, ", \"%s\": %s", measures[i].key, att_cli_number(measures[i].value, number));
     else
       att_cli_print(cli, "%s\t%.4f\n", measures[i].name, measures[i].value);
   }
-  if (run->options->confusion && run->options->json) write_confusion_json(run, &e->classes);
+  if (run->options->confusion && run->options->json) write_confusion_json(run, e);
   if (run->options->json) att_cli_print(cli, "}\n");
-  if (run->options->confusion && !run->options->json) write_confusion(run, &e->classes);
+  if (run->options->confusion && !run->options->json) write_confusion(run, e);
 }
 
 static int measure_file(classify_run *run) {
@@ -224,11 +295,11 @@ static int measure_file(classify_run *run) {
   int status = 0;
   if (e.truncated)
     att_cli_warn(cli, "%zu of %zu texts were too long for the model, and truncated", e.truncated, e.count);
-  if (run->options->confusion && !e.classes.confusion)
+  if (run->options->confusion && !e.confusion)
     status = att_cli_fail(cli, ATT_CLI_FAILED, "--confusion: %zu labels are too many for a table", run->label_count);
   else
     write_evaluation(run, &e);
-  att_release(cli->ctx, (void *)(uintptr_t)e.classes.confusion);
+  att_release(cli->ctx, (void *)(uintptr_t)e.confusion);
   return status;
 }
 
@@ -248,6 +319,8 @@ static int work(classify_run *run) {
   int status = att_cli_failed(cli, att_model_describe(run->model, &run->info));
   if (!status) status = att_cli_failed(cli, att_model_labels(run->model, &run->labels, &run->label_count));
   if (!status && run->options->data) return measure_file(run);
+  if (!status && run->options->top && run->info->head == ATT_HEAD_TOKEN_CLASSES)
+    status = att_cli_fail(cli, ATT_CLI_FAILED, "--top is for models that label whole texts");
   run->order = calloc(run->label_count + 1, sizeof *run->order);
   if (!status && !run->order) status = att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
@@ -274,11 +347,11 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_classify = {
     .name = "classify",
     .arguments = "MODEL [FILE]",
-    .task = "classification",
     .summary = "label lines of text, or measure a classifier",
     .about =
         "Reads lines from FILE (plain text or .gz) or standard input and writes for each its likeliest label, a tab "
-        "and the label's probability; of a model that gives numbers the number's name and the number. A tab in a "
+        "and the label's probability; of a model that gives numbers the number's name and the number; of a model that "
+        "labels tokens each token, a tab and its label, and an empty line after each text. A tab in a "
         "line parts two texts. With --data the model is measured on labelled texts: accuracy, macro-F1 and the "
         "Matthews correlation; macro-F1 and micro-F1 where a text has any of several labels; Pearson's and "
         "Spearman's correlation of numbers.",

@@ -27,6 +27,11 @@ typedef struct att_cli_common {
   bool quiet, help, version;
 } att_cli_common;
 
+/* An option of the library, as it was typed. */
+typedef struct att_cli_setting {
+  const char *name, *text;
+} att_cli_setting;
+
 /* One run of one verb. */
 typedef struct att_cli {
   const struct att_cli_verb *verb;
@@ -36,6 +41,8 @@ typedef struct att_cli {
   int word_count;
   const char *given[ATT_CLI_MOST_GIVEN]; /* names of the options that were given */
   int given_count;
+  att_cli_setting *settings; /* [setting_count], in their order; room for argc */
+  int setting_count;
   att_cli_common common;
   att_context *ctx;
   int write_error;  /* errno of the first failed write to standard output; 0: none */
@@ -56,6 +63,9 @@ int att_cli_start(att_cli *cli);
 int att_cli_open_model(att_cli *cli, att_model **model);
 /* The same, and refuses one that does not have the verb, before any input is read. */
 int att_cli_open_model_for(att_cli *cli, att_verb verb, att_model **model);
+/* Bytes of a byte order mark that the text begins with: 3 or 0. It is no part of a text, whichever way that comes in.
+ */
+size_t att_cli_byte_order_mark(const char *data, size_t size);
 /* The words after MODEL as one text, to be freed; NULL after saying why. */
 char *att_cli_join_words(att_cli *cli);
 /* Between these two a signal asks the library to stop; a second one, or one at any other time, ends the program. */

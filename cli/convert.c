@@ -45,7 +45,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_convert = {
     .name = "convert",
     .arguments = "MODEL --out DIR",
-    .task = "conversion",
     .summary = "a model folder with weights of another type",
     .about =
         "Writes MODEL's folder anew, with its weights in another type: float16 halves the file of a float32 model. The "

@@ -141,7 +141,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_embed = {
     .name = "embed",
     .arguments = "MODEL [FILE]",
-    .task = "embedding",
     .summary = "lines of text to vectors",
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes a vector for each: what the "
              "model's last layer makes of its tokens, pooled into one. A folder of sentence-transformers says what "

@@ -22,21 +22,21 @@ static const att_cli_option options[] = {
     {.name = NULL}};
 /* clang-format on */
 
-static void write_rows(att_cli *cli, const att_filling *fillings, size_t count) {
+static void write_rows(att_cli *cli, const att_filling **fillings, size_t count) {
   char number[32];
   for (size_t i = 0; i < count; i++) {
-    att_cli_write_line_text(cli, fillings[i].token, strlen(fillings[i].token));
-    att_cli_print(cli, "\t%s\t", att_cli_number(fillings[i].probability, number));
-    att_cli_write_line_text(cli, fillings[i].line, strlen(fillings[i].line));
+    att_cli_write_line_text(cli, fillings[i]->token, strlen(fillings[i]->token));
+    att_cli_print(cli, "\t%s\t", att_cli_number(fillings[i]->probability, number));
+    att_cli_write_line_text(cli, fillings[i]->line, strlen(fillings[i]->line));
     att_cli_print(cli, "\n");
   }
 }
 
-static void write_json(att_cli *cli, size_t line, const att_filling *fillings, size_t masks, size_t per_mask) {
+static void write_json(att_cli *cli, size_t line, const att_filling **fillings, size_t masks, size_t per_mask) {
   char number[32];
   att_cli_print(cli, "{\"line\": %zu, \"masks\": [", line);
   for (size_t i = 0; i < masks * per_mask; i++) {
-    const att_filling *one = &fillings[i];
+    const att_filling *one = fillings[i];
     att_cli_print(cli, "%s{\"token\": ", i % per_mask ? ", " : i ? "], [" : "[");
     att_cli_write_json(cli, one->token, strlen(one->token));
     att_cli_print(cli, ", \"id\": %d, \"probability\": %s, \"text\": ", (int)one->id,
@@ -49,7 +49,7 @@ static void write_json(att_cli *cli, size_t line, const att_filling *fillings, s
 
 /* line: from 1, of standard input; 0: the text is an argument. */
 static int fill(att_cli *cli, att_model *model, const fill_options *o, att_text text, size_t line) {
-  att_filling *fillings;
+  const att_filling **fillings;
   size_t masks, per_mask;
   att_status done = att_fill(model, text, (size_t)o->top, &fillings, &masks, &per_mask);
   if (done == ATT_ARGUMENT && line)
@@ -98,7 +98,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_fill = {
     .name = "fill",
     .arguments = "MODEL [TEXT]",
-    .task = "filling masks",
     .summary = "the likeliest words behind a mask",
     .about = "Reads TEXT, or lines of standard input, with the model's mask token in it ([MASK], of some <mask>), and "
              "writes the likeliest tokens in its place, best first: the token, its probability over the whole "

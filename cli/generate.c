@@ -1,5 +1,5 @@
 /* Owns `attend generate`: a prompt and its continuation, as it comes. */
-#include "options.h"
+#include "generation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,25 +20,16 @@ typedef struct generate_options {
 static const att_cli_option options[] = {
     {.group = "Text", .name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1 << 30,
      .offset = IN(max_tokens), .help = "the most new tokens; 0: until the model's positions are full",
-     .initial = "256"},
+     .initial = "the model's, else 256"},
     {.name = "stop", .kind = ATT_CLI_TEXTS, .value = "TEXT", .offset = AT(stop),
-     .help = "end before this text; may be given several times"},
+     .help = "end before this text; may be given several times", .initial = "the model's"},
     {.name = "ignore-end", .kind = ATT_CLI_FLAG, .offset = IN(ignore_end), .help = "go on beyond the model's end token"},
     {.name = "prompt-file", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt_file),
      .help = "go on from all of FILE (plain text or .gz), but for one line end at its end"},
 
-    {.group = "Sampling", .name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1000,
-     .offset = IN(temperature), .help = "below 1 the likelier tokens gain, above 1 the others; 0: always the likeliest",
-     .initial = "the model's, else 0"},
-    {.name = "top-k", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1e9, .offset = IN(top_k),
-     .help = "only from the N likeliest; 0: all", .initial = "the model's"},
-    {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = IN(top_p),
-     .help = "only from the likeliest that together have this probability", .initial = "the model's"},
-    {.name = "min-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1, .offset = IN(min_p),
-     .help = "only from those at least X times as likely as the likeliest", .initial = "the model's"},
-    {.name = "repetition-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0.01, .high = 100,
-     .offset = IN(repetition_penalty), .help = "above 1: what is in the prompt or was written becomes less likely",
-     .initial = "the model's"},
+    ATT_CLI_REPETITION(IN),
+
+    ATT_CLI_SAMPLING(IN),
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(samples),
      .help = "continuations of each prompt, with a line of --- between"},
 
@@ -201,16 +192,19 @@ static int go_on_from_lines(generate_run *run) {
 
 static int settle(att_cli *cli, att_model *model, generate_options *o) {
   att_generate_options *generate = &o->generate;
-  const char *const names[] = {"top-k", "top-p", "min-p", "samples"};
   att_generate_options_default(model, generate);
   int status = att_cli_parse(cli, o);
   if (status) return status;
-  generate->stop = o->stop.items;
-  generate->stop_count = (size_t)o->stop.count;
+  if (o->stop.count) {
+    generate->stop = o->stop.items;
+    generate->stop_count = (size_t)o->stop.count;
+  }
+  if (att_cli_given(cli, "max-tokens")) generate->max_length = 0; /* the folder's: of prompt and output together */
+  if (att_cli_given(cli, "min-tokens")) generate->min_length = 0;
   if (att_cli_given(cli, "seed")) generate->seed = o->common.seed;
-  for (size_t i = 0; i < 4 && generate->temperature <= 0; i++)
-    if (att_cli_given(cli, names[i]))
-      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", names[i]);
+  const char *given = att_cli_sampling_given(cli);
+  if (given && generate->temperature <= 0)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", given);
   if (o->prompt_file && cli->word_count > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and a prompt after the model exclude each other");
   return 0;
@@ -242,7 +236,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_generate = {
     .name = "generate",
     .arguments = "MODEL [PROMPT]",
-    .task = "generation",
     .summary = "go on from a prompt",
     .about = "Writes PROMPT and what the model makes of it, as it comes; without PROMPT, lines of standard input, each "
              "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start token. "

@@ -26,11 +26,11 @@ static void print_wrapped(att_cli *cli, const char *text, int at, int indent) {
 }
 
 static void print_option(att_cli *cli, const att_cli_option *option) {
-  char left[160], help[400];
+  char left[200], help[400], name[64];
   char letter[8] = "";
   if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
-  int width = snprintf(left, sizeof left, "  %s--%s%s%s", letter, option->name, option->value ? " " : "",
-                       option->value ? option->value : "");
+  int width = snprintf(left, sizeof left, "  %s--%s%s%s", letter, att_cli_shown_name(option, name),
+                       option->value ? " " : "", option->value ? option->value : "");
   snprintf(help, sizeof help, "%s%s%s%s", option->help, option->initial ? " [" : "",
            option->initial ? option->initial : "", option->initial ? "]" : "");
   if (width > HELP_COLUMN - 2)
@@ -40,14 +40,12 @@ static void print_option(att_cli *cli, const att_cli_option *option) {
   print_wrapped(cli, help, HELP_COLUMN, HELP_COLUMN);
 }
 
-static void print_options(att_cli *cli, const att_cli_option *table) {
-  const char *group = NULL;
+/* common: those that the verb has itself are left out. */
+static void print_options(att_cli *cli, const att_cli_option *table, bool common) {
+  const char *group = "";
   for (; table->name; table++) {
-    if (table->group) group = table->group;
-    if (!att_cli_shows(cli->verb, table)) continue;
-    if (group) att_cli_print(cli, "\n%s:\n", group);
-    group = NULL;
-    print_option(cli, table);
+    if (table->group && strcmp(table->group, group) != 0) att_cli_print(cli, "\n%s:\n", group = table->group);
+    if (!common || !att_cli_has(cli->verb, table->name)) print_option(cli, table);
   }
 }
 
@@ -65,8 +63,8 @@ void att_cli_print_help(att_cli *cli) {
   att_cli_print(cli, "attend %s: %s\n\nUsage: attend %s %s [options]\n\n", verb->name, verb->summary, verb->name,
                 verb->arguments);
   print_wrapped(cli, verb->about, 0, 0);
-  print_options(cli, verb->options);
-  print_options(cli, att_cli_common_options);
+  print_options(cli, att_cli_options_of(verb), false);
+  print_options(cli, att_cli_common_options, true);
   print_example(cli, verb->example);
 }
 

@@ -78,8 +78,8 @@ static void put_parts(info_writer *w, const att_model_info *info) {
     next_member(w, "parts", "");
     for (size_t i = 0; i < info->part_count; i++) {
       att_cli_print(w->cli, i ? ", {\"name\": " : "[{\"name\": ");
-      att_cli_write_json(w->cli, info->parts[i].name, strlen(info->parts[i].name));
-      att_cli_print(w->cli, ", \"parameters\": %lld}", (long long)info->parts[i].parameters);
+      att_cli_write_json(w->cli, info->parts[i]->name, strlen(info->parts[i]->name));
+      att_cli_print(w->cli, ", \"parameters\": %lld}", (long long)info->parts[i]->parameters);
     }
     att_cli_print(w->cli, info->part_count ? "]" : "[]");
     return;
@@ -87,8 +87,8 @@ static void put_parts(info_writer *w, const att_model_info *info) {
   char text[32];
   att_cli_print(w->cli, "\n%-44s %14s %8s\n", "part", "parameters", "share");
   for (size_t i = 0; i < info->part_count; i++)
-    att_cli_print(w->cli, "%-44s %14s %7.1f%%\n", info->parts[i].name, grouped(info->parts[i].parameters, text),
-                  info->parameters ? 100.0 * (double)info->parts[i].parameters / (double)info->parameters : 0.0);
+    att_cli_print(w->cli, "%-44s %14s %7.1f%%\n", info->parts[i]->name, grouped(info->parts[i]->parameters, text),
+                  info->parameters ? 100.0 * (double)info->parts[i]->parameters / (double)info->parameters : 0.0);
   att_cli_print(w->cli, "%-44s %14s %7.1f%%\n", "all", grouped(info->parameters, text), 100.0);
 }
 
@@ -146,9 +146,8 @@ static void put_norm(info_writer *w, const att_model_info *info) {
 
 static void put_answer(info_writer *w, const att_model_info *info) {
   static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder"};
-  static const char *const heads[] = {"tokens", "classes", "labels", "values", "none"};
   put_text(w, "kind", "kind", kinds[info->kind]);
-  put_text(w, "head", "head", heads[info->head]);
+  put_text(w, "head", "head", info->head_name);
   if (w->json || info->label_count) put_number(w, "label_count", "labels", info->label_count);
 }
 
@@ -187,6 +186,7 @@ static void put_model(info_writer *w, const att_model_info *info) {
   }
   put_number(w, "vocabulary", "vocabulary", info->vocabulary);
   put_number(w, "context", "context", info->context);
+  if (info->input_width) put_number(w, "input_width", "numbers a row", info->input_width);
   if (w->json || info->head == ATT_HEAD_TOKENS) {
     put_flag(w, "tied", "embeddings", info->tied, "one matrix for input and output", "separate");
   }
@@ -214,7 +214,7 @@ static int run(att_cli *cli) {
   memset(&o, 0, sizeof o);
   att_model *model = NULL;
   const att_model_info *info = NULL;
-  att_machine_info machine;
+  const att_machine_info *machine;
   int status = att_cli_parse(cli, &o);
   if (!status) status = att_cli_start(cli);
   info_writer w = {cli, o.json, 0};
@@ -224,7 +224,7 @@ static int run(att_cli *cli) {
     if (!status) put_model(&w, info);
   } else if (!status) {
     status = att_cli_failed(cli, att_describe_machine(cli->ctx, &machine));
-    if (!status) put_machine(&w, &machine);
+    if (!status) put_machine(&w, machine);
   }
   if (!status && o.json) att_cli_print(cli, "}\n");
   att_model_close(model);
@@ -234,7 +234,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_info = {
     .name = "info",
     .arguments = "[MODEL]",
-    .task = "info",
     .summary = "what a model is, or what this machine and build are",
     .about =
         "With a MODEL: its architecture, the parameters of its parts, its memory. Without: this machine and build.",

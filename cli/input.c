@@ -20,6 +20,10 @@ struct att_cli_input {
   att_text lines[MOST_LINES]; /* the window */
 };
 
+size_t att_cli_byte_order_mark(const char *data, size_t size) {
+  return size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **out) {
   att_cli_input *input = calloc(1, sizeof *input);
   *out = NULL;
@@ -75,13 +79,13 @@ static bool more_is_waiting(void) {
 }
 
 static size_t split(att_cli_input *input) {
-  size_t count = 0, start = 0;
+  size_t count = 0, start = input->next ? 0 : att_cli_byte_order_mark(input->buffer, input->used);
   while (count < MOST_LINES && start < input->used) {
     char *line = input->buffer + start, *found = memchr(line, '\n', input->used - start);
     if (!found && !input->end) break;
     size_t size = found ? (size_t)(found - line) : input->used - start;
     start += size + (found != NULL);
-    if (size > 0 && line[size - 1] == '\r') size--;
+    if (found && size > 0 && line[size - 1] == '\r') size--;
     input->lines[count++] = (att_text){line, size};
   }
   input->taken = start;

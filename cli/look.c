@@ -45,13 +45,14 @@ static bool to_files(const look_options *o) {
 }
 
 /* The part that was asked for, or the first that is there. */
-static att_status choose_part(const att_attention *attention, int wanted, att_look_part *part, att_attention_map *map) {
+static att_status choose_part(const att_attention *attention, int wanted, att_look_part *part,
+                              const att_attention_map **map) {
   static const att_look_part order[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
   *part = (att_look_part)wanted;
   if (wanted >= 0) return att_attention_get(attention, *part, map);
   att_status status = ATT_OK;
-  map->layers = 0;
-  for (size_t i = 0; i < 3 && status == ATT_OK && map->layers == 0; i++) {
+  *map = NULL;
+  for (size_t i = 0; i < 3 && status == ATT_OK && (!*map || (*map)->layers == 0); i++) {
     *part = order[i];
     status = att_attention_get(attention, *part, map);
   }
@@ -60,7 +61,7 @@ static att_status choose_part(const att_attention *attention, int wanted, att_lo
 
 /* Layers and heads that the model does not have; the library counts from 0, people from 1. */
 static int choose(att_cli *cli, const att_attention *attention, const look_options *o, att_look_options *look) {
-  att_attention_map map;
+  const att_attention_map *map;
   att_look_options_default(look);
   look->layer = o->layer - 1;
   look->head = o->head - 1;
@@ -69,11 +70,11 @@ static int choose(att_cli *cli, const att_attention *attention, const look_optio
   look->unicode = att_cli_unicode();
   att_status status = choose_part(attention, o->part, &look->part, &map);
   if (status != ATT_OK) return att_cli_failed(cli, status);
-  if (map.layers == 0) return 0; /* rendering says so */
-  if (o->layer > 0 && (size_t)o->layer > map.layers)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--layer %d: the last layer is %zu", o->layer, map.layers);
-  if (o->head > 0 && (size_t)o->head > map.heads)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--head %d: the last head is %zu", o->head, map.heads);
+  if (map->layers == 0) return 0; /* rendering says so */
+  if (o->layer > 0 && (size_t)o->layer > map->layers)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--layer %d: the last layer is %zu", o->layer, map->layers);
+  if (o->head > 0 && (size_t)o->head > map->heads)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--head %d: the last head is %zu", o->head, map->heads);
   return 0;
 }
 
@@ -93,7 +94,8 @@ static int render(att_cli *cli, const att_attention *attention, att_look_format 
 
 static int look_at(att_cli *cli, att_model *model, att_text text, const look_options *o) {
   att_attention *attention = NULL;
-  att_text target = {o->target, o->target ? strlen(o->target) : 0};
+  size_t mark = o->target ? att_cli_byte_order_mark(o->target, strlen(o->target)) : 0;
+  att_text target = {o->target ? o->target + mark : NULL, o->target ? strlen(o->target) - mark : 0};
   att_look_options look;
   att_cli_begin_work(cli);
   att_status done = (o->gradient ? att_look_gradient : att_look)(model, text, target, &attention);
@@ -170,7 +172,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_look = {
     .name = "look",
     .arguments = "MODEL [TEXT]",
-    .task = "look",
     .summary = "see which words a model looks at",
     .about = "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
              "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "

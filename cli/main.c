@@ -30,9 +30,6 @@ const att_cli_verb *const att_cli_verbs[] = {
 /* clang-format on */
 enum { MOST_NAMES = 32 };
 
-/* Names that are settled and will come. */
-static const char *const later_verbs[] = {"bench", "quantize", "serve", NULL};
-
 /* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
 static void hold_standard_streams(void) {
   for (int fd = 0; fd <= 2; fd++)
@@ -70,11 +67,12 @@ static int run_verb(att_cli *cli, int argc, char **argv) {
   }
   if (asks(argc, argv, "--version", "-v")) return print_version(cli);
   cli->words = calloc((size_t)argc + 1, sizeof *cli->words);
-  if (!cli->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
-  int status = cli->verb->run(cli);
+  cli->settings = calloc((size_t)argc + 1, sizeof *cli->settings);
+  int status = cli->words && cli->settings ? cli->verb->run(cli) : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   status = att_cli_close_output(cli, status);
   att_context_free(cli->ctx);
   free(cli->words);
+  free(cli->settings);
   return status;
 }
 
@@ -86,13 +84,20 @@ static int run_train(att_cli *cli, int argc, char **argv) {
       if (strncmp((*verb)->name, "train ", 6) == 0) att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
     return att_cli_close_output(cli, ATT_CLI_DONE);
   }
-  const char *names[MOST_NAMES], *list = "'attend train --help' lists what can be";
-  size_t count = 0;
-  if (argc == 0) return att_cli_fail(cli, ATT_CLI_MISUSED, "train what? %s", list);
+  const char *names[MOST_NAMES];
+  char list[400] = "";
+  size_t count = 0, used = 0;
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb && count < MOST_NAMES; verb++)
     if (strncmp((*verb)->name, "train ", 6) == 0) names[count++] = (*verb)->name + 6;
+  for (size_t i = 0; i < count && used < sizeof list; i++)
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                             i == 0          ? ""
+                             : i + 1 < count ? ", "
+                                             : " or ",
+                             names[i]);
+  if (argc == 0) return att_cli_fail(cli, ATT_CLI_MISUSED, "say what to train: %s", list);
   const char *nearest = att_cli_nearest(argv[0], names, count);
-  if (!nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; %s", argv[0], list);
+  if (!nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s': say %s", argv[0], list);
   return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; did you mean attend train %s?", argv[0], nearest);
 }
 
@@ -113,9 +118,6 @@ static int dispatch(att_cli *cli, int argc, char **argv) {
     cli->verb = *verb;
     return run_verb(cli, argc - taken, argv + taken);
   }
-  for (const char *const *name = later_verbs; *name; name++)
-    if (words_of(*name, argc, argv))
-      return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is not in this version yet", *name);
   if (strcmp(argv[0], "train") == 0) return run_train(cli, argc - 1, argv + 1);
   return unknown_verb(cli, argv[0]);
 }

@@ -25,6 +25,7 @@ static void print_parts(att_cli *cli, const char *const *parts) {
 
 static void print_option(att_cli *cli, const att_cli_option *option) {
   const char letter[] = {'-', option->letter, '\0'};
+  char name[64];
   att_cli_print(cli, ".TP\n");
   if (option->letter) {
     att_cli_print(cli, "\\fB");
@@ -33,7 +34,7 @@ static void print_option(att_cli *cli, const att_cli_option *option) {
   }
   att_cli_print(cli, "\\fB");
   print_text(cli, "--");
-  print_text(cli, option->name);
+  print_text(cli, att_cli_shown_name(option, name));
   att_cli_print(cli, "\\fR");
   if (option->value) {
     att_cli_print(cli, " \\fI");
@@ -46,9 +47,8 @@ static void print_option(att_cli *cli, const att_cli_option *option) {
   print_parts(cli, help);
 }
 
-static void print_options(att_cli *cli, const att_cli_verb *verb, const att_cli_option *table) {
-  for (; table->name; table++)
-    if (att_cli_shows(verb, table)) print_option(cli, table);
+static void print_options(att_cli *cli, const att_cli_option *table) {
+  for (; table->name; table++) print_option(cli, table);
 }
 
 static void print_verb(att_cli *cli, const att_cli_verb *verb) {
@@ -57,7 +57,7 @@ static void print_verb(att_cli *cli, const att_cli_verb *verb) {
   print_parts(cli, heading);
   const char *const about[] = {verb->about, NULL};
   print_parts(cli, about);
-  print_options(cli, verb, verb->options);
+  print_options(cli, att_cli_options_of(verb));
   att_cli_print(cli, ".PP\nExample:\n.PP\n.nf\n");
   const char *const example[] = {verb->example, NULL};
   print_parts(cli, example);
@@ -76,7 +76,7 @@ void att_cli_print_man(att_cli *cli) {
                 att_version());
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++) print_verb(cli, *verb);
   att_cli_print(cli, ".SH OPTIONS OF EVERY VERB\n");
-  print_options(cli, att_cli_verbs[0], att_cli_common_options);
+  print_options(cli, att_cli_common_options);
   att_cli_print(cli, ".SH EXIT STATUS\n"
                      ".TP\n\\fB0\\fR\nDone; also where the reader of standard output went away.\n"
                      ".TP\n\\fB1\\fR\nIt could not be done: a file, a model, memory.\n"

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,24 +71,25 @@ static int place_in(const char *names, const char *word) {
   return -1;
 }
 
-static bool belongs(const att_cli_verb *verb, const att_cli_option *option) {
-  return option->only == 0 || (option->only & verb->bit) != 0;
+static const att_cli_option *find_in(const att_cli_option *table, const char *name, size_t size) {
+  for (; table->name; table++)
+    if (strlen(table->name) == size && memcmp(table->name, name, size) == 0) return table;
+  return NULL;
 }
 
-bool att_cli_shows(const att_cli_verb *verb, const att_cli_option *option) {
-  return option->kind != ATT_CLI_LATER && belongs(verb, option);
+/* The verb's option, or the common one. */
+static const att_cli_option *find(const att_cli_verb *verb, const char *name, size_t size) {
+  const att_cli_option *option = find_in(att_cli_options_of(verb), name, size);
+  return option ? option : find_in(att_cli_common_options, name, size);
 }
 
-/* The verb's option of that name, or else another verb's that shares the table. */
-static const att_cli_option *find_in(const att_cli_verb *verb, const att_cli_option *table, const char *name,
-                                     size_t size) {
-  const att_cli_option *others = NULL;
-  for (; table->name; table++) {
-    if (strlen(table->name) != size || memcmp(table->name, name, size) != 0) continue;
-    if (belongs(verb, table)) return table;
-    others = table;
-  }
-  return others;
+bool att_cli_has(const att_cli_verb *verb, const char *name) {
+  return find_in(att_cli_options_of(verb), name, strlen(name)) != NULL;
+}
+
+const char *att_cli_shown_name(const att_cli_option *option, char text[64]) {
+  snprintf(text, 64, "%s%s", option->kind == ATT_CLI_LIBRARY_FLAG ? "[no-]" : "", option->name);
+  return text;
 }
 
 static const att_cli_option *find_letter(const att_cli_option *table, char letter) {
@@ -96,17 +98,15 @@ static const att_cli_option *find_letter(const att_cli_option *table, char lette
   return NULL;
 }
 
-static size_t collect_names(const att_cli_verb *verb, const att_cli_option *table, const char **names, size_t count,
-                            size_t room) {
-  for (; table->name && count < room; table++)
-    if (att_cli_shows(verb, table)) names[count++] = table->name;
+static size_t collect_names(const att_cli_option *table, const char **names, size_t count, size_t room) {
+  for (; table->name && count < room; table++) names[count++] = table->name;
   return count;
 }
 
 static int unknown_option(att_cli *cli, const char *word, const char *name, size_t size) {
   const char *names[2 * ATT_CLI_MOST_GIVEN];
-  size_t count = collect_names(cli->verb, cli->verb->options, names, 0, 2 * ATT_CLI_MOST_GIVEN);
-  count = collect_names(cli->verb, att_cli_common_options, names, count, 2 * ATT_CLI_MOST_GIVEN);
+  size_t count = collect_names(att_cli_options_of(cli->verb), names, 0, 2 * ATT_CLI_MOST_GIVEN);
+  count = collect_names(att_cli_common_options, names, count, 2 * ATT_CLI_MOST_GIVEN);
   char bare[MOST_LETTERS + 1] = "";
   if (size <= MOST_LETTERS) memcpy(bare, name, size);
   const char *nearest = att_cli_nearest(bare, names, count);
@@ -161,9 +161,6 @@ static int store_seed(att_cli *cli, const att_cli_option *option, const char *te
 
 static int store_choice(att_cli *cli, const att_cli_option *option, const char *text, void *at) {
   int place = place_in(option->value, text);
-  if (place < 0 && option->later && place_in(option->later, text) >= 0)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s %s is not supported for %s yet", option->name, text,
-                        cli->verb->task);
   if (place < 0)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s: '%s' is not one of %s", option->name, text, option->value);
   *(int *)at = place;
@@ -174,6 +171,11 @@ static int store_another(att_cli *cli, const att_cli_option *option, const char 
   if (at->count == ATT_CLI_MOST_TEXTS)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is given more than %d times", option->name, ATT_CLI_MOST_TEXTS);
   at->items[at->count++] = text;
+  return 0;
+}
+
+static int note_setting(att_cli *cli, const att_cli_option *option, const char *text) {
+  cli->settings[cli->setting_count++] = (att_cli_setting){option->name, text};
   return 0;
 }
 
@@ -188,9 +190,10 @@ static int store(att_cli *cli, const att_cli_option *option, const char *text, v
   case ATT_CLI_CHOICE: return store_choice(cli, option, text, at);
   case ATT_CLI_TEXT: *(const char **)at = text; return 0;
   case ATT_CLI_TEXTS: return store_another(cli, option, text, at);
-  case ATT_CLI_LATER: break;
+  case ATT_CLI_LIBRARY:
+  case ATT_CLI_LIBRARY_FLAG: break;
   }
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is not supported for %s yet", option->name, cli->verb->task);
+  return note_setting(cli, option, text ? text : "yes");
 }
 
 /* ---- the walk over the words ---- */
@@ -206,36 +209,45 @@ static void note_given(att_cli *cli, const att_cli_option *option) {
     cli->given[cli->given_count++] = option->name;
 }
 
-static bool takes_value(const att_cli_option *option) { return option->kind != ATT_CLI_FLAG; }
+static bool takes_value(const att_cli_option *option) {
+  return option->kind != ATT_CLI_FLAG && option->kind != ATT_CLI_LIBRARY_FLAG;
+}
 
-/* An option that verbs beside this one have: "train translation". */
-static int others_option(att_cli *cli, const att_cli_option *option) {
-  const char *owner = "another verb";
-  for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
-    if ((*verb)->options == cli->verb->options && belongs(*verb, option)) owner = (*verb)->name;
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is an option of '%s', not of '%s'", option->name, owner,
-                      cli->verb->name);
+/* Of the verbs whose options the library lists, another that has it: "train translation"; or NULL. */
+static const att_cli_verb *owner_of(const att_cli *cli, const char *name, size_t size) {
+  for (const att_cli_verb *const *verb = att_cli_verbs; cli->verb->library && *verb; verb++)
+    if ((*verb)->library && find_in(att_cli_options_of(*verb), name, size)) return *verb;
+  return NULL;
+}
+
+/* "no-tie" of the flag "tie". */
+static const att_cli_option *find_denied(const att_cli_verb *verb, const char *name, size_t size) {
+  bool denies = size > 3 && memcmp(name, "no-", 3) == 0;
+  const att_cli_option *option = denies ? find(verb, name + 3, size - 3) : NULL;
+  return option && option->kind == ATT_CLI_LIBRARY_FLAG ? option : NULL;
 }
 
 /* The option that argv[*at] names, with its value, which may be the next word. */
 static int parse_option(att_cli *cli, int *at, void *into) {
   const char *word = cli->argv[*at], *text = NULL;
-  const att_cli_option *option;
+  const att_cli_option *option, *denied = NULL;
   if (word[1] == '-') {
     const char *name = word + 2, *equals = strchr(name, '=');
     size_t size = equals ? (size_t)(equals - name) : strlen(name);
-    option = find_in(cli->verb, cli->verb->options, name, size);
-    if (!option) option = find_in(cli->verb, att_cli_common_options, name, size);
+    option = find(cli->verb, name, size);
+    if (!option) option = denied = find_denied(cli->verb, name, size);
+    const att_cli_verb *owner = option ? NULL : owner_of(cli, name, size);
+    if (owner)
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%.*s is an option of '%s', not of '%s'", (int)size, name,
+                          owner->name, cli->verb->name);
     if (!option) return unknown_option(cli, word, name, size);
     text = equals ? equals + 1 : NULL;
   } else {
-    option = find_letter(cli->verb->options, word[1]);
+    option = find_letter(att_cli_options_of(cli->verb), word[1]);
     if (!option) option = find_letter(att_cli_common_options, word[1]);
     if (!option) return unknown_option(cli, word, "", 0);
     text = word[2] ? word + 2 : NULL;
   }
-  if (!belongs(cli->verb, option)) return others_option(cli, option);
-  if (option->kind == ATT_CLI_LATER) return store(cli, option, NULL, into);
   if (!takes_value(option) && text)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s takes no value, but got '%s'", option->name, text);
   if (takes_value(option) && !text) {
@@ -248,13 +260,13 @@ static int parse_option(att_cli *cli, int *at, void *into) {
   if (takes_value(option) && !*text)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s: the value is empty", option->name);
   note_given(cli, option);
-  return store(cli, option, text, into);
+  return store(cli, option, denied ? "no" : text, into);
 }
 
 int att_cli_parse(att_cli *cli, void *into) {
   bool words_only = false;
-  cli->word_count = cli->given_count = 0;
-  for (const att_cli_option *option = cli->verb->options; option->name; option++)
+  cli->word_count = cli->given_count = cli->setting_count = 0;
+  for (const att_cli_option *option = att_cli_options_of(cli->verb); option->name; option++)
     if (option->kind == ATT_CLI_TEXTS) ((att_cli_texts *)(void *)((char *)into + option->offset))->count = 0;
   for (int i = 0; i < cli->argc; i++) {
     const char *word = cli->argv[i];

@@ -1,6 +1,8 @@
 /* Owns the progress bar. See progress.h. */
 #include "progress.h"
 
+#include "options.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,7 @@ int att_cli_progress_end(att_cli_progress *progress, att_status done) {
   att_cli_end_work();
   if (cli->line_is_bar) fputc('\n', stderr);
   cli->line_is_bar = false;
-  if (done == ATT_ARGUMENT) return att_cli_fail(cli, ATT_CLI_MISUSED, "%s", att_message(cli->ctx));
+  if (done == ATT_ARGUMENT) return att_cli_refused(cli);
   return att_cli_failed(cli, done);
 }
 
@@ -98,8 +100,8 @@ static void show_validation(att_cli_progress *progress, const att_progress *even
   say_network(event);
   fprintf(stderr, "%sstep %lld  validation loss %.4f", bold, (long long)event->step, event->valid_loss);
   if (event->perplexity > 0) fprintf(stderr, "  perplexity %.2f", event->perplexity);
-  if (event->quality && event->bleu >= 0)
-    fprintf(stderr, "  %s %.*f", event->quality, event->bleu > 1 ? 2 : 4, event->bleu);
+  if (event->quality_name && event->quality >= 0)
+    fprintf(stderr, "  %s %.*f", event->quality_name, event->quality > 1 ? 2 : 4, event->quality);
   fprintf(stderr, "%s%s\n", event->best ? "  (best so far)" : "", plain);
 }
 

@@ -89,7 +89,11 @@ static void on_log(void *user, att_log_level level, const char *text) {
 }
 
 int att_cli_start(att_cli *cli) {
-  att_context_options options = {.threads = cli->common.threads, .log = on_log, .log_user = cli};
+  att_context_options options;
+  att_context_options_default(&options);
+  options.threads = cli->common.threads;
+  options.log = on_log;
+  options.log_user = cli;
   att_status status = att_context_new(&options, &cli->ctx);
   return status == ATT_OK
              ? 0
@@ -101,7 +105,12 @@ char *att_cli_join_words(att_cli *cli) {
   for (int i = 1; i < cli->word_count; i++) size += strlen(cli->words[i]) + 1;
   char *text = calloc(size, 1), *at = text;
   if (!text) att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
-  for (int i = 1; i < cli->word_count && at; i++) at += sprintf(at, "%s%s", i > 1 ? " " : "", cli->words[i]);
+  for (int i = 1; i < cli->word_count && at; i++) {
+    const char *word = cli->words[i];
+    if (i == 1) word += att_cli_byte_order_mark(word, strlen(word));
+    at += sprintf(at, "%s%s", i > 1 ? " " : "", word);
+  }
+  if (at > text && at[-1] == '\r') at[-1] = '\0'; /* of $(head -1 FILE): the shell takes the other half */
   return text;
 }
 

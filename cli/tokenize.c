@@ -134,7 +134,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_tokenize = {
     .name = "tokenize",
     .arguments = "MODEL [FILE]",
-    .task = "tokenize",
     .summary = "text to a model's pieces or ids, and back",
     .about = "Writes for each line of FILE (plain text or .gz) or standard input the pieces that the model sees, with "
              "spaces between.",

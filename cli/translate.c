@@ -1,5 +1,5 @@
 /* Owns `attend translate`: lines in, lines out, each as soon as it is ready. */
-#include "options.h"
+#include "generation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 typedef struct translate_options {
   att_cli_common common;
   att_decode_options decode;
+  att_cli_texts stop;
   int max_tokens, samples;
   bool json;
 } translate_options;
@@ -27,20 +28,13 @@ static const att_cli_option options[] = {
      .help = "the most new tokens; the smaller of the two counts"},
     {.name = "batch-tokens", .kind = ATT_CLI_INT64, .value = "N", .low = 1, .high = 1e9, .offset = IN(batch_tokens),
      .help = "bound of a batch: lines times the longest"},
-    {.name = "repetition-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0.01, .high = 100,
-     .offset = IN(repetition_penalty), .help = "above 1: what was written becomes less likely", .initial = "the model's"},
+    {.name = "stop", .kind = ATT_CLI_TEXTS, .value = "TEXT", .offset = AT(stop),
+     .help = "end before this text; may be given several times", .initial = "the model's"},
+    ATT_CLI_REPETITION(IN),
 
-    {.group = "Sampling", .name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1000,
-     .offset = IN(temperature), .help = "draw tokens at random; 0 does not", .initial = "the model's"},
-    {.name = "top-k", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1e9, .offset = IN(top_k),
-     .help = "only from the N likeliest; 0: all"},
-    {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = IN(top_p),
-     .help = "only from the likeliest that together have this probability"},
-    {.name = "min-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1, .offset = IN(min_p),
-     .help = "only from those at least X times as likely as the likeliest"},
+    ATT_CLI_SAMPLING(IN),
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = AT(samples),
      .help = "translations drawn of each line"},
-    {.name = "stop", .kind = ATT_CLI_LATER},
 
     {.group = "Output", .name = "nbest", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(nbest),
      .help = "the N best, as Moses' lines: index ||| text ||| score (the index from 0)"},
@@ -104,12 +98,12 @@ static void write_json(translate_run *run, const att_translation *given) {
     att_cli_print(cli, "[");
     for (size_t i = 0; i < given->count; i++) {
       att_cli_print(cli, i ? ", {" : "{");
-      write_hypothesis(cli, run->model, &given->hypotheses[i]);
+      write_hypothesis(cli, run->model, given->hypotheses[i]);
       att_cli_print(cli, "}");
     }
     att_cli_print(cli, "]");
   } else {
-    write_hypothesis(cli, run->model, given->count ? &given->hypotheses[0] : &nothing);
+    write_hypothesis(cli, run->model, given->count ? given->hypotheses[0] : &nothing);
   }
   att_cli_print(cli, ", ");
   write_tokens(cli, run->model, "source_tokens", given->source_tokens, given->source_count);
@@ -120,7 +114,7 @@ static void write_json(translate_run *run, const att_translation *given) {
 
 static void write_lists(translate_run *run, const att_translation *given) {
   for (size_t i = 0; i < given->count; i++) {
-    const att_hypothesis *one = &given->hypotheses[i];
+    const att_hypothesis *one = given->hypotheses[i];
     char number[32];
     att_cli_print(run->cli, "%zu ||| ", run->first + given->line);
     att_cli_write_line_text(run->cli, one->text, one->text_size);
@@ -135,7 +129,7 @@ static int on_translation(void *user, const att_translation *given) {
   } else if (run->lists) {
     write_lists(run, given);
   } else {
-    if (given->count) att_cli_write_line_text(run->cli, given->hypotheses[0].text, given->hypotheses[0].text_size);
+    if (given->count) att_cli_write_line_text(run->cli, given->hypotheses[0]->text, given->hypotheses[0]->text_size);
     att_cli_write(run->cli, "\n", 1);
   }
   return !att_cli_flush(run->cli);
@@ -159,10 +153,10 @@ static int translate_lines(translate_run *run, att_cli_input *input) {
 
 static int check_sampling(att_cli *cli, translate_options *o) {
   att_decode_options *decode = &o->decode;
-  const char *const names[] = {"top-k", "top-p", "min-p", "samples"};
-  for (size_t i = 0; i < 4 && decode->temperature <= 0; i++)
-    if (att_cli_given(cli, names[i]))
-      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", names[i]);
+  const char *given = att_cli_sampling_given(cli);
+  if (decode->beam > 1 && att_cli_given(cli, "beam") && !att_cli_given(cli, "temperature")) decode->temperature = 0;
+  if (given && decode->temperature <= 0)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", given);
   if (decode->temperature <= 0) return 0;
   if (att_cli_given(cli, "beam") && decode->beam > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--temperature is for sampling, which takes --beam 1");
@@ -175,12 +169,17 @@ static int check_sampling(att_cli *cli, translate_options *o) {
 
 static int settle(att_cli *cli, att_model *model, translate_options *o) {
   att_decode_options_default(model, &o->decode);
+  o->decode.nbest = 1; /* a line for a line, whatever num_return_sequences the folder has */
   int status = att_cli_parse(cli, o);
   if (status) return status;
   att_decode_options *decode = &o->decode;
   if (o->max_tokens && o->max_tokens < decode->max_length) decode->max_length = o->max_tokens;
   if (att_cli_given(cli, "seed")) decode->seed = o->common.seed;
   decode->alignment = o->json;
+  if (o->stop.count) {
+    decode->stop = o->stop.items;
+    decode->stop_count = (size_t)o->stop.count;
+  }
   status = check_sampling(cli, o);
   if (status || decode->nbest <= decode->beam || decode->temperature > 0) return status;
   if (att_cli_given(cli, "beam"))
@@ -214,7 +213,6 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_translate = {
     .name = "translate",
     .arguments = "MODEL [FILE]",
-    .task = "translation",
     .summary = "translate lines of text",
     .about = "Reads lines from FILE (plain text or .gz) or standard input and writes their translations, a line for a "
              "line. What a pipe or a person types is answered line by line. A line too long for the model is "

@@ -1,7 +1,6 @@
 /* Trains a translator from two files, one sentence a line: train SOURCE TARGET FOLDER [STEPS] */
 #include <attend/attend.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void show(void *user, const att_progress *progress) {
   (void)user;
@@ -13,9 +12,23 @@ static void show(void *user, const att_progress *progress) {
       printf("step %lld of %lld: loss %.3f, %.0f tokens a second\n", (long long)progress->step,
              (long long)progress->steps, progress->loss, progress->tokens_per_second);
     break;
-  case ATT_PROGRESS_VALID: printf("validation loss %.3f, BLEU %.1f\n", progress->valid_loss, progress->bleu); break;
+  case ATT_PROGRESS_VALID:
+    printf("validation loss %.3f, %s %.1f\n", progress->valid_loss, progress->quality_name, progress->quality);
+    break;
   case ATT_PROGRESS_WORK: break;
   }
+}
+
+static att_status train(att_context *ctx, char **arguments, const char *steps) {
+  att_train_options *options; /* what is not said is chosen from the data and the budget */
+  att_status status = att_train_options_new(ctx, "translation", &options);
+  if (status == ATT_OK) status = att_train_options_set(options, "source", arguments[1]);
+  if (status == ATT_OK) status = att_train_options_set(options, "target", arguments[2]);
+  if (status == ATT_OK) status = att_train_options_set(options, "out", arguments[3]);
+  if (status == ATT_OK) status = att_train_options_set(options, "steps", steps);
+  if (status == ATT_OK) status = att_train(ctx, options, show, NULL);
+  att_train_options_free(options);
+  return status;
 }
 
 int main(int count, char **arguments) {
@@ -25,13 +38,7 @@ int main(int count, char **arguments) {
   }
   att_context *ctx;
   if (att_context_new(NULL, &ctx) != ATT_OK) return 1;
-  att_train_options options; /* what is not said is chosen from the data and the budget */
-  att_train_options_default(&options);
-  options.source = arguments[1];
-  options.target = arguments[2];
-  options.out = arguments[3];
-  if (count == 5) options.steps = atoll(arguments[4]);
-  att_status status = att_train_translation(ctx, &options, show, NULL);
+  att_status status = train(ctx, arguments, count == 5 ? arguments[4] : NULL);
   if (status != ATT_OK) fprintf(stderr, "train: %s\n", att_message(ctx));
   att_context_free(ctx);
   return status == ATT_OK ? 0 : 1;

@@ -4,7 +4,7 @@
 
 static int print_best(void *user, const att_translation *translation) {
   (void)user;
-  const att_hypothesis *best = &translation->hypotheses[0];
+  const att_hypothesis *best = translation->hypotheses[0];
   fwrite(best->text, 1, best->text_size, stdout);
   putchar('\n');
   return ferror(stdout);

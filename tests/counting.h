@@ -34,7 +34,10 @@ typedef att_status counted_fn(att_context *ctx, void *arg);
 static inline long fail_each_allocation(counted_fn *body, void *arg) {
   counting count = {0};
   att_context *ctx;
-  assert_int_equal(att_context_new(&(att_context_options){.allocator = {counting_resize, &count}}, &ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(
+          &(att_context_options){.size = sizeof(att_context_options), .allocator = {counting_resize, &count}}, &ctx),
+      ATT_OK);
   for (long n = 1;; n++) {
     count.calls = 0;
     count.fail_at = n;

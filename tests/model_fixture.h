@@ -73,7 +73,8 @@ static inline int32_t *stored_ids(const fixture *f, const char *name) {
 static inline void fixture_open(fixture *f, const char *name) {
   memset(f, 0, sizeof *f);
   f->name = name;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &f->ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &f->ctx),
+                   ATT_OK);
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
   require_ok(f, att_model_open(f->ctx, path, &f->model));
@@ -86,8 +87,8 @@ static inline void fixture_open(fixture *f, const char *name) {
   f->source_starts = stored_longs(f, "source_starts");
   f->target_starts = stored_longs(f, "target_starts");
   int64_t count = stored(f, "source_starts")->count - 1;
-  f->pairs = (att_batch){.source = {f->source_ids, NULL, {count, f->source_starts}},
-                         .target = {f->inputs, NULL, {count, f->target_starts}},
+  f->pairs = (att_batch){.source = {.ids = f->source_ids, .sequences = {count, f->source_starts}},
+                         .target = {.ids = f->inputs, .sequences = {count, f->target_starts}},
                          .labels = f->labels};
 }
 

@@ -42,7 +42,7 @@ typedef struct problem {
 
 static inline int setup(void **state) {
   static fixture f;
-  att_context_options options = {.threads = 2};
+  att_context_options options = {.size = sizeof(att_context_options), .threads = 2};
   assert_int_equal(att_context_new(&options, &f.ctx), ATT_OK);
   assert_int_equal(att_arena_new(f.ctx, &f.arena), ATT_OK);
   *state = &f;

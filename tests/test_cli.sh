@@ -62,7 +62,6 @@ run 0 --man
 for name in beam source norm-order layer threads; do
   has out "\\\\-\\\\-${name//-/\\\\-}" "the man page"
 done
-grep -q 'kv-heads' out && fail "the man page shows options that are refused"
 if command -v groff >groff.path; then
   groff -man -ww -z -Tutf8 out 2>groff.said
   empty groff.said "the man page's roff"
@@ -174,7 +173,7 @@ done <<'LIST' >errors
 2 translate model --threads 0
 2 translate model --threads 1000
 2 translate model --seed -1
-2 translate model --stop .
+2 translate model --stop
 2 translate model --repetition-penalty 0
 2 translate model --top-k 5
 2 translate model --temperature 1 --beam 4
@@ -193,6 +192,14 @@ done <<'LIST' >errors
 2 bleu train.en
 2 bleu --reference train.en --metric bloo
 2 bleu --reference train.en --metric chrf --tokenize char
+2 bleu --reference train.en --metric ter --metric chrf --smooth floor
+2 bleu --reference train.en --metric ter --lowercase
+2 bleu --reference train.en --ter-no-punct
+2 bleu --reference train.en --sentence-level --metric ter --metric chrf
+2 bleu --reference train.en --metric ter --ter-asian-support
+2 bleu --reference train.en --tokenize ja-mecab
+2 bleu --reference train.en --tokenize flores200
+2 bleu --reference - --reference - one.de
 2 bleu --reference train.en --chrf-word-order 2
 2 bleu --reference train.en --smooth-value 1
 1 bleu --reference train.en one.de
@@ -231,8 +238,11 @@ done <<'LIST' >errors
 2 train translation --activation tanh
 2 train translation --precision bf16
 2 train translation --tokenizer wordpiece
+2 train translation --no-tie=1
+2 train translation --no-width
 2 train translation --text train.en
 2 train translation --source train.de --target train.en -o x -q --family lstm --heads 4
+2 train translation --source train.de --target train.en -o x -q --family ffn --no-tie
 2 train translation --source train.de --target train.en -o x -q --attention additive
 2 train translation --source train.de --target train.en -o x -q --heads 4 --kv-heads 3
 2 train translation --dropout 1
@@ -270,6 +280,12 @@ done <<'LIST' >errors
 1 train classifier --data ids.tsv -o x -q
 1 train classifier --data turned.tsv -o x -q
 1 train classifier --data train.tsv --valid unknown.tsv -o x -q
+2 compare
+2 compare -o x
+2 compare -o x --source train.de
+2 compare -o x --text train.en --data train.tsv
+2 compare -o x --text train.en --width 32
+2 compare -o x --source train.de --target train.en --valid train.en
 2 train mlm -o x
 2 train mlm --text train.en -o x --token-dropout 0.1
 2 train mlm --text train.en -o x -q --family ffn
@@ -429,6 +445,17 @@ run 0 classify moods --data moods.tsv --confusion && lines out 6 "classify --dat
 printf 'accuracy\t1.0000\nmacro-F1\t1.0000\nMatthews\t1.0000\n\tnice\tnot "nice"\nnice\t90\t0\nnot "nice"\t0\t90\n' |
   cmp -s - out || fail "classify --data --confusion: $(cat out)"
 run 0 classify moods --data moods.tsv --confusion --json && has out '"confusion": \[\[90, 0\], \[0, 90\]\]' "classify --data --json"
+run 1 classify moods --data empty.txt && has err "nothing in it" "measuring on an empty file"
+for named in "$data"/family_*_token_classes; do
+  echo "a man walks to a house" >walk.txt
+  run 0 classify "$named" --json <walk.txt && lines out 1 "classify --json of tokens"
+  grep -o '"label": "[A-Z]*", "text": "[^"]*"' out | cmp -s - "$named/spans.txt" || fail "$named: spans: $(cat out)"
+  run 0 classify "$named" walk.txt && lines out 21 "classify of tokens"
+  sed -n 1p out | grep -qP '^a\t[BIO]' && [ -z "$(tail -1 out)" ] || fail "classify: not token<TAB>label: $(cat out)"
+  run 1 classify "$named" --data moods.tsv && has err "a head of token-classes is not measured" "classify --data"
+  run 1 classify "$named" --top 2 walk.txt && has err "whole texts" "classify --top of tokens"
+done
+run 0 look "$data/family_bert_token_classes" --gradient "a man" --json - && has out '"gradient"' "look --gradient of tokens"
 run 1 translate moods three.txt && has err "translate with a bert model" "translating with a classifier"
 cut -f1 moods.tsv >moods.txt
 run 0 train mlm --text moods.txt "${small[@]}" --out masked --steps 20 --valid-every 10
@@ -509,8 +536,12 @@ sed -E 's/.*"logprob": ([^,]*),.*/\1/' out | cmp -s - logprobs || fail "score --
 # ---- bleu ------------------------------------------------------------------------------------------------------------
 printf 'The cat sat on the mat .\nHello , world !\nÜber 3.5 "trees" & more\n' >reference
 printf 'The cat sat on a mat .\nHello world !\nüber 3.5 trees & more\n' >hypothesis
-for options in "" "--tokenize char" "--tokenize intl --lowercase" "--tokenize none --smooth floor" \
-  "--smooth add-k --smooth-value 2" "--metric chrf" "--metric chrf --chrf-word-order 2" "--json" "--metric chrf --json"; do
+printf 'The cat sat on the mat .\n\nÜber 3.5 Bäume & mehr\n' >second
+for options in "" "--tokenize char" "--tokenize intl --lowercase" "--tokenize none --smooth floor" "--tokenize zh" \
+  "--smooth add-k --smooth-value 2" "--metric chrf" "--metric chrf --chrf-word-order 2" "--json" "--metric chrf --json" \
+  "--metric ter" "--metric ter --ter-normalized --ter-no-punct --ter-asian-support --ter-case-sensitive" \
+  "--reference second --metric ter --metric chrf --metric bleu" "--reference second --variable-references" \
+  "--sentence-level" "--sentence-level --metric ter --json --reference second --variable-references"; do
   echo "$ attend bleu --reference reference hypothesis $options"
   run 0 bleu --reference reference hypothesis $options
   cat out
@@ -519,6 +550,10 @@ same bleu.txt scores
 run 0 bleu --reference reference <hypothesis && cp out first
 run 0 bleu --reference reference - <hypothesis && { cmp -s out first || fail "bleu - differs"; }
 run 0 bleu --reference - hypothesis <reference && { cmp -s out first || fail "bleu --reference - differs"; }
+run 0 bleu --reference reference --reference second hypothesis && has err "second: line 2 is empty, and counts as one more" "an empty reference"
+run 0 bleu --reference reference --reference second --variable-references hypothesis && empty err "--variable-references"
+run 1 bleu --reference second --variable-references hypothesis && has err "line 2 is empty in every reference" "no reference at all"
+run 1 bleu --reference reference --reference train.en hypothesis && has err "hypothesis has 3 lines, but train.en has 120" "a second reference"
 
 # ---- info ------------------------------------------------------------------------------------------------------------
 run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info

@@ -88,7 +88,9 @@ static void test_numpy(void **state) {
     float *rows = calloc((size_t)(t.vocab * t.width), sizeof *rows);
     for (int threads = 1; threads <= 3; threads++) {
       att_context *ctx;
-      assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &ctx), ATT_OK);
+      assert_int_equal(
+          att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &ctx),
+          ATT_OK);
       assert_int_equal(make_rows(ctx, &t, rows), ATT_OK);
       check_cosines(&t, rows);
       att_context_free(ctx);

@@ -42,7 +42,7 @@ static void require_ok(const setup *s, att_status status) {
 
 static void open_folder(setup *s, const char *folder, int threads) {
   memset(s, 0, sizeof *s);
-  att_context_options options = {.threads = threads, .log = on_log, .log_user = s};
+  att_context_options options = {.size = sizeof(att_context_options), .threads = threads, .log = on_log, .log_user = s};
   assert_int_equal(att_context_new(&options, &s->ctx), ATT_OK);
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
@@ -258,11 +258,13 @@ static int by_value(const void *a, const void *b) {
 
 static void test_best_choices(void **state) {
   (void)state;
+  const att_generation greedy = {.temperature = 0};
   static const int64_t sizes[] = {1, 2, 31, 32, 33, 64, 1000, 8001};
   static const int widths[] = {1, 8, 64};
   att_context *ctx;
   att_arena *arena;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &ctx),
+                   ATT_OK);
   assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
   for (int t = 0; t < 24; t++) {
     int64_t n = sizes[t % 8];
@@ -273,8 +275,8 @@ static void test_best_choices(void **state) {
     int32_t counts[3];
     assert_true(x && sorted);
     for (int64_t i = 0; i < 3 * n; i++) x[i] = (float)att_normal(1, (uint64_t)i) * 3;
-    att_rules rules = {.banned = -1, .forced = -1, .width = width};
-    assert_int_equal(att_choose(ctx, arena, x, 3, n, &rules, NULL, choices, counts), ATT_OK);
+    att_processors p = {.settings = &greedy, .vocab = n};
+    assert_int_equal(att_choose(ctx, arena, x, 3, width, &p, NULL, NULL, choices, counts), ATT_OK);
     for (int r = 0; r < 3; r++) {
       double sum = 0;
       for (int64_t i = 0; i < n; i++) {
@@ -296,28 +298,61 @@ static void test_best_choices(void **state) {
   att_context_free(ctx);
 }
 
+/* One row of four tokens, after one. */
+static att_status choose_one(att_context *ctx, att_arena *arena, const att_generation *settings, int width,
+                             const float *logits, att_choice *choices, int32_t *count) {
+  static const int32_t tokens[] = {0};
+  const att_sequence sequence = {tokens, 1, tokens, 1};
+  float x[4];
+  att_processors p;
+  memcpy(x, logits, sizeof x);
+  att_processors_make(settings, 4, 1, 9, &p);
+  return att_choose(ctx, arena, x, 1, width, &p, &sequence, NULL, choices, count);
+}
+
 static void test_rules_of_choice(void **state) {
   (void)state;
+  static const float logits[] = {0, 5, 3, 1}, bad[] = {0, NAN, 3, 1};
+  static int32_t one = 1, three = 3, all[] = {0, 1, 2, 3};
   att_context *ctx;
   att_arena *arena;
-  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
-  assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
-  float x[] = {0, 5, 3, 1};
+  att_generation settings;
   att_choice choices[4];
   int32_t count;
-  att_rules rules = {.banned = 1, .forced = -1, .width = 4};
-  assert_int_equal(att_choose(ctx, arena, x, 1, 4, &rules, NULL, choices, &count), ATT_OK);
-  assert_int_equal(count, 3);
-  assert_int_equal(choices[0].token, 2);
-  double sum = exp(0) + exp(5) + exp(3) + exp(1); /* what is banned still has its share */
-  assert_true(fabs(choices[0].logprob - (3 - log(sum))) < 1e-6);
-  rules = (att_rules){.banned = -1, .forced = 3, .width = 4};
-  assert_int_equal(att_choose(ctx, arena, x, 1, 4, &rules, NULL, choices, &count), ATT_OK);
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
+  att_generation_neutral(&settings);
+  settings.temperature = 0;
+  settings.suppress_tokens = (att_token_list){&one, 1};
+  double sum = exp(0) + exp(5) + exp(3) + exp(1); /* what is ruled out still has its share */
+  for (int width = 1; width <= 4; width += 3) {
+    assert_int_equal(choose_one(ctx, arena, &settings, width, logits, choices, &count), ATT_OK);
+    assert_int_equal(count, width == 1 ? 1 : 3);
+    assert_int_equal(choices[0].token, 2);
+    assert_true(fabs(choices[0].logprob - (3 - log(sum))) < 1e-6);
+  }
+  att_generation_neutral(&settings);
+  settings.temperature = 0;
+  settings.forced_bos = (att_token_list){&three, 1};
+  assert_int_equal(choose_one(ctx, arena, &settings, 4, logits, choices, &count), ATT_OK);
   assert_true(count == 1 && choices[0].token == 3 && choices[0].logprob == 0);
-  float bad[] = {0, NAN, 3, 1};
-  rules.forced = -1;
-  assert_int_equal(att_choose(ctx, arena, bad, 1, 4, &rules, NULL, choices, &count), ATT_NUMERIC);
+  assert_int_equal(choose_one(ctx, arena, &settings, 1, logits, choices, &count), ATT_OK);
+  assert_true(count == 1 && choices[0].token == 3 && fabs(choices[0].logprob - (1 - log(sum))) < 1e-6);
+  assert_int_equal(choose_one(ctx, arena, &settings, 4, bad, choices, &count), ATT_NUMERIC);
   assert_non_null(strstr(att_message(ctx), "not finite"));
+  settings.remove_invalid_values = true; /* NaN is 0 then */
+  settings.forced_bos.count = 0;
+  assert_int_equal(choose_one(ctx, arena, &settings, 4, bad, choices, &count), ATT_OK);
+  assert_true(count == 4 && choices[0].token == 2 && choices[1].token == 3);
+  att_generation_neutral(&settings);
+  settings.suppress_tokens = (att_token_list){all, 4};
+  for (settings.temperature = 0; settings.temperature <= 1; settings.temperature += 1) {
+    assert_int_equal(choose_one(ctx, arena, &settings, 1, logits, choices, &count), ATT_ARGUMENT);
+    assert_non_null(strstr(att_message(ctx), "no token may come next"));
+  }
+  settings.temperature = 0;
+  assert_int_equal(choose_one(ctx, arena, &settings, 4, logits, choices, &count), ATT_OK);
+  assert_int_equal(count, 0);
   att_arena_free(arena);
   att_context_free(ctx);
 }
@@ -328,7 +363,7 @@ static void test_rules_of_choice(void **state) {
 #define DRAWS  100000
 
 /* The distribution that the filters leave, the slow way. */
-static void filtered(const float *logits, const att_rules *rules, double *p) {
+static void filtered(const float *logits, const att_generation *rules, double *p) {
   int order[TOKENS];
   bool kept[TOKENS] = {false};
   double total = 0, mass = 0, most = 0;
@@ -356,24 +391,26 @@ static void filtered(const float *logits, const att_rules *rules, double *p) {
 static void test_draws_follow_the_distribution(void **state) {
   (void)state;
   static const float logits[TOKENS] = {0.1f, 2.3f, -1.0f, 1.9f, -3.0f, 0.7f, 2.0f, -0.2f, 1.0f, -INFINITY, 0.4f, -7.0f};
-  static const att_rules manners[] = {{.temperature = 1, .top_p = 1},
-                                      {.temperature = 0.5, .top_p = 1},
-                                      {.temperature = 3, .top_p = 1},
-                                      {.temperature = 1, .top_p = 1, .top_k = 4},
-                                      {.temperature = 1, .top_p = 1, .top_k = 1},
-                                      {.temperature = 1, .top_p = 0.7},
-                                      {.temperature = 1, .top_p = 0.01},
-                                      {.temperature = 1, .top_p = 1, .min_p = 0.25},
-                                      {.temperature = 1.5, .top_p = 0.85, .min_p = 0.1, .top_k = 6}};
+  static const att_generation manners[] = {
+      {.temperature = 1, .top_p = 1, .typical_p = 1},
+      {.temperature = 0.5, .top_p = 1, .typical_p = 1},
+      {.temperature = 3, .top_p = 1, .typical_p = 1},
+      {.temperature = 1, .top_p = 1, .top_k = 4, .typical_p = 1},
+      {.temperature = 1, .top_p = 1, .top_k = 1, .typical_p = 1},
+      {.temperature = 1, .top_p = 0.7, .typical_p = 1},
+      {.temperature = 1, .top_p = 0.01, .typical_p = 1},
+      {.temperature = 1, .top_p = 1, .min_p = 0.25, .typical_p = 1},
+      {.temperature = 1.5, .top_p = 0.85, .min_p = 0.1, .top_k = 6, .typical_p = 1}};
   for (size_t m = 0; m < sizeof manners / sizeof *manners; m++) {
     double p[TOKENS], chi = 0;
     float weights[TOKENS];
     int32_t order[TOKENS];
+    const att_draw_scratch scratch = {weights, NULL, order};
     int64_t counts[TOKENS] = {0};
     int possible = 0;
     filtered(logits, &manners[m], p);
     for (int i = 0; i < DRAWS; i++) {
-      counts[att_draw(logits, TOKENS, &manners[m], att_uniform(m, (uint64_t)i), weights, order)]++;
+      counts[att_draw(logits, TOKENS, &manners[m], att_uniform(m, (uint64_t)i), &scratch)]++;
     }
     for (int i = 0; i < TOKENS; i++) {
       double expected = p[i] * DRAWS, difference = (double)counts[i] - expected;
@@ -391,12 +428,13 @@ static void test_draws_follow_the_distribution(void **state) {
 static void test_ties_of_top_k_stay(void **state) {
   (void)state;
   static const float logits[4] = {1, 1, 2, 1};
-  att_rules rules = {.temperature = 1, .top_p = 1, .top_k = 2};
+  const att_generation rules = {.temperature = 1, .top_p = 1, .typical_p = 1, .top_k = 2};
   bool seen[4] = {false};
   for (int i = 0; i < 1000; i++) {
     float weights[4];
     int32_t order[4];
-    seen[att_draw(logits, 4, &rules, att_uniform(7, (uint64_t)i), weights, order)] = true;
+    const att_draw_scratch scratch = {weights, NULL, order};
+    seen[att_draw(logits, 4, &rules, att_uniform(7, (uint64_t)i), &scratch)] = true;
   }
   assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
 }
@@ -419,11 +457,11 @@ static int collect(void *user, const att_translation *t) {
   c->truncated[t->line] = t->truncated;
   c->counts[t->line] = t->source_count;
   for (size_t i = 0; i < t->count; i++) {
-    const att_hypothesis *h = &t->hypotheses[i];
+    const att_hypothesis *h = t->hypotheses[i];
     assert_int_equal(h->text[h->text_size], '\0');
     assert_int_equal(strlen(h->text), h->text_size);
     assert_true(h->token_count ? h->score < 0 : h->score == 0);
-    if (i) assert_true(h->score <= t->hypotheses[i - 1].score);
+    if (i) assert_true(h->score <= t->hypotheses[i - 1]->score);
     att_buffer_print(c->ctx, &c->text, "%zu|%s|%zu\n", t->line, h->text, h->token_count);
   }
   return ++c->next == c->stop_at;
@@ -624,7 +662,7 @@ static void test_options_are_checked(void **state) {
   REFUSED(o.temperature = NAN, "temperature");
   REFUSED(o.temperature = 1, "beam 1");
   REFUSED(o.top_k = -1, "top_k");
-  REFUSED(o.top_p = 0, "top_p");
+  REFUSED(o.top_p = -0.1, "top_p");
   REFUSED(o.top_p = 1.1, "top_p");
   REFUSED(o.min_p = -0.1, "min_p");
   REFUSED(o.length_penalty = INFINITY, "length_penalty");
@@ -684,7 +722,7 @@ static void test_every_failing_allocation(void **state) {
   att_model *model;
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folders[0]);
-  att_context_options options = {.allocator = {counted, &counts}, .threads = 1};
+  att_context_options options = {.size = sizeof(att_context_options), .allocator = {counted, &counts}, .threads = 1};
   assert_int_equal(att_context_new(&options, &ctx), ATT_OK);
   assert_int_equal(att_model_open(ctx, path, &model), ATT_OK);
   assert_int_equal(call_everything(model, ctx), ATT_OK);

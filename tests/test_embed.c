@@ -34,7 +34,7 @@ static int set_up(void **state) {
   if (!root || !mkdtemp(folder)) return 1;
   fixture = json_incref(json_object_get(root, "look_bert"));
   json_decref(root);
-  if (att_context_new(&(att_context_options){.log = on_log}, &ctx)) return 1;
+  if (att_context_new(&(att_context_options){.size = sizeof(att_context_options), .log = on_log}, &ctx)) return 1;
   return open_model(ctx, "look_bert", &bert) != ATT_OK;
 }
 
@@ -82,7 +82,8 @@ static void vectors_are_transformers(void **state) {
   float vectors[MOST_LINES * WIDTH];
   for (int pooling = 0; pooling < 3; pooling++)
     for (int i = 0; i < 8; i++) {
-      att_embed_options options = {.pooling = (att_pooling)pooling,
+      att_embed_options options = {.size = sizeof(att_embed_options),
+                                   .pooling = (att_pooling)pooling,
                                    .normalise = i % 2 ? ATT_NORMALISE_YES : ATT_NORMALISE_NO,
                                    .batch_tokens = bounds[i / 2],
                                    .first_line = 100};
@@ -124,9 +125,14 @@ static void impossible_wishes(void **state) {
   att_text line = {"a", 1};
   float vector[WIDTH];
   must_say(att_embed(bert, NULL, 1, NULL, vector), ATT_ARGUMENT, "needs lines");
-  must_say(att_embed(bert, &line, 1, &(att_embed_options){.batch_tokens = 0}, vector), ATT_ARGUMENT, "batch_tokens");
-  must_say(att_embed(bert, &line, 1, &(att_embed_options){.batch_tokens = 9, .pooling = (att_pooling)-1}, vector),
-           ATT_ARGUMENT, "pooling -1");
+  must_say(
+      att_embed(bert, &line, 1, &(att_embed_options){.size = sizeof(att_embed_options), .batch_tokens = 0}, vector),
+      ATT_ARGUMENT, "batch_tokens");
+  must_say(
+      att_embed(bert, &line, 1,
+                &(att_embed_options){.size = sizeof(att_embed_options), .batch_tokens = 9, .pooling = (att_pooling)-1},
+                vector),
+      ATT_ARGUMENT, "pooling -1");
 }
 
 /* ---- masks ---- */
@@ -137,37 +143,37 @@ static void fillings_are_transformers(void **state) {
   (void)state;
   const json_t *theirs = json_object_get(fixture, "fill"), *masks = json_object_get(theirs, "masks");
   const char *text = json_string_value(json_object_get(theirs, "text"));
-  att_filling *fillings;
+  const att_filling **fillings;
   size_t count, per_mask;
   if (att_fill(bert, text_of(text), 5, &fillings, &count, &per_mask)) fail_msg("%s", att_message(ctx));
   assert_int_equal(count, json_array_size(masks));
   assert_int_equal(per_mask, 5);
   for (size_t i = 0; i < count * 5; i++) {
     const json_t *one = json_array_get(json_array_get(masks, i / 5), i % 5);
-    assert_string_equal(att_token(bert, fillings[i].id), json_string_value(json_array_get(one, 0)));
-    assert_true(fabs(fillings[i].probability - json_number_value(json_array_get(one, 1))) < 1e-5);
+    assert_string_equal(att_token(bert, fillings[i]->id), json_string_value(json_array_get(one, 0)));
+    assert_true(fabs(fillings[i]->probability - json_number_value(json_array_get(one, 1))) < 1e-5);
   }
-  assert_string_equal(fillings[0].line, "The man woman the [MASK].");
-  assert_string_equal(fillings[0].token, "woman");
-  assert_string_equal(fillings[1].line, "The maner the [MASK].");
-  assert_string_equal(fillings[5].line, "The man [MASK] the woman.");
+  assert_string_equal(fillings[0]->line, "The man woman the [MASK].");
+  assert_string_equal(fillings[0]->token, "woman");
+  assert_string_equal(fillings[1]->line, "The maner the [MASK].");
+  assert_string_equal(fillings[5]->line, "The man [MASK] the woman.");
   att_release(ctx, fillings);
 }
 
 /* All of the vocabulary: probabilities fall and sum to 1. */
 static void a_whole_vocabulary(void **state) {
   (void)state;
-  att_filling *fillings;
+  const att_filling **fillings;
   size_t masks, per_mask;
   double sum = 0;
   assert_int_equal(att_fill(bert, text_of("[MASK]"), 1000, &fillings, &masks, &per_mask), ATT_OK);
   assert_int_equal(masks, 1);
   assert_int_equal(per_mask, bert->config.vocab_size);
   for (size_t i = 0; i < per_mask; i++) {
-    sum += fillings[i].probability;
-    assert_true(i == 0 || fillings[i].probability <= fillings[i - 1].probability);
-    bool suffix = strncmp(fillings[i].token, "##", 2) == 0;
-    assert_string_equal(fillings[i].line, fillings[i].token + (suffix ? 2 : 0));
+    sum += fillings[i]->probability;
+    assert_true(i == 0 || fillings[i]->probability <= fillings[i - 1]->probability);
+    bool suffix = strncmp(fillings[i]->token, "##", 2) == 0;
+    assert_string_equal(fillings[i]->line, fillings[i]->token + (suffix ? 2 : 0));
   }
   assert_true(fabs(sum - 1) < 1e-9);
   att_release(ctx, fillings);
@@ -175,7 +181,7 @@ static void a_whole_vocabulary(void **state) {
 
 static void must_not_fill(const char *name, const char *text, size_t top, att_status status, const char *clue) {
   att_model *model;
-  att_filling *fillings;
+  const att_filling **fillings;
   size_t masks, per_mask;
   if (open_model(ctx, name, &model)) fail_msg("%s", att_message(ctx));
   must_say(att_fill(model, text_of(text), top, &fillings, &masks, &per_mask), status, clue);
@@ -198,13 +204,14 @@ static void lines_without_a_mask(void **state) {
 
 static att_status embed_and_fill(att_context *small, void *arg) {
   att_model *model;
-  att_filling *fillings = NULL;
+  const att_filling **fillings = NULL;
   size_t masks, per_mask;
   float vectors[2 * WIDTH];
   const att_text lines[] = {{"The man throws", 14}, {"a ball", 6}};
   att_status status = open_model(small, arg, &model);
   if (status) return status;
-  status = att_embed(model, lines, 2, &(att_embed_options){.batch_tokens = 4}, vectors);
+  status =
+      att_embed(model, lines, 2, &(att_embed_options){.size = sizeof(att_embed_options), .batch_tokens = 4}, vectors);
   if (!status) status = att_fill(model, text_of("The [MASK] reads"), 3, &fillings, &masks, &per_mask);
   att_release(small, fillings);
   att_model_close(model);

@@ -8,20 +8,30 @@
 #include <unistd.h>
 
 #include "formats/json.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 
 #include "counting.h"
 
-static const char *const names[] = {
-    "family_gpt2",         "family_llama",       "family_llama3",      "family_bert",         "family_bert_masked",
-    "family_bert_classes", "family_bert_labels", "family_bert_values", "family_gpt2_classes", "family_llama_values"};
+static const char *const names[] = {"family_gpt2",
+                                    "family_llama",
+                                    "family_llama3",
+                                    "family_bert",
+                                    "family_bert_masked",
+                                    "family_bert_classes",
+                                    "family_bert_labels",
+                                    "family_bert_values",
+                                    "family_gpt2_classes",
+                                    "family_llama_values",
+                                    "family_bert_token_classes",
+                                    "family_gpt2_token_classes",
+                                    "family_llama_token_classes"};
 #define COUNT (sizeof names / sizeof *names)
 
 /* A folder and its texts; what belongs to no text is NULL. */
 typedef struct sample {
   fixture f;
-  int32_t *ids, *types, *labels, *label_rows, *classes;
+  int32_t *ids, *types, *labels, *label_rows;
   float *values;
   int64_t *starts;
   att_input input;
@@ -37,7 +47,8 @@ static void open_family(sample *s, const char *name) {
   memset(s, 0, sizeof *s);
   fixture *f = &s->f;
   f->name = name;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 2}, &f->ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &f->ctx),
+                   ATT_OK);
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
   require_ok(f, att_model_open(f->ctx, path, &f->model));
   snprintf(path, sizeof path, "%s/%s/expected.safetensors", ATT_TEST_DATA, name);
@@ -47,17 +58,17 @@ static void open_family(sample *s, const char *name) {
   s->types = ids_or_null(f, "types");
   s->labels = ids_or_null(f, "labels");
   s->label_rows = ids_or_null(f, "label_rows");
-  s->classes = ids_or_null(f, "classes");
+  if (!s->labels) s->labels = ids_or_null(f, "classes");
   s->values = has(f, "values") ? stored_floats(f, "values") : NULL;
   s->starts = stored_longs(f, "starts");
-  s->input = (att_input){s->ids, s->types, {stored(f, "starts")->count - 1, s->starts}};
-  s->batch = (att_batch){.labels = s->labels, .label_rows = s->label_rows, .classes = s->classes, .values = s->values};
+  s->input = (att_input){.ids = s->ids, .types = s->types, .sequences = {stored(f, "starts")->count - 1, s->starts}};
+  s->batch = (att_batch){.labels = s->labels, .label_rows = s->label_rows, .values = s->values};
   if (s->label_rows) s->batch.label_count = stored(f, "label_rows")->count;
   *(f->model->config.kind == ATT_DECODER ? &s->batch.target : &s->batch.source) = s->input;
 }
 
 static void close_family(sample *s) {
-  free(s->ids), free(s->types), free(s->labels), free(s->label_rows), free(s->classes), free(s->values);
+  free(s->ids), free(s->types), free(s->labels), free(s->label_rows), free(s->values);
   free(s->starts);
   fixture_close(&s->f);
 }
@@ -65,12 +76,12 @@ static void close_family(sample *s) {
 /* On the arena; of a model without a head the hidden states stand in both. */
 static void forward(sample *s, att_model *model, const att_maps *maps, att_tensor *hidden, att_tensor *logits) {
   att_run run = {.ctx = s->f.ctx, .arena = s->f.arena};
-  att_head head = model->config.head;
-  require_ok(&s->f, att_model_hidden(&run, model, &s->input, maps, NULL, hidden));
-  *logits = *hidden;
-  if (head == ATT_HEAD_NONE) return;
-  if (head != ATT_HEAD_TOKENS) {
-    require_ok(&s->f, att_model_classify(&run, model, &s->input, NULL, NULL, logits));
+  att_hidden body;
+  require_ok(&s->f, att_model_hidden(&run, model, &s->input, maps, NULL, &body));
+  *logits = *hidden = body.rows;
+  if (!model->head->logits) return;
+  if (!model->head->output) {
+    require_ok(&s->f, att_head_logits(&run, model, &body, logits));
     return;
   }
   att_tensor rows = *hidden;
@@ -222,13 +233,7 @@ static att_config config_of(att_family family, att_position position) {
                   .eos = both ? 4 : -1,
                   .decoder_start = both ? 3 : -1,
                   .mask = -1,
-                  .unk = -1,
-                  .num_beams = 1,
-                  .max_length = 70,
-                  .temperature = 1,
-                  .top_p = 1,
-                  .repetition_penalty = 1,
-                  .forced_bos = -1};
+                  .unk = -1};
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
   if (family != ATT_MARIAN) c.key_value_heads = 2;
@@ -285,7 +290,7 @@ static void test_new_heads(void **state) {
       sample s;
       att_model *other;
       att_tensor before, after, logits;
-      bool labelled = head != ATT_HEAD_TOKENS && head != ATT_HEAD_NONE;
+      bool labelled = att_head_get((att_head)head)->read != NULL;
       open_family(&s, names[i]);
       forward(&s, s.f.model, NULL, &before, &logits);
       char **copy = labelled ? att_labels_copy(s.f.ctx, labels, 2) : NULL;
@@ -305,27 +310,35 @@ static void test_new_heads(void **state) {
 static void test_other_kinds(void **state) {
   (void)state;
   sample s;
-  att_tensor hidden;
+  att_tensor rows;
+  att_hidden hidden;
   att_memory memory;
   open_family(&s, "family_gpt2");
   att_run run = {.ctx = s.f.ctx, .arena = s.f.arena};
   assert_int_equal(att_model_encode(&run, s.f.model, &s.input, NULL, NULL, &memory), ATT_ARGUMENT);
   assert_int_equal(att_model_cross(&run, s.f.model, &memory, NULL), ATT_ARGUMENT);
-  assert_int_equal(att_model_classify(&run, s.f.model, &s.input, NULL, NULL, &hidden), ATT_ARGUMENT);
-  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, &memory, NULL, NULL, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, &memory, NULL, NULL, &rows), ATT_ARGUMENT);
   s.input.types = s.ids; /* it has none */
-  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &rows), ATT_ARGUMENT);
   close_family(&s);
   open_family(&s, "family_bert_classes");
   run = (att_run){.ctx = s.f.ctx, .arena = s.f.arena};
-  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &hidden), ATT_ARGUMENT);
-  assert_int_equal(att_model_logits(&run, s.f.model, &hidden, &hidden), ATT_ARGUMENT);
+  assert_int_equal(att_model_decode(&run, s.f.model, &s.input, NULL, NULL, NULL, &rows), ATT_ARGUMENT);
+  assert_int_equal(att_model_logits(&run, s.f.model, &rows, &rows), ATT_ARGUMENT);
   att_loss loss = {0};
-  s.classes[1] = 3;
+  s.labels[1] = 3;
   assert_int_equal(att_model_loss(&run, s.f.model, &s.batch, 0, 1, &loss), ATT_ARGUMENT);
   const int64_t empty[] = {0, 1, 1};
-  att_input input = {s.ids, NULL, {2, empty}};
-  assert_int_equal(att_model_classify(&run, s.f.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT);
+  att_input input = {.ids = s.ids, .sequences = {2, empty}};
+  require_ok(&s.f, att_model_hidden(&run, s.f.model, &input, NULL, NULL, &hidden));
+  assert_int_equal(att_head_logits(&run, s.f.model, &hidden, &rows), ATT_ARGUMENT);
+  close_family(&s);
+  open_family(&s, "family_bert");
+  run = (att_run){.ctx = s.f.ctx, .arena = s.f.arena};
+  require_ok(&s.f, att_model_hidden(&run, s.f.model, &s.input, NULL, NULL, &hidden));
+  assert_int_equal(att_head_logits(&run, s.f.model, &hidden, &rows), ATT_ARGUMENT);
+  assert_int_equal(att_model_loss(&run, s.f.model, &s.batch, 0, 1, &loss), ATT_ARGUMENT);
+  assert_int_equal(att_batch_targets(s.f.model, &s.batch), 0);
   close_family(&s);
 }
 
@@ -430,15 +443,18 @@ static const struct {
     {"family_gpt2", "scale_attn_weights", "false", "scale_attn_weights is false"},
     {"family_gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx"},
     {"family_gpt2", "layer_norm_epsilon", "0", "epsilon"},
-    {"family_gpt2", "eos_token_id", "280", "eos_token_id is 280"},
+    {"family_gpt2", "eos_token_id", "280", NULL},
     {"family_gpt2", "eos_token_id", "[0, 5]", NULL},
-    {"family_gpt2", "eos_token_id", "[0, 280]", "eos_token_id lists 280"},
-    {"family_gpt2", "eos_token_id", "[0, -1]", "eos_token_id lists what is not a token"},
-    {"family_gpt2", "eos_token_id", "[0, \"5\"]", "eos_token_id lists what is not a token"},
-    {"family_gpt2", "eos_token_id", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]", "lists 17 tokens"},
+    {"family_gpt2", "eos_token_id", "[0, 280]", NULL},
+    {"family_gpt2", "eos_token_id", "[0, -1]", NULL},
+    {"family_gpt2", "eos_token_id", "[0, \"5\"]", NULL},
+    {"family_gpt2", "eos_token_id", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]", NULL},
     {"family_gpt2", "pad_token_id", "0", NULL},
     {"family_gpt2", "tie_word_embeddings", "false", "lm_head.weight is missing"},
-    {"family_gpt2", "architectures", "[\"GPT2ForTokenClassification\"]", "GPT2ForTokenClassification"},
+    {"family_gpt2", "architectures", "[\"GPT2ForTokenClassification\"]", "classifier.weight is missing"},
+    {"family_gpt2", "architectures", "[\"GPT2ForMultipleChoice\"]", "[\"GPT2ForMultipleChoice\"], a head"},
+    {"family_llama_token_classes", "id2label", "{\"0\": \"O\"}", "score.weight has another shape"},
+    {"family_bert_token_classes", "problem_type", "\"regression\"", NULL},
     {"family_gpt2", "architectures", "[\"GPT2Model\"]", NULL},
     {"family_gpt2", "architectures", NULL, NULL},
     {"family_gpt2", "model_type", "\"gpt_neo\"", "gpt_neo"},
@@ -501,10 +517,11 @@ static void test_impossible_settings(void **state) {
 /* A pass through the model on an arena of its own. */
 static att_status pass(att_context *ctx, att_model *model) {
   static const int64_t start[] = {0, 2, 5};
-  static const int32_t ids[] = {5, 6, 7, 8, 9}, classes[] = {0, 1}, rows[] = {1};
+  static const int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {0, 1}, rows[] = {1};
   static const float values[6];
-  att_input input = {ids, NULL, {2, start}};
-  att_batch batch = {input, input, ids, rows, 1, classes, values};
+  att_input input = {.ids = ids, .sequences = {2, start}};
+  att_batch batch = {
+      .source = input, .target = input, .labels = labels, .label_rows = rows, .label_count = 1, .values = values};
   att_run run = {.ctx = ctx};
   att_loss loss = {0};
   ATT_TRY(att_arena_new(ctx, &run.arena));

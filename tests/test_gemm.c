@@ -50,7 +50,8 @@ static void product_check(product *p, const char *who) {
 
 static att_context *context_of(int threads) {
   att_context *ctx;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &ctx), ATT_OK);
   return ctx;
 }
 

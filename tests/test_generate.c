@@ -35,7 +35,9 @@ static void require_ok(const setup *s, att_status status) {
 
 static void open_folder(setup *s, const char *folder, int threads) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &s->ctx),
+      ATT_OK);
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
   require_ok(s, att_model_open(s->ctx, path, &s->model));
@@ -204,7 +206,7 @@ static void test_scores_at_the_edges(void **state) {
   assert_true(score.logprob == 0 && score.tokens == 0 && score.bytes == 0);
   require_ok(&s, att_score_text(s.model, text("x"), 0, &score));
   assert_true(score.logprob < 0 && score.tokens == 1 && score.bytes == 1);
-  s.model->config.bos = -1; /* then the first token is given */
+  s.model->config.bos = s.model->generation.bos = -1; /* then the first token is given */
   require_ok(&s, att_score_text(s.model, text("x"), 0, &score));
   assert_true(score.logprob == 0 && score.tokens == 0 && score.bytes == 1);
   assert_int_equal(att_score_text(s.model, text("x"), 256, &score), ATT_ARGUMENT);
@@ -242,7 +244,7 @@ static void logits_after(setup *s, att_model *model, const int32_t *ids, int64_t
   require_ok(s, att_arena_new(s->ctx, &arena));
   att_run run = {.ctx = s->ctx, .arena = arena};
   int64_t start[] = {0, count};
-  att_input input = {ids, NULL, {1, start}};
+  att_input input = {.ids = ids, .sequences = {1, start}};
   att_tensor hidden, logits;
   require_ok(s, att_model_decode(&run, model, &input, NULL, NULL, NULL, &hidden));
   hidden.data += (count - 1) * hidden.stride;
@@ -276,6 +278,7 @@ static void require_distribution(const char *what, const int64_t *counts, const 
 }
 
 static void count_generated(setup *s, att_text prompt, att_generate_options options, int64_t draws, int64_t *counts) {
+  options.size = sizeof options;
   options.samples = MOST_SAMPLES;
   options.max_tokens = 1;
   options.seed = 3;
@@ -292,16 +295,11 @@ static const int32_t some_seen[] = {3, 17, 3, 60};
 
 /* The same without the model, from its first logits alone: many draws in little time. */
 static void count_chosen(setup *s, const float *logits, const att_generate_options *o, int64_t draws, int64_t *counts) {
-  att_rules rules = {.banned = -1,
-                     .forced = -1,
-                     .width = 1,
-                     .temperature = o->temperature,
-                     .top_p = o->top_p,
-                     .min_p = o->min_p,
-                     .top_k = o->top_k,
-                     .repetition_penalty = o->repetition_penalty,
-                     .seen = some_seen,
-                     .seen_count = 4};
+  const att_sequence sequence = {some_seen, 4, some_seen, 4};
+  att_processors p;
+  att_generation settings = s->model->generation;
+  require_ok(s, att_generation_take(s->ctx, ATT_OPTIONS_GENERATE, o, &settings));
+  att_processors_make(&settings, SOME, 4, 9, &p);
   att_arena *arena;
   require_ok(s, att_arena_new(s->ctx, &arena));
   for (int64_t i = 0; i < draws; i++) {
@@ -311,7 +309,7 @@ static void count_chosen(setup *s, const float *logits, const att_generate_optio
     int32_t count;
     att_arena_reset(arena);
     memcpy(row, logits, sizeof row);
-    require_ok(s, att_choose(s->ctx, arena, row, 1, SOME, &rules, &uniform, &choice, &count));
+    require_ok(s, att_choose(s->ctx, arena, row, 1, 1, &p, &sequence, &uniform, &choice, &count));
     counts[choice.token]++;
   }
   att_arena_free(arena);
@@ -321,9 +319,15 @@ static void test_draws_follow_the_model(void **state) {
   (void)state;
   enum { DRAWS = 100000, GENERATED = 32 * MOST_SAMPLES };
   static const att_generate_options manners[] = {
-      {.temperature = 3, .top_p = 1, .repetition_penalty = 1},
-      {.temperature = 4, .top_p = 1, .repetition_penalty = 1.4},
-      {.temperature = 3, .top_p = 0.8, .top_k = 40, .min_p = 0.02, .repetition_penalty = 0.7}};
+      {.temperature = 3, .top_p = 1, .repetition_penalty = 1, .typical_p = 1, .encoder_repetition_penalty = 1},
+      {.temperature = 4, .top_p = 1, .repetition_penalty = 1.4, .typical_p = 1, .encoder_repetition_penalty = 1},
+      {.temperature = 3,
+       .top_p = 0.8,
+       .top_k = 40,
+       .min_p = 0.02,
+       .repetition_penalty = 0.7,
+       .typical_p = 1,
+       .encoder_repetition_penalty = 1}};
   setup s;
   open_folder(&s, folders[1], 2);
   int32_t *ids;
@@ -491,9 +495,8 @@ static void test_each_end_mark_ends(void **state) {
   assert_int_equal(all->samples[0].tokens[first], token); /* or the usual end token would end it */
   assert_true(token != s.model->config.eos);
   free(all);
-  s.model->config.other_ends[0] = -2; /* never a token: the second of several counts too */
-  s.model->config.other_ends[1] = token;
-  s.model->config.other_end_count = 2;
+  int32_t ends[] = {s.model->config.eos, token}; /* the second of several counts too */
+  s.model->generation.ends = (att_token_list){ends, 2};
   options.ignore_end = false;
   all = generate(&s, text_of(run, "prompt"), &options);
   assert_int_equal(all->samples[0].finish, ATT_FINISH_END);
@@ -549,7 +552,7 @@ static void test_empty_prompts(void **state) {
   }
   setup s;
   open_folder(&s, folders[0], 1);
-  s.model->config.bos = -1; /* then a line end stands before the first line */
+  s.model->config.bos = s.model->generation.bos = -1; /* then a line end stands before the first line */
   att_generate_options options = defaults_of(&s);
   options.max_tokens = 20;
   collector *empty = generate(&s, text(""), &options), *line = generate(&s, text("\n"), &options);
@@ -648,7 +651,11 @@ static void test_wrong_kinds_and_options(void **state) {
   REFUSED(options.max_tokens = -1, "max_tokens");
   REFUSED(options.temperature = NAN, "temperature");
   REFUSED(options.temperature = INFINITY, "temperature");
-  REFUSED(options.top_p = 0, "top_p");
+  REFUSED(options.top_p = -1, "top_p");
+  REFUSED(options.typical_p = 0, "typical_p");
+  REFUSED(options.no_repeat_ngram_size = -1, "no_repeat_ngram_size");
+  REFUSED(options.min_tokens = -1, "min_new_tokens");
+  REFUSED(options.max_length = -1, "max_length");
   REFUSED(options.repetition_penalty = 0, "repetition_penalty");
   REFUSED((options.stop = empty, options.stop_count = 1), "stop");
   REFUSED(options.stop_count = 1, "stop");

@@ -126,7 +126,8 @@ static void test_additive(void **state) {
 /* By panels in two parts: the same bits as att_gemm_own, whatever the transposition. */
 static void check_panels(const att_kernels *k, int64_t m, int64_t n, int64_t depth, bool transpose, bool accumulate) {
   att_context *ctx;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = 1}, &ctx), ATT_OK);
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 1}, &ctx),
+                   ATT_OK);
   area a = area_new(m * depth, 0, 1), b = area_new(n * depth, 0, 2), c = area_new(m * n, 0, 3),
        want = area_new(m * n, 0, 3);
   int64_t ldb = transpose ? depth : n, panels = att_panels(k, n);

@@ -161,7 +161,7 @@ static void truth_is_read(void **state) {
   att_truth truth;
   must_read("a\tblue\nb\tgreen\n", &l);
   assert_int_equal(att_truth_read(ctx, "d", &l.lines, l.number, ATT_HEAD_CLASSES, names, 3, &truth), ATT_OK);
-  assert_true(truth.classes[0] == 1 && truth.classes[1] == 2);
+  assert_true(truth.labels[0] == 1 && truth.labels[1] == 2);
   att_truth_free(ctx, &truth);
   must_say(att_truth_read(ctx, "d", &l.lines, l.number, ATT_HEAD_CLASSES, names, 2, &truth), ATT_FORMAT,
            "d: line 2: the label \"green\" is none of the 2 that there are");

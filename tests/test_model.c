@@ -104,7 +104,7 @@ static void step_through(const fixture *f, const att_memory *memory, int64_t chu
     if (live == 0) return;
     att_cache cache = {self, cross, self_list, self_counts, cross_list, cross_counts};
     att_tensor hidden, out;
-    att_input input = {ids, NULL, {live, start}};
+    att_input input = {.ids = ids, .sequences = {live, start}};
     require_ok(f, att_model_step(&run, f->model, &input, &cache, NULL, &hidden));
     require_ok(f, att_model_logits(&run, f->model, &hidden, &out));
     for (int64_t s = 0; s < live; s++)
@@ -198,7 +198,7 @@ static void test_impossible_ids(void **state) {
   att_memory memory;
   int32_t ids[65] = {0};
   int64_t start[2] = {0, 3};
-  att_input input = {ids, NULL, {1, start}};
+  att_input input = {.ids = ids, .sequences = {1, start}};
   static const int32_t bad[] = {-1, INT32_MIN, INT32_MAX};
   for (size_t i = 0; i < 3; i++) {
     ids[1] = bad[i];
@@ -238,8 +238,8 @@ static void same_settings(const fixture *f, const att_model *other) {
   assert_int_equal(a->pad, b->pad);
   assert_int_equal(a->eos, b->eos);
   assert_int_equal(a->decoder_start, b->decoder_start);
-  assert_int_equal(a->num_beams, b->num_beams);
-  assert_int_equal(a->max_length, b->max_length);
+  assert_int_equal(f->model->generation.num_beams, other->generation.num_beams);
+  assert_int_equal(f->model->generation.max_length, other->generation.max_length);
   assert_int_equal(att_tokenizer_size(f->model->tokenizer), att_tokenizer_size(other->tokenizer));
 }
 

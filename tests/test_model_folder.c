@@ -127,7 +127,10 @@ static void *small_blocks(void *user, void *pointer, size_t size) {
 static void must_fail(const char *what, const char *folder, const char *clue) {
   att_context *ctx;
   att_model *model = (att_model *)&ctx;
-  assert_int_equal(att_context_new(&(att_context_options){.allocator = {small_blocks, NULL}}, &ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .allocator = {small_blocks, NULL}},
+                      &ctx),
+      ATT_OK);
   att_status status = att_model_open(ctx, folder, &model);
   const char *message = att_message(ctx);
   if (status == ATT_OK) fail_msg("%s: it was opened", what);
@@ -277,7 +280,7 @@ static const struct setting {
     {"d_model", "null", NULL},
     {"vocab_size", "1099511627776", NULL},
     {"vocab_size", "0", NULL},
-    {"vocab_size", "270", NULL},
+    {"vocab_size", "270", "shape"},
     {"vocab_size", "281", "shape"},
     {"vocab_size", "1048576", "shape"},
     {"encoder_layers", "1000000000", "encoder_layers"},
@@ -298,8 +301,6 @@ static const struct setting {
     {"activation_function", "\"mish\"", "mish"},
     {"pad_token_id", "-5", NULL},
     {"pad_token_id", "5000", NULL},
-    {"eos_token_id", "280", NULL},
-    {"decoder_start_token_id", "5000000000", NULL},
     {"scale_embedding", "\"yes\"", NULL},
 };
 
@@ -410,7 +411,7 @@ static bool open_and_save(ration *r, const char *folder) {
   att_context *ctx;
   att_model *model;
   const att_model_info *info;
-  att_context_options options = {.allocator = {rationed, r}, .threads = 1};
+  att_context_options options = {.size = sizeof(att_context_options), .allocator = {rationed, r}, .threads = 1};
   att_status status = att_context_new(&options, &ctx);
   if (status != ATT_OK) {
     assert_int_equal(status, ATT_MEMORY);

@@ -45,11 +45,7 @@ static att_config config_of(att_family family, int64_t width, int64_t heads, int
                       .bos = -1,
                       .pad = 0,
                       .eos = 1,
-                      .decoder_start = 0,
-                      .num_beams = 1,
-                      .max_length = 512,
-                      .length_penalty = 1,
-                      .forced_bos = -1};
+                      .decoder_start = 0};
 }
 
 static void ok(const setting *s, att_status status) {
@@ -68,14 +64,16 @@ static int32_t *draw_ids(int64_t count, int64_t vocabulary, uint64_t key) {
 static void set_up(setting *s, const att_config *config, int threads, int64_t pairs, const int64_t *source,
                    const int64_t *target) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &s->ctx),
+      ATT_OK);
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
   s->source_ids = draw_ids(source[pairs], config->vocab_size, 1);
   s->inputs = draw_ids(target[pairs], config->vocab_size, 2);
   s->labels = draw_ids(target[pairs], config->vocab_size, 3);
-  s->pairs = (att_batch){.source = {s->source_ids, NULL, {pairs, source}},
-                         .target = {s->inputs, NULL, {pairs, target}},
+  s->pairs = (att_batch){.source = {.ids = s->source_ids, .sequences = {pairs, source}},
+                         .target = {.ids = s->inputs, .sequences = {pairs, target}},
                          .labels = s->labels};
 }
 

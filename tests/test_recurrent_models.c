@@ -3,7 +3,7 @@
  * attention. Steps through the cache against the whole pass. Settings written and read, and refused by name.
  */
 #include "formats/safetensors.h"
-#include "models/pass.h"
+#include "models/head.h"
 #include "scratch.h"
 
 #include <math.h>
@@ -79,11 +79,7 @@ static void net_open(net *n, const char *name) {
   n->target_start = starts_of(n, "target_starts", &n->batch.target.sequences);
   n->batch.source.ids = n->source;
   n->batch.target.ids = n->inputs;
-  if (n->inputs) {
-    n->batch.labels = n->labels;
-  } else {
-    n->batch.classes = n->labels;
-  }
+  n->batch.labels = n->labels;
 }
 
 static void net_close(net *n) {
@@ -121,14 +117,16 @@ static void require_close(const net *n, const char *what, const float *got, cons
   }
 }
 
-static bool has_labels(const net *n) { return n->batch.classes != NULL; }
+static bool has_labels(const net *n) { return n->model->head->texts; }
 
 /* Logits of the whole pass; memory, where there is one, for who goes on. */
 static att_tensor forward(net *n, const att_maps *maps, att_memory *memory) {
   att_run run = {.ctx = ctx, .arena = n->arena};
   att_tensor hidden, logits;
   if (has_labels(n)) {
-    require(n, att_model_classify(&run, n->model, &n->batch.source, NULL, NULL, &logits));
+    att_hidden body;
+    require(n, att_model_hidden(&run, n->model, &n->batch.source, NULL, NULL, &body));
+    require(n, att_head_logits(&run, n->model, &body, &logits));
     return logits;
   }
   bool reads = n->model->config.kind == ATT_ENCODER_DECODER;
@@ -242,7 +240,7 @@ static void check_steps(net *n, const att_memory *memory, const att_tensor *whol
     }
     if (!live) break;
     att_cache cache = {&self, &cross, self_tables, self_counts, cross_tables, cross_counts};
-    att_input input = {ids, NULL, {live, start}};
+    att_input input = {.ids = ids, .sequences = {live, start}};
     att_tensor hidden, logits;
     require(n, att_model_step(&run, n->model, &input, &cache, NULL, &hidden));
     require(n, att_model_logits(&run, n->model, &hidden, &logits));
@@ -382,18 +380,11 @@ static void test_folder_comes_back(void **state) {
                          .layer_norm_epsilon = 1e-5f,
                          .pad = 1,
                          .eos = 2,
-                         .decoder_start = 2,
-                         .forced_bos = -1,
-                         .num_beams = 2,
-                         .max_length = 16,
-                         .length_penalty = 1,
-                         .temperature = 1,
-                         .top_p = 1,
-                         .repetition_penalty = 1};
+                         .decoder_start = 2};
     static int32_t ids[] = {2, 3, 4, 5, 6};
     static const int64_t start[] = {0, 3, 5};
     att_tokenizer *tokenizer;
-    net n = {.name = "a saved folder", .inputs = ids, .batch.source = {ids, NULL, {2, start}}};
+    net n = {.name = "a saved folder", .inputs = ids, .batch.source = {.ids = ids, .sequences = {2, start}}};
     n.batch.target = n.batch.source;
     require(&n, att_arena_new(ctx, &n.arena));
     require(&n, att_tokenizer_open(ctx, path_of("model_m2m_100_relu", "tokenizer.json"), &tokenizer));
@@ -431,11 +422,6 @@ static void test_refusals(void **state) {
       {"\"model_type\": \"attend-rnn\", \"cell\": \"gru\", \"kind\": \"decoder\", \"decoder_layers\": 1, "
        "\"bidirectional\": true",
        "bidirectional", ATT_FORMAT},
-      {"\"model_type\": \"attend-rnn\", \"cell\": \"gru\", \"encoder_layers\": 1, \"decoder_layers\": 1",
-       "eos_token_id", ATT_FORMAT},
-      {"\"model_type\": \"attend-rnn\", \"cell\": \"gru\", \"encoder_layers\": 1, \"decoder_layers\": 1, "
-       "\"eos_token_id\": 1, \"decoder_start_token_id\": 99",
-       "decoder_start_token_id", ATT_FORMAT},
       {"\"model_type\": \"attend-ffn\", \"kind\": \"encoder\", \"encoder_layers\": 1", "fills no masks",
        ATT_UNSUPPORTED},
       {"\"model_type\": \"attend-ffn\", \"kind\": \"decoder\", \"decoder_layers\": 1, \"activation_function\": \"sin\"",
@@ -462,14 +448,14 @@ static void test_refusals(void **state) {
 static void test_too_long(void **state) {
   (void)state;
   net n;
-  att_tensor logits;
+  att_hidden hidden;
   int32_t ids[10] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
   const int64_t start[] = {0, 10};
   net_open(&n, "recurrent_ffn_classifier");
   att_run run = {.ctx = ctx, .arena = n.arena};
-  att_input input = {ids, NULL, {1, start}};
-  must_say(att_model_classify(&run, n.model, &input, NULL, NULL, &logits), ATT_ARGUMENT, "10 tokens");
-  must_say(att_model_classify(&run, n.model, &input, NULL, NULL, &logits), ATT_ARGUMENT, "9 positions");
+  att_input input = {.ids = ids, .sequences = {1, start}};
+  must_say(att_model_hidden(&run, n.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT, "10 tokens");
+  must_say(att_model_hidden(&run, n.model, &input, NULL, NULL, &hidden), ATT_ARGUMENT, "9 positions");
   net_close(&n);
 }
 
@@ -481,7 +467,7 @@ static att_status train_once(att_context *context, void *arg) {
   char path[1024];
   att_model *model = NULL;
   att_arena *arena = NULL;
-  static const int32_t ids[] = {2, 3, 4, 5, 6}, classes[] = {0, 1};
+  static const int32_t ids[] = {2, 3, 4, 5, 6}, labels[] = {0, 1, 4, 5, 6};
   static const int64_t start[] = {0, 3, 5};
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
   ATT_TRY(att_config_read(context, path, &config));
@@ -491,8 +477,8 @@ static att_status train_once(att_context *context, void *arg) {
   if (!status) status = att_arena_new(context, &arena);
   att_run run = {.ctx = context, .arena = arena, .dropout = 0.3f, .dropout_key = 5};
   if (!status) status = att_tape_new(arena, &run.tape);
-  att_input input = {ids, NULL, {2, start}};
-  att_batch batch = {.source = input, .target = input, .labels = ids, .classes = classes};
+  att_input input = {.ids = ids, .sequences = {2, start}};
+  att_batch batch = {.source = input, .target = input, .labels = labels};
   att_loss loss = {0};
   if (!status) status = att_model_loss(&run, model, &batch, 0, 1, &loss);
   if (!status) status = att_backward(&run);

@@ -28,7 +28,8 @@ static int set_up(void **state) {
   (void)state;
   json_error_t error;
   fixture = json_load_file(ATT_TEST_DATA "/sentence.json", 0, &error);
-  return !fixture || !mkdtemp(folder) || att_context_new(&(att_context_options){.log = on_log}, &ctx) != ATT_OK;
+  return !fixture || !mkdtemp(folder) ||
+         att_context_new(&(att_context_options){.size = sizeof(att_context_options), .log = on_log}, &ctx) != ATT_OK;
 }
 
 static int tear_down(void **state) {
@@ -213,6 +214,7 @@ static double length_of(const float *vector, size_t width) {
 }
 
 static size_t embed_with(att_model *model, att_embed_options options, float *vectors) {
+  options.size = sizeof options;
   const att_text line = {"The man throws the ball.", 24};
   options.batch_tokens = 100;
   size_t width = att_embedding_width(model, &options);
@@ -256,15 +258,16 @@ static void options_win_over_the_folder(void **state) {
 static void impossible_options(void **state) {
   (void)state;
   att_model *model = open_case("chain");
-  att_embed_options options = {.pooling = (att_pooling)(ATT_POOL_DEFAULT + 1), .batch_tokens = 9};
+  att_embed_options options = {
+      .size = sizeof options, .pooling = (att_pooling)(ATT_POOL_DEFAULT + 1), .batch_tokens = 9};
   must_say(att_embed(model, NULL, 0, &options, NULL), ATT_ARGUMENT, "pooling 7");
   assert_int_equal(att_embedding_width(model, &options), 0);
-  options = (att_embed_options){.normalise = (att_normalise)3, .batch_tokens = 9};
+  options = (att_embed_options){.size = sizeof options, .normalise = (att_normalise)3, .batch_tokens = 9};
   must_say(att_embed(model, NULL, 0, &options, NULL), ATT_ARGUMENT, "normalise 3");
   att_model_close(model);
   clear(NULL);
   model = open_case("tokens"); /* its Dense gets the tokens, whatever pools them then */
-  options = (att_embed_options){.pooling = ATT_POOL_LAST, .batch_tokens = 9};
+  options = (att_embed_options){.size = sizeof options, .pooling = ATT_POOL_LAST, .batch_tokens = 9};
   assert_int_equal(att_embedding_width(model, &options), 12);
   att_model_close(model);
 }

@@ -56,10 +56,7 @@ static att_config config_of(att_family family, att_position position) {
                   .eos = both ? 4 : -1,
                   .decoder_start = both ? 3 : -1,
                   .mask = -1,
-                  .unk = -1,
-                  .num_beams = 1,
-                  .max_length = LIMIT,
-                  .forced_bos = -1};
+                  .unk = -1};
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
   if (family == ATT_LLAMA || family == ATT_BERT) c.key_value_heads = 2;
@@ -70,7 +67,9 @@ static att_config config_of(att_family family, att_position position) {
 /* Weights larger than a new model's, so that attention is not flat. */
 static void set_up(setting *s, const att_config *config, int threads) {
   memset(s, 0, sizeof *s);
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &s->ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &s->ctx),
+      ATT_OK);
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_model_new(s->ctx, config, NULL, 7, &s->model));
   for (size_t i = 0; i < s->model->parameter_count; i++) {
@@ -94,7 +93,7 @@ static const int64_t memory_start[] = {0, MEMORY};
 
 static att_memory *encode(setting *s, att_memory *memory) {
   att_run run = {.ctx = s->ctx, .arena = s->arena};
-  att_input input = {s->labels, NULL, {1, memory_start}};
+  att_input input = {.ids = s->labels, .sequences = {1, memory_start}};
   if (s->model->config.kind != ATT_ENCODER_DECODER) return NULL;
   ok(s, att_model_encode(&run, s->model, &input, NULL, NULL, memory));
   return memory;
@@ -131,7 +130,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   if (memory) ok(s, att_model_cross(&run, s->model, memory, cross));
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
-    att_input input = {s->ids + past, NULL, {1, start}};
+    att_input input = {.ids = s->ids + past, .sequences = {1, start}};
     att_cache cache = {self, cross, row_list, count, memory_list, memory_count};
     att_tensor hidden;
     ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
@@ -149,7 +148,7 @@ static void check_steps(const char *what, const att_config *config) {
   set_up(&s, config, 2);
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
     int64_t start[] = {0, lengths[i]};
-    att_input input = {s.ids, NULL, {1, start}};
+    att_input input = {.ids = s.ids, .sequences = {1, start}};
     att_run run = {.ctx = s.ctx, .arena = s.arena};
     att_memory room, *memory = encode(&s, &room);
     att_tensor trained, running;
@@ -163,7 +162,7 @@ static void check_steps(const char *what, const att_config *config) {
     att_arena_reset(s.arena);
   }
   int64_t start[] = {0, LIMIT + 1};
-  att_input input = {s.ids, NULL, {1, start}};
+  att_input input = {.ids = s.ids, .sequences = {1, start}};
   att_run run = {.ctx = s.ctx, .arena = s.arena};
   att_tensor hidden;
   att_memory room, *memory = encode(&s, &room);
@@ -189,7 +188,7 @@ static att_loss loss_of(setting *s, bool backward) {
   static const int32_t rows[] = {0, 5, 5, 39};
   att_run run = {.ctx = s->ctx, .arena = s->arena};
   att_batch batch = {.labels = s->labels, .label_rows = rows, .label_count = 4};
-  batch.source = batch.target = (att_input){s->ids, NULL, {3, start}};
+  batch.source = batch.target = (att_input){.ids = s->ids, .sequences = {3, start}};
   att_loss loss = {0};
   att_arena_reset(s->arena);
   if (backward) ok(s, att_tape_new(s->arena, &run.tape));

@@ -5,6 +5,7 @@
  * may fail.
  */
 #include "model_fixture.h"
+#include "models/head.h"
 #include "same_values.h"
 #include "scratch.h"
 
@@ -54,22 +55,23 @@ static const int64_t starts[] = {0, 3, 8, 17};
 /* What a model answers for three texts, or the first `count` of them: logits, or hidden rows where it has no head. */
 static att_tensor answer(att_arena *arena, att_model *model, int64_t count) {
   att_run run = {.ctx = ctx, .arena = arena};
-  att_input input = {ids, NULL, {count, starts}};
+  att_input input = {.ids = ids, .sequences = {count, starts}};
+  att_hidden body;
   att_tensor hidden, logits;
   att_memory memory;
-  att_head head = model->config.head;
-  if (head != ATT_HEAD_TOKENS && head != ATT_HEAD_NONE) {
-    ok(att_model_classify(&run, model, &input, NULL, NULL, &logits));
-    return logits;
-  }
   if (model->config.kind == ATT_ENCODER_DECODER) {
     ok(att_model_encode(&run, model, &input, NULL, NULL, &memory));
     ok(att_model_decode(&run, model, &input, &memory, NULL, NULL, &hidden));
   } else {
-    ok(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
+    ok(att_model_hidden(&run, model, &input, NULL, NULL, &body));
+    hidden = body.rows;
   }
-  if (head == ATT_HEAD_NONE) return hidden;
-  ok(att_model_logits(&run, model, &hidden, &logits));
+  if (!model->head->logits) return hidden;
+  if (model->head->output) {
+    ok(att_model_logits(&run, model, &hidden, &logits));
+  } else {
+    ok(att_head_logits(&run, model, &body, &logits));
+  }
   return logits;
 }
 
@@ -298,7 +300,10 @@ static void check_said(const char *tensor, int64_t rows, int64_t cols, const flo
   att_model *model;
   char folder_path[600];
   snprintf(folder_path, sizeof folder_path, "%s", in_folder("more"));
-  assert_int_equal(att_context_new(&(att_context_options){.log = listen, .log_user = &heard}, &own), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .log = listen, .log_user = &heard},
+                      &own),
+      ATT_OK);
   add_tensor(own, "family_gpt2", folder_path, tensor, rows, cols, values);
   assert_string_equal(heard.text, "");
   if (att_model_open(own, folder_path, &model)) fail_msg("%s", att_message(own));
@@ -307,13 +312,14 @@ static void check_said(const char *tensor, int64_t rows, int64_t cols, const flo
     assert_false(model->config.tie_word_embeddings);
     att_arena *arena;
     ok(att_arena_new(ctx, &arena));
-    att_tensor logits = answer(arena, model, 1), hidden = logits;
+    att_tensor logits = answer(arena, model, 1);
     att_run run = {.ctx = ctx, .arena = arena};
-    att_input input = {ids, NULL, {1, starts}};
-    ok(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
+    att_input input = {.ids = ids, .sequences = {1, starts}};
+    att_hidden body;
+    ok(att_model_hidden(&run, model, &input, NULL, NULL, &body));
     for (int64_t j = 0; j < rows; j++) { /* the file's own, in doubles */
       double sum = 0;
-      for (int64_t l = 0; l < cols; l++) sum += (double)hidden.data[l] * values[j * cols + l];
+      for (int64_t l = 0; l < cols; l++) sum += (double)body.rows.data[l] * values[j * cols + l];
       assert_true(fabs(sum - (double)logits.data[j]) < 1e-4);
     }
     att_arena_free(arena);

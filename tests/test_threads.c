@@ -12,7 +12,8 @@ static float *pass_on(int threads, int64_t *size) {
   fixture f;
   int64_t start[COUNT + 1], columns = 3 * UNITS;
   for (int64_t i = 0; i <= COUNT; i++) start[i] = LENGTH * i;
-  assert_int_equal(att_context_new(&(att_context_options){.threads = threads}, &f.ctx), ATT_OK);
+  assert_int_equal(
+      att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = threads}, &f.ctx), ATT_OK);
   assert_int_equal(att_arena_new(f.ctx, &f.arena), ATT_OK);
   begin(&f, 0);
   att_tensor gates = new_input(&f, start[COUNT], columns, 1), out, context;

@@ -48,11 +48,7 @@ static const att_config tiny = {.family = ATT_M2M_100,
                                 .pad = 1,
                                 .bos = 0,
                                 .eos = 2,
-                                .decoder_start = 2,
-                                .num_beams = 1,
-                                .max_length = 40,
-                                .length_penalty = 1,
-                                .forced_bos = -1};
+                                .decoder_start = 2};
 
 static att_model *new_model(uint64_t seed) {
   att_model *model;
@@ -341,46 +337,48 @@ static void a_part_is_held_out(void **state) {
 /* ---- options, the picture ------------------------------------------------------------------------------------- */
 
 static att_status choose_for(att_plan *plan, int64_t pairs) {
+  ATT_TRY(att_plan_begin(ctx, plan, ATT_TASK_TRANSLATION));
   att_plan_choose_translation(plan, pairs);
   return att_plan_choose(ctx, plan, att_translation_task.shapes);
+}
+
+static att_train_options of_translation(void) {
+  att_train_options o;
+  att_options_begin(ctx, ATT_TASK_TRANSLATION, &o);
+  o.source = o.target = o.out = "x";
+  return o;
 }
 
 static void impossible_options_are_refused(void **state) {
   (void)state;
   const att_shapes *shapes = att_translation_task.shapes;
-  att_train_options good, o;
+  att_train_options good = of_translation(), o;
   att_plan plan;
-  att_train_options_default(&good);
-  good.source = good.target = good.out = "x";
   assert_int_equal(att_plan_wanted(ctx, shapes, &good, &plan), ATT_OK);
-  good.source = NULL;
-  must_say(att_translation_task.check(ctx, &good), ATT_ARGUMENT, "source");
-  good.source = good.valid_source = "x";
-  must_say(att_translation_task.check(ctx, &good), ATT_ARGUMENT, "valid-target");
 #define REFUSED(change, clue)                                                                                          \
   o = good, o.change;                                                                                                  \
   must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, clue)
-  REFUSED(dropout = 1, "dropout is 1");
-  REFUSED(beta2 = NAN, "beta2");
-  REFUSED(lr = -1, "lr is -1");
-  REFUSED(width = -4, "width is -4");
-  REFUSED(size = "huge", "tiny, small, base or big");
-  REFUSED(average = 1000, "average is 1000");
-  o = good, o.steps = 5, o.minutes = 1;
+  REFUSED(source = NULL, "source is missing");
+  REFUSED(out = NULL, "out is missing");
+  REFUSED(valid_source = "x", "valid-target is missing");
+  REFUSED(plan.embedding = 8, "embedding cannot be chosen: a network of the family transformer has none");
+  o = good, o.plan.network = ATT_GRU, o.plan.norm = ATT_NORM_RMS;
+  must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "norm cannot be chosen: a network of the family gru");
+  o = good, o.plan.steps = 5, o.plan.minutes = 1;
   must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "one budget");
-  o = good, o.width = 30, o.heads = 4;
+  o = good, o.plan.batch = 5, o.plan.batch_tokens = 100;
+  must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "give one of batch and batch-tokens");
+  o = good, o.plan.width = 30, o.plan.heads = 4;
   assert_int_equal(att_plan_wanted(ctx, shapes, &o, &plan), ATT_OK);
   must_say(choose_for(&plan, 1000), ATT_ARGUMENT, "width is 30, not a multiple of 4 heads");
 }
 
 static void the_data_chooses(void **state) {
   (void)state;
-  att_train_options o;
   const att_shapes *shapes = att_translation_task.shapes;
+  att_train_options o = of_translation();
   att_plan small, large, own;
-  att_train_options_default(&o);
-  o.source = o.target = o.out = "x";
-  o.minutes = 60;
+  o.plan.minutes = 60;
   assert_int_equal(att_plan_wanted(ctx, shapes, &o, &small), ATT_OK);
   large = small;
   large.minutes = 6000;
@@ -388,12 +386,16 @@ static void the_data_chooses(void **state) {
   assert_int_equal(choose_for(&large, 4000000), ATT_OK);
   assert_true(small.width == 256 && small.encoder_layers == 3 && small.vocab == 8000 && small.feedforward == 1024);
   assert_true(large.width == 512 && large.encoder_layers == 6 && large.vocab == 32000 && large.lr < small.lr);
-  o.width = 96;
-  o.size = "base";
-  o.dropout = 0;
+  assert_true(small.clip == 1 && small.beta2 == 0.98 && small.label_smoothing == 0.1 && small.average == 5);
+  o.plan.width = 96;
+  o.plan.size = ATT_BASE;
+  o.plan.dropout = 0;
   assert_int_equal(att_plan_wanted(ctx, shapes, &o, &own), ATT_OK);
   assert_int_equal(choose_for(&own, 29000), ATT_OK);
   assert_true(own.width == 96 && own.encoder_layers == 6 && own.dropout == 0);
+  o = of_translation(), o.plan.layers = 4, o.plan.decoder_layers = 2;
+  assert_int_equal(att_plan_wanted(ctx, shapes, &o, &own), ATT_OK);
+  assert_true(own.encoder_layers == 4 && own.decoder_layers == 2);
 }
 
 static void the_picture_holds_both_curves(void **state) {

@@ -50,18 +50,19 @@ static int end_runs(void **state) {
 
 static att_train_options small_options(const char *out) {
   att_train_options o;
-  att_train_options_default(&o);
-  o.texts = texts, o.text_count = 1, o.out = out;
-  o.decoder_layers = 1, o.width = 32, o.heads = 2, o.feedforward = 64, o.context = 24, o.batch = 6;
-  o.lr = 1e-2, o.dropout = 0.1, o.seed = 0;
-  o.steps = 24, o.valid_every = 8, o.average = 2;
+  att_options_begin(ctx, ATT_TASK_LM, &o);
+  o.texts = (att_files){texts, 1}, o.out = out;
+  o.plan.decoder_layers = 1, o.plan.width = 32, o.plan.heads = 2, o.plan.feedforward = 64, o.plan.context = 24,
+  o.plan.batch = 6;
+  o.plan.lr = 1e-2, o.plan.dropout = 0.1, o.plan.seed = 0;
+  o.plan.steps = 24, o.plan.valid_every = 8, o.plan.average = 2;
   return o;
 }
 
 static void without_heads(att_train_options *o, att_network network) {
-  o->network = (int)network;
-  o->heads = o->feedforward = 0;
-  o->embedding = 16;
+  o->plan.network = (int)network;
+  o->plan.heads = o->plan.feedforward = ATT_UNSET;
+  o->plan.embedding = 16;
 }
 
 typedef struct att_watch {
@@ -78,18 +79,18 @@ static void watch(void *user, const att_progress *p) {
   if (p->kind == ATT_PROGRESS_STEP && p->step == 1) w->first_loss = p->loss;
   if (p->kind == ATT_PROGRESS_STEP) w->last_loss = p->loss;
   if (p->kind != ATT_PROGRESS_VALID) return;
-  w->valid_loss = p->valid_loss, w->perplexity = p->perplexity, w->bleu = p->bleu, w->quality = p->quality;
+  w->valid_loss = p->valid_loss, w->perplexity = p->perplexity, w->bleu = p->quality, w->quality = p->quality_name;
 }
 
 static att_watch train(const att_train_options *o) {
   att_watch w = {0};
   said[0] = '\0';
-  if (att_train_lm(ctx, o, watch, &w)) fail_msg("%s", att_message(ctx));
+  if (att_train(ctx, o, watch, &w)) fail_msg("%s", att_message(ctx));
   return w;
 }
 
 static void must_refuse(const att_train_options *o, att_status status, const char *clue) {
-  must_say(att_train_lm(ctx, o, NULL, NULL), status, clue);
+  must_say(att_train(ctx, o, NULL, NULL), status, clue);
   assert_false(att_file_exists(o->out));
 }
 
@@ -100,7 +101,7 @@ static void check_learned(const char *name, att_train_options o, const char *typ
   att_model *model;
   const att_model_info *info;
   snprintf(out, sizeof out, "%s/%s", folder, name);
-  o.out = out, o.steps = 150, o.valid_every = 50, o.dropout = 0;
+  o.out = out, o.plan.steps = 150, o.plan.valid_every = 50, o.plan.dropout = 0;
   att_watch w = train(&o);
   printf("# %s: loss %.3f to %.3f, validation %.3f; %s\n", name, w.first_loss, w.last_loss, w.valid_loss, w.done);
   assert_true(w.first_loss > 2.5 && w.last_loss < 1.3 && w.valid_loss < 1.3);
@@ -117,9 +118,9 @@ static void transformers_learn(void **state) {
   (void)state;
   att_train_options o = small_options(NULL);
   check_learned("gpt2", o, "gpt2");
-  o.norm = ATT_NORM_RMS, o.heads = 4, o.kv_heads = 2;
+  o.plan.norm = ATT_NORM_RMS, o.plan.heads = 4, o.plan.kv_heads = 2;
   check_learned("llama", o, "llama");
-  o.norm = -1, o.position = ATT_ALIBI, o.kv_heads = 0, o.no_tie = true;
+  o.plan.norm = ATT_UNSET, o.plan.position = ATT_ALIBI, o.plan.kv_heads = ATT_UNSET, o.plan.tied = 0;
   check_learned("alibi", o, "attend");
 }
 
@@ -130,8 +131,8 @@ static void passes_choose_the_dropout(void **state) {
     int64_t stop = 1;
     snprintf(out, sizeof out, "%s/passes-%d", folder, i);
     att_train_options o = small_options(out);
-    o.steps = 0, o.epochs = 2 + i, o.dropout = -1;
-    must_say(att_train_lm(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 1");
+    o.plan.steps = ATT_UNSET, o.plan.epochs = 2 + i, o.plan.dropout = NAN;
+    must_say(att_train(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 1");
     double dropout = state_of(out).plan.dropout;
     assert_true(i ? dropout > 0 : !(dropout > 0) && !isnan(dropout));
   }
@@ -152,9 +153,9 @@ static void bytes_and_pieces_are_learned(void **state) {
   char out[512];
   snprintf(out, sizeof out, "%s/bytes", folder);
   att_train_options o = small_options(out);
-  o.tokenizer = ATT_BYTE;
+  o.plan.tokenizer = ATT_BYTE;
   att_watch bytes = train(&o);
-  o.tokenizer = ATT_BPE, o.vocab = 265;
+  o.plan.tokenizer = ATT_BPE, o.plan.vocab = 265;
   snprintf(out, sizeof out, "%s/pieces", folder);
   att_watch pieces = train(&o);
   assert_non_null(strstr(bytes.plan, "vocabulary 257"));
@@ -173,7 +174,7 @@ static void check_same_bits(const char *name, att_train_options o) {
   train(&o);
   o.out = broken;
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
-    att_status status = att_train_lm(ctx, &o, interrupt_at, &stops[i]);
+    att_status status = att_train(ctx, &o, interrupt_at, &stops[i]);
     if (status == ATT_OK) break;
     must_say(status, ATT_INTERRUPTED, "--resume goes on");
     o.resume = true;
@@ -199,14 +200,14 @@ static void what_differs_is_refused(void **state) {
   snprintf(out, sizeof out, "%s/transformer-whole", folder);
   write_sentences(other, 50, 9);
   att_train_options o = small_options(out);
-  o.resume = true, o.seed = 1;
-  must_say(att_train_lm(ctx, &o, NULL, NULL), ATT_ARGUMENT, "seed is 1, but the run to resume began with 0");
-  o.seed = -1, o.norm = ATT_NORM_RMS;
-  must_say(att_train_lm(ctx, &o, NULL, NULL), ATT_ARGUMENT, "norm is rms, but the run to resume began with layer");
-  o.norm = -1, o.valid = other;
-  must_say(att_train_lm(ctx, &o, NULL, NULL), ATT_FORMAT, "training data is not");
-  o.valid = NULL, o.source = o.target = text_path, o.decoder_layers = 0;
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "of another kind: train lm, not translation");
+  o.resume = true, o.plan.seed = 1;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "seed is 1, but the run to resume began with 0");
+  o.plan.seed = ATT_UNSET, o.plan.norm = ATT_NORM_RMS;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "norm is rms, but the run to resume began with layer");
+  o.plan.norm = ATT_UNSET, o.valid = other;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_FORMAT, "training data is not");
+  o.valid = NULL, o.task = ATT_TASK_TRANSLATION, o.source = o.target = text_path, o.plan.decoder_layers = ATT_UNSET;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "of another kind: train lm, not translation");
 }
 
 static void a_model_is_gone_on_from(void **state) {
@@ -215,14 +216,14 @@ static void a_model_is_gone_on_from(void **state) {
   snprintf(from, sizeof from, "%s/gpt2", folder);
   snprintf(out, sizeof out, "%s/further", folder);
   att_train_options o = small_options(out);
-  o.decoder_layers = o.width = o.heads = o.feedforward = o.context = 0;
-  o.from = from, o.max_length = 12;
+  o.plan.decoder_layers = o.plan.width = o.plan.heads = o.plan.feedforward = o.plan.context = ATT_UNSET;
+  o.from = from, o.plan.max_length = 12;
   att_watch w = train(&o);
   assert_true(w.first_loss < 1.5); /* a fresh one begins above 3 */
   remove_all(out);
-  o.tokenizer = ATT_BYTE;
+  o.plan.tokenizer = ATT_BYTE;
   must_refuse(&o, ATT_ARGUMENT, "the tokenizer comes with the model");
-  o.tokenizer = -1, o.width = 64;
+  o.plan.tokenizer = ATT_UNSET, o.plan.width = 64;
   must_refuse(&o, ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
 }
 
@@ -233,24 +234,20 @@ static void short_and_empty_texts_are_refused(void **state) {
   char out[512], path[512];
   snprintf(out, sizeof out, "%s/none", folder);
   snprintf(path, sizeof path, "%s/short", folder);
-  const char *const names[] = {path};
+  const char *names[] = {path};
   att_train_options o = small_options(out);
-  o.texts = names;
+  o.texts.names = names;
   write_bytes(path, "to be or not to be", 18);
   must_refuse(&o, ATT_FORMAT, "the training text has 18 tokens, but a window of the context takes 24");
   write_bytes(path, "", 0);
   must_refuse(&o, ATT_FORMAT, "short: there is no text in it");
   write_bytes(path, " \n\n", 3);
   must_refuse(&o, ATT_FORMAT, "short: there is no text in it");
-  o.text_count = 0;
-  must_refuse(&o, ATT_ARGUMENT, "needs a text");
-  o.text_count = 1, o.texts = texts, o.valid = path;
+  o.texts.count = 0;
+  must_refuse(&o, ATT_ARGUMENT, "text is missing");
+  o.texts = (att_files){texts, 1}, o.valid = path;
   must_refuse(&o, ATT_FORMAT, "short: there is no text in it");
-  o.valid = NULL, o.encoder_layers = 1;
-  must_refuse(&o, ATT_ARGUMENT, "encoder-layers");
-  o.encoder_layers = 0, o.tokenizer = ATT_WORDPIECE;
-  must_refuse(&o, ATT_ARGUMENT, "wordpiece");
-  o.tokenizer = -1, o.network = ATT_GRU;
+  o.valid = NULL, o.plan.network = ATT_GRU;
   must_refuse(&o, ATT_ARGUMENT, "heads cannot be chosen: a network of the family gru has none");
 }
 
@@ -260,7 +257,7 @@ static void odd_text_is_said(void **state) {
   snprintf(out, sizeof out, "%s/odd", folder);
   snprintf(path, sizeof path, "%s/unseen", folder);
   att_train_options o = small_options(out);
-  o.steps = 2, o.valid = path;
+  o.plan.steps = 2, o.valid = path;
   write_bytes(path, "the cat \xc3\xa9 \xe4\xb8\xad sees\nthe dog", 27);
   train(&o);
   assert_non_null(strstr(said, "2 characters that the training text has not"));
@@ -269,8 +266,8 @@ static void odd_text_is_said(void **state) {
   train(&o);
   assert_non_null(strstr(said, "invalid UTF-8 or NUL bytes"));
   remove_all(out);
-  const char *const both[] = {path, text_path};
-  o.texts = both, o.text_count = 2, o.valid = NULL;
+  const char *both[] = {path, text_path};
+  o.texts = (att_files){both, 2}, o.valid = NULL;
   train(&o);
   assert_non_null(strstr(said, "invalid UTF-8 or NUL bytes"));
 }
@@ -280,19 +277,19 @@ static void odd_text_is_said(void **state) {
 static void the_family_follows_the_options(void **state) {
   (void)state;
   static const struct {
-    int network, norm, position;
+    int task, network, norm, position;
     att_kind kind;
     att_family family;
   } cases[] = {
-      {-1, -1, -1, ATT_DECODER, ATT_GPT2},
-      {-1, ATT_NORM_RMS, -1, ATT_DECODER, ATT_LLAMA},
-      {-1, ATT_NORM_LAYER, ATT_ROTARY, ATT_DECODER, ATT_GPT2},
-      {ATT_LSTM, -1, -1, ATT_DECODER, ATT_RECURRENT},
-      {-1, -1, ATT_RELATIVE, ATT_ENCODER_DECODER, ATT_M2M_100},
-      {ATT_GRU, -1, -1, ATT_ENCODER_DECODER, ATT_RECURRENT},
-      {ATT_FFN, -1, -1, ATT_ENCODER_DECODER, ATT_PADDED},
-      {ATT_RNN, -1, -1, ATT_ENCODER, ATT_RECURRENT},
-      {-1, -1, -1, ATT_ENCODER, ATT_BERT},
+      {ATT_TASK_LM, -1, -1, -1, ATT_DECODER, ATT_GPT2},
+      {ATT_TASK_LM, -1, ATT_NORM_RMS, -1, ATT_DECODER, ATT_LLAMA},
+      {ATT_TASK_LM, -1, ATT_NORM_LAYER, ATT_ROTARY, ATT_DECODER, ATT_GPT2},
+      {ATT_TASK_LM, ATT_LSTM, -1, -1, ATT_DECODER, ATT_RECURRENT},
+      {ATT_TASK_TRANSLATION, -1, -1, ATT_RELATIVE, ATT_ENCODER_DECODER, ATT_M2M_100},
+      {ATT_TASK_TRANSLATION, ATT_GRU, -1, -1, ATT_ENCODER_DECODER, ATT_RECURRENT},
+      {ATT_TASK_TRANSLATION, ATT_FFN, -1, -1, ATT_ENCODER_DECODER, ATT_PADDED},
+      {ATT_TASK_CLASSIFIER, ATT_RNN, -1, -1, ATT_ENCODER, ATT_RECURRENT},
+      {ATT_TASK_CLASSIFIER, -1, -1, -1, ATT_ENCODER, ATT_BERT},
   };
   char out[512];
   att_model *model;
@@ -305,9 +302,14 @@ static void the_family_follows_the_options(void **state) {
     char words[256];
     att_shapes shapes = *att_language_task.shapes;
     shapes.kind = cases[i].kind;
-    att_train_options_default(&o);
-    o.out = "x", o.network = cases[i].network, o.norm = cases[i].norm, o.position = cases[i].position;
+    att_options_begin(ctx, ATT_TASK_LM, &o);
+    o.task = cases[i].task;
+    o.texts = (att_files){texts, 1}, o.source = o.target = o.data = o.out = "x";
+    if (cases[i].network >= 0) o.plan.network = cases[i].network;
+    if (cases[i].norm >= 0) o.plan.norm = cases[i].norm;
+    if (cases[i].position >= 0) o.plan.position = cases[i].position;
     assert_int_equal(att_plan_wanted(ctx, &shapes, &o, &plan), ATT_OK);
+    assert_int_equal(att_plan_begin(ctx, &plan, o.task), ATT_OK);
     if (att_plan_choose(ctx, &plan, &shapes)) fail_msg("case %zu: %s", i, att_message(ctx));
     att_plan_config(&plan, cases[i].kind, model->tokenizer, &config);
     att_plan_describe(&plan, words, sizeof words);

@@ -4,6 +4,8 @@
  */
 #include "run_fixture.h"
 
+#include "train/options.h"
+
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -31,13 +33,13 @@ static char paths[4][512]; /* train source and target, valid source and target *
 
 static att_train_options small_options(const char *out) {
   att_train_options o;
-  att_train_options_default(&o);
+  att_options_begin(ctx, ATT_TASK_TRANSLATION, &o);
   o.source = paths[0], o.target = paths[1], o.valid_source = paths[2], o.valid_target = paths[3];
   o.out = out;
-  o.encoder_layers = o.decoder_layers = 1;
-  o.width = 32, o.heads = 2, o.feedforward = 64, o.vocab = 280;
-  o.batch_tokens = 64, o.lr = 3e-3, o.dropout = 0.1, o.seed = 11;
-  o.steps = 30, o.valid_every = 6, o.average = 3, o.warmup = 5;
+  o.plan.encoder_layers = o.plan.decoder_layers = 1;
+  o.plan.width = 32, o.plan.heads = 2, o.plan.feedforward = 64, o.plan.vocab = 280;
+  o.plan.batch_tokens = 64, o.plan.lr = 3e-3, o.plan.dropout = 0.1, o.plan.seed = 11;
+  o.plan.steps = 30, o.plan.valid_every = 6, o.plan.average = 3, o.plan.warmup = 5;
   return o;
 }
 
@@ -82,7 +84,7 @@ static void check_record(const char *out, int64_t last_step, int validations) {
 }
 
 static void train(const att_train_options *o) {
-  if (att_train_translation(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  if (att_train(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
 }
 
 /* ---- learning ------------------------------------------------------------------------------------------------- */
@@ -98,7 +100,7 @@ static void watch(void *user, const att_progress *p) {
   att_watch *w = user;
   if (p->kind == ATT_PROGRESS_PLAN) w->plans++;
   if (p->kind == ATT_PROGRESS_DONE) w->done++, snprintf(w->text, sizeof w->text, "%s", p->text);
-  if (p->kind == ATT_PROGRESS_VALID) w->bleu = p->bleu;
+  if (p->kind == ATT_PROGRESS_VALID) w->bleu = p->quality;
   if (p->kind != ATT_PROGRESS_STEP) return;
   assert_true(p->step == w->steps + 1 && p->tokens > w->tokens && p->lr > 0 && p->tokens_per_second > 0);
   if (p->step == 1) w->first_loss = p->loss;
@@ -110,7 +112,7 @@ static void watch(void *user, const att_progress *p) {
 static int backwards_right;
 static int check_backwards(void *user, const att_translation *t) {
   const att_text *targets = user;
-  const att_hypothesis *h = &t->hypotheses[0];
+  const att_hypothesis *h = t->hypotheses[0];
   backwards_right += h->text_size == targets[t->line].size && memcmp(h->text, targets[t->line].data, h->text_size) == 0;
   return 0;
 }
@@ -126,9 +128,11 @@ static void a_task_is_learned(void **state) {
   snprintf(target, sizeof target, "%s/many-t", folder);
   write_pairs(source, target, 3000, 3);
   o.source = source, o.target = target;
-  o.encoder_layers = o.decoder_layers = 2, o.feedforward = 128, o.dropout = 0, o.label_smoothing = 0;
-  o.batch_tokens = 256, o.steps = 500, o.valid_every = 100, o.warmup = 50, o.lr = 5e-3, o.patience = 0;
-  if (att_train_translation(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  o.plan.encoder_layers = o.plan.decoder_layers = 2, o.plan.feedforward = 128, o.plan.dropout = 0,
+  o.plan.label_smoothing = 0;
+  o.plan.batch_tokens = 256, o.plan.steps = 500, o.plan.valid_every = 100, o.plan.warmup = 50, o.plan.lr = 5e-3,
+  o.plan.patience = 0;
+  if (att_train(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
   assert_int_equal(w.steps, 500);
   assert_true(w.plans >= 3 && w.done == 1);
   assert_true(w.first_loss > 4 && w.last_loss < 0.5);
@@ -166,7 +170,7 @@ static void an_interrupted_run_ends_in_the_same_bits(void **state) {
   check_record(unbroken, 30, 5);
   o.out = out;
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
-    att_status status = att_train_translation(ctx, &o, interrupt_at, &stops[i]);
+    att_status status = att_train(ctx, &o, interrupt_at, &stops[i]);
     if (status == ATT_OK) break;
     must_say(status, ATT_INTERRUPTED, "--resume goes on");
     assert_int_equal(state_of(out).step, stops[i]);
@@ -185,7 +189,7 @@ static void saving_changes_nothing(void **state) {
   char out[512];
   snprintf(out, sizeof out, "%s/saving", folder);
   att_train_options o = small_options(out);
-  o.save_every = 4;
+  o.plan.save_every = 4;
   train(&o);
   same_runs(unbroken, out);
 }
@@ -199,9 +203,9 @@ static int train_as_child(const char *where) {
     snprintf(paths[i], sizeof paths[i], "%s/%s", where, ((const char *[]){"s", "t", "vs", "vt"})[i]);
   if (att_context_new(NULL, &ctx)) return 1;
   att_train_options o = small_options(out);
-  o.save_every = 2;
+  o.plan.save_every = 2;
   o.resume = true;
-  att_status status = att_train_translation(ctx, &o, NULL, NULL);
+  att_status status = att_train(ctx, &o, NULL, NULL);
   if (status) fprintf(stderr, "%s\n", att_message(ctx));
   att_context_free(ctx);
   return (int)status;
@@ -271,20 +275,20 @@ static void what_differs_is_refused(void **state) {
   (void)state;
   att_watch w = {0};
   att_train_options o = small_options(unbroken);
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_IO, "not empty");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_IO, "not empty");
   o.resume = true;
-  if (att_train_translation(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
+  if (att_train(ctx, &o, watch, &w)) fail_msg("%s", att_message(ctx));
   assert_true(w.done == 1 && w.steps == 0 && strstr(w.text, "complete"));
 #define DIFFERS(status, change, clue)                                                                                  \
   o = small_options(unbroken), o.resume = true, o.change;                                                              \
-  must_say(att_train_translation(ctx, &o, NULL, NULL), status, clue)
-  DIFFERS(ATT_ARGUMENT, lr = 1e-3, "lr is 0.001, but the run to resume began with 0.003");
-  DIFFERS(ATT_ARGUMENT, width = 64, "width is 64");
-  DIFFERS(ATT_ARGUMENT, seed = 12, "seed is 12");
-  DIFFERS(ATT_ARGUMENT, no_tie = true, "tie is no, but the run to resume began with yes");
-  DIFFERS(ATT_ARGUMENT, activation = ATT_GELU, "activation is gelu, but the run to resume began with relu");
+  must_say(att_train(ctx, &o, NULL, NULL), status, clue)
+  DIFFERS(ATT_ARGUMENT, plan.lr = 1e-3, "lr is 0.001, but the run to resume began with 0.003");
+  DIFFERS(ATT_ARGUMENT, plan.width = 64, "width is 64");
+  DIFFERS(ATT_ARGUMENT, plan.seed = 12, "seed is 12");
+  DIFFERS(ATT_ARGUMENT, plan.tied = 0, "tie is no, but the run to resume began with yes");
+  DIFFERS(ATT_ARGUMENT, plan.activation = ATT_GELU, "activation is gelu, but the run to resume began with relu");
   DIFFERS(ATT_ARGUMENT, from = unbroken, "from is given, but the run to resume began with not given");
-  DIFFERS(ATT_ARGUMENT, steps = 20, "may only grow");
+  DIFFERS(ATT_ARGUMENT, plan.steps = 20, "may only grow");
   DIFFERS(ATT_FORMAT, source = paths[1], "training data is not");
   DIFFERS(ATT_FORMAT, valid_source = paths[3], "validation data is not");
   DIFFERS(ATT_IO, out = folder, "no checkpoint");
@@ -297,7 +301,7 @@ static void a_larger_budget_goes_on(void **state) {
   snprintf(out, sizeof out, "%s/saving", folder);
   att_train_options o = small_options(out);
   o.resume = true;
-  o.steps = 40;
+  o.plan.steps = 40;
   train(&o);
   assert_int_equal(state_of(out).step, 40);
   assert_true(state_of(out).complete);
@@ -327,7 +331,7 @@ static void a_checkpoint_between_places_is_found(void **state) {
   snprintf(now, sizeof now, "%s/checkpoint", out);
   snprintf(old, sizeof old, "%s/checkpoint.old", out);
   att_train_options o = small_options(out);
-  must_say(att_train_translation(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 9");
+  must_say(att_train(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 9");
   assert_int_equal(rename(now, old), 0);
   o.resume = true;
   train(&o);
@@ -343,9 +347,9 @@ static void not_a_number_stops(void **state) {
   att_model *model;
   snprintf(out, sizeof out, "%s/nan", folder);
   att_train_options o = small_options(out);
-  o.lr = 1e30;
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_NUMERIC, "step 2");
-  assert_true(state_of(out).step < 2);
+  o.plan.lr = 100;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_NUMERIC, "is not a finite number");
+  assert_true(state_of(out).step < 10);
   if (att_checkpoint_load_model(ctx, out, &model)) fail_msg("%s", att_message(ctx));
   att_model_close(model);
 }
@@ -355,7 +359,7 @@ static void patience_ends_a_run(void **state) {
   char out[512];
   snprintf(out, sizeof out, "%s/patience", folder);
   att_train_options o = small_options(out);
-  o.lr = 1e-30, o.patience = 2, o.valid_every = 3;
+  o.plan.lr = 1e-30, o.plan.patience = 2, o.plan.valid_every = 3;
   train(&o);
   assert_int_equal(state_of(out).step, 9);
   assert_true(state_of(out).complete);
@@ -366,19 +370,20 @@ static void a_model_is_tuned_further(void **state) {
   char out[512];
   snprintf(out, sizeof out, "%s/tuned", folder);
   att_train_options o = small_options(out);
-  o.encoder_layers = o.decoder_layers = o.width = o.heads = o.feedforward = o.vocab = 0;
+  o.plan.encoder_layers = o.plan.decoder_layers = o.plan.width = o.plan.heads = o.plan.feedforward = o.plan.vocab =
+      ATT_UNSET;
   o.from = unbroken;
   train(&o);
   same_files(in_folder("tuned/tokenizer.json"), in_folder("unbroken/tokenizer.json"));
   assert_true(state_of(out).lowest.loss < state_of(unbroken).lowest.loss);
   o.resume = true, o.from = out; /* the tuned model is not the one it began with */
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "is not the model that the run in");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "is not the model that the run in");
   o.from = unbroken;
   train(&o); /* complete: nothing to do */
   remove_all(out);
   o.resume = false;
-  o.width = 64;
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
+  o.plan.width = 64;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
   assert_false(att_file_exists(out));
 }
 
@@ -419,11 +424,12 @@ static void a_model_without_merges_is_tuned_further(void **state) {
   snprintf(from, sizeof from, "%s/pieces", folder);
   make_unigram(from);
   att_train_options o = small_options(out);
-  o.encoder_layers = o.decoder_layers = o.width = o.heads = o.feedforward = o.vocab = 0;
-  o.from = from, o.bpe_dropout = 0.1, o.steps = 4;
-  must_say(att_train_translation(ctx, &o, NULL, NULL), ATT_ARGUMENT, "has no merges to leave out");
+  o.plan.encoder_layers = o.plan.decoder_layers = o.plan.width = o.plan.heads = o.plan.feedforward = o.plan.vocab =
+      ATT_UNSET;
+  o.from = from, o.plan.bpe_dropout = 0.1, o.plan.steps = 4;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "has no merges to leave out");
   assert_false(att_file_exists(out));
-  o.bpe_dropout = 0;
+  o.plan.bpe_dropout = 0;
   train(&o);
   remove_all(out);
   remove_all(from);
@@ -435,9 +441,9 @@ static void a_part_is_held_out_and_norm_may_come_after(void **state) {
   snprintf(out, sizeof out, "%s/after", folder);
   att_train_options o = small_options(out);
   o.valid_source = o.valid_target = NULL;
-  o.norm_order = ATT_NORM_AFTER, o.position = ATT_LEARNED, o.no_tie = true, o.steps = 8, o.batch_tokens = 0,
-  o.batch = 5;
-  o.schedule = ATT_SCHEDULE_INVERSE_SQRT, o.lowercase = true;
+  o.plan.norm_order = ATT_NORM_AFTER, o.plan.position = ATT_LEARNED, o.plan.tied = 0, o.plan.steps = 8,
+  o.plan.batch_tokens = ATT_UNSET, o.plan.batch = 5;
+  o.plan.schedule = ATT_SCHEDULE_INVERSE_SQRT, o.plan.lowercase = true;
   train(&o);
   att_model *model;
   const att_model_info *info;
@@ -465,8 +471,8 @@ static void passes_choose_the_dropout(void **state) {
     int64_t stop = 2;
     snprintf(out, sizeof out, "%s/passes-%d", folder, i);
     att_train_options o = small_options(out);
-    o.steps = 0, o.epochs = epochs[i], o.dropout = -1;
-    must_say(att_train_translation(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 2");
+    o.plan.steps = ATT_UNSET, o.plan.epochs = epochs[i], o.plan.dropout = NAN;
+    must_say(att_train(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 2");
     assert_float_equal(state_of(out).plan.dropout, dropouts[i], 0);
   }
 }
@@ -478,8 +484,8 @@ static void minutes_choose_the_dropout(void **state) {
   int64_t stop = 2;
   snprintf(out, sizeof out, "%s/by-minutes", folder);
   att_train_options o = small_options(out);
-  o.steps = 0, o.minutes = 0.06, o.dropout = -1;
-  must_say(att_train_translation(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 2");
+  o.plan.steps = ATT_UNSET, o.plan.minutes = 0.06, o.plan.dropout = NAN;
+  must_say(att_train(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 2");
   assert_true(isnan(state_of(out).plan.dropout) && state_of(out).plan.steps == 0);
   o.resume = true;
   train(&o);
@@ -494,9 +500,8 @@ static void minutes_fix_the_steps_once(void **state) {
   int64_t stop = 400, fixed;
   snprintf(out, sizeof out, "%s/minutes", folder);
   att_train_options o = small_options(out);
-  o.steps = 0, o.valid_every = 0, o.minutes = 0.06;
-  att_status status =
-      att_train_translation(ctx, &o, interrupt_at, &stop); /* on a slow machine it may be done by then */
+  o.plan.steps = ATT_UNSET, o.plan.valid_every = ATT_UNSET, o.plan.minutes = 0.06;
+  att_status status = att_train(ctx, &o, interrupt_at, &stop); /* on a slow machine it may be done by then */
   if (status) must_say(status, ATT_INTERRUPTED, "step 400");
   fixed = state_of(out).plan.steps;
   assert_true(fixed > 0);
@@ -528,10 +533,13 @@ static void no_allocation_after_the_first_epoch(void **state) {
   att_context *own;
   char out[512];
   snprintf(out, sizeof out, "%s/census", folder);
-  assert_int_equal(att_context_new(&(att_context_options){.allocator = {counting_resize, &count}}, &own), ATT_OK);
+  assert_int_equal(
+      att_context_new(
+          &(att_context_options){.size = sizeof(att_context_options), .allocator = {counting_resize, &count}}, &own),
+      ATT_OK);
   att_train_options o = small_options(out);
-  o.steps = 100, o.valid_every = 100; /* an epoch is about 35 */
-  assert_int_equal(att_train_translation(own, &o, count_calls, &census), ATT_OK);
+  o.plan.steps = 100, o.plan.valid_every = 100; /* an epoch is about 35 */
+  assert_int_equal(att_train(own, &o, count_calls, &census), ATT_OK);
   assert_true(census.calls_at_epoch > 0);
   assert_int_equal(census.calls_at_end, census.calls_at_epoch);
   att_context_free(own);
@@ -542,12 +550,15 @@ static att_status short_run(counting *count, long fail_at, const char *out) {
   att_context *own;
   remove_all(out);
   count->fail_at = 0;
-  assert_int_equal(att_context_new(&(att_context_options){.allocator = {counting_resize, count}}, &own), ATT_OK);
+  assert_int_equal(
+      att_context_new(
+          &(att_context_options){.size = sizeof(att_context_options), .allocator = {counting_resize, count}}, &own),
+      ATT_OK);
   att_train_options o = small_options(out);
-  o.steps = 3, o.valid_every = 1, o.average = 2, o.vocab = 262;
+  o.plan.steps = 3, o.plan.valid_every = 1, o.plan.average = 2, o.plan.vocab = 262;
   count->calls = 0;
   count->fail_at = fail_at;
-  att_status status = att_train_translation(own, &o, NULL, NULL);
+  att_status status = att_train(own, &o, NULL, NULL);
   if (status != ATT_OK && att_message(own)[0] == '\0') fail_msg("allocation %ld failing leaves no message", fail_at);
   assert_int_equal(count->live, 1);
   count->fail_at = 0;

@@ -8,11 +8,18 @@ makes of it; the class that its config.json names, found by AutoConfig and by ar
 missing or unexpected weights and give the logits that it gives for the original; AutoTokenizer must open them with the
 same ids.
 """
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("attend", help="build/attend")
+    parser.add_argument("folders", nargs="+")
+    args = parser.parse_args()
 
 import torch
 import transformers
@@ -62,5 +69,5 @@ def check(program, folder):
 
 if __name__ == "__main__":
     transformers.logging.set_verbosity_error()
-    results = [check(sys.argv[1], folder) for folder in sys.argv[2:]]
+    results = [check(args.attend, folder) for folder in args.folders]
     sys.exit(0 if all(results) else 1)

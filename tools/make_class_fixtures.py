@@ -3,12 +3,17 @@
 
     python3 tools/make_class_fixtures.py tests/data
 """
+import argparse
 import json
 import math
 import os
 import random
-import sys
 import warnings
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", help="tests/data")
+    args = parser.parse_args()
 
 import scipy
 import sklearn
@@ -104,6 +109,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(sys.argv[1])
+    main(args.out)

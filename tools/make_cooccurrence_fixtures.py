@@ -5,10 +5,15 @@
 
 Rows are known up to a rotation, so what is kept is their cosines.
 """
+import argparse
 import json
 import os
 import random
-import sys
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", help="tests/data")
+    args = parser.parse_args()
 
 import numpy as np
 
@@ -60,6 +65,6 @@ CASES = [
     case("short texts", topics(80, 4, 3, 0), [0], 14, 3),
 ]
 
-with open(os.path.join(sys.argv[1], "cooccurrence.json"), "w") as out:
+with open(os.path.join(args.out, "cooccurrence.json"), "w") as out:
     json.dump(CASES, out, separators=(",", ":"))
     out.write("\n")

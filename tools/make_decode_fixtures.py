@@ -17,9 +17,13 @@ only a search that bans it, as generate() does, agrees. expected.json:
 
 Computed in float64 on the float32 weights, so that no near tie is decided by rounding.
 """
+import argparse
 import json
 import os
 import random
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import torch
 from transformers import M2M100Config, M2M100ForConditionalGeneration, MarianConfig, MarianMTModel

@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
 # Makes models/de-en: trains a German-English model on the Tatoeba pairs, halves its weights, measures it on the test part.
-#   tools/make_demo_model.sh OUT [DATA]      DATA: ../shared/data/tatoeba-deu-eng; about 45 minutes on two AVX-512 cores
+# usage: tools/make_demo_model.sh OUT [DATA]      DATA: ../shared/data/tatoeba-deu-eng; about 45 minutes on two AVX-512 cores
 set -eu
+case "${1:-}" in
+'' | -h | --help)
+  sed -n '2,3s/^# //p' "$0"
+  exit
+  ;;
+esac
 out=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
 data=${2:-$here/../shared/data/tatoeba-deu-eng}

@@ -9,28 +9,42 @@ Each expected.safetensors holds, for four texts that stand one after another wit
     ids, starts [, types]       int64: what is read; row of each text's first token, and the end
     hidden [rows, width]        after the last norm
     logits                      [labels, vocabulary], or [texts, label count]
-    labels [, label_rows]       int64: targets of a decoder's rows; of an encoder's rows label_rows
+    labels [, label_rows]       int64: targets of a decoder's rows; of an encoder's rows label_rows; of the rows that
+                                have a class, where tokens have
     classes | values            int64 [texts] | float32 [texts, label count]
-    loss                        mean over targets, label smoothing 0.1 where they are tokens or classes
+    loss                        mean over targets, label smoothing 0.1 where they are tokens or classes; of classes of
+                                tokens the loss that the model itself gives
     grad.NAME                   of the loss, for every parameter
     maps [layers, heads, n, n]  attention of the text `sample`
+
+Where tokens have classes, spans.txt has what Transformers' pipeline makes of SENTENCE (aggregation "simple"), a span a
+line, as `attend classify --json` spells label and text.
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel, GPT2Config,
-                          GPT2ForSequenceClassification, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
-                          LlamaForSequenceClassification)
+from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification,
+                          BertModel, GPT2Config, GPT2ForSequenceClassification, GPT2ForTokenClassification,
+                          GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification,
+                          LlamaForTokenClassification, pipeline)
 
 from make_model_fixtures import OUT, SAMPLE, SMOOTHING, TEXT, packed, pad, starts
 
 VOCABULARY = 280
 LENGTHS = [1, 17, 5, 9]
 NAMES = {0: "bad", 1: "so \"so\"", 2: "good"}
+ENTITIES = dict(id2label={0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC", 4: "I-LOC"},
+                label2id={"O": 0, "B-PER": 1, "I-PER": 2, "B-LOC": 3, "I-LOC": 4})
+SENTENCE = "a man walks to a house"
+UNLABELLED = -100  # Transformers' mark of a token whose class does not count
 GPT2 = dict(vocab_size=VOCABULARY, n_positions=64, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
 LLAMA = dict(vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
              num_key_value_heads=2, head_dim=6, max_position_embeddings=64, bos_token_id=0, eos_token_id=0)
@@ -58,6 +72,10 @@ FOLDERS = {
                                  problem_type="single_label_classification")),
     "family_llama_values": (LlamaConfig, LlamaForSequenceClassification,
                             dict(LLAMA, num_hidden_layers=1, pad_token_id=1, problem_type="regression")),
+    "family_bert_token_classes": (BertConfig, BertForTokenClassification, dict(BERT, num_hidden_layers=1, **ENTITIES)),
+    "family_gpt2_token_classes": (GPT2Config, GPT2ForTokenClassification, dict(GPT2, n_layer=1, **ENTITIES)),
+    "family_llama_token_classes": (LlamaConfig, LlamaForTokenClassification,
+                                   dict(LLAMA, num_hidden_layers=1, **ENTITIES)),
 }
 
 
@@ -108,6 +126,15 @@ def labels_loss(kind, logits, draw, out):
     return loss(logits, torch.tensor(out["values"]).double())
 
 
+def token_classes(texts, count, draw, out):
+    """About two tokens of three have a class: what the model is given as labels, padded."""
+    classes = [np.where(draw.random(len(t)) < 0.7, draw.integers(0, count, len(t)), UNLABELLED) for t in texts]
+    flat = np.concatenate(classes)
+    out["label_rows"] = np.flatnonzero(flat != UNLABELLED).astype(np.int64)
+    out["labels"] = flat[out["label_rows"]].astype(np.int64)
+    return pad([list(c) for c in classes], UNLABELLED)
+
+
 def expect(model):
     config, draw = model.config, np.random.default_rng(11)
     bert = isinstance(config, BertConfig)
@@ -120,12 +147,18 @@ def expect(model):
         types = [list(np.sort(draw.integers(0, 2, len(t)))) for t in texts]
         out["types"] = np.concatenate(types).astype(np.int64)
         extra["token_type_ids"] = pad(types, 0)
+    by_token = "TokenClassification" in type(model).__name__
+    if by_token:
+        extra["labels"] = token_classes(texts, config.num_labels, draw, out)
     result = model(input_ids=ids, attention_mask=mask, output_attentions=True, output_hidden_states=True,
                    **({} if bert else {"use_cache": False}), **extra)
     if "last_hidden_state" in result:
         result["hidden_states"] = [result.last_hidden_state]
     rows = torch.cat([torch.arange(len(t)) + i * ids.shape[1] for i, t in enumerate(texts)])
-    if getattr(config, "problem_type", None):
+    if by_token:
+        out["logits"] = result.logits.reshape(-1, config.num_labels)[rows].detach().numpy().astype(np.float32)
+        loss = result.loss
+    elif getattr(config, "problem_type", None):
         out["logits"] = result.logits.detach().numpy().astype(np.float32)
         loss = labels_loss(config.problem_type, result.logits, draw, out)
     elif "logits" in result:
@@ -160,6 +193,10 @@ def main():
                  "mask_token": "[MASK]"} if bert else {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         with open(os.path.join(folder, "tokenizer_config.json"), "w") as file:
             json.dump({"tokenizer_class": "PreTrainedTokenizerFast", **names}, file, indent=2)
+        if "TokenClassification" in model_class.__name__:
+            spans = pipeline("token-classification", model=folder, aggregation_strategy="simple")(SENTENCE)
+            with open(os.path.join(folder, "spans.txt"), "w") as file:
+                file.writelines(f'"label": "{s["entity_group"]}", "text": "{s["word"]}"\n' for s in spans)
         expected = expect(model.double())
         save_file({key: np.ascontiguousarray(value) for key, value in expected.items()},
                   os.path.join(folder, "expected.safetensors"))

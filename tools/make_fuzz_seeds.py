@@ -5,6 +5,7 @@
 
 Only Python's own library is used; tokenizer.json of the small models comes from tests/data.
 """
+import argparse
 import base64
 import json
 import pathlib
@@ -53,10 +54,23 @@ def make_config():
     marian = json.dumps({"model_type": "marian", **small, **marks}).encode()
     write("fuzz_config", "marian", marian)
     write("fuzz_config", "marian_generation", marian + b"\0" + json.dumps(generation).encode())
+    lists = {"eos_token_id": [0, 3], "suppress_tokens": [1], "begin_suppress_tokens": [2, -1], "stop_strings": ["a"],
+             "sequence_bias": [[[4, 5], 1.5]], "exponential_decay_length_penalty": [3, 1.1], "forced_eos_token_id": 0,
+             "bad_words_ids": [[49], [1, 2]], "early_stopping": "never", "guidance_scale": 1.5, "typical_p": 0.9}
+    write("fuzz_config", "gpt2_generation", b'{"model_type": "gpt2", "vocab_size": 50}\0' + json.dumps(lists).encode())
     write("fuzz_config", "m2m_100", json.dumps({"model_type": "m2m_100", **small, "normalize_before": True,
                                                 "forced_bos_token_id": 7, "num_beams": 5}).encode())
     write("fuzz_config", "attend", json.dumps({"model_type": "attend", "normalize_before": False,
                                                "position_embedding_type": "learned", **small, **marks}).encode())
+    names = {"0": "stand", "1": "walk", "2": "run"}
+    write("fuzz_config", "rows", json.dumps({
+        "model_type": "attend", "attend_family": "bert", "attend_head": "classes", "input_width": 3, "hidden_size": 8,
+        "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 9, "max_position_embeddings": 64,
+        "position_embedding_type": "learned", "norm_order": "after", "id2label": names}).encode())
+    write("fuzz_config", "rows_rnn", json.dumps({
+        "model_type": "attend-rnn", "kind": "encoder", "attend_head": "token-classes", "input_width": 2, "cell": "gru",
+        "bidirectional": True, "d_model": 8, "embedding_size": 4, "max_position_embeddings": 64, "encoder_layers": 1,
+        "id2label": names}).encode())
 
 
 def make_tokenizer():
@@ -107,6 +121,7 @@ def make_small_tokenizers():
                                                 {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}]})
 
 
+argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
 make_config()
 make_small_tokenizers()

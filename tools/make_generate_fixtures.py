@@ -15,8 +15,12 @@ generate_penalty.json: {folder: [{"beam", "penalty", "outputs": of each source, 
 
 Computed in float64 on the stored weights. The weights are large, so that the likeliest token is never a near tie.
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers

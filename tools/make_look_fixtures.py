@@ -15,9 +15,14 @@ Everything is what Hugging Face Transformers computes, in float64 on the float32
     lines, embeddings           {"mean", "first", "last": [line][width]}: of the last layer's hidden states
     fill                        {"text", "masks": [[token, probability]]}: the five likeliest at each mask
 """
+import argparse
 import json
 import os
-import sys
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", help="tests/data")
+    args = parser.parse_args()
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -70,7 +75,8 @@ def character_tokenizer():
 
 
 def make_models(out):
-    marks = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]")
+    marks = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
+                 model_input_names=["input_ids", "token_type_ids", "attention_mask"])
     tokenizer = bert_tokenizer()
     torch.manual_seed(7)
     save(BertForMaskedLM(BertConfig(**SIZES, pad_token_id=0)), tokenizer, os.path.join(out, "look_bert"), marks)
@@ -161,8 +167,7 @@ def look_at_encoder(out, name):
             "embeddings": vectors, "fill": {"text": MASKED, "masks": masks}}
 
 
-def main():
-    out = sys.argv[1]
+def main(out):
     make_models(out)
     fixture = {name: look_at_translator(out, name) for name in ["model_m2m_100_relu", "model_marian_gelu"]}
     fixture["look_gpt2"] = look_at_decoder(out, "look_gpt2", "To be,\nor not to be")
@@ -173,4 +178,5 @@ def main():
         file.write("\n")
 
 
-main()
+if __name__ == "__main__":
+    main(args.out)

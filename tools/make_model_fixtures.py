@@ -17,8 +17,12 @@ stand one after another without padding (starts: row of each pair's first token,
 The model is run in float64 on its float32 weights, padded and masked as a user of PyTorch would, and rounded at the
 end: the values are PyTorch's, without the noise of one order of sums.
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import numpy as np
 import torch

@@ -4,12 +4,17 @@
     python3 -m pip install numpy
     python3 tools/make_npy_fixtures.py tests/data/npy
 """
+import argparse
 import os
-import sys
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="tests/data/npy")
+    args = parser.parse_args()
 
 import numpy as np
 
-folder = sys.argv[1]
+folder = args.folder
 os.makedirs(folder, exist_ok=True)
 values = np.array([0, -1.5, 3.1415927, 1e-30, 65504, -0.0], dtype="<f4")
 np.save(os.path.join(folder, "two_by_three.npy"), values.reshape(2, 3))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/data/ops.json: what PyTorch and Transformers give for ops that other code defines: activations, gated
-units, root mean square norm, rotary positions, ALiBi's slopes, T5's buckets, losses; with gradients.
+units, root mean square norm, rotary positions, ALiBi's slopes, T5's buckets, losses, convolution; with gradients.
 
     python3 -m pip install torch transformers
     python3 tools/make_op_fixtures.py
@@ -8,8 +8,12 @@ units, root mean square norm, rotary positions, ALiBi's slopes, T5's buckets, lo
 An output's gradient is that of the sum of output * weight. Tensors are flat lists, in float64 where the library's own
 function allows it.
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import torch
 from transformers.activations import ACT2FN
@@ -99,12 +103,27 @@ def losses():
     return out
 
 
+def convolution(kernel, stride, padding, activation):
+    """Sequences of several lengths, one after another; those that the kernel does not fit into give nothing."""
+    lengths, cols, outputs = [1, 7, 2, 4, 9], 3, 5
+    x, w, bias = draw(sum(lengths), cols), draw(outputs, cols, kernel), draw(outputs)
+    parts = [torch.nn.functional.conv1d(part.T[None], w, bias, stride, padding)[0].T
+             for part in x.split(lengths) if len(part) + 2 * padding >= kernel]
+    y = ACT2FN[activation](torch.cat(parts)) if activation else torch.cat(parts)
+    out = dict(kernel=kernel, stride=stride, padding=padding, activation=activation or "", lengths=lengths, cols=cols,
+               outputs=outputs, **with_gradients(y, x=x, w=w, bias=bias))
+    out["w"], out["dw"] = flat(w.transpose(1, 2)), flat(w.grad.transpose(1, 2))
+    return out
+
+
 def main():
     out = {"torch": torch.__version__, "activations": activations(), "gated": gated(), "rms_norm": rms_norm(),
            "rotary": rotary(), "alibi": [slopes(heads) for heads in (1, 2, 3, 4, 6, 8, 12, 16, 20)],
            "buckets": [buckets(*case) for case in ((False, 32, 128), (True, 32, 128), (True, 32, 256), (False, 8, 20),
                                                    (True, 7, 50))],
-           "losses": losses()}
+           "losses": losses(),
+           "convolution": [convolution(*case) for case in ((3, 1, 1, None), (3, 2, 1, "gelu"), (3, 1, 0, None),
+                                                           (4, 3, 2, "relu"), (1, 1, 0, None), (5, 5, 0, None))]}
     with open(OUT, "w", encoding="utf-8") as file:
         file.write(json.dumps(out).replace('], "', '],\n"') + "\n")
 

@@ -17,8 +17,12 @@ them (no tokenizer), and expected.safetensors with, for texts that stand one aft
 
 Computed in float64 on float32 weights and rounded at the end.
 """
+import argparse
 import json
 import os
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import numpy as np
 import torch

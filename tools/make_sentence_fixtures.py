@@ -13,12 +13,19 @@ case's own), in float64, with `prompt` (by name, or else as text) where there is
 --convert does not write: it makes each folder, lets `attend convert` write it anew, and has sentence-transformers open
 both; their vectors must be equal.
 """
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", help="tests/data")
+    parser.add_argument("--convert", metavar="ATTEND", help="check folders that this binary converts")
+    arguments = parser.parse_args()
 
 import torch
 import transformers
@@ -203,7 +210,7 @@ def check(out, program):
         with tempfile.TemporaryDirectory() as scratch:
             before, after = os.path.join(scratch, "before"), os.path.join(scratch, "after")
             build(out, case, before)
-            subprocess.run([program, "convert", before, "--type", "f32", "-o", after, "--quiet"], check=True)
+            subprocess.run([program, "convert", before, "--type", "float32", "-o", after, "--quiet"], check=True)
             apart = float((encode(before, case) - encode(after, case)).abs().max())
             bad += not apart <= 1e-12
             print(f"{'ok' if apart <= 1e-12 else 'NO':3} {case['name']:24} apart {apart:g}")
@@ -211,8 +218,5 @@ def check(out, program):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or "--help" in sys.argv:
-        print(__doc__)
-        sys.exit(0 if "--help" in sys.argv else 2)
     transformers.logging.set_verbosity_error()
-    sys.exit(check(sys.argv[1], sys.argv[3]) if len(sys.argv) > 3 else make(sys.argv[1]))
+    sys.exit(check(arguments.out, arguments.convert) if arguments.convert else make(arguments.out))

@@ -6,15 +6,20 @@ the merges learnt from Multi30k (without it, the old hash is kept).
 
     python3 tools/make_tokenizer_fixtures.py [../shared/data]
 """
+import argparse
 import base64
 import gzip
 import io
 import json
 import pathlib
 import random
-import sys
 import tempfile
 import unicodedata
+
+if __name__ == "__main__":  # before the imports that follow: --help needs none of them
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=pathlib.Path, nargs="?", help="the shared data: without it, the old hash is kept")
+    args = parser.parse_args()
 
 import sentencepiece as spm
 import transformers
@@ -342,12 +347,12 @@ def pairs(tokenizer):
     return made
 
 
-def main():
+def main(data):
     OUT.mkdir(parents=True, exist_ok=True)
     lines = corpus()
     (OUT / "corpus.txt").write_text("".join(line + "\n" for line in lines))
     old = json.loads((OUT / "cases.json").read_text()) if (OUT / "cases.json").exists() else {}
-    found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else old.get("multi30k")}
+    found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(data) if data else old.get("multi30k")}
     made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, t5, albert, fallback]
     for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
         text = tokenizer.to_str()
@@ -361,4 +366,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(args.data)

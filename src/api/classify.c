@@ -3,10 +3,11 @@
  * order. Rows are packed without padding, so that lines need no sorting by length. Works through windows of lines, so
  * that memory stays bounded and output starts early. Refuses models without a head of labels.
  */
-#include "metrics/classes.h"
 #include "text/unicode.h"
 #include "train/data/examples.h"
 #include "train/data/labelled.h"
+
+#include <string.h>
 
 #define ATT_WINDOW_LINES  1024
 #define ATT_MOST_CONFUSED 2048 /* classes of a confusion matrix */
@@ -17,18 +18,13 @@ att_status att_model_labels(att_model *model, const char *const **labels, size_t
   return ATT_OK;
 }
 
-/* A pass over texts begin .. begin + count; scores [count, labels] on the arena. */
+/* A pass over texts begin .. begin + count. */
 static att_status score_batch(att_model *model, att_arena *arena, const att_examples *examples, int64_t begin,
-                              int64_t count, double *scores) {
-  const att_config *c = &model->config;
+                              int64_t count, att_hidden *hidden, double **scores) {
   att_run run = {.ctx = model->ctx, .arena = arena};
-  att_tensor logits;
   if (model->ctx->interrupted) return att_fail(model->ctx, ATT_INTERRUPTED, "interrupted");
-  ATT_TRY(att_examples_logits(&run, model, examples, begin, count, &logits));
-  for (int64_t i = 0; i < count; i++) {
-    att_head_scores(c->head, logits.data + i * logits.stride, c->label_count, scores + i * c->label_count);
-  }
-  return ATT_OK;
+  ATT_TRY(att_examples_hidden(&run, model, examples, begin, count, hidden));
+  return att_examples_scores(&run, model, hidden, scores);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------------------------- */
@@ -59,26 +55,55 @@ static att_status add_line(classifying *w, size_t number, bool *truncated) {
   return ATT_OK;
 }
 
-static att_status give_line(classifying *w, size_t line, bool truncated, const double *scores) {
-  att_classification c = {.line = line, .scores = scores, .truncated = truncated};
-  for (size_t k = 1; k < (size_t)w->model->config.label_count; k++)
-    if (scores[k] > scores[c.best]) c.best = k;
+static size_t likeliest(const double *scores, int64_t labels) {
+  size_t best = 0;
+  for (size_t k = 1; k < (size_t)labels; k++)
+    if (scores[k] > scores[best]) best = k;
+  return best;
+}
+
+/* What the tokens of text `text` of the window say; scores [its tokens, labels]. */
+static att_status label_tokens(classifying *w, int64_t text, const double *scores, att_classification *out) {
+  const att_tokenizer *tokenizer = w->model->tokenizer;
+  int64_t labels = w->model->config.label_count, first = w->examples.start[text], end = w->examples.start[text + 1];
+  att_token_class *tokens = ATT_ARENA_NEW(w->arena, end - first, att_token_class);
+  if (!tokens) return ATT_MEMORY;
+  out->tokens = tokens;
+  for (int64_t i = first; i < end; i++, scores += labels) {
+    int32_t id = w->examples.ids.data[i];
+    if (att_tokenizer_is_special(tokenizer, id)) continue;
+    tokens[out->token_count++] =
+        (att_token_class){id, att_tokenizer_token(tokenizer, id), scores, likeliest(scores, labels)};
+  }
+  return ATT_OK;
+}
+
+/* scores: of the text's first row of logits, which is the only one of a head over texts. */
+static att_status give_line(classifying *w, size_t first, int64_t text, const double *scores) {
+  att_classification c = {.line = first + (size_t)text, .truncated = w->truncated[text]};
+  if (w->model->head->texts) {
+    c.scores = scores;
+    c.best = likeliest(scores, w->model->config.label_count);
+  } else {
+    ATT_TRY(label_tokens(w, text, scores, &c));
+  }
   if (w->give(w->user, &c) == 0) return ATT_OK;
-  return att_fail(w->model->ctx, ATT_INTERRUPTED, "stopped at line %zu", w->first_line + line + 1);
+  return att_fail(w->model->ctx, ATT_INTERRUPTED, "stopped at line %zu", w->first_line + c.line + 1);
 }
 
 static att_status classify_window(classifying *w, size_t first, size_t count) {
-  size_t labels = (size_t)w->model->config.label_count;
+  int64_t labels = w->model->config.label_count;
   att_examples_clear(&w->examples);
   for (size_t i = 0; i < count; i++) ATT_TRY(add_line(w, first + i, &w->truncated[i]));
-  for (int64_t begin = 0, rows; begin < (int64_t)count; begin += rows) {
+  for (int64_t begin = 0, texts; begin < (int64_t)count; begin += texts) {
+    att_hidden hidden;
+    double *scores;
     att_arena_reset(w->arena);
-    rows = att_examples_fit(&w->examples, begin);
-    double *scores = att_arena_alloc(w->arena, (size_t)rows, labels * sizeof *scores);
-    if (!scores) return ATT_MEMORY;
-    ATT_TRY(score_batch(w->model, w->arena, &w->examples, begin, rows, scores));
-    for (int64_t i = 0; i < rows; i++) {
-      ATT_TRY(give_line(w, first + (size_t)(begin + i), w->truncated[begin + i], scores + (size_t)i * labels));
+    texts = att_examples_fit(&w->examples, begin);
+    ATT_TRY(score_batch(w->model, w->arena, &w->examples, begin, texts, &hidden, &scores));
+    for (int64_t i = 0; i < texts; i++) {
+      int64_t row = w->model->head->texts ? i : hidden.sequences.start[i];
+      ATT_TRY(give_line(w, first, begin + i, scores + row * labels));
     }
   }
   return ATT_OK;
@@ -125,9 +150,8 @@ typedef struct measuring {
   double *scores; /* [count, labels] */
 } measuring;
 
-static att_status measure(att_model *model, const char *path, measuring *m, att_evaluation *out) {
+static att_status read_file(att_model *model, const char *path, measuring *m) {
   const att_config *c = &model->config;
-  size_t labels = (size_t)c->label_count;
   ATT_TRY(att_labelled_read(model->ctx, path, &m->labelled));
   const att_lines *lines = &m->labelled.lines;
   ATT_TRY(att_truth_read(model->ctx, path, lines, m->labelled.number, c->head, c->labels, c->label_count, &m->truth));
@@ -136,24 +160,56 @@ static att_status measure(att_model *model, const char *path, measuring *m, att_
     bool two = att_labelled_texts(lines->source[i], &first, &second);
     ATT_TRY(att_examples_add(model, first, two ? &second : NULL, 0, &m->examples, NULL));
   }
-  m->scores = att_alloc(model->ctx, lines->count, labels * sizeof *m->scores);
-  if (!m->scores) return ATT_MEMORY;
-  ATT_TRY(att_arena_new(model->ctx, &m->arena));
-  for (int64_t begin = 0, rows; begin < m->examples.count; begin += rows) {
-    att_arena_reset(m->arena);
-    rows = att_examples_fit(&m->examples, begin);
-    ATT_TRY(score_batch(model, m->arena, &m->examples, begin, rows, m->scores + (size_t)begin * labels));
-  }
-  ATT_TRY(att_evaluate_scores(model->ctx, c->head, m->scores, &m->truth, lines->count, labels,
-                              labels <= ATT_MOST_CONFUSED, out));
-  out->truncated = (size_t)m->examples.truncated;
   return ATT_OK;
 }
 
-att_status att_evaluate(att_model *model, const char *path, att_evaluation *out) {
+static att_status score_file(att_model *model, measuring *m) {
+  size_t labels = (size_t)model->config.label_count;
+  m->scores = att_alloc(model->ctx, m->labelled.lines.count, labels * sizeof *m->scores);
+  if (!m->scores) return ATT_MEMORY;
+  ATT_TRY(att_arena_new(model->ctx, &m->arena));
+  for (int64_t begin = 0, rows; begin < m->examples.count; begin += rows) {
+    att_hidden hidden;
+    double *scores;
+    att_arena_reset(m->arena);
+    rows = att_examples_fit(&m->examples, begin);
+    ATT_TRY(score_batch(model, m->arena, &m->examples, begin, rows, &hidden, &scores));
+    memcpy(m->scores + (size_t)begin * labels, scores, (size_t)rows * labels * sizeof *scores);
+  }
+  return ATT_OK;
+}
+
+static att_status measure(att_model *model, const char *path, measuring *m, att_evaluation *out) {
+  const att_head_calls *head = model->head;
+  size_t count, labels = (size_t)model->config.label_count;
+  double values[ATT_HEAD_MEASURES];
+  int64_t *confusion = NULL;
+  if (head->form == ATT_NO_LABEL) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "a model with a head of %s is not measured on a file of texts",
+                    head->name);
+  }
+  ATT_TRY(read_file(model, path, m));
+  ATT_TRY(score_file(model, m));
+  count = m->labelled.lines.count;
+  ATT_TRY(head->measure(model->ctx, m->scores, &m->truth, count, labels, values));
+  if (head->form == ATT_ONE_LABEL && labels <= ATT_MOST_CONFUSED) {
+    confusion = att_alloc(model->ctx, labels, labels * sizeof *confusion);
+    if (!confusion) return ATT_MEMORY;
+    att_confuse(m->scores, m->truth.labels, count, labels, confusion);
+  }
+  *out = (att_evaluation){.count = count,
+                          .truncated = (size_t)m->examples.truncated,
+                          .classes = confusion ? labels : 0,
+                          .confusion = confusion};
+  for (int i = 0; i < ATT_HEAD_MEASURES && head->measures[i].name; i++) {
+    out->measures[out->measure_count++] = (att_measure){head->measures[i].name, head->measures[i].key, values[i]};
+  }
+  return ATT_OK;
+}
+
+static att_status evaluate(att_model *model, const char *path, att_evaluation *out) {
   att_context *ctx = model->ctx;
   measuring m = {0};
-  *out = (att_evaluation){0};
   if (!path) return att_fail(ctx, ATT_ARGUMENT, "att_evaluate needs a file");
   ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
   att_status status = measure(model, path, &m, out);
@@ -163,5 +219,12 @@ att_status att_evaluate(att_model *model, const char *path, att_evaluation *out)
   att_examples_free(ctx, &m.examples);
   att_arena_free(m.arena);
   att_free(ctx, m.scores);
+  return status;
+}
+
+att_status att_evaluate_sized(att_model *model, const char *path, att_evaluation *out, size_t size) {
+  att_evaluation own = {0};
+  att_status status = evaluate(model, path, &own);
+  att_give_struct(&own, sizeof own, out, size);
   return status;
 }

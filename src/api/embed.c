@@ -10,9 +10,10 @@
 
 /* ---- what is to be run ----------------------------------------------------------------------------------------- */
 
-void att_embed_options_default(const att_model *model, att_embed_options *options) {
+void att_embed_options_init(const att_model *model, att_embed_options *options, size_t size) {
   (void)model;
-  *options = (att_embed_options){.pooling = ATT_POOL_DEFAULT, .batch_tokens = 2048};
+  const att_embed_options own = {.size = size, .pooling = ATT_POOL_DEFAULT, .batch_tokens = 2048};
+  att_give_struct(&own, sizeof own, options, size);
 }
 
 typedef struct pipeline {
@@ -136,7 +137,9 @@ static att_status run_batch(embedder *e, size_t next) {
   att_run run = {.ctx = model->ctx, .arena = e->arena};
   att_input input = {.ids = e->ids.data, .sequences = {(int64_t)e->count, e->start}};
   att_staged staged = {.sequences = input.sequences, .prompt_tokens = e->prompt_tokens};
-  ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &staged.tokens));
+  att_hidden hidden;
+  ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
+  staged.tokens = hidden.rows;
   if (staged.tokens.cols != hidden_width(&model->config)) {
     return att_fail(model->ctx, ATT_UNSUPPORTED, "the model's rows have %lld numbers, not %lld",
                     (long long)staged.tokens.cols, (long long)hidden_width(&model->config));
@@ -188,12 +191,12 @@ static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
   return run_batch(e, first + count);
 }
 
-att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
+att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *given,
                      float *vectors) {
   att_context *ctx = model->ctx;
-  att_embed_options defaults;
-  if (!options) att_embed_options_default(model, &defaults);
-  if (!options) options = &defaults;
+  att_embed_options own = {0}, *options = &own;
+  if (!given || given->size < sizeof own) att_embed_options_default(model, &own);
+  ATT_TRY(att_take_options(ctx, "att_embed", given, &own, sizeof own));
   embedder e = {.model = model, .options = options, .vectors = vectors};
   ATT_TRY(settle(model, options, &e.pipeline));
   if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");

@@ -40,7 +40,8 @@ static att_status run_model(filler *f) {
   att_run run = {.ctx = model->ctx, .arena = f->arena};
   const int64_t start[] = {0, (int64_t)f->ids.count};
   att_input input = {.ids = f->ids.data, .sequences = {1, start}};
-  att_tensor hidden, masked;
+  att_hidden hidden;
+  att_tensor masked;
   int32_t *rows = ATT_ARENA_NEW(f->arena, f->ids.count, int32_t);
   if (!rows) return ATT_MEMORY;
   for (size_t i = 0; i < f->ids.count; i++)
@@ -49,7 +50,7 @@ static att_status run_model(filler *f) {
     return att_fail(model->ctx, ATT_ARGUMENT, "there is no mask in the line: put %s where a word is to be filled in",
                     att_mask_token(model));
   ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden, rows, (int64_t)f->masks, &masked));
+  ATT_TRY(att_op_rows(&run, &hidden.rows, rows, (int64_t)f->masks, &masked));
   return att_model_logits(&run, model, &masked, &f->logits);
 }
 
@@ -133,25 +134,27 @@ static att_status put_texts(filler *f, size_t number, int32_t id) {
 
 /* ---- the result ------------------------------------------------------------------------------------------------- */
 
-/* One block: the fillings, then their strings. */
-static att_status give(filler *f, att_filling **out) {
+/* One block: pointers, the fillings, then their strings. */
+static att_status give(filler *f, const att_filling ***out) {
   size_t count = f->masks * f->top;
   for (size_t i = 0; i < count; i++) ATT_TRY(put_texts(f, i / f->top, f->best[i].id));
-  att_filling *fillings = att_alloc(f->model->ctx, count * sizeof *fillings + f->strings.size, 1);
-  if (!fillings) return ATT_MEMORY;
+  const att_filling **list = att_alloc(f->model->ctx, count * (sizeof *list + sizeof **list) + f->strings.size, 1);
+  if (!list) return ATT_MEMORY;
+  att_filling *fillings = (att_filling *)(list + count);
   char *at = (char *)(fillings + count);
   memcpy(at, f->strings.data, f->strings.size);
   for (size_t i = 0; i < count; i++) {
     fillings[i] = (att_filling){.token = at, .id = f->best[i].id, .probability = f->best[i].probability};
     at += strlen(at) + 1;
     fillings[i].line = at;
+    list[i] = &fillings[i];
     at += strlen(at) + 1;
   }
-  *out = fillings;
+  *out = list;
   return ATT_OK;
 }
 
-static att_status fill(filler *f, att_filling **fillings) {
+static att_status fill(filler *f, const att_filling ***fillings) {
   att_model *model = f->model;
   bool truncated;
   ATT_TRY(check_model(model));
@@ -169,7 +172,7 @@ static att_status fill(filler *f, att_filling **fillings) {
   return give(f, fillings);
 }
 
-att_status att_fill(att_model *model, att_text line, size_t top, att_filling **fillings, size_t *masks,
+att_status att_fill(att_model *model, att_text line, size_t top, const att_filling ***fillings, size_t *masks,
                     size_t *per_mask) {
   filler f = {.model = model, .text = line, .top = top};
   *fillings = NULL;

@@ -4,8 +4,8 @@
  */
 #include "api/text.h"
 #include "base/random.h"
-#include "decode/candidates.h"
 #include "decode/decode.h"
+#include "decode/stops.h"
 
 #include <string.h>
 
@@ -30,34 +30,27 @@ typedef struct generator {
   sample *samples;
 } generator;
 
-void att_generate_options_default(const att_model *model, att_generate_options *options) {
-  const att_config *config = &model->config;
-  bool drawn = config->do_sample;
-  *options = (att_generate_options){
-      .max_tokens = ATT_DEFAULT_TOKENS,
-      .samples = 1,
-      .temperature = drawn ? config->temperature : 0.0,
-      .top_k = drawn ? config->top_k : 0,
-      .top_p = drawn && config->top_p > 0 ? config->top_p : 1.0,
-      .min_p = drawn ? config->min_p : 0.0,
-      .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1.0,
-      .seed = 1,
-  };
+void att_generate_options_init(const att_model *model, att_generate_options *options, size_t size) {
+  const att_generation *g = &model->generation;
+  bool whole = g->max_length > 0 && g->max_length < model->config.max_position_embeddings; /* it bounds something */
+  int samples = g->num_return_sequences < ATT_MOST_SAMPLES ? g->num_return_sequences : ATT_MOST_SAMPLES;
+  att_generate_options own = {.size = size,
+                              .max_tokens = g->max_new_tokens > 0 ? g->max_new_tokens : ATT_DEFAULT_TOKENS,
+                              .samples = g->do_sample ? samples : 1,
+                              .stop = g->stop_strings,
+                              .stop_count = g->stop_string_count,
+                              .seed = 1};
+  att_generation_give(g, ATT_OPTIONS_GENERATE, &own);
+  if (!g->do_sample) own.temperature = 0;
+  if (g->max_new_tokens == 0 && whole) own.max_length = g->max_length, own.max_tokens = 0;
+  att_give_struct(&own, sizeof own, options, size);
 }
 
 static att_status check_options(att_context *ctx, const att_generate_options *o) {
-  att_rules rules = {.temperature = o->temperature,
-                     .top_k = o->top_k,
-                     .top_p = o->top_p,
-                     .min_p = o->min_p,
-                     .repetition_penalty = o->repetition_penalty};
-  const char *wrong = att_rules_wrong(&rules);
+  const char *wrong = att_stops_wrong(o->stop, o->stop_count);
   if (o->max_tokens < 0) wrong = "max_tokens must be 0 (as many as the model has positions for) or more";
+  if (o->max_length < 0) wrong = "max_length must be 0 (no bound) or more";
   if (o->samples < 1 || o->samples > ATT_MOST_SAMPLES) wrong = "samples must be 1 to 64";
-  if (o->stop_count && !o->stop) wrong = "stop is NULL, but stop_count is not 0";
-  for (size_t i = 0; i < o->stop_count && !wrong; i++) {
-    if (!o->stop[i] || !*o->stop[i]) wrong = "a stop text must not be empty";
-  }
   return wrong ? att_fail(ctx, ATT_ARGUMENT, "%s", wrong) : ATT_OK;
 }
 
@@ -66,10 +59,16 @@ static att_status check_options(att_context *ctx, const att_generate_options *o)
 /* What a model begins a text with: its start token; else, as models of characters have none, a line end. */
 static att_status begin_from_nothing(generator *g) {
   const att_config *config = &g->model->config;
-  if (config->bos >= 0) return att_ids_push(g->model->ctx, &g->prompt, config->bos);
+  int32_t bos = g->model->generation.bos >= 0 ? g->model->generation.bos : config->bos;
+  if (bos >= 0) return att_ids_push(g->model->ctx, &g->prompt, bos);
   ATT_TRY(att_tokenizer_encode(g->model->tokenizer, g->model->ctx, (att_text){"\n", 1}, false, &g->prompt));
   if (g->prompt.count == 1 && g->prompt.data[0] != config->unk) return ATT_OK;
   return att_fail(g->model->ctx, ATT_ARGUMENT, "the prompt is empty, and the model has no start token: give it a text");
+}
+
+static void shorten(generator *g, int64_t most) {
+  g->most = most;
+  g->last = ATT_FINISH_LENGTH;
 }
 
 static att_status read_prompt(generator *g, att_text prompt) {
@@ -82,9 +81,18 @@ static att_status read_prompt(generator *g, att_text prompt) {
                     "the prompt has %zu tokens, but the model has %lld positions, and one must be free: shorten it",
                     g->prompt.count, (long long)config->max_position_embeddings);
   }
-  bool all = g->options->max_tokens == 0 || g->options->max_tokens > left;
-  g->most = all ? left : g->options->max_tokens;
-  g->last = all ? ATT_FINISH_CONTEXT : ATT_FINISH_LENGTH;
+  const att_generate_options *o = g->options;
+  int64_t bound = o->max_length - (int64_t)g->prompt.count; /* where there is a max_length */
+  if (o->max_length && bound < 1) {
+    return att_fail(g->model->ctx, ATT_ARGUMENT,
+                    "the prompt has %zu tokens, but max_length is %d, prompt and output together: shorten it, or say "
+                    "how many new tokens there may be",
+                    g->prompt.count, o->max_length);
+  }
+  g->most = left;
+  g->last = ATT_FINISH_CONTEXT;
+  if (o->max_length && bound <= g->most) shorten(g, bound);
+  if (o->max_tokens && o->max_tokens <= g->most) shorten(g, o->max_tokens);
   return ATT_OK;
 }
 
@@ -98,20 +106,6 @@ static att_status begin_sample(generator *g, sample *s) {
     s->held.size = 0;
   }
   return att_buffer_append(g->model->ctx, &s->held, "", 0); /* a text, if only an empty one */
-}
-
-/* Where the stop text that is complete first begins (of several the longest), or text->size. */
-static size_t find_stop(const att_generate_options *o, const att_buffer *text) {
-  for (size_t end = 1; end <= text->size; end++) {
-    size_t begin = text->size;
-    for (size_t i = 0; i < o->stop_count; i++) {
-      size_t size = strlen(o->stop[i]);
-      if (size > end || memcmp(text->data + end - size, o->stop[i], size) != 0) continue;
-      if (end - size < begin) begin = end - size;
-    }
-    if (begin < text->size) return begin;
-  }
-  return text->size;
 }
 
 /* Bytes at the end of the text that may be the beginning of a stop text. */
@@ -144,6 +138,16 @@ static att_status give_piece(generator *g, int64_t number, size_t size, att_fini
   return ATT_OK;
 }
 
+/* A special token has no text, but may be asked for by its spelling. */
+static bool is_stop(const generator *g, int32_t token) {
+  const att_tokenizer *tokenizer = g->model->tokenizer;
+  const char *spelling = att_tokenizer_is_special(tokenizer, token) ? att_tokenizer_token(tokenizer, token) : NULL;
+  for (size_t i = 0; spelling && i < g->options->stop_count; i++) {
+    if (strcmp(g->options->stop[i], spelling) == 0) return true;
+  }
+  return false;
+}
+
 static att_status on_token(void *user, int64_t number, int32_t token, double logprob, bool *ended) {
   generator *g = user;
   sample *s = &g->samples[number];
@@ -151,10 +155,11 @@ static att_status on_token(void *user, int64_t number, int32_t token, double log
   s->logprob += logprob;
   att_finish finish = ATT_RUNNING;
   if ((int64_t)s->tokens.count == g->most) finish = g->last;
-  if (att_config_is_end(&g->model->config, token) && !g->options->ignore_end) finish = ATT_FINISH_END;
+  if (att_generation_ends(&g->model->generation, token) && !g->options->ignore_end) finish = ATT_FINISH_END;
   ATT_TRY(att_decoder_put(&s->decoder, g->model->ctx, token, &s->held));
+  if (is_stop(g, token)) finish = ATT_FINISH_STOP;
   if (finish != ATT_RUNNING) ATT_TRY(att_decoder_end(&s->decoder, g->model->ctx, &s->held));
-  size_t size = find_stop(g->options, &s->held);
+  size_t size = att_stop_find(g->options->stop, g->options->stop_count, (att_text){s->held.data, s->held.size});
   if (size < s->held.size) finish = ATT_FINISH_STOP;
   if (finish == ATT_RUNNING) size -= undecided(g->options, &s->held);
   *ended = finish != ATT_RUNNING;
@@ -176,12 +181,12 @@ static att_status generate(generator *g, att_text prompt) {
   return status;
 }
 
-att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options, att_generate_fn *give,
+att_status att_generate(att_model *model, att_text prompt, const att_generate_options *given, att_generate_fn *give,
                         void *user) {
   att_context *ctx = model->ctx;
-  att_generate_options defaults;
-  att_generate_options_default(model, &defaults);
-  if (!options) options = &defaults;
+  att_generate_options own, *options = &own;
+  att_generate_options_default(model, &own);
+  ATT_TRY(att_take_options(ctx, "att_generate", given, &own, sizeof own));
   if (!give || (prompt.size && !prompt.data)) return att_fail(ctx, ATT_ARGUMENT, "att_generate needs a callback");
   ATT_TRY(att_check_verb(model, ATT_VERB_GENERATE));
   ATT_TRY(check_options(ctx, options));

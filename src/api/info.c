@@ -1,22 +1,26 @@
 /* Owns what a model and a machine say of themselves: att_model_describe, att_describe_machine. */
 #include "kernels/gemm.h"
-#include "models/model.h"
-#include "models/settings.h"
+#include "models/head.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Neighbours in the table with one part's name are one part; fixed parameters are none. */
+/* Neighbours in the table with one part's name are one part; fixed parameters are none. The
+ * list and what it points to are one block. */
 static att_status make_parts(att_model *model, att_model_info *info) {
-  att_part_info *parts = ATT_NEW(model->ctx, model->parameter_count, att_part_info);
-  if (!parts) return ATT_MEMORY;
-  info->parts = parts;
+  const att_part_info **list = att_alloc(model->ctx, model->parameter_count, sizeof *list + sizeof(att_part_info));
+  if (!list) return ATT_MEMORY;
+  att_part_info *parts = (att_part_info *)(list + model->parameter_count);
+  info->parts = list;
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     if (p->fixed) continue;
     bool same = info->part_count && strcmp(parts[info->part_count - 1].name, p->part) == 0;
-    if (!same) parts[info->part_count++].name = p->part;
+    if (!same) {
+      list[info->part_count] = &parts[info->part_count];
+      parts[info->part_count++].name = p->part;
+    }
     parts[info->part_count - 1].parameters += p->rows * p->cols;
     info->parameters += p->rows * p->cols;
   }
@@ -61,6 +65,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->type = att_config_type(c);
   info->kind = c->kind;
   info->head = c->head;
+  info->head_name = model->head->name;
   info->network = networks[c->network];
   info->label_count = c->label_count;
   if (c->network == ATT_TRANSFORMER) {
@@ -78,6 +83,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->width = c->d_model;
   info->vocabulary = c->vocab_size;
   info->context = c->max_position_embeddings;
+  info->input_width = c->input_width;
   info->encoder_layers = c->encoder_layers;
   info->decoder_layers = c->decoder_layers;
   info->encoder_heads = c->encoder_attention_heads;
@@ -128,21 +134,22 @@ static const char *processor_name(char name[49]) {
 }
 #endif
 
-att_status att_describe_machine(att_context *ctx, att_machine_info *info) {
+att_status att_describe_machine(att_context *ctx, const att_machine_info **info) {
   long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
   _Alignas(16) char name[64] = {0};
   snprintf(ctx->processor, sizeof ctx->processor, "%s", processor_name(name));
-  *info = (att_machine_info){.version = att_version(),
-                             .compiler =
+  ctx->machine = (att_machine_info){.version = att_version(),
+                                    .compiler =
 #ifdef __clang__
-                                 "clang " __clang_version__,
+                                        "clang " __clang_version__,
 #else
-                                 "gcc " __VERSION__,
+                                        "gcc " __VERSION__,
 #endif
-                             .processor = ctx->processor,
-                             .instruction_set = att_kernels_get()->name,
-                             .gemm = att_gemm_name(),
-                             .threads = ctx->threads,
-                             .memory_bytes = pages > 0 && size > 0 ? (int64_t)pages * size : 0};
+                                    .processor = ctx->processor,
+                                    .instruction_set = att_kernels_get()->name,
+                                    .gemm = att_gemm_name(),
+                                    .threads = ctx->threads,
+                                    .memory_bytes = pages > 0 && size > 0 ? (int64_t)pages * size : 0};
+  *info = &ctx->machine;
   return ATT_OK;
 }

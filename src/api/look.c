@@ -6,7 +6,7 @@
  */
 #include "api/text.h"
 #include "decode/decode.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "text/unicode.h"
 #include "view/view.h"
 
@@ -40,6 +40,7 @@ static att_status translate(looker *look) {
   const uint64_t key = 0;
   att_decode_options options;
   att_outputs outputs = {0};
+  ATT_TRY(att_check_verb(model, ATT_VERB_TRANSLATE));
   att_decode_options_default(model, &options);
   ATT_TRY(att_decode_batch(model, look->arena, look->source.data, (att_sequences){1, start}, &key, &options, &outputs));
   const att_output *best = outputs.best;
@@ -103,8 +104,8 @@ static att_status read_texts(looker *look, att_text text, att_text target) {
   att_context *ctx = look->model->ctx;
   const att_config *config = &look->model->config;
   if (att_is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
-  if (!look->model->tokenizer) return att_fail(ctx, ATT_UNSUPPORTED, "the model has no tokenizer");
-  look->predicts = config->kind != ATT_ENCODER && config->head == ATT_HEAD_TOKENS;
+  ATT_TRY(att_model_check_text(look->model));
+  look->predicts = config->kind != ATT_ENCODER && look->model->head->output;
   if (!look->predicts)
     ATT_TRY(read_whole(look, text, &target));
   else if (config->kind == ATT_DECODER)
@@ -208,8 +209,12 @@ static att_status run_model(looker *look, att_run *run, size_t count, const att_
   att_memory memory;
   ATT_TRY(whole_source(look, run, &source));
   ATT_TRY(make_input(run, &look->inputs, count, &target));
-  if (model->config.kind != ATT_ENCODER_DECODER)
-    return att_model_hidden(run, model, look->predicts ? &target : &source, maps, embedded, hidden);
+  if (model->config.kind != ATT_ENCODER_DECODER) {
+    att_hidden body;
+    ATT_TRY(att_model_hidden(run, model, look->predicts ? &target : &source, maps, embedded, &body));
+    *hidden = body.rows;
+    return ATT_OK;
+  }
   ATT_TRY(att_model_encode(run, model, &source, maps, embedded, &memory));
   return att_model_decode(run, model, &target, &memory, maps, NULL, hidden);
 }
@@ -257,7 +262,7 @@ static att_status move_token(looker *look, size_t count, float *norms) {
   ATT_TRY(begin_pass(look, &run));
   ATT_TRY(run_model(look, &run, count, NULL, &embedded, &hidden));
   ATT_TRY(att_op_rows(&run, &hidden, &row, 1, &last));
-  ATT_TRY(model->calls->head(&run, model, &last, &rows, &weight, &bias));
+  ATT_TRY(model->calls->output(&run, model, &last, &rows, &weight, &bias));
   ATT_TRY(att_op_cross_entropy(&run, &rows, &weight, &bias, &look->outputs.data[row], 0, 1, &loss));
   ATT_TRY(att_backward(&run));
   measure(&embedded, norms);
@@ -274,50 +279,50 @@ static att_status look_at_tokens(looker *look) {
   return ATT_OK;
 }
 
-/* The gradient of log p of the likeliest label by the logits: of a softmax, of that label's own sigmoid; of values the
- * first one itself. Returns that label. */
-static int64_t push_label(att_head head, const float *logits, int64_t count, float *gradient) {
-  int64_t best = 0;
-  double sum = 0;
-  for (int64_t i = 1; i < count && head != ATT_HEAD_VALUES; i++)
-    if (logits[i] > logits[best]) best = i;
-  for (int64_t i = 0; i < count; i++) sum += exp((double)logits[i] - (double)logits[best]);
-  for (int64_t i = 0; i < count; i++) {
-    double p = exp((double)logits[i] - (double)logits[best]) / sum;
-    gradient[i] = (float)((i == best) - (head == ATT_HEAD_CLASSES ? p : 0));
-  }
-  if (head == ATT_HEAD_LABELS) gradient[best] = (float)(1 / (1 + exp((double)logits[best])));
-  return best;
+/* What row `row` of the head's logits says most, backwards to the embeddings; *label: which. */
+static att_status move_label(looker *look, int64_t row, int64_t *label, float *norms) {
+  att_model *model = look->model;
+  att_input source;
+  att_run run;
+  att_hidden hidden;
+  att_tensor embedded, logits;
+  bool accumulate;
+  float *gradient;
+  ATT_TRY(begin_pass(look, &run));
+  ATT_TRY(whole_source(look, &run, &source));
+  ATT_TRY(att_model_hidden(&run, model, &source, NULL, &embedded, &hidden));
+  ATT_TRY(att_head_logits(&run, model, &hidden, &logits));
+  ATT_TRY(att_gradient_open(&run, &logits, &gradient, &accumulate));
+  memset(gradient, 0, (size_t)(logits.rows * logits.stride) * sizeof *gradient);
+  *label = model->head->push(logits.data + row * logits.stride, logits.cols, gradient + row * logits.stride);
+  ATT_TRY(att_backward(&run));
+  measure(&embedded, norms);
+  return ATT_OK;
 }
 
-static att_status look_at_label(looker *look) {
+/* A row a text, or as many as the text has tokens. */
+static att_status look_at_labels(looker *look) {
   att_model *model = look->model;
   att_look_part part = model->config.kind == ATT_DECODER ? ATT_LOOK_DECODER : ATT_LOOK_ENCODER;
   att_attention_map *map = &look->attention->maps[part];
-  att_input source;
-  bool accumulate;
-  att_run run;
-  att_tensor embedded, logits;
-  float *gradient;
-  ATT_TRY(make_map(look, part, 1, 1, 1, &look->source));
-  ATT_TRY(begin_pass(look, &run));
-  ATT_TRY(whole_source(look, &run, &source));
-  ATT_TRY(att_model_classify(&run, model, &source, NULL, &embedded, &logits));
-  ATT_TRY(att_gradient_open(&run, &logits, &gradient, &accumulate));
-  int64_t best = push_label(model->config.head, logits.data, logits.cols, gradient);
-  ATT_TRY(att_backward(&run));
-  measure(&embedded, (float *)map->weights);
-  const char *label = model->config.labels ? model->config.labels[best] : "?";
-  const bool special = true;
-  return att_labels_make(model->ctx, (att_token_spelling){0}, &label, &special, 1, &map->query_labels);
+  size_t queries = model->head->texts ? 1 : look->source.count;
+  const char **labels = ATT_ARENA_NEW(look->arena, queries, const char *);
+  bool *special = ATT_ARENA_NEW(look->arena, queries, bool);
+  if (!labels || !special) return ATT_MEMORY;
+  ATT_TRY(make_map(look, part, 1, 1, queries, &look->source));
+  for (size_t q = 0; q < queries; q++) {
+    int64_t label;
+    ATT_TRY(move_label(look, (int64_t)q, &label, (float *)map->weights + q * map->keys));
+    labels[q] = model->config.labels ? model->config.labels[label] : "?";
+    special[q] = true;
+  }
+  return att_labels_make(model->ctx, (att_token_spelling){0}, labels, special, queries, &map->query_labels);
 }
 
 static att_status look_at_gradient(looker *look) {
-  const att_config *config = &look->model->config;
   look->attention->gradient = true;
   ATT_TRY(att_arena_new(look->model->ctx, &look->work));
-  if (config->head == ATT_HEAD_CLASSES || config->head == ATT_HEAD_LABELS || config->head == ATT_HEAD_VALUES)
-    return look_at_label(look);
+  if (look->model->head->push) return look_at_labels(look);
   if (look->predicts) return look_at_tokens(look);
   return att_fail(look->model->ctx, ATT_UNSUPPORTED,
                   "the model gives no output whose gradient could be looked at: an encoder needs a head of labels");
@@ -372,26 +377,28 @@ void att_attention_free(att_attention *attention) {
   att_free(ctx, attention);
 }
 
-att_status att_attention_get(const att_attention *attention, att_look_part part, att_attention_map *map) {
-  *map = (att_attention_map){0};
+att_status att_attention_get(const att_attention *attention, att_look_part part, const att_attention_map **map) {
+  *map = NULL;
   if ((int)part < 0 || part >= ATT_LOOK_PART_COUNT)
     return att_fail(attention->ctx, ATT_ARGUMENT, "look: part %d is none of encoder, decoder, cross", (int)part);
-  *map = attention->maps[part];
+  *map = &attention->maps[part];
   return ATT_OK;
 }
 
-void att_look_options_default(att_look_options *options) {
-  *options = (att_look_options){.part = ATT_LOOK_CROSS, .layer = -1, .head = -1, .columns = 80, .unicode = true};
+void att_look_options_init(att_look_options *options, size_t size) {
+  const att_look_options own = {
+      .size = size, .part = ATT_LOOK_CROSS, .layer = -1, .head = -1, .columns = 80, .unicode = true};
+  att_give_struct(&own, sizeof own, options, size);
 }
 
-att_status att_attention_render(const att_attention *attention, att_look_format format, const att_look_options *options,
+att_status att_attention_render(const att_attention *attention, att_look_format format, const att_look_options *given,
                                 char **text, size_t *size) {
   att_context *ctx = attention->ctx;
-  att_look_options defaults;
-  att_look_options_default(&defaults);
-  if (!options) options = &defaults;
+  att_look_options own, *options = &own;
+  att_look_options_default(&own);
   *text = NULL;
   *size = 0;
+  ATT_TRY(att_take_options(ctx, "att_attention_render", given, &own, sizeof own));
   att_grid grid;
   ATT_TRY(att_grid_make(attention, options, &grid));
   att_buffer out = {0};

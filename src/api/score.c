@@ -69,8 +69,8 @@ static att_status score_batch(att_model *model, att_arena *arena, pairs_batch *b
   double *logprobs = ATT_ARENA_NEW(arena, b->count, double);
   if (!logprobs) return ATT_MEMORY;
   int64_t count = (int64_t)b->count;
-  att_batch pairs = {.source = {b->source.data, NULL, {count, b->source_start}},
-                     .target = {b->inputs.data, NULL, {count, b->target_start}},
+  att_batch pairs = {.source = {.ids = b->source.data, .sequences = {count, b->source_start}},
+                     .target = {.ids = b->inputs.data, .sequences = {count, b->target_start}},
                      .labels = b->labels.data};
   ATT_TRY(att_score_batch(model, arena, &pairs, logprobs));
   for (size_t i = 0; i < b->count; i++) scores[i].logprob = logprobs[i];

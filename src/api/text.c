@@ -4,15 +4,10 @@
 
 #include <string.h>
 
-static att_status check_tokenizer(const att_model *model) {
-  if (model->tokenizer) return ATT_OK;
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
-}
-
 att_status att_tokenize(att_model *model, att_text text, bool special, int32_t **out, size_t *count) {
   *out = NULL;
   *count = 0;
-  ATT_TRY(check_tokenizer(model));
+  ATT_TRY(att_model_check_text(model));
   att_ids ids = {0};
   att_status status = att_tokenizer_encode(model->tokenizer, model->ctx, text, special, &ids);
   if (status == ATT_OK && !ids.data) {
@@ -31,7 +26,7 @@ att_status att_tokenize(att_model *model, att_text text, bool special, int32_t *
 att_status att_detokenize(att_model *model, const int32_t *ids, size_t count, char **text, size_t *size) {
   *text = NULL;
   *size = 0;
-  ATT_TRY(check_tokenizer(model));
+  ATT_TRY(att_model_check_text(model));
   att_buffer buffer = {0};
   att_status status = att_tokenizer_decode(model->tokenizer, model->ctx, ids, count, true, &buffer);
   if (status == ATT_OK) status = att_buffer_append(model->ctx, &buffer, "", 0); /* a text, if only an empty one */
@@ -71,7 +66,7 @@ static att_status line_ids(const att_model *model, const rule *by, att_text line
   int32_t eos = model->config.eos;
   const char *what = by->what;
   ids->count = 0;
-  ATT_TRY(check_tokenizer(model));
+  ATT_TRY(att_model_check_text(model));
   if (!att_utf8_valid(line.data, line.size)) {
     att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is not valid UTF-8: its wrong bytes become U+FFFD", what, number + 1);
   }
@@ -108,6 +103,7 @@ att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer,
 
 /* Whether the text itself, without special tokens, ends with the end token's spelling. */
 static bool ends_with_special(const att_model *model, att_text text) {
+  if (att_tokenizer_splits_specials(model->tokenizer)) return false;
   const char *special = att_tokenizer_token(model->tokenizer, model->config.eos);
   size_t size = special ? strlen(special) : 0;
   return size && text.size >= size && memcmp(text.data + text.size - size, special, size) == 0;
@@ -115,7 +111,7 @@ static bool ends_with_special(const att_model *model, att_text text) {
 
 att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids) {
   ids->count = 0;
-  ATT_TRY(check_tokenizer(model));
+  ATT_TRY(att_model_check_text(model));
   if (!att_utf8_valid(text.data, text.size)) {
     att_log(model->ctx, ATT_LOG_WARNING, "%s is not valid UTF-8: its wrong bytes become U+FFFD", what);
   }

@@ -4,8 +4,8 @@
  */
 #include "api/text.h"
 #include "base/random.h"
-#include "decode/candidates.h"
 #include "decode/decode.h"
+#include "decode/stops.h"
 #include "text/unicode.h"
 
 #include <math.h>
@@ -22,7 +22,7 @@ typedef struct line_work {
   const int32_t *ids;
   int64_t count; /* 0: nothing to translate */
   bool truncated, done;
-  const att_hypothesis *hypotheses;
+  const att_hypothesis *const *hypotheses;
   size_t hypothesis_count;
 } line_work;
 
@@ -54,12 +54,7 @@ typedef struct translator {
 
 static att_status check_options(att_context *ctx, const att_decode_options *o) {
   bool sampling = o->temperature > 0;
-  att_rules rules = {.temperature = o->temperature,
-                     .top_k = o->top_k,
-                     .top_p = o->top_p,
-                     .min_p = o->min_p,
-                     .repetition_penalty = o->repetition_penalty};
-  const char *wrong = att_rules_wrong(&rules);
+  const char *wrong = att_stops_wrong(o->stop, o->stop_count);
   if (o->beam < 1 || o->beam > ATT_WIDEST_BEAM) wrong = "beam must be 1 to 64";
   if (sampling && o->beam != 1) wrong = "sampling (temperature above 0) goes with beam 1 only";
   if (o->nbest < 1 || o->nbest > ATT_WIDEST_BEAM) wrong = "nbest must be 1 to 64";
@@ -144,12 +139,14 @@ static void *keep(translator *t, const void *data, size_t count, size_t size) {
 /* Moves a line's outputs to where they stay until the line is given. */
 static att_status keep_outputs(translator *t, const att_outputs *outputs, line_work *line) {
   att_hypothesis *kept = ATT_ARENA_NEW(t->kept, outputs->count, att_hypothesis);
-  if (!kept) return ATT_MEMORY;
+  const att_hypothesis **list = ATT_ARENA_NEW(t->kept, outputs->count, const att_hypothesis *);
+  if (!kept || !list) return ATT_MEMORY;
   for (int64_t i = 0; i < outputs->count; i++) {
     const att_output *o = &outputs->best[i];
     size_t count = (size_t)o->count;
     t->text.size = 0;
     ATT_TRY(att_tokenizer_decode(t->model->tokenizer, t->model->ctx, o->tokens, count, true, &t->text));
+    t->text.size = att_stop_find(t->options->stop, t->options->stop_count, (att_text){t->text.data, t->text.size});
     ATT_TRY(att_buffer_append(t->model->ctx, &t->text, "", 0));
     kept[i] = (att_hypothesis){.text = keep(t, t->text.data, t->text.size + 1, 1),
                                .text_size = t->text.size,
@@ -158,9 +155,10 @@ static att_status keep_outputs(translator *t, const att_outputs *outputs, line_w
                                .token_count = count,
                                .score = o->score,
                                .logprob = o->logprob};
+    list[i] = &kept[i];
     if (!kept[i].text || !kept[i].tokens || (o->alignment && !kept[i].alignment)) return ATT_MEMORY;
   }
-  line->hypotheses = kept;
+  line->hypotheses = list;
   line->hypothesis_count = (size_t)outputs->count;
   line->done = true;
   return ATT_OK;
@@ -189,7 +187,7 @@ static att_status translate_batch(translator *t, const length_order *order, int6
 
 /* Gives the translations of the lines that are done, up to the first that is not. */
 static att_status give_done(translator *t) {
-  static const att_hypothesis nothing = {.text = ""};
+  static const att_hypothesis nothing = {.text = ""}, *const nothings[] = {&nothing};
   for (; t->given < t->window && t->work_lines[t->given].done; t->given++) {
     const line_work *line = &t->work_lines[t->given];
     bool blank = line->count == 0;
@@ -197,7 +195,7 @@ static att_status give_done(translator *t) {
                                    .source_tokens = line->ids,
                                    .source_count = (size_t)line->count,
                                    .truncated = line->truncated,
-                                   .hypotheses = blank ? &nothing : line->hypotheses,
+                                   .hypotheses = blank ? nothings : line->hypotheses,
                                    .count = blank ? 1 : line->hypothesis_count};
     if (t->give(t->user, &translation) != 0) {
       return att_fail(t->model->ctx, ATT_INTERRUPTED, "stopped at line %zu", translation.line + 1);
@@ -222,12 +220,12 @@ static att_status translate_all(translator *t) {
   return ATT_OK;
 }
 
-att_status att_translate(att_model *model, const att_text *lines, size_t count, const att_decode_options *options,
+att_status att_translate(att_model *model, const att_text *lines, size_t count, const att_decode_options *given,
                          att_translation_fn *give, void *user) {
   att_context *ctx = model->ctx;
-  att_decode_options defaults;
-  att_decode_options_default(model, &defaults);
-  if (!options) options = &defaults;
+  att_decode_options own, *options = &own;
+  att_decode_options_default(model, &own);
+  ATT_TRY(att_take_options(ctx, "att_translate", given, &own, sizeof own));
   if ((count && !lines) || !give) return att_fail(ctx, ATT_ARGUMENT, "att_translate needs lines and a callback");
   ATT_TRY(att_check_verb(model, ATT_VERB_TRANSLATE));
   ATT_TRY(check_options(ctx, options));

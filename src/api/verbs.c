@@ -1,43 +1,42 @@
-/* Owns the table of kinds, heads and verbs: the one place where a model of the wrong kind is refused. */
-#include "models/model.h"
+/*
+ * Owns the names of the verbs, and the one place where a model of the wrong kind is refused: its head says what it can.
+ */
+#include "models/head.h"
 
-/* What a verb's name is in a message, by att_verb. */
-static const char *const names[] = {"translate", "score pairs of texts", "generate", "score a text",
-                                    "classify",  "fill in masks",        "embed"};
+#include <stdio.h>
 
-typedef struct ability {
-  const char *what;
-  unsigned verbs; /* a bit an att_verb */
-  const char *list;
-} ability;
+/* A verb in a message, and as the command calls it; by att_verb. */
+static const struct {
+  const char *what, *command;
+} verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
+             {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
+             {"embed", "embed"}};
+#define COUNT (sizeof verbs / sizeof *verbs)
 
-#define CAN(verb) (1u << ATT_VERB_##verb)
+/* "generate, score, embed and look" */
+static void list_verbs(unsigned can, char *out, size_t size) {
+  size_t used = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    if (can & 1u << i) used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", verbs[i].command);
+  }
+  snprintf(out + used, size - used, "%slook", used ? " and " : "");
+}
 
-static ability ability_of(const att_config *config) {
-  bool labels = config->head == ATT_HEAD_CLASSES || config->head == ATT_HEAD_LABELS || config->head == ATT_HEAD_VALUES;
-  if (config->kind == ATT_ENCODER_DECODER) {
-    return (ability){"an encoder-decoder", CAN(TRANSLATE) | CAN(SCORE_PAIRS) | CAN(EMBED),
-                     "translate, score, embed and look"};
+/* What the folder lacks, or has wrong, that this verb needs. */
+static att_status check_settings(att_model *model, att_verb verb) {
+  if (verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_SCORE_PAIRS) {
+    ATT_TRY(att_config_check_pairs(model->ctx, model->folder ? model->folder : "the model", &model->config));
   }
-  bool decoder = config->kind == ATT_DECODER;
-  if (labels) {
-    return (ability){decoder ? "a decoder that classifies" : "an encoder that classifies", CAN(CLASSIFY) | CAN(EMBED),
-                     "classify, embed and look"};
-  }
-  if (config->head == ATT_HEAD_NONE) {
-    return (ability){decoder ? "a decoder without a head" : "an encoder without a head", CAN(EMBED), "embed and look"};
-  }
-  if (decoder) {
-    return (ability){"a decoder", CAN(GENERATE) | CAN(SCORE_TEXT) | CAN(EMBED), "generate, score, embed and look"};
-  }
-  return (ability){"an encoder that fills in masks", CAN(FILL) | CAN(EMBED), "fill, embed and look"};
+  bool generates = verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_GENERATE;
+  return generates ? att_generation_use(model->ctx, &model->generation) : ATT_OK;
 }
 
 att_status att_check_verb(att_model *model, att_verb verb) {
-  ability has = ability_of(&model->config);
-  if (has.verbs & 1u << verb) return ATT_OK;
-  const att_model_info *info;
-  ATT_TRY(att_model_describe(model, &info));
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s", names[verb],
-                  info->type, has.what, has.list);
+  char list[96];
+  const char *what = model->head->kinds[model->config.kind].what;
+  unsigned can = model->head->kinds[model->config.kind].verbs | ATT_CAN(EMBED);
+  if ((unsigned)verb < COUNT && can & 1u << verb) return check_settings(model, verb);
+  list_verbs(can, list, sizeof list);
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s",
+                  (unsigned)verb < COUNT ? verbs[verb].what : "do that", att_config_type(&model->config), what, list);
 }

@@ -2,14 +2,14 @@
 #include "base/parallel.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-#define ATT_MOST_THREADS 256
-#define ATT_STACK        ((size_t)3 << 18) /* bytes: more than the deepest calls use (kernels/gemm_own.c) */
+#define ATT_MOST_THREADS    256
+#define ATT_LARGEST_OPTIONS 4096              /* bytes of a struct: more is none */
+#define ATT_STACK           ((size_t)3 << 18) /* bytes: more than the deepest calls use (kernels/gemm_own.c) */
 
 static void *resize_with_malloc(void *user, void *pointer, size_t size) {
   (void)user;
@@ -46,26 +46,60 @@ static bool grow_stack(void) {
   return true;
 }
 
-att_status att_context_new(const att_context_options *options, att_context **out) {
-  static const att_context_options defaults;
+/* ATT_OK, or why a caller's struct cannot be taken; nothing is said, as there may be no context yet. */
+static att_status take_options(const void *given, void *own, size_t own_size) {
+  size_t size = own_size;
+  if (!given) return ATT_OK;
+  memcpy(&size, given, sizeof size);
+  if (size <= sizeof size || size > ATT_LARGEST_OPTIONS) return ATT_ARGUMENT;
+  for (size_t i = own_size; i < size; i++)
+    if (((const char *)given)[i]) return ATT_UNSUPPORTED;
+  memcpy(own, given, size < own_size ? size : own_size);
+  memcpy(own, &own_size, sizeof own_size);
+  return ATT_OK;
+}
+
+att_status att_take_options(att_context *ctx, const char *call, const void *given, void *own, size_t own_size) {
+  att_status status = take_options(given, own, own_size);
+  if (status == ATT_ARGUMENT)
+    att_fail(ctx, status, "%s: the options have no size: make them with their att_..._options_default call", call);
+  if (status == ATT_UNSUPPORTED)
+    att_fail(ctx, status, "%s: the options have members that this library, %s, does not know", call, ATT_VERSION);
+  return status;
+}
+
+void att_give_struct(const void *own, size_t own_size, void *out, size_t size) {
+  size_t known = size < own_size ? size : own_size;
+  memcpy(out, own, known);
+  memset((char *)out + known, 0, size - known);
+}
+
+void att_context_options_init(att_context_options *options, size_t size) {
+  const att_context_options own = {.size = size};
+  att_give_struct(&own, sizeof own, options, size);
+}
+
+att_status att_context_new(const att_context_options *given, att_context **out) {
+  att_context_options own = {.size = sizeof own};
   if (!out) return ATT_ARGUMENT;
   *out = NULL;
-  if (!options) options = &defaults;
-  if (options->threads < 0 || options->threads > ATT_MOST_THREADS) return ATT_ARGUMENT;
-  att_allocator allocator = options->allocator;
+  att_status status = take_options(given, &own, sizeof own);
+  if (status) return status;
+  if (own.threads < 0 || own.threads > ATT_MOST_THREADS) return ATT_ARGUMENT;
+  att_allocator allocator = own.allocator;
   if (!allocator.resize) allocator.resize = resize_with_malloc;
   att_context *ctx = allocator.resize(allocator.user, NULL, sizeof *ctx);
   if (!ctx) return ATT_MEMORY;
   memset(ctx, 0, sizeof *ctx);
   ctx->allocator = allocator;
-  ctx->threads = options->threads ? options->threads : usable_cores();
+  ctx->threads = own.threads ? own.threads : usable_cores();
   if (ctx->threads > ATT_MOST_THREADS) ctx->threads = ATT_MOST_THREADS;
   if (!grow_stack() || !att_threads_can_start(ctx->threads)) {
     att_context_free(ctx);
     return ATT_MEMORY;
   }
-  ctx->log = options->log;
-  ctx->log_user = options->log_user;
+  ctx->log = own.log;
+  ctx->log_user = own.log_user;
   *out = ctx;
   return ATT_OK;
 }
@@ -99,7 +133,7 @@ att_status att_fail(att_context *ctx, att_status status, const char *format, ...
   va_list args;
   va_start(args, format);
   char text[sizeof ctx->message]; /* the message may be among the arguments */
-  vsnprintf(text, sizeof text, format, args);
+  att_format_list(text, sizeof text, format, args);
   va_end(args);
   make_one_line(text);
   memcpy(ctx->message, text, sizeof text);
@@ -111,7 +145,7 @@ void att_log(att_context *ctx, att_log_level level, const char *format, ...) {
   va_list args;
   va_start(args, format);
   char text[sizeof ctx->message];
-  vsnprintf(text, sizeof text, format, args);
+  att_format_list(text, sizeof text, format, args);
   va_end(args);
   make_one_line(text);
   ctx->log(ctx->log_user, level, text);
@@ -203,12 +237,12 @@ att_status att_buffer_print(att_context *ctx, att_buffer *buffer, const char *fo
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);
-  int size = vsnprintf(NULL, 0, format, args);
+  int size = att_format_list(NULL, 0, format, args);
   va_end(args);
   att_status status = size < 0 ? att_fail(ctx, ATT_ARGUMENT, "a text could not be formatted")
                                : buffer_reserve(ctx, buffer, (size_t)size);
   if (status == ATT_OK) {
-    vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
+    att_format_list(buffer->data + buffer->size, (size_t)size + 1, format, again);
     buffer->size += (size_t)size;
   }
   va_end(again);

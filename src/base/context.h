@@ -5,9 +5,10 @@
 #ifndef ATT_BASE_CONTEXT_H
 #define ATT_BASE_CONTEXT_H
 
+#include "base/number.h"
+
 #include <attend/attend.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 
 struct att_context {
@@ -17,14 +18,9 @@ struct att_context {
   void *log_user;
   volatile sig_atomic_t interrupted;
   char message[1024];
-  char processor[64]; /* its name, once att_describe_machine asked */
+  char processor[64];       /* its name, once att_describe_machine asked, */
+  att_machine_info machine; /* and all it said */
 };
-
-#if defined(__GNUC__)
-#define ATT_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#else
-#define ATT_PRINTF(text, first)
-#endif
 
 /* Sets the message and returns status, so that a failure is one line: return att_fail(ctx, ATT_FORMAT, "%s: ...",
  * path). */
@@ -56,6 +52,15 @@ void att_free_aligned(att_context *ctx, void *pointer);
 
 /* Whether the process may have so much more memory: for libraries that end it where it may not. Takes none. */
 bool att_has_room(size_t bytes);
+
+/* ---- structs that grow (see the head of attend.h) ---- */
+
+/* Lays the options of a caller, which begin with their size (NULL: none), over `own`, the library's defaults of
+ * own_size bytes: no more than their size is read. Refuses a size that cannot be, and members beyond own_size that are
+ * not zero. call: for the message. */
+att_status att_take_options(att_context *ctx, const char *call, const void *given, void *own, size_t own_size);
+/* The reverse: what a caller gets of a struct is no more than its size, and zeros beyond the library's. */
+void att_give_struct(const void *own, size_t own_size, void *out, size_t size);
 
 /* A growing run of bytes, always followed by a NUL that is not counted. Zero-initialised is empty. */
 typedef struct att_buffer {

@@ -6,6 +6,7 @@
 
 #include "formats/file.h"
 #include "formats/json.h"
+#include "models/head.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -34,7 +35,7 @@ static const att_compared networks[] = {
 
 typedef struct att_comparison {
   att_context *ctx;
-  const att_compare_options *options;
+  att_train_options options; /* what was asked for, with a budget */
   att_compare_task task;
   att_progress_fn *progress;
   void *user;
@@ -52,24 +53,26 @@ typedef struct att_comparison {
   att_report_network rows[ATT_MOST_COMPARED];
   att_report_point *curves[ATT_MOST_COMPARED];
   char notes[ATT_MOST_COMPARED][160];
-  const char *quality, *quality_key; /* what validations measured, and its name in train.jsonl; NULL: nothing */
+  const char *quality;  /* what validations measured; NULL: nothing */
+  char quality_key[32]; /* its name in train.jsonl */
 } att_comparison;
-
-void att_compare_options_default(att_compare_options *options) {
-  *options = (att_compare_options){.parameters = 0};
-  att_train_options_default(&options->train);
-}
 
 /* ---- the data ------------------------------------------------------------------------------------------------- */
 
 static att_status choose_task(att_comparison *c) {
-  const att_train_options *o = &c->options->train;
-  int given = (o->source != NULL) + (o->text_count > 0) + (o->data != NULL);
+  const att_train_options *o = &c->options;
+  int given = (o->source != NULL) + (o->texts.count > 0) + (o->data != NULL);
   if (given != 1) {
     return att_fail(c->ctx, ATT_ARGUMENT,
-                    "a comparison needs the data of one kind of training: source and target, or text, or data");
+                    "%s: give source and target (translation), text (a language model), or data (a classifier)",
+                    given ? "the data of one kind of training only" : "the data are missing");
   }
-  if (!o->out || !*o->out) return att_fail(c->ctx, ATT_ARGUMENT, "a comparison needs a folder to write to (out)");
+  if (o->source && o->valid) {
+    return att_fail(c->ctx, ATT_ARGUMENT, "valid: translators are measured with valid-source and valid-target");
+  }
+  if (!o->source && o->valid_source) {
+    return att_fail(c->ctx, ATT_ARGUMENT, "valid-source and valid-target belong to source and target");
+  }
   c->task = o->source ? ATT_COMPARE_TRANSLATION : o->data ? ATT_COMPARE_CLASSIFIER : ATT_COMPARE_LM;
   for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
     if (!networks[i].translation_only || c->task == ATT_COMPARE_TRANSLATION) c->chosen[c->count++] = &networks[i];
@@ -78,10 +81,10 @@ static att_status choose_task(att_comparison *c) {
 }
 
 static att_status prepare_folder(att_comparison *c) {
-  const char *out = c->options->train.out;
+  const char *out = c->options.out;
   bool empty;
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
-  if (!empty && !c->options->train.resume) {
+  if (!empty && c->options.resume != 1) {
     return att_fail(c->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
   }
   return att_folder_make(c->ctx, out);
@@ -97,7 +100,7 @@ static att_status write_lines(att_comparison *c, const char *name, const att_tex
     status = att_buffer_append(c->ctx, &text, lines[i].data, lines[i].size);
     if (!status) status = att_buffer_append(c->ctx, &text, "\n", 1);
   }
-  *path = att_path(c->ctx, c->options->train.out, name);
+  *path = att_path(c->ctx, c->options.out, name);
   if (!*path) status = ATT_MEMORY;
   if (!status) status = att_write_file(c->ctx, *path, text.data ? text.data : "", text.size);
   att_buffer_free(c->ctx, &text);
@@ -138,20 +141,16 @@ static att_status take_files(att_comparison *c, int side, const char *train, con
 }
 
 static att_status find_data(att_comparison *c) {
-  const att_train_options *o = &c->options->train;
+  const att_train_options *o = &c->options;
   if (c->task == ATT_COMPARE_TRANSLATION) {
-    if (!o->target) return att_fail(c->ctx, ATT_ARGUMENT, "a comparison of translators needs a target file too");
-    if (!o->valid_source != !o->valid_target) {
-      return att_fail(c->ctx, ATT_ARGUMENT, "valid-source and valid-target belong together: give both or neither");
-    }
     ATT_TRY(take_files(c, 0, o->source, o->valid_source, "train.source.txt", "valid.source.txt"));
     return take_files(c, 1, o->target, o->valid_target, "train.target.txt", "valid.target.txt");
   }
   if (c->task == ATT_COMPARE_CLASSIFIER) return take_files(c, 0, o->data, o->valid, "train.tsv", "valid.tsv");
-  if (o->text_count > 1 && !o->valid) {
+  if (o->texts.count > 1 && !o->valid) {
     return att_fail(c->ctx, ATT_ARGUMENT, "a comparison over several texts needs a validation text (valid)");
   }
-  return take_files(c, 0, o->texts[0], o->valid, "train.txt", "valid.txt");
+  return take_files(c, 0, o->texts.names[0], o->valid, "train.txt", "valid.txt");
 }
 
 /* ---- the probes -------------------------------------------------------------------------------------------- */
@@ -202,7 +201,7 @@ static att_status probe_classes(att_comparison *c) {
     inputs[taken] = field(line, 0, first);
     seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
     pairs |= first + 1 < last;
-    references[taken++] = field(line, last, line.size);
+    references[taken++] = att_trimmed(field(line, last, line.size));
   }
   c->probes.references = references;
   c->probes.seconds = pairs ? seconds : NULL;
@@ -276,12 +275,14 @@ static void on_progress(void *user, const att_progress *inner) {
 }
 
 static void set_network(const att_comparison *c, const att_compared *one, const char *out, att_train_options *o) {
-  *o = c->options->train;
+  static const int tasks[] = {ATT_TASK_TRANSLATION, ATT_TASK_LM, ATT_TASK_CLASSIFIER};
+  *o = c->options;
+  o->task = tasks[c->task];
   o->out = out;
-  o->network = one->network;
+  o->plan.network = one->network;
   bool attends = c->task == ATT_COMPARE_TRANSLATION && one->network != ATT_FFN && one->network != ATT_TRANSFORMER;
-  o->attention = attends ? (int)one->scoring : -1;
-  o->parameters = c->parameters;
+  if (attends) o->plan.attention = one->scoring;
+  if (c->parameters > 0) o->plan.parameters = c->parameters;
   if (c->task == ATT_COMPARE_TRANSLATION) {
     o->source = c->train[0];
     o->target = c->train[1];
@@ -291,7 +292,7 @@ static void set_network(const att_comparison *c, const att_compared *one, const 
     if (c->task == ATT_COMPARE_CLASSIFIER) o->data = c->train[0];
     o->valid = c->valid[0];
   }
-  if (o->minutes > 0) o->minutes *= ATT_TRAINING_SHARE / (double)c->count;
+  o->plan.minutes *= ATT_TRAINING_SHARE / (double)c->count; /* NaN stays it: the budget is another */
 }
 
 static att_status train(att_comparison *c, const att_compared *one, const char *out) {
@@ -299,12 +300,10 @@ static att_status train(att_comparison *c, const att_compared *one, const char *
   const char *text = c->train[0];
   bool empty;
   set_network(c, one, out, &o);
-  if (c->task == ATT_COMPARE_LM && o.text_count == 1) o.texts = &text;
+  if (c->task == ATT_COMPARE_LM && o.texts.count == 1) o.texts.names = &text;
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
   o.resume = !empty;
-  if (c->task == ATT_COMPARE_TRANSLATION) return att_train_translation(c->ctx, &o, on_progress, c);
-  if (c->task == ATT_COMPARE_CLASSIFIER) return att_train_classifier(c->ctx, &o, on_progress, c);
-  return att_train_lm(c->ctx, &o, on_progress, c);
+  return att_train(c->ctx, &o, on_progress, c);
 }
 
 /* ---- what a run left ------------------------------------------------------------------------------------------ */
@@ -342,16 +341,12 @@ static att_status read_record(att_comparison *c, const char *folder, att_report_
   return status;
 }
 
-/* What the trainer's validations measure of such a model. */
-static void name_quality(att_comparison *c, att_head head) {
-  static const char *const names[] = {
-      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-F1", [ATT_HEAD_VALUES] = "Spearman"};
-  static const char *const keys[] = {
-      [ATT_HEAD_CLASSES] = "accuracy", [ATT_HEAD_LABELS] = "macro-f1", [ATT_HEAD_VALUES] = "spearman"};
+/* What the trainer's validations measure of such a model; its key in train.jsonl is it in lower case. */
+static void name_quality(att_comparison *c, const att_head_calls *head) {
   if (c->task == ATT_COMPARE_LM) return;
-  bool translation = c->task == ATT_COMPARE_TRANSLATION;
-  c->quality = translation ? "BLEU" : names[head];
-  c->quality_key = translation ? "bleu" : keys[head];
+  c->quality = c->task == ATT_COMPARE_TRANSLATION ? "BLEU" : head->measures[head->quality].name;
+  snprintf(c->quality_key, sizeof c->quality_key, "%s", c->quality);
+  for (char *at = c->quality_key; *at; at++) *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
 }
 
 static att_status measure(att_comparison *c, size_t place, const char *folder) {
@@ -363,7 +358,7 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   if (!status) status = att_measure_model(model, &c->probes, &c->results[place]);
   if (!status) {
     row->parameters = info->parameters;
-    name_quality(c, info->head);
+    name_quality(c, model->head);
   }
   att_model_close(model);
   ATT_TRY(status);
@@ -393,10 +388,10 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
   static const char *const titles[] = {"Translation", "Language modelling", "Classification"};
   static const char *const inputs[] = {"source", "text", "text"};
   static const char *const units[] = {"words of the source", "words of context", "words of the text"};
-  const att_train_options *o = &c->options->train;
+  double minutes = c->options.plan.minutes;
   char budget[64], parameters[32];
-  if (o->minutes > 0)
-    snprintf(budget, sizeof budget, "%.3g minutes for all", o->minutes);
+  if (minutes > 0)
+    att_format(budget, sizeof budget, "%.3g minutes for all", minutes);
   else
     snprintf(budget, sizeof budget, "as many steps or epochs each");
   snprintf(subtitle, size,
@@ -444,7 +439,7 @@ static void fill_examples(const att_comparison *c, att_report_example *examples,
 static att_status write_one(att_comparison *c, const att_report *report, const char *name,
                             att_status (*write)(att_context *, const att_report *, att_buffer *)) {
   att_buffer text = {0};
-  char *path = att_path(c->ctx, c->options->train.out, name);
+  char *path = att_path(c->ctx, c->options.out, name);
   att_status status = path ? write(c->ctx, report, &text) : ATT_MEMORY;
   if (!status) status = att_write_file(c->ctx, path, text.data, text.size);
   att_free(c->ctx, path);
@@ -466,16 +461,26 @@ static att_status write_report(att_comparison *c) {
 
 /* ---- the run -------------------------------------------------------------------------------------------------- */
 
+/* Half an hour, where nothing is said (the table says how long). */
+static att_status choose_budget(att_comparison *c) {
+  att_plan *p = &c->options.plan, defaults = *p;
+  ATT_TRY(att_plan_begin(c->ctx, &defaults, ATT_TASK_COMPARE));
+  if (p->steps == ATT_UNSET && isnan(p->epochs)) p->minutes = defaults.minutes;
+  return ATT_OK;
+}
+
 static att_status compare(att_comparison *c) {
+  ATT_TRY(att_options_check(c->ctx, &c->options));
   ATT_TRY(choose_task(c));
+  ATT_TRY(choose_budget(c));
   ATT_TRY(prepare_folder(c));
   ATT_TRY(find_data(c));
   ATT_TRY(prepare_questions(c));
-  c->parameters = c->options->parameters;
+  if (c->options.plan.parameters != ATT_UNSET) c->parameters = c->options.plan.parameters;
   for (c->done = 0; c->done < c->count; c->done++) {
     c->current = (c->done + c->count - 1) % c->count; /* the last, the Transformer, first: the others get its size */
     const att_compared *one = c->chosen[c->current];
-    char *folder = att_path(c->ctx, c->options->train.out, one->name);
+    char *folder = att_path(c->ctx, c->options.out, one->name);
     att_status status = folder ? train(c, one, folder) : ATT_MEMORY;
     if (!status) status = measure(c, c->current, folder);
     att_free(c->ctx, folder);
@@ -500,11 +505,12 @@ static void clear(att_comparison *c) {
   att_free(c->ctx, c);
 }
 
-att_status att_compare(att_context *ctx, const att_compare_options *options, att_progress_fn *progress, void *user) {
-  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_compare: options is NULL");
+att_status att_compare(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
+  if (!options || options->task != ATT_TASK_COMPARE)
+    return att_fail(ctx, ATT_ARGUMENT, "att_compare: it takes options that were made for \"compare\"");
   att_comparison *c = ATT_NEW(ctx, 1, att_comparison);
   if (!c) return ATT_MEMORY;
-  *c = (att_comparison){.ctx = ctx, .options = options, .progress = progress, .user = user};
+  *c = (att_comparison){.ctx = ctx, .options = *options, .progress = progress, .user = user};
   att_status status = compare(c);
   clear(c);
   return status;

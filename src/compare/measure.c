@@ -1,9 +1,9 @@
 /* Owns what a comparison measures of each trained model: scores by length, gradients by distance, a few outputs. */
 #include "compare/compare.h"
 
+#include "models/head.h"
+
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ATT_SCORED_WORDS   8  /* of a piece of running text: those after the context */
@@ -125,7 +125,7 @@ typedef struct att_evaluating {
 
 static int on_translation(void *user, const att_translation *given) {
   att_evaluating *evaluating = user;
-  const att_hypothesis *best = given->hypotheses;
+  const att_hypothesis *best = given->hypotheses[0];
   const char *text = given->count ? best->text : "";
   size_t size = given->count ? best->text_size : 0, line = evaluating->line_of[given->line];
   evaluating->status = att_buffer_append(evaluating->probes->ctx, &evaluating->text, text, size);
@@ -142,10 +142,9 @@ static att_status bleu_of(const att_probes *q, const att_text *outputs, const at
     some[count] = outputs[i];
     references[count++] = q->references[i];
   }
-  att_bleu_options options;
+  const att_text *one = references;
   att_bleu_result result;
-  att_bleu_options_default(&options);
-  ATT_TRY(att_bleu(q->ctx, some, references, count, &options, &result));
+  ATT_TRY(att_bleu(q->ctx, some, count, &one, 1, NULL, &result));
   *score = result.score;
   return ATT_OK;
 }
@@ -257,20 +256,18 @@ static bool is_label(att_text truth, bool several, const char *label) {
 static att_status probe_classes(att_model *model, att_evaluating *evaluating, bool *is_right, double *numbers) {
   const att_probes *q = evaluating->probes;
   const char *const *labels;
-  const att_model_info *info;
+  att_label_form form = model->head->form;
   size_t count;
-  ATT_TRY(att_model_describe(model, &info));
   ATT_TRY(att_model_labels(model, &labels, &count));
   ATT_TRY(att_classify(model, q->inputs, q->seconds, q->count, 0, on_classification, evaluating));
-  evaluating->is_number = info->head == ATT_HEAD_VALUES;
+  evaluating->is_number = form == ATT_NUMBER;
   for (size_t i = 0; i < q->count; i++) {
-    char number[64] = {0};
+    char number[64];
     const char *label = labels[evaluating->predicted[i]];
-    is_right[i] = is_label(q->references[i], info->head == ATT_HEAD_LABELS, label);
+    is_right[i] = is_label(q->references[i], form == ATT_SEVERAL_LABELS, label);
     if (evaluating->is_number) {
-      memcpy(number, q->references[i].data, q->references[i].size < 63 ? q->references[i].size : 63);
-      numbers[i] = strtod(number, NULL);
-      snprintf(number, sizeof number, "%.4g", evaluating->values[i]);
+      if (!att_read_number(q->references[i].data, q->references[i].size, &numbers[i])) numbers[i] = 0;
+      att_format(number, sizeof number, "%.4g", evaluating->values[i]);
     }
     const char *output = evaluating->is_number ? number : label;
     ATT_TRY(keep_output(q, i, output, strlen(output), evaluating->results));
@@ -409,14 +406,14 @@ static att_status add_text(att_model *model, const att_probes *q, size_t line, a
   static const att_look_part parts[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
   att_look_part part = parts[q->task];
   att_attention *attention;
-  att_attention_map map;
+  const att_attention_map *map;
   att_text target = q->task == ATT_COMPARE_TRANSLATION ? q->references[line] : (att_text){0}, input = q->inputs[line];
   ATT_TRY(fit(model, q, &input));
   att_status status = att_look_gradient(model, input, target, &attention);
   if (status == ATT_ARGUMENT || status == ATT_UNSUPPORTED) return ATT_OK; /* too long, or nothing to look at */
   ATT_TRY(status);
   status = att_attention_get(attention, part, &map);
-  for (size_t i = 0; !status && map.layers && i < map.queries; i++) add_row(q, part, &map, i, sum);
+  for (size_t i = 0; !status && map->layers && i < map->queries; i++) add_row(q, part, map, i, sum);
   att_attention_free(attention);
   return status;
 }

@@ -14,27 +14,18 @@
 
 typedef struct choose_task {
   float *logits;
-  int64_t vocab;
-  const att_rules *rules;
+  int width;
+  const att_processors *p;
+  const att_sequence *sequences;
   const double *uniform;
-  att_choice *choices; /* logprob holds the logit until the row is done */
+  att_choice *choices; /* logprob holds the score until the row is done */
   int32_t *counts;
-  float *weights; /* [threads, vocab]; order too; drawing only */
-  int32_t *order;
-  float *own; /* [threads, seen_count]: logits before the penalty; NULL: there is none */
-  bool *bad;  /* [rows]: not numbers */
+  att_draw_scratch draw; /* [threads, vocab] each; drawing only */
+  float *own;            /* [threads, vocab]: the logits before the processors; NULL: there are none */
+  float *scratch;        /* [threads, longest]: the processors' */
+  int64_t longest;
+  bool *bad; /* [rows]: not numbers */
 } choose_task;
-
-const char *att_rules_wrong(const att_rules *rules) {
-  if (!(rules->temperature >= 0 && rules->temperature <= 1e6)) return "temperature must be 0 to 1e6";
-  if (rules->top_k < 0) return "top_k must be 0 (all) or more";
-  if (!(rules->top_p > 0 && rules->top_p <= 1)) return "top_p must be above 0 and at most 1";
-  if (!(rules->min_p >= 0 && rules->min_p <= 1)) return "min_p must be 0 to 1";
-  if (!(rules->repetition_penalty >= 0.01 && rules->repetition_penalty <= 100)) {
-    return "repetition_penalty must be 0.01 to 100";
-  }
-  return NULL;
-}
 
 /* Puts a logit where it belongs among the `count` best so far; the last one falls out of a full list. */
 static int insert(att_choice *best, int count, int width, int32_t token, float logit) {
@@ -65,72 +56,95 @@ static int best_of_row(const float *x, int64_t n, int width, att_choice *best) {
   return count;
 }
 
-/* All are read before one is written, so that what was seen twice pays once. */
-static void penalise(const att_rules *rules, const int32_t *seen, double log_sum, float *x, float *own) {
-  double zero = rules->width > 1 ? log_sum : 0.0, penalty = rules->repetition_penalty;
-  for (int64_t j = 0; j < rules->seen_count; j++) own[j] = x[seen[j]];
-  for (int64_t j = 0; j < rules->seen_count; j++) {
-    double value = (double)own[j] - zero;
-    x[seen[j]] = (float)((value < 0.0 ? value * penalty : value / penalty) + zero);
-  }
+static int32_t choose_of_row(const choose_task *t, const float *x, double uniform, int thread, att_choice *choices) {
+  int64_t vocab = t->p->vocab, at = thread * vocab;
+  if (t->p->settings->temperature <= 0) return best_of_row(x, vocab, t->width, choices);
+  att_draw_scratch scratch = {t->draw.weights + at, t->draw.keys ? t->draw.keys + at : NULL, t->draw.order + at};
+  int32_t token = att_draw(x, vocab, t->p->settings, uniform, &scratch);
+  if (token >= 0) choices[0] = (att_choice){token, x[token]};
+  return token >= 0;
 }
 
-static int32_t choose_of_row(const choose_task *t, float *x, double uniform, int thread, att_choice *choices) {
-  if (t->rules->temperature <= 0) return best_of_row(x, t->vocab, t->rules->width, choices);
-  int32_t token =
-      att_draw(x, t->vocab, t->rules, uniform, t->weights + thread * t->vocab, t->order + thread * t->vocab);
-  choices[0] = (att_choice){token, x[token]};
-  return 1;
+/* Beams' processors work on log-probabilities, and theirs are the choices'; else the choice has the model's own. */
+static void choose_processed(const choose_task *t, int64_t row, float *x, double log_sum, int thread,
+                             att_choice *choices) {
+  int64_t vocab = t->p->vocab;
+  float *own = t->own + thread * vocab;
+  memcpy(own, x, (size_t)vocab * sizeof *x);
+  for (int64_t j = 0; t->width > 1 && j < vocab; j++) x[j] -= (float)log_sum;
+  att_process(t->p, &t->sequences[row], x, t->scratch + thread * t->longest);
+  t->counts[row] = choose_of_row(t, x, t->uniform ? t->uniform[row] : 0.0, thread, choices);
+  if (t->width == 1 && t->counts[row]) choices[0].logprob = (double)own[choices[0].token] - log_sum;
 }
 
 static void choose_rows(void *arg, int64_t begin, int64_t end, int thread) {
   const choose_task *t = arg;
-  const att_rules *rules = t->rules;
+  const att_kernels *k = att_kernels_get();
+  int64_t vocab = t->p->vocab;
   for (int64_t i = begin; i < end; i++) {
-    float *x = t->logits + i * t->vocab, *own = t->own ? t->own + thread * rules->seen_count : NULL;
-    const int32_t *seen = own ? rules->seen + i * rules->seen_count : NULL;
-    att_choice *choices = t->choices + i * rules->width;
-    if (rules->forced >= 0) {
-      choices[0] = (att_choice){rules->forced, 0.0};
-      t->counts[i] = 1;
-      continue;
+    float *x = t->logits + i * vocab;
+    att_choice *choices = t->choices + i * t->width;
+    double log_sum = k->log_sum_exp(x, vocab);
+    if (!isfinite(log_sum) && t->p->settings->remove_invalid_values) {
+      att_remove_invalid(x, vocab);
+      log_sum = k->log_sum_exp(x, vocab);
     }
-    double log_sum = att_kernels_get()->log_sum_exp(x, t->vocab);
     t->bad[i] = !isfinite(log_sum);
     if (t->bad[i]) continue;
-    if (own) penalise(rules, seen, log_sum, x, own);
-    if (rules->banned >= 0) x[rules->banned] = -INFINITY;
-    t->counts[i] = choose_of_row(t, x, t->uniform ? t->uniform[i] : 0.0, thread, choices);
-    for (int64_t j = 0; own && rules->width == 1 && j < rules->seen_count; j++) {
-      if (seen[j] == choices[0].token) choices[0].logprob = (double)own[j];
+    if (t->own) {
+      choose_processed(t, i, x, log_sum, thread, choices);
+      continue;
     }
+    t->counts[i] = choose_of_row(t, x, t->uniform ? t->uniform[i] : 0.0, thread, choices);
     for (int32_t j = 0; j < t->counts[i]; j++) choices[j].logprob -= log_sum;
   }
 }
 
-att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t rows, int64_t vocab,
-                      const att_rules *rules, const double *uniform, att_choice *choices, int32_t *counts) {
+static att_status make_scratch(choose_task *t, att_context *ctx, att_arena *arena, int64_t rows) {
+  const att_generation *settings = t->p->settings;
+  int64_t size = ctx->threads * t->p->vocab;
+  if (settings->temperature > 0) {
+    t->draw.weights = ATT_ARENA_NEW(arena, size, float);
+    t->draw.order = ATT_ARENA_NEW(arena, size, int32_t);
+    if (settings->typical_p < 1) t->draw.keys = ATT_ARENA_NEW(arena, size, float);
+    if (!t->draw.weights || !t->draw.order || (settings->typical_p < 1 && !t->draw.keys)) return ATT_MEMORY;
+  }
+  if (t->p->count == 0) return ATT_OK;
+  for (int64_t i = 0; i < rows; i++) {
+    const att_sequence *s = &t->sequences[i];
+    int64_t longer = s->count > s->source_count ? s->count : s->source_count;
+    if (longer > t->longest) t->longest = longer;
+  }
+  t->own = ATT_ARENA_NEW(arena, size, float);
+  t->scratch = ATT_ARENA_NEW(arena, ctx->threads * t->longest, float);
+  return t->own && t->scratch ? ATT_OK : ATT_MEMORY;
+}
+
+att_status att_fail_no_token(att_context *ctx) {
+  return att_fail(
+      ctx, ATT_ARGUMENT,
+      "no token may come next: generation_config.json and the options (bad words, n-grams, lengths) rule out "
+      "every one");
+}
+
+att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t rows, int width,
+                      const att_processors *processors, const att_sequence *sequences, const double *uniform,
+                      att_choice *choices, int32_t *counts) {
   choose_task task = {.logits = logits,
-                      .vocab = vocab,
-                      .rules = rules,
+                      .width = width,
+                      .p = processors,
+                      .sequences = sequences,
                       .uniform = uniform,
                       .choices = choices,
                       .counts = counts,
                       .bad = ATT_ARENA_NEW(arena, rows, bool)};
   if (!task.bad) return ATT_MEMORY;
   memset(task.bad, 0, (size_t)rows * sizeof *task.bad);
-  if (rules->temperature > 0) {
-    task.weights = ATT_ARENA_NEW(arena, ctx->threads * vocab, float);
-    task.order = ATT_ARENA_NEW(arena, ctx->threads * vocab, int32_t);
-    if (!task.weights || !task.order) return ATT_MEMORY;
-  }
-  if (rules->repetition_penalty != 1.0 && rules->seen_count > 0) {
-    task.own = ATT_ARENA_NEW(arena, ctx->threads * rules->seen_count, float);
-    if (!task.own) return ATT_MEMORY;
-  }
-  att_parallel(ctx, rows, 1 + ATT_SCAN_GRAIN / (vocab + 1), choose_rows, &task);
+  ATT_TRY(make_scratch(&task, ctx, arena, rows));
+  att_parallel(ctx, rows, 1 + ATT_SCAN_GRAIN / (processors->vocab + 1), choose_rows, &task);
   for (int64_t i = 0; i < rows; i++) {
     if (task.bad[i]) return att_fail(ctx, ATT_NUMERIC, "the model's logits are not finite: are its weights damaged?");
+    if (counts[i] == 0 && width == 1) return att_fail_no_token(ctx);
   }
   return ATT_OK;
 }

@@ -7,8 +7,6 @@
 
 #include "models/pass.h"
 
-#define ATT_WIDEST_BEAM 64
-
 /* One finished output; tokens on the caller's arena, end token included where it was reached. */
 typedef struct att_output {
   const int32_t *tokens;

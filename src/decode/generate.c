@@ -5,7 +5,7 @@
 
 typedef struct continuation {
   att_session *session;
-  att_rules rules;
+  att_processors processors;
   uint64_t key;
   int64_t running;     /* samples, which stand one after another in the session */
   int64_t *samples;    /* [running] which they are */
@@ -33,15 +33,17 @@ static att_status make_arrays(continuation *c, att_arena *arena, int64_t count, 
 /* One more token for each running sample, the `number`-th; those that end leave the batch. */
 static att_status step(continuation *c, int64_t number, att_token_fn *give, void *user) {
   att_run *run = &c->session->run;
-  int64_t going_on = 0, vocab = c->session->model->config.vocab_size;
+  int64_t going_on = 0;
+  att_sequence *sequences = NULL;
   float *logits;
   if (run->ctx->interrupted) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
   ATT_TRY(att_session_step(c->session, c->next, c->running, &logits));
-  ATT_TRY(att_session_seen(c->session, &c->rules));
+  if (c->processors.count) ATT_TRY(att_session_sequences(c->session, &sequences));
   for (int64_t i = 0; i < c->running; i++) {
     c->uniform[i] = att_uniform(att_key(c->key, (uint64_t)c->samples[i]), (uint64_t)number);
   }
-  ATT_TRY(att_choose(run->ctx, run->arena, logits, c->running, vocab, &c->rules, c->uniform, c->choices, c->counts));
+  ATT_TRY(att_choose(run->ctx, run->arena, logits, c->running, 1, &c->processors, sequences, c->uniform, c->choices,
+                     c->counts));
   for (int64_t i = 0; i < c->running; i++) {
     bool ended = false;
     ATT_TRY(give(user, c->samples[i], c->choices[i].token, c->choices[i].logprob, &ended));
@@ -56,14 +58,10 @@ static att_status step(continuation *c, int64_t number, att_token_fn *give, void
 att_status att_continue(att_model *model, att_arena *arena, const int32_t *prompt, int64_t count, int64_t most,
                         const att_generate_options *options, uint64_t key, att_token_fn *give, void *user) {
   continuation c = {.key = key};
-  c.rules = (att_rules){.banned = -1,
-                        .forced = -1,
-                        .width = 1,
-                        .temperature = options->temperature,
-                        .top_p = options->top_p,
-                        .min_p = options->min_p,
-                        .top_k = options->top_k,
-                        .repetition_penalty = options->repetition_penalty};
+  att_generation settings = model->generation;
+  ATT_TRY(att_generation_take(model->ctx, ATT_OPTIONS_GENERATE, options, &settings));
+  if (options->min_tokens > 0) settings.min_length = 0; /* as in generate(), the one counts where both are said */
+  att_processors_make(&settings, model->config.vocab_size, count, count + most, &c.processors);
   att_session_plan plan = {.past = prompt,
                            .past_count = count - 1, /* the last one is the first step's */
                            .most = options->samples,

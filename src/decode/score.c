@@ -109,7 +109,7 @@ static att_status score_windows(att_run *run, att_model *model, const windows *w
     int64_t rows = w->start[i + 1] - w->start[i];
     memcpy(ids + w->start[i], w->last[i] - 1 - rows, (size_t)rows * sizeof *ids);
   }
-  att_input input = {ids, NULL, {w->held, w->start}};
+  att_input input = {.ids = ids, .sequences = {w->held, w->start}};
   att_tensor hidden;
   ATT_TRY(att_model_decode(run, model, &input, NULL, NULL, NULL, &hidden));
   for (int64_t i = 0; i < w->held; i++) {

@@ -7,9 +7,12 @@
 #include "base/random.h"
 #include "decode/candidates.h"
 #include "decode/session.h"
+#include "decode/stops.h"
 
 #include <math.h>
 #include <string.h>
+
+#define ATT_MOST_END_TIMES 16 /* end tokens that candidates are taken for */
 
 typedef struct finished {
   double score, logprob;
@@ -32,8 +35,9 @@ typedef struct candidate {
 typedef struct search {
   att_session *session;
   const att_decode_options *options;
-  att_rules rules;
-  int32_t eos;
+  att_generation settings; /* the folder's and the options' */
+  att_processors processors;
+  int width;      /* choices wanted of a row */
   int64_t length; /* tokens of a hypothesis after this step */
   int64_t group_count;
   group *groups;
@@ -46,13 +50,15 @@ typedef struct search {
   att_choice *choices;   /* [most, width] */
   int32_t *counts;       /* [most] choices */
   int32_t *taken;        /* [most] choices that are among a group's candidates */
-  candidate *candidates; /* [2 * beam] of one group */
+  candidate *candidates; /* [width] of one group */
+  int32_t *tokens;       /* [most_steps] of one hypothesis: where there are stop texts */
+  att_buffer text;       /* of it */
 } search;
 
-/* The best 2 x beam continuations of a group (so that `beam` go on even where as many end): its hypotheses' choices,
- * each sorted, are merged. */
+/* The best continuations of a group, so many that `beam` go on even where as many end as there are end tokens: its
+ * hypotheses' choices, each sorted, are merged. */
 static int64_t merge_choices(search *s, const group *g, int64_t first) {
-  int64_t count = 0, wanted = s->rules.width;
+  int64_t count = 0, wanted = s->width;
   for (int64_t i = 0; i < g->running; i++) s->taken[i] = 0;
   for (; count < wanted; count++) {
     int64_t best = -1;
@@ -83,21 +89,38 @@ static void finish(const search *s, group *g, const candidate *c) {
   g->results[at] = (finished){score, c->logprob, (int32_t)row, c->token, s->length};
 }
 
-/* A group is done when it is full and stops early, or when its best running hypothesis, scored as if it ended now,
- * would not be among the full beam. */
+/* A group is done when it is full and stops early, or when its best running hypothesis, scored as if it ended now (or
+ * as late as it can), would not be among the full beam. */
 static bool is_done(const search *s, const group *g, double best_running) {
   if (g->done < s->options->beam) return false;
-  if (s->options->early_stopping) return true;
-  return best_running / pow((double)s->length, s->options->length_penalty) <= g->results[g->done - 1].score;
+  if (s->options->early_stopping == ATT_EARLY_STOPPING_ON) return true;
+  bool never = s->options->early_stopping == ATT_EARLY_STOPPING_NEVER && s->options->length_penalty > 0;
+  int64_t length = never ? s->session->most_steps : s->length;
+  return best_running / pow((double)length, s->options->length_penalty) <= g->results[g->done - 1].score;
+}
+
+/* Whether a candidate ends: at its longest, with an end token, or where a stop text is complete. */
+static att_status ends(search *s, const candidate *c, bool *end) {
+  const att_decode_options *o = s->options;
+  *end = s->length == s->session->most_steps || att_generation_ends(&s->settings, c->token);
+  if (*end || o->stop_count == 0) return ATT_OK;
+  int64_t row = s->session->rows - s->session->running + c->parent;
+  att_session_path(s->session, (int32_t)row, c->token, s->length, s->tokens, NULL);
+  s->text.size = 0;
+  ATT_TRY(att_tokenizer_decode(s->session->model->tokenizer, s->session->run.ctx, s->tokens, (size_t)s->length, false,
+                               &s->text));
+  *end = att_stop_find(o->stop, o->stop_count, (att_text){s->text.data, s->text.size}) < s->text.size;
+  return ATT_OK;
 }
 
 /* One group's step: its candidates end or go on. Of those that end, only the ones among the first `beam` count. */
-static void advance(search *s, group *g, int64_t first, int64_t *next_count) {
+static att_status advance(search *s, group *g, int64_t first, int64_t *next_count) {
   int64_t beam = s->options->beam, count = merge_choices(s, g, first), running = 0;
-  bool last = s->length == s->session->most_steps;
   for (int64_t i = 0; i < count; i++) {
     const candidate *c = &s->candidates[i];
-    if (last || c->token == s->eos) {
+    bool end;
+    ATT_TRY(ends(s, c, &end));
+    if (end) {
       if (i < beam) finish(s, g, c);
     } else if (running < beam) {
       s->next[*next_count + running] = (att_next){c->parent, c->token};
@@ -107,29 +130,29 @@ static void advance(search *s, group *g, int64_t first, int64_t *next_count) {
   if (running && is_done(s, g, s->new_logprobs[*next_count])) running = 0;
   g->running = running;
   *next_count += running;
+  return ATT_OK;
 }
 
 static att_status step(search *s) {
   att_context *ctx = s->session->run.ctx;
   if (ctx->interrupted) return att_fail(ctx, ATT_INTERRUPTED, "interrupted");
-  const att_config *config = &s->session->model->config;
+  att_sequence *sequences = NULL;
   float *logits;
   ATT_TRY(att_session_step(s->session, s->next, s->running, &logits));
-  ATT_TRY(att_session_seen(s->session, &s->rules));
-  s->rules.forced = s->length == 0 ? config->forced_bos : -1;
+  if (s->processors.count) ATT_TRY(att_session_sequences(s->session, &sequences));
   int64_t first = 0, next_count = 0;
   for (int64_t i = 0; i < s->group_count; i++) {
     const group *g = &s->groups[i];
     for (int64_t j = 0; j < g->running; j++) s->uniform[first++] = att_uniform(g->key, (uint64_t)s->length);
   }
-  ATT_TRY(att_choose(ctx, s->session->run.arena, logits, s->running, config->vocab_size, &s->rules, s->uniform,
+  ATT_TRY(att_choose(ctx, s->session->run.arena, logits, s->running, s->width, &s->processors, sequences, s->uniform,
                      s->choices, s->counts));
   s->length++;
   first = 0;
   for (int64_t i = 0; i < s->group_count; i++) {
     group *g = &s->groups[i];
     int64_t running = g->running;
-    if (running) advance(s, g, first, &next_count);
+    if (running) ATT_TRY(advance(s, g, first, &next_count));
     first += running;
   }
   double *logprobs = s->logprobs;
@@ -146,28 +169,38 @@ static att_status make_arrays(search *s, att_arena *arena, int64_t most) {
   s->logprobs = ATT_ARENA_NEW(arena, most, double);
   s->new_logprobs = ATT_ARENA_NEW(arena, most, double);
   s->uniform = ATT_ARENA_NEW(arena, most, double);
-  s->choices = ATT_ARENA_NEW(arena, most * s->rules.width, att_choice);
+  s->choices = ATT_ARENA_NEW(arena, most * s->width, att_choice);
   s->counts = ATT_ARENA_NEW(arena, most, int32_t);
   s->taken = ATT_ARENA_NEW(arena, beam, int32_t);
-  s->candidates = ATT_ARENA_NEW(arena, s->rules.width, candidate);
+  s->candidates = ATT_ARENA_NEW(arena, s->width, candidate);
+  s->tokens = ATT_ARENA_NEW(arena, s->processors.most, int32_t);
   finished *results = ATT_ARENA_NEW(arena, s->group_count * beam, finished);
   if (!s->groups || !s->next || !s->logprobs || !s->new_logprobs || !s->uniform || !s->choices || !s->counts ||
-      !s->taken || !s->candidates || !results) {
+      !s->taken || !s->candidates || !s->tokens || !results) {
     return ATT_MEMORY;
   }
   for (int64_t i = 0; i < s->group_count; i++) s->groups[i] = (group){.running = 1, .results = results + i * beam};
   return ATT_OK;
 }
 
-static att_rules rules_of(const att_config *config, const att_decode_options *options) {
-  bool ban = config->family == ATT_MARIAN && config->pad != config->eos;
-  return (att_rules){.banned = ban ? config->pad : -1,
-                     .width = options->beam == 1 ? 1 : 2 * options->beam,
-                     .temperature = options->temperature,
-                     .top_k = options->top_k,
-                     .top_p = options->top_p,
-                     .min_p = options->min_p,
-                     .repetition_penalty = options->repetition_penalty};
+/* More candidates than hypotheses: of each row as many may be ends as there are end tokens. */
+static att_status settle(search *s, att_model *model) {
+  const att_decode_options *options = s->options;
+  s->settings = model->generation;
+  ATT_TRY(att_generation_take(model->ctx, ATT_OPTIONS_DECODE, options, &s->settings));
+  s->settings.min_length = 0; /* min_tokens has it */
+  int64_t ends = s->settings.ends.count < ATT_MOST_END_TIMES ? s->settings.ends.count : ATT_MOST_END_TIMES;
+  s->width = options->beam == 1 ? 1 : options->beam * (ends > 1 ? 1 + (int)ends : 2);
+  int64_t length = options->max_length;
+  if (length > model->config.max_position_embeddings) length = model->config.max_position_embeddings;
+  att_processors_make(&s->settings, model->config.vocab_size, 1, length + 1, &s->processors);
+  return ATT_OK;
+}
+
+/* As generate() takes it; config.json's, where that would have none. */
+static int32_t decoder_start(const att_model *model) {
+  const att_generation *g = &model->generation;
+  return g->decoder_start >= 0 ? g->decoder_start : g->bos >= 0 ? g->bos : model->config.decoder_start;
 }
 
 /* The first hypotheses: each group's start token, after its source. */
@@ -175,18 +208,19 @@ static att_status begin(search *s, att_model *model, att_arena *arena, const int
                         const uint64_t *line_keys, int64_t samples) {
   const att_decode_options *options = s->options;
   int64_t most = s->group_count * options->beam;
+  int32_t start = decoder_start(model);
   if (most > INT32_MAX) return att_fail(model->ctx, ATT_ARGUMENT, "too many hypotheses at once: use smaller batches");
   ATT_TRY(make_arrays(s, arena, most));
   for (int64_t i = 0; i < s->group_count; i++) {
     s->groups[i].key = line_keys ? att_key(line_keys[i / samples], (uint64_t)(i % samples)) : 0;
-    s->next[i] = (att_next){(int32_t)(i / samples), model->config.decoder_start};
+    s->next[i] = (att_next){(int32_t)(i / samples), start};
     s->logprobs[i] = 0.0;
   }
   s->running = s->group_count;
-  int64_t length = options->max_length;
-  if (length > model->config.max_position_embeddings) length = model->config.max_position_embeddings;
-  att_session_plan plan = {
-      .sources = {ids, NULL, sources}, .most = most, .most_steps = length, .alignment = options->alignment};
+  att_session_plan plan = {.sources = {ids, NULL, sources},
+                           .most = most,
+                           .most_steps = s->processors.most - 1,
+                           .alignment = options->alignment};
   return att_session_new(model, arena, &plan, &s->session);
 }
 
@@ -202,9 +236,10 @@ static att_status give_output(const search *s, const finished *f, bool sampled, 
 
 static att_status give_source(const search *s, const group *groups, int64_t samples, att_arena *arena,
                               att_outputs *outputs) {
-  bool sampled = s->rules.temperature > 0;
+  bool sampled = s->options->temperature > 0;
   int64_t count = sampled ? samples : s->options->nbest;
   if (!sampled && count > groups->done) count = groups->done;
+  if (count < 1) return att_fail_no_token(s->session->run.ctx);
   att_output *best = ATT_ARENA_NEW(arena, count, att_output);
   if (!best) return ATT_MEMORY;
   *outputs = (att_outputs){best, count};
@@ -219,31 +254,37 @@ static att_status give_source(const search *s, const group *groups, int64_t samp
   return ATT_OK;
 }
 
-void att_decode_options_default(const att_model *model, att_decode_options *options) {
-  const att_config *config = &model->config;
-  int64_t length = config->max_length > 1 ? config->max_length - 1 : config->max_position_embeddings;
-  if (length > config->max_position_embeddings) length = config->max_position_embeddings;
-  *options = (att_decode_options){.beam = config->num_beams < 1                 ? 1
-                                          : config->num_beams > ATT_WIDEST_BEAM ? ATT_WIDEST_BEAM
-                                                                                : config->num_beams,
-                                  .length_penalty = config->length_penalty,
-                                  .early_stopping = config->early_stopping,
-                                  .nbest = 1,
-                                  .max_length = (int)length,
-                                  .batch_tokens = 2048,
-                                  .top_p = 1.0,
-                                  .repetition_penalty = config->repetition_penalty > 0 ? config->repetition_penalty : 1,
-                                  .seed = 1};
+void att_decode_options_init(const att_model *model, att_decode_options *options, size_t size) {
+  const att_generation *g = &model->generation;
+  int64_t positions = model->config.max_position_embeddings;
+  int64_t length = g->max_new_tokens > 0 ? g->max_new_tokens : g->max_length > 1 ? g->max_length - 1 : positions;
+  bool drawn = g->do_sample && g->num_beams == 1;
+  int beam = g->num_beams < ATT_WIDEST_BEAM ? g->num_beams : ATT_WIDEST_BEAM, most = drawn ? ATT_WIDEST_BEAM : beam;
+  att_decode_options own = {.size = size,
+                            .beam = beam,
+                            .nbest = g->num_return_sequences < most ? g->num_return_sequences : most,
+                            .max_length = (int)(length < positions ? length : positions),
+                            .batch_tokens = 2048,
+                            .seed = 1,
+                            .stop = g->stop_strings,
+                            .stop_count = g->stop_string_count};
+  att_generation_give(g, ATT_OPTIONS_DECODE, &own);
+  if (!drawn) own.temperature = 0;
+  if (g->min_new_tokens == 0 && g->min_length > 1) own.min_tokens = g->min_length - 1; /* without the start token */
+  att_give_struct(&own, sizeof own, options, size);
 }
 
 att_status att_decode_batch(att_model *model, att_arena *arena, const int32_t *ids, att_sequences sources,
                             const uint64_t *line_keys, const att_decode_options *options, att_outputs *outputs) {
   if (sources.count == 0) return ATT_OK;
   int64_t samples = options->temperature > 0 ? options->nbest : 1;
-  search s = {.options = options, .eos = model->config.eos, .group_count = sources.count * samples};
-  s.rules = rules_of(&model->config, options);
+  search s = {.options = options, .group_count = sources.count * samples};
+  ATT_TRY(settle(&s, model));
   ATT_TRY(begin(&s, model, arena, ids, sources, line_keys, samples));
-  while (s.running > 0) ATT_TRY(step(&s));
+  att_status status = ATT_OK;
+  while (s.running > 0 && !status) status = step(&s);
+  att_buffer_free(model->ctx, &s.text);
+  if (status) return status;
   for (int64_t i = 0; i < sources.count; i++) {
     ATT_TRY(give_source(&s, s.groups + i * samples, samples, arena, &outputs[i]));
   }

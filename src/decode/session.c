@@ -10,7 +10,9 @@
 
 static att_status encode_sources(att_session *s, const att_input *input) {
   att_arena *arena = s->run.arena;
-  att_sequences sources = input->sequences;
+  att_memory memory;
+  ATT_TRY(att_model_encode(&s->run, s->model, input, NULL, NULL, &memory));
+  att_sequences sources = memory.sequences;
   int64_t rows = sources.start[sources.count];
   int32_t *identity = ATT_ARENA_NEW(arena, rows, int32_t);
   s->source_rows = ATT_ARENA_NEW(arena, sources.count, const int32_t *);
@@ -18,6 +20,7 @@ static att_status encode_sources(att_session *s, const att_input *input) {
   s->cross = ATT_ARENA_NEW(arena, s->shape.layers, float *);
   if (!identity || !s->source_rows || !s->source_counts || !s->cross) return ATT_MEMORY;
   for (int64_t i = 0; i < rows; i++) identity[i] = (int32_t)i;
+  s->source_ids = input->ids;
   for (int64_t i = 0; i < sources.count; i++) {
     s->source_rows[i] = identity + sources.start[i];
     s->source_counts[i] = sources.start[i + 1] - sources.start[i];
@@ -26,12 +29,7 @@ static att_status encode_sources(att_session *s, const att_input *input) {
     s->cross[i] = ATT_ARENA_NEW(arena, rows * s->shape.cross_width, float);
     if (!s->cross[i]) return ATT_MEMORY;
   }
-  att_arena_mark mark = att_arena_save(arena);
-  att_memory memory;
-  ATT_TRY(att_model_encode(&s->run, s->model, input, NULL, NULL, &memory));
-  ATT_TRY(att_model_cross(&s->run, s->model, &memory, s->cross));
-  att_arena_restore(arena, mark);
-  return ATT_OK;
+  return att_model_cross(&s->run, s->model, &memory, s->cross);
 }
 
 static att_status make_step_arrays(att_session *s, bool alignment) {
@@ -103,7 +101,7 @@ static att_status read_past(att_session *s, const int32_t *past) {
     piece = s->past - done < ATT_PAST_PIECE ? s->past - done : ATT_PAST_PIECE;
     int64_t start[] = {0, piece}, counts[] = {done + piece};
     att_cache cache = {.self = s->self, .self_rows = rows, .self_counts = counts};
-    att_input input = {past + done, NULL, {1, start}};
+    att_input input = {.ids = past + done, .sequences = {1, start}};
     att_tensor hidden;
     ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, NULL, &hidden));
     att_arena_restore(s->run.arena, mark);
@@ -210,7 +208,7 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
                      .cross_counts = s->cross_counts};
   const int32_t *ids = s->row_token + (s->rows - count);
   att_tensor hidden, scores;
-  att_input input = {ids, NULL, {count, s->start}};
+  att_input input = {.ids = ids, .sequences = {count, s->start}};
   ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, s->last_probs ? &maps : NULL, &hidden));
   ATT_TRY(att_model_logits(&s->run, s->model, &hidden, &scores));
   for (int64_t i = 0; s->last_probs && i < count; i++) {
@@ -221,15 +219,19 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
   return ATT_OK;
 }
 
-att_status att_session_seen(att_session *s, att_rules *rules) {
-  if (rules->repetition_penalty == 1.0) return ATT_OK;
-  int32_t *seen = ATT_ARENA_NEW(s->run.arena, s->running * s->steps, int32_t);
-  if (!seen) return ATT_MEMORY;
-  rules->seen = seen;
-  rules->seen_count = s->steps;
-  for (int64_t i = 0; i < s->running; i++) {
+att_status att_session_sequences(att_session *s, att_sequence **out) {
+  att_arena *arena = s->run.arena;
+  int32_t *tokens = ATT_ARENA_NEW(arena, s->running * s->steps, int32_t);
+  *out = ATT_ARENA_NEW(arena, s->running, att_sequence);
+  if (!tokens || !*out) return ATT_MEMORY;
+  for (int64_t i = 0; i < s->running; i++, tokens += s->steps) {
     const int32_t *table = s->table + i * s->room;
-    for (int64_t j = 0; j < s->steps; j++) *seen++ = s->row_token[table[j]];
+    att_sequence *sequence = &(*out)[i];
+    for (int64_t j = 0; j < s->steps; j++) tokens[j] = s->row_token[table[j]];
+    *sequence = (att_sequence){tokens, s->steps, tokens, s->past + 1};
+    if (!s->cross) continue;
+    sequence->source = s->source_ids + s->source_rows[s->source[i]][0];
+    sequence->source_count = s->source_counts[s->source[i]];
   }
   return ATT_OK;
 }

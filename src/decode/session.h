@@ -25,6 +25,7 @@ typedef struct att_session {
   /* sources; NULL in a decoder alone */
   float **cross;               /* [layers] each [source rows, shape.cross_width] */
   const int32_t **source_rows; /* [sources] */
+  const int32_t *source_ids;   /* the sources', one after another: the plan's */
   int64_t *source_counts;      /* [sources] */
   /* running hypotheses */
   int64_t most, running;
@@ -65,9 +66,9 @@ att_status att_session_new(att_model *model, att_arena *arena, const att_session
 /* Goes on with `count` hypotheses, 1 <= count <= most, and gives their logits [count, vocab_size], which may be written
  * into and are valid until the next step. */
 att_status att_session_step(att_session *session, const att_next *next, int64_t count, float **logits);
-/* Gives rules with a repetition penalty what each running hypothesis has read, the past and the last step's token in;
- * valid until the next step. */
-att_status att_session_seen(att_session *session, att_rules *rules);
+/* What each running hypothesis has read, the past and the last step's token in, for the processors: [running]; valid
+ * until the next step. */
+att_status att_session_sequences(att_session *session, att_sequence **sequences);
 /* The `count` tokens that end in `last`, which was chosen after `row`; alignment may be NULL. Both [count]. */
 void att_session_path(const att_session *session, int32_t row, int32_t last, int64_t count, int32_t *tokens,
                       int32_t *alignment);

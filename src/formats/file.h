@@ -47,5 +47,7 @@ void att_writer_discard(att_writer *writer);      /* NULL is fine */
 /* att_write_file and att_read_lines of attend.h live in this room too; this is the latter with its limit, in bytes of
  * text once unpacked: gzip makes a thousand bytes of one, so that a small file could fill any memory. */
 att_status att_read_lines_within(att_context *ctx, const char *path, uint64_t limit, att_text **lines, size_t *count);
+/* Without the spaces and carriage returns at both ends. */
+att_text att_trimmed(att_text text);
 
 #endif

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ATT_LARGEST_JSON ((size_t)1 << 30)
@@ -58,7 +57,7 @@ static att_described describe(const json_t *value) {
   case JSON_ARRAY: snprintf(out.text, sizeof out.text, "a list"); break;
   case JSON_STRING: snprintf(out.text, sizeof out.text, "\"%.60s\"", json_string_value(value)); break;
   case JSON_INTEGER: snprintf(out.text, sizeof out.text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
-  case JSON_REAL: snprintf(out.text, sizeof out.text, "%g", json_real_value(value)); break;
+  case JSON_REAL: att_format(out.text, sizeof out.text, "%g", json_real_value(value)); break;
   case JSON_TRUE: snprintf(out.text, sizeof out.text, "true"); break;
   case JSON_FALSE: snprintf(out.text, sizeof out.text, "false"); break;
   default: snprintf(out.text, sizeof out.text, "null"); break;
@@ -183,37 +182,62 @@ att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *da
   return att_buffer_append(ctx, out, "\"", 1);
 }
 
-/* The caller's locale may write a comma, or several bytes, where JSON has a point. */
-static att_status put_with_point(att_context *ctx, att_buffer *out, const char *text) {
-  char clean[40];
-  size_t size = 0;
-  for (; *text && size < sizeof clean; text++) {
-    bool known = strchr("0123456789+-e", *text) != NULL;
-    if (known) {
-      clean[size++] = *text;
-    } else if (clean[size - 1] != '.') {
-      clean[size++] = '.';
-    }
-  }
-  return att_buffer_append(ctx, out, clean, size);
-}
-
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value) {
+  char text[32];
   if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  char text[40];
-  int digits = 15;
-  do {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-  } while (digits++ < 17 && strtod(text, NULL) != value);
-  return put_with_point(ctx, out, text);
+  return att_buffer_print(ctx, out, "%s", att_number_spell(value, text));
 }
 
 att_status att_json_put_float(att_context *ctx, att_buffer *out, float value) {
+  char text[32];
   if (!isfinite(value)) return att_buffer_append(ctx, out, "null", 4);
-  char text[40];
-  int digits = 6;
-  do {
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-  } while (digits++ < 9 && strtof(text, NULL) != value);
-  return put_with_point(ctx, out, text);
+  return att_buffer_print(ctx, out, "%s", att_number_spell_float(value, text));
+}
+
+static att_status put_real(att_context *ctx, att_buffer *out, double value, bool whole) {
+  char text[340]; /* of the largest double */
+  if (whole && value == floor(value)) {
+    int size = att_format(text, sizeof text, "%.0f", value);
+    return att_buffer_append(ctx, out, text, (size_t)size);
+  }
+  size_t start = out->size;
+  ATT_TRY(att_json_put_number(ctx, out, value));
+  bool plain = !strpbrk(out->data + start, ".en"); /* Python tells 1 from 1.0 */
+  return plain ? att_buffer_append(ctx, out, ".0", 2) : ATT_OK;
+}
+
+static att_status put_list(att_context *ctx, att_buffer *out, const json_t *list, bool whole) {
+  ATT_TRY(att_buffer_append(ctx, out, "[", 1));
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    if (i) ATT_TRY(att_buffer_append(ctx, out, ", ", 2));
+    ATT_TRY(att_json_put(ctx, out, json_array_get(list, i), whole));
+  }
+  return att_buffer_append(ctx, out, "]", 1);
+}
+
+static att_status put_members(att_context *ctx, att_buffer *out, const json_t *object, bool whole) {
+  const char *key, *between = "";
+  json_t *value;
+  ATT_TRY(att_buffer_append(ctx, out, "{", 1));
+  json_object_foreach((json_t *)object, key, value) {
+    ATT_TRY(att_buffer_append(ctx, out, between, strlen(between)));
+    ATT_TRY(att_json_put_string(ctx, out, key, strlen(key)));
+    ATT_TRY(att_buffer_append(ctx, out, ": ", 2));
+    ATT_TRY(att_json_put(ctx, out, value, whole));
+    between = ", ";
+  }
+  return att_buffer_append(ctx, out, "}", 1);
+}
+
+att_status att_json_put(att_context *ctx, att_buffer *out, const json_t *value, bool whole) {
+  switch (json_typeof(value)) {
+  case JSON_OBJECT: return put_members(ctx, out, value, whole);
+  case JSON_ARRAY: return put_list(ctx, out, value, whole);
+  case JSON_STRING: return att_json_put_string(ctx, out, json_string_value(value), json_string_length(value));
+  case JSON_INTEGER: return att_buffer_print(ctx, out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+  case JSON_REAL: return put_real(ctx, out, json_real_value(value), whole);
+  case JSON_TRUE: return att_buffer_append(ctx, out, "true", 4);
+  case JSON_FALSE: return att_buffer_append(ctx, out, "false", 5);
+  default: return att_buffer_append(ctx, out, "null", 4);
+  }
 }

@@ -36,6 +36,8 @@ void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *o
 /* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
 att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value); /* NaN and infinity: null */
+/* Any value, on one line. whole: a number without a fraction is written as a whole one, whatever it was read as. */
+att_status att_json_put(att_context *ctx, att_buffer *out, const json_t *value, bool whole);
 /* The fewest digits that read back as this float32: 0.1, not 0.10000000149011612. */
 att_status att_json_put_float(att_context *ctx, att_buffer *out, float value);
 

@@ -168,6 +168,12 @@ static att_status read_path(att_context *ctx, const char *path, uint64_t limit, 
   return status;
 }
 
+att_text att_trimmed(att_text text) {
+  while (text.size && (text.data[0] == ' ' || text.data[0] == '\r')) text.data++, text.size--;
+  while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\r')) text.size--;
+  return text;
+}
+
 att_status att_read_lines_within(att_context *ctx, const char *path, uint64_t limit, att_text **lines, size_t *count) {
   att_buffer text = {0};
   *lines = NULL;

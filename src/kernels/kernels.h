@@ -12,6 +12,10 @@
 
 #include "kernels/quant_panels.h"
 
+/* Nonlinearities. GELU_TANH: "gelu_new", the approximation that GPT-2 uses. SWIGLU: SiLU in a gated feed-forward part
+ * (Shazeer 2020): a plan's alone, no kernel's. */
+typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU, ATT_SWIGLU, ATT_GELU_TANH, ATT_TANH } att_activation;
+
 /* One sequence's attention, for a range of heads. Head h reads columns [h*size, (h+1)*size) of q and o, and with
  * grouped heads columns [(h*kv_heads/heads)*size, ...) of k and v. Query i stands at position key_count - query_count +
  * i; where causal, it sees the keys up to its own position; one that sees none gets zeros. (Vaswani et al. 2017,

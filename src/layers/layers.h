@@ -8,6 +8,8 @@
 
 #include "tensor/ops.h"
 
+typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS } att_norm;
+
 typedef struct att_norm_layer {
   att_weight gamma, beta; /* RMS norms have no beta */
 } att_norm_layer;

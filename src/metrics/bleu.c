@@ -1,12 +1,11 @@
 /*
- * Owns BLEU (Papineni et al. 2002) as sacreBLEU computes it (Post 2018): one reference, orders 1 to 4, no effective
- * order; and the public door of the metrics. Numbers, line and signature are sacreBLEU's to the digit.
+ * Owns BLEU (Papineni et al. 2002) as sacreBLEU computes it (Post 2018): orders 1 to 4, the matches of a line in all of
+ * its references, the length of the reference that is closest to the hypothesis'.
  */
 #include "metrics/ngrams.h"
+#include "metrics/sacrebleu.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 enum { ORDERS = 4 };
 
@@ -15,38 +14,53 @@ typedef struct bleu_counts {
 } bleu_counts;
 
 typedef struct bleu_work {
-  att_runes hypothesis, reference, scratch;
+  att_runes line, scratch;
   att_ngrams ngrams;
 } bleu_work;
 
-static att_status count_line(att_context *ctx, bleu_work *work, att_text hypothesis, att_text reference,
-                             const att_bleu_options *options, bleu_counts *counts) {
-  ATT_TRY(att_runes_read(ctx, hypothesis, options->lowercase, &work->hypothesis));
-  ATT_TRY(att_runes_read(ctx, reference, options->lowercase, &work->reference));
-  ATT_TRY(att_bleu_tokenize(ctx, options->tokenizer, &work->hypothesis, &work->scratch));
-  ATT_TRY(att_bleu_tokenize(ctx, options->tokenizer, &work->reference, &work->scratch));
-  ATT_TRY(att_ngrams_words(ctx, &work->ngrams, &work->hypothesis, &work->reference));
+static att_status read_words(const att_translations *t, bleu_work *work, att_text text) {
+  ATT_TRY(att_runes_read(t->ctx, text, t->options->lowercase, &work->line));
+  return att_bleu_tokenize(t->ctx, t->options->tokenizer, &work->line, &work->scratch);
+}
+
+/* Whether a reference of that length is closer to the hypothesis', or as close and shorter. */
+static bool is_closer(size_t length, size_t closest, size_t hypothesis) {
+  size_t far = length > hypothesis ? length - hypothesis : hypothesis - length;
+  size_t before = closest > hypothesis ? closest - hypothesis : hypothesis - closest;
+  return far < before || (far == before && length < closest);
+}
+
+static att_status count_line(const att_translations *t, bleu_work *work, size_t i, bleu_counts *counts) {
+  size_t closest = SIZE_MAX, length;
+  ATT_TRY(read_words(t, work, t->hypotheses[i]));
+  ATT_TRY(att_ngrams_set_words(t->ctx, &work->ngrams, &work->line));
+  for (size_t r = 0; r < t->reference_count; r++) {
+    if (!t->references[r][i].data) continue;
+    ATT_TRY(read_words(t, work, t->references[r][i]));
+    ATT_TRY(att_ngrams_add_words(t->ctx, &work->ngrams, &work->line, &length));
+    if (is_closer(length, closest, work->ngrams.hypothesis.count)) closest = length;
+  }
   att_ngram_count line[ORDERS];
-  ATT_TRY(att_ngrams_count(ctx, &work->ngrams, ORDERS, line));
+  ATT_TRY(att_ngrams_count(t->ctx, &work->ngrams, ORDERS, line));
   for (int n = 0; n < ORDERS; n++) {
     counts->match[n] += line[n].match;
     counts->total[n] += line[n].hypothesis;
   }
   counts->hypothesis_length += line[0].hypothesis;
-  counts->reference_length += line[0].reference;
+  counts->reference_length += (int64_t)closest;
   return ATT_OK;
 }
 
-static att_status count_corpus(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
-                               const att_bleu_options *options, bleu_counts *counts) {
+static att_status count_corpus(const att_translations *t, bleu_counts *counts) {
   bleu_work work = {0};
   att_status status = ATT_OK;
-  for (size_t i = 0; i < count && !status; i++)
-    status = count_line(ctx, &work, hypotheses[i], references[i], options, counts);
-  att_free(ctx, work.hypothesis.data);
-  att_free(ctx, work.reference.data);
-  att_free(ctx, work.scratch.data);
-  att_ngrams_free(ctx, &work.ngrams);
+  for (size_t i = 0; i < t->count && !status; i++) {
+    status = att_measure_goes_on(t->ctx);
+    if (!status) status = count_line(t, &work, i, counts);
+  }
+  att_free(t->ctx, work.line.data);
+  att_free(t->ctx, work.scratch.data);
+  att_ngrams_free(t->ctx, &work.ngrams);
   return status;
 }
 
@@ -55,13 +69,14 @@ static double smoothing_value(const att_bleu_options *options) {
   return options->smoothing == ATT_SMOOTH_FLOOR ? 0.1 : 1.0;
 }
 
-/* Percent, with the four ways of smoothing that Chen and Cherry (2014) compare. An order without n-grams ends it. */
-static void compute_precisions(const bleu_counts *counts, const att_bleu_options *options, double *precision) {
+/* Percent, with the four ways of smoothing that Chen and Cherry (2014) compare. An order without n-grams ends it;
+ * returns how many orders have some. */
+static int compute_precisions(const bleu_counts *counts, const att_bleu_options *options, double *precision) {
   double value = smoothing_value(options), halving = 1;
   for (int n = 0; n < ORDERS; n++) {
     double add = options->smoothing == ATT_SMOOTH_ADD_K && n > 0 ? value : 0;
     double match = (double)counts->match[n] + add, total = (double)counts->total[n] + add;
-    if (total == 0) return;
+    if (total == 0) return n;
     if (match > 0)
       precision[n] = 100.0 * match / total;
     else if (options->smoothing == ATT_SMOOTH_EXP)
@@ -69,6 +84,7 @@ static void compute_precisions(const bleu_counts *counts, const att_bleu_options
     else if (options->smoothing == ATT_SMOOTH_FLOOR)
       precision[n] = 100.0 * value / total;
   }
+  return ORDERS;
 }
 
 static void compute_score(const bleu_counts *counts, const att_bleu_options *options, att_bleu_result *result) {
@@ -81,61 +97,34 @@ static void compute_score(const bleu_counts *counts, const att_bleu_options *opt
   int64_t matches = 0;
   for (int n = 0; n < ORDERS; n++) matches += counts->match[n];
   if (matches == 0) return;
-  compute_precisions(counts, options, result->precision);
+  int orders = compute_precisions(counts, options, result->precision);
+  if (!options->effective_order) orders = ORDERS;
   double sum = 0;
-  for (int n = 0; n < ORDERS; n++) sum += result->precision[n] > 0 ? log(result->precision[n]) : -9999999999.0;
-  result->score = result->brevity_penalty * exp(sum / ORDERS);
+  for (int n = 0; n < orders; n++) sum += result->precision[n] > 0 ? log(result->precision[n]) : -9999999999.0;
+  result->score = result->brevity_penalty * exp(sum / orders);
 }
 
-static void describe(const att_bleu_options *options, att_bleu_result *result) {
-  static const char *const tokenizers[] = {"13a", "none", "char", "intl"};
+static void describe(const att_translations *t, att_bleu_result *result) {
+  static const char *const tokenizers[] = {"13a", "none", "char", "intl", "zh"};
   static const char *const smoothings[] = {"exp", "floor", "add-k", "none"};
+  const att_bleu_options *options = t->options;
   char value[64] = "";
   if (options->smoothing == ATT_SMOOTH_FLOOR || options->smoothing == ATT_SMOOTH_ADD_K)
-    snprintf(value, sizeof value, "[%.2f]", smoothing_value(options));
+    att_format(value, sizeof value, "[%.2f]", smoothing_value(options));
   const double *p = result->precision;
-  snprintf(result->line, sizeof result->line,
-           "BLEU = %.2f %.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %lld ref_len = %lld)", result->score,
-           p[0], p[1], p[2], p[3], result->brevity_penalty, result->ratio, (long long)result->hypothesis_length,
-           (long long)result->reference_length);
-  snprintf(result->signature, sizeof result->signature, "nrefs:1|case:%s|eff:no|tok:%s|smooth:%s%s|version:%s",
-           options->lowercase ? "lc" : "mixed", tokenizers[options->tokenizer], smoothings[options->smoothing], value,
-           ATT_SACREBLEU_VERSION);
+  att_format(result->line, sizeof result->line,
+             "BLEU = %.2f %.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %lld ref_len = %lld)", result->score,
+             p[0], p[1], p[2], p[3], result->brevity_penalty, result->ratio, (long long)result->hypothesis_length,
+             (long long)result->reference_length);
+  att_format(result->signature, sizeof result->signature, "nrefs:%s|case:%s|eff:%s|tok:%s|smooth:%s%s|version:%s",
+             t->nrefs, options->lowercase ? "lc" : "mixed", options->effective_order ? "yes" : "no",
+             tokenizers[options->tokenizer], smoothings[options->smoothing], value, ATT_SACREBLEU_VERSION);
 }
 
-static att_status check_options(att_context *ctx, const att_bleu_options *options) {
-  if ((int)options->tokenizer < 0 || options->tokenizer > ATT_BLEU_INTL)
-    return att_fail(ctx, ATT_ARGUMENT, "BLEU: tokenizer %d is none of 13a, none, char, intl", (int)options->tokenizer);
-  if ((int)options->smoothing < 0 || options->smoothing > ATT_SMOOTH_NONE)
-    return att_fail(ctx, ATT_ARGUMENT, "BLEU: smoothing %d is none of exp, floor, add-k, none",
-                    (int)options->smoothing);
-  if (!(options->smoothing_value <= 1e9)) /* NaN too */
-    return att_fail(ctx, ATT_ARGUMENT, "BLEU: a smoothing value must be a number up to 1e9");
-  if (options->word_order < 0 || options->word_order > 4)
-    return att_fail(ctx, ATT_ARGUMENT, "chrF: a word order of %d is not from 0 to 4", options->word_order);
-  return ATT_OK;
-}
-
-void att_bleu_options_default(att_bleu_options *options) { *options = (att_bleu_options){.smoothing_value = -1}; }
-
-att_status att_bleu(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
-                    const att_bleu_options *options, att_bleu_result *result) {
-  att_bleu_options defaults;
-  att_bleu_options_default(&defaults);
-  if (!options) options = &defaults;
-  *result = (att_bleu_result){0};
-  ATT_TRY(check_options(ctx, options));
-  if (count == 0) return att_fail(ctx, ATT_ARGUMENT, "there are no lines to score");
-  if (options->chrf) {
-    ATT_TRY(att_chrf(ctx, hypotheses, references, count, options, result));
-  } else {
-    bleu_counts counts = {0};
-    ATT_TRY(count_corpus(ctx, hypotheses, references, count, options, &counts));
-    compute_score(&counts, options, result);
-    describe(options, result);
-  }
-  /* A host's locale may print a comma in numbers; there is no other comma in these texts. */
-  for (char *comma = result->line; (comma = strchr(comma, ','));) *comma = '.';
-  for (char *comma = result->signature; (comma = strchr(comma, ','));) *comma = '.';
+att_status att_bleu_measure(const att_translations *t, att_bleu_result *result) {
+  bleu_counts counts = {0};
+  ATT_TRY(count_corpus(t, &counts));
+  compute_score(&counts, t->options, result);
+  describe(t, result);
   return ATT_OK;
 }

@@ -1,10 +1,11 @@
 /*
  * Owns chrF (Popovic 2015) and chrF++ (Popovic 2017) as sacreBLEU computes them: character orders 1 to 6 without
- * spaces, word orders as asked, beta 2, the mean over the orders that both sides have, one reference.
+ * spaces, word orders as asked, beta 2, the mean over the orders that both sides have; of several references of a line
+ * the one that gives it the best score.
  */
 #include "metrics/ngrams.h"
+#include "metrics/sacrebleu.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { CHARACTER_ORDERS = 6, MOST_WORD_ORDERS = 4, MOST_ORDERS = CHARACTER_ORDERS + MOST_WORD_ORDERS };
@@ -12,7 +13,7 @@ enum { CHARACTER_ORDERS = 6, MOST_WORD_ORDERS = 4, MOST_ORDERS = CHARACTER_ORDER
 static const double BETA = 2;
 
 typedef struct chrf_work {
-  att_runes hypothesis, reference, hypothesis_words, reference_words;
+  att_runes hypothesis, reference, words;
   att_ngrams ngrams;
 } chrf_work;
 
@@ -48,26 +49,25 @@ static att_status set_characters(att_context *ctx, const att_runes *line, att_ru
   return ATT_OK;
 }
 
-static att_status count_line(att_context *ctx, chrf_work *work, att_text hypothesis, att_text reference,
-                             const att_bleu_options *options, att_ngram_count *totals) {
-  att_ngram_count line[MOST_ORDERS];
+static att_status count_pair(const att_translations *t, chrf_work *work, att_text hypothesis, att_text reference,
+                             att_ngram_count *counts) {
+  att_context *ctx = t->ctx;
+  const att_bleu_options *options = t->options;
   ATT_TRY(att_runes_read(ctx, hypothesis, options->lowercase, &work->hypothesis));
   ATT_TRY(att_runes_read(ctx, reference, options->lowercase, &work->reference));
   ATT_TRY(set_characters(ctx, &work->hypothesis, &work->ngrams.hypothesis));
   ATT_TRY(set_characters(ctx, &work->reference, &work->ngrams.reference));
-  ATT_TRY(att_ngrams_count(ctx, &work->ngrams, CHARACTER_ORDERS, line));
+  ATT_TRY(att_ngrams_count(ctx, &work->ngrams, CHARACTER_ORDERS, counts));
   if (options->word_order > 0) {
-    ATT_TRY(separate_punctuation(ctx, &work->hypothesis, &work->hypothesis_words));
-    ATT_TRY(separate_punctuation(ctx, &work->reference, &work->reference_words));
-    ATT_TRY(att_ngrams_words(ctx, &work->ngrams, &work->hypothesis_words, &work->reference_words));
-    ATT_TRY(att_ngrams_count(ctx, &work->ngrams, options->word_order, line + CHARACTER_ORDERS));
+    size_t length;
+    ATT_TRY(separate_punctuation(ctx, &work->hypothesis, &work->words));
+    ATT_TRY(att_ngrams_set_words(ctx, &work->ngrams, &work->words));
+    ATT_TRY(separate_punctuation(ctx, &work->reference, &work->words));
+    ATT_TRY(att_ngrams_add_words(ctx, &work->ngrams, &work->words, &length));
+    ATT_TRY(att_ngrams_count(ctx, &work->ngrams, options->word_order, counts + CHARACTER_ORDERS));
   }
-  for (int n = 0; n < CHARACTER_ORDERS + options->word_order; n++) {
-    if (line[n].reference == 0) continue; /* the hypothesis' n-grams do not count where the reference has none */
-    totals[n].hypothesis += line[n].hypothesis;
-    totals[n].reference += line[n].reference;
-    totals[n].match += line[n].match;
-  }
+  for (int n = 0; n < CHARACTER_ORDERS + options->word_order; n++)
+    if (counts[n].reference == 0) counts[n].hypothesis = 0; /* they do not count where the reference has none */
   return ATT_OK;
 }
 
@@ -86,22 +86,45 @@ static double f_score(const att_ngram_count *totals, int orders) {
   return 100 * ((1 + BETA * BETA) * precision * recall / (BETA * BETA * precision + recall));
 }
 
-att_status att_chrf(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
-                    const att_bleu_options *options, att_bleu_result *result) {
+static att_status count_line(const att_translations *t, chrf_work *work, size_t i, att_ngram_count *totals) {
+  int orders = CHARACTER_ORDERS + t->options->word_order;
+  att_ngram_count counts[MOST_ORDERS] = {0}, best[MOST_ORDERS] = {0};
+  double best_score = -1;
+  for (size_t r = 0; r < t->reference_count; r++) {
+    if (!t->references[r][i].data) continue;
+    ATT_TRY(count_pair(t, work, t->hypotheses[i], t->references[r][i], counts));
+    double score = f_score(counts, orders);
+    if (score > best_score) {
+      best_score = score;
+      memcpy(best, counts, sizeof best);
+    }
+  }
+  for (int n = 0; n < orders; n++) {
+    totals[n].hypothesis += best[n].hypothesis;
+    totals[n].reference += best[n].reference;
+    totals[n].match += best[n].match;
+  }
+  return ATT_OK;
+}
+
+att_status att_chrf_measure(const att_translations *t, att_bleu_result *result) {
   chrf_work work = {0};
   att_ngram_count totals[MOST_ORDERS] = {0};
   att_status status = ATT_OK;
-  for (size_t i = 0; i < count && !status; i++)
-    status = count_line(ctx, &work, hypotheses[i], references[i], options, totals);
-  att_free(ctx, work.hypothesis.data);
-  att_free(ctx, work.reference.data);
-  att_free(ctx, work.hypothesis_words.data);
-  att_free(ctx, work.reference_words.data);
-  att_ngrams_free(ctx, &work.ngrams);
+  const att_bleu_options *options = t->options;
+  for (size_t i = 0; i < t->count && !status; i++) {
+    status = att_measure_goes_on(t->ctx);
+    if (!status) status = count_line(t, &work, i, totals);
+  }
+  att_free(t->ctx, work.hypothesis.data);
+  att_free(t->ctx, work.reference.data);
+  att_free(t->ctx, work.words.data);
+  att_ngrams_free(t->ctx, &work.ngrams);
   if (status) return status;
   result->score = f_score(totals, CHARACTER_ORDERS + options->word_order);
-  snprintf(result->line, sizeof result->line, "chrF2%.*s = %.2f", options->word_order, "++++", result->score);
-  snprintf(result->signature, sizeof result->signature, "nrefs:1|case:%s|eff:yes|nc:%d|nw:%d|space:no|version:%s",
-           options->lowercase ? "lc" : "mixed", CHARACTER_ORDERS, options->word_order, ATT_SACREBLEU_VERSION);
+  att_format(result->line, sizeof result->line, "chrF2%.*s = %.2f", options->word_order, "++++", result->score);
+  att_format(result->signature, sizeof result->signature, "nrefs:%s|case:%s|eff:yes|nc:%d|nw:%d|space:no|version:%s",
+             t->nrefs, options->lowercase ? "lc" : "mixed", CHARACTER_ORDERS, options->word_order,
+             ATT_SACREBLEU_VERSION);
   return ATT_OK;
 }

@@ -191,22 +191,29 @@ att_status att_measure_values(att_context *ctx, const double *truth, const doubl
 
 /* ---- what a model said ---------------------------------------------------------------------------------------- */
 
-static att_status evaluate_classes(att_context *ctx, const double *scores, const int32_t *truth, size_t count,
-                                   size_t labels, bool confusion, att_class_metrics *out) {
+static size_t likeliest(const double *scores, size_t labels) {
+  size_t best = 0;
+  for (size_t k = 1; k < labels; k++)
+    if (scores[k] > scores[best]) best = k;
+  return best;
+}
+
+att_status att_evaluate_classes(att_context *ctx, const double *scores, const int32_t *truth, size_t count,
+                                size_t labels, att_class_metrics *out) {
   int32_t *predicted = ATT_NEW(ctx, count, int32_t);
   if (!predicted) return ATT_MEMORY;
-  for (size_t i = 0; i < count; i++) {
-    for (size_t k = 1; k < labels; k++)
-      if (scores[i * labels + k] > scores[i * labels + (size_t)predicted[i]]) predicted[i] = (int32_t)k;
-  }
-  att_status status = confusion ? att_measure_classes(ctx, truth, predicted, count, labels, out)
-                                : att_score_classes(ctx, truth, predicted, count, labels, out);
+  for (size_t i = 0; i < count; i++) predicted[i] = (int32_t)likeliest(scores + i * labels, labels);
+  att_status status = att_score_classes(ctx, truth, predicted, count, labels, out);
   att_free(ctx, predicted);
   return status;
 }
 
-static att_status evaluate_labels(att_context *ctx, const double *scores, const float *truth, size_t count,
-                                  size_t labels, att_label_metrics *out) {
+void att_confuse(const double *scores, const int32_t *truth, size_t count, size_t labels, int64_t *confusion) {
+  for (size_t i = 0; i < count; i++) confusion[(size_t)truth[i] * labels + likeliest(scores + i * labels, labels)]++;
+}
+
+att_status att_evaluate_labels(att_context *ctx, const double *scores, const float *truth, size_t count, size_t labels,
+                               att_label_metrics *out) {
   bool *hold = att_alloc(ctx, count, 2 * labels * sizeof *hold), *predicted = hold ? hold + count * labels : NULL;
   if (!hold) return ATT_MEMORY;
   for (size_t i = 0; i < count * labels; i++) {
@@ -218,22 +225,12 @@ static att_status evaluate_labels(att_context *ctx, const double *scores, const 
   return status;
 }
 
-static att_status evaluate_values(att_context *ctx, const double *scores, const float *truth, size_t count,
-                                  att_value_metrics *out) {
+att_status att_evaluate_values(att_context *ctx, const double *scores, const float *truth, size_t count,
+                               att_value_metrics *out) {
   double *values = ATT_NEW(ctx, count, double);
   if (!values) return ATT_MEMORY;
   for (size_t i = 0; i < count; i++) values[i] = truth[i];
   att_status status = att_measure_values(ctx, values, scores, count, out);
   att_free(ctx, values);
   return status;
-}
-
-att_status att_evaluate_scores(att_context *ctx, att_head head, const double *scores, const att_truth *truth,
-                               size_t count, size_t labels, bool confusion, att_evaluation *out) {
-  *out = (att_evaluation){.head = head, .count = count};
-  switch (head) {
-  case ATT_HEAD_CLASSES: return evaluate_classes(ctx, scores, truth->classes, count, labels, confusion, &out->classes);
-  case ATT_HEAD_LABELS: return evaluate_labels(ctx, scores, truth->values, count, labels, &out->labels);
-  default: return evaluate_values(ctx, scores, truth->values, count, &out->values);
-  }
 }

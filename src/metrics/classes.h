@@ -13,12 +13,18 @@ att_status att_score_classes(att_context *ctx, const int32_t *truth, const int32
 
 /* What is true of some texts. Zero-initialised is empty. */
 typedef struct att_truth {
-  int32_t *classes; /* [texts]; of a head of classes */
-  float *values;    /* [texts, labels]: 0 or 1 of a head of labels, the number of a head of values */
+  int32_t *labels; /* [texts]: of one of several, which */
+  float *values;   /* [texts, labels]: of any of several, 0 or 1 each; of numbers, they */
 } att_truth;
 
-/* scores: [count, labels], as att_head_scores gives them; a label holds from a half on. confusion: the matrix too. */
-att_status att_evaluate_scores(att_context *ctx, att_head head, const double *scores, const att_truth *truth,
-                               size_t count, size_t labels, bool confusion, att_evaluation *out);
+/* scores: [count, labels], or a number each: the likeliest is what was said, and any of several from a half on. */
+att_status att_evaluate_classes(att_context *ctx, const double *scores, const int32_t *truth, size_t count,
+                                size_t labels, att_class_metrics *metrics);
+att_status att_evaluate_labels(att_context *ctx, const double *scores, const float *truth, size_t count, size_t labels,
+                               att_label_metrics *metrics);
+att_status att_evaluate_values(att_context *ctx, const double *scores, const float *truth, size_t count,
+                               att_value_metrics *metrics);
+/* confusion[labels, labels], zeroed by the caller: truth by the likeliest. */
+void att_confuse(const double *scores, const int32_t *truth, size_t count, size_t labels, int64_t *confusion);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Owns counting the n-grams that two sequences share, for BLEU and chrF. A hash table maps (prefix, symbol) to a slot,
+ * Owns counting the n-grams that sequences share, for BLEU and chrF. A hash table maps (prefix, symbol) to a slot,
  * and the slot is the next order's prefix: nothing is compared but integers, and nothing depends on a lucky hash.
  */
 #include "metrics/ngrams.h"
@@ -7,10 +7,13 @@
 
 typedef struct att_ngram_slot {
   uint64_t key, generation; /* free where the generation is not the table's */
-  int32_t hypothesis, reference;
+  int32_t hypothesis;       /* how often in the hypothesis */
+  int32_t matched;          /* how many of these the references have */
+  int32_t seen, round;      /* how often in the reference of that number */
 } att_ngram_slot;
 
-static const int32_t UNKNOWN = -1; /* a reference's n-gram that the hypothesis lacks: no longer one can match either */
+/* A reference's n-gram that the hypothesis lacks: no longer one can match either. */
+enum { UNKNOWN = ATT_NGRAMS_UNKNOWN };
 
 /* Empties the table and makes room for `count` keys. */
 static att_status start_table(att_context *ctx, att_ngrams *ngrams, size_t count) {
@@ -38,7 +41,7 @@ static size_t find_slot(const att_ngrams *ngrams, uint64_t key) {
 static int32_t add_key(att_ngrams *ngrams, uint64_t key) {
   size_t at = find_slot(ngrams, key);
   att_ngram_slot *slot = &ngrams->slots[at];
-  if (slot->generation != ngrams->generation) *slot = (att_ngram_slot){key, ngrams->generation, 0, 0};
+  if (slot->generation != ngrams->generation) *slot = (att_ngram_slot){.key = key, .generation = ngrams->generation};
   slot->hypothesis++;
   return (int32_t)at;
 }
@@ -54,7 +57,6 @@ static uint64_t make_key(int32_t prefix, int32_t symbol) { return (uint64_t)(uin
 static const int32_t NO_PREFIX = INT32_MAX;
 
 static void number_words(att_ngrams *ngrams, const att_runes *line, bool add, att_runes *out) {
-  out->count = 0;
   for (size_t i = 0; i < line->count;) {
     int32_t word = NO_PREFIX;
     for (; i < line->count && !att_rune_is_space(line->data[i]); i++) {
@@ -66,14 +68,30 @@ static void number_words(att_ngrams *ngrams, const att_runes *line, bool add, at
   }
 }
 
-att_status att_ngrams_words(att_context *ctx, att_ngrams *ngrams, const att_runes *hypothesis,
-                            const att_runes *reference) {
+att_status att_ngrams_set_words(att_context *ctx, att_ngrams *ngrams, const att_runes *hypothesis) {
+  ngrams->hypothesis.count = ngrams->reference.count = 0;
   ATT_TRY(start_table(ctx, ngrams, hypothesis->count));
   ATT_TRY(att_runes_reserve(ctx, &ngrams->hypothesis, hypothesis->count));
-  ATT_TRY(att_runes_reserve(ctx, &ngrams->reference, reference->count));
   number_words(ngrams, hypothesis, true, &ngrams->hypothesis);
-  number_words(ngrams, reference, false, &ngrams->reference);
   return ATT_OK;
+}
+
+att_status att_ngrams_add_words(att_context *ctx, att_ngrams *ngrams, const att_runes *reference, size_t *length) {
+  att_runes *words = &ngrams->reference;
+  ATT_TRY(att_runes_reserve(ctx, words, words->count + reference->count + 1));
+  if (words->count > 0) words->data[words->count++] = ATT_NGRAMS_END;
+  *length = words->count;
+  number_words(ngrams, reference, false, words);
+  *length = words->count - *length;
+  return ATT_OK;
+}
+
+/* One more of an n-gram in the reference of number `round`: 1 where the hypothesis has so many too. */
+static int count_match(att_ngram_slot *slot, int32_t round) {
+  if (slot->round != round) slot->round = round, slot->seen = 0;
+  if (++slot->seen <= slot->matched || slot->matched == slot->hypothesis) return 0;
+  slot->matched++;
+  return 1;
 }
 
 /* One order: ids[i] holds the n-gram of length n - 1 at i, and is given the one of length n. */
@@ -83,13 +101,13 @@ static int64_t count_order(att_ngrams *ngrams, size_t n) {
   for (size_t i = 0; i + n <= hypothesis->count; i++)
     ids[i] = add_key(ngrams, make_key(ids[i], hypothesis->data[i + n - 1]));
   int64_t match = 0;
+  int32_t round = 1;
   ids = ngrams->reference_ids.data;
   for (size_t i = 0; i + n <= reference->count; i++) {
     int32_t last = reference->data[i + n - 1];
-    ids[i] = ids[i] == UNKNOWN || last == UNKNOWN ? UNKNOWN : find_key(ngrams, make_key(ids[i], last));
-    if (ids[i] == UNKNOWN) continue;
-    att_ngram_slot *slot = &ngrams->slots[ids[i]];
-    if (slot->reference < slot->hypothesis) slot->reference++, match++;
+    round += reference->data[i] == ATT_NGRAMS_END;
+    ids[i] = ids[i] == UNKNOWN || last < 0 ? UNKNOWN : find_key(ngrams, make_key(ids[i], last));
+    if (ids[i] != UNKNOWN) match += count_match(&ngrams->slots[ids[i]], round);
   }
   return match;
 }

@@ -1,6 +1,6 @@
 /*
- * Owns the configuration of a model: what config.json and generation_config.json say, read, checked and written. Each
- * family reads, checks and writes its own keys (family.h).
+ * Owns the configuration of a model: what config.json says, read, checked and written. Each family reads, checks and
+ * writes its own keys (family.h).
  */
 #ifndef ATT_MODELS_CONFIG_H
 #define ATT_MODELS_CONFIG_H
@@ -20,11 +20,25 @@ typedef enum att_family {
   ATT_FAMILY_COUNT
 } att_family;
 
-#define ATT_MOST_ENDS 16 /* tokens that end a text */
+typedef enum att_position {
+  ATT_SINUSOIDAL,
+  ATT_LEARNED,
+  ATT_ROTARY,
+  ATT_RELATIVE,
+  ATT_ALIBI,
+  ATT_NO_POSITION,
+  ATT_POSITION_COUNT
+} att_position;
 
-/* config.json and generation_config.json, as attend needs them. Field names are Hugging Face's where they have one. A
- * decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What no type of
- * Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name beside it. */
+typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN, ATT_NETWORK_COUNT } att_network;
+
+/* A recurrent translator's attention. */
+typedef enum att_scoring { ATT_SCORING_NONE, ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE } att_scoring;
+
+/* config.json, as attend needs it (generation_config.json: generation.h). Field names are Hugging Face's where they
+ * have one. A decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What
+ * no type of Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name
+ * beside it. */
 typedef struct att_config {
   att_family family;
   att_kind kind;
@@ -40,6 +54,8 @@ typedef struct att_config {
   int64_t key_value_heads; /* of self-attention; as many as heads where they are not grouped */
   int64_t head_size;       /* d_model / heads, but llama may say another */
   int64_t type_vocab_size; /* bert; 0: none */
+  int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
+                              place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
   double rope_theta;       /* rotary: base of the frequencies; what follows as in att_rope */
   att_rope_scaling rope_scaling;
   double rope_factor, rope_low, rope_high;
@@ -53,10 +69,8 @@ typedef struct att_config {
   bool tie_word_embeddings; /* one matrix for source, target and output */
   bool scale_embedding;
   float dropout;
-  float layer_norm_epsilon;              /* 1e-5 */
-  int32_t pad, bos, eos;                 /* -1: none */
-  int32_t other_ends[ATT_MOST_ENDS - 1]; /* of decoders: generating ends at these too */
-  int other_end_count;
+  float layer_norm_epsilon; /* 1e-5 */
+  int32_t pad, bos, eos;    /* -1: none; of a list the first: what ends a text is generation.h's */
   int32_t decoder_start;    /* of encoder-decoders; -1 elsewhere */
   int64_t model_max_length; /* of tokenizer_config.json: tokens that Transformers truncates to; 0: not said */
   int32_t mask, unk;        /* -1: none */
@@ -64,26 +78,22 @@ typedef struct att_config {
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;
-  /* generation */
-  int num_beams, max_length; /* max_length as generate counts: the start token in */
-  double length_penalty;
-  bool early_stopping;
-  int32_t forced_bos; /* -1: none */
-  bool do_sample;
-  double temperature, top_p, min_p, repetition_penalty;
-  int top_k;
 } att_config;
 
 /* out->labels is the caller's. */
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
 /* Labels as a config has them: one block (att_free); NULL: no memory. */
 char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
-/* Whether generating ends at that token. */
-bool att_config_is_end(const att_config *config, int32_t token);
+/* Whether that side reads rows of floats. */
+static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
+  return c->input_width > 0 && decoder == (c->kind == ATT_DECODER);
+}
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);
-/* config.json, generation_config.json and tokenizer_config.json (names of the special tokens come from the tokenizer).
- */
+/* An encoder-decoder's end token and the token that its decoder starts with: what translating, scoring pairs and
+ * training on them need, and a folder may lack. */
+att_status att_config_check_pairs(att_context *ctx, const char *name, const att_config *config);
+/* config.json and tokenizer_config.json (names of the special tokens come from the tokenizer). */
 att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,
                             const att_tokenizer *tokenizer);
 /* config.json's model_type: the family's, or "attend" for what no class of Hugging Face can say. */

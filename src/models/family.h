@@ -9,17 +9,27 @@
 #include "models/pass.h"
 #include "models/settings.h"
 
+/* How a family's classes of Hugging Face have a head that says otherwise of itself (head.h), or is not common. */
+typedef struct att_head_form {
+  const char *ending;     /* of the class: "ForMaskedLM" */
+  const char *projection; /* what the family calls the head's; NULL: as the head does */
+  bool no_bias;
+} att_head_form;
+
 struct att_family_calls {
   /* config.json's own keys (sizes, switches, special tokens), over defaults that are the Hugging Face class's. The
-   * caller reads model_type, labels and generation_config.json, and checks the sizes. */
+   * caller reads model_type, the head and generation_config.json, and checks the sizes. */
   att_status (*read)(const att_settings *in, att_config *config);
   void (*write)(att_object *out, const att_config *config);
-  /* The Hugging Face class that reads such a folder. NULL (or a NULL pointer here): there is none; where the family has
-   * one for other configs, it is written as the model_type "attend", with what deviates beside it (config.c). */
-  const char *(*architecture)(const att_config *config);
+  /* How the names of its classes of Hugging Face begin, "Bert"; NULL: there are none. What they cannot say has the
+   * model_type "attend", with what deviates beside it (config.c). */
+  const char *stem;
+  const att_head_form *forms;              /* of its classes, the last one's ending NULL; or NULL */
+  bool (*plain)(const att_config *config); /* whether they can say it, whatever the head; with stem */
   /* What of the config cannot be in this family: one line naming the key. */
   att_status (*check)(att_context *ctx, const char *name, const att_config *config);
-  /* Layers and table from model->config; model->layers is freed by `free` whatever was made. */
+  /* Layers and table from model->config, the head's (att_head_plan) before what is not trained; model->layers is freed
+   * by `free` whatever was made. */
   att_status (*plan)(att_model *model);
   /* What files may leave out in front of every name ("transformer."), or NULL; parts of names that a file may have and
    * that are not read, NULL-ended, or NULL. */
@@ -38,11 +48,12 @@ struct att_family_calls {
   att_status (*cross)(att_run *run, att_model *model, const att_memory *memory, float *const *cross);
   att_status (*step)(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                      const att_maps *maps, att_tensor *hidden);
-  /* The last rows before the projection to the vocabulary, and that projection; rows may be hidden itself. */
-  att_status (*head)(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
-                     att_weight *bias);
-  att_status (*classify)(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                         att_tensor *logits);
+  /* The last rows before the projection to the vocabulary, and that projection; rows may be hidden itself. For heads
+   * that read it. */
+  att_status (*output)(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
+                       att_weight *bias);
+  /* A vector a text, of one row at least: [sequences, ..], what a head over texts projects. */
+  att_status (*pool)(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors);
 };
 
 extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_bert_calls,

@@ -1,7 +1,7 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
 #include "formats/safetensors.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 #include "models/sentence.h"
 
@@ -14,9 +14,12 @@ void att_model_close(att_model *model) {
   att_parameters_free(model);
   att_tensor_file_close(model->file);
   att_tokenizer_free(model->tokenizer);
-  if (model->info) att_free(ctx, (att_part_info *)model->info->parts);
+  att_generation_free(ctx, &model->generation);
+  if (model->info) att_free(ctx, (void *)model->info->parts);
   att_free(ctx, model->info);
   att_sentence_free(model->sentence);
+  att_free(ctx, model->folder);
+  att_free(ctx, model->head_layers);
   att_free(ctx, model->config.labels);
   att_free(ctx, model);
 }
@@ -30,6 +33,7 @@ static att_status make_model(att_context *ctx, const att_config *config, att_mod
   model->config = *config;
   model->config.labels = NULL;
   model->calls = att_family_get(config->family);
+  model->head = att_head_get(config->head);
   att_status status = model->calls->plan(model);
   if (status) {
     att_model_close(model);
@@ -68,6 +72,7 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   ATT_TRY(make_model(ctx, config, &model));
   att_status status = allocate_fixed(model);
   if (!status) status = att_model_train(model, NULL, NULL);
+  if (!status) status = att_generation_new(ctx, config, &model->generation);
   if (status) {
     att_model_close(model);
     return status;
@@ -81,12 +86,11 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
   return ATT_OK;
 }
 
-/* The special tokens that no config names. */
-static void find_specials(att_model *model) {
-  att_config *c = &model->config;
+/* The first of two spellings that the model has a token for. */
+static int32_t find_special(const att_model *model, const char *one, const char *other) {
   const att_tokenizer *t = model->tokenizer;
-  c->mask = att_tokenizer_id(t, "[MASK]") >= 0 ? att_tokenizer_id(t, "[MASK]") : att_tokenizer_id(t, "<mask>");
-  c->unk = att_tokenizer_id(t, "<unk>") >= 0 ? att_tokenizer_id(t, "<unk>") : att_tokenizer_id(t, "[UNK]");
+  int32_t id = att_tokenizer_id(t, one) >= 0 ? att_tokenizer_id(t, one) : att_tokenizer_id(t, other);
+  return id < model->config.vocab_size ? id : -1;
 }
 
 /* A parameter of another head's model, whose names may have the family's prefix or not. */
@@ -160,14 +164,21 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
   return ATT_OK;
 }
 
-static att_status load_tokenizer(att_model *model, const char *folder) {
-  ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
-  int32_t size = att_tokenizer_size(model->tokenizer);
-  if (size > model->config.vocab_size) {
-    return att_fail(model->ctx, ATT_FORMAT, "%s: its tokenizer has %d tokens, config.json's vocab_size is %lld", folder,
-                    (int)size, (long long)model->config.vocab_size);
+att_status att_model_check_text(const att_model *model) {
+  if (model->tokenizer) return ATT_OK;
+  if (model->config.input_width == 0) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
   }
-  find_specials(model);
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads rows of %lld numbers, not text",
+                  (long long)model->config.input_width);
+}
+
+/* It may have more tokens than the model: a text that has one of these is refused, not the folder. */
+static att_status load_tokenizer(att_model *model, const char *folder) {
+  if (model->config.vocab_size == 0) return ATT_OK;
+  ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
+  model->config.mask = find_special(model, "[MASK]", "<mask>"); /* no config names these */
+  model->config.unk = find_special(model, "<unk>", "[UNK]");
   return ATT_OK;
 }
 
@@ -183,7 +194,9 @@ static att_status untie(att_model **model, const att_tensor_file *file) {
   ATT_TRY(make_model(before->ctx, &config, &after));
   after->config.labels = before->config.labels;
   after->tokenizer = before->tokenizer;
+  after->generation = before->generation;
   before->config.labels = NULL;
+  before->generation = (att_generation){0};
   before->tokenizer = NULL;
   att_model_close(before);
   *model = after;
@@ -218,8 +231,13 @@ static att_status open_model(att_context *ctx, const char *folder, att_model **o
     return status;
   }
   model->config.labels = config.labels;
-  status = load_tokenizer(model, folder);
+  status = att_generation_read(ctx, folder, &config, &model->generation);
+  if (!status) status = load_tokenizer(model, folder);
   if (!status) status = load_weights(&model, folder);
+  if (!status) {
+    model->folder = att_copy_text(ctx, folder, strlen(folder));
+    if (!model->folder) status = ATT_MEMORY;
+  }
   if (status) {
     att_model_close(model);
     return status;
@@ -244,8 +262,9 @@ att_status att_model_open(att_context *ctx, const char *folder, att_model **out)
 att_status att_model_save_settings(const att_model *model, const char *folder) {
   char *path = att_path(model->ctx, folder, "tokenizer.json");
   if (!path) return ATT_MEMORY;
-  att_status status = att_tokenizer_save(model->tokenizer, path);
+  att_status status = model->tokenizer ? att_tokenizer_save(model->tokenizer, path) : ATT_OK;
   att_free(model->ctx, path);
+  if (!status) status = att_generation_write(model->ctx, folder, &model->generation);
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 

@@ -6,7 +6,7 @@
 #define ATT_MODELS_MODEL_H
 
 #include "formats/tensor_file.h"
-#include "models/config.h"
+#include "models/generation.h"
 
 /* One named parameter: what it is, and where its values are. They stand in one of three places: the trained ones in one
  * block of float32; the others in the mapped file, where that has them as ops read them; or in memory of their own. */
@@ -39,13 +39,16 @@ typedef struct att_parameter {
 } att_parameter;
 
 typedef struct att_family_calls att_family_calls; /* family.h */
+typedef struct att_head_calls att_head_calls;     /* head.h */
 
 struct att_model {
   att_context *ctx;
   att_config config;
+  att_generation generation;
   att_tokenizer *tokenizer;      /* owned; NULL in some tests */
   struct att_sentence *sentence; /* of a folder of sentence-transformers (sentence.h), or NULL */
   int64_t file_bytes;            /* of the model.safetensors that it was read from */
+  char *folder;                  /* where it was read from, or NULL: for messages */
   att_parameter *parameters;
   size_t parameter_count;
   att_tensor_file *file; /* that parameters are mapped from, or NULL */
@@ -55,7 +58,9 @@ struct att_model {
   float *gradients;      /* [trained_total] or NULL */
   int64_t trained_total; /* floats, padding between parameters included (zeros) */
   const att_family_calls *calls;
-  void *layers;         /* the family's: weights as ops see them */
+  void *layers; /* the family's: weights as ops see them */
+  const att_head_calls *head;
+  void *head_layers;    /* the head's, or NULL */
   att_model_info *info; /* made at first att_model_describe */
 };
 
@@ -88,6 +93,8 @@ att_status att_model_take_weights(att_model *model, att_tensor_file *file);
 att_status att_model_read_weights(att_model *model, const char *path);
 /* Writes model.safetensors; type NULL: each parameter in the type that it came in, float32 where it was trained. */
 att_status att_model_save_weights(const att_model *model, const char *path, const att_type *type);
+/* Refuses a model that does not read text: one of rows of floats, or a folder without a tokenizer. */
+att_status att_model_check_text(const att_model *model);
 /* Everything but the weights: configs, tokenizer. */
 att_status att_model_save_settings(const att_model *model, const char *folder);
 

@@ -2,32 +2,43 @@
  * Owns the checks of ids, lengths and kind that all families share, and the way into the family's own table. See pass.h
  * and family.h.
  */
-#include "models/family.h"
+#include "models/head.h"
+
+#include <math.h>
 
 /* ---- checks --------------------------------------------------------------------------------------------------- */
 
-static att_status check_range(att_context *ctx, const char *what, const int32_t *ids, int64_t count, int64_t end) {
-  for (int64_t i = 0; i < count; i++) {
-    if (ids[i] < 0 || ids[i] >= end) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s %d is outside the model's %lld", what, (int)ids[i], (long long)end);
-    }
+static att_status check_tokens(const att_model *model, const att_input *input, int64_t rows) {
+  if (input->rows) return att_fail(model->ctx, ATT_ARGUMENT, "the model reads tokens, not rows of floats");
+  ATT_TRY(att_check_range(model->ctx, "token id", input->ids, rows, model->config.vocab_size));
+  if (!input->types) return ATT_OK;
+  return att_check_range(model->ctx, "token type", input->types, rows, model->config.type_vocab_size);
+}
+
+static att_status check_rows(const att_model *model, const att_input *input, int64_t rows) {
+  int64_t width = model->config.input_width;
+  if (rows > 0 && !input->rows) {
+    return att_fail(model->ctx, ATT_ARGUMENT, "the model reads rows of %lld floats, not tokens", (long long)width);
+  }
+  for (int64_t i = 0; i < rows * width; i++) {
+    if (isfinite(input->rows[i])) continue;
+    return att_fail(model->ctx, ATT_NUMERIC, "row %lld of the input holds NaN or infinity", (long long)(i / width));
   }
   return ATT_OK;
 }
 
 /* counts: of past and new tokens together, or NULL: the new ones are all. */
-static att_status check_input(const att_model *model, const att_input *input, const int64_t *counts) {
+static att_status check_input(const att_model *model, bool decoder, const att_input *input, const int64_t *counts) {
   att_context *ctx = model->ctx;
   const att_config *c = &model->config;
   const int64_t *start = input->sequences.start;
   int64_t sequences = input->sequences.count, rows = start[sequences];
-  ATT_TRY(check_range(ctx, "token id", input->ids, rows, c->vocab_size));
-  if (input->types) ATT_TRY(check_range(ctx, "token type", input->types, rows, c->type_vocab_size));
+  ATT_TRY(att_config_reads_rows(c, decoder) ? check_rows(model, input, rows) : check_tokens(model, input, rows));
   for (int64_t i = 0; i < sequences; i++) {
     int64_t count = counts ? counts[i] : start[i + 1] - start[i];
     if (count > c->max_position_embeddings) {
-      return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld tokens is longer than the model's %lld positions",
-                      (long long)count, (long long)c->max_position_embeddings);
+      return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld %s is longer than the model's %lld positions",
+                      (long long)count, input->rows ? "rows" : "tokens", (long long)c->max_position_embeddings);
     }
   }
   return ATT_OK;
@@ -52,7 +63,7 @@ void att_model_cache_shape(const att_model *model, att_cache_shape *shape) {
 att_status att_model_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                             att_tensor *embedded, att_memory *memory) {
   ATT_TRY(check_kind(model, has_encoder(model) && model->calls->encode, "encoder"));
-  ATT_TRY(check_input(model, input, NULL));
+  ATT_TRY(check_input(model, false, input, NULL));
   return model->calls->encode(run, model, input, maps, embedded, memory);
 }
 
@@ -63,7 +74,7 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
     return att_fail(model->ctx, ATT_ARGUMENT, "the decoder of this model %s the encoder's output",
                     memory ? "does not read" : "needs");
   }
-  ATT_TRY(check_input(model, input, NULL));
+  ATT_TRY(check_input(model, true, input, NULL));
   return model->calls->decode(run, model, input, memory, maps, embedded, hidden);
 }
 
@@ -75,88 +86,53 @@ att_status att_model_cross(att_run *run, att_model *model, const att_memory *mem
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden) {
   ATT_TRY(check_kind(model, has_decoder(model) && model->calls->step, "decoder that goes on step by step"));
-  ATT_TRY(check_input(model, input, cache->self_counts));
+  ATT_TRY(check_input(model, true, input, cache->self_counts));
   return model->calls->step(run, model, input, cache, maps, hidden);
 }
 
-static att_status head_of(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
-                          att_weight *weight, att_weight *bias) {
-  ATT_TRY(check_kind(model, model->config.head == ATT_HEAD_TOKENS && model->calls->head, "head of tokens"));
-  return model->calls->head(run, model, hidden, rows, weight, bias);
-}
-
-att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits) {
-  att_tensor rows;
-  att_weight weight, bias;
-  ATT_TRY(head_of(run, model, hidden, &rows, &weight, &bias));
-  return att_op_linear(run, &rows, &weight, &bias, ATT_PLAIN, logits);
-}
-
 att_status att_model_hidden(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
-                            att_tensor *embedded, att_tensor *hidden) {
-  if (!has_encoder(model)) return att_model_decode(run, model, input, NULL, maps, embedded, hidden);
+                            att_tensor *embedded, att_hidden *hidden) {
+  *hidden = (att_hidden){.sequences = input->sequences};
+  if (!has_encoder(model)) return att_model_decode(run, model, input, NULL, maps, embedded, &hidden->rows);
   att_memory memory;
   ATT_TRY(att_model_encode(run, model, input, maps, embedded, &memory));
-  *hidden = memory.rows;
+  hidden->rows = memory.rows;
+  hidden->sequences = memory.sequences;
   return ATT_OK;
 }
 
-static bool has_labels(const att_model *model) {
-  return model->config.head != ATT_HEAD_TOKENS && model->config.head != ATT_HEAD_NONE;
+/* ---- the head ------------------------------------------------------------------------------------------------- */
+
+att_status att_head_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits) {
+  ATT_TRY(check_kind(model, model->head->logits != NULL, "head"));
+  return model->head->logits(run, model, hidden, logits);
 }
 
-att_status att_model_classify(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
-                              att_tensor *embedded, att_tensor *logits) {
-  att_tensor hidden;
-  const int64_t *start = input->sequences.start;
-  ATT_TRY(check_kind(model, has_labels(model) && model->calls->classify, "head of labels"));
-  for (int64_t i = 0; i < input->sequences.count; i++) {
-    if (start[i] == start[i + 1]) return att_fail(model->ctx, ATT_ARGUMENT, "a text without tokens has no label");
-  }
-  ATT_TRY(att_model_hidden(run, model, input, maps, embedded, &hidden));
-  return model->calls->classify(run, model, input, &hidden, logits);
+att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits) {
+  ATT_TRY(check_kind(model, model->head->output, "head of tokens"));
+  return att_head_logits(run, model, &(att_hidden){.rows = *hidden}, logits);
 }
-
-/* ---- the loss ------------------------------------------------------------------------------------------------- */
 
 int64_t att_batch_targets(const att_model *model, const att_batch *batch) {
-  const att_sequences *read = has_decoder(model) ? &batch->target.sequences : &batch->source.sequences;
-  if (has_labels(model)) return read->count;
-  return has_decoder(model) ? read->start[read->count] : batch->label_count;
+  return model->head->targets ? model->head->targets(model, batch) : 0;
 }
 
-/* A decoder's hidden rows; of an encoder those that have labels. */
-static att_status rows_of(att_run *run, att_model *model, const att_batch *batch, att_tensor *rows) {
-  att_memory memory;
-  if (has_encoder(model)) ATT_TRY(att_model_encode(run, model, &batch->source, NULL, NULL, &memory));
-  if (has_decoder(model)) {
-    return att_model_decode(run, model, &batch->target, has_memory(model) ? &memory : NULL, NULL, NULL, rows);
-  }
-  ATT_TRY(check_range(run->ctx, "row of a label", batch->label_rows, batch->label_count, memory.rows.rows));
-  return att_op_rows(run, &memory.rows, batch->label_rows, batch->label_count, rows);
-}
-
-static att_status tokens_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
-                              att_loss *loss) {
-  att_tensor hidden, rows;
-  att_weight weight, bias;
-  ATT_TRY(check_range(run->ctx, "label", batch->labels, att_batch_targets(model, batch), model->config.vocab_size));
-  ATT_TRY(rows_of(run, model, batch, &hidden));
-  ATT_TRY(head_of(run, model, &hidden, &rows, &weight, &bias));
-  return att_op_cross_entropy(run, &rows, &weight, &bias, batch->labels, smoothing, divisor, loss);
+att_status att_head_loss(att_run *run, att_model *model, const att_hidden *hidden, const att_batch *batch,
+                         float smoothing, double divisor, att_loss *loss) {
+  ATT_TRY(check_kind(model, model->head->loss != NULL, "head"));
+  return model->head->loss(run, model, hidden, batch, smoothing, divisor, loss);
 }
 
 att_status att_model_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
                           att_loss *loss) {
-  if (!has_labels(model)) return tokens_loss(run, model, batch, smoothing, divisor, loss);
-  const att_input *read = has_decoder(model) ? &batch->target : &batch->source;
-  att_tensor logits;
-  att_head head = model->config.head;
-  if (head == ATT_HEAD_CLASSES) {
-    ATT_TRY(check_range(run->ctx, "class", batch->classes, read->sequences.count, model->config.label_count));
+  att_memory memory;
+  att_hidden hidden = {.sequences = batch->target.sequences, .memory = &memory, .source = &batch->source};
+  if (!has_memory(model)) {
+    const att_input *read = has_decoder(model) ? &batch->target : &batch->source;
+    ATT_TRY(att_model_hidden(run, model, read, NULL, NULL, &hidden));
+  } else {
+    ATT_TRY(att_model_encode(run, model, &batch->source, NULL, NULL, &memory));
+    ATT_TRY(att_model_decode(run, model, &batch->target, &memory, NULL, NULL, &hidden.rows));
   }
-  ATT_TRY(att_model_classify(run, model, read, NULL, NULL, &logits));
-  if (head == ATT_HEAD_CLASSES) return att_op_class_loss(run, &logits, batch->classes, smoothing, divisor, loss);
-  if (head == ATT_HEAD_LABELS) return att_op_label_loss(run, &logits, batch->values, divisor, loss);
-  return att_op_value_loss(run, &logits, batch->values, divisor, loss);
+  return att_head_loss(run, model, &hidden, batch, smoothing, divisor, loss);
 }

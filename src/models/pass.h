@@ -8,17 +8,18 @@
 
 #include "models/model.h"
 
-/* Tokens of some sequences; every id in [0, vocab_size) and no sequence longer than max_position_embeddings (checked:
- * ATT_ARGUMENT). */
+/* What some sequences are read as: tokens, every id in [0, vocab_size); or, where the config says so, rows of finite
+ * floats. No sequence is longer than max_position_embeddings. (Checked: ATT_ARGUMENT, ATT_NUMERIC.) */
 typedef struct att_input {
   const int32_t *ids;
   const int32_t *types; /* bert's segment of each, or NULL: all 0 */
   att_sequences sequences;
+  const float *rows; /* [rows, config.input_width], in place of ids */
 } att_input;
 
-/* What an encoder gives. */
+/* What an encoder gives. Which rows are whose is said here: there may be more or fewer than were read. */
 typedef struct att_memory {
-  att_tensor rows;  /* [rows, d_model]: a row a token */
+  att_tensor rows;  /* [rows, d_model] */
   att_tensor state; /* recurrent: [sequences, ..]: the final states; data NULL elsewhere */
   att_sequences sequences;
 } att_memory;
@@ -66,31 +67,43 @@ att_status att_model_cross(att_run *run, att_model *model, const att_memory *mem
 /* New tokens (one or more a sequence) against the cache; writes what they leave into it. No tape. */
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden);
-/* logits [rows, vocab_size] of a head of tokens (a masked language model's head transforms the rows first). */
+/* logits [rows, vocab_size] of a head of tokens over some hidden rows. */
 att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits);
+/* What a body gives its head. */
+typedef struct att_hidden {
+  att_tensor rows;         /* [rows, ..] */
+  att_sequences sequences; /* which are whose: an encoder may have made more or fewer than it read */
+  /* of a decoder that reads an encoder's memory, where the whole pass was made; else NULL */
+  const att_memory *memory;
+  const att_input *source;
+} att_hidden;
+
 /* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder the encoder's. */
 att_status att_model_hidden(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
-                            att_tensor *embedded, att_tensor *hidden);
-/* logits [sequences, label_count] of the other heads, over att_model_hidden. */
-att_status att_model_classify(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
-                              att_tensor *embedded, att_tensor *logits);
+                            att_tensor *embedded, att_hidden *hidden);
+/* The head's logits: a row a text, or a row a hidden row, as the head has it (head.h). */
+att_status att_head_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits);
 
 /* What a training step learns from. */
 typedef struct att_batch {
   att_input source; /* the encoder's; sequences.count 0 in a decoder alone */
   att_input target; /* what a decoder reads: the start, then the targets without the last */
-  /* a head of tokens: of a decoder [target rows]; of an encoder [label_count], each in [0, vocab_size) */
-  const int32_t *labels;
-  const int32_t *label_rows; /* an encoder's rows that labels belong to */
-  int64_t label_count;
-  const int32_t *classes; /* a head of classes: [sequences of source (of target in a decoder)] */
-  const float *values;    /* of labels and values: [sequences, config.label_count] */
+  /* What is true, in the form that the head has it (heads/): whole numbers (a text's or a row's class, a row's next
+   * token, where an answer begins and ends) or floats. */
+  const int32_t *labels;      /* [label_count], one a text, or of the rows that label_rows names */
+  const int32_t *label_rows;  /* [label_count] hidden rows; NULL: every row has a label */
+  int64_t label_count;        /* needed with label_rows */
+  const int64_t *label_start; /* [texts + 1] where each text's labels begin, of heads whose texts have any number */
+  const float *values;        /* [texts, or rows, outputs] */
 } att_batch;
 
-/* Sequences, or predicted tokens, of a batch: the usual divisor. */
+/* Texts, or predicted tokens, of a batch: the usual divisor. */
 int64_t att_batch_targets(const att_model *model, const att_batch *batch);
 /* The loss of a batch, added into; with a tape and gradients, att_backward may follow. divisor: the gradients'. */
 att_status att_model_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
                           att_loss *loss);
+/* The same of hidden states that are there; the batch's inputs are not read again. */
+att_status att_head_loss(att_run *run, att_model *model, const att_hidden *hidden, const att_batch *batch,
+                         float smoothing, double divisor, att_loss *loss);
 
 #endif

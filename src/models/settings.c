@@ -34,7 +34,8 @@ att_status att_check_sizes(att_context *ctx, const char *name, const att_size_ke
   att_config copy = *config; /* size_at gives what one may write to */
   for (size_t i = 0; i < count; i++) {
     int64_t size = *size_at(&copy, &keys[i]);
-    if (size >= 1 && size <= keys[i].most) continue;
+    bool lacks = size == 0 && config->input_width > 0 && keys[i].offset == offsetof(att_config, vocab_size);
+    if (lacks || (size >= 1 && size <= keys[i].most)) continue;
     return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not a whole number from 1 to %" PRId64, name, keys[i].key,
                     size, keys[i].most);
   }
@@ -43,7 +44,10 @@ att_status att_check_sizes(att_context *ctx, const char *name, const att_size_ke
 
 void att_put_sizes(att_object *out, const att_size_key *keys, size_t count, const att_config *config) {
   att_config copy = *config;
-  for (size_t i = 0; i < count; i++) att_put_int(out, keys[i].key, *size_at(&copy, &keys[i]));
+  for (size_t i = 0; i < count; i++) {
+    int64_t size = *size_at(&copy, &keys[i]);
+    if (size > 0) att_put_int(out, keys[i].key, size);
+  }
 }
 
 att_status att_refuse_switches(const att_settings *in, const char *type, const att_switch_key *keys, size_t count) {
@@ -56,6 +60,10 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
     }
   }
   return ATT_OK;
+}
+
+att_status att_read_input_width(const att_settings *in, att_config *config) {
+  return att_json_int(in->ctx, in->name, in->root, "input_width", false, 1, ATT_LARGEST_SIZE, &config->input_width);
 }
 
 att_status att_read_string(const att_settings *in, const char *key, const char **out) {
@@ -73,6 +81,18 @@ att_status att_read_float(const att_settings *in, const char *key, float *out) {
   return ATT_OK;
 }
 
+void att_read_dropout(const att_settings *in, const char *key, att_config *config) {
+  const json_t *value = json_object_get(in->root, key);
+  double dropout = json_is_number(value) ? json_number_value(value) : -1;
+  if (!value || json_is_null(value)) return;
+  if (dropout >= 0 && dropout < 1) {
+    config->dropout = (float)dropout;
+  } else {
+    att_log(in->ctx, ATT_LOG_WARNING, "%s: %s is not a number from 0 to below 1, and is left at %g", in->name, key,
+            (double)config->dropout);
+  }
+}
+
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out) {
   const char *name = activation_names[*out];
   ATT_TRY(att_read_string(in, key, &name));
@@ -86,61 +106,14 @@ att_status att_read_activation(const att_settings *in, const char *key, att_acti
                   in->name, key, name);
 }
 
-att_status att_read_special(const att_settings *in, const char *key, int32_t *special) {
-  int64_t value = *special;
-  const json_t *list = json_object_get(in->root, key), *first = json_array_get(list, 0);
-  if (json_is_integer(first) && json_integer_value(first) >= 0 && json_integer_value(first) <= INT32_MAX) {
-    value = json_integer_value(first);
-  } else {
-    ATT_TRY(att_json_int(in->ctx, in->name, in->root, key, false, 0, INT32_MAX, &value));
-  }
-  *special = (int32_t)value;
-  return ATT_OK;
-}
-
-static const char end_key[] = "eos_token_id";
-
-att_status att_read_other_ends(const att_settings *in, att_config *config) {
-  const json_t *list = json_object_get(in->root, end_key);
-  if (!list) return ATT_OK;
-  size_t size = json_array_size(list);
-  config->other_end_count = 0;
-  if (size > 1 && config->kind != ATT_DECODER) {
-    att_log(in->ctx, ATT_LOG_WARNING, "%s: %s lists several tokens; attend takes the first, %" PRId32, in->name,
-            end_key, config->eos);
-    return ATT_OK;
-  }
-  if (size > ATT_MOST_ENDS) {
-    return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s lists %zu tokens, more than the %d that attend knows", in->name,
-                    end_key, size, ATT_MOST_ENDS);
-  }
-  for (size_t i = 1; i < size; i++) {
-    const json_t *token = json_array_get(list, i);
-    json_int_t value = json_is_integer(token) ? json_integer_value(token) : -1;
-    if (value < 0 || value > INT32_MAX) {
-      return att_fail(in->ctx, ATT_FORMAT, "%s: %s lists what is not a token", in->name, end_key);
-    }
-    config->other_ends[config->other_end_count++] = (int32_t)value;
-  }
-  return ATT_OK;
-}
-
-bool att_config_is_end(const att_config *config, int32_t token) {
-  for (int i = 0; i < config->other_end_count; i++) {
-    if (token == config->other_ends[i]) return true;
-  }
-  return token == config->eos;
-}
-
 static const struct {
   const char *key;
   size_t offset;
 } specials[ATT_SPECIALS] = {
     {"pad_token_id", offsetof(att_config, pad)},
     {"bos_token_id", offsetof(att_config, bos)},
-    {end_key, offsetof(att_config, eos)},
+    {"eos_token_id", offsetof(att_config, eos)},
     {"decoder_start_token_id", offsetof(att_config, decoder_start)},
-    {"forced_bos_token_id", offsetof(att_config, forced_bos)},
 };
 
 const char *att_special_key(int i) { return specials[i].key; }
@@ -151,26 +124,27 @@ int32_t att_special_of(const att_config *config, int i) {
   return *(const int32_t *)(const void *)((const char *)config + specials[i].offset);
 }
 
-att_status att_read_specials(const att_settings *in, att_config *config) {
-  for (int i = 0; i < ATT_SPECIALS; i++) {
-    if (json_is_null(json_object_get(in->root, specials[i].key))) *att_special_at(config, i) = -1; /* it has none */
-    ATT_TRY(att_read_special(in, specials[i].key, att_special_at(config, i)));
+static void read_special(const att_settings *in, int i, att_config *config) {
+  const json_t *value = json_object_get(in->root, specials[i].key);
+  if (!value && att_special_of(config, i) < config->vocab_size) return; /* the class's, but of another vocabulary */
+  if (json_is_array(value)) value = json_array_get(value, 0);
+  json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
+  bool token = id >= 0 && id < config->vocab_size;
+  if (!token && id >= 0) {
+    att_log(in->ctx, ATT_LOG_WARNING, "%s: %s is %" JSON_INTEGER_FORMAT ", not one of the %" PRId64 " tokens", in->name,
+            specials[i].key, id, config->vocab_size);
   }
-  return att_read_other_ends(in, config);
+  *att_special_at(config, i) = token ? (int32_t)id : -1;
+}
+
+void att_read_specials(const att_settings *in, att_config *config) {
+  for (int i = 0; i < ATT_SPECIALS; i++) read_special(in, i, config);
 }
 
 void att_put_special(att_object *out, const att_config *config, int i) {
   int32_t special = att_special_of(config, i);
   if (special < 0) {
     att_put(out, specials[i].key, "null");
-  } else if (specials[i].key == end_key && config->other_end_count) {
-    char list[12 * ATT_MOST_ENDS + 2]; /* each at most ten digits and ", " */
-    int size = snprintf(list, sizeof list, "[%" PRId32, special);
-    for (int j = 0; j < config->other_end_count; j++) {
-      size += snprintf(list + size, sizeof list - (size_t)size, ", %" PRId32, config->other_ends[j]);
-    }
-    snprintf(list + size, sizeof list - (size_t)size, "]");
-    att_put(out, end_key, list);
   } else {
     att_put_int(out, specials[i].key, special);
   }
@@ -179,9 +153,7 @@ void att_put_special(att_object *out, const att_config *config, int i) {
 void att_put_specials(att_object *out, const att_config *config) {
   for (int i = 0; i < ATT_SPECIALS; i++) {
     bool start = specials[i].offset == offsetof(att_config, decoder_start);
-    bool forced = specials[i].offset == offsetof(att_config, forced_bos);
-    if (forced || (start && config->kind != ATT_ENCODER_DECODER)) continue;
-    att_put_special(out, config, i);
+    if (!start || config->kind == ATT_ENCODER_DECODER) att_put_special(out, config, i);
   }
 }
 
@@ -247,6 +219,7 @@ static int64_t count_parameters(const att_config *c) {
   int64_t encoder = attention + (matrices * width + 1) * c->encoder_ffn_dim + width + 2 * norm;
   int64_t decoder = 2 * attention + (matrices * width + 1) * c->decoder_ffn_dim + width + 3 * norm;
   int64_t rest = (c->type_vocab_size + c->label_count + (c->kind == ATT_ENCODER ? width : 0)) * width;
+  rest += c->input_width * width;
   return embeddings + positions + c->encoder_layers * encoder + c->decoder_layers * decoder + 2 * norm + rest;
 }
 

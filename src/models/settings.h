@@ -44,24 +44,23 @@ typedef struct att_switch_key {
 att_status att_refuse_switches(const att_settings *in, const char *type, const att_switch_key *keys, size_t count);
 
 /* Absent: what is there stays. */
+att_status att_read_input_width(const att_settings *in, att_config *config);
 att_status att_read_string(const att_settings *in, const char *key, const char **out);
 att_status att_read_bool(const att_settings *in, const char *key, bool *out);
 att_status att_read_float(const att_settings *in, const char *key, float *out);
+/* Only training needs it: what it cannot be is said, and the class's stays. */
+void att_read_dropout(const att_settings *in, const char *key, att_config *config);
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out);
-/* A token; of a list the first: the others of the end tokens are att_read_other_ends'. */
-att_status att_read_special(const att_settings *in, const char *key, int32_t *special);
-/* Where the file has end tokens: a decoder's beyond the first. Elsewhere they are said to be ignored. */
-att_status att_read_other_ends(const att_settings *in, att_config *config);
-
-/* Pad, bos, eos, decoder start and forced bos, by number. */
-#define ATT_SPECIALS 5
+/* Pad, bos, eos and decoder start, by number. */
+#define ATT_SPECIALS 4
 const char *att_special_key(int i);
 int32_t *att_special_at(att_config *config, int i);
 int32_t att_special_of(const att_config *config, int i);
-att_status att_read_specials(const att_settings *in, att_config *config);
-/* One: null where it is negative, a list where there are several end tokens. */
+/* After the sizes. What is no token of the vocabulary is none, as in Transformers ("pad_token_id": -1 is Meta's word
+ * for it): a verb that needs the token says so. Of a list the first. */
+void att_read_specials(const att_settings *in, att_config *config);
+/* One: null where it is negative. */
 void att_put_special(att_object *out, const att_config *config, int i);
-/* Those of config.json: the forced one is generation's. */
 void att_put_specials(att_object *out, const att_config *config);
 
 /* Hugging Face's name of an activation, attend's of a position; NULL: none that a config can have. */

@@ -205,6 +205,13 @@ static att_status add_distances(att_model *model, bool decoder, const att_stack_
                                            .frozen_row = -1});
 }
 
+att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names) {
+  att_namer n = {.model = model, .part = "input projection"};
+  snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
+  return att_name_linear(&n, (const char *const[]){"input_projection", NULL}, &model->config.d_model,
+                         model->config.input_width, false, true, &stack_of(model, decoder)->input);
+}
+
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {
   const att_config *c = &model->config;
   att_stack *stack = stack_of(model, decoder);
@@ -232,21 +239,18 @@ att_status att_transformer_plan_decoder(att_model *model, const att_stack_names 
   att_stack_names names = *given;
   att_transformer *layers;
   att_namer n = {.model = model, .part = "embedding"};
-  if (c->head == ATT_HEAD_NONE) names.prefix = "";
+  if (model->head->bare) names.prefix = "";
   snprintf(n.prefix, sizeof n.prefix, "%s", names.prefix);
   ATT_TRY(att_transformer_new(model, &layers));
-  ATT_TRY(att_name_matrix(&n, names.tokens, c->vocab_size, -1, &layers->decoder.tokens));
-  const char *const tied[] = {names.head, NULL};
-  if (c->head == ATT_HEAD_TOKENS && c->tie_word_embeddings) att_name_aliases(model, tied, false);
+  if (c->input_width) ATT_TRY(att_transformer_input(model, true, &names));
+  if (!c->input_width) ATT_TRY(att_name_matrix(&n, names.tokens, c->vocab_size, -1, &layers->decoder.tokens));
+  const char *const tied[] = {names.output, NULL};
+  if (model->head->output && c->tie_word_embeddings) att_name_aliases(model, tied, false);
   ATT_TRY(att_transformer_stack(model, true, &names));
-  if (c->head == ATT_HEAD_TOKENS && !c->tie_word_embeddings) {
-    ATT_TRY(att_name_tokens(model, names.head, "output projection", -1, &layers->head));
+  if (model->head->output && !c->tie_word_embeddings) {
+    ATT_TRY(att_name_tokens(model, names.output, "output projection", -1, &layers->output));
   }
-  if (c->label_count) {
-    att_namer labels = {.model = model, .part = "labels"};
-    ATT_TRY(att_name_linear(&labels, (const char *const[]){names.labels, NULL}, &c->label_count, c->d_model, false,
-                            false, &layers->labels));
-  }
+  ATT_TRY(att_head_plan(model));
   return att_transformer_positions(model, true, &names);
 }
 

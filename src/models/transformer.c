@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Places of dropout outside the blocks. */
-enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, LABELS = 3 };
+enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, POOLER = 3 };
 
 static const att_weight none;
 
@@ -42,21 +42,43 @@ static att_status add_types(att_run *run, const att_weight *table, const att_inp
   return att_op_residual(run, &tokens, &types, ATT_NO_DROPOUT, x);
 }
 
-static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
-                        const int32_t *positions, uint32_t place, att_tensor *embedded, att_tensor *x) {
+static att_status embed_tokens(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
+                               const int32_t *positions, uint32_t place, att_tensor *x) {
   const att_config *c = &model->config;
   int64_t rows = input->sequences.start[input->sequences.count];
   float scale = c->scale_embedding ? sqrtf((float)c->d_model) : 1.0f;
   const att_weight *tokens = stack->tokens.data ? &stack->tokens : &layers_of(model)->encoder.tokens;
-  bool normed = stack->embedding_norm.gamma.data != NULL;
-  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale,
-                       normed ? ATT_NO_DROPOUT : place, x));
-  if (stack->types.data) ATT_TRY(add_types(run, &stack->types, input, x));
+  ATT_TRY(att_op_embed(run, tokens, &stack->positions, input->ids, positions, rows, scale, place, x));
+  return stack->types.data ? add_types(run, &stack->types, input, x) : ATT_OK;
+}
+
+/* A projection of the rows, and where there is a table of positions, they. */
+static att_status embed_rows(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
+                             const int32_t *positions, att_tensor *x) {
+  int64_t rows = input->sequences.start[input->sequences.count], width = model->config.input_width;
+  const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  att_tensor projected, table;
+  ATT_TRY(att_op_linear(run, &given, &stack->input.weight, &stack->input.bias, ATT_PLAIN, x));
+  if (!stack->positions.data) return ATT_OK;
+  projected = *x;
+  ATT_TRY(att_op_embed(run, &stack->positions, &none, positions, NULL, rows, 1.0f, ATT_NO_DROPOUT, &table));
+  return att_op_residual(run, &projected, &table, ATT_NO_DROPOUT, x);
+}
+
+static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
+                        const int32_t *positions, uint32_t place, att_tensor *embedded, att_tensor *x) {
+  const att_config *c = &model->config;
+  bool reads_rows = stack->input.weight.data != NULL, normed = stack->embedding_norm.gamma.data != NULL;
+  if (reads_rows) {
+    ATT_TRY(embed_rows(run, model, stack, input, positions, x));
+  } else {
+    ATT_TRY(embed_tokens(run, model, stack, input, positions, normed ? ATT_NO_DROPOUT : place, x));
+  }
   if (embedded) *embedded = *x;
   if (embedded && run->tape) x->gradient->keep = true;
-  if (!normed) return ATT_OK;
-  att_tensor sum = *x, scaled;
-  ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
+  if (!reads_rows && !normed) return ATT_OK;
+  att_tensor sum = *x, scaled = *x;
+  if (normed) ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
   return att_op_dropout(run, &scaled, place, x);
 }
 
@@ -174,10 +196,10 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
   return last_norm(run, model, decoder, hidden);
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- for heads ------------------------------------------------------------------------------------------------ */
 
-att_status att_transformer_head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
-                                att_weight *weight, att_weight *bias) {
+att_status att_transformer_output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
+                                  att_weight *weight, att_weight *bias) {
   const att_transformer *layers = model->layers;
   const att_config *c = &model->config;
   *rows = *hidden;
@@ -187,27 +209,25 @@ att_status att_transformer_head(att_run *run, att_model *model, const att_tensor
                           att_epilogue_of(c->activation), &inner));
     ATT_TRY(att_norm_forward(run, &layers->transform_norm, c->norm, c->layer_norm_epsilon, &inner, rows));
   }
-  *weight = layers->head.data             ? layers->head
+  *weight = layers->output.data           ? layers->output
             : layers->encoder.tokens.data ? layers->encoder.tokens
                                           : layers->decoder.tokens;
-  *bias = layers->head_bias.data ? layers->head_bias : none;
+  *bias = layers->output_bias.data ? layers->output_bias : none;
   return ATT_OK;
 }
 
 /* An encoder's first token stands for the text (Devlin et al. 2019, section 3), a decoder's last. */
-att_status att_transformer_classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                                    att_tensor *logits) {
+att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
   const att_transformer *layers = model->layers;
-  const int64_t *start = input->sequences.start;
-  int64_t count = input->sequences.count;
+  const int64_t *start = hidden->sequences.start;
+  int64_t count = hidden->sequences.count;
   bool decoder = model->config.kind == ATT_DECODER;
-  att_tensor tokens, pooled, kept;
+  att_tensor tokens, pooled;
   int32_t *rows = ATT_ARENA_NEW(run->arena, count, int32_t);
   if (!rows) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(decoder ? start[i + 1] - 1 : start[i]);
-  ATT_TRY(att_op_rows(run, hidden, rows, count, &tokens));
-  if (decoder) return att_op_linear(run, &tokens, &layers->labels.weight, &none, ATT_PLAIN, logits);
+  if (decoder) return att_op_rows(run, &hidden->rows, rows, count, vectors);
+  ATT_TRY(att_op_rows(run, &hidden->rows, rows, count, &tokens));
   ATT_TRY(att_op_linear(run, &tokens, &layers->pooler.weight, &layers->pooler.bias, ATT_WITH_TANH, &pooled));
-  ATT_TRY(att_op_dropout(run, &pooled, LABELS, &kept));
-  return att_op_linear(run, &kept, &layers->labels.weight, &layers->labels.bias, ATT_PLAIN, logits);
+  return att_op_dropout(run, &pooled, POOLER, vectors);
 }

@@ -6,12 +6,13 @@
 #define ATT_MODELS_TRANSFORMER_H
 
 #include "layers/layers.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 
 /* Blocks over one sequence, with what stands before and after them. */
 typedef struct att_stack {
   att_weight tokens, positions, types; /* [vocab, d_model], [positions, d_model], [type_vocab_size, d_model] */
+  att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats */
   att_norm_layer embedding_norm;       /* bert's, over the sum of them */
   att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
   att_block *blocks;                   /* [layers] */
@@ -21,14 +22,13 @@ typedef struct att_stack {
 
 typedef struct att_transformer {
   att_stack encoder, decoder;
-  att_weight head, head_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
-  int64_t first_position;     /* row of `positions` that position 0 has */
+  att_weight output, output_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
+  int64_t first_position;         /* row of `positions` that position 0 has */
   att_sinusoid sinusoid;
   float *frequencies;            /* of rotary positions, owned; or NULL */
   att_linear_layer transform;    /* of a masked language model, before its norm and the projection (bert) */
   att_norm_layer transform_norm; /* */
-  att_linear_layer pooler;       /* bert's, with tanh, before a head of labels */
-  att_linear_layer labels;       /* [label_count, d_model] */
+  att_linear_layer pooler;       /* bert's, with tanh, of a head over texts */
 } att_transformer;
 
 /* ---- names (table.c) ---- */
@@ -42,10 +42,10 @@ typedef struct att_stack_names {
   const char *self_in[4], *self_out, *self_norm; /* one name for q, k and v together, or three */
   const char *cross_in, *cross_memory[3], *cross_out, *cross_norm;
   const char *gate, *up, *down, *feedforward_norm; /* gate: where the feed-forward part is gated */
-  const char *tokens, *head, *labels; /* of decoders: the whole tail of the name behind the prefix; whole names */
-  const char *norm, *positions;       /* an attend model's distances: "relative_attention_bias" behind the prefix */
-  bool transposed;                    /* the files hold linear weights as [in, out] */
-  bool attention_bias, other_bias;    /* of attention's linear layers, of the feed-forward part's */
+  const char *tokens, *output;     /* of decoders: the whole tail of the name behind the prefix; a whole name */
+  const char *norm, *positions;    /* an attend model's distances: "relative_attention_bias" behind the prefix */
+  bool transposed;                 /* the files hold linear weights as [in, out] */
+  bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
 } att_stack_names;
 
 /* A parameter's name is n->prefix and what the calls below append. */
@@ -70,9 +70,11 @@ att_status att_name_tokens(att_model *model, const char *name, const char *part,
 
 /* model->layers, zeroed. */
 att_status att_transformer_new(att_model *model, att_transformer **layers);
+/* What reads rows of floats: "input_projection" behind the stack's prefix. */
+att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names);
 /* Blocks and last norm, and learned positions before them. */
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);
-/* All of a decoder: embedding, stack, head of tokens (tied or not) or of labels (without a bias). */
+/* All of a decoder: embedding, stack, output projection (tied or not) where the head reads one, the head's own. */
 att_status att_transformer_plan_decoder(att_model *model, const att_stack_names *names);
 /* Positions that are computed: behind all that is trained. */
 att_status att_transformer_positions(att_model *model, bool decoder, const att_stack_names *names);
@@ -89,9 +91,8 @@ att_status att_transformer_decode(att_run *run, att_model *model, const att_inpu
 att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, float *const *cross);
 att_status att_transformer_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                                 const att_maps *maps, att_tensor *hidden);
-att_status att_transformer_classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                                    att_tensor *logits);
-att_status att_transformer_head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
-                                att_weight *weight, att_weight *bias);
+att_status att_transformer_output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
+                                  att_weight *weight, att_weight *bias);
+att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors);
 
 #endif

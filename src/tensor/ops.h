@@ -176,9 +176,24 @@ att_status att_op_align(att_run *run, const att_tensor *x, att_sequences sequenc
 #define ATT_MOST_PARTS 4
 att_status att_op_concat(att_run *run, const att_tensor *const *parts, int count, att_tensor *out);
 
-/* out[n, slots * cols]: row i is rows[i * slots], rows[i * slots + 1], ... of x side by side; -1: zeros. */
+/* out[n, slots * cols]: row i is rows[i * slots], rows[i * slots + 1], ... of x side by side; -1: zeros. `rows` must
+ * outlive backward. Where x has no gradient (it is the input), out has none. */
 att_status att_op_windows(att_run *run, const att_tensor *x, const int32_t *rows, int64_t n, int64_t slots,
                           att_tensor *out);
+
+/* Kernels over time: at least 1 row wide, moved on by at least 1; padding rows of zeros on both sides of a sequence. */
+typedef struct att_convolution {
+  int64_t kernel, stride, padding;
+} att_convolution;
+/* Rows that a sequence of so many becomes: floor((rows + 2 padding - kernel) / stride) + 1, or none where the kernel is
+ * longer than the padded sequence, or the sequence has none. */
+int64_t att_convolved_rows(const att_convolution *convolution, int64_t rows);
+/* Row t of a sequence's output = f(sum over k of w_k x[t stride - padding + k] + bias), PyTorch's Conv1d. w: [outputs,
+ * kernel * cols], w_k in columns k * cols and on: Conv1d's [outputs, cols, kernel] with its last two turned.
+ * *out_sequences: on the run's arena. */
+att_status att_op_convolve(att_run *run, const att_tensor *x, att_sequences sequences, const att_convolution *c,
+                           const att_weight *w, const att_weight *bias, att_epilogue f, att_tensor *out,
+                           att_sequences *out_sequences);
 
 /* out[sequences.count, cols]: of each sequence columns [0, split) of its last row and the others of its first: where
  * two directions of [forward, backward] end. Zeros for a sequence of no rows. */

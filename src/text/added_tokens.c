@@ -26,6 +26,7 @@ att_status att_matcher_make(att_tokenizer *tokenizer, bool normalized, att_match
   for (size_t i = 0; i < tokenizer->added_count; i++) {
     const att_added *token = &tokenizer->added[i];
     if (token->normalized != normalized || token->content.size == 0) continue;
+    if (token->special && tokenizer->split_specials) continue;
     matcher->tokens[matcher->count++] = token;
     matcher->first[(unsigned char)token->content.data[0]] = true;
   }

@@ -140,6 +140,11 @@ struct att_tokenizer {
   size_t added_count;
   const att_added **added_of; /* [vocabulary.size], NULL where the id is no added token */
   att_matcher raw, normalized;
+  bool split_specials; /* special tokens are not looked for in a text: what spells one is text */
+  bool one_type;       /* all tokens of a pair are of type 0 (model_input_names without token_type_ids) */
+  bool keeps_last;     /* a text that is truncated keeps its end (truncation_side) */
+  bool clean_up;       /* decoded text has no space before punctuation and English contractions */
+  json_t *config;      /* what its folder's tokenizer_config.json said, or NULL */
 };
 
 /* An empty tokenizer; free with att_tokenizer_free whatever is filled in. */
@@ -166,6 +171,8 @@ typedef att_status att_word_fn(void *user, att_text word);
 att_status att_split_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
                            att_buffer *buffers, att_word_fn *word, void *user);
 
+/* From now on special tokens are not looked for in a text. */
+att_status att_tokenizer_split_specials(att_tokenizer *tokenizer);
 att_status att_matcher_make(att_tokenizer *tokenizer, bool normalized, att_matcher *matcher);
 /* The first, longest match at or after *at: its token and bounds [*start, *end), white space not included; NULL where
  * there is none. */

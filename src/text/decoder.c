@@ -120,8 +120,29 @@ static att_status put_text(att_decoder *d, att_context *ctx, const char *token, 
   return give(d, ctx, piece, out);
 }
 
+/* Transformers' clean_up_tokenization, over all of the text. */
+static att_status clean_up(att_context *ctx, att_buffer *text, att_buffer *out) {
+  static const char *const untidy[][2] = {{" .", "."},     {" ?", "?"},     {" !", "!"},   {" ,", ","},
+                                          {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"},
+                                          {" 've", "'ve"}, {" 're", "'re"}};
+  att_buffer other = {0};
+  att_status status = ATT_OK;
+  for (size_t i = 0; i < sizeof untidy / sizeof *untidy && !status; i++) {
+    other.size = 0;
+    status = att_replace(ctx, (att_text){text->data, text->size}, untidy[i][0], untidy[i][1], &other);
+    att_buffer swap = *text;
+    *text = other;
+    other = swap;
+  }
+  if (!status) status = att_buffer_append(ctx, out, text->data, text->size);
+  att_buffer_free(ctx, &other);
+  text->size = 0;
+  return status;
+}
+
 att_status att_decoder_put(att_decoder *d, att_context *ctx, int32_t id, att_buffer *out) {
   const att_tokenizer *t = d->tokenizer;
+  if (t->clean_up) out = &d->whole;
   const char *token = att_tokenizer_token(t, id);
   if (!token || (d->skip_special && att_tokenizer_is_special(t, id))) return ATT_OK;
   if (t->added_of[id]) token = t->added_of[id]->content.data; /* normalised, as `tokenizers` has it since 0.22 */
@@ -141,16 +162,19 @@ att_status att_decoder_put(att_decoder *d, att_context *ctx, int32_t id, att_buf
 }
 
 att_status att_decoder_end(att_decoder *d, att_context *ctx, att_buffer *out) {
+  att_buffer *to = d->tokenizer->clean_up ? &d->whole : out;
   if (d->tokenizer->decoding.byte_fallback)
-    ATT_TRY(give_run(d, ctx, out));
+    ATT_TRY(give_run(d, ctx, to));
   else
-    ATT_TRY(att_utf8_repair(ctx, (att_text){d->held.data, d->held.size}, out));
+    ATT_TRY(att_utf8_repair(ctx, (att_text){d->held.data, d->held.size}, to));
   d->held.size = 0;
+  if (to != out) ATT_TRY(clean_up(ctx, to, out));
   return att_buffer_append(ctx, out, "", 0); /* also of nothing comes a string */
 }
 
 void att_decoder_free(att_decoder *d, att_context *ctx) {
   att_buffer_free(ctx, &d->held);
+  att_buffer_free(ctx, &d->whole);
   att_buffer_free(ctx, &d->pieces[0]);
   att_buffer_free(ctx, &d->pieces[1]);
 }

@@ -31,6 +31,7 @@ void att_tokenizer_free(att_tokenizer *tokenizer) {
   att_free(ctx, tokenizer->single.items);
   att_free(ctx, tokenizer->pair.items);
   for (int i = 0; i < ATT_PARTS; i++) json_decref(tokenizer->parts[i]);
+  json_decref(tokenizer->config);
   att_free(ctx, tokenizer);
 }
 
@@ -82,6 +83,15 @@ att_status att_tokenizer_finish(att_tokenizer *tokenizer) {
   return att_matcher_make(tokenizer, true, &tokenizer->normalized);
 }
 
+att_status att_tokenizer_split_specials(att_tokenizer *tokenizer) {
+  att_free(tokenizer->ctx, tokenizer->raw.tokens);
+  att_free(tokenizer->ctx, tokenizer->normalized.tokens);
+  tokenizer->raw = tokenizer->normalized = (att_matcher){0};
+  tokenizer->split_specials = true;
+  ATT_TRY(att_matcher_make(tokenizer, false, &tokenizer->raw));
+  return att_matcher_make(tokenizer, true, &tokenizer->normalized);
+}
+
 /* ---- looking up ------------------------------------------------------------------------------------------------ */
 
 int32_t att_tokenizer_size(const att_tokenizer *tokenizer) { return tokenizer->vocabulary.size; }
@@ -102,6 +112,10 @@ att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
 }
 
 bool att_tokenizer_has_merges(const att_tokenizer *tokenizer) { return tokenizer->bpe.count > 0; }
+
+bool att_tokenizer_splits_specials(const att_tokenizer *tokenizer) { return tokenizer->split_specials; }
+
+bool att_tokenizer_has_types(const att_tokenizer *tokenizer) { return !tokenizer->one_type; }
 
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id) {
   if (id < 0 || id >= tokenizer->vocabulary.size) return false;
@@ -225,16 +239,17 @@ static void truncate_longest_first(size_t lengths[2], size_t most) {
   lengths[1] = swap ? shorter : longer;
 }
 
-/* Appends the template's items, the texts as their first `lengths` tokens. types may be NULL. */
-static att_status join(att_context *ctx, const att_template *template, const att_ids texts[2], const size_t lengths[2],
-                       att_ids *ids, att_ids *types) {
+/* Appends the template's items, the texts as their first (or last) `lengths` tokens. types may be NULL. */
+static att_status join(const att_tokenizer *t, att_context *ctx, const att_template *template, const att_ids texts[2],
+                       const size_t lengths[2], att_ids *ids, att_ids *types) {
   for (size_t i = 0; i < template->count; i++) {
     const att_item *item = &template->items[i];
     bool special = item->kind == ATT_ITEM_SPECIAL;
     size_t text = item->kind == ATT_ITEM_SECOND, count = special ? 1 : lengths[text];
+    size_t left_out = t->keeps_last && !special ? texts[text].count - count : 0;
     for (size_t k = 0; k < count; k++) {
-      ATT_TRY(att_ids_push(ctx, ids, special ? item->id : texts[text].data[k]));
-      if (types) ATT_TRY(att_ids_push(ctx, types, item->type));
+      ATT_TRY(att_ids_push(ctx, ids, special ? item->id : texts[text].data[left_out + k]));
+      if (types) ATT_TRY(att_ids_push(ctx, types, t->one_type ? 0 : item->type));
     }
   }
   return ATT_OK;
@@ -265,7 +280,7 @@ att_status att_tokenizer_encode_pair(const att_tokenizer *tokenizer, att_context
   if (status == ATT_OK && second) status = encode_text(&e, *second);
   size_t lengths[2] = {texts[0].count, texts[1].count};
   if (status == ATT_OK) status = truncate_texts(ctx, template, most, lengths, truncated);
-  if (status == ATT_OK) status = join(ctx, template, texts, lengths, ids, types);
+  if (status == ATT_OK) status = join(tokenizer, ctx, template, texts, lengths, ids, types);
   att_free(ctx, texts[0].data);
   att_free(ctx, texts[1].data);
   encoder_free(&e);

@@ -17,6 +17,8 @@ typedef struct att_ids {
 
 att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
 
+typedef enum att_tokenizer_kind { ATT_BPE, ATT_WORDPIECE, ATT_CHAR, ATT_BYTE } att_tokenizer_kind;
+
 typedef struct att_tokenizer_plan {
   att_tokenizer_kind kind; /* how text becomes pieces:
                               ATT_BPE        byte-level BPE
@@ -25,6 +27,7 @@ typedef struct att_tokenizer_plan {
                               ATT_BYTE       a token a byte */
   int vocab;               /* size wanted, specials included; characters and bytes: at most */
   bool lowercase;
+  bool plain; /* of ATT_CHAR and ATT_BYTE: text that spells a special token is text (split_special_tokens) */
   /* Special tokens in their final ids: Hugging Face's m2m_100 layout is <s> 0, <pad> 1, </s> 2, <unk> 3; marian's has
    * </s> 0, <unk> 1 and <pad> as the last id */
   const char *const *first_specials;
@@ -72,6 +75,17 @@ const char *att_tokenizer_token(const att_tokenizer *tokenizer, int32_t id);
 /* Whether words are made of merges, which BPE-dropout leaves out. */
 bool att_tokenizer_has_merges(const att_tokenizer *tokenizer);
 bool att_tokenizer_is_special(const att_tokenizer *tokenizer, int32_t id);
+/* Whether text that spells a special token is text. */
+bool att_tokenizer_splits_specials(const att_tokenizer *tokenizer);
+/* Whether the tokens of a pair have types of their own: its folder can say that a model is not given them. */
+bool att_tokenizer_has_types(const att_tokenizer *tokenizer);
+
+/* What the folder's tokenizer_config.json said and is still to be said (a chat template, the names of special tokens):
+ * put into an object that is being written. What tokenizer.json says now, and names of files, are left out. */
+struct att_object;
+void att_tokenizer_put_kept(const att_tokenizer *tokenizer, struct att_object *out);
+/* key NULL: whether there was such a file. */
+bool att_tokenizer_keeps(const att_tokenizer *tokenizer, const char *key);
 
 typedef enum att_special {
   ATT_SPECIAL_UNKNOWN, /* [UNK] <unk> */
@@ -115,12 +129,14 @@ att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx
 
 /* Text as its tokens come: what att_decoder_put appends for each, and att_decoder_end after the last, is together what
  * att_tokenizer_decode makes of all of them. Only whole characters are given: a token that ends amid one waits for the
- * next. Begin with {.tokenizer = ..., .skip_special = ...}; free with att_decoder_free. */
+ * next. Where the folder says clean_up_tokenization_spaces, all comes at the end. Begin with {.tokenizer = ...,
+ * .skip_special = ...}; free with att_decoder_free. */
 typedef struct att_decoder {
   const att_tokenizer *tokenizer;
   bool skip_special;
   bool started;         /* a token was put that is not left out */
   att_buffer held;      /* bytes that wait for the rest of their character */
+  att_buffer whole;     /* all text, where it is cleaned up at the end (clean_up_tokenization_spaces) */
   att_buffer pieces[2]; /* scratch */
   int64_t stripped;     /* characters left out at the beginning; -1: it is over */
 } att_decoder;

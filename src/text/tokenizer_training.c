@@ -349,6 +349,8 @@ static att_status train(trainer *r) {
   if (r->plan->last_special) ATT_TRY(add_special(r, r->plan->last_special));
   r->t->vocabulary.size = (int32_t)r->t->vocabulary.count;
   ATT_TRY(att_tokenizer_finish(r->t));
+  bool small = r->plan->kind == ATT_CHAR || r->plan->kind == ATT_BYTE;
+  if (r->plan->plain && small) ATT_TRY(att_tokenizer_split_specials(r->t));
   return set_specials(r);
 }
 

@@ -1,21 +1,20 @@
 /*
- * Owns the tokenizers of folders from before tokenizer.json: BERT's vocab.txt, GPT-2's vocab.json with merges.txt, and
- * what tokenizer_config.json says of them. It says them as a tokenizer.json would and has that read: what a part means
- * is in one place. Refuses what that reader refuses.
+ * Owns the opening of a folder's tokenizer: tokenizer.json, or the vocabularies from before it (BERT's vocab.txt,
+ * GPT-2's vocab.json with merges.txt), which are said as a tokenizer.json's model and read as one; with what stands
+ * beside them (tokenizer_settings.h). Refuses what that reader refuses.
  */
 #include "formats/file.h"
 #include "text/components.h"
+#include "text/tokenizer_settings.h"
 
 #include <string.h>
 
-#define CONFIG        "tokenizer_config.json"
 #define ATT_MOST_TEXT (1 << 26) /* bytes of vocab.txt and merges.txt */
 
 typedef struct files {
   att_context *ctx;
   const char *folder;
-  char *path;     /* of the vocabulary: for messages */
-  json_t *config; /* tokenizer_config.json, or an empty object */
+  char *path; /* of the vocabulary: for messages */
 } files;
 
 static att_status no_memory(const files *f) {
@@ -28,27 +27,6 @@ static att_status has(const files *f, const char *name, bool *there) {
   *there = att_file_exists(path);
   att_free(f->ctx, path);
   return ATT_OK;
-}
-
-/* ---- special tokens
- * ----------------------------------------------------------------------------------------------------- */
-
-/* What tokenizer_config.json calls a special token: a string, or an object with its content. */
-static const char *spelling(const files *f, const char *role, const char *usual) {
-  const json_t *value = json_object_get(f->config, role);
-  if (json_is_object(value)) value = json_object_get(value, "content");
-  return json_is_string(value) ? json_string_value(value) : usual;
-}
-
-/* Where the vocabulary has it: a tokenizer without [MASK] is one that cannot fill in. */
-static att_status add_special(const files *f, json_t *added, const json_t *vocab, const char *special) {
-  const json_t *id = json_object_get(vocab, special);
-  if (!json_is_integer(id)) return ATT_OK;
-  for (size_t i = 0; i < json_array_size(added); i++)
-    if (json_integer_value(json_object_get(json_array_get(added, i), "id")) == json_integer_value(id)) return ATT_OK;
-  json_t *entry = json_pack("{s:I, s:s, s:b, s:b}", "id", json_integer_value(id), "content", special, "special", 1,
-                            "normalized", 0);
-  return entry && json_array_append_new(added, entry) == 0 ? ATT_OK : no_memory(f);
 }
 
 /* ---- BERT ------------------------------------------------------------------------------------------------------ */
@@ -78,34 +56,6 @@ static att_status read_lines(const files *f, json_t **vocab) {
   return status;
 }
 
-static att_status id_of(const files *f, const json_t *vocab, const char *special, json_int_t *id) {
-  const json_t *value = json_object_get(vocab, special);
-  *id = json_integer_value(value);
-  return value ? ATT_OK : att_fail(f->ctx, ATT_FORMAT, "%s: \"%.100s\" is not in it", f->path, special);
-}
-
-static att_status say_bert(const files *f, json_t *vocab, json_t *added, json_t **root) {
-  const char *unknown = spelling(f, "unk_token", "[UNK]"), *pad = spelling(f, "pad_token", "[PAD]");
-  const char *start = spelling(f, "cls_token", "[CLS]"), *end = spelling(f, "sep_token", "[SEP]");
-  const char *const specials[] = {pad, unknown, start, end, spelling(f, "mask_token", "[MASK]")};
-  bool lowercase = true, chinese = true;
-  json_int_t start_id, end_id;
-  for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) ATT_TRY(add_special(f, added, vocab, specials[i]));
-  ATT_TRY(id_of(f, vocab, start, &start_id));
-  ATT_TRY(id_of(f, vocab, end, &end_id));
-  ATT_TRY(att_json_bool(f->ctx, CONFIG, f->config, "do_lower_case", false, &lowercase));
-  ATT_TRY(att_json_bool(f->ctx, CONFIG, f->config, "tokenize_chinese_chars", false, &chinese));
-  json_t *accents = json_object_get(f->config, "strip_accents");
-  *root = json_pack("{s:O, s:{s:s, s:b, s:b, s:O?, s:b}, s:{s:s}, s:{s:s, s:[s,I], s:[s,I]}, s:{s:s, s:s, s:b}, "
-                    "s:{s:s, s:s, s:O}}",
-                    "added_tokens", added, "normalizer", "type", "BertNormalizer", "clean_text", 1,
-                    "handle_chinese_chars", chinese, "strip_accents", accents, "lowercase", lowercase, "pre_tokenizer",
-                    "type", "BertPreTokenizer", "post_processor", "type", "BertProcessing", "sep", end, end_id, "cls",
-                    start, start_id, "decoder", "type", "WordPiece", "prefix", "##", "cleanup", 1, "model", "type",
-                    "WordPiece", "unk_token", unknown, "vocab", vocab);
-  return *root ? ATT_OK : no_memory(f);
-}
-
 /* ---- GPT-2 ----------------------------------------------------------------------------------------------------- */
 
 static att_status put_merges(const files *f, const char *path, const att_text *lines, size_t count, json_t *merges) {
@@ -132,74 +82,86 @@ static att_status read_merges(const files *f, json_t **merges) {
   return status;
 }
 
-static att_status say_gpt2(const files *f, json_t *vocab, json_t *merges, json_t *added, json_t **root) {
-  static const char *const roles[] = {"bos_token", "eos_token", "unk_token", "pad_token"};
-  bool space = false;
-  for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-    ATT_TRY(add_special(f, added, vocab, spelling(f, roles[i], "<|endoftext|>")));
-  ATT_TRY(att_json_bool(f->ctx, CONFIG, f->config, "add_prefix_space", false, &space));
-  *root =
-      json_pack("{s:O, s:{s:s, s:b, s:b}, s:{s:s}, s:{s:s}, s:{s:s, s:O, s:O}}", "added_tokens", added, "pre_tokenizer",
-                "type", "ByteLevel", "add_prefix_space", space, "use_regex", 1, "post_processor", "type", "ByteLevel",
-                "decoder", "type", "ByteLevel", "model", "type", "BPE", "vocab", vocab, "merges", merges);
-  return *root ? ATT_OK : no_memory(f);
-}
-
 /* ---- a folder -------------------------------------------------------------------------------------------------- */
 
+/* The model of a tokenizer.json. */
 static att_status say(const files *f, bool bert, json_t **root) {
-  json_t *vocab = NULL, *merges = NULL, *added = json_array();
-  att_status status = added ? ATT_OK : no_memory(f);
-  if (!status) status = bert ? read_lines(f, &vocab) : att_json_open(f->ctx, f->path, &vocab);
+  json_t *vocab = NULL, *merges = NULL;
+  att_status status = bert ? read_lines(f, &vocab) : att_json_open(f->ctx, f->path, &vocab);
   if (!status && !bert && !json_is_object(vocab))
     status = att_fail(f->ctx, ATT_FORMAT, "%s: this is not a vocabulary: no object", f->path);
   if (!status && !bert) status = read_merges(f, &merges);
-  if (!status) status = bert ? say_bert(f, vocab, added, root) : say_gpt2(f, vocab, merges, added, root);
+  if (!status)
+    *root = bert ? json_pack("{s:{s:s, s:O}}", "model", "type", "WordPiece", "vocab", vocab)
+                 : json_pack("{s:{s:s, s:O, s:O}}", "model", "type", "BPE", "vocab", vocab, "merges", merges);
+  if (!status && !*root) status = no_memory(f);
   json_decref(vocab);
   json_decref(merges);
-  json_decref(added);
   return status;
 }
 
-static att_status read_config(files *f) {
-  bool there;
-  ATT_TRY(has(f, CONFIG, &there));
-  if (!there) {
-    f->config = json_object();
-    return f->config ? ATT_OK : no_memory(f);
-  }
-  char *path = att_path(f->ctx, f->folder, CONFIG);
-  if (!path) return ATT_MEMORY;
-  att_status status = att_json_open_reals(f->ctx, path, &f->config);
-  if (!status && !json_is_object(f->config))
-    status = att_fail(f->ctx, ATT_FORMAT, "%s: this is not a configuration: no object", path);
-  att_free(f->ctx, path);
-  return status;
-}
-
-static att_status open_older(files *f, bool bert, att_tokenizer **out) {
-  json_t *root;
-  f->path = att_path(f->ctx, f->folder, bert ? "vocab.txt" : "vocab.json");
+static att_status read_root(files *f, const char *name, bool older, json_t **root) {
+  f->path = att_path(f->ctx, f->folder, name);
   if (!f->path) return ATT_MEMORY;
-  att_status status = read_config(f);
-  if (!status) status = say(f, bert, &root);
-  if (!status) status = att_tokenizer_from_json(f->ctx, f->path, root, out);
-  json_decref(f->config);
-  att_free(f->ctx, f->path);
+  return older ? say(f, strcmp(name, "vocab.txt") == 0, root) : att_json_open(f->ctx, f->path, root);
+}
+
+/* What a folder has in place of tokenizer.json is read by the class that its vocabulary is of. */
+static att_status open_with(files *f, att_tokenizer_settings *settings, att_tokenizer **out) {
+  bool now, lines, pairs;
+  ATT_TRY(has(f, "tokenizer.json", &now));
+  ATT_TRY(has(f, "vocab.txt", &lines));
+  ATT_TRY(has(f, "merges.txt", &pairs));
+  bool older = !now && (lines || pairs);
+  if (older) strcpy(settings->class_name, lines ? "BertTokenizer" : "GPT2Tokenizer");
+  json_t *root = NULL;
+  ATT_TRY(read_root(f, !older ? "tokenizer.json" : lines ? "vocab.txt" : "vocab.json", older, &root));
+  att_status status = att_tokenizer_settings_apply(f->ctx, settings, f->path, older, root);
+  if (!status) return att_tokenizer_from_json(f->ctx, f->path, root, out);
+  json_decref(root);
   return status;
+}
+
+/* Whether the model is given the tokens' types: of the classes BertTokenizer alone says so by itself. */
+static bool names_types(const att_tokenizer_settings *settings) {
+  const json_t *names = json_object_get(settings->config, "model_input_names");
+  bool named = !json_is_array(names) && strcmp(settings->class_name, "BertTokenizer") == 0;
+  for (size_t i = 0; i < json_array_size(names); i++) {
+    const char *name = json_string_value(json_array_get(names, i));
+    named = named || (name && strcmp(name, "token_type_ids") == 0);
+  }
+  return named;
+}
+
+/* What is no part of a tokenizer.json. Of BPE Transformers does not clean up, for it would take spaces that are text's
+ * own. */
+static att_status set_rest(const att_tokenizer_settings *settings, att_tokenizer *t) {
+  bool clean_up = false, even_of_pairs = false, split = false;
+  const char *const name = "tokenizer_config.json";
+  const json_t *config = settings->config;
+  ATT_TRY(att_json_bool(t->ctx, name, config, "clean_up_tokenization_spaces", false, &clean_up));
+  ATT_TRY(att_json_bool(t->ctx, name, config, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
+                        false, &even_of_pairs));
+  ATT_TRY(att_json_bool(t->ctx, name, config, "split_special_tokens", false, &split));
+  t->clean_up = clean_up && (even_of_pairs || t->wordpiece.used || t->unigram.used);
+  const char *side = json_string_value(json_object_get(config, "truncation_side"));
+  t->one_type = !names_types(settings);
+  t->keeps_last = side && strcmp(side, "left") == 0;
+  if (json_object_size(config)) t->config = json_incref(settings->config);
+  return split ? att_tokenizer_split_specials(t) : ATT_OK;
 }
 
 att_status att_tokenizer_open_folder(att_context *ctx, const char *folder, att_tokenizer **out) {
-  files f = {ctx, folder, NULL, NULL};
-  bool now, lines, pairs;
+  files f = {ctx, folder, NULL};
+  att_tokenizer_settings settings;
   *out = NULL;
-  ATT_TRY(has(&f, "tokenizer.json", &now));
-  ATT_TRY(has(&f, "vocab.txt", &lines));
-  ATT_TRY(has(&f, "merges.txt", &pairs));
-  if (!now && (lines || pairs)) return open_older(&f, lines, out);
-  char *path = att_path(ctx, folder, "tokenizer.json");
-  if (!path) return ATT_MEMORY;
-  att_status status = att_tokenizer_open(ctx, path, out);
-  att_free(ctx, path);
+  ATT_TRY(att_tokenizer_settings_read(ctx, folder, &settings));
+  att_status status = open_with(&f, &settings, out);
+  if (!status && (status = set_rest(&settings, *out))) {
+    att_tokenizer_free(*out);
+    *out = NULL;
+  }
+  att_tokenizer_settings_free(&settings);
+  att_free(ctx, f.path);
   return status;
 }

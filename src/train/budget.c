@@ -5,7 +5,6 @@
 #include "train/trainer.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #define ATT_VALIDATIONS      24   /* of a run, where the budget bears them */
 #define ATT_UNTIMED_STEPS    5    /* first ones, in which memory and kernels settle */
@@ -19,9 +18,10 @@ static void say_steps(att_trainer *t) {
   const att_plan *p = &t->state.plan;
   int64_t count = t->task->batch_count(t);
   char text[256], steps[32], every[32];
-  snprintf(text, sizeof text, "%s steps (%.1f epochs of %lld batches), dropout %.2g, warm-up %lld, validation every %s",
-           att_grouped(steps, p->steps), (double)p->steps / (double)count, (long long)count, p->dropout,
-           (long long)p->warmup, att_grouped(every, p->valid_every));
+  att_format(text, sizeof text,
+             "%s steps (%.1f epochs of %lld batches), dropout %.2g, warm-up %lld, validation every %s",
+             att_grouped(steps, p->steps), (double)p->steps / (double)count, (long long)count, p->dropout,
+             (long long)p->warmup, att_grouped(every, p->valid_every));
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 

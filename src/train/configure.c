@@ -14,14 +14,9 @@ static att_family family_of(const att_plan *p, att_kind kind) {
   }
 }
 
-static void set_text(const att_plan *p, const att_tokenizer *tokenizer, att_kind kind, att_config *c) {
+static void set_text(const att_tokenizer *tokenizer, att_config *c) {
   c->vocab_size = att_tokenizer_size(tokenizer);
-  c->pad = c->bos = c->eos = c->decoder_start = c->mask = c->unk = c->forced_bos = -1;
-  c->num_beams = kind == ATT_ENCODER_DECODER ? 5 : 1;
-  c->max_length = (int)p->context;
-  c->length_penalty = c->top_p = c->repetition_penalty = 1;
-  c->do_sample = kind == ATT_DECODER;
-  c->temperature = kind == ATT_DECODER ? 0.8 : 1; /* of a decoder's samples: less odd than its whole distribution */
+  c->pad = c->bos = c->eos = c->decoder_start = c->mask = c->unk = -1;
 }
 
 static void set_shape(const att_plan *p, att_config *c) {
@@ -65,7 +60,7 @@ void att_plan_config(const att_plan *p, att_kind kind, const att_tokenizer *toke
       .storage = ATT_F32,
   };
   set_shape(p, c);
-  set_text(p, tokenizer, kind, c);
+  set_text(tokenizer, c);
 }
 
 static int put_layers(const att_plan *p, char *text, size_t size) {
@@ -79,17 +74,15 @@ void att_plan_describe(const att_plan *p, char *text, size_t size) {
   put_layers(p, layers, sizeof layers);
   if (p->network != ATT_TRANSFORMER) {
     bool attends = p->encoder_layers > 0 && p->decoder_layers > 0 && p->network != ATT_FFN;
-    snprintf(text, size, "%s, %s, width %lld, embeddings %lld%s%s%s%s",
-             att_plan_spell("family", (double)p->network, number), layers, (long long)p->width, (long long)p->embedding,
+    snprintf(text, size, "%s, %s, width %lld, embeddings %lld%s%s%s%s", att_plan_spell(p, "family", number), layers,
+             (long long)p->width, (long long)p->embedding,
              p->encoder_layers > 0 && p->network != ATT_FFN && p->one_direction == 0 ? ", both directions" : "",
-             attends ? ", " : "", attends ? att_plan_spell("attention", (double)p->attention, number) : "",
-             attends ? " attention" : "");
+             attends ? ", " : "", attends ? att_plan_spell(p, "attention", number) : "", attends ? " attention" : "");
     return;
   }
   if (p->kv_heads != p->heads) snprintf(grouped, sizeof grouped, " (%lld of keys and values)", (long long)p->kv_heads);
   snprintf(text, size, "%s, width %lld, %lld heads%s, feed-forward %lld, %s, %snorm %s, %s positions", layers,
            (long long)p->width, (long long)p->heads, grouped, (long long)p->feedforward,
-           att_plan_spell("activation", (double)p->activation, number), p->norm == ATT_NORM_RMS ? "RMS " : "",
-           att_plan_spell("norm-order", (double)p->norm_order, number),
-           att_plan_spell("position", (double)p->position, number));
+           att_plan_spell(p, "activation", number), p->norm == ATT_NORM_RMS ? "RMS " : "",
+           att_plan_spell(p, "norm-order", number), att_plan_spell(p, "position", number));
 }

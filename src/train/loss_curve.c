@@ -6,7 +6,6 @@
 
 #include "formats/json.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +16,8 @@ enum { LEFT = 64, TOP = 64, WIDTH = 640, HEIGHT = 320 }; /* of the area between 
 const char *att_quality_key(const char *quality, char key[ATT_MOST_KEY]) {
   size_t size = strlen(quality);
   if (size >= ATT_MOST_KEY) size = ATT_MOST_KEY - 1;
-  for (size_t i = 0; i < size; i++) key[i] = (char)tolower((unsigned char)quality[i]);
+  for (size_t i = 0; i < size; i++)
+    key[i] = quality[i] >= 'A' && quality[i] <= 'Z' ? (char)(quality[i] | 0x20) : quality[i];
   key[size] = '\0';
   return key;
 }

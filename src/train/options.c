@@ -1,350 +1,320 @@
 /*
- * Owns the training options: their checks, and the choice of everything that was left open. Refuses values that cannot
- * be, by name. The reasons for the defaults are in docs/TRAINING.md.
+ * Owns training options by name: their values from text and back with the checks of the table, and the list of them.
+ * Refuses a name that the task does not have, and a value beyond its range, by that name. See options.h.
  */
-#include "train/plan.h"
+#include "train/options.h"
 
+#include "base/number.h"
+
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-void att_train_options_default(att_train_options *options) {
-  *options = (att_train_options){
-      .head = -1,
-      .seed = -1,
-      .network = -1,
-      .one_direction = -1,
-      .attention = -1,
-      .activation = -1,
-      .norm = -1,
-      .norm_order = -1,
-      .position = -1,
-      .tokenizer = -1,
-      .min_lr = -1,
-      .schedule = -1,
-      .weight_decay = -1,
-      .beta1 = -1,
-      .beta2 = -1,
-      .clip = -1,
-      .dropout = -1,
-      .label_smoothing = -1,
-      .bpe_dropout = -1,
-      .token_dropout = -1,
-      .patience = -1,
-  };
+/* ---- rows ----------------------------------------------------------------------------------------------------- */
+
+bool att_option_in_plan(const att_option *option) {
+  size_t begin = offsetof(att_train_options, plan);
+  return option->offset >= begin && option->offset < begin + sizeof(att_plan);
 }
 
-static const char *const size_names[ATT_SIZE_COUNT] = {"tiny", "small", "base", "big"};
+const void *att_option_value(const att_option *option, const att_plan *plan) {
+  return (const char *)plan + (option->offset - offsetof(att_train_options, plan));
+}
 
-typedef struct att_recurrent_size {
-  int64_t layers, width, embedding;
-} att_recurrent_size;
+void *att_option_place(const att_option *option, att_plan *plan) {
+  return (char *)plan + (option->offset - offsetof(att_train_options, plan));
+}
 
-static const att_recurrent_size recurrent_sizes[ATT_SIZE_COUNT] = {
-    {1, 128, 64}, {1, 512, 256}, {2, 512, 512}, {2, 1024, 512}};
-/* The first layer reads all positions at once: its weights are context x embedding x width. */
-static const att_recurrent_size padded_sizes[ATT_SIZE_COUNT] = {
-    {1, 128, 32}, {2, 512, 64}, {2, 1024, 128}, {3, 2048, 128}};
+static bool is_number(const att_option *option) { return option->kind == ATT_OPTION_NUMBER; }
+static bool is_text(const att_option *option) { return option->kind == ATT_OPTION_FILE; }
 
-/* ---- what was asked for --------------------------------------------------------------------------------------- */
+/* Of numbers, flags and choices. */
+static bool is_set(const att_option *option, const void *place) {
+  return is_number(option) ? !isnan(*(const double *)place) : *(const int64_t *)place != ATT_UNSET;
+}
 
-typedef struct att_range {
-  const char *name;
-  double value, low, high;
-} att_range;
+static void unset(const att_option *option, void *place) {
+  if (is_number(option))
+    *(double *)place = NAN;
+  else
+    *(int64_t *)place = ATT_UNSET;
+}
 
-static att_status check_ranges(att_context *ctx, const att_range *ranges, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    const att_range *r = &ranges[i];
-    if (!(r->value >= r->low && r->value <= r->high)) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s is %.10g: it must be in %.10g to %.10g", r->name, r->value, r->low,
-                      r->high);
+bool att_option_is_set(const att_option *option, const att_plan *plan) {
+  return is_set(option, att_option_value(option, plan));
+}
+
+const char *att_option_choice(const att_option *option, int task, size_t value) {
+  return value < option->choice_count && !(option->without[task] >> value & 1) ? option->choices[value] : NULL;
+}
+
+att_option_words att_option_words_of(const att_option *option, int task) {
+  att_option_words words = option->own[task];
+  if (!words.help) words.help = option->help;
+  if (words.initial || words.chosen) return words;
+  return (att_option_words){words.help, option->initial, option->chosen};
+}
+
+const char *att_option_spell(const att_option *option, const void *value, char text[32]) {
+  if (is_number(option)) return att_number_spell(*(const double *)value, text);
+  int64_t whole = *(const int64_t *)value;
+  if (option->kind == ATT_OPTION_FLAG) return whole ? "yes" : "no";
+  if (option->kind == ATT_OPTION_CHOICE && whole >= 0 && (size_t)whole < option->choice_count) {
+    const char *word = option->choices[whole];
+    if (word) return word;
+  }
+  snprintf(text, 32, "%lld", (long long)whole);
+  return text;
+}
+
+/* The task's option of that name, or NULL. */
+static const att_option *find(const char *name, int task) {
+  for (size_t i = 0; name && i < att_option_count; i++)
+    if (att_options[i].tasks >> task & 1 && strcmp(att_options[i].name, name) == 0) return &att_options[i];
+  return NULL;
+}
+
+static void *place_of(const att_option *option, const att_train_options *options) {
+  return (char *)(uintptr_t)options + option->offset;
+}
+
+bool att_option_is_given(const att_option *option, const att_train_options *options) {
+  const void *place = place_of(option, options);
+  if (option->kind == ATT_OPTION_FILES) return ((const att_files *)place)->count > 0;
+  return is_text(option) ? *(const char *const *)place != NULL : is_set(option, place);
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------- */
+
+static att_status out_of_range(att_context *ctx, const att_option *option, const char *text) {
+  char low[32], high[32];
+  return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not a %s from %s to %s", option->name, text,
+                  is_number(option) ? "number" : "whole number", att_number_spell(option->low, low),
+                  att_number_spell(option->high, high));
+}
+
+static att_status take_whole(att_context *ctx, const att_option *option, const char *text, int64_t *place) {
+  char *end = NULL;
+  errno = 0;
+  long long number = *text && !text[strspn(text, "+-0123456789")] ? strtoll(text, &end, 10) : 0;
+  if (!end || *end || end == text || errno || (double)number < option->low || (double)number > option->high)
+    return out_of_range(ctx, option, text);
+  *place = number;
+  return ATT_OK;
+}
+
+static att_status take_number(att_context *ctx, const att_option *option, const char *text, double *place) {
+  double number;
+  bool is = att_read_number(text, strlen(text), &number);
+  if (!is || number < option->low || number > option->high) return out_of_range(ctx, option, text);
+  *place = number;
+  return ATT_OK;
+}
+
+static att_status take_choice(att_context *ctx, const att_option *option, int task, const char *text, int64_t *place) {
+  char list[256] = "";
+  for (size_t i = 0; i < option->choice_count; i++) {
+    const char *word = att_option_choice(option, task, i);
+    size_t used = strlen(list);
+    if (!word) continue;
+    if (strcmp(word, text) == 0) {
+      *place = (int64_t)i;
+      return ATT_OK;
     }
+    snprintf(list + used, sizeof list - used, "%s%s", used ? "|" : "", word);
+  }
+  return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not one of %s", option->name, text, list);
+}
+
+static att_status take_flag(att_context *ctx, const att_option *option, const char *text, int64_t *place) {
+  bool yes = strcmp(text, "yes") == 0;
+  if (!yes && strcmp(text, "no") != 0)
+    return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not yes or no", option->name, text);
+  *place = yes;
+  return ATT_OK;
+}
+
+/* Of numbers, flags and choices. */
+static att_status take(att_context *ctx, const att_option *option, int task, const char *text, void *place) {
+  switch (option->kind) {
+  case ATT_OPTION_NUMBER: return take_number(ctx, option, text, place);
+  case ATT_OPTION_CHOICE: return take_choice(ctx, option, task, text, place);
+  case ATT_OPTION_FLAG: return take_flag(ctx, option, text, place);
+  default: return take_whole(ctx, option, text, place);
+  }
+}
+
+att_status att_plan_begin(att_context *ctx, att_plan *plan, int task) {
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    const char *initial = att_option_words_of(o, task).initial;
+    if (!initial || !att_option_in_plan(o) || att_option_is_set(o, plan)) continue;
+    int64_t network = plan->network == ATT_UNSET ? ATT_TRANSFORMER : plan->network;
+    if (o->standing == ATT_OF_MODEL && plan->fine_tuned == 1) continue;
+    if (o->networks && !(o->networks >> network & 1)) continue;
+    ATT_TRY(take(ctx, o, task, initial, att_option_place(o, plan)));
   }
   return ATT_OK;
 }
 
-static att_status check_counts(att_context *ctx, const att_train_options *o) {
-  const att_range ranges[] = {
-      {"steps", (double)o->steps, 0, 1e12},
-      {"parameters", (double)o->parameters, 0, 1e12},
-      {"epochs", o->epochs, 0, 1e6},
-      {"minutes", o->minutes, 0, 1e7},
-      {"encoder-layers", o->encoder_layers, 0, 256},
-      {"decoder-layers", o->decoder_layers, 0, 256},
-      {"width", o->width, 0, 65536},
-      {"heads", o->heads, 0, 1024},
-      {"kv-heads", o->kv_heads, 0, 1024},
-      {"embedding", o->embedding, 0, 65536},
-      {"feedforward", o->feedforward, 0, 1 << 20},
-      {"context", o->context, 0, 1 << 20},
-      {"vocab", o->vocab, 0, 1 << 24},
-      {"max-length", o->max_length, 0, 1 << 20},
-      {"batch-tokens", (double)o->batch_tokens, 0, 1 << 26},
-      {"batch", o->batch, 0, 1 << 20},
-      {"warmup", (double)o->warmup, 0, 1e12},
-      {"average", o->average, 0, ATT_MOST_AVERAGE},
-      {"valid-every", (double)o->valid_every, 0, 1e12},
-      {"save-every", (double)o->save_every, 0, 1e12},
-      {"patience", o->patience, -1, 1 << 30},
-  };
-  return check_ranges(ctx, ranges, sizeof ranges / sizeof *ranges);
-}
+/* ---- made, freed ---------------------------------------------------------------------------------------------- */
 
-static double or_zero(double value) { return value < 0 ? 0 : value; }
-
-static att_status check_numbers(att_context *ctx, const att_train_options *o) {
-  const att_range ranges[] = {
-      {"seed", (double)o->seed, -1, 9.3e18},
-      {"family", o->network, -1, ATT_NETWORK_COUNT - 1},
-      {"one-direction", o->one_direction, -1, 1},
-      {"attention", o->attention, -1, ATT_SCORING_MULTIPLICATIVE},
-      {"activation", o->activation, -1, ATT_TANH},
-      {"norm", o->norm, -1, ATT_NORM_RMS},
-      {"norm-order", o->norm_order, -1, ATT_NORM_AFTER},
-      {"position", o->position, -1, ATT_POSITION_COUNT - 1},
-      {"labels", o->head, -1, ATT_HEAD_VALUES},
-      {"tokenizer", o->tokenizer, -1, ATT_BYTE},
-      {"schedule", o->schedule, -1, ATT_SCHEDULE_CONSTANT},
-      {"lr", o->lr, 0, 1e38},
-      {"min-lr", or_zero(o->min_lr), 0, 1e38},
-      {"weight-decay", or_zero(o->weight_decay), 0, 1e6},
-      {"beta1", or_zero(o->beta1), 0, 0.9999999},
-      {"beta2", or_zero(o->beta2), 0, 0.9999999},
-      {"clip", or_zero(o->clip), 0, 1e30},
-      {"dropout", or_zero(o->dropout), 0, 0.99},
-      {"label-smoothing", or_zero(o->label_smoothing), 0, 0.99},
-      {"bpe-dropout", or_zero(o->bpe_dropout), 0, 0.99},
-      {"token-dropout", or_zero(o->token_dropout), 0, 0.99},
-  };
-  return check_ranges(ctx, ranges, sizeof ranges / sizeof *ranges);
-}
-
-static int64_t above_zero(int64_t value) { return value > 0 ? value : ATT_UNSET; }
-static int64_t not_negative(int64_t value) { return value >= 0 ? value : ATT_UNSET; }
-static double positive(double value) { return value > 0 ? value : NAN; }
-static double given(double value) { return value >= 0 ? value : NAN; }
-/* Heads of about 64 columns (32 in narrow models) that divide the width. */
-static int64_t heads_for(int64_t width) {
-  int64_t heads = width >= 256 ? width / 64 : 4;
-  while (heads > 1 && width % heads) heads--;
-  return heads < 1 ? 1 : heads;
-}
-
-static bool is_transformer(int64_t network) { return network == ATT_UNSET || network == ATT_TRANSFORMER; }
-static bool is_recurrent(int64_t network) { return !is_transformer(network) && network != ATT_FFN; }
-
-void att_plan_choose_size(att_plan *p, const att_shapes *shapes, int size) {
-  bool transformer = is_transformer(p->network);
-  const att_size *of = &shapes->sizes[size];
-  const att_recurrent_size *other = p->network == ATT_FFN ? &padded_sizes[size] : &recurrent_sizes[size];
-  int64_t layers = transformer ? of->layers : other->layers, width = transformer ? of->width : other->width;
-  bool own_width = p->width != ATT_UNSET && p->width != width;
-  att_choose_whole(&p->encoder_layers, shapes->kind == ATT_DECODER ? 0 : layers);
-  att_choose_whole(&p->decoder_layers, shapes->kind == ATT_ENCODER ? 0 : layers);
-  att_choose_whole(&p->width, width);
-  if (!transformer) {
-    att_choose_whole(&p->embedding, own_width && p->width < other->embedding ? p->width : other->embedding);
-    return;
+void att_options_begin(att_context *ctx, int task, att_train_options *out) {
+  *out = (att_train_options){.ctx = ctx, .task = task};
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    if (o->kind != ATT_OPTION_FILES && !is_text(o)) unset(o, place_of(o, out));
   }
-  att_choose_whole(&p->heads, own_width ? heads_for(p->width) : of->heads);
-  att_choose_whole(&p->feedforward, own_width ? 4 * p->width : of->feedforward);
 }
 
-/* Options that the network has no place for. */
-static att_status check_network(att_context *ctx, const att_train_options *o) {
-  bool transformer = o->network <= ATT_TRANSFORMER, recurrent = !transformer && o->network != ATT_FFN;
-  const struct {
-    const char *name;
-    bool given, known;
-  } rules[] = {
-      {"heads", o->heads > 0, transformer},
-      {"kv-heads", o->kv_heads > 0, transformer},
-      {"feedforward", o->feedforward > 0, transformer},
-      {"activation", o->activation >= 0, transformer},
-      {"norm", o->norm >= 0, transformer},
-      {"norm-order", o->norm_order >= 0, transformer},
-      {"position", o->position >= 0, transformer},
-      {"embedding", o->embedding > 0, !transformer},
-      {"attention", o->attention >= 0, recurrent},
-      {"one-direction", o->one_direction >= 0, recurrent},
-  };
-  if (o->from && o->network < 0) return ATT_OK; /* the model that is there says what it is */
-  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-    char text[32];
-    if (!rules[i].given || rules[i].known) continue;
-    return att_fail(ctx, ATT_ARGUMENT, "%s cannot be chosen: a network of the family %s has none", rules[i].name,
-                    att_plan_spell("family", transformer ? ATT_TRANSFORMER : o->network, text));
-  }
+static int find_task(const char *task) {
+  for (int i = 0; task && i < ATT_TASK_COUNT; i++)
+    if (strcmp(att_task_names[i], task) == 0) return i;
+  return ATT_TASK_COUNT;
+}
+
+att_status att_train_options_new(att_context *ctx, const char *task, att_train_options **out) {
+  int number = find_task(task);
+  *out = NULL;
+  if (number == ATT_TASK_COUNT)
+    return att_fail(ctx, ATT_ARGUMENT, "there is no task \"%s\": att_train_task lists them", task ? task : "");
+  att_train_options *options = ATT_NEW(ctx, 1, att_train_options);
+  if (!options) return ATT_MEMORY;
+  att_options_begin(ctx, number, options);
+  *out = options;
   return ATT_OK;
 }
 
-static att_status check_alternatives(att_context *ctx, const att_train_options *o) {
-  if (!o->out || !*o->out) return att_fail(ctx, ATT_ARGUMENT, "training needs a folder to write to (out)");
-  if ((o->steps > 0) + (o->epochs > 0) + (o->minutes > 0) > 1) {
-    return att_fail(ctx, ATT_ARGUMENT, "steps, epochs and minutes are one budget: give one of them");
+/* As if it had never been given. */
+static void forget(const att_option *option, att_train_options *options) {
+  void *place = place_of(option, options);
+  if (option->kind == ATT_OPTION_FILES) {
+    att_files *files = place;
+    for (size_t i = 0; i < files->count; i++) att_free(options->ctx, (char *)(uintptr_t)files->names[i]);
+    att_free(options->ctx, files->names);
+    *files = (att_files){0};
+  } else if (is_text(option)) {
+    att_free(options->ctx, *(char **)place);
+    *(char **)place = NULL;
+  } else {
+    unset(option, place);
   }
-  if (o->batch > 0 && o->batch_tokens > 0) {
-    return att_fail(ctx, ATT_ARGUMENT, "batch and batch-tokens both bound a batch: give one of them");
-  }
-  if (o->lowercase && o->no_lowercase) {
-    return att_fail(ctx, ATT_ARGUMENT, "lowercase and no-lowercase contradict each other: give one of them");
-  }
-  return check_network(ctx, o);
 }
 
-static att_status find_size(att_context *ctx, const char *name, int *size) {
-  for (*size = 0; *size < ATT_SIZE_COUNT; (*size)++)
-    if (strcmp(name, size_names[*size]) == 0) return ATT_OK;
-  return att_fail(ctx, ATT_ARGUMENT, "size is \"%s\": it must be tiny, small, base or big", name);
+void att_train_options_free(att_train_options *options) {
+  if (!options) return;
+  for (size_t i = 0; i < att_option_count; i++) forget(&att_options[i], options);
+  att_free(options->ctx, options);
 }
 
-att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att_train_options *o, att_plan *w) {
-  int size;
-  ATT_TRY(check_counts(ctx, o));
-  ATT_TRY(check_numbers(ctx, o));
-  ATT_TRY(check_alternatives(ctx, o));
-  *w = (att_plan){
-      .seed = o->seed >= 0 ? o->seed : ATT_UNSET,
-      .fine_tuned = o->from ? 1 : ATT_UNSET,
-      .steps = o->steps,
-      .epochs = o->epochs,
-      .minutes = o->minutes,
-      .parameters = above_zero(o->parameters),
-      .network = not_negative(o->network),
-      .encoder_layers = above_zero(o->encoder_layers),
-      .decoder_layers = above_zero(o->decoder_layers),
-      .width = above_zero(o->width),
-      .heads = above_zero(o->heads),
-      .kv_heads = above_zero(o->kv_heads),
-      .feedforward = above_zero(o->feedforward),
-      .context = above_zero(o->context),
-      .embedding = above_zero(o->embedding),
-      .one_direction = not_negative(o->one_direction),
-      .attention = not_negative(o->attention),
-      .activation = not_negative(o->activation),
-      .norm = not_negative(o->norm),
-      .norm_order = not_negative(o->norm_order),
-      .position = not_negative(o->position),
-      .tied = o->no_tie ? 0 : ATT_UNSET,
-      .head = not_negative(o->head),
-      .tokenizer = not_negative(o->tokenizer),
-      .vocab = above_zero(o->vocab),
-      .max_length = above_zero(o->max_length),
-      .lowercase = o->lowercase      ? 1
-                   : o->no_lowercase ? 0
-                                     : ATT_UNSET,
-      .batch_tokens = above_zero(o->batch_tokens),
-      .batch = above_zero(o->batch),
-      .lr = positive(o->lr),
-      .min_lr = given(o->min_lr),
-      .warmup = above_zero(o->warmup),
-      .schedule = not_negative(o->schedule),
-      .weight_decay = given(o->weight_decay),
-      .beta1 = given(o->beta1),
-      .beta2 = given(o->beta2),
-      .epsilon = NAN,
-      .clip = given(o->clip),
-      .dropout = given(o->dropout),
-      .label_smoothing = given(o->label_smoothing),
-      .bpe_dropout = given(o->bpe_dropout),
-      .token_dropout = given(o->token_dropout),
-      .average = above_zero(o->average),
-      .valid_every = above_zero(o->valid_every),
-      .save_every = above_zero(o->save_every),
-      .patience = not_negative(o->patience),
-  };
-  if (!o->size) return ATT_OK;
-  ATT_TRY(find_size(ctx, o->size, &size));
-  att_plan_choose_size(w, shapes, size);
+/* ---- set, asked ----------------------------------------------------------------------------------------------- */
+
+static att_status look_up(const att_train_options *options, const char *name, const att_option **option) {
+  *option = find(name, options->task);
+  if (*option) return ATT_OK;
+  return att_fail(options->ctx, ATT_ARGUMENT, "%s is no option of %s", name ? name : "NULL",
+                  att_task_names[options->task]);
+}
+
+static att_status add_file(att_context *ctx, att_files *files, char *name) {
+  const char **names = att_resize(ctx, files->names, files->count + 1, sizeof *names);
+  if (!names) return ATT_MEMORY;
+  files->names = names;
+  files->names[files->count++] = name;
   return ATT_OK;
 }
 
-/* ---- the choice ----------------------------------------------------------------------------------------------- */
-
-double att_plan_width_scale(const att_plan *plan) {
-  return sqrt(256.0 / (double)(plan->width < 128 ? 128 : plan->width));
-}
-
-static void choose_model(att_plan *p, const att_shapes *shapes) {
-  bool recurrent = is_recurrent(p->network), translates = shapes->kind == ATT_ENCODER_DECODER;
-  att_choose_whole(&p->network, ATT_TRANSFORMER);
-  att_plan_choose_size(p, shapes, ATT_SMALL);
-  if (p->network == ATT_TRANSFORMER) {
-    att_choose_whole(&p->kv_heads, p->heads);
-    att_choose_whole(&p->activation, ATT_RELU);
-    att_choose_whole(&p->norm, ATT_NORM_LAYER);
-    att_choose_whole(&p->norm_order, ATT_NORM_BEFORE);
-    att_choose_whole(&p->position, ATT_SINUSOIDAL);
+static att_status set_text(att_train_options *options, const att_option *option, const char *text) {
+  if (!*text) return att_fail(options->ctx, ATT_ARGUMENT, "%s: the value is empty", option->name);
+  char *copy = att_copy_text(options->ctx, text, strlen(text));
+  if (!copy) return ATT_MEMORY;
+  if (option->kind == ATT_OPTION_FILES) {
+    att_status status = add_file(options->ctx, place_of(option, options), copy);
+    if (status) att_free(options->ctx, copy);
+    return status;
   }
-  if (recurrent) {
-    att_choose_whole(&p->one_direction, shapes->kind == ATT_DECODER);
-    att_choose_whole(&p->attention, translates ? ATT_SCORING_ADDITIVE : ATT_SCORING_NONE);
-  }
-  att_choose_whole(&p->tied, p->network != ATT_FFN);
-  att_choose_whole(&p->tokenizer, ATT_BPE);
-  att_choose_whole(&p->lowercase, 0);
-  att_choose_whole(&p->context, p->max_length == ATT_UNSET || p->max_length <= 512 ? 512 : p->max_length);
-}
-
-static void choose_learning(att_plan *p) {
-  att_choose_whole(&p->batch, 0);
-  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : 2048);
-  att_choose_number(&p->lr, 1e-3 * att_plan_width_scale(p));
-  att_choose_number(&p->min_lr, 0);
-  att_choose_whole(&p->schedule, ATT_SCHEDULE_LINEAR);
-  att_choose_number(&p->weight_decay, 0);
-  att_choose_number(&p->beta1, 0.9);
-  att_choose_number(&p->beta2, 0.98);
-  att_choose_number(&p->epsilon, 1e-9);
-  att_choose_number(&p->clip, 1);
-  att_choose_number(&p->label_smoothing, 0);
-  att_choose_number(&p->bpe_dropout, 0);
-  att_choose_number(&p->token_dropout, 0);
-  att_choose_whole(&p->average, 5);
-  att_choose_whole(&p->patience, 12);
-  att_choose_whole(&p->save_every, 0);
-}
-
-static att_status check_heads(att_context *ctx, const att_plan *p) {
-  if (p->heads == ATT_UNSET) return ATT_OK; /* a model that is there, with two kinds of layers */
-  if (p->width % p->heads) {
-    return att_fail(ctx, ATT_ARGUMENT, "width is %lld, not a multiple of %lld heads", (long long)p->width,
-                    (long long)p->heads);
-  }
-  if (p->heads % p->kv_heads) {
-    return att_fail(ctx, ATT_ARGUMENT, "kv-heads is %lld: %lld heads cannot share them evenly", (long long)p->kv_heads,
-                    (long long)p->heads);
-  }
-  if (p->position == ATT_ROTARY && p->width / p->heads % 2) {
-    return att_fail(ctx, ATT_ARGUMENT, "width / heads is %lld: rotary positions need an even one",
-                    (long long)(p->width / p->heads));
-  }
+  forget(option, options);
+  *(char **)place_of(option, options) = copy;
   return ATT_OK;
 }
 
-static att_status check_shape(att_context *ctx, const att_plan *p) {
-  if (p->network == ATT_TRANSFORMER) ATT_TRY(check_heads(ctx, p));
-  if (p->width % 2) return att_fail(ctx, ATT_ARGUMENT, "width is %lld: it must be even", (long long)p->width);
-  if (p->max_length > p->context) {
-    return att_fail(ctx, ATT_ARGUMENT, "max-length is %lld, above the context of %lld", (long long)p->max_length,
-                    (long long)p->context);
+att_status att_train_options_set(att_train_options *options, const char *name, const char *text) {
+  const att_option *option;
+  ATT_TRY(look_up(options, name, &option));
+  if (!text) {
+    forget(option, options);
+    return ATT_OK;
   }
-  if (p->batch_tokens > 0 && p->max_length > p->batch_tokens) {
-    return att_fail(ctx, ATT_ARGUMENT, "max-length is %lld, above batch-tokens, which is %lld",
-                    (long long)p->max_length, (long long)p->batch_tokens);
-  }
-  if (p->min_lr > p->lr) return att_fail(ctx, ATT_ARGUMENT, "min-lr is %g, above lr, which is %g", p->min_lr, p->lr);
-  return ATT_OK;
+  if (is_text(option) || option->kind == ATT_OPTION_FILES) return set_text(options, option, text);
+  return take(options->ctx, option, options->task, text, place_of(option, options));
 }
 
-att_status att_plan_choose(att_context *ctx, att_plan *plan, const att_shapes *shapes) {
-  att_choose_whole(&plan->seed, 1);
-  att_choose_whole(&plan->fine_tuned, 0);
-  if (!plan->fine_tuned) choose_model(plan, shapes);
-  choose_learning(plan);
-  int64_t longest = plan->context < 256 ? plan->context : 256;
-  if (plan->batch_tokens > 0 && longest > plan->batch_tokens) longest = plan->batch_tokens;
-  att_choose_whole(&plan->max_length, longest);
-  if (plan->steps == 0 && plan->minutes <= 0 && plan->epochs <= 0) plan->epochs = 10;
-  return check_shape(ctx, plan);
+att_status att_train_options_set_int(att_train_options *options, const char *name, int64_t value) {
+  const att_option *option;
+  char text[32];
+  ATT_TRY(look_up(options, name, &option));
+  if (option->kind == ATT_OPTION_FLAG && (value == 0 || value == 1)) {
+    return att_train_options_set(options, name, value ? "yes" : "no");
+  }
+  if (option->kind == ATT_OPTION_NUMBER) return att_train_options_set_number(options, name, (double)value);
+  if (option->kind != ATT_OPTION_WHOLE && option->kind != ATT_OPTION_FLAG)
+    return att_fail(options->ctx, ATT_ARGUMENT, "%s: it takes a text, not a number", name);
+  snprintf(text, sizeof text, "%lld", (long long)value);
+  return att_train_options_set(options, name, text);
+}
+
+att_status att_train_options_set_number(att_train_options *options, const char *name, double value) {
+  const att_option *option;
+  char text[32];
+  ATT_TRY(look_up(options, name, &option));
+  if (option->kind != ATT_OPTION_NUMBER)
+    return att_fail(options->ctx, ATT_ARGUMENT, "%s: it does not take a number with a point", name);
+  return att_train_options_set(options, name, isfinite(value) ? att_number_spell(value, text) : "not finite");
+}
+
+const char *att_train_options_get(att_train_options *options, const char *name, size_t index) {
+  const att_option *option = find(name, options->task);
+  if (!option || !att_option_is_given(option, options)) return NULL;
+  const void *place = place_of(option, options);
+  const att_files *files = place;
+  if (option->kind == ATT_OPTION_FILES) return index < files->count ? files->names[index] : NULL;
+  if (index > 0) return NULL;
+  return is_text(option) ? *(const char *const *)place : att_option_spell(option, place, options->spelled);
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------------- */
+
+const char *att_train_task(size_t index) { return index < ATT_TASK_COMPARE ? att_task_names[index] : NULL; }
+
+static att_train_option describe(const att_option *o, int task) {
+  att_option_words words = att_option_words_of(o, task);
+  att_train_option out = {.name = o->name,
+                          .kind = o->kind,
+                          .group = o->group,
+                          .help = words.help,
+                          .initial = words.initial,
+                          .chosen = words.chosen && *words.chosen ? words.chosen : NULL,
+                          .value = o->value,
+                          .low = o->low,
+                          .high = o->high,
+                          .letter = o->letter,
+                          .required = o->required >> task & 1};
+  for (size_t i = 0; i < o->choice_count; i++) {
+    const char *word = att_option_choice(o, task, i);
+    if (word && out.choice_count < ATT_MOST_CHOICES) out.choices[out.choice_count++] = word;
+  }
+  return out;
+}
+
+bool att_train_option_read(const char *task, size_t index, att_train_option *option, size_t size) {
+  int number = find_task(task);
+  for (size_t i = 0; number < ATT_TASK_COUNT && i < att_option_count; i++) {
+    if (!(att_options[i].tasks >> number & 1) || index-- > 0) continue;
+    att_train_option own = describe(&att_options[i], number);
+    att_give_struct(&own, sizeof own, option, size);
+    return true;
+  }
+  return false;
 }

@@ -1,45 +1,11 @@
 /*
  * Owns a plan once it is made: its numbers as words and as JSON, whether two are of one run, what a model that is there
- * makes of it, the rate of each step. Refuses a plan that cannot be. Choosing it is in options.c.
+ * makes of it, the rate of each step. Refuses a plan that cannot be. Choosing it is in choose.c.
  */
-#include "train/plan.h"
+#include "train/options.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-/* ---- values as a person writes them ---------------------------------------------------------------------------- */
-
-typedef struct att_spelling {
-  const char *name, *values[8];
-} att_spelling;
-
-static const att_spelling spellings[] = {
-    {"family", {"transformer", "rnn", "lstm", "gru", "ffn"}},
-    {"one-direction", {"no", "yes"}},
-    {"attention", {"none", "additive", "multiplicative"}},
-    {"activation", {"relu", "gelu", "silu", "swiglu", "gelu-tanh", "tanh"}},
-    {"norm", {"layer", "rms"}},
-    {"norm-order", {"before", "after"}},
-    {"position", {"sinusoidal", "learned", "rotary", "relative", "alibi", "none"}},
-    {"schedule", {"cosine", "linear", "inverse-sqrt", "constant"}},
-    {"labels", {"one", "many", "number"}}, /* from ATT_HEAD_CLASSES on: see below */
-    {"tokenizer", {"bpe", "wordpiece", "char", "byte"}},
-    {"from", {"not given", "given"}},
-    {"tie", {"no", "yes"}},
-    {"lowercase", {"no", "yes"}},
-};
-
-const char *att_plan_spell(const char *name, double value, char text[32]) {
-  if (strcmp(name, "labels") == 0) value -= ATT_HEAD_CLASSES;
-  for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
-    if (strcmp(spellings[i].name, name) != 0 || !(value >= 0 && value < 8)) continue;
-    const char *word = spellings[i].values[(int)value];
-    if (word) return word;
-  }
-  snprintf(text, 32, "%.10g", value);
-  return text;
-}
 
 void att_choose_whole(int64_t *value, int64_t choice) {
   if (*value == ATT_UNSET) *value = choice;
@@ -51,11 +17,25 @@ void att_choose_number(double *value, double choice) {
 
 /* ---- a model that is there --------------------------------------------------------------------------------------- */
 
+/* The row of a value that plans have; the last one for a name that is none. */
+static const att_option *find(const char *name) {
+  size_t i = 0;
+  while (i + 1 < att_option_count && (!att_option_in_plan(&att_options[i]) || strcmp(att_options[i].name, name) != 0))
+    i++;
+  return &att_options[i];
+}
+
+const char *att_plan_spell(const att_plan *plan, const char *name, char text[32]) {
+  const att_option *option = find(name);
+  return att_option_spell(option, att_option_value(option, plan), text);
+}
+
 static att_status adopt(att_context *ctx, const char *name, int64_t *value, int64_t of_model) {
   if (*value != ATT_UNSET && *value != of_model) {
+    const att_option *option = find(name);
     char is[32], has[32];
     return att_fail(ctx, ATT_ARGUMENT, "%s is %s, but the model to go on from has %s: leave that option out", name,
-                    att_plan_spell(name, (double)*value, is), att_plan_spell(name, (double)of_model, has));
+                    att_option_spell(option, value, is), att_option_spell(option, &of_model, has));
   }
   *value = of_model;
   return ATT_OK;
@@ -131,130 +111,97 @@ double att_plan_lr(const att_plan *plan, int64_t step) {
 
 /* ---- written down, compared ----------------------------------------------------------------------------------- */
 
-typedef struct att_field {
-  const char *name; /* as the option spells it */
-  bool whole, budget;
-  size_t offset;
-} att_field;
-
-#define WHOLE(name, member)                                                                                            \
-  { name, true, false, offsetof(att_plan, member) }
-#define NUMBER(name, member)                                                                                           \
-  { name, false, false, offsetof(att_plan, member) }
-static const att_field fields[] = {
-    {"steps", true, true, offsetof(att_plan, steps)},
-    {"epochs", false, true, offsetof(att_plan, epochs)},
-    {"minutes", false, true, offsetof(att_plan, minutes)},
-    WHOLE("seed", seed),
-    WHOLE("from", fine_tuned),
-    WHOLE("parameters", parameters),
-    WHOLE("family", network),
-    WHOLE("encoder-layers", encoder_layers),
-    WHOLE("decoder-layers", decoder_layers),
-    WHOLE("width", width),
-    WHOLE("heads", heads),
-    WHOLE("kv-heads", kv_heads),
-    WHOLE("feedforward", feedforward),
-    WHOLE("context", context),
-    WHOLE("embedding", embedding),
-    WHOLE("one-direction", one_direction),
-    WHOLE("attention", attention),
-    WHOLE("activation", activation),
-    WHOLE("norm", norm),
-    WHOLE("norm-order", norm_order),
-    WHOLE("position", position),
-    WHOLE("tie", tied),
-    WHOLE("labels", head),
-    WHOLE("tokenizer", tokenizer),
-    WHOLE("vocab", vocab),
-    WHOLE("max-length", max_length),
-    WHOLE("lowercase", lowercase),
-    WHOLE("batch-tokens", batch_tokens),
-    WHOLE("batch", batch),
-    NUMBER("lr", lr),
-    NUMBER("min-lr", min_lr),
-    WHOLE("warmup", warmup),
-    WHOLE("schedule", schedule),
-    NUMBER("weight-decay", weight_decay),
-    NUMBER("beta1", beta1),
-    NUMBER("beta2", beta2),
-    NUMBER("epsilon", epsilon),
-    NUMBER("clip", clip),
-    NUMBER("dropout", dropout),
-    NUMBER("label-smoothing", label_smoothing),
-    NUMBER("bpe-dropout", bpe_dropout),
-    NUMBER("token-dropout", token_dropout),
-    WHOLE("average", average),
-    WHOLE("valid-every", valid_every),
-    WHOLE("save-every", save_every),
-    WHOLE("patience", patience),
-};
-#define FIELD_COUNT (sizeof fields / sizeof *fields)
-
-static bool is_set(const att_field *field, const att_plan *plan) {
-  const char *at = (const char *)plan + field->offset;
-  return field->whole ? *(const int64_t *)at != ATT_UNSET : !isnan(*(const double *)at);
-}
-
-static double value_of(const att_field *field, const att_plan *plan) {
-  const char *at = (const char *)plan + field->offset;
-  return field->whole ? (double)*(const int64_t *)at : *(const double *)at;
-}
-
-static att_status not_smaller(att_context *ctx, const char *name, double was, double is) {
+static att_status check_budget(att_context *ctx, const att_option *option, const void *begun, const void *wanted) {
+  bool whole = option->kind == ATT_OPTION_WHOLE;
+  double was = whole ? (double)*(const int64_t *)begun : *(const double *)begun;
+  double is = whole ? (double)*(const int64_t *)wanted : *(const double *)wanted;
   if (is <= 0 || is >= was) return ATT_OK;
   return att_fail(ctx, ATT_ARGUMENT, "%s is %.10g, but the run to resume began with %.10g: a budget may only grow",
-                  name, is, was);
+                  option->name, is, was);
 }
 
 att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_plan *wanted) {
-  ATT_TRY(not_smaller(ctx, "steps", (double)begun->steps, (double)wanted->steps));
-  ATT_TRY(not_smaller(ctx, "epochs", begun->epochs, wanted->epochs));
-  ATT_TRY(not_smaller(ctx, "minutes", begun->minutes, wanted->minutes));
-  for (size_t i = 0; i < FIELD_COUNT; i++) {
-    const att_field *f = &fields[i];
-    bool saves = f->offset == offsetof(att_plan, save_every); /* when to save changes nothing in the results */
-    if (f->budget || saves || !is_set(f, wanted) || !is_set(f, begun)) continue;
-    if (memcmp((const char *)begun + f->offset, (const char *)wanted + f->offset, 8) != 0) {
-      char is[32], was[32];
-      return att_fail(ctx, ATT_ARGUMENT,
-                      "%s is %s, but the run to resume began with %s: give the same, or train into another folder",
-                      f->name, att_plan_spell(f->name, value_of(f, wanted), is),
-                      att_plan_spell(f->name, value_of(f, begun), was));
-    }
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    if (!att_option_in_plan(o) || o->resuming == ATT_MAY_DIFFER) continue;
+    if (!att_option_is_set(o, wanted) || !att_option_is_set(o, begun)) continue;
+    const void *is = att_option_value(o, wanted);
+    const void *was = att_option_value(o, begun);
+    char now[32], then[32];
+    if (o->resuming == ATT_MAY_GROW) ATT_TRY(check_budget(ctx, o, was, is));
+    if (o->resuming == ATT_MAY_GROW || memcmp(is, was, 8) == 0) continue;
+    return att_fail(ctx, ATT_ARGUMENT,
+                    "%s is %s, but the run to resume began with %s: give the same, or train into another folder",
+                    o->name, att_option_spell(o, is, now), att_option_spell(o, was, then));
   }
   return ATT_OK;
 }
 
 att_status att_plan_write(att_context *ctx, const att_plan *plan, att_buffer *out) {
-  for (size_t i = 0; i < FIELD_COUNT; i++) {
-    const att_field *f = &fields[i];
-    ATT_TRY(att_buffer_print(ctx, out, "%s\n    \"%s\": ", i ? "," : "{", f->name));
-    if (!is_set(f, plan)) {
+  const char *before = "{";
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    if (!att_option_in_plan(o)) continue;
+    const void *at = att_option_value(o, plan);
+    ATT_TRY(att_buffer_print(ctx, out, "%s\n    \"%s\": ", before, o->name));
+    before = ",";
+    if (!att_option_is_set(o, plan)) {
       ATT_TRY(att_buffer_print(ctx, out, "null"));
-    } else if (f->whole) {
-      ATT_TRY(att_buffer_print(ctx, out, "%lld", (long long)*(const int64_t *)((const char *)plan + f->offset)));
+    } else if (o->kind == ATT_OPTION_NUMBER) {
+      ATT_TRY(att_json_put_number(ctx, out, *(const double *)at));
     } else {
-      ATT_TRY(att_json_put_number(ctx, out, value_of(f, plan)));
+      ATT_TRY(att_buffer_print(ctx, out, "%lld", (long long)*(const int64_t *)at));
     }
   }
   return att_buffer_print(ctx, out, "\n  }");
 }
 
+/* The most that a plan may have of it: models that are there may be larger than those that are made, and a number of
+ * steps may come from epochs. */
+static double highest(const att_option *option) {
+  if (option->kind == ATT_OPTION_CHOICE) return (double)option->choice_count - 1;
+  if (option->kind == ATT_OPTION_FLAG) return 1;
+  if (option->standing == ATT_OF_MODEL) return INT32_MAX;
+  return option->high;
+}
+
+/* 0 is what was not bounded that way. */
+static att_status read_value(att_context *ctx, const char *name, const json_t *object, const att_option *option,
+                             att_plan *plan) {
+  void *at = att_option_place(option, plan);
+  int64_t *whole = at;
+  double *number = at, value;
+  if (option->kind == ATT_OPTION_NUMBER) {
+    *number = NAN;
+    ATT_TRY(att_json_number(ctx, name, object, option->name, false, number));
+    value = *number;
+  } else {
+    *whole = ATT_UNSET;
+    ATT_TRY(att_json_int(ctx, name, object, option->name, false, INT64_MIN, INT64_MAX, whole));
+    value = (double)*whole;
+  }
+  if (!att_option_is_set(option, plan)) return ATT_OK;
+  bool is = value >= 0 && value <= highest(option);
+  if (is && (option->kind != ATT_OPTION_CHOICE || option->choices[*whole])) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: %s is %.10g, which cannot be: the checkpoint is damaged", name, option->name,
+                  value);
+}
+
+/* A run's plan has all that it goes on with. */
+static att_status check_whole(att_context *ctx, const char *name, const att_plan *plan) {
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    bool needed = o->standing == ATT_ALWAYS || (o->standing == ATT_LATE && plan->steps > 0);
+    if (!att_option_in_plan(o) || !needed || att_option_is_set(o, plan)) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: its plan has no %s: the checkpoint is damaged", name, o->name);
+  }
+  bool bounded = plan->batch > 0 || plan->batch_tokens > 0, steps = plan->steps == 0 || plan->valid_every > 0;
+  if (bounded && steps && plan->average > 0 && plan->max_length > 0) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: the plan in it cannot be: the checkpoint is damaged", name);
+}
+
 att_status att_plan_read(att_context *ctx, const char *name, const json_t *object, att_plan *plan) {
-  for (size_t i = 0; i < FIELD_COUNT; i++) {
-    const att_field *f = &fields[i];
-    char *at = (char *)plan + f->offset;
-    if (f->whole) {
-      *(int64_t *)at = ATT_UNSET;
-      ATT_TRY(att_json_int(ctx, name, object, f->name, false, INT64_MIN, INT64_MAX, (int64_t *)at));
-    } else {
-      *(double *)at = NAN;
-      ATT_TRY(att_json_number(ctx, name, object, f->name, false, (double *)at));
-    }
-  }
-  if (plan->steps < 0 || plan->average < 1 || plan->average > ATT_MOST_AVERAGE || plan->max_length < 1) {
-    return att_fail(ctx, ATT_FORMAT, "%s: the plan in it cannot be", name);
-  }
-  return ATT_OK;
+  for (size_t i = 0; i < att_option_count; i++)
+    if (att_option_in_plan(&att_options[i])) ATT_TRY(read_value(ctx, name, object, &att_options[i], plan));
+  return check_whole(ctx, name, plan);
 }

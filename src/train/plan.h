@@ -1,6 +1,7 @@
 /*
  * Owns the plan of a training run: every number that decides it, chosen once from the options, the data and the budget,
- * printed, written down with the checkpoint and compared when a run is resumed.
+ * printed, written down with the checkpoint and compared when a run is resumed. What each number is called, and what it
+ * may be, is in the table of options (options.h).
  */
 #ifndef ATT_TRAIN_PLAN_H
 #define ATT_TRAIN_PLAN_H
@@ -11,18 +12,26 @@
 #define ATT_UNSET        INT64_MIN /* a number still to be chosen; NaN among the doubles */
 #define ATT_MOST_AVERAGE 64
 
-/* The members stand as the options do; numbers that are enums in attend.h are so here. */
+typedef enum att_norm_order { ATT_NORM_BEFORE, ATT_NORM_AFTER } att_norm_order;
+typedef enum att_schedule {
+  ATT_SCHEDULE_COSINE,
+  ATT_SCHEDULE_LINEAR,
+  ATT_SCHEDULE_INVERSE_SQRT,
+  ATT_SCHEDULE_CONSTANT
+} att_schedule;
+
+/* Whole numbers, flags (0, 1) and choices (the enum's value) are int64_t. */
 typedef struct att_plan {
   int64_t seed, fine_tuned; /* fine_tuned: 1 where the run began with a model */
   /* budget: steps is 0 until it is fixed */
   int64_t steps;
   double epochs, minutes;
-  int64_t parameters; /* asked for; unset where none was */
+  int64_t size, parameters, layers; /* asked for */
   int64_t network;
   int64_t encoder_layers, decoder_layers, width, heads, kv_heads, feedforward, context; /* layers 0: no such side */
   int64_t embedding, one_direction, attention; /* of recurrent networks (embedding also of padded ones) */
   int64_t activation, norm, norm_order, position, tied;
-  int64_t head; /* of a classifier */
+  int64_t head; /* of a classifier: an att_head */
   int64_t tokenizer, vocab, max_length, lowercase;
   int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
   double lr, min_lr;
@@ -39,13 +48,14 @@ typedef struct att_size {
 enum { ATT_TINY, ATT_SMALL, ATT_BASE, ATT_BIG, ATT_SIZE_COUNT };
 
 /* What models a kind of training makes: their sides, and the Transformer's sizes by name (tiny, small, base, big);
- * recurrent and padded networks have the same in every task (options.c). */
+ * recurrent and padded networks have the same in every task (choose.c). */
 typedef struct att_shapes {
   att_kind kind;
   att_size sizes[ATT_SIZE_COUNT];
 } att_shapes;
 
-/* What was asked for, everything else unset. Refuses impossible values (ATT_ARGUMENT naming the option). */
+/* What was asked for, everything else unset; what follows from it (sizes, layers) too. Refuses what att_options_check
+ * does. */
 att_status att_plan_wanted(att_context *ctx, const att_shapes *shapes, const att_train_options *options,
                            att_plan *wanted);
 
@@ -76,13 +86,13 @@ float att_plan_dropout(const att_plan *plan);
 void att_plan_config(const att_plan *plan, att_kind kind, const att_tokenizer *tokenizer, att_config *config);
 /* The plan's model in words: "3 + 3 layers, width 256, ..." */
 void att_plan_describe(const att_plan *plan, char *text, size_t size);
-/* The word of an option's value ("rotary"), or its number written into text. */
-const char *att_plan_spell(const char *option, double value, char text[32]);
+/* The value that a plan has of an option, as a person writes it ("rotary"); text: where there is no word for it. */
+const char *att_plan_spell(const att_plan *plan, const char *option, char text[32]);
 
 /* Refuses where something wanted differs from the plan of a run that began, naming it. The budget may be larger. */
 att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_plan *wanted);
 
-/* As a JSON object, and back; name: for messages. */
+/* As a JSON object, and back; refuses a plan that cannot be. name: for messages. */
 att_status att_plan_write(att_context *ctx, const att_plan *plan, att_buffer *out);
 att_status att_plan_read(att_context *ctx, const char *name, const json_t *object, att_plan *plan);
 

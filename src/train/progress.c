@@ -25,7 +25,7 @@ void att_trainer_say(att_trainer *t, att_progress_kind kind, const char *text) {
                            .steps = s->plan.steps,
                            .seconds = att_trainer_seconds(t),
                            .tokens = s->tokens,
-                           .bleu = -1};
+                           .quality = -1};
   t->progress(t->user, &progress);
 }
 
@@ -33,7 +33,7 @@ int att_trainer_work(void *trainer, double done) {
   att_trainer *t = trainer;
   if (t->progress) {
     att_progress progress = {
-        .kind = ATT_PROGRESS_WORK, .text = t->work, .done = done, .seconds = att_trainer_seconds(t), .bleu = -1};
+        .kind = ATT_PROGRESS_WORK, .text = t->work, .done = done, .seconds = att_trainer_seconds(t), .quality = -1};
     t->progress(t->user, &progress);
   }
   return t->ctx->interrupted != 0;

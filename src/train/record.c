@@ -17,12 +17,15 @@ static att_status fail_errno(att_record *r, const char *what) {
   return att_fail(r->ctx, ATT_IO, "%s: %s: %s", r->path, what, strerror(errno));
 }
 
+/* And makes room for a line as long as they get, so that none allocates. */
 static att_status open_record(att_context *ctx, const char *folder, int flags, att_record *r) {
+  static const char longest[512];
   *r = (att_record){ctx, att_path(ctx, folder, "train.jsonl"), att_path(ctx, folder, "loss.svg"), -1, {0}};
   att_status status = ATT_MEMORY;
   if (r->path && r->picture) {
     r->fd = open(r->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
     status = r->fd < 0 ? fail_errno(r, "cannot be opened") : ATT_OK;
+    if (!status) status = att_buffer_append(ctx, &r->line, longest, sizeof longest);
   }
   if (status) att_record_close(r);
   return status;

@@ -28,13 +28,13 @@ static void say_learning(att_trainer *t) {
            p->batch == 0   ? "tokens"
            : t->task->rows ? t->task->rows
                            : t->task->things);
-  if (p->bpe_dropout > 0) snprintf(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
-  if (p->label_smoothing > 0) snprintf(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
-  snprintf(text, sizeof text,
-           "learning: batches of %s, lr %.3g (%s), %s%sweight decay %.2g, clip %.3g, mean of %lld "
-           "checkpoints, patience %lld",
-           bound, p->lr, att_plan_spell("schedule", (double)p->schedule, schedule), bpe, smoothing, p->weight_decay,
-           p->clip, (long long)p->average, (long long)p->patience);
+  if (p->bpe_dropout > 0) att_format(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
+  if (p->label_smoothing > 0) att_format(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
+  att_format(text, sizeof text,
+             "learning: batches of %s, lr %.3g (%s), %s%sweight decay %.2g, clip %.3g, mean of %lld "
+             "checkpoints, patience %lld",
+             bound, p->lr, att_plan_spell(p, "schedule", schedule), bpe, smoothing, p->weight_decay, p->clip,
+             (long long)p->average, (long long)p->patience);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 
@@ -73,7 +73,7 @@ static att_status prepare_folder(att_trainer *t) {
   const char *out = t->options->out;
   bool empty;
   ATT_TRY(att_folder_is_empty(t->ctx, out, &empty));
-  if (!empty && !t->options->resume) {
+  if (!empty && t->options->resume != 1) {
     return att_fail(t->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
   }
   if (!empty) ATT_TRY(att_checkpoint_find(t->ctx, out, &t->resumed));
@@ -88,6 +88,7 @@ static att_status prepare_folder(att_trainer *t) {
 /* ---- the model ------------------------------------------------------------------------------------------------ */
 
 static att_status choose(att_trainer *t) {
+  ATT_TRY(att_plan_begin(t->ctx, &t->state.plan, t->options->task));
   t->task->choose(t, &t->state.plan);
   return att_plan_choose(t->ctx, &t->state.plan, t->task->shapes);
 }
@@ -169,7 +170,7 @@ static att_status open_model(att_trainer *t) {
 }
 
 static att_status begin_state(att_trainer *t, const att_plan *wanted, uint64_t train, uint64_t valid) {
-  att_state_begin(&t->state, t->task->name);
+  att_state_begin(&t->state, att_task_names[t->options->task]);
   t->state.plan = *wanted;
   t->state.train_fingerprint = train;
   t->state.valid_fingerprint = valid;
@@ -249,9 +250,9 @@ static bool asks_for_more(const att_plan *begun, const att_plan *wanted) {
 }
 
 static att_status check_same_task(att_trainer *t) {
-  if (strcmp(t->state.task, t->task->name) == 0) return ATT_OK;
+  if (strcmp(t->state.task, att_task_names[t->options->task]) == 0) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT, "%s: the run in it is of another kind: train %s, not %s", t->options->out,
-                  t->state.task, t->task->name);
+                  t->state.task, att_task_names[t->options->task]);
 }
 
 static att_status set_up(att_trainer *t, const att_plan *wanted) {
@@ -279,9 +280,8 @@ static att_status set_up(att_trainer *t, const att_plan *wanted) {
 
 att_status att_trainer_setup(att_trainer *t) {
   att_plan wanted;
-  att_state_begin(&t->state, t->task->name);
+  att_state_begin(&t->state, att_task_names[t->options->task]);
   t->saved_step = -1;
-  ATT_TRY(t->task->check(t->ctx, t->options));
   ATT_TRY(att_plan_wanted(t->ctx, t->task->shapes, t->options, &wanted));
   ATT_TRY(prepare_folder(t));
   return set_up(t, &wanted);

@@ -1,17 +1,17 @@
 /*
  * Owns what tells one kind of training from another: its data, its tokenizer's plan, its model's configuration, its
  * batches, its validation. The trainer (budget, optimizer, checkpoints, record, resuming) is the same for all and goes
- * through this table. Each task is a file: translation.c, language.c, classifier.c, masked.c.
+ * through this table. Each task is a file of tasks/, and stands in tasks.c.
  */
 #ifndef ATT_TRAIN_TASK_H
 #define ATT_TRAIN_TASK_H
 
 #include "train/checkpoint.h"
+#include "train/options.h"
 
 typedef struct att_trainer att_trainer;
 
 typedef struct att_task {
-  const char *name;   /* "translation", "lm", "classifier", "mlm": written down with the run */
   const char *things; /* what its data is counted in: "pairs", "tokens", "texts" */
   const char *rows;   /* what `batch` counts, where that is something else: "windows"; or NULL */
   const att_shapes *shapes;
@@ -19,8 +19,6 @@ typedef struct att_task {
   double telling;       /* below it the quality is mostly noise, and the loss decides; 0: it always tells */
   bool predicts_tokens; /* the loss is that of tokens: its exponential is a perplexity */
 
-  /* Refuses options that this task cannot have, or lacks (ATT_ARGUMENT, naming the option). */
-  att_status (*check)(att_context *ctx, const att_train_options *options);
   /* Reads the files that the options name into trainer->data (the task's own struct), holds a part out where no
    * validation files are given, sets state's fingerprints (on resuming they are compared by the caller). */
   att_status (*read)(att_trainer *trainer, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint);
@@ -57,8 +55,8 @@ typedef struct att_task {
 
 extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task;
 
-/* trainer.c: the run itself, behind att_train_translation and its sisters. */
-att_status att_train(att_context *ctx, const att_task *task, const att_train_options *options,
-                     att_progress_fn *progress, void *user);
+/* trainer.c: the run itself, behind att_train. */
+att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,
+                           att_progress_fn *progress, void *user);
 
 #endif

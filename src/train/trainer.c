@@ -77,7 +77,7 @@ static att_status report_step(att_trainer *t, double lr) {
                            .loss = loss,
                            .lr = lr,
                            .tokens_per_second = rate,
-                           .bleu = -1};
+                           .quality = -1};
   if (t->progress) t->progress(t->user, &progress);
   if (s->step % ATT_RECORD_EVERY != 0 && s->step != 1 && !is_last(s)) return ATT_OK;
   return att_record_step(&t->record, s->step, progress.seconds, s->tokens, loss, lr, rate);
@@ -146,8 +146,8 @@ static void say_validation(att_trainer *t, att_score_of_model score, bool best) 
                            .loss = s->loss_weight > 0 ? s->loss_sum / s->loss_weight : 0,
                            .valid_loss = score.loss,
                            .perplexity = perplexity_of(t, score),
-                           .bleu = score.quality,
-                           .quality = t->task->quality(t),
+                           .quality = score.quality,
+                           .quality_name = t->task->quality(t),
                            .best = best};
   if (t->progress) t->progress(t->user, &progress);
 }
@@ -233,9 +233,9 @@ static void describe(const att_trainer *t, att_score_of_model score, char *text,
     t->task->describe(t, score, text, size);
     return;
   }
-  if (name && score.quality >= 0) snprintf(quality, sizeof quality, "%s %.4g, ", name, score.quality);
-  snprintf(text, size, "%s%s %.*f", quality, t->task->predicts_tokens ? "perplexity" : "loss",
-           t->task->predicts_tokens ? 2 : 4, t->task->predicts_tokens ? exp(score.loss) : score.loss);
+  if (name && score.quality >= 0) att_format(quality, sizeof quality, "%s %.4g, ", name, score.quality);
+  att_format(text, size, "%s%s %.*f", quality, t->task->predicts_tokens ? "perplexity" : "loss",
+             t->task->predicts_tokens ? 2 : 4, t->task->predicts_tokens ? exp(score.loss) : score.loss);
 }
 
 static void say_done(att_trainer *t, int64_t averaged) {
@@ -246,8 +246,8 @@ static void say_done(att_trainer *t, int64_t averaged) {
     snprintf(kind, sizeof kind, "the mean of the last %lld good checkpoints", (long long)averaged);
   else
     snprintf(kind, sizeof kind, "of step %lld", (long long)s->best.step);
-  snprintf(text, sizeof text, "done: %lld steps in %.1f minutes; validation %s; the model, %s, is in %s",
-           (long long)s->step, att_trainer_seconds(t) / 60, score, kind, t->options->out);
+  att_format(text, sizeof text, "done: %lld steps in %.1f minutes; validation %s; the model, %s, is in %s",
+             (long long)s->step, att_trainer_seconds(t) / 60, score, kind, t->options->out);
   att_trainer_say(t, ATT_PROGRESS_DONE, text);
 }
 
@@ -308,9 +308,8 @@ static att_status leave(att_trainer *t) {
                   (long long)t->state.step, t->options->out);
 }
 
-att_status att_train(att_context *ctx, const att_task *task, const att_train_options *options,
-                     att_progress_fn *progress, void *user) {
-  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train_%s: options is NULL", task->name);
+att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,
+                           att_progress_fn *progress, void *user) {
   att_trainer *t = ATT_NEW(ctx, 1, att_trainer);
   if (!t) return ATT_MEMORY;
   *t = (att_trainer){

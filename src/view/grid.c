@@ -117,7 +117,7 @@ void att_write_format(att_writer *writer, const char *format, ...) {
   char line[512]; /* for numbers and short names; texts go through att_write */
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(line, sizeof line, format, arguments);
+  att_format_list(line, sizeof line, format, arguments);
   va_end(arguments);
   att_write(writer, line);
 }
@@ -127,8 +127,6 @@ void att_write_number(att_writer *writer, float value, int digits) {
   if (!isfinite(value))
     snprintf(text, sizeof text, "null");
   else
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-  char *comma = strchr(text, ',');
-  if (comma) *comma = '.';
+    att_format(text, sizeof text, "%.*g", digits, (double)value);
   att_write(writer, text);
 }

@@ -35,7 +35,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   att_context *ctx;
   att_config config;
   if (att_context_new(NULL, &ctx) != ATT_OK) abort();
-  if (att_config_read(ctx, path, &config) == ATT_OK && att_config_check(ctx, "read", &config) != ATT_OK) abort();
+  if (att_config_read(ctx, path, &config) == ATT_OK) {
+    att_generation generation;
+    if (att_config_check(ctx, "read", &config) != ATT_OK) abort();
+    if (att_generation_read(ctx, path, &config, &generation) != ATT_OK)
+      abort(); /* what is wrong is the verbs' to say */
+    att_generation_use(ctx, &generation);
+    att_generation_free(ctx, &generation);
+    att_free(ctx, config.labels);
+  }
   att_context_free(ctx);
   for (size_t i = 0; i < 2; i++) unlinkat(folder, names[i], 0);
   close(folder);

@@ -6,9 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Spellings, in the order of att_kind and att_head. */
-static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder", NULL};
-static const char *const heads[] = {"tokens", "classes", "labels", "values", "none", NULL};
+static const char *const kinds[] = {"encoder-decoder", "decoder", "encoder", NULL}; /* att_kind */
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -34,13 +32,13 @@ att_status att_baseline_choice(const att_settings *in, const char *key, const ch
 }
 
 /* Every size must be there: no class of Hugging Face has defaults for them. */
-static att_status read_size(const att_settings *in, const att_size_key *key, att_config *config) {
+static att_status read_size(const att_settings *in, const att_size_key *key, bool needed, att_config *config) {
   int64_t *at = (int64_t *)(void *)((char *)config + key->offset);
-  return att_json_int(in->ctx, in->name, in->root, key->key, true, 1, key->most, at);
+  return att_json_int(in->ctx, in->name, in->root, key->key, needed, 1, key->most, at);
 }
 
 att_status att_baseline_read(const att_settings *in, att_config *config) {
-  int kind = ATT_ENCODER_DECODER, head = ATT_HEAD_TOKENS;
+  int kind = ATT_ENCODER_DECODER;
   *config = (att_config){.family = config->family,
                          .position = ATT_NO_POSITION,
                          .tie_word_embeddings = true,
@@ -49,24 +47,28 @@ att_status att_baseline_read(const att_settings *in, att_config *config) {
                          .pad = -1,
                          .bos = -1,
                          .eos = -1,
-                         .decoder_start = -1,
-                         .forced_bos = -1};
+                         .decoder_start = -1};
   ATT_TRY(att_baseline_choice(in, "kind", kinds, &kind));
-  ATT_TRY(att_baseline_choice(in, "attend_head", heads, &head));
+  ATT_TRY(att_head_find(in, "attend_head", &config->head));
   config->kind = (att_kind)kind;
-  config->head = (att_head)head;
-  for (size_t i = 0; i < ATT_COUNT(sizes); i++) ATT_TRY(read_size(in, &sizes[i], config));
-  if (config->kind != ATT_DECODER) ATT_TRY(read_size(in, &encoder_layers, config));
-  if (config->kind != ATT_ENCODER) ATT_TRY(read_size(in, &decoder_layers, config));
+  ATT_TRY(att_read_input_width(in, config));
+  for (size_t i = 0; i < ATT_COUNT(sizes); i++) {
+    bool may_lack = config->input_width && sizes[i].offset == offsetof(att_config, vocab_size);
+    ATT_TRY(read_size(in, &sizes[i], !may_lack, config));
+  }
+  if (config->kind != ATT_DECODER) ATT_TRY(read_size(in, &encoder_layers, true, config));
+  if (config->kind != ATT_ENCODER) ATT_TRY(read_size(in, &decoder_layers, true, config));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
-  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_specials(in, config);
+  att_read_dropout(in, "dropout", config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 void att_baseline_write(att_object *out, const att_config *config) {
   att_put_text(out, "kind", kinds[config->kind]);
-  att_put_text(out, "attend_head", heads[config->head]);
+  att_put_text(out, "attend_head", att_head_get(config->head)->name);
+  if (config->input_width) att_put_int(out, "input_width", config->input_width);
   att_put_sizes(out, sizes, ATT_COUNT(sizes), config);
   if (config->kind != ATT_DECODER) att_put_sizes(out, &encoder_layers, 1, config);
   if (config->kind != ATT_ENCODER) att_put_sizes(out, &decoder_layers, 1, config);
@@ -80,18 +82,6 @@ att_status att_baseline_check(att_context *ctx, const char *name, const att_conf
   ATT_TRY(att_check_sizes(ctx, name, sizes, ATT_COUNT(sizes), config));
   if (config->kind != ATT_DECODER) ATT_TRY(att_check_sizes(ctx, name, &encoder_layers, 1, config));
   if (config->kind != ATT_ENCODER) ATT_TRY(att_check_sizes(ctx, name, &decoder_layers, 1, config));
-  if (config->kind != ATT_ENCODER_DECODER) return ATT_OK;
-  if (config->head != ATT_HEAD_TOKENS) {
-    return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head is %s; an encoder-decoder has a head of tokens", name,
-                    heads[config->head]);
-  }
-  const int32_t needed[] = {config->eos, config->decoder_start};
-  static const char *const keys[] = {"eos_token_id", "decoder_start_token_id"};
-  for (size_t i = 0; i < ATT_COUNT(needed); i++) {
-    if (needed[i] >= 0) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, keys[i],
-                    needed[i], config->vocab_size);
-  }
   return ATT_OK;
 }
 
@@ -121,20 +111,21 @@ att_status att_baseline_embeddings(att_model *model, int64_t output_width, att_b
   const att_config *c = &model->config;
   int64_t width = c->embedding_size;
   bool encoder = c->kind != ATT_DECODER, decoder = c->kind != ATT_ENCODER;
-  if (c->tie_word_embeddings) {
+  bool source = encoder && !c->input_width, target = decoder && !att_config_reads_rows(c, true);
+  if (c->input_width) {
+    const char *name = encoder ? "encoder.input_projection" : "decoder.input_projection";
+    ATT_TRY(att_baseline_linear(model, "input projection", name, width, c->input_width, true, &tables->input));
+  }
+  if (c->tie_word_embeddings && (source || target)) {
     ATT_TRY(add_table(model, "shared.weight", "embedding", width, &tables->shared));
     att_name_aliases(model, names, false);
   } else {
-    if (encoder)
+    if (source)
       ATT_TRY(add_table(model, names[0], decoder ? "source embedding" : "embedding", width, &tables->encoder));
-    if (decoder)
+    if (target)
       ATT_TRY(add_table(model, names[1], encoder ? "target embedding" : "embedding", width, &tables->decoder));
   }
-  return c->head == ATT_HEAD_TOKENS ? add_output(model, output_width, tables) : ATT_OK;
-}
-
-const att_weight *att_baseline_tokens(const att_baseline_tables *tables, bool decoder) {
-  return tables->shared.data ? &tables->shared : decoder ? &tables->decoder : &tables->encoder;
+  return model->head->output ? add_output(model, output_width, tables) : ATT_OK;
 }
 
 const att_weight *att_baseline_output(const att_baseline_tables *tables) {
@@ -148,12 +139,30 @@ att_status att_baseline_linear(att_model *model, const char *part, const char *n
   return att_name_linear(&n, (const char *const[]){name, NULL}, &out, in, false, bias, layer);
 }
 
-att_status att_baseline_embed(att_run *run, const att_model *model, const att_weight *table, const int32_t *ids,
-                              int64_t count, uint32_t place, att_tensor *embedded, att_tensor *x) {
+/* Nothing is scaled: the projection is learned. */
+static att_status project_rows(att_run *run, const att_model *model, const att_baseline_tables *tables,
+                               const att_input *input, att_tensor *x) {
+  int64_t rows = input->sequences.start[input->sequences.count], width = model->config.input_width;
+  const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  return att_op_linear(run, &given, &tables->input.weight, &tables->input.bias, ATT_PLAIN, x);
+}
+
+att_status att_baseline_embed(att_run *run, const att_model *model, const att_baseline_tables *tables, bool decoder,
+                              const att_input *input, uint32_t place, att_tensor *embedded, att_tensor *x) {
   static const att_weight no_positions;
-  float scale = model->config.scale_embedding ? sqrtf((float)model->config.embedding_size) : 1.0f;
-  ATT_TRY(att_op_embed(run, table, &no_positions, ids, NULL, count, scale, place, x));
+  const att_config *c = &model->config;
+  float scale = c->scale_embedding ? sqrtf((float)c->embedding_size) : 1.0f;
+  const att_weight *table = tables->shared.data ? &tables->shared : decoder ? &tables->decoder : &tables->encoder;
+  bool reads_rows = att_config_reads_rows(c, decoder);
+  if (reads_rows) {
+    ATT_TRY(project_rows(run, model, tables, input, x));
+  } else {
+    ATT_TRY(att_op_embed(run, table, &no_positions, input->ids, NULL, input->sequences.start[input->sequences.count],
+                         scale, place, x));
+  }
   if (embedded) *embedded = *x;
   if (embedded && run->tape) x->gradient->keep = true;
-  return ATT_OK;
+  if (!reads_rows) return ATT_OK;
+  att_tensor projected = *x;
+  return att_op_dropout(run, &projected, place, x);
 }

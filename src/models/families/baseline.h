@@ -6,6 +6,7 @@
  *   kind                     "encoder-decoder", "decoder", "encoder"
  *   attend_head              "tokens", "classes" (beside it problem_type and id2label), "none"
  *   vocab_size, d_model, embedding_size, max_position_embeddings
+ *   input_width              of rows of floats that are read in place of tokens; then vocab_size only with a decoder
  *   encoder_layers, decoder_layers: of the sides that there are
  *   tie_word_embeddings, scale_embedding, dropout, and the special tokens (pad_token_id, ...)
  */
@@ -13,8 +14,7 @@
 #define ATT_MODELS_FAMILIES_BASELINE_H
 
 #include "layers/layers.h"
-#include "models/family.h"
-#include "models/settings.h"
+#include "models/head.h"
 
 att_status att_baseline_read(const att_settings *in, att_config *config);
 void att_baseline_write(att_object *out, const att_config *config);
@@ -27,16 +27,18 @@ att_status att_baseline_choice(const att_settings *in, const char *key, const ch
  * output_width], with its bias [1, vocab_size]. Tied: `shared` is all three, and output_width the embedding's. */
 typedef struct att_baseline_tables {
   att_weight shared, encoder, decoder, output, bias;
+  att_linear_layer
+      input; /* [embedding_size, input_width]: of the side that reads rows of floats, in place of a table */
 } att_baseline_tables;
 att_status att_baseline_embeddings(att_model *model, int64_t output_width, att_baseline_tables *tables);
-const att_weight *att_baseline_tokens(const att_baseline_tables *tables, bool decoder);
 const att_weight *att_baseline_output(const att_baseline_tables *tables);
 
 /* A linear layer "NAME.weight" and "NAME.bias". part: for info */
 att_status att_baseline_linear(att_model *model, const char *part, const char *name, int64_t out, int64_t in, bool bias,
                                att_linear_layer *layer);
-/* x[count, embedding_size]: the tokens' embeddings, scaled where the config says so. embedded: as in model.h */
-att_status att_baseline_embed(att_run *run, const att_model *model, const att_weight *table, const int32_t *ids,
-                              int64_t count, uint32_t place, att_tensor *embedded, att_tensor *x);
+/* x[rows, embedding_size]: the tokens' embeddings, scaled where the config says so; or rows of floats projected.
+ * embedded: as in pass.h */
+att_status att_baseline_embed(att_run *run, const att_model *model, const att_baseline_tables *tables, bool decoder,
+                              const att_input *input, uint32_t place, att_tensor *embedded, att_tensor *x);
 
 #endif

@@ -27,8 +27,7 @@ static const att_config class_defaults = {.family = ATT_BERT,
                                           .pad = 0,
                                           .bos = -1,
                                           .eos = -1,
-                                          .decoder_start = -1,
-                                          .forced_bos = -1};
+                                          .decoder_start = -1};
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -61,18 +60,15 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_sizes(in, sizes, ATT_COUNT(sizes), config));
   ATT_TRY(att_read_activation(in, "hidden_act", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
-  ATT_TRY(att_read_float(in, "hidden_dropout_prob", &config->dropout));
+  att_read_dropout(in, "hidden_dropout_prob", config);
   ATT_TRY(att_read_float(in, "layer_norm_eps", &config->layer_norm_epsilon));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
-static const char *architecture(const att_config *config) {
-  static const char *const names[ATT_HEAD_COUNT] = {"BertForMaskedLM", "BertForSequenceClassification",
-                                                    "BertForSequenceClassification", "BertForSequenceClassification",
-                                                    "BertModel"};
-  bool plain = config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && !config->norm_before &&
-               !config->gated && att_config_has_own_heads(config);
-  return plain ? names[config->head] : NULL;
+static bool plain(const att_config *config) {
+  return config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && !config->norm_before && !config->gated &&
+         att_config_has_own_heads(config);
 }
 
 static void write_settings(att_object *out, const att_config *config) {
@@ -83,7 +79,7 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_real(out, "attention_probs_dropout_prob", 0, false);
   att_put_real(out, "layer_norm_eps", (double)config->layer_norm_epsilon, true);
   att_put_real(out, "initializer_range", 0.02, false);
-  if (architecture(config)) att_put_text(out, "position_embedding_type", "absolute");
+  if (att_head_class(config, &att_bert_calls)) att_put_text(out, "position_embedding_type", "absolute");
   att_put_specials(out, config);
   att_put_bool(out, "is_decoder", false);
   att_put_bool(out, "add_cross_attention", false);
@@ -125,11 +121,11 @@ static att_status add_masked_head(att_model *model, att_transformer *layers) {
   ATT_TRY(add_linear(&n, "transform.dense", c->d_model, &layers->transform));
   ATT_TRY(att_name_norm(&n, "transform.LayerNorm", c->norm, c->d_model, &layers->transform_norm));
   snprintf(n.part, sizeof n.part, "output projection");
-  if (!c->tie_word_embeddings) ATT_TRY(att_name_matrix(&n, "decoder.weight", c->vocab_size, -1, &layers->head));
+  if (!c->tie_word_embeddings) ATT_TRY(att_name_matrix(&n, "decoder.weight", c->vocab_size, -1, &layers->output));
   ATT_TRY(
       att_name_add(&n, "bias",
                    (att_parameter_plan){
-                       .rows = 1, .cols = c->vocab_size, .rank = 1, .weight = &layers->head_bias, .frozen_row = -1}));
+                       .rows = 1, .cols = c->vocab_size, .rank = 1, .weight = &layers->output_bias, .frozen_row = -1}));
   att_name_aliases(model, bias_names, true);
   return ATT_OK;
 }
@@ -137,7 +133,7 @@ static att_status add_masked_head(att_model *model, att_transformer *layers) {
 /* A model without a head keeps the pooler that its file may have, untouched. */
 static att_status add_pooler(att_model *model, const char *prefix, att_transformer *layers) {
   int64_t d = model->config.d_model;
-  bool unused = model->config.head == ATT_HEAD_NONE;
+  bool unused = model->head->bare;
   att_namer n = {.model = model, .part = "pooler"};
   snprintf(n.prefix, sizeof n.prefix, "%s", prefix);
   if (!unused) return add_linear(&n, "pooler.dense", d, &layers->pooler);
@@ -155,40 +151,39 @@ static att_status add_embeddings(att_model *model, const char *prefix, att_stack
   const att_config *c = &model->config;
   att_namer n = {.model = model, .part = "embedding"};
   snprintf(n.prefix, sizeof n.prefix, "%sembeddings.", prefix);
+  if (c->input_width) return att_name_norm(&n, "LayerNorm", c->norm, c->d_model, &stack->embedding_norm);
   ATT_TRY(att_name_matrix(&n, "word_embeddings.weight", c->vocab_size, c->pad, &stack->tokens));
-  if (c->head == ATT_HEAD_TOKENS && c->tie_word_embeddings) att_name_aliases(model, tied, false);
+  if (model->head->output && c->tie_word_embeddings) att_name_aliases(model, tied, false);
   ATT_TRY(att_name_matrix(&n, "token_type_embeddings.weight", c->type_vocab_size, -1, &stack->types));
   return att_name_norm(&n, "LayerNorm", c->norm, c->d_model, &stack->embedding_norm);
 }
 
 static att_status plan(att_model *model) {
-  const att_config *c = &model->config;
-  bool bare = c->head == ATT_HEAD_NONE;
+  const att_head_calls *head = model->head;
   att_stack_names stack = bert_names;
   att_transformer *layers;
-  if (bare) stack.prefix = "";
+  if (head->bare) stack.prefix = "";
   ATT_TRY(att_transformer_new(model, &layers));
+  if (model->config.input_width) ATT_TRY(att_transformer_input(model, false, &stack));
   ATT_TRY(add_embeddings(model, stack.prefix, &layers->encoder));
   ATT_TRY(att_transformer_stack(model, false, &stack));
-  if (c->head == ATT_HEAD_TOKENS) {
-    ATT_TRY(add_masked_head(model, layers));
-  } else {
-    ATT_TRY(add_pooler(model, stack.prefix, layers));
-  }
-  if (c->label_count) {
-    att_namer n = {.model = model, .part = "labels"};
-    ATT_TRY(add_linear(&n, "classifier", c->label_count, &layers->labels));
-  }
+  if (head->output) ATT_TRY(add_masked_head(model, layers));
+  if (head->texts || head->bare) ATT_TRY(add_pooler(model, stack.prefix, layers));
+  ATT_TRY(att_head_plan(model));
   return att_transformer_positions(model, false, &stack);
 }
 
 /* Counters that older files carry; parts that this head does not need. */
 static const char *const ignored[] = {"embeddings.position_ids", "pooler.", "cls.", "classifier.", NULL};
 
+static const att_head_form forms[] = {{"ForMaskedLM", NULL, false}, {NULL, NULL, false}};
+
 const att_family_calls att_bert_calls = {
     .read = read_settings,
     .write = write_settings,
-    .architecture = architecture,
+    .stem = "Bert",
+    .forms = forms,
+    .plain = plain,
     .check = check,
     .plan = plan,
     .prefix = "bert.",
@@ -196,6 +191,6 @@ const att_family_calls att_bert_calls = {
     .fill = att_transformer_fill,
     .free = att_transformer_free,
     .encode = att_transformer_encode,
-    .head = att_transformer_head,
-    .classify = att_transformer_classify,
+    .output = att_transformer_output,
+    .pool = att_transformer_pool,
 };

@@ -24,8 +24,7 @@ static const att_config class_defaults = {.family = ATT_GPT2,
                                           .pad = -1,
                                           .bos = 50256,
                                           .eos = 50256,
-                                          .decoder_start = -1,
-                                          .forced_bos = -1};
+                                          .decoder_start = -1};
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -47,9 +46,10 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   if (!config->decoder_ffn_dim) config->decoder_ffn_dim = 4 * config->d_model;
   ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
-  ATT_TRY(att_read_float(in, "resid_pdrop", &config->dropout));
+  att_read_dropout(in, "resid_pdrop", config);
   ATT_TRY(att_read_float(in, "layer_norm_epsilon", &config->layer_norm_epsilon));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 static void write_settings(att_object *out, const att_config *config) {
@@ -69,13 +69,9 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_bool(out, "use_cache", true);
 }
 
-static const char *architecture(const att_config *config) {
-  static const char *const names[ATT_HEAD_COUNT] = {"GPT2LMHeadModel", "GPT2ForSequenceClassification",
-                                                    "GPT2ForSequenceClassification", "GPT2ForSequenceClassification",
-                                                    "GPT2Model"};
-  bool plain = config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && config->norm_before &&
-               !config->gated && att_config_has_own_heads(config);
-  return plain ? names[config->head] : NULL;
+static bool plain(const att_config *config) {
+  return config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && config->norm_before && !config->gated &&
+         att_config_has_own_heads(config);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -98,8 +94,7 @@ static att_status plan(att_model *model) {
       .norm = "ln_f",
       .tokens = "wte.weight",
       .positions = "wpe",
-      .head = "lm_head.weight",
-      .labels = "score",
+      .output = "lm_head.weight",
       .transposed = true,
       .attention_bias = true,
       .other_bias = true,
@@ -110,10 +105,15 @@ static att_status plan(att_model *model) {
 /* Masks that older files carry; the head of another class. */
 static const char *const ignored[] = {".attn.bias", ".attn.masked_bias", "lm_head.", "score.", NULL};
 
+static const att_head_form forms[] = {
+    {"LMHeadModel", NULL, false}, {"ForSequenceClassification", "score", true}, {NULL, NULL, false}};
+
 const att_family_calls att_gpt2_calls = {
     .read = read_settings,
     .write = write_settings,
-    .architecture = architecture,
+    .stem = "GPT2",
+    .forms = forms,
+    .plain = plain,
     .check = check,
     .plan = plan,
     .prefix = "transformer.",
@@ -123,6 +123,6 @@ const att_family_calls att_gpt2_calls = {
     .cache_shape = att_transformer_cache_shape,
     .decode = att_transformer_decode,
     .step = att_transformer_step,
-    .head = att_transformer_head,
-    .classify = att_transformer_classify,
+    .output = att_transformer_output,
+    .pool = att_transformer_pool,
 };

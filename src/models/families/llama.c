@@ -27,8 +27,7 @@ static const att_config class_defaults = {.family = ATT_LLAMA,
                                           .pad = -1,
                                           .bos = 1,
                                           .eos = 2,
-                                          .decoder_start = -1,
-                                          .forced_bos = -1};
+                                          .decoder_start = -1};
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -89,9 +88,10 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_bool(in, "attention_bias", &config->attention_bias));
   ATT_TRY(att_read_bool(in, "mlp_bias", &config->feedforward_bias));
   ATT_TRY(att_read_float(in, "rms_norm_eps", &config->layer_norm_epsilon));
-  ATT_TRY(att_read_float(in, "attend_dropout", &config->dropout)); /* the class has none */
+  att_read_dropout(in, "attend_dropout", config); /* the class has none */
   ATT_TRY(read_rope(in, config));
-  return att_read_specials(in, config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 static void put_rope(att_object *out, const att_config *config) {
@@ -132,12 +132,8 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_bool(out, "use_cache", true);
 }
 
-static const char *architecture(const att_config *config) {
-  static const char *const names[ATT_HEAD_COUNT] = {"LlamaForCausalLM", "LlamaForSequenceClassification",
-                                                    "LlamaForSequenceClassification", "LlamaForSequenceClassification",
-                                                    "LlamaModel"};
-  bool plain = config->position == ATT_ROTARY && config->norm == ATT_NORM_RMS && config->norm_before && config->gated;
-  return plain ? names[config->head] : NULL;
+static bool plain(const att_config *config) {
+  return config->position == ATT_ROTARY && config->norm == ATT_NORM_RMS && config->norm_before && config->gated;
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -162,8 +158,7 @@ static att_status plan(att_model *model) {
       .norm = "norm",
       .tokens = "embed_tokens.weight",
       .positions = "embed_positions",
-      .head = "lm_head.weight",
-      .labels = "score",
+      .output = "lm_head.weight",
       .attention_bias = model->config.attention_bias,
       .other_bias = model->config.feedforward_bias,
   };
@@ -173,10 +168,17 @@ static att_status plan(att_model *model) {
 /* Frequencies that older files carry; the head of another class. */
 static const char *const ignored[] = {"rotary_emb.inv_freq", "lm_head.", "score.", NULL};
 
+static const att_head_form forms[] = {{"ForCausalLM", NULL, false},
+                                      {"ForSequenceClassification", "score", true},
+                                      {"ForTokenClassification", "score", false},
+                                      {NULL, NULL, false}};
+
 const att_family_calls att_llama_calls = {
     .read = read_settings,
     .write = write_settings,
-    .architecture = architecture,
+    .stem = "Llama",
+    .forms = forms,
+    .plain = plain,
     .check = check,
     .plan = plan,
     .prefix = "model.",
@@ -186,6 +188,6 @@ const att_family_calls att_llama_calls = {
     .cache_shape = att_transformer_cache_shape,
     .decode = att_transformer_decode,
     .step = att_transformer_step,
-    .head = att_transformer_head,
-    .classify = att_transformer_classify,
+    .output = att_transformer_output,
+    .pool = att_transformer_pool,
 };

@@ -30,8 +30,7 @@ static const att_config class_defaults[] = {
                     .pad = 58100,
                     .bos = -1,
                     .eos = 0,
-                    .decoder_start = 58100,
-                    .forced_bos = -1},
+                    .decoder_start = 58100},
     [ATT_M2M_100] = {.family = ATT_M2M_100,
                      .activation = ATT_RELU,
                      .norm_before = true,
@@ -51,8 +50,7 @@ static const att_config class_defaults[] = {
                      .pad = 1,
                      .bos = 0,
                      .eos = 2,
-                     .decoder_start = 2,
-                     .forced_bos = -1},
+                     .decoder_start = 2},
 };
 
 static const att_size_key sizes[] = {
@@ -95,8 +93,9 @@ static att_status read_settings(const att_settings *in, att_config *config) {
   ATT_TRY(att_read_activation(in, "activation_function", &config->activation));
   ATT_TRY(att_read_bool(in, "tie_word_embeddings", &config->tie_word_embeddings));
   ATT_TRY(att_read_bool(in, "scale_embedding", &config->scale_embedding));
-  ATT_TRY(att_read_float(in, "dropout", &config->dropout));
-  return att_read_specials(in, config);
+  att_read_dropout(in, "dropout", config);
+  att_read_specials(in, config);
+  return ATT_OK;
 }
 
 /* Every key of the classes, for their defaults differ and bite. */
@@ -120,11 +119,9 @@ static void write_settings(att_object *out, const att_config *config) {
   att_put_bool(out, "use_cache", true);
 }
 
-static const char *architecture(const att_config *config) {
-  bool marian = config->family == ATT_MARIAN;
-  bool plain = config->position == ATT_SINUSOIDAL && config->norm == ATT_NORM_LAYER && !config->gated &&
-               config->norm_before != marian && att_config_has_own_heads(config);
-  return !plain ? NULL : marian ? "MarianMTModel" : "M2M100ForConditionalGeneration";
+static bool plain(const att_config *config) {
+  return config->position == ATT_SINUSOIDAL && config->norm == ATT_NORM_LAYER && !config->gated &&
+         config->norm_before != (config->family == ATT_MARIAN) && att_config_has_own_heads(config);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -133,20 +130,11 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
   if (config->d_model % 2 != 0 || config->d_model < 4) { /* m2m_100 divides by half of it less one */
     return att_fail(ctx, ATT_FORMAT, "%s: d_model is %" PRId64 ", not an even number from 4", name, config->d_model);
   }
-  if (config->head != ATT_HEAD_TOKENS) {
-    return att_fail(ctx, ATT_UNSUPPORTED, "%s: a %s model translates; it has no other head", name,
-                    att_family_type(config->family));
-  }
   if (config->pad >= 0 && config->eos == config->pad) {
     return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id and pad_token_id are both %" PRId32, name, config->pad);
   }
-  for (int i = 0; i < ATT_SPECIALS; i++) {
-    const char *key = att_special_key(i);
-    bool needed = key[0] == 'p' || key[0] == 'e' || key[0] == 'd';
-    if (needed && att_special_of(config, i) < 0) {
-      return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId32 ", not one of the %" PRId64 " tokens", name, key,
-                      att_special_of(config, i), config->vocab_size);
-    }
+  if (config->family == ATT_M2M_100 && config->pad < 0) { /* its positions begin after it */
+    return att_fail(ctx, ATT_FORMAT, "%s: pad_token_id is none of the %" PRId64 " tokens", name, config->vocab_size);
   }
   return ATT_OK;
 }
@@ -205,10 +193,12 @@ static att_status add_embeddings(att_model *model, att_transformer *layers) {
     att_name_aliases(model, tied, false);
     return ATT_OK;
   }
-  ATT_TRY(att_name_tokens(model, tied[0], "source embedding", pad, &layers->encoder.tokens));
-  att_name_aliases(model, shared, true);
+  if (!model->config.input_width) {
+    ATT_TRY(att_name_tokens(model, tied[0], "source embedding", pad, &layers->encoder.tokens));
+    att_name_aliases(model, shared, true);
+  }
   ATT_TRY(att_name_tokens(model, tied[1], "target embedding", pad, &layers->decoder.tokens));
-  return att_name_tokens(model, tied[2], "output projection", -1, &layers->head);
+  return att_name_tokens(model, tied[2], "output projection", -1, &layers->output);
 }
 
 static att_status plan(att_model *model) {
@@ -218,8 +208,10 @@ static att_status plan(att_model *model) {
   ATT_TRY(att_transformer_new(model, &layers));
   layers->sinusoid = marian ? ATT_SINUSOID_PAPER : ATT_SINUSOID_M2M;
   layers->first_position = !marian && c->position == ATT_SINUSOIDAL ? c->pad + 1 : 0;
+  if (c->input_width) ATT_TRY(att_transformer_input(model, false, &sides[0]));
   ATT_TRY(add_embeddings(model, layers));
   for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_stack(model, side == 1, &sides[side]));
+  ATT_TRY(att_head_plan(model));
   for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_positions(model, side == 1, &sides[side]));
   if (!marian) return ATT_OK;
   att_namer n = {.model = model, .part = "final_logits_bias"};
@@ -230,19 +222,22 @@ static att_status plan(att_model *model) {
                                            .fixed = true,
                                            .optional = true,
                                            .floats = true,
-                                           .weight = &layers->head_bias,
+                                           .weight = &layers->output_bias,
                                            .frozen_row = -1});
 }
 
 /* Names that older files carry and that say nothing: sinusoids that are computed. */
 static const char *const ignored[] = {"embed_positions.weights", NULL};
 
-#define ATT_ENCODER_DECODER_CALLS                                                                                      \
+static const att_head_form marian_forms[] = {{"MTModel", NULL, false}, {NULL, NULL, false}};
+static const att_head_form m2m_100_forms[] = {{"ForConditionalGeneration", NULL, false}, {NULL, NULL, false}};
+
+#define ATT_ENCODER_DECODER_CALLS(name, heads)                                                                         \
   {                                                                                                                    \
-    .read = read_settings, .write = write_settings, .architecture = architecture, .check = check, .plan = plan,        \
-    .ignored = ignored, .fill = att_transformer_fill, .free = att_transformer_free,                                    \
+    .read = read_settings, .write = write_settings, .stem = name, .forms = heads, .plain = plain, .check = check,      \
+    .plan = plan, .ignored = ignored, .fill = att_transformer_fill, .free = att_transformer_free,                      \
     .cache_shape = att_transformer_cache_shape, .encode = att_transformer_encode, .decode = att_transformer_decode,    \
-    .cross = att_transformer_cross, .step = att_transformer_step, .head = att_transformer_head                         \
+    .cross = att_transformer_cross, .step = att_transformer_step, .output = att_transformer_output                     \
   }
-const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS;
-const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS;
+const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS("Marian", marian_forms);
+const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", m2m_100_forms);

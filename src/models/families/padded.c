@@ -21,7 +21,6 @@ typedef struct padded {
   att_baseline_tables tables;
   att_linear_layer *encoder, *decoder; /* [layers] */
   att_linear_layer readout; /* to the width of tied embeddings; absent where d_model is it, or nothing is tied */
-  att_linear_layer classifier;
 } padded;
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
@@ -42,14 +41,17 @@ static int64_t count_parameters(const att_config *c) {
   int64_t window = c->max_position_embeddings * c->embedding_size, layer = c->d_model * (c->d_model + 1);
   return 2 * window * c->d_model + (c->encoder_layers + c->decoder_layers + 2) * layer +
          (3 * c->vocab_size + c->d_model + 1) * (c->embedding_size + c->d_model + 1) +
-         c->label_count * (c->d_model + 1);
+         c->label_count * (c->d_model + 1) + c->input_width * (c->embedding_size + 1);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
   ATT_TRY(att_baseline_check(ctx, name, config));
-  if (config->kind == ATT_ENCODER && config->head == ATT_HEAD_TOKENS) {
+  if (config->kind == ATT_ENCODER && att_head_get(config->head)->output) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head: a padded encoder has one vector a text and fills no masks",
                     name);
+  }
+  if (att_config_reads_rows(config, true)) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: input_width: a padded decoder reads tokens", name);
   }
   if (config->gated || config->network != ATT_FFN) {
     return att_fail(ctx, ATT_ARGUMENT, "%s: a padded network has plain hidden layers", name);
@@ -84,11 +86,10 @@ static att_status plan(att_model *model) {
     int64_t input = window + (c->kind == ATT_ENCODER_DECODER ? c->d_model : 0);
     ATT_TRY(add_layers(model, "decoder", c->decoder_layers, input, &p->decoder));
   }
-  if (c->head == ATT_HEAD_TOKENS && readout) {
+  if (model->head->output && readout) {
     ATT_TRY(att_baseline_linear(model, "readout", "readout", c->embedding_size, c->d_model, true, &p->readout));
   }
-  if (c->label_count == 0) return ATT_OK;
-  return att_baseline_linear(model, "classifier", "classifier", c->label_count, c->d_model, true, &p->classifier);
+  return att_head_plan(model);
 }
 
 static void free_layers(att_model *model) {
@@ -126,8 +127,7 @@ static att_status read_texts(att_run *run, const att_model *model, const att_inp
     for (int64_t s = 0; s < slots; s++)
       rows[i * slots + s] = start[i] + s < start[i + 1] ? (int32_t)(start[i] + s) : -1;
   }
-  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&p->tables, false), input->ids, start[count],
-                             ENCODER_EMBEDDING, embedded, &x));
+  ATT_TRY(att_baseline_embed(run, model, &p->tables, false, input, ENCODER_EMBEDDING, embedded, &x));
   ATT_TRY(att_op_windows(run, &x, rows, count, slots, out));
   return run_layers(run, model, p->encoder, c->encoder_layers, ENCODER_LAYERS, out);
 }
@@ -181,8 +181,7 @@ static att_status decode(att_run *run, att_model *model, const att_input *input,
       rows[row * slots + s] = at >= input->sequences.start[index[row]] ? (int32_t)at : -1;
     }
   }
-  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&p->tables, true), input->ids, n, DECODER_EMBEDDING,
-                             embedded, &tokens));
+  ATT_TRY(att_baseline_embed(run, model, &p->tables, true, input, DECODER_EMBEDDING, embedded, &tokens));
   if (memory) ATT_TRY(att_op_windows(run, &memory->state, index, n, 1, &source));
   return run_decoder(run, model, &tokens, rows, n, memory ? &source : NULL, hidden);
 }
@@ -241,17 +240,18 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
       }
     }
   }
-  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&p->tables, true), ids, count, DECODER_EMBEDDING, NULL,
-                             &tokens));
+  const int64_t all[] = {0, count};
+  const att_input past = {.ids = ids, .sequences = {1, all}};
+  ATT_TRY(att_baseline_embed(run, model, &p->tables, true, &past, DECODER_EMBEDDING, NULL, &tokens));
   bool reads = model->config.kind == ATT_ENCODER_DECODER;
   if (reads) ATT_TRY(stored_sources(run, model, sequences, cache, &source));
   return run_decoder(run, model, &tokens, rows, n, reads ? &source : NULL, hidden);
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- for heads ------------------------------------------------------------------------------------------------ */
 
-static att_status head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
-                       att_weight *bias) {
+static att_status output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
+                         att_weight *bias) {
   const padded *p = model->layers;
   *weight = *att_baseline_output(&p->tables);
   *bias = p->tables.bias;
@@ -260,14 +260,12 @@ static att_status head(att_run *run, att_model *model, const att_tensor *hidden,
   return att_op_linear(run, hidden, &p->readout.weight, &p->readout.bias, ATT_PLAIN, rows);
 }
 
-/* Over the text's vector, which its last row is, or of a decoder what it made of the last window. */
-static att_status classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                           att_tensor *logits) {
-  const padded *p = model->layers;
-  att_tensor last, dropped;
-  ATT_TRY(att_op_ends(run, hidden, input->sequences, hidden->cols, &last));
-  ATT_TRY(att_op_dropout(run, &last, READOUT + 1, &dropped));
-  return att_op_linear(run, &dropped, &p->classifier.weight, &p->classifier.bias, ATT_PLAIN, logits);
+/* The text's vector, which its last row is, or of a decoder what it made of the last window. */
+static att_status pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
+  att_tensor last;
+  (void)model;
+  ATT_TRY(att_op_ends(run, &hidden->rows, hidden->sequences, hidden->rows.cols, &last));
+  return att_op_dropout(run, &last, READOUT + 1, vectors);
 }
 
 const att_family_calls att_padded_calls = {
@@ -281,6 +279,6 @@ const att_family_calls att_padded_calls = {
     .decode = decode,
     .cross = cross,
     .step = step,
-    .head = head,
-    .classify = classify,
+    .output = output,
+    .pool = pool,
 };

@@ -37,9 +37,7 @@ static att_status encode(att_run *run, att_model *model, const att_input *input,
   const att_recurrent *r = model->layers;
   const att_config *c = &model->config;
   *memory = (att_memory){.sequences = input->sequences};
-  int64_t rows = input->sequences.start[input->sequences.count];
-  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&r->tables, false), input->ids, rows, ENCODER_EMBEDDING,
-                             embedded, &memory->rows));
+  ATT_TRY(att_baseline_embed(run, model, &r->tables, false, input, ENCODER_EMBEDDING, embedded, &memory->rows));
   att_recurrent_pass pass = {att_recurrent_cell(c), input->sequences, .place = ENCODER_LAYERS};
   ATT_TRY(att_recurrent_forward(run, r->encoder, c->encoder_layers, &pass, &memory->rows));
   return att_op_ends(run, &memory->rows, memory->sequences, c->d_model, &memory->state);
@@ -82,9 +80,7 @@ static att_status run_decoder(att_run *run, att_model *model, const att_input *i
   const att_config *c = &model->config;
   att_additive additive;
   att_tensor x, top, context, out;
-  int64_t rows = input->sequences.start[input->sequences.count];
-  ATT_TRY(att_baseline_embed(run, model, att_baseline_tokens(&r->tables, true), input->ids, rows, DECODER_EMBEDDING,
-                             embedded, &x));
+  ATT_TRY(att_baseline_embed(run, model, &r->tables, true, input, DECODER_EMBEDDING, embedded, &x));
   pass->cell = att_recurrent_cell(c);
   pass->sequences = input->sequences;
   pass->place = DECODER_LAYERS;
@@ -260,10 +256,10 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
   return ATT_OK;
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- for heads ------------------------------------------------------------------------------------------------ */
 
-static att_status head(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
-                       att_weight *bias) {
+static att_status output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows, att_weight *weight,
+                         att_weight *bias) {
   const att_recurrent *r = model->layers;
   *weight = *att_baseline_output(&r->tables);
   *bias = r->tables.bias;
@@ -272,14 +268,11 @@ static att_status head(att_run *run, att_model *model, const att_tensor *hidden,
   return att_op_linear(run, hidden, &r->readout.weight, &r->readout.bias, ATT_WITH_TANH, rows);
 }
 
-/* Over the final state, of both directions where there are two. */
-static att_status classify(att_run *run, att_model *model, const att_input *input, const att_tensor *hidden,
-                           att_tensor *logits) {
-  const att_recurrent *r = model->layers;
-  att_tensor ends, dropped;
-  ATT_TRY(att_op_ends(run, hidden, input->sequences, model->config.d_model, &ends));
-  ATT_TRY(att_op_dropout(run, &ends, READOUT + 1, &dropped));
-  return att_op_linear(run, &dropped, &r->classifier.weight, &r->classifier.bias, ATT_PLAIN, logits);
+/* The final state, of both directions where there are two. */
+static att_status pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
+  att_tensor ends;
+  ATT_TRY(att_op_ends(run, &hidden->rows, hidden->sequences, model->config.d_model, &ends));
+  return att_op_dropout(run, &ends, READOUT + 1, vectors);
 }
 
 const att_family_calls att_recurrent_calls = {
@@ -294,6 +287,6 @@ const att_family_calls att_recurrent_calls = {
     .decode = decode,
     .cross = cross,
     .step = step,
-    .head = head,
-    .classify = classify,
+    .output = output,
+    .pool = pool,
 };

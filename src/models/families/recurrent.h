@@ -13,7 +13,6 @@ typedef struct att_recurrent {
   att_recurrent_layer *encoder, *decoder; /* [layers] */
   att_linear_layer *initial;              /* [decoder layers]: the encoder's final state to the decoder's first */
   att_linear_layer readout;               /* to the embedding's width; absent where the output reads the state */
-  att_linear_layer classifier;
   /* attention; multiplicative has `key` alone */
   att_linear_layer key;           /* U, or W of Luong et al. 2015: [width, memory's columns] */
   att_linear_layer query, vector; /* W_a [width, width], v_a [1, width]; no bias */

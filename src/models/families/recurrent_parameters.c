@@ -51,6 +51,7 @@ static int64_t count_parameters(const att_config *c) {
   int64_t w = c->d_model, memory = 2 * w, input = c->embedding_size > memory ? c->embedding_size : memory;
   int64_t direction = 4 * w * (input + w + 2), initial = memory * (memory + 1);
   int64_t attention = (w + memory + c->embedding_size + 4 * w + c->label_count) * (memory + w + c->embedding_size + 1);
+  attention += c->input_width * (c->embedding_size + 1);
   return (3 * c->vocab_size + 1) * (c->embedding_size + memory + 1) + 2 * c->encoder_layers * direction +
          c->decoder_layers * (direction + initial) + attention;
 }
@@ -144,9 +145,10 @@ static int64_t last_width(const att_config *c) {
 }
 
 /* What the readout reads; 0: there is none, and the output reads the last rows. */
-static int64_t readout_input(const att_config *c) {
+static int64_t readout_input(const att_model *model) {
+  const att_config *c = &model->config;
   int64_t memory = att_recurrent_memory_width(c), width = last_width(c);
-  if (c->head != ATT_HEAD_TOKENS) return 0;
+  if (!model->head->output) return 0;
   if (c->scoring == ATT_SCORING_ADDITIVE) return c->d_model + memory + c->embedding_size;
   if (c->scoring == ATT_SCORING_MULTIPLICATIVE) return memory + c->d_model;
   return c->tie_word_embeddings && width != c->embedding_size ? width : 0;
@@ -171,13 +173,12 @@ att_status att_recurrent_plan(att_model *model) {
   const att_config *c = &model->config;
   att_recurrent *r = model->layers = ATT_NEW(model->ctx, 1, att_recurrent);
   if (!r) return ATT_MEMORY;
-  int64_t input = readout_input(c);
+  int64_t input = readout_input(model);
   ATT_TRY(att_baseline_embeddings(model, input ? c->embedding_size : last_width(c), &r->tables));
   if (c->kind != ATT_DECODER) ATT_TRY(add_stack(model, false, &r->encoder));
   if (c->kind != ATT_ENCODER) ATT_TRY(add_decoder(model, r));
   if (input) ATT_TRY(att_baseline_linear(model, "readout", "readout", c->embedding_size, input, true, &r->readout));
-  if (c->label_count == 0) return ATT_OK;
-  return att_baseline_linear(model, "classifier", "classifier", c->label_count, last_width(c), true, &r->classifier);
+  return att_head_plan(model);
 }
 
 /* An LSTM's forget gate begins open (Jozefowicz et al. 2015, section 4.1). */

@@ -54,7 +54,8 @@ att_status att_op_windows(att_run *run, const att_tensor *x, const int32_t *rows
   ATT_TRY(att_tensor_new(run, n, slots * x->cols, out));
   windows_record w = {.x = *x, .out = *out, .rows = rows, .slots = slots};
   att_parallel(run->ctx, n, 1 + 16384 / (out->cols + 1), fill_windows, &w);
-  if (!run->tape) return ATT_OK;
+  if (!x->gradient) out->gradient = NULL;
+  if (!run->tape || !x->gradient) return ATT_OK;
   void *record;
   ATT_TRY(att_tape_add(run, windows_backward, sizeof w, &record));
   memcpy(record, &w, sizeof w);

@@ -121,7 +121,7 @@ att_batch att_batches_get(att_batches *b, int64_t index, int32_t start) {
     b->source_start[r + 1] = s + sources;
     b->target_start[r + 1] = t + targets;
   }
-  return (att_batch){.source = {b->source_ids, NULL, {rows, b->source_start}},
-                     .target = {b->inputs, NULL, {rows, b->target_start}},
+  return (att_batch){.source = {.ids = b->source_ids, .sequences = {rows, b->source_start}},
+                     .target = {.ids = b->inputs, .sequences = {rows, b->target_start}},
                      .labels = b->labels};
 }

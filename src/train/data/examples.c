@@ -1,7 +1,6 @@
 /* Owns what examples.h says. */
 #include "train/data/examples.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Of a batch without gradients: tokens enough for the matrix products, few enough for the caches. */
@@ -33,9 +32,7 @@ att_status att_examples_add(const att_model *model, att_text first, const att_te
   int64_t positions = model->config.max_position_embeddings, begin = (int64_t)e->ids.count;
   bool was_cut = false;
   if (most <= 0 || most > positions) most = positions;
-  if (!model->tokenizer) {
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
-  }
+  ATT_TRY(att_model_check_text(model));
   ATT_TRY(make_room(model->ctx, e));
   ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, first, second, most, &e->ids, &e->types, &was_cut));
   if ((int64_t)e->ids.count == begin) ATT_TRY(push_special(model, e));
@@ -78,7 +75,8 @@ att_status att_examples_input(const att_model *model, const att_examples *e, con
     memcpy(ids + start[i], e->ids.data + e->start[text], size);
     memcpy(types + start[i], e->types.data + e->start[text], size);
   }
-  *input = (att_input){ids, model->config.type_vocab_size > 1 ? types : NULL, {count, start}};
+  *input =
+      (att_input){.ids = ids, .types = model->config.type_vocab_size > 1 ? types : NULL, .sequences = {count, start}};
   return ATT_OK;
 }
 
@@ -94,27 +92,19 @@ att_input *att_batch_texts(const att_model *model, att_batch *batch) {
 
 /* ---- what the model says -------------------------------------------------------------------------------------- */
 
-att_status att_examples_logits(att_run *run, att_model *model, const att_examples *e, int64_t begin, int64_t count,
-                               att_tensor *logits) {
+att_status att_examples_hidden(att_run *run, att_model *model, const att_examples *e, int64_t begin, int64_t count,
+                               att_hidden *hidden) {
   att_input input;
   ATT_TRY(att_examples_input(model, e, NULL, begin, count, run->arena, &input));
-  return att_model_classify(run, model, &input, NULL, NULL, logits);
+  return att_model_hidden(run, model, &input, NULL, NULL, hidden);
 }
 
-static void softmax(const float *logits, int64_t labels, double *scores) {
-  double most = logits[0], sum = 0;
-  for (int64_t k = 1; k < labels; k++) most = fmax(most, logits[k]);
-  for (int64_t k = 0; k < labels; k++) sum += scores[k] = exp((double)logits[k] - most);
-  for (int64_t k = 0; k < labels; k++) scores[k] /= sum;
-}
-
-void att_head_scores(att_head head, const float *logits, int64_t labels, double *scores) {
-  if (head == ATT_HEAD_CLASSES) {
-    softmax(logits, labels, scores);
-    return;
-  }
-  for (int64_t k = 0; k < labels; k++) {
-    double x = logits[k];
-    scores[k] = head == ATT_HEAD_VALUES ? x : 1 / (1 + exp(-x));
-  }
+att_status att_examples_scores(att_run *run, att_model *model, const att_hidden *hidden, double **scores) {
+  att_tensor logits;
+  ATT_TRY(att_head_logits(run, model, hidden, &logits));
+  *scores = att_arena_alloc(run->arena, (size_t)logits.rows, (size_t)logits.cols * sizeof **scores);
+  if (!*scores) return ATT_MEMORY;
+  for (int64_t i = 0; i < logits.rows; i++)
+    model->head->scores(logits.data + i * logits.stride, logits.cols, *scores + i * logits.cols);
+  return ATT_OK;
 }

@@ -5,7 +5,7 @@
 #ifndef ATT_TRAIN_DATA_EXAMPLES_H
 #define ATT_TRAIN_DATA_EXAMPLES_H
 
-#include "models/pass.h"
+#include "models/head.h"
 
 /* Zero-initialised is empty. */
 typedef struct att_examples {
@@ -32,10 +32,10 @@ int64_t att_examples_fit(const att_examples *examples, int64_t begin);
 /* The side of a model that reads texts: a decoder's target, else the source. */
 att_input *att_batch_texts(const att_model *model, att_batch *batch);
 
-/* What the model says of texts begin .. begin + count: logits [count, labels], on the arena. */
-att_status att_examples_logits(att_run *run, att_model *model, const att_examples *examples, int64_t begin,
-                               int64_t count, att_tensor *logits);
-/* Logits [labels] as probabilities; of a head of values as they are. */
-void att_head_scores(att_head head, const float *logits, int64_t labels, double *scores);
+/* What the model's body makes of texts begin .. begin + count, on the run's arena. */
+att_status att_examples_hidden(att_run *run, att_model *model, const att_examples *examples, int64_t begin,
+                               int64_t count, att_hidden *hidden);
+/* The head's logits of them as what they say: *scores [rows of logits, config.label_count], on the run's arena. */
+att_status att_examples_scores(att_run *run, att_model *model, const att_hidden *hidden, double **scores);
 
 #endif

@@ -17,12 +17,6 @@ static bool same_text(att_text a, att_text b) {
 
 /* ---- columns -------------------------------------------------------------------------------------------------- */
 
-static att_text trimmed(att_text text) {
-  while (text.size && (text.data[0] == ' ' || text.data[0] == '\r')) text.data++, text.size--;
-  while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\r')) text.size--;
-  return text;
-}
-
 /* Cuts a line at its last tab; returns how many columns it has. */
 static size_t cut_line(att_text line, att_text *source, att_text *label) {
   size_t columns = 1, last = 0;
@@ -33,7 +27,7 @@ static size_t cut_line(att_text line, att_text *source, att_text *label) {
   }
   if (columns == 1) return 1;
   *source = (att_text){line.data, last};
-  *label = trimmed((att_text){line.data + last + 1, line.size - last - 1});
+  *label = att_trimmed((att_text){line.data + last + 1, line.size - last - 1});
   return columns;
 }
 
@@ -66,7 +60,7 @@ static att_status find_header(att_context *ctx, const char *path, att_text sourc
                                        "gold",      "polarity", "stars",  NULL};
   att_text first, second;
   att_labelled_texts(source, &first, &second);
-  first = trimmed(first);
+  first = att_trimmed(first);
   *header = is_one_of(first, texts) && is_one_of(label, labels);
   if (!is_one_of(first, labels) || !is_one_of(label, texts)) return ATT_OK;
   return att_fail(ctx, ATT_FORMAT,
@@ -137,16 +131,8 @@ void att_labelled_free(att_context *ctx, att_labelled *labelled) {
 
 /* ---- numbers -------------------------------------------------------------------------------------------------- */
 
-/* Plain decimal numbers only: no hexadecimal, no "nan". */
 static bool read_number(att_text text, double *value) {
-  char copy[64], *end;
-  if (text.size == 0 || text.size >= sizeof copy) return false;
-  for (size_t i = 0; i < text.size; i++)
-    if (!text.data[i] || !strchr("0123456789+-.eE", text.data[i])) return false;
-  memcpy(copy, text.data, text.size);
-  copy[text.size] = '\0';
-  *value = strtod(copy, &end);
-  return *end == '\0' && isfinite(*value) && fabs(*value) <= 1e30;
+  return att_read_number(text.data, text.size, value) && fabs(*value) <= 1e30;
 }
 
 static att_status read_value(att_context *ctx, const char *path, size_t line, att_text field, double *value) {
@@ -163,7 +149,7 @@ static bool next_piece(att_text field, size_t *at, att_text *piece) {
   if (*at > field.size || field.size == 0) return false;
   const char *comma = memchr(field.data + *at, ',', field.size - *at);
   size_t end = comma ? (size_t)(comma - field.data) : field.size;
-  *piece = trimmed((att_text){field.data + *at, end - *at});
+  *piece = att_trimmed((att_text){field.data + *at, end - *at});
   *at = end + 1;
   return true;
 }
@@ -227,13 +213,13 @@ static att_status list_labels(att_context *ctx, const char *path, const att_labe
 }
 
 static att_status check_list(att_context *ctx, const char *path, att_head head, const label_list *list) {
-  size_t least = head == ATT_HEAD_LABELS ? 1 : 2;
+  size_t least = att_head_get(head)->form == ATT_SEVERAL_LABELS ? 1 : 2;
   if (list->count < least) {
     const char *only = list->count ? list->items[0].data : "";
     return att_fail(ctx, ATT_FORMAT, "%s: every line has the label \"%.*s\": there is nothing to tell apart", path,
                     list->count ? (int)(list->items[0].size < 80 ? list->items[0].size : 80) : 0, only);
   }
-  if (list->count > ATT_MOST_LABELS || (list->used >= 20 && 2 * list->count > list->used)) {
+  if (list->count > (size_t)ATT_MOST_LABELS || (list->used >= 20 && 2 * list->count > list->used)) {
     return att_fail(ctx, ATT_FORMAT,
                     "%s: %zu different labels in %zu: is the last column the label? (a line is text<TAB>label, or "
                     "text<TAB>text<TAB>label, and nothing else)",
@@ -297,12 +283,13 @@ att_status att_label_set_find(att_context *ctx, const char *path, const att_labe
                               att_label_set *set) {
   *set = (att_label_set){.head = (att_head)head};
   if (head < 0) ATT_TRY(guess(ctx, in, &set->head));
-  if (set->head == ATT_HEAD_VALUES) {
+  att_label_form form = att_head_get(set->head)->form;
+  if (form == ATT_NUMBER) {
     ATT_TRY(check_numbers(ctx, path, in));
     return keep_names(ctx, &(att_text){"value", 5}, 1, set);
   }
   label_list list = {0};
-  att_status status = list_labels(ctx, path, in, set->head == ATT_HEAD_LABELS, &list);
+  att_status status = list_labels(ctx, path, in, form == ATT_SEVERAL_LABELS, &list);
   if (!status) status = check_list(ctx, path, set->head, &list);
   if (!status) status = keep_names(ctx, list.items, list.count, set);
   att_free(ctx, list.items);
@@ -359,23 +346,23 @@ static att_status read_labels(const truth_reader *r, att_text field, float *valu
   return ATT_OK;
 }
 
-static att_status read_truth(truth_reader *r, const att_lines *lines, const size_t *numbers, att_head head,
+static att_status read_truth(truth_reader *r, const att_lines *lines, const size_t *numbers, att_label_form form,
                              att_truth *truth) {
   for (size_t i = 0; i < lines->count; i++) {
     att_text field = lines->target[i];
     int64_t place = 0;
     double value = 0;
     r->number = numbers ? numbers[i] : i + 1;
-    switch (head) {
-    case ATT_HEAD_LABELS: ATT_TRY(read_labels(r, field, truth->values + (int64_t)i * r->count)); break;
-    case ATT_HEAD_VALUES:
+    switch (form) {
+    case ATT_SEVERAL_LABELS: ATT_TRY(read_labels(r, field, truth->values + (int64_t)i * r->count)); break;
+    case ATT_NUMBER:
       ATT_TRY(read_value(r->ctx, r->path, r->number, field, &value));
       truth->values[i] = (float)value;
       break;
     default:
       if (field.size == 0) return att_fail(r->ctx, ATT_FORMAT, "%s: line %zu has no label", r->path, r->number);
       ATT_TRY(find_name(r, field, &place));
-      truth->classes[i] = (int32_t)place;
+      truth->labels[i] = (int32_t)place;
     }
   }
   return ATT_OK;
@@ -383,27 +370,28 @@ static att_status read_truth(truth_reader *r, const att_lines *lines, const size
 
 att_status att_truth_read(att_context *ctx, const char *path, const att_lines *lines, const size_t *numbers,
                           att_head head, char *const *names, int64_t count, att_truth *truth) {
+  att_label_form form = att_head_get(head)->form;
   *truth = (att_truth){0};
-  if (head == ATT_HEAD_VALUES && count != 1) {
+  if (form == ATT_NUMBER && count != 1) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: the model has %lld numbers a text, the data one", path,
                     (long long)count);
   }
-  size_t columns = head == ATT_HEAD_CLASSES ? 0 : (size_t)count;
-  truth->classes = ATT_NEW(ctx, head == ATT_HEAD_CLASSES ? lines->count : 0, int32_t);
+  size_t columns = form == ATT_ONE_LABEL ? 0 : (size_t)count;
+  truth->labels = ATT_NEW(ctx, form == ATT_ONE_LABEL ? lines->count : 0, int32_t);
   truth->values = att_alloc(ctx, lines->count, columns * sizeof *truth->values);
   name_place *places = ATT_NEW(ctx, count, name_place);
-  att_status status = truth->classes && truth->values && places ? ATT_OK : ATT_MEMORY;
+  att_status status = truth->labels && truth->values && places ? ATT_OK : ATT_MEMORY;
   for (int64_t i = 0; i < count && !status; i++) places[i] = (name_place){{names[i], strlen(names[i])}, i};
   if (!status) qsort(places, (size_t)count, sizeof *places, by_place_name);
   truth_reader reader = {ctx, path, places, count, 0};
-  if (!status) status = read_truth(&reader, lines, numbers, head, truth);
+  if (!status) status = read_truth(&reader, lines, numbers, form, truth);
   att_free(ctx, places);
   if (status) att_truth_free(ctx, truth);
   return status;
 }
 
 void att_truth_free(att_context *ctx, att_truth *truth) {
-  att_free(ctx, truth->classes);
+  att_free(ctx, truth->labels);
   att_free(ctx, truth->values);
   *truth = (att_truth){0};
 }

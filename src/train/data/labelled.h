@@ -6,7 +6,7 @@
 #ifndef ATT_TRAIN_DATA_LABELLED_H
 #define ATT_TRAIN_DATA_LABELLED_H
 
-#include "metrics/classes.h"
+#include "models/head.h"
 #include "train/data/pairs.h"
 
 /* Zero-initialised is empty. */
@@ -24,8 +24,6 @@ void att_labelled_free(att_context *ctx, att_labelled *labelled);
 /* The two texts of a line; returns false where it has only the first. */
 bool att_labelled_texts(att_text source, att_text *first, att_text *second);
 
-#define ATT_MOST_LABELS 65536
-
 /* What labels there are. Zero-initialised is empty. */
 typedef struct att_label_set {
   att_head head;
@@ -42,8 +40,8 @@ void att_label_set_free(att_context *ctx, att_label_set *set);
 /* Whether `names` are the set's, in its order. */
 bool att_label_set_is(const att_label_set *set, char *const *names, int64_t count);
 
-/* names [count]: sorted or not. lines: in what att_labelled_read gave, or a part of it; numbers NULL: a line's place is
- * its number. */
+/* names [count]: sorted or not. head: one whose labels a file can say (head.h: form). lines: in what att_labelled_read
+ * gave, or a part of it; numbers NULL: a line's place is its number. */
 att_status att_truth_read(att_context *ctx, const char *path, const att_lines *lines, const size_t *numbers,
                           att_head head, char *const *names, int64_t count, att_truth *truth);
 void att_truth_free(att_context *ctx, att_truth *truth);

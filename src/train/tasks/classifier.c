@@ -5,7 +5,6 @@
  *
  * Rows are packed without padding, so a batch is any texts of the epoch's order: lengths need not be alike.
  */
-#include "metrics/classes.h"
 #include "train/data/batches.h"
 #include "train/data/examples.h"
 #include "train/data/labelled.h"
@@ -15,7 +14,6 @@
 #include "base/random.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct classifier_data {
@@ -27,30 +25,21 @@ typedef struct classifier_data {
   int32_t *order; /* [texts.count]: of the epoch */
   int64_t rows;   /* texts of a batch */
   att_arena *arena;
-  bool *specials; /* [vocabulary]: what token dropout leaves alone */
-  float *targets; /* [rows, labels]: of a batch */
-  int32_t *classes;
-  double *scores; /* [valid.count, labels] */
+  bool *specials;        /* [vocabulary]: what token dropout leaves alone */
+  int32_t *batch_labels; /* [rows] */
+  float *batch_values;   /* [rows, labels] */
+  double *scores;        /* [valid.count, labels] */
 } classifier_data;
 
 static classifier_data *data_of(const att_trainer *t) { return t->data; }
+static const att_head_calls *head_of(const att_trainer *t) { return att_head_get(data_of(t)->labels.head); }
+static bool is_one_label(const att_trainer *t) { return head_of(t)->form == ATT_ONE_LABEL; }
 
 static const att_lines *valid_lines(const classifier_data *d) {
   return d->valid_file.raw ? &d->valid_file.lines : &d->held;
 }
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
-
-static att_status check(att_context *ctx, const att_train_options *o) {
-  if (!o->data) return att_fail(ctx, ATT_ARGUMENT, "training a classifier needs a file of texts and labels (data)");
-  if (o->head >= 0 && o->head != ATT_HEAD_CLASSES && o->head != ATT_HEAD_LABELS && o->head != ATT_HEAD_VALUES) {
-    return att_fail(ctx, ATT_ARGUMENT, "labels: a text has one of several, any of several, or a number");
-  }
-  if (o->source || o->target || o->valid_source || o->valid_target || o->text_count > 0) {
-    return att_fail(ctx, ATT_ARGUMENT, "a classifier learns from data, not from source, target or text");
-  }
-  return att_encoder_check(ctx, o);
-}
 
 static att_status same_columns(att_trainer *t, const classifier_data *d) {
   if (!d->valid_file.raw || d->valid_file.pairs == d->train.pairs) return ATT_OK;
@@ -63,9 +52,9 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   classifier_data *d = ATT_NEW(t->ctx, 1, classifier_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  int head = t->resumed ? (int)t->state.plan.head : o->head;
+  int64_t head = t->resumed ? t->state.plan.head : o->plan.head;
   ATT_TRY(att_labelled_read(t->ctx, o->data, &d->train));
-  ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head, &d->labels));
+  ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head == ATT_UNSET ? -1 : (int)head, &d->labels));
   if (o->valid) {
     ATT_TRY(att_labelled_read(t->ctx, o->valid, &d->valid_file));
     ATT_TRY(same_columns(t, d));
@@ -86,13 +75,13 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
 
 static void say_labels(const att_trainer *t) {
   const classifier_data *d = data_of(t);
-  bool given = t->options->head >= 0;
+  bool given = t->options->plan.head != ATT_UNSET;
   const char *why = given ? "as asked for" : "by the look of the labels (--labels says otherwise)";
-  if (d->labels.head == ATT_HEAD_VALUES)
+  if (head_of(t)->form == ATT_NUMBER)
     att_log(t->ctx, ATT_LOG_NOTE, "a text has a number, %s", why);
   else
-    att_log(t->ctx, ATT_LOG_NOTE, "a text has %s of %lld labels, %s",
-            d->labels.head == ATT_HEAD_CLASSES ? "one" : "any", (long long)d->labels.count, why);
+    att_log(t->ctx, ATT_LOG_NOTE, "a text has %s of %lld labels, %s", is_one_label(t) ? "one" : "any",
+            (long long)d->labels.count, why);
 }
 
 static int64_t vocab_for(int64_t texts) {
@@ -118,15 +107,13 @@ static double most_epochs(const att_trainer *t) { return passes_for(&t->state.pl
 
 static void choose(const att_trainer *t, att_plan *p) {
   const classifier_data *d = data_of(t);
-  bool classes = d->labels.head == ATT_HEAD_CLASSES;
   int64_t texts = (int64_t)d->train.lines.count;
   say_labels(t);
   att_choose_whole(&p->head, d->labels.head);
-  if (p->fine_tuned != 1) att_choose_whole(&p->tokenizer, ATT_BPE);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
   att_choose_number(&p->token_dropout, p->fine_tuned != 1 ? 0.1 : is_narrow(p->width) ? 0.2 : 0);
-  att_choose_number(&p->label_smoothing, classes && p->fine_tuned != 1 ? 0.1 : 0);
+  att_choose_number(&p->label_smoothing, is_one_label(t) && p->fine_tuned != 1 ? 0.1 : 0);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(p, texts);
 }
 
@@ -136,7 +123,7 @@ static void choose(const att_trainer *t, att_plan *p) {
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const att_lines *lines = &data_of(t)->train.lines;
   const att_text *const texts[] = {lines->source};
-  return att_encoder_train_tokenizer(t, texts, &lines->count, 1, tokenizer);
+  return att_encoder_train_tokenizer(t, texts, &lines->count, 1, true, tokenizer);
 }
 
 /* Hands the names over. */
@@ -158,7 +145,8 @@ static att_status adopt(att_trainer *t) {
   }
   if (is_narrow(c->d_model) && d->train.lines.count < 20000) att_choose_number(&t->state.plan.dropout, 0.3);
   bool same = c->head == d->labels.head && c->label_count == d->labels.count;
-  if (same && (c->head == ATT_HEAD_VALUES || att_label_set_is(&d->labels, c->labels, c->label_count))) return ATT_OK;
+  if (same && (head_of(t)->form == ATT_NUMBER || att_label_set_is(&d->labels, c->labels, c->label_count)))
+    return ATT_OK;
   uint64_t seed = t->state.plan.seed == ATT_UNSET ? 1 : (uint64_t)t->state.plan.seed;
   ATT_TRY(att_model_new_head(t->model, d->labels.head, d->labels.names, d->labels.count, seed, &model));
   d->labels.names = NULL;
@@ -201,14 +189,14 @@ static int64_t rows_of(const att_plan *p, const att_examples *texts) {
 static att_status make_batch_room(att_trainer *t) {
   classifier_data *d = data_of(t);
   const att_config *c = &t->model->config;
-  bool classes = d->labels.head == ATT_HEAD_CLASSES;
+  bool one = is_one_label(t);
   d->rows = rows_of(&t->state.plan, &d->texts);
   d->order = ATT_NEW(t->ctx, d->texts.count, int32_t);
   d->specials = ATT_NEW(t->ctx, c->vocab_size, bool);
-  d->classes = ATT_NEW(t->ctx, d->rows, int32_t);
-  d->targets = att_alloc(t->ctx, (size_t)d->rows, classes ? 0 : (size_t)c->label_count * sizeof *d->targets);
+  d->batch_labels = ATT_NEW(t->ctx, d->rows, int32_t);
+  d->batch_values = att_alloc(t->ctx, (size_t)d->rows, one ? 0 : (size_t)c->label_count * sizeof *d->batch_values);
   d->scores = att_alloc(t->ctx, (size_t)d->valid.count, (size_t)c->label_count * sizeof *d->scores);
-  if (!d->order || !d->specials || !d->classes || !d->targets || !d->scores) return ATT_MEMORY;
+  if (!d->order || !d->specials || !d->batch_labels || !d->batch_values || !d->scores) return ATT_MEMORY;
   for (int32_t i = 0; i < c->vocab_size; i++) d->specials[i] = att_tokenizer_is_special(t->model->tokenizer, i);
   return att_arena_new(t->ctx, &d->arena);
 }
@@ -267,82 +255,68 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
   *tokens = input.sequences.start[rows];
   drop_tokens(t, (int32_t *)(uintptr_t)input.ids, *tokens);
   for (int64_t i = 0; i < rows; i++) {
-    if (d->labels.head == ATT_HEAD_CLASSES)
-      d->classes[i] = d->truth.classes[which[i]];
+    if (is_one_label(t))
+      d->batch_labels[i] = d->truth.labels[which[i]];
     else
-      memcpy(d->targets + (size_t)i * labels, d->truth.values + (size_t)which[i] * labels, labels * sizeof *d->targets);
+      memcpy(d->batch_values + (size_t)i * labels, d->truth.values + (size_t)which[i] * labels,
+             labels * sizeof *d->batch_values);
   }
-  *batch = (att_batch){.classes = d->classes, .values = d->targets};
+  *batch = (att_batch){.labels = d->batch_labels, .values = d->batch_values};
   *att_batch_texts(t->model, batch) = input;
   return ATT_OK;
 }
 
 /* ---- validation ----------------------------------------------------------------------------------------------- */
 
-/* Of texts begin .. begin + count, added into loss. */
-static att_status measure_loss(const att_trainer *t, att_run *run, const att_tensor *logits, int64_t begin,
-                               att_loss *loss) {
-  const classifier_data *d = data_of(t);
-  const float *values = d->valid_truth.values + begin * t->model->config.label_count;
-  switch (d->labels.head) {
-  case ATT_HEAD_CLASSES: return att_op_class_loss(run, logits, d->valid_truth.classes + begin, 0, 1, loss);
-  case ATT_HEAD_LABELS: return att_op_label_loss(run, logits, values, 1, loss);
-  default: return att_op_value_loss(run, logits, values, 1, loss);
-  }
-}
-
 static att_status read_valid(att_trainer *t, att_loss *loss) {
   classifier_data *d = data_of(t);
   int64_t labels = t->model->config.label_count;
   for (int64_t begin = 0, count; begin < d->valid.count; begin += count) {
     att_run run = {.ctx = t->ctx, .arena = t->arena};
-    att_tensor logits;
+    att_hidden hidden;
+    double *scores;
     att_arena_reset(t->arena);
     if (t->ctx->interrupted) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     count = att_examples_fit(&d->valid, begin);
-    ATT_TRY(att_examples_logits(&run, t->model, &d->valid, begin, count, &logits));
-    for (int64_t i = 0; i < count; i++) {
-      att_head_scores(d->labels.head, logits.data + i * logits.stride, labels, d->scores + (begin + i) * labels);
-    }
-    ATT_TRY(measure_loss(t, &run, &logits, begin, loss));
+    att_batch batch = {0};
+    if (is_one_label(t)) batch.labels = d->valid_truth.labels + begin;
+    if (!is_one_label(t)) batch.values = d->valid_truth.values + begin * labels;
+    ATT_TRY(att_examples_hidden(&run, t->model, &d->valid, begin, count, &hidden));
+    ATT_TRY(att_examples_scores(&run, t->model, &hidden, &scores));
+    memcpy(d->scores + begin * labels, scores, (size_t)(count * labels) * sizeof *scores);
+    ATT_TRY(att_head_loss(&run, t->model, &hidden, &batch, 0, 1, loss));
   }
   return ATT_OK;
 }
 
+/* The quality first, then the other measures. */
 static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   classifier_data *d = data_of(t);
+  const att_head_calls *head = head_of(t);
   att_loss loss = {0};
-  att_evaluation e;
+  double values[ATT_HEAD_MEASURES];
+  int others = 0;
   ATT_TRY(read_valid(t, &loss));
-  *score = (att_score_of_model){.loss = loss.loss / (double)loss.count, .quality = -1};
-  ATT_TRY(att_evaluate_scores(t->ctx, d->labels.head, d->scores, &d->valid_truth, (size_t)d->valid.count,
-                              (size_t)t->model->config.label_count, false, &e));
-  switch (d->labels.head) {
-  case ATT_HEAD_CLASSES:
-    *score = (att_score_of_model){score->loss, e.classes.accuracy, {e.classes.macro_f1, e.classes.matthews}};
-    break;
-  case ATT_HEAD_LABELS:
-    *score = (att_score_of_model){score->loss, e.labels.macro_f1, {e.labels.micro_f1, e.labels.accuracy}};
-    break;
-  default:
-    *score = (att_score_of_model){score->loss, e.values.spearman, {e.values.pearson, e.values.mean_squared_error}};
-  }
+  ATT_TRY(head->measure(t->ctx, d->scores, &d->valid_truth, (size_t)d->valid.count,
+                        (size_t)t->model->config.label_count, values));
+  *score = (att_score_of_model){loss.loss / (double)loss.count, values[head->quality], {0}};
+  for (int i = 0; i < ATT_HEAD_MEASURES; i++)
+    if (i != head->quality) score->also[others++] = values[i];
   if (isnan(score->quality)) score->quality = -1;
   return ATT_OK;
 }
 
-static const char *quality(const att_trainer *t) {
-  att_head head = data_of(t)->labels.head;
-  return head == ATT_HEAD_CLASSES ? "accuracy" : head == ATT_HEAD_LABELS ? "macro-F1" : "Spearman";
-}
+static const char *quality(const att_trainer *t) { return head_of(t)->measures[head_of(t)->quality].name; }
 
 static double evaluated_tokens(const att_trainer *t) { return (double)data_of(t)->valid.ids.count; }
 
 static void describe(const att_trainer *t, att_score_of_model s, char *text, size_t size) {
-  static const char *const others[][2] = {
-      {"macro-F1", "Matthews"}, {"micro-F1", "all labels right"}, {"Pearson", "squared error"}};
-  const char *const *other = others[data_of(t)->labels.head - ATT_HEAD_CLASSES];
-  snprintf(text, size, "%s %.4f, %s %.4f, %s %.4f", quality(t), s.quality, other[0], s.also[0], other[1], s.also[1]);
+  const att_head_calls *head = head_of(t);
+  int used = att_format(text, size, "%s %.4f", quality(t), s.quality), others = 0;
+  for (int i = 0; i < ATT_HEAD_MEASURES && used > 0 && (size_t)used < size; i++) {
+    if (i == head->quality || !head->measures[i].name) continue;
+    used += att_format(text + used, size - (size_t)used, ", %s %.4f", head->measures[i].name, s.also[others++]);
+  }
 }
 
 static void free_data(att_trainer *t) {
@@ -357,15 +331,13 @@ static void free_data(att_trainer *t) {
   att_examples_free(t->ctx, &d->texts);
   att_examples_free(t->ctx, &d->valid);
   att_arena_free(d->arena);
-  void *const owned[] = {d->order, d->specials, d->targets, d->classes, d->scores, d};
+  void *const owned[] = {d->order, d->specials, d->batch_values, d->batch_labels, d->scores, d};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) att_free(t->ctx, owned[i]);
 }
 
 const att_task att_classifier_task = {
-    .name = "classifier",
     .things = "texts",
     .shapes = &att_encoder_shapes,
-    .check = check,
     .read = read_data,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
@@ -385,8 +357,3 @@ const att_task att_classifier_task = {
     .describe = describe,
     .free = free_data,
 };
-
-att_status att_train_classifier(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
-                                void *user) {
-  return att_train(ctx, &att_classifier_task, options, progress, user);
-}

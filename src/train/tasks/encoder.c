@@ -14,15 +14,6 @@
 const att_shapes att_encoder_shapes = {
     ATT_ENCODER, {{2, 128, 2, 512}, {4, 256, 4, 1024}, {12, 768, 12, 3072}, {24, 1024, 16, 4096}}};
 
-att_status att_encoder_check(att_context *ctx, const att_train_options *o) {
-  if (o->decoder_layers > 0) return att_fail(ctx, ATT_ARGUMENT, "decoder-layers: an encoder has none");
-  if (o->attention > ATT_SCORING_NONE) {
-    return att_fail(ctx, ATT_ARGUMENT, "attention: a recurrent network that reads one text has none");
-  }
-  if (o->bpe_dropout > 0) return att_fail(ctx, ATT_ARGUMENT, "bpe-dropout is for translation; see token-dropout");
-  return ATT_OK;
-}
-
 /* From scratch the rate falls with the root of the width; a model that is trained already wants a fraction, as BERT's
  * authors chose for its width of 768 (Devlin et al. 2019, appendix A.3), and a narrower one much more: at 128 as
  * much as from scratch. */
@@ -34,32 +25,25 @@ static double lr_for(const att_plan *p, double lr) {
 
 void att_encoder_choose(att_plan *p, int size, int64_t vocab, double lr) {
   if (p->fine_tuned != 1) {
-    att_choose_whole(&p->network, ATT_TRANSFORMER);
     if (p->network == ATT_FFN) { /* its weights grow with the positions */
       att_choose_whole(&p->context, 64);
       att_choose_whole(&p->max_length, p->context);
     }
-    if (p->network == ATT_TRANSFORMER) { /* BERT */
-      att_choose_whole(&p->activation, ATT_GELU);
-      att_choose_whole(&p->norm_order, ATT_NORM_AFTER);
-      att_choose_whole(&p->position, ATT_LEARNED);
-    }
     att_plan_choose_size(p, &att_encoder_shapes, size);
-    att_choose_whole(&p->tokenizer, ATT_WORDPIECE);
     att_choose_whole(&p->lowercase, p->tokenizer == ATT_WORDPIECE || p->tokenizer == ATT_BPE);
     att_choose_whole(&p->vocab, vocab);
   }
   att_choose_number(&p->lr, lr_for(p, lr));
-  att_choose_number(&p->weight_decay, 0.01);
 }
 
 att_status att_encoder_train_tokenizer(att_trainer *t, const att_text *const *texts, const size_t *counts,
-                                       size_t text_count, att_tokenizer **tokenizer) {
+                                       size_t text_count, bool plain, att_tokenizer **tokenizer) {
   static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
   const att_plan *p = &t->state.plan;
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
                                    .vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
+                                   .plain = plain,
                                    .first_specials = specials,
                                    .first_count = sizeof specials / sizeof *specials,
                                    .start_token = "[CLS]",

@@ -6,6 +6,7 @@
  * An epoch reads the text once, in windows side by side whose first begins at a place of the epoch's own and whose
  * order is shuffled: both are functions of (seed, epoch).
  */
+#include "models/head.h"
 #include "train/data/batches.h"
 #include "train/data/running_text.h"
 #include "train/trainer.h"
@@ -13,7 +14,6 @@
 #include "base/random.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ATT_HELD_OUT        0.1  /* nanoGPT's share */
@@ -40,28 +40,13 @@ typedef struct att_language_data {
 
 static att_language_data *data_of(const att_trainer *t) { return t->data; }
 
-static att_status check(att_context *ctx, const att_train_options *o) {
-  if (o->text_count == 0 || !o->texts) return att_fail(ctx, ATT_ARGUMENT, "training a language model needs a text");
-  if (o->tokenizer == ATT_WORDPIECE) {
-    return att_fail(ctx, ATT_ARGUMENT,
-                    "tokenizer: wordpiece cannot be turned back into running text: bpe, char or byte can");
-  }
-  if (o->encoder_layers > 0) return att_fail(ctx, ATT_ARGUMENT, "encoder-layers: a language model has a decoder alone");
-  if (o->attention >= 0) return att_fail(ctx, ATT_ARGUMENT, "attention: a language model has no encoder to look at");
-  if (o->one_direction >= 0) {
-    return att_fail(ctx, ATT_ARGUMENT, "one-direction: a language model reads in one direction anyway");
-  }
-  if (o->bpe_dropout > 0) return att_fail(ctx, ATT_ARGUMENT, "bpe-dropout: a language model is not trained with it");
-  return ATT_OK;
-}
-
 static att_status read_text(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
   att_language_data *d = ATT_NEW(t->ctx, 1, att_language_data);
   (void)seed;
   if (!d) return ATT_MEMORY;
   t->data = d;
-  ATT_TRY(att_running_read(t->ctx, o->texts, o->text_count, &d->text));
+  ATT_TRY(att_running_read(t->ctx, o->texts.names, o->texts.count, &d->text));
   if (o->valid) {
     ATT_TRY(att_running_read(t->ctx, &o->valid, 1, &d->held));
   } else {
@@ -94,7 +79,6 @@ static void choose_pieces(att_plan *p, double bytes) {
 /* GPT-2's blocks, or Llama's where the norm is RMS. */
 static void choose_style(att_plan *p) {
   bool rms = p->norm == ATT_NORM_RMS;
-  att_choose_whole(&p->network, ATT_TRANSFORMER);
   if (p->network != ATT_TRANSFORMER) return;
   att_choose_whole(&p->position, rms ? ATT_ROTARY : ATT_LEARNED);
   att_choose_whole(&p->activation, rms ? ATT_SWIGLU : ATT_GELU_TANH);
@@ -145,10 +129,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   double step = (double)(p->batch * p->max_length), lr = p->width > 384 ? 1e-3 * 384 / (double)p->width : 1e-3;
   att_choose_number(&p->lr, p->fine_tuned == 1 ? 0.2 * lr : lr);
   att_choose_number(&p->min_lr, 0.1 * p->lr);
-  att_choose_whole(&p->schedule, ATT_SCHEDULE_COSINE);
-  att_choose_number(&p->weight_decay, 0.1);
   att_choose_number(&p->beta2, step < 32768 ? 0.99 : 0.95);
-  att_choose_number(&p->epsilon, 1e-8);
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
@@ -160,6 +141,7 @@ static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
                                    .vocab = (int)p->vocab,
                                    .lowercase = p->lowercase == 1,
+                                   .plain = true,
                                    .first_specials = specials,
                                    .first_count = p->tokenizer == ATT_CHAR ? 2 : 1};
   const att_text *const texts[] = {text->pieces};
@@ -175,7 +157,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_DECODER && c->head == ATT_HEAD_TOKENS) return ATT_OK;
+  if (c->kind == ATT_DECODER && t->model->head->output) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
                   "%s: it is no decoder with a head of tokens, which a language model goes on from", t->options->from);
 }
@@ -242,7 +224,7 @@ static att_status encode(att_trainer *t) {
   d->valid_bytes = (double)d->held.bytes;
   d->valid_characters = (double)att_running_characters(&d->held);
   t->work = "encoding";
-  ATT_TRY(att_running_encode(t->ctx, &d->text, tokenizer, o->texts[0], special, att_trainer_work, t, &d->train));
+  ATT_TRY(att_running_encode(t->ctx, &d->text, tokenizer, o->texts.names[0], special, att_trainer_work, t, &d->train));
   ATT_TRY(att_running_encode(t->ctx, &d->held, tokenizer, o->valid ? o->valid : "the held-out part", special,
                              att_trainer_work, t, &d->valid));
   att_running_free(t->ctx, &d->held);
@@ -290,7 +272,8 @@ static void set_window(att_language_data *d, int64_t r, const att_ids *ids, int6
 }
 
 static att_batch batch_of(const att_language_data *d, int64_t rows) {
-  return (att_batch){.target = {d->inputs, NULL, {rows, d->start}}, .labels = d->labels, .label_count = d->start[rows]};
+  return (att_batch){
+      .target = {.ids = d->inputs, .sequences = {rows, d->start}}, .labels = d->labels, .label_count = d->start[rows]};
 }
 
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
@@ -341,8 +324,8 @@ static const char *quality(const att_trainer *t) {
 static void describe(const att_trainer *t, att_score_of_model score, char *text, size_t size) {
   const att_language_data *d = data_of(t);
   double bits = score.loss / log(2) * (double)d->valid.count;
-  snprintf(text, size, "loss %.4f, perplexity %.2f, %.3f bits a character, %.3f a byte", score.loss, exp(score.loss),
-           bits / d->valid_characters, bits / d->valid_bytes);
+  att_format(text, size, "loss %.4f, perplexity %.2f, %.3f bits a character, %.3f a byte", score.loss, exp(score.loss),
+             bits / d->valid_characters, bits / d->valid_bytes);
 }
 
 static void free_data(att_trainer *t) {
@@ -356,13 +339,11 @@ static void free_data(att_trainer *t) {
 }
 
 const att_task att_language_task = {
-    .name = "lm",
     .things = "tokens",
     .rows = "windows",
     .shapes = &shapes,
     .warmup_part = 20,
     .predicts_tokens = true,
-    .check = check,
     .read = read_text,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
@@ -381,7 +362,3 @@ const att_task att_language_task = {
     .describe = describe,
     .free = free_data,
 };
-
-att_status att_train_lm(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
-  return att_train(ctx, &att_language_task, options, progress, user);
-}

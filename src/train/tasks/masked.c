@@ -5,6 +5,7 @@
  * changes nothing. Windows are packed full, whole documents or not (Liu et al. 2019, section 4.2: FULL-SENTENCES).
  * Refuses models without a mask.
  */
+#include "models/head.h"
 #include "train/data/batches.h"
 #include "train/data/running_text.h"
 #include "train/tasks/encoder.h"
@@ -41,28 +42,13 @@ static masked_data *data_of(const att_trainer *t) { return t->data; }
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
-static att_status check(att_context *ctx, const att_train_options *o) {
-  if (o->text_count == 0 || !o->texts) {
-    return att_fail(ctx, ATT_ARGUMENT, "training a masked language model needs files of text (text)");
-  }
-  if (o->source || o->target || o->valid_source || o->valid_target || o->data || o->head >= 0) {
-    return att_fail(ctx, ATT_ARGUMENT, "a masked language model learns from text, not from source, target or data");
-  }
-  if (o->token_dropout > 0) return att_fail(ctx, ATT_ARGUMENT, "token-dropout: the masks are that already");
-  if (o->network > ATT_TRANSFORMER && o->network != ATT_RNN && o->network != ATT_LSTM && o->network != ATT_GRU) {
-    return att_fail(ctx, ATT_ARGUMENT, "family: padded feed-forward networks fill no masks");
-  }
-  if (o->label_smoothing > 0) return att_fail(ctx, ATT_ARGUMENT, "label-smoothing: filling masks has none");
-  return att_encoder_check(ctx, o);
-}
-
 static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
   masked_data *d = ATT_NEW(t->ctx, 1, masked_data);
   (void)seed;
   if (!d) return ATT_MEMORY;
   t->data = d;
-  ATT_TRY(att_running_read(t->ctx, o->texts, o->text_count, &d->train));
+  ATT_TRY(att_running_read(t->ctx, o->texts.names, o->texts.count, &d->train));
   if (o->valid)
     ATT_TRY(att_running_read(t->ctx, &o->valid, 1, &d->valid));
   else
@@ -81,8 +67,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   bool little = bytes < 10000000;
   if (p->fine_tuned == 1)
     att_choose_number(&p->lr, 1e-4 * att_plan_width_scale(p)); /* goes on, rather than being tuned */
-  bool transformer = p->network == ATT_UNSET || p->network == ATT_TRANSFORMER;
-  if (little && transformer && p->fine_tuned != 1) {
+  if (little && p->network == ATT_TRANSFORMER && p->fine_tuned != 1) {
     att_choose_whole(&p->encoder_layers, 2); /* four had learned no more after as many steps (docs/TRAINING.md) */
   }
   att_encoder_choose(p, bytes < 100000000 ? ATT_SMALL : ATT_BASE, vocab_for(bytes), little ? 1e-3 : 5e-4);
@@ -94,7 +79,7 @@ static void choose(const att_trainer *t, att_plan *p) {
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const masked_data *d = data_of(t);
   const att_text *const texts[] = {d->train.pieces};
-  return att_encoder_train_tokenizer(t, texts, &d->train.count, 1, tokenizer);
+  return att_encoder_train_tokenizer(t, texts, &d->train.count, 1, false, tokenizer);
 }
 
 static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_config *c) {
@@ -104,7 +89,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_ENCODER && c->head == ATT_HEAD_TOKENS && c->mask >= 0) return ATT_OK;
+  if (c->kind == ATT_ENCODER && t->model->head->output && c->mask >= 0) return ATT_OK;
   return att_fail(t->ctx, ATT_UNSUPPORTED,
                   "%s: filling masks goes on from an encoder with a mask token and a head of "
                   "tokens",
@@ -151,7 +136,7 @@ static att_status encode(att_trainer *t) {
   t->work = "encoding";
   ATT_TRY(find_specials(t));
   ATT_TRY(find_others(t));
-  ATT_TRY(cut_windows(t, &d->train, o->texts[0], &d->text));
+  ATT_TRY(cut_windows(t, &d->train, o->texts.names[0], &d->text));
   ATT_TRY(cut_windows(t, &d->valid, o->valid ? o->valid : "the held-out part", &d->held));
   att_running_free(t->ctx, &d->valid); /* the ids are enough */
   att_running_free(t->ctx, &d->train);
@@ -216,7 +201,7 @@ static att_status make_batch(const att_trainer *t, const windows *w, const int32
     mask_window(t, att_key(key, (uint64_t)window), b.start[i] + d->before, count, &b);
     b.start[i + 1] = b.start[i] + count + specials;
   }
-  *batch = (att_batch){.source = {b.ids, NULL, {rows, b.start}},
+  *batch = (att_batch){.source = {.ids = b.ids, .sequences = {rows, b.start}},
                        .labels = b.labels,
                        .label_rows = b.label_rows,
                        .label_count = b.label_count};
@@ -277,9 +262,10 @@ static int64_t count_right(const att_tensor *logits, const int32_t *labels) {
 
 static att_status measure(att_trainer *t, const att_batch *batch, att_loss *loss, int64_t *right) {
   att_run run = {.ctx = t->ctx, .arena = t->arena};
-  att_tensor hidden, chosen, logits;
+  att_hidden hidden;
+  att_tensor chosen, logits;
   ATT_TRY(att_model_hidden(&run, t->model, &batch->source, NULL, NULL, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden, batch->label_rows, batch->label_count, &chosen));
+  ATT_TRY(att_op_rows(&run, &hidden.rows, batch->label_rows, batch->label_count, &chosen));
   ATT_TRY(att_model_logits(&run, t->model, &chosen, &logits));
   *right += count_right(&logits, batch->labels);
   return att_op_class_loss(&run, &logits, batch->labels, 0, 1, loss);
@@ -320,12 +306,10 @@ static void free_data(att_trainer *t) {
 }
 
 const att_task att_masked_task = {
-    .name = "mlm",
     .things = "windows",
     .shapes = &att_encoder_shapes,
     .telling = 2, /* the share of masks filled right is said, but the loss tells more */
     .predicts_tokens = true,
-    .check = check,
     .read = read_data,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
@@ -342,7 +326,3 @@ const att_task att_masked_task = {
     .evaluated_tokens = evaluated_tokens,
     .free = free_data,
 };
-
-att_status att_train_mlm(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
-  return att_train(ctx, &att_masked_task, options, progress, user);
-}

@@ -2,6 +2,7 @@
  * Owns the task of translation: pairs of lines from two files, a joint vocabulary, encoder-decoders, batches of equal
  * length, BPE-dropout, BLEU. Refuses sides of different length and models that are no encoder-decoders.
  */
+#include "models/head.h"
 #include "train/tasks/validation.h"
 #include "train/trainer.h"
 
@@ -17,19 +18,6 @@ typedef struct att_translation_data {
 } att_translation_data;
 
 static att_translation_data *data_of(const att_trainer *t) { return t->data; }
-
-static att_status check(att_context *ctx, const att_train_options *o) {
-  if (!o->source || !o->target) {
-    return att_fail(ctx, ATT_ARGUMENT, "training a translator needs a source and a target file");
-  }
-  if (!o->valid_source != !o->valid_target) {
-    return att_fail(ctx, ATT_ARGUMENT, "valid-source and valid-target belong together: give both or neither");
-  }
-  if (o->tokenizer > ATT_BPE) {
-    return att_fail(ctx, ATT_ARGUMENT, "tokenizer: translation has byte-level BPE (bpe) alone");
-  }
-  return ATT_OK;
-}
 
 static att_status read_lines(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
@@ -89,12 +77,10 @@ void att_plan_choose_translation(att_plan *p, int64_t pairs) {
   if (p->fine_tuned != 1) {
     att_plan_choose_size(p, &shapes, size_for(p, pairs));
     att_choose_whole(&p->vocab, vocab_for(pairs));
-    att_choose_whole(&p->network, ATT_TRANSFORMER);
   }
   att_choose_whole(&p->batch, 0);
   att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : batch_for(pairs));
   att_choose_number(&p->lr, lr_for(p));
-  att_choose_number(&p->label_smoothing, 0.1);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = pairs < 100000 ? 30 : pairs < 1000000 ? 20 : 10;
 }
 
@@ -137,13 +123,13 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status adopt(att_trainer *t) {
   const att_config *c = &t->model->config;
-  if (c->kind != ATT_ENCODER_DECODER || c->head != ATT_HEAD_TOKENS)
+  if (c->kind != ATT_ENCODER_DECODER || !t->model->head->output)
     return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from",
                     t->options->from);
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
     return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out",
                     t->options->from);
-  return ATT_OK;
+  return att_config_check_pairs(t->ctx, t->options->from, c);
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
@@ -222,12 +208,10 @@ static void free_data(att_trainer *t) {
 }
 
 const att_task att_translation_task = {
-    .name = "translation",
     .things = "pairs",
     .shapes = &shapes,
     .telling = 5,
     .predicts_tokens = true,
-    .check = check,
     .read = read_lines,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
@@ -244,8 +228,3 @@ const att_task att_translation_task = {
     .quality = quality,
     .free = free_data,
 };
-
-att_status att_train_translation(att_context *ctx, const att_train_options *options, att_progress_fn *progress,
-                                 void *user) {
-  return att_train(ctx, &att_translation_task, options, progress, user);
-}

@@ -100,7 +100,8 @@ static att_status translate(att_validation *e, att_model *model, att_arena *aren
   int64_t limit = longest + longest / 2 + 10, most = model->config.max_position_embeddings;
   att_decode_options options;
   att_decode_options_default(model, &options);
-  options.beam = 1;
+  options.beam = options.nbest = 1;
+  options.temperature = 0;
   options.max_length = (int)(limit < most ? limit : most);
   options.batch_tokens = start[count];
   ATT_TRY(att_decode_batch(model, arena, ids, (att_sequences){count, start}, NULL, &options, outputs));
@@ -117,6 +118,7 @@ static att_status translate(att_validation *e, att_model *model, att_arena *aren
 static att_status measure_bleu(att_validation *e, att_model *model, att_arena *arena, double *bleu) {
   att_bleu_options options;
   att_bleu_result result;
+  const att_text *references = e->references;
   e->text.size = 0;
   for (int64_t begin = 0; begin < e->asked_count; begin += ATT_ASKED_BATCH) {
     int64_t rest = e->asked_count - begin;
@@ -129,7 +131,7 @@ static att_status measure_bleu(att_validation *e, att_model *model, att_arena *a
   }
   att_bleu_options_default(&options);
   options.lowercase = e->lowercase;
-  ATT_TRY(att_bleu(e->ctx, e->hypotheses, e->references, (size_t)e->asked_count, &options, &result));
+  ATT_TRY(att_bleu(e->ctx, e->hypotheses, (size_t)e->asked_count, &references, 1, &options, &result));
   *bleu = result.score;
   return ATT_OK;
 }

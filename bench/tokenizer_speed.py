@@ -2,16 +2,13 @@
 """Times `attend tokenize --ids` (reading and writing with it) against Hugging Face `tokenizers` (encode_batch alone) on
 one thread, in turn, and compares their ids. Needs `tokenizers`; MODEL is a folder, TEXT plain text.
 
-    python3 bench/tokenize.py MODEL TEXT
+    python3 bench/tokenizer_speed.py MODEL TEXT
 """
 import argparse
 import os
 import pathlib
 import subprocess
 import time
-
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
-from tokenizers import Tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -23,6 +20,9 @@ def main():
     parser.add_argument("--attend", default=str(ROOT / "build" / "attend"))
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    from tokenizers import Tokenizer
+
     peer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
     with open(args.text, encoding="utf-8", newline="\n") as file:
         lines = file.read().split("\n")[:-1]

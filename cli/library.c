@@ -1,0 +1,91 @@
+/*
+ * Owns the verbs whose options the library lists (training, comparing): these as a table of the command, what was typed
+ * given to the library, which checks it, and the run. Refuses to know what any of them means.
+ */
+#include "options.h"
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_TASKS = 8, MOST_OPTIONS = 96, MOST_LETTERS = 120 };
+
+typedef struct listed {
+  const char *task;
+  att_cli_option options[MOST_OPTIONS + 1]; /* the last has no name */
+  char values[MOST_OPTIONS][MOST_LETTERS];
+} listed;
+
+static void put_choices(const att_train_option *of, char text[MOST_LETTERS]) {
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < of->choice_count && used < MOST_LETTERS; i++)
+    used += (size_t)snprintf(text + used, MOST_LETTERS - used, "%s%s", i ? "|" : "", of->choices[i]);
+}
+
+static void fill(listed *list) {
+  att_train_option of;
+  for (size_t i = 0; i < MOST_OPTIONS && att_train_option_at(list->task, i, &of); i++) {
+    put_choices(&of, list->values[i]);
+    list->options[i] = (att_cli_option){.name = of.name,
+                                        .letter = of.letter,
+                                        .kind = of.kind == ATT_OPTION_FLAG ? ATT_CLI_LIBRARY_FLAG : ATT_CLI_LIBRARY,
+                                        .value = of.choice_count ? list->values[i] : of.value,
+                                        .initial = of.initial ? of.initial : of.chosen,
+                                        .help = of.help,
+                                        .group = of.group};
+  }
+}
+
+const att_cli_option *att_cli_options_of(const att_cli_verb *verb) {
+  static listed lists[MOST_TASKS];
+  if (!verb->library) return verb->options;
+  listed *list = lists;
+  while (list->task && strcmp(list->task, verb->library) != 0) list++;
+  if (!list->task) {
+    list->task = verb->library;
+    fill(list);
+  }
+  return list->options;
+}
+
+int att_cli_refused(att_cli *cli) {
+  const char *message = att_message(cli->ctx);
+  char first[64];
+  snprintf(first, sizeof first, "%.*s", (int)strcspn(message, " :"), message);
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "%s%s", att_cli_has(cli->verb, first) ? "--" : "", message);
+}
+
+/* Files that follow a `--text`, as a shell makes them of *.txt, belong to it. */
+static int set_words(att_cli *cli, att_train_options *options) {
+  for (int i = 0; i < cli->word_count; i++) {
+    if (!att_cli_given(cli, "text"))
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is no option; usage: attend %s %s", cli->words[i],
+                          cli->verb->name, cli->verb->arguments);
+    if (att_train_options_set(options, "text", cli->words[i]) != ATT_OK)
+      return att_cli_fail(cli, ATT_CLI_FAILED, "%s", att_message(cli->ctx));
+  }
+  return 0;
+}
+
+static int take_settings(att_cli *cli, att_train_options **out) {
+  int status = att_cli_failed(cli, att_train_options_new(cli->ctx, cli->verb->library, out));
+  for (int i = 0; i < cli->setting_count && !status; i++) {
+    const att_cli_setting *s = &cli->settings[i];
+    att_status done = att_train_options_set(*out, s->name, s->text);
+    status = done == ATT_ARGUMENT ? att_cli_refused(cli) : att_cli_failed(cli, done);
+  }
+  return status ? status : set_words(cli, *out);
+}
+
+int att_cli_call_library(att_cli *cli, att_cli_library_call *call, att_train_options **options) {
+  att_cli_common common = {0};
+  *options = NULL;
+  int status = att_cli_parse(cli, &common);
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = take_settings(cli, options);
+  if (status) return status;
+  att_cli_progress progress;
+  att_cli_progress_start(&progress, cli);
+  return att_cli_progress_end(&progress, call(cli->ctx, *options, att_cli_on_progress, &progress));
+}

@@ -1,0 +1,18 @@
+/* Owns the list of tasks: which of them att_train runs. */
+#include "train/task.h"
+
+/* By the numbers of options.h. */
+static const att_task *const tasks[ATT_TASK_COUNT] = {
+    [ATT_TASK_TRANSLATION] = &att_translation_task,
+    [ATT_TASK_LM] = &att_language_task,
+    [ATT_TASK_CLASSIFIER] = &att_classifier_task,
+    [ATT_TASK_MLM] = &att_masked_task,
+};
+
+att_status att_train(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
+  if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train: options is NULL");
+  const att_task *task = tasks[options->task];
+  if (task) return att_trainer_run(ctx, task, options, progress, user);
+  return att_fail(ctx, ATT_ARGUMENT, "att_train: the options are those of %s, which is no task",
+                  att_task_names[options->task]);
+}
