@@ -11,7 +11,7 @@
 #ifndef ATT_KERNELS_QUANT_PANELS_H
 #define ATT_KERNELS_QUANT_PANELS_H
 
-#include "kernels/quants.h"
+#include "base/quants.h"
 
 #define ATT_QUANT_PANEL 16 /* rows */
 

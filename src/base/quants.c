@@ -1,6 +1,6 @@
 /* Owns the layouts of quants.h, as the GGUF specification and the `gguf` package have them. Choosing blocks is in
- * quant_choose.c. */
-#include "kernels/quants.h"
+ * quantize.c. */
+#include "base/quants.h"
 
 #define INLINE static inline __attribute__((always_inline))
 

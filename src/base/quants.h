@@ -3,8 +3,8 @@
  * numbers best. Every type has the same parts (att_quant_block), so who reads blocks knows no layout. Plain C: products
  * of them are in quant_panels.h.
  */
-#ifndef ATT_KERNELS_QUANTS_H
-#define ATT_KERNELS_QUANTS_H
+#ifndef ATT_BASE_QUANTS_H
+#define ATT_BASE_QUANTS_H
 
 #include "base/types.h"
 
