@@ -1,6 +1,7 @@
 /* Owns the layout of panels and the portable product with them. See quant_panels.h. */
 #include "kernels/quant_panels.h"
 
+#include "kernels/kernels.h"
 #include "kernels/quant_rows.h"
 
 /*
@@ -125,7 +126,7 @@ INLINE void unpack(char *blocks, const uint8_t *panels, const att_type type, int
   for (int64_t row = first * ATT_QUANT_PANEL; row < end * ATT_QUANT_PANEL && row < rows; row++)
     for (int64_t j = 0; j < count; j++) {
       get_block(&block, panels + (row / ATT_QUANT_PANEL * count + j) * bytes, l, type, row % ATT_QUANT_PANEL);
-      att_quant_write(blocks + (row * count + j) * size, type, &block);
+      att_quant_write(blocks + ((row - first * ATT_QUANT_PANEL) * count + j) * size, type, &block);
     }
 }
 
@@ -151,6 +152,14 @@ void att_quant_unpack(void *blocks, const void *panels, att_type type, int64_t r
 
 void att_quant_row(float *y, const void *panels, att_type type, int64_t cols, int64_t row) {
   ATT_EACH_QUANT(type, unpack_row(y, panels, T, cols, row))
+}
+
+void att_matrix_row(float *y, const void *data, att_type type, int64_t cols, int64_t row) {
+  if (type >= ATT_FLOAT_TYPES) {
+    att_quant_row(y, data, type, cols, row);
+  } else {
+    att_kernels_get()->to_f32(y, (const char *)data + (size_t)(row * cols) * att_type_size(type), type, cols);
+  }
 }
 
 /* ---- rows of 8 bits ------------------------------------------------------------------------------------------- */
