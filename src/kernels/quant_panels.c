@@ -1,7 +1,6 @@
 /* Owns the layout of panels and the portable product with them. See quant_panels.h. */
 #include "kernels/quant_panels.h"
 
-#include "kernels/kernels.h"
 #include "kernels/quant_rows.h"
 
 /*
@@ -152,14 +151,6 @@ void att_quant_unpack(void *blocks, const void *panels, att_type type, int64_t r
 
 void att_quant_row(float *y, const void *panels, att_type type, int64_t cols, int64_t row) {
   ATT_EACH_QUANT(type, unpack_row(y, panels, T, cols, row))
-}
-
-void att_matrix_row(float *y, const void *data, att_type type, int64_t cols, int64_t row) {
-  if (type >= ATT_FLOAT_TYPES) {
-    att_quant_row(y, data, type, cols, row);
-  } else {
-    att_kernels_get()->to_f32(y, (const char *)data + (size_t)(row * cols) * att_type_size(type), type, cols);
-  }
 }
 
 /* ---- rows of 8 bits ------------------------------------------------------------------------------------------- */

@@ -28,13 +28,6 @@ void att_quant_unpack(void *blocks, const void *panels, att_type type, int64_t r
 /* One row as floats. */
 void att_quant_row(float *y, const void *panels, att_type type, int64_t cols, int64_t row);
 
-/* A matrix as it lies in memory, whatever its type: its bytes, and a row as floats. */
-static inline size_t att_matrix_bytes(att_type type, int64_t rows, int64_t cols) {
-  if (type < ATT_FLOAT_TYPES) return (size_t)(rows * cols) * att_type_size(type);
-  return (size_t)att_quant_panel_count(rows) * att_quant_panel_bytes(type, cols);
-}
-void att_matrix_row(float *y, const void *data, att_type type, int64_t cols, int64_t row);
-
 /* Rows of x for weights of a type. */
 typedef struct att_quant_rows {
   int8_t *q;      /* [rows, cols] */
