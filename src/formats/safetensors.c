@@ -269,7 +269,6 @@ static att_status make_header(att_context *ctx, const char *path, const att_to_s
 }
 
 static float value_at(const att_to_store *tensor, int64_t index) {
-  if (tensor->transposed) index = index % tensor->shape[1] * tensor->shape[0] + index / tensor->shape[1];
   return att_value_at(tensor->data, tensor->data_type, index);
 }
 
@@ -303,7 +302,7 @@ static att_status put_floats(att_context *ctx, att_writer *writer, const char *p
   uint16_t halves[ATT_BLOCK];
   for (int64_t done = 0; done < count; done += ATT_BLOCK) {
     int64_t block = count - done < ATT_BLOCK ? count - done : ATT_BLOCK;
-    bool whole = tensor->type == ATT_F32, straight = tensor->data_type == ATT_F32 && !tensor->transposed;
+    bool whole = tensor->type == ATT_F32, straight = tensor->data_type == ATT_F32;
     const float *values = straight ? (const float *)tensor->data + done : read;
     for (int64_t i = 0; !straight && i < block; i++) read[i] = value_at(tensor, done + i);
     int64_t good = whole ? count_finite(values, block) : convert(values, block, tensor->type, halves);
@@ -314,11 +313,28 @@ static att_status put_floats(att_context *ctx, att_writer *writer, const char *p
   return ATT_OK;
 }
 
+static att_status put_rows(att_context *ctx, att_writer *writer, const att_to_store *tensor, int64_t count) {
+  int64_t cols = tensor->shape[tensor->rank - 1], most = att_rows_at_once(tensor), rows = cols ? count / cols : 0;
+  if (most > rows) most = rows;
+  size_t row = att_type_bytes(tensor->type, cols);
+  char *buffer = att_alloc(ctx, (size_t)most, row);
+  if (!buffer) return ATT_MEMORY;
+  att_status status = ATT_OK;
+  for (int64_t first = 0; first < rows && !status; first += most) {
+    int64_t some = rows - first < most ? rows - first : most;
+    status = tensor->rows(tensor->owner, first, some, buffer);
+    if (!status) status = att_writer_put(writer, buffer, (size_t)some * row);
+  }
+  att_free(ctx, buffer);
+  return status;
+}
+
 static att_status put_tensor(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor) {
   int64_t count;
   size_t size;
   att_shape_size(tensor->shape, tensor->rank, tensor->type, &count, &size); /* checked with the header */
-  if (tensor->type < ATT_WEIGHT_TYPES) return put_floats(ctx, writer, path, tensor, count);
+  if (tensor->rows) return put_rows(ctx, writer, tensor, count);
+  if (tensor->type < ATT_FLOAT_TYPES) return put_floats(ctx, writer, path, tensor, count);
   return att_writer_put(writer, tensor->data, size);
 }
 

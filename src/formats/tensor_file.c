@@ -9,7 +9,9 @@ bool att_shape_size(const int64_t *shape, int rank, att_type type, int64_t *coun
   for (int i = 0; i < rank; i++) {
     if (shape[i] < 0 || __builtin_mul_overflow(*count, shape[i], count)) return false;
   }
-  return !__builtin_mul_overflow((uint64_t)*count, att_type_size(type), size);
+  int64_t block = att_type_block(type);
+  if (block > 1 && (rank == 0 || shape[rank - 1] % block)) return false;
+  return !__builtin_mul_overflow((uint64_t)(*count / block), att_type_size(type), size);
 }
 
 att_status att_tensor_file_new(att_context *ctx, att_tensor_file **out) {
@@ -61,3 +63,9 @@ const att_stored *att_tensor_file_find(const att_tensor_file *file, const char *
 }
 
 void att_tensor_file_forget(const att_stored *stored) { att_forget(stored->data, stored->size); }
+
+int64_t att_rows_at_once(const att_to_store *tensor) {
+  int64_t cols = tensor->rank ? tensor->shape[tensor->rank - 1] : 1,
+          bytes = (int64_t)att_type_bytes(tensor->type, cols);
+  return (1 + ((int64_t)4 << 20) / (16 * bytes + 1)) * 16;
+}

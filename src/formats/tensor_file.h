@@ -45,6 +45,23 @@ att_status att_tensor_file_sort(att_tensor_file *file);
 
 void att_tensor_file_close(att_tensor_file *file);                                     /* NULL is fine */
 const att_stored *att_tensor_file_find(const att_tensor_file *file, const char *name); /* NULL where absent */
+/* A tensor to be written. Its numbers are at `data`, of data_type (both or neither a float type: converted where `type`
+ * is another one, and refused where they are not finite), or `rows` gives them: */
+typedef struct att_to_store {
+  const char *name;
+  att_type type; /* in the file */
+  int rank;
+  int64_t shape[ATT_MAX_RANK];
+  const void *data;
+  att_type data_type;
+  /* rows [first, first + count) of a matrix (of a vector the only one), in `type`, into out */
+  att_status (*rows)(const void *owner, int64_t first, int64_t count, void *out);
+  const void *owner;
+} att_to_store;
+
+/* Rows that are asked for at once: a multiple of 16. */
+int64_t att_rows_at_once(const att_to_store *tensor);
+
 /* The tensor's bytes have been copied: its pages need not stay in memory. They are read again where they are used. */
 void att_tensor_file_forget(const att_stored *stored);
 
