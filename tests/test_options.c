@@ -150,6 +150,9 @@ static void check_choice(att_train_options *options, const char *task, const att
 }
 
 static void check_values(const char *task, const att_train_option *o) {
+  char too_long[257];
+  memset(too_long, 'x', sizeof too_long);
+  too_long[sizeof too_long - 1] = '\0';
   att_train_options *options = new_options(task);
   assert_null(att_train_options_get(options, o->name, 0));
   switch (o->kind) {
@@ -172,6 +175,12 @@ static void check_values(const char *task, const att_train_option *o) {
     assert_string_equal(att_train_options_get(options, o->name, 1), "two");
     assert_null(att_train_options_get(options, o->name, 2));
     must_refuse(options, o->name, "");
+    break;
+  case ATT_OPTION_TEXT:
+    must_take(options, o->name, "some*,things");
+    must_refuse(options, o->name, "");
+    must_refuse(options, o->name, too_long);
+    assert_int_equal(att_train_options_set_int(options, o->name, 1), ATT_ARGUMENT);
     break;
   case ATT_OPTION_FILE:
     must_take(options, o->name, "some where/ä");
@@ -218,7 +227,9 @@ static att_plan whole_plan(int task) {
   for (size_t i = 0; i < att_option_count; i++) {
     const att_option *row = &att_options[i];
     if (!att_option_in_plan(row)) continue;
-    if (row->kind == ATT_OPTION_NUMBER)
+    if (row->kind == ATT_OPTION_TEXT)
+      strcpy(att_option_place(row, &o.plan), "some,thing");
+    else if (row->kind == ATT_OPTION_NUMBER)
       *(double *)att_option_place(row, &o.plan) = row->high / 4;
     else
       *(int64_t *)att_option_place(row, &o.plan) =
@@ -249,6 +260,7 @@ static void extremes(const att_train_option *o, const char *texts[2], char rooms
     spell_whole(o->low, rooms[0]), spell_whole(o->high, rooms[1]);
     texts[0] = rooms[0], texts[1] = rooms[1];
     break;
+  case ATT_OPTION_TEXT: texts[0] = "a", texts[1] = "*"; break;
   default: texts[0] = att_number_spell(o->low, rooms[0]), texts[1] = att_number_spell(o->high, rooms[1]);
   }
 }
@@ -264,7 +276,8 @@ static void check_plan(const char *task, const att_train_option *o) {
   for (int i = 0; i < 2; i++) {
     must_take(options, o->name, texts[i]);
     plans[i] = whole_plan(options->task);
-    memcpy(att_option_place(row, &plans[i]), att_option_place(row, &options->plan), 8);
+    memcpy(att_option_place(row, &plans[i]), att_option_place(row, &options->plan),
+           row->kind == ATT_OPTION_TEXT ? ATT_PLAN_TEXT : 8);
     att_plan back = written_and_read(&plans[i]);
     assert_memory_equal(&back, &plans[i], sizeof back);
   }

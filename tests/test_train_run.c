@@ -4,6 +4,7 @@
  */
 #include "run_fixture.h"
 
+#include "train/freeze.h"
 #include "train/options.h"
 
 #include <errno.h>
@@ -436,6 +437,91 @@ static void a_model_without_merges_is_tuned_further(void **state) {
   remove_all(from);
 }
 
+/* Compares what a run made of a float16 folder with that folder: the frozen parts have its type and bits. */
+static void check_frozen(const char *out, const char *from) {
+  att_model *before, *after;
+  size_t frozen = 0, trained = 0;
+  if (att_model_open(ctx, from, &before) || att_model_open(ctx, out, &after)) fail_msg("%s", att_message(ctx));
+  for (size_t i = 0; i < before->parameter_count; i++) {
+    const att_parameter *b = &before->parameters[i], *a = &after->parameters[i];
+    bool kept = strcmp(b->part, "embedding") == 0 || strncmp(b->part, "encoder", 7) == 0;
+    if (b->fixed) continue;
+    if (a->file_type != (kept ? ATT_F16 : ATT_F32)) fail_msg("%s: type %d", a->name, (int)a->file_type);
+    float worst = 0, *x = malloc((size_t)b->cols * 2 * sizeof(float));
+    assert_non_null(x);
+    for (int64_t r = 0; r < b->rows; r++) {
+      att_matrix_row(x, b->data, b->type, b->cols, r);
+      att_matrix_row(x + b->cols, a->data, a->type, a->cols, r);
+      for (int64_t j = 0; j < b->cols; j++) worst = fmaxf(worst, fabsf(x[j] - x[b->cols + j]));
+    }
+    free(x);
+    if (kept != (worst == 0)) fail_msg("%s moved by %g", a->name, (double)worst);
+    frozen += kept, trained += !kept;
+  }
+  assert_true(frozen > 10 && trained > 10);
+  att_model_close(before);
+  att_model_close(after);
+}
+
+static void a_part_stays_as_it_is(void **state) {
+  (void)state;
+  char out[512], broken[512], half[512];
+  snprintf(out, sizeof out, "%s/part", folder);
+  snprintf(broken, sizeof broken, "%s/part-broken", folder);
+  snprintf(half, sizeof half, "%s/half", folder);
+  att_model *model;
+  if (att_model_open(ctx, unbroken, &model) || att_model_save(model, half, "float16")) fail_msg("%s", att_message(ctx));
+  att_model_close(model);
+  att_train_options o = small_options(out);
+  o.plan.encoder_layers = o.plan.decoder_layers = o.plan.width = o.plan.heads = o.plan.feedforward = o.plan.vocab =
+      ATT_UNSET;
+  o.from = half;
+  static const struct {
+    const char *freeze, *says;
+  } refused[] = {{"encoders", "\"encoders\" names no parameter of this model"},
+                 {"embeddings,,encoder", "\"\" names no parameter"},
+                 {"*", "leaves nothing to train"},
+                 {"embeddings,encoder,model.decoder.*", "leaves nothing to train"}};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    strcpy(o.plan.freeze, refused[i].freeze);
+    must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, refused[i].says);
+    assert_false(att_file_exists(out));
+  }
+  strcpy(o.plan.freeze, "embeddings,encoder");
+  train(&o);
+  check_frozen(out, half);
+  int64_t stop = 17;
+  o.out = broken;
+  must_say(att_train(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "step 17");
+  o.resume = true;
+  strcpy(o.plan.freeze, "embeddings");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "freeze is embeddings, but the run to resume began with");
+  strcpy(o.plan.freeze, "");
+  train(&o);
+  same_runs(out, broken);
+  o = small_options(unbroken); /* which froze nothing */
+  o.resume = true;
+  strcpy(o.plan.freeze, "embeddings");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "freeze is embeddings, but the run to resume began with");
+}
+
+/* Gradients and moments are made for the part alone. */
+static void a_part_takes_a_part_of_the_memory(void **state) {
+  (void)state;
+  att_optimizer whole, part;
+  att_model *model;
+  if (att_model_open(ctx, unbroken, &model) || att_freeze(model, "") || att_model_add_gradients(model) ||
+      att_optimizer_new(model, &whole))
+    fail_msg("%s", att_message(ctx));
+  int64_t all = model->trained_total;
+  att_optimizer_free(&whole);
+  if (att_freeze(model, "*layers*") || att_model_add_gradients(model) || att_optimizer_new(model, &part))
+    fail_msg("%s", att_message(ctx));
+  assert_true(model->trained_total > 0 && model->trained_total < all / 2);
+  att_optimizer_free(&part);
+  att_model_close(model);
+}
+
 static void a_part_is_held_out_and_norm_may_come_after(void **state) {
   (void)state;
   char out[512];
@@ -597,6 +683,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(not_a_number_stops),
       cmocka_unit_test(patience_ends_a_run),
       cmocka_unit_test(a_model_is_tuned_further),
+      cmocka_unit_test(a_part_stays_as_it_is),
+      cmocka_unit_test(a_part_takes_a_part_of_the_memory),
       cmocka_unit_test(a_model_without_merges_is_tuned_further),
       cmocka_unit_test(a_part_is_held_out_and_norm_may_come_after),
       cmocka_unit_test(passes_choose_the_dropout),

@@ -651,7 +651,8 @@ typedef enum att_option_kind {
   ATT_OPTION_NUMBER, /* a number from low to high, with a point whatever the locale */
   ATT_OPTION_CHOICE, /* one of choices */
   ATT_OPTION_FILE,   /* the name of a file or folder */
-  ATT_OPTION_FILES   /* the same, and each call adds one */
+  ATT_OPTION_FILES,  /* the same, and each call adds one */
+  ATT_OPTION_TEXT    /* a text below 256 bytes */
 } att_option_kind;
 
 #define ATT_MOST_CHOICES 16 /* of an option */

@@ -120,6 +120,60 @@ static att_status begin(att_run *run, att_model *model, bool decoder, const att_
   return make_distances(run, model, stack, decoder, counts, sequences, &block->distances);
 }
 
+/* ---- frozen beginnings: what is before the first trained weight is run without a tape -------------------------- */
+
+static bool any_learns(const att_weight *const *weights, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    for (const att_weight *w = weights[i]; w; w = w->next)
+      if (w->grad) return true;
+  return false;
+}
+
+static bool embedding_learns(const att_model *model, const att_stack *stack) {
+  const att_weight *tokens = stack->tokens.data ? &stack->tokens : &layers_of(model)->encoder.tokens;
+  const att_weight *const weights[] = {tokens,
+                                       &stack->positions,
+                                       &stack->types,
+                                       &stack->input.weight,
+                                       &stack->input.bias,
+                                       &stack->embedding_norm.gamma,
+                                       &stack->embedding_norm.beta,
+                                       &stack->distances};
+  return any_learns(weights, sizeof weights / sizeof *weights);
+}
+
+static bool block_learns(const att_block *b) {
+  const att_weight *const weights[] = {&b->self.in.weight,
+                                       &b->self.in.bias,
+                                       &b->self.out.weight,
+                                       &b->self.out.bias,
+                                       &b->self_norm.gamma,
+                                       &b->self_norm.beta,
+                                       &b->cross.in.weight,
+                                       &b->cross.in.bias,
+                                       &b->cross.memory.weight,
+                                       &b->cross.memory.bias,
+                                       &b->cross.out.weight,
+                                       &b->cross.out.bias,
+                                       &b->cross_norm.gamma,
+                                       &b->cross_norm.beta,
+                                       &b->up.weight,
+                                       &b->up.bias,
+                                       &b->down.weight,
+                                       &b->down.bias,
+                                       &b->feedforward_norm.gamma,
+                                       &b->feedforward_norm.beta};
+  return any_learns(weights, sizeof weights / sizeof *weights);
+}
+
+/* The run that a stack begins with: *quiet, which has no tape, where nothing in front asks for a gradient. */
+static att_run *first_run(att_run *run, att_run *quiet, const att_model *model, const att_stack *stack,
+                          const att_tensor *memory, const att_tensor *embedded) {
+  *quiet = *run;
+  quiet->tape = NULL;
+  return embedded || (memory && memory->gradient) || embedding_learns(model, stack) ? run : quiet;
+}
+
 /* ---- stacks --------------------------------------------------------------------------------------------------- */
 
 static att_status last_norm(att_run *run, att_model *model, const att_stack *stack, att_tensor *x) {
@@ -132,11 +186,13 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
                                   att_tensor *embedded, att_memory *memory) {
   const att_stack *encoder = &layers_of(model)->encoder;
   att_block_input block;
+  att_run quiet, *now = first_run(run, &quiet, model, encoder, NULL, embedded);
   *memory = (att_memory){.sequences = input->sequences};
-  ATT_TRY(begin(run, model, false, input, NULL, embedded, &block, &memory->rows));
+  ATT_TRY(begin(now, model, false, input, NULL, embedded, &block, &memory->rows));
   for (int64_t i = 0; i < encoder->layers; i++) {
+    if (block_learns(&encoder->blocks[i])) now = run;
     block.self_probs = maps && maps->encoder ? maps->encoder[i] : NULL;
-    ATT_TRY(att_block_forward(run, &encoder->blocks[i], &block, &memory->rows));
+    ATT_TRY(att_block_forward(now, &encoder->blocks[i], &block, &memory->rows));
   }
   return last_norm(run, model, encoder, &memory->rows);
 }
@@ -145,15 +201,17 @@ att_status att_transformer_decode(att_run *run, att_model *model, const att_inpu
                                   const att_maps *maps, att_tensor *embedded, att_tensor *hidden) {
   const att_stack *decoder = &layers_of(model)->decoder;
   att_block_input block;
-  ATT_TRY(begin(run, model, true, input, NULL, embedded, &block, hidden));
+  att_run quiet, *now = first_run(run, &quiet, model, decoder, memory ? &memory->rows : NULL, embedded);
+  ATT_TRY(begin(now, model, true, input, NULL, embedded, &block, hidden));
   if (memory) {
     block.memory = &memory->rows;
     block.memory_sequences = memory->sequences;
   }
   for (int64_t i = 0; i < decoder->layers; i++) {
+    if (block_learns(&decoder->blocks[i])) now = run;
     block.self_probs = maps && maps->decoder ? maps->decoder[i] : NULL;
     block.cross_probs = maps && maps->cross ? maps->cross[i] : NULL;
-    ATT_TRY(att_block_forward(run, &decoder->blocks[i], &block, hidden));
+    ATT_TRY(att_block_forward(now, &decoder->blocks[i], &block, hidden));
   }
   return last_norm(run, model, decoder, hidden);
 }

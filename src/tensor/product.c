@@ -36,7 +36,8 @@ static att_status quant_product(att_run *run, float *y, int64_t ldy, const float
   att_quant_rows x8 = att_quant_rows_in(memory, w->type, rows, w->cols);
   quant_task task = {.x8 = &x8, .x = x, .w = w, .y = y, .ldx = ldx, .ldy = ldy};
   att_parallel(run->ctx, rows, 1 + GRAIN / w->cols, make_rows, &task);
-  att_parallel(run->ctx, att_quant_panel_count(w->rows), 1 + GRAIN / (ATT_QUANT_PANEL * w->cols), multiply_panels, &task);
+  att_parallel(run->ctx, att_quant_panel_count(w->rows), 1 + GRAIN / (ATT_QUANT_PANEL * w->cols), multiply_panels,
+               &task);
   att_arena_restore(run->arena, mark);
   return ATT_OK;
 }
@@ -67,7 +68,8 @@ att_status att_product_backward(att_run *run, float *dx, int64_t lddx, const flo
   for (; task.first < w->rows; task.first += ROWS_AT_ONCE, accumulate = true) {
     int64_t count = w->rows - task.first < ROWS_AT_ONCE ? w->rows - task.first : ROWS_AT_ONCE;
     att_parallel(run->ctx, count, 1, widen_rows, &task);
-    att_gemm(run->ctx, dx, lddx, dy + task.first, lddy, false, task.y, w->cols, false, rows, w->cols, count, accumulate);
+    att_gemm(run->ctx, dx, lddx, dy + task.first, lddy, false, task.y, w->cols, false, rows, w->cols, count,
+             accumulate);
   }
   att_arena_restore(run->arena, mark);
   return ATT_OK;

@@ -1,6 +1,6 @@
 /*
- * Owns products of rows with one weight of any type, and of their gradients with it: what ops call. Scratch is the run's
- * arena, given back at once. Refuses to know chains of weights (linear.c) and biases.
+ * Owns products of rows with one weight of any type, and of their gradients with it: what ops call. Scratch is the
+ * run's arena, given back at once. Refuses to know chains of weights (linear.c) and biases.
  */
 #ifndef ATT_TENSOR_PRODUCT_H
 #define ATT_TENSOR_PRODUCT_H

@@ -227,6 +227,10 @@ const att_option att_options[] = {
      .own[ATT_TASK_COMPARE] = {.help = "go on with the comparison where it stopped"}},
     {.name = "from", .group = "Running", FOLDER, RUN(from), .tasks = TRAINING,
      .help = "go on from this model, with its tokenizer"},
+    {.name = "freeze", .group = "Running", .kind = ATT_OPTION_TEXT, .value = "WHAT", PLAN(freeze), .tasks = TRAINING,
+     .standing = ATT_IF_ASKED,
+     .help = "leave a part as it is: embeddings, encoder, all-but-head, or a pattern (*, ?) of parameter names or of "
+             "the parts that info lists; several with commas"},
     {.name = "valid-every", .group = "Running", WHOLE, PLAN(valid_every), .tasks = TRAINING, .standing = ATT_LATE,
      .low = 1, .high = 1e15, .help = "steps between validations", .chosen = "from the budget"},
     {.name = "patience", .group = "Running", WHOLE, PLAN(patience), .tasks = TRAINING, .high = 1000000,

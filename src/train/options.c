@@ -28,15 +28,19 @@ void *att_option_place(const att_option *option, att_plan *plan) {
 }
 
 static bool is_number(const att_option *option) { return option->kind == ATT_OPTION_NUMBER; }
-static bool is_text(const att_option *option) { return option->kind == ATT_OPTION_FILE; }
+static bool is_file(const att_option *option) { return option->kind == ATT_OPTION_FILE; }
+static bool is_text(const att_option *option) { return option->kind == ATT_OPTION_TEXT; }
 
-/* Of numbers, flags and choices. */
+/* Of all but files. */
 static bool is_set(const att_option *option, const void *place) {
+  if (is_text(option)) return *(const char *)place != '\0';
   return is_number(option) ? !isnan(*(const double *)place) : *(const int64_t *)place != ATT_UNSET;
 }
 
 static void unset(const att_option *option, void *place) {
-  if (is_number(option))
+  if (is_text(option))
+    *(char *)place = '\0';
+  else if (is_number(option))
     *(double *)place = NAN;
   else
     *(int64_t *)place = ATT_UNSET;
@@ -58,6 +62,7 @@ att_option_words att_option_words_of(const att_option *option, int task) {
 }
 
 const char *att_option_spell(const att_option *option, const void *value, char text[32]) {
+  if (is_text(option)) return value;
   if (is_number(option)) return att_number_spell(*(const double *)value, text);
   int64_t whole = *(const int64_t *)value;
   if (option->kind == ATT_OPTION_FLAG) return whole ? "yes" : "no";
@@ -83,7 +88,7 @@ static void *place_of(const att_option *option, const att_train_options *options
 bool att_option_is_given(const att_option *option, const att_train_options *options) {
   const void *place = place_of(option, options);
   if (option->kind == ATT_OPTION_FILES) return ((const att_files *)place)->count > 0;
-  return is_text(option) ? *(const char *const *)place != NULL : is_set(option, place);
+  return is_file(option) ? *(const char *const *)place != NULL : is_set(option, place);
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
@@ -136,12 +141,22 @@ static att_status take_flag(att_context *ctx, const att_option *option, const ch
   return ATT_OK;
 }
 
-/* Of numbers, flags and choices. */
+static att_status take_text(att_context *ctx, const att_option *option, const char *text, char *place) {
+  if (!*text) return att_fail(ctx, ATT_ARGUMENT, "%s: the value is empty", option->name);
+  if (strlen(text) >= ATT_PLAN_TEXT)
+    return att_fail(ctx, ATT_ARGUMENT, "%s: the value has %zu bytes, above %d", option->name, strlen(text),
+                    ATT_PLAN_TEXT - 1);
+  strncpy(place, text, ATT_PLAN_TEXT);
+  return ATT_OK;
+}
+
+/* Of all but files. */
 static att_status take(att_context *ctx, const att_option *option, int task, const char *text, void *place) {
   switch (option->kind) {
   case ATT_OPTION_NUMBER: return take_number(ctx, option, text, place);
   case ATT_OPTION_CHOICE: return take_choice(ctx, option, task, text, place);
   case ATT_OPTION_FLAG: return take_flag(ctx, option, text, place);
+  case ATT_OPTION_TEXT: return take_text(ctx, option, text, place);
   default: return take_whole(ctx, option, text, place);
   }
 }
@@ -165,7 +180,7 @@ void att_options_begin(att_context *ctx, int task, att_train_options *out) {
   *out = (att_train_options){.ctx = ctx, .task = task};
   for (size_t i = 0; i < att_option_count; i++) {
     const att_option *o = &att_options[i];
-    if (o->kind != ATT_OPTION_FILES && !is_text(o)) unset(o, place_of(o, out));
+    if (o->kind != ATT_OPTION_FILES && !is_file(o)) unset(o, place_of(o, out));
   }
 }
 
@@ -195,7 +210,7 @@ static void forget(const att_option *option, att_train_options *options) {
     for (size_t i = 0; i < files->count; i++) att_free(options->ctx, (char *)(uintptr_t)files->names[i]);
     att_free(options->ctx, files->names);
     *files = (att_files){0};
-  } else if (is_text(option)) {
+  } else if (is_file(option)) {
     att_free(options->ctx, *(char **)place);
     *(char **)place = NULL;
   } else {
@@ -226,7 +241,7 @@ static att_status add_file(att_context *ctx, att_files *files, char *name) {
   return ATT_OK;
 }
 
-static att_status set_text(att_train_options *options, const att_option *option, const char *text) {
+static att_status set_file(att_train_options *options, const att_option *option, const char *text) {
   if (!*text) return att_fail(options->ctx, ATT_ARGUMENT, "%s: the value is empty", option->name);
   char *copy = att_copy_text(options->ctx, text, strlen(text));
   if (!copy) return ATT_MEMORY;
@@ -247,7 +262,7 @@ att_status att_train_options_set(att_train_options *options, const char *name, c
     forget(option, options);
     return ATT_OK;
   }
-  if (is_text(option) || option->kind == ATT_OPTION_FILES) return set_text(options, option, text);
+  if (is_file(option) || option->kind == ATT_OPTION_FILES) return set_file(options, option, text);
   return take(options->ctx, option, options->task, text, place_of(option, options));
 }
 
@@ -281,7 +296,7 @@ const char *att_train_options_get(att_train_options *options, const char *name, 
   const att_files *files = place;
   if (option->kind == ATT_OPTION_FILES) return index < files->count ? files->names[index] : NULL;
   if (index > 0) return NULL;
-  return is_text(option) ? *(const char *const *)place : att_option_spell(option, place, options->spelled);
+  return is_file(option) ? *(const char *const *)place : att_option_spell(option, place, options->spelled);
 }
 
 /* ---- the list ------------------------------------------------------------------------------------------------- */

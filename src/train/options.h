@@ -51,7 +51,8 @@ typedef struct att_option {
   const char *name, *group, *value;
   att_option_kind kind;
   char letter;
-  size_t offset;     /* in att_train_options; in its plan: numbers, int64_t where whole, flag or choice, else double */
+  size_t offset;     /* in att_train_options; in its plan: int64_t where whole, flag or choice, char[ATT_PLAN_TEXT] of
+                        a text, else double */
   unsigned tasks;    /* a bit each; 0: a value of plans that is no option */
   unsigned required; /* the tasks that need it */
   const char *with;  /* the option without which this one cannot be given, or NULL */

@@ -124,15 +124,17 @@ att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_p
   for (size_t i = 0; i < att_option_count; i++) {
     const att_option *o = &att_options[i];
     if (!att_option_in_plan(o) || o->resuming == ATT_MAY_DIFFER) continue;
-    if (!att_option_is_set(o, wanted) || !att_option_is_set(o, begun)) continue;
+    bool text = o->kind == ATT_OPTION_TEXT; /* unset: empty */
+    if (!att_option_is_set(o, wanted) || !(att_option_is_set(o, begun) || text)) continue;
     const void *is = att_option_value(o, wanted);
     const void *was = att_option_value(o, begun);
     char now[32], then[32];
     if (o->resuming == ATT_MAY_GROW) ATT_TRY(check_budget(ctx, o, was, is));
-    if (o->resuming == ATT_MAY_GROW || memcmp(is, was, 8) == 0) continue;
-    return att_fail(ctx, ATT_ARGUMENT,
-                    "%s is %s, but the run to resume began with %s: give the same, or train into another folder",
-                    o->name, att_option_spell(o, is, now), att_option_spell(o, was, then));
+    bool same = text ? strcmp(is, was) == 0 : memcmp(is, was, 8) == 0;
+    if (o->resuming == ATT_MAY_GROW || same) continue;
+    return att_fail(
+        ctx, ATT_ARGUMENT, "%s is %s, but the run to resume began with %s: give the same, or train into another folder",
+        o->name, att_option_spell(o, is, now), att_option_is_set(o, begun) ? att_option_spell(o, was, then) : "none");
   }
   return ATT_OK;
 }
@@ -149,6 +151,8 @@ att_status att_plan_write(att_context *ctx, const att_plan *plan, att_buffer *ou
       ATT_TRY(att_buffer_print(ctx, out, "null"));
     } else if (o->kind == ATT_OPTION_NUMBER) {
       ATT_TRY(att_json_put_number(ctx, out, *(const double *)at));
+    } else if (o->kind == ATT_OPTION_TEXT) {
+      ATT_TRY(att_json_put_string(ctx, out, at, strlen(at)));
     } else {
       ATT_TRY(att_buffer_print(ctx, out, "%lld", (long long)*(const int64_t *)at));
     }
@@ -165,10 +169,22 @@ static double highest(const att_option *option) {
   return option->high;
 }
 
+static att_status read_text(att_context *ctx, const char *name, const json_t *object, const att_option *option,
+                            char *at) {
+  const char *text = NULL;
+  ATT_TRY(att_json_string(ctx, name, object, option->name, false, &text));
+  if (!text || strlen(text) < ATT_PLAN_TEXT) {
+    strncpy(at, text ? text : "", ATT_PLAN_TEXT);
+    return ATT_OK;
+  }
+  return att_fail(ctx, ATT_FORMAT, "%s: %s is longer than can be: the checkpoint is damaged", name, option->name);
+}
+
 /* 0 is what was not bounded that way. */
 static att_status read_value(att_context *ctx, const char *name, const json_t *object, const att_option *option,
                              att_plan *plan) {
   void *at = att_option_place(option, plan);
+  if (option->kind == ATT_OPTION_TEXT) return read_text(ctx, name, object, option, at);
   int64_t *whole = at;
   double *number = at, value;
   if (option->kind == ATT_OPTION_NUMBER) {

@@ -11,6 +11,7 @@
 
 #define ATT_UNSET        INT64_MIN /* a number still to be chosen; NaN among the doubles */
 #define ATT_MOST_AVERAGE 64
+#define ATT_PLAN_TEXT    256 /* bytes of a text, its NUL in */
 
 typedef enum att_norm_order { ATT_NORM_BEFORE, ATT_NORM_AFTER } att_norm_order;
 typedef enum att_schedule {
@@ -20,7 +21,7 @@ typedef enum att_schedule {
   ATT_SCHEDULE_CONSTANT
 } att_schedule;
 
-/* Whole numbers, flags (0, 1) and choices (the enum's value) are int64_t. */
+/* Whole numbers, flags (0, 1) and choices (the enum's value) are int64_t; texts that are unset are empty. */
 typedef struct att_plan {
   int64_t seed, fine_tuned; /* fine_tuned: 1 where the run began with a model */
   /* budget: steps is 0 until it is fixed */
@@ -40,6 +41,7 @@ typedef struct att_plan {
   double dropout; /* NaN until the number of steps is fixed, where none was asked for */
   double label_smoothing, bpe_dropout, token_dropout;
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
+  char freeze[ATT_PLAN_TEXT];                         /* freeze.h */
 } att_plan;
 
 typedef struct att_size {

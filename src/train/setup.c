@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "formats/file.h"
+#include "train/freeze.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +14,25 @@
 
 /* ---- saying --------------------------------------------------------------------------------------------------- */
 
+/* All that could be trained, and what is. */
+static void count_parameters(const att_model *model, int64_t *all, int64_t *trained) {
+  *all = *trained = 0;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    int64_t count = p->rows * p->cols;
+    if (!p->fixed) *all += count;
+    if (p->trained) *trained += count;
+  }
+}
+
 static void say_model(att_trainer *t) {
-  char text[512], shape[256], parameters[32], vocabulary[32];
+  char text[512], shape[256], parameters[32], number[32], part[64] = "", vocabulary[32];
+  int64_t all, trained;
+  count_parameters(t->model, &all, &trained);
+  if (trained < all) snprintf(part, sizeof part, ", %s of them trained", att_grouped(number, trained));
   att_plan_describe(&t->state.plan, shape, sizeof shape);
-  snprintf(text, sizeof text, "model: %s, vocabulary %s: %s parameters", shape,
-           att_grouped(vocabulary, t->model->config.vocab_size), att_grouped(parameters, t->model->trained_total));
+  snprintf(text, sizeof text, "model: %s, vocabulary %s: %s parameters%s", shape,
+           att_grouped(vocabulary, t->model->config.vocab_size), att_grouped(parameters, all), part);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 
@@ -168,7 +183,6 @@ static att_status open_model(att_trainer *t) {
   t->model->config.storage = ATT_F32;
   ATT_TRY(t->task->fits(t, t->options->from));
   if (t->task->adopt) ATT_TRY(t->task->adopt(t));
-  ATT_TRY(att_model_train(t->model, NULL, NULL));
   ATT_TRY(att_plan_adopt(t->ctx, &t->state.plan, &t->model->config));
   return choose(t);
 }
@@ -246,6 +260,7 @@ static att_status make_the_rest(att_trainer *t, const att_plan *wanted) {
   ATT_TRY(att_arena_new(t->ctx, &t->arena));
   ATT_TRY(t->task->encode(t));
   ATT_TRY(begin_epoch(t));
+  ATT_TRY(att_freeze(t->model, t->state.plan.freeze));
   ATT_TRY(att_model_add_gradients(t->model));
   ATT_TRY(att_optimizer_new(t->model, &t->optimizer));
   say_plan(t);
