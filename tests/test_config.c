@@ -94,7 +94,7 @@ static void must_have(const json_t *object, const char *key, const char *expecte
 }
 
 /* What Transformers and CTranslate2 look for (they were tried), letter by letter. */
-static void the_peers_keys_are_there(void **state) {
+static void the_keys_of_transformers_are_there(void **state) {
   (void)state;
   static const char *const model_keys[] = {"vocab_size",
                                            "d_model",
@@ -497,7 +497,7 @@ static void each_allocation_may_fail(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(settings_come_back, empty_folder),
-      cmocka_unit_test_teardown(the_peers_keys_are_there, empty_folder),
+      cmocka_unit_test_teardown(the_keys_of_transformers_are_there, empty_folder),
       cmocka_unit_test_teardown(marks_have_names, empty_folder),
       cmocka_unit_test_teardown(learned_positions_are_attends_own, empty_folder),
       cmocka_unit_test_teardown(defaults_are_the_classes, empty_folder),

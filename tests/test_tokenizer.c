@@ -183,7 +183,7 @@ static void check_now_and_saved(const char *name, att_tokenizer *tokenizer) {
   att_tokenizer_free(tokenizer);
 }
 
-static void ids_and_texts_are_the_peers(void **state) {
+static void ids_and_texts_equal_tokenizers(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(names); i++) {
     char path[512];
@@ -193,7 +193,7 @@ static void ids_and_texts_are_the_peers(void **state) {
   }
 }
 
-static void older_files_are_read_as_the_peer_does(void **state) {
+static void older_files_are_read_as_tokenizers_does(void **state) {
   (void)state;
   static const char *const folders[] = {"older_bert", "older_cased", "older_gpt2"};
   for (size_t i = 0; i < COUNT(folders); i++) {
@@ -205,7 +205,7 @@ static void older_files_are_read_as_the_peer_does(void **state) {
   }
 }
 
-static void merges_are_the_peers(void **state) {
+static void merges_equal_tokenizers(void **state) {
   (void)state;
   for (int i = 0; i < 2; i++) {
     att_tokenizer *trained, *theirs = open_tokenizer(i ? FIXTURES "marian.json" : FIXTURES "m2m.json");
@@ -230,7 +230,7 @@ static uint64_t hash_merges(const att_tokenizer *tokenizer) {
   return hash;
 }
 
-static void merges_of_multi30k_are_the_peers(void **state) {
+static void merges_of_multi30k_equal_tokenizers(void **state) {
   (void)state;
   static const char *const paths[] = {ATT_SHARED_DATA "/multi30k/train.de.gz", ATT_SHARED_DATA "/multi30k/train.en.gz"};
   if (!att_file_exists(paths[0])) {
@@ -739,10 +739,10 @@ static void no_memory_leaves_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_teardown(ids_and_texts_are_the_peers, empty_folder),
-      cmocka_unit_test_teardown(older_files_are_read_as_the_peer_does, empty_folder),
-      cmocka_unit_test(merges_are_the_peers),
-      cmocka_unit_test(merges_of_multi30k_are_the_peers),
+      cmocka_unit_test_teardown(ids_and_texts_equal_tokenizers, empty_folder),
+      cmocka_unit_test_teardown(older_files_are_read_as_tokenizers_does, empty_folder),
+      cmocka_unit_test(merges_equal_tokenizers),
+      cmocka_unit_test(merges_of_multi30k_equal_tokenizers),
       cmocka_unit_test(well_known_vocabularies_give_known_ids),
       cmocka_unit_test(berts_vocabulary_gives_known_ids),
       cmocka_unit_test(random_texts_come_back_in_nfc),

@@ -1,11 +1,11 @@
 /*
  * Owns the arithmetic on raw pointers. One table of functions, filled at first use with the best this processor and its
  * operating system allow (portable <- avx2 <- avx512: each fills what it has over the one below);
- * ATTEND_ISA=portable|avx2|avx512 caps it, for tests; any other value leaves the best. Kernels run on the calling
- * thread, know no tensors, allocate nothing and cannot fail. Matrices are row-major; ld... is the distance between rows
- * in elements. Outputs first, const inputs, sizes last. Names that start with d are gradients. Where a kernel has
- * `accumulate`, it adds into its output, else it overwrites. Outputs may be the same array as an input only where it
- * says so. No alignment is asked for.
+ * ATTEND_ISA=portable|avx2|avx2-vnni|avx512|avx512-vnni caps it, for tests; any other value leaves the best. Kernels
+ * run on the calling thread, know no tensors, allocate nothing and cannot fail. Matrices are row-major; ld... is the
+ * distance between rows in elements. Outputs first, const inputs, sizes last. Names that start with d are gradients.
+ * Where a kernel has `accumulate`, it adds into its output, else it overwrites. Outputs may be the same array as an
+ * input only where it says so. No alignment is asked for.
  */
 #ifndef ATT_KERNELS_KERNELS_H
 #define ATT_KERNELS_KERNELS_H
