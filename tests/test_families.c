@@ -182,8 +182,8 @@ static void same_settings(const att_config *a, const att_config *b) {
   assert_true(a->activation == b->activation && a->tie_word_embeddings == b->tie_word_embeddings);
   assert_true(a->pad == b->pad && a->bos == b->bos && a->eos == b->eos && a->mask == b->mask && a->unk == b->unk);
   assert_true(a->dropout == b->dropout && a->layer_norm_epsilon == b->layer_norm_epsilon);
-  assert_true(a->position != ATT_ROTARY || a->rope_theta == b->rope_theta);
-  assert_true(a->rope_scaling == b->rope_scaling && a->rope_low == b->rope_low);
+  assert_true(a->position != ATT_ROTARY || a->rope.base == b->rope.base);
+  assert_true(a->rope.scaling == b->rope.scaling && a->rope.low == b->rope.low);
   assert_true(a->attention_bias == b->attention_bias && a->feedforward_bias == b->feedforward_bias);
   assert_int_equal(a->label_count, b->label_count);
   for (int64_t i = 0; i < a->label_count; i++) assert_string_equal(a->labels[i], b->labels[i]);
@@ -223,7 +223,7 @@ static att_config config_of(att_family family, att_position position) {
                   .vocab_size = 90,
                   .max_position_embeddings = 70,
                   .type_vocab_size = encoder ? 2 : 0,
-                  .rope_theta = 500,
+                  .rope = {.base = 500},
                   .relative_buckets = 8,
                   .relative_distance = 20,
                   .tie_word_embeddings = true,

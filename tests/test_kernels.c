@@ -188,9 +188,9 @@ static void test_gated(void **state) {
   }
 }
 
-static void check_rotary(const att_kernels *k, int64_t heads, int64_t size) {
-  int64_t n = heads * size, half = size / 2;
-  area x = area_new(n, 0, 1), turns = area_new(size, 1, 2);
+static void check_rotary(const att_kernels *k, int64_t heads, int64_t size, int64_t turned) {
+  int64_t n = heads * size, half = turned / 2;
+  area x = area_new(n, 0, 1), turns = area_new(turned, 1, 2);
   double *before = doubles_of(x.data, n), *want = doubles_of(x.data, n);
   for (int64_t i = 0; i < half; i++) {
     double angle = turns.data[i];
@@ -199,11 +199,12 @@ static void check_rotary(const att_kernels *k, int64_t heads, int64_t size) {
   }
   for (int64_t i = 0; i < n; i++) {
     int64_t c = i % size, other = c < half ? i + half : i - half;
+    if (c >= turned) continue;
     want[i] = before[i] * turns.data[c % half] + (c < half ? -1 : 1) * before[other] * turns.data[half + c % half];
   }
-  k->rotary(x.data, turns.data, turns.data + half, 1, heads, size);
+  k->rotary(x.data, turns.data, turns.data + half, 1, heads, size, turned);
   check_close("rotary", k->name, x.data, want, n, 2e-7);
-  k->rotary(x.data, turns.data, turns.data + half, -1, heads, size);
+  k->rotary(x.data, turns.data, turns.data + half, -1, heads, size, turned);
   check_close("rotary back", k->name, x.data, before, n, 4e-7);
   free(before);
   free(want);
@@ -216,7 +217,10 @@ static void test_rotary(void **state) {
   const att_kernels *k;
   EACH_TABLE(k)
   for (size_t s = 1; s < COUNT(sizes); s++)
-    for (int64_t heads = 1; heads < 4; heads++) check_rotary(k, heads, 2 * sizes[s]);
+    for (int64_t heads = 1; heads < 4; heads++) {
+      check_rotary(k, heads, 2 * sizes[s], 2 * sizes[s]);
+      check_rotary(k, heads, 2 * sizes[s] + 3, 2 * sizes[s]);
+    }
 }
 
 typedef enum norm_kind { LAYER, LAYER_WITH_BETA, ROOT_MEAN_SQUARE, NORM_KINDS } norm_kind;

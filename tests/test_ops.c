@@ -125,9 +125,9 @@ static void test_rms_norm(void **state) { check_norms(*state, false); }
 
 typedef struct rotary_case {
   int64_t rows, first, cols; /* of x; its columns first .. first + cols are turned */
-  int heads, size;
-  const int32_t *positions;
-  const float *frequencies;
+  int heads, size, turned;
+  const float *angles; /* of each row, [turned / 2] */
+  double magnitude;
 } rotary_case;
 
 /* x is made by a linear layer, whose own gradients must be those of the turned output. */
@@ -141,21 +141,38 @@ static void rotary_reference(const problem *p, double *out) {
   for (int64_t i = 0; i < c->rows; i++) {
     for (int h = 0; h < c->heads; h++) {
       double *x = out + i * c->cols + c->first + h * c->size;
-      for (int k = 0; k < c->size / 2; k++) {
-        double angle = (double)((float)c->positions[i] * c->frequencies[k]), a = x[k], b = x[c->size / 2 + k];
-        x[k] = a * cos(angle) - b * sin(angle);
-        x[c->size / 2 + k] = b * cos(angle) + a * sin(angle);
+      for (int k = 0; k < c->turned / 2; k++) {
+        double angle = c->angles[i * c->turned / 2 + k], a = x[k], b = x[c->turned / 2 + k];
+        x[k] = c->magnitude * (a * cos(angle) - b * sin(angle));
+        x[c->turned / 2 + k] = c->magnitude * (b * cos(angle) + a * sin(angle));
       }
     }
   }
 }
 
+/* The last row's angles first. */
+static att_turns turns_of(fixture *f, const rotary_case *c) {
+  int64_t half = c->turned / 2, *rows = ATT_ARENA_NEW(f->arena, c->rows, int64_t);
+  float *out = ATT_ARENA_NEW(f->arena, c->rows * c->turned, float);
+  for (int64_t i = 0; i < c->rows; i++) {
+    rows[i] = c->rows - 1 - i;
+    for (int64_t k = 0; k < half; k++) {
+      double angle = c->angles[i * half + k];
+      out[rows[i] * c->turned + k] = (float)(c->magnitude * cos(angle));
+      out[rows[i] * c->turned + half + k] = (float)(c->magnitude * sin(angle));
+    }
+  }
+  return (att_turns){out, rows, c->turned};
+}
+
 static void test_rotary(void **state) {
   fixture *f = *state;
-  static const int32_t close[] = {3, 0, 1, 2, 5, 4, 4}, far[] = {0, 70000, 12, 131071};
-  static const float frequencies[] = {1, 0.7f, 0.31f, 0.013f, 1e-3f, 3e-4f, 1e-4f, 1e-5f};
-  const rotary_case cases[] = {
-      {7, 0, 16, 1, 16, close, frequencies}, {7, 5, 40, 3, 10, close, frequencies}, {4, 8, 24, 4, 4, far, frequencies}};
+  float angles[64];
+  for (int i = 0; i < 64; i++) angles[i] = (float)(6 * att_uniform(3, (uint64_t)i) - 3);
+  const rotary_case cases[] = {{7, 0, 16, 1, 16, 16, angles, 1},
+                               {7, 5, 40, 3, 10, 10, angles, 1},
+                               {4, 8, 24, 4, 4, 4, angles, 1.5},
+                               {7, 5, 40, 3, 10, 6, angles, 0.75}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const rotary_case *c = &cases[i];
     begin(f, 0);
@@ -163,7 +180,8 @@ static void test_rotary(void **state) {
     att_weight w = new_weight(f, c->cols, 3, 2), none = {0};
     assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &out), ATT_OK);
     att_tensor view = att_tensor_columns(&out, c->first, (int64_t)c->heads * c->size);
-    assert_int_equal(att_op_rotary(&f->run, &view, c->heads, c->size, c->positions, c->frequencies), ATT_OK);
+    const att_turns turns = turns_of(f, c);
+    assert_int_equal(att_op_rotary(&f->run, &view, c->heads, c->size, &turns), ATT_OK);
     problem p = {.reference = rotary_reference, .arg = c};
     add_input(f, &p, x.data, x.gradient->data, c->rows * 3);
     add_input(f, &p, w.data, w.grad, c->cols * 3);

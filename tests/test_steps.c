@@ -45,7 +45,7 @@ static att_config config_of(att_family family, att_position position) {
                   .vocab_size = VOCABULARY,
                   .max_position_embeddings = LIMIT,
                   .type_vocab_size = encoder ? 2 : 0,
-                  .rope_theta = 500,
+                  .rope = {.base = 500},
                   .relative_buckets = 8,
                   .relative_distance = 20,
                   .tie_word_embeddings = true,

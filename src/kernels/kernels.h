@@ -95,9 +95,11 @@ typedef struct att_kernels {
   void (*gated_backward)(float *dx, const float *dy, const float *x, att_activation kind, bool accumulate, int64_t rows,
                          int64_t cols);
 
-  /* One row of heads, in place: of each, columns k and k + size / 2 are turned by the angle whose cosine and sine are
-   * at k, [size / 2] (Su et al. 2021, section 3.2.2). direction: 1, or -1 to turn back */
-  void (*rotary)(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size);
+  /* One row of heads, in place: of each, columns k and k + turned / 2 are turned by the angle whose cosine and sine are
+   * at k, [turned / 2] (Su et al. 2021, section 3.2.2); turned <= size, and the others stay. direction: 1, or -1 to
+   * turn back */
+  void (*rotary)(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size,
+                 int64_t turned);
 
   /* Layer normalisation of rows (Ba et al. 2016): y = (x - mean) * rstd * gamma + beta. beta may be NULL. mean, rstd:
    * [rows], out; NULL: not wanted */

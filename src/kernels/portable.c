@@ -105,8 +105,9 @@ static void gated_backward(float *dx, const float *dy, const float *x, att_activ
   }
 }
 
-static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size) {
-  int64_t half = size / 2;
+static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size,
+                   int64_t turned) {
+  int64_t half = turned / 2;
   for (int64_t h = 0; h < heads; h++, x += size) {
     for (int64_t k = 0; k < half; k++) {
       float a = x[k], b = x[half + k], s = direction * sines[k];

@@ -144,8 +144,9 @@ static void gated_backward(float *dx, const float *dy, const float *x, att_activ
   FOR_KIND(kind, gate_backward, dx, dy, x, accumulate, rows, cols)
 }
 
-static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size) {
-  int64_t half = size / 2;
+static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size,
+                   int64_t turned) {
+  int64_t half = turned / 2;
   vec sign = v_set(direction);
   for (int64_t h = 0; h < heads; h++, x += size) {
     for (int64_t k = 0; k < half; k += W) {

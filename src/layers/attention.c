@@ -39,10 +39,9 @@ att_status att_self_attention(att_run *run, const att_block *block, const att_bl
   ATT_TRY(att_op_linear(run, x, &block->self.in.weight, &block->self.in.bias, ATT_PLAIN, &qkv));
   att_tensor q = att_tensor_columns(&qkv, 0, width);
   att_tensor k = att_tensor_columns(&qkv, width, kv_width), v = att_tensor_columns(&qkv, width + kv_width, kv_width);
-  if (block->frequencies) {
+  if (input->turns) {
     att_tensor turned = att_tensor_columns(&qkv, 0, width + kv_width);
-    ATT_TRY(att_op_rotary(run, &turned, block->heads + block->kv_heads, block->head_size, input->positions,
-                          block->frequencies));
+    ATT_TRY(att_op_rotary(run, &turned, block->heads + block->kv_heads, block->head_size, input->turns));
   }
   att_attention_shape shape = shape_of(block, input, &q, block->kv_heads);
   shape.causal = block->causal;

@@ -77,13 +77,13 @@ static att_status read_own(const att_settings *in, att_config *out) {
   ATT_TRY(att_position_find(in->ctx, in->name, position, &out->position));
   out->relative_buckets = 32;
   out->relative_distance = 128;
-  if (out->rope_theta <= 0) out->rope_theta = 10000;
+  if (out->rope.base <= 0) out->rope.base = 10000;
   ATT_TRY(read_choice(in, "norm", norm_names, ATT_COUNT(norm_names), &norm));
   ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
   ATT_TRY(att_head_find(in, "attend_head", &out->head));
   ATT_TRY(att_read_input_width(in, out));
   ATT_TRY(att_read_bool(in, "gated_feedforward", &out->gated));
-  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope_theta));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope.base));
   const struct {
     const char *key;
     int64_t *at;
@@ -278,7 +278,7 @@ static void put_own(att_object *out, const att_config *config) {
   att_put_text(out, "norm_order", order_names[config->norm_before]);
   att_put_bool(out, "gated_feedforward", config->gated);
   if (config->key_value_heads && !llama) att_put_int(out, "num_key_value_heads", config->key_value_heads);
-  if (config->position == ATT_ROTARY && !llama) att_put_real(out, "rope_theta", config->rope_theta, false);
+  if (config->position == ATT_ROTARY && !llama) att_put_real(out, "rope_theta", config->rope.base, false);
   if (config->position != ATT_RELATIVE) return;
   att_put_int(out, "relative_attention_num_buckets", config->relative_buckets);
   att_put_int(out, "relative_attention_max_distance", config->relative_distance);

@@ -56,10 +56,7 @@ typedef struct att_config {
   int64_t type_vocab_size; /* bert; 0: none */
   int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
                               place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
-  double rope_theta;       /* rotary: base of the frequencies; what follows as in att_rope */
-  att_rope_scaling rope_scaling;
-  double rope_factor, rope_low, rope_high;
-  int64_t rope_original;
+  att_rope rope;           /* rotary */
   int64_t relative_buckets, relative_distance; /* relative: 32 and 128, as T5's */
   /* recurrent */
   att_network network;      /* ATT_TRANSFORMER but in ATT_RECURRENT (the cell) and ATT_PADDED */

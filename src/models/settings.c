@@ -239,15 +239,15 @@ static att_status check_rope(att_context *ctx, const char *name, const att_confi
     const char *key;
     double value;
     bool used;
-  } numbers[] = {{"rope_theta", c->rope_theta, true},
-                 {"factor", c->rope_factor, c->rope_scaling != ATT_ROPE_DEFAULT},
-                 {"low_freq_factor", c->rope_low, c->rope_scaling == ATT_ROPE_LLAMA3},
-                 {"high_freq_factor", c->rope_high, c->rope_scaling == ATT_ROPE_LLAMA3}};
+  } numbers[] = {{"rope_theta", c->rope.base, true},
+                 {"factor", c->rope.factor, c->rope.scaling != ATT_ROPE_DEFAULT},
+                 {"low_freq_factor", c->rope.low, c->rope.scaling == ATT_ROPE_LLAMA3},
+                 {"high_freq_factor", c->rope.high, c->rope.scaling == ATT_ROPE_LLAMA3}};
   for (size_t i = 0; i < ATT_COUNT(numbers); i++) {
     if (!numbers[i].used || (numbers[i].value >= 1e-3 && numbers[i].value <= 1e12)) continue;
     return att_fail(ctx, ATT_FORMAT, "%s: %s is %g, not from 0.001 to 1e+12", name, numbers[i].key, numbers[i].value);
   }
-  if (c->rope_scaling != ATT_ROPE_LLAMA3 || (c->rope_high > c->rope_low && c->rope_original >= 1)) return ATT_OK;
+  if (c->rope.scaling != ATT_ROPE_LLAMA3 || (c->rope.high > c->rope.low && c->rope.original >= 1)) return ATT_OK;
   return att_fail(ctx, ATT_FORMAT, "%s: high_freq_factor is not above low_freq_factor", name);
 }
 

@@ -105,7 +105,6 @@ static att_status add_feedforward(att_namer *n, const att_stack_names *names, in
 
 static void describe(const att_model *model, bool decoder, int64_t index, att_block *block) {
   const att_config *c = &model->config;
-  const att_transformer *layers = model->layers;
   int64_t heads = decoder ? c->decoder_attention_heads : c->encoder_attention_heads;
   block->causal = decoder;
   block->has_cross = decoder && c->kind == ATT_ENCODER_DECODER;
@@ -116,7 +115,6 @@ static void describe(const att_model *model, bool decoder, int64_t index, att_bl
   block->kv_heads = (int)(c->key_value_heads ? c->key_value_heads : heads);
   block->head_size = (int)(c->head_size ? c->head_size : c->d_model / heads);
   block->activation = att_epilogue_of(c->activation);
-  block->frequencies = layers->frequencies;
   block->epsilon = c->layer_norm_epsilon;
   block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
 }
@@ -143,26 +141,9 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, const
 
 /* ---- the whole ------------------------------------------------------------------------------------------------ */
 
-static att_status add_frequencies(att_model *model, att_transformer *layers) {
-  const att_config *c = &model->config;
-  const att_rope rope = {c->rope_theta > 0 ? c->rope_theta : 10000,
-                         c->rope_scaling,
-                         c->rope_factor,
-                         c->rope_low,
-                         c->rope_high,
-                         c->rope_original};
-  int64_t heads = c->decoder_layers ? c->decoder_attention_heads : c->encoder_attention_heads;
-  int64_t size = c->head_size ? c->head_size : c->d_model / heads;
-  layers->frequencies = ATT_NEW(model->ctx, size / 2 + 1, float);
-  if (!layers->frequencies) return ATT_MEMORY;
-  att_rope_frequencies(layers->frequencies, &rope, size);
-  return ATT_OK;
-}
-
 att_status att_transformer_new(att_model *model, att_transformer **out) {
-  att_transformer *layers = model->layers = *out = ATT_NEW(model->ctx, 1, att_transformer);
-  if (!layers) return ATT_MEMORY;
-  return model->config.position == ATT_ROTARY ? add_frequencies(model, layers) : ATT_OK;
+  model->layers = *out = ATT_NEW(model->ctx, 1, att_transformer);
+  return *out ? ATT_OK : ATT_MEMORY;
 }
 
 static att_stack *stack_of(att_model *model, bool decoder) {
@@ -259,7 +240,6 @@ void att_transformer_free(att_model *model) {
   if (!layers) return;
   att_free(model->ctx, layers->encoder.blocks);
   att_free(model->ctx, layers->decoder.blocks);
-  att_free(model->ctx, layers->frequencies);
   att_free(model->ctx, layers);
 }
 

@@ -25,7 +25,6 @@ typedef struct att_transformer {
   att_weight output, output_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
   int64_t first_position;         /* row of `positions` that position 0 has */
   att_sinusoid sinusoid;
-  float *frequencies;            /* of rotary positions, owned; or NULL */
   att_linear_layer transform;    /* of a masked language model, before its norm and the projection (bert) */
   att_norm_layer transform_norm; /* */
   att_linear_layer pooler;       /* bert's, with tanh, of a head over texts */

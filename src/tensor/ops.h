@@ -53,12 +53,18 @@ att_status att_op_rows(att_run *run, const att_tensor *x, const int32_t *rows, i
 /* out[sequences.count, cols] = the mean of each sequence's rows (zeros for one of no rows). */
 att_status att_op_mean(att_run *run, const att_tensor *x, att_sequences sequences, att_tensor *out);
 
-/* Rotary positions (Su et al. 2021, section 3.2.2), in place: each head's columns k and k + size / 2 are turned by
- * position * frequencies[k], a product in float32 (pairs and angles of Hugging Face's llama). x: [n, heads * size], may
- * be a view (queries and keys that stand side by side are one); its maker must not need its values again in backward
- * (linear does not). frequencies[size / 2] and position_ids[n], none negative, are not needed after the call. */
-att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const int32_t *position_ids,
-                         const float *frequencies);
+/* By which angles the rows of a pass are turned: made once, for all layers that turn alike. */
+typedef struct att_turns {
+  const float *angles; /* [.., turned]: cosines, then sines */
+  const int64_t *rows; /* [rows of the pass] which of them is a row's */
+  int64_t turned;      /* columns of a head, even; those behind them stay as they are */
+} att_turns;
+
+/* Rotary positions (Su et al. 2021, section 3.2.2), in place: each head's columns k and k + turned / 2 are turned by a
+ * row's angle k (pairs of Hugging Face's llama). x: [n, heads * size], may be a view (queries and keys that stand side
+ * by side are one); its maker must not need its values again in backward (linear does not). The turns must outlive
+ * backward. */
+att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const att_turns *turns);
 
 /* Numbers added to scores by head and distance = key - query position; [heads, 2 * reach - 1], distance d of head h at
  * h * (2 * reach - 1) + d + reach - 1. No distance in a pass is as far as reach. */

@@ -22,7 +22,7 @@ static const att_config class_defaults = {.family = ATT_LLAMA,
                                           .decoder_layers = 32,
                                           .decoder_attention_heads = 32,
                                           .decoder_ffn_dim = 11008,
-                                          .rope_theta = 10000,
+                                          .rope = {.base = 10000},
                                           .layer_norm_epsilon = 1e-6f,
                                           .pad = -1,
                                           .bos = 1,
@@ -49,29 +49,29 @@ static att_status read_scaling(const att_settings *in, const json_t *rope, att_c
   ATT_TRY(att_json_string(in->ctx, in->name, rope, "type", false, &type)); /* the older name */
   ATT_TRY(att_json_string(in->ctx, in->name, rope, "rope_type", false, &type));
   if (strcmp(type, "default") == 0) return ATT_OK;
-  ATT_TRY(att_json_number(in->ctx, in->name, rope, "factor", true, &config->rope_factor));
-  config->rope_scaling = ATT_ROPE_LINEAR;
+  ATT_TRY(att_json_number(in->ctx, in->name, rope, "factor", true, &config->rope.factor));
+  config->rope.scaling = ATT_ROPE_LINEAR;
   if (strcmp(type, "linear") == 0) return ATT_OK;
   if (strcmp(type, "llama3") != 0) {
     return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: rope_type is \"%.60s\"; attend knows default, linear and llama3",
                     in->name, type);
   }
-  config->rope_scaling = ATT_ROPE_LLAMA3;
-  ATT_TRY(att_json_number(in->ctx, in->name, rope, "low_freq_factor", true, &config->rope_low));
-  ATT_TRY(att_json_number(in->ctx, in->name, rope, "high_freq_factor", true, &config->rope_high));
+  config->rope.scaling = ATT_ROPE_LLAMA3;
+  ATT_TRY(att_json_number(in->ctx, in->name, rope, "low_freq_factor", true, &config->rope.low));
+  ATT_TRY(att_json_number(in->ctx, in->name, rope, "high_freq_factor", true, &config->rope.high));
   return att_json_int(in->ctx, in->name, rope, "original_max_position_embeddings", true, 1, ATT_LARGEST_SIZE,
-                      &config->rope_original);
+                      &config->rope.original);
 }
 
 /* Transformers 5 keeps all in rope_parameters; before, the base stood alone, beside rope_scaling. */
 static att_status read_rope(const att_settings *in, att_config *config) {
   static const char *const keys[] = {"rope_scaling", "rope_parameters"};
-  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &config->rope_theta));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &config->rope.base));
   for (size_t i = 0; i < ATT_COUNT(keys); i++) {
     const json_t *rope = json_object_get(in->root, keys[i]);
     if (!rope || json_is_null(rope)) continue;
     if (!json_is_object(rope)) return att_fail(in->ctx, ATT_FORMAT, "%s: %s is not an object", in->name, keys[i]);
-    ATT_TRY(att_json_number(in->ctx, in->name, rope, "rope_theta", false, &config->rope_theta));
+    ATT_TRY(att_json_number(in->ctx, in->name, rope, "rope_theta", false, &config->rope.base));
     ATT_TRY(read_scaling(in, rope, config));
   }
   return ATT_OK;
@@ -97,20 +97,20 @@ static att_status read_settings(const att_settings *in, att_config *config) {
 static void put_rope(att_object *out, const att_config *config) {
   static const char *const types[] = {"default", "linear", "llama3"};
   att_object rope = {.ctx = out->ctx};
-  double theta = config->rope_theta > 0 ? config->rope_theta : 10000;
-  att_put_text(&rope, "rope_type", types[config->rope_scaling]);
+  double theta = config->rope.base > 0 ? config->rope.base : 10000;
+  att_put_text(&rope, "rope_type", types[config->rope.scaling]);
   att_put_real(&rope, "rope_theta", theta, false);
-  if (config->rope_scaling != ATT_ROPE_DEFAULT) att_put_real(&rope, "factor", config->rope_factor, false);
-  if (config->rope_scaling == ATT_ROPE_LLAMA3) {
-    att_put_real(&rope, "low_freq_factor", config->rope_low, false);
-    att_put_real(&rope, "high_freq_factor", config->rope_high, false);
-    att_put_int(&rope, "original_max_position_embeddings", config->rope_original);
+  if (config->rope.scaling != ATT_ROPE_DEFAULT) att_put_real(&rope, "factor", config->rope.factor, false);
+  if (config->rope.scaling == ATT_ROPE_LLAMA3) {
+    att_put_real(&rope, "low_freq_factor", config->rope.low, false);
+    att_put_real(&rope, "high_freq_factor", config->rope.high, false);
+    att_put_int(&rope, "original_max_position_embeddings", config->rope.original);
   }
   if (!rope.status) rope.status = att_buffer_append(out->ctx, &rope.text, "}", 1);
   if (rope.status && !out->status) out->status = rope.status;
   att_put_real(out, "rope_theta", theta, false); /* for Transformers 4 */
   if (!out->status) att_put(out, "rope_parameters", rope.text.data);
-  if (!out->status && config->rope_scaling != ATT_ROPE_DEFAULT) att_put(out, "rope_scaling", rope.text.data);
+  if (!out->status && config->rope.scaling != ATT_ROPE_DEFAULT) att_put(out, "rope_scaling", rope.text.data);
   att_buffer_free(out->ctx, &rope.text);
 }
 
