@@ -283,6 +283,10 @@ static void check_norm(const att_kernels *k, int64_t n, norm_kind kind, bool acc
   if (n > 1 || accumulate) check_close("norm's dx", k->name, dx.data, want_dx, ROWS * n, 5e-6);
   check_close("norm's dgamma", k->name, dgamma.data, want_dgamma, n, 5e-6);
   if (with_beta) check_close("norm's dbeta", k->name, dbeta.data, want_dbeta, n, 1e-6);
+  if (!centred && !accumulate) {
+    k->rms_norm_backward(dy.data, NULL, dy.data, x.data, rstd.data, gamma.data, false, ROWS, n);
+    assert_memory_equal(dy.data, dx.data, (size_t)(ROWS * n) * sizeof(float)); /* dx may be dy */
+  }
   if (centred) k->layer_norm(x.data, NULL, NULL, x.data, gamma.data, with_beta ? beta.data : NULL, 1e-2f, ROWS, n);
   if (!centred) k->rms_norm(x.data, NULL, x.data, gamma.data, 1e-2f, ROWS, n);
   assert_memory_equal(x.data, y.data, (size_t)(ROWS * n) * sizeof(float)); /* y may be x; mean, rstd not wanted */
@@ -298,6 +302,35 @@ static void test_norms(void **state) {
   EACH_TABLE(k)
   for (size_t s = 1; s < COUNT(sizes); s++)
     for (int i = 0; i < 2 * NORM_KINDS; i++) check_norm(k, sizes[s], (norm_kind)(i / 2), i % 2);
+}
+
+static void check_soft_cap(const att_kernels *k, int64_t n, double cap) {
+  area x = area_new(n, 0, 1), dx = area_new(n, 1, 2);
+  double *want = doubles_of(x.data, n), *want_dx = doubles_of(dx.data, n);
+  for (int64_t i = 0; i < n; i++) {
+    want[i] = cap * tanh(want[i] / cap);
+    want_dx[i] *= 1 - want[i] / cap * want[i] / cap;
+  }
+  k->soft_cap(x.data, (float)cap, n);
+  check_close("soft cap", k->name, x.data, want, n, 5e-7);
+  k->soft_cap_backward(dx.data, x.data, (float)cap, n);
+  check_close("soft cap's dx", k->name, dx.data, want_dx, n, 1e-6);
+  free(want);
+  free(want_dx);
+  area_free(&x);
+  area_free(&dx);
+}
+
+static void test_soft_cap(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k) for (size_t s = 1; s < COUNT(sizes); s++) {
+    check_soft_cap(k, sizes[s], 0.75);
+    check_soft_cap(k, sizes[s], 30);
+    float out[] = {NAN, 1e30f, -INFINITY};
+    k->soft_cap(out, 2, 3);
+    assert_true(isnan(out[0]) && out[1] == 2 && out[2] == -2);
+  }
 }
 
 static void check_dropout(const att_kernels *k, int64_t n, uint64_t key, uint32_t first, uint32_t threshold) {
@@ -573,6 +606,7 @@ int main(void) {
       cmocka_unit_test(test_activations_of_strange_numbers),
       cmocka_unit_test(test_gated),
       cmocka_unit_test(test_rotary),
+      cmocka_unit_test(test_soft_cap),
       cmocka_unit_test(test_norms),
       cmocka_unit_test(test_dropout),
       cmocka_unit_test(test_dropout_share),

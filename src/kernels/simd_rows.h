@@ -249,6 +249,18 @@ static void rms_norm_backward(float *dx, float *dgamma, const float *dy, const f
   normalise_backward(dx, dgamma, NULL, dy, x, NULL, rstd, gamma, accumulate, rows, cols, false);
 }
 
+static void soft_cap(float *x, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i += W)
+    v_store(x + i, v_mul(v_tanh(v_div(v_load(x + i, n - i), v_set(cap))), v_set(cap)), n - i);
+}
+
+static void soft_cap_backward(float *dx, const float *y, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i += W) {
+    vec bent = v_div(v_load(y + i, n - i), v_set(cap));
+    v_store(dx + i, v_mul(v_load(dx + i, n - i), v_fnma(bent, bent, v_set(1))), n - i);
+  }
+}
+
 /* What dropout needs, in vectors. */
 typedef struct chance {
   ints key_low, key_high, threshold, counter;

@@ -78,7 +78,8 @@ bool att_rope_alike(const att_rope *rope, int64_t one, int64_t other) {
   return rope->scaling != ATT_ROPE_DYNAMIC || one == other || (one <= original && other <= original);
 }
 
-/* ---- the angles of a pass ----------------------------------------------------------------------------------------- */
+/* ---- the angles of a pass -----------------------------------------------------------------------------------------
+ */
 
 typedef struct making {
   const att_rope *rope;
