@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "formats/json.h"
-#include "models/head.h"
+#include "models/families/rotary_decoder.h"
 #include "models/parameters.h"
 
 #include "counting.h"
@@ -16,6 +16,14 @@
 static const char *const names[] = {"family_gpt2",
                                     "family_llama",
                                     "family_llama3",
+                                    "family_llama_dynamic",
+                                    "family_qwen2",
+                                    "family_qwen3",
+                                    "family_mistral",
+                                    "family_gemma2",
+                                    "family_gemma3",
+                                    "family_phi3",
+                                    "family_gemma2_classes",
                                     "family_bert",
                                     "family_bert_masked",
                                     "family_bert_classes",
@@ -183,7 +191,12 @@ static void same_settings(const att_config *a, const att_config *b) {
   assert_true(a->pad == b->pad && a->bos == b->bos && a->eos == b->eos && a->mask == b->mask && a->unk == b->unk);
   assert_true(a->dropout == b->dropout && a->layer_norm_epsilon == b->layer_norm_epsilon);
   assert_true(a->position != ATT_ROTARY || a->rope.base == b->rope.base);
-  assert_true(a->rope.scaling == b->rope.scaling && a->rope.low == b->rope.low);
+  assert_true(a->position != ATT_ROTARY || memcmp(&a->rope, &b->rope, sizeof a->rope) == 0);
+  assert_memory_equal(&a->local_rope, &b->local_rope, sizeof a->local_rope);
+  assert_true(a->sliding_window == b->sliding_window && a->query_scalar == b->query_scalar);
+  assert_true(a->attention_softcap == b->attention_softcap && a->logit_softcap == b->logit_softcap);
+  assert_true(a->scale_embedding == b->scale_embedding && (!a->head_size || a->head_size == b->head_size));
+  assert_memory_equal(a->local_layers, b->local_layers, sizeof a->local_layers);
   assert_true(a->attention_bias == b->attention_bias && a->feedforward_bias == b->feedforward_bias);
   assert_int_equal(a->label_count, b->label_count);
   for (int64_t i = 0; i < a->label_count; i++) assert_string_equal(a->labels[i], b->labels[i]);
@@ -208,6 +221,19 @@ static void test_saving(void **state) {
   }
 }
 
+/* What the family's class is by itself, in the sizes of c. */
+static att_config rotary_config(const att_config *c, const att_config *class) {
+  att_config out = *class;
+  out.position = c->position;
+  out.d_model = c->d_model, out.vocab_size = c->vocab_size, out.max_position_embeddings = c->max_position_embeddings;
+  out.decoder_layers = 2, out.decoder_attention_heads = 4, out.decoder_ffn_dim = 40;
+  out.key_value_heads = 2, out.pad = out.bos = out.eos = out.mask = out.unk = -1;
+  out.rope.base = c->rope.base;
+  out.local_layers[0] = out.local_layers[1] = class->sliding_window > 0;
+  out.relative_buckets = c->relative_buckets, out.relative_distance = c->relative_distance;
+  return out;
+}
+
 static att_config config_of(att_family family, att_position position) {
   bool encoder = family == ATT_BERT, both = family <= ATT_M2M_100;
   att_config c = {.family = family,
@@ -216,9 +242,7 @@ static att_config config_of(att_family family, att_position position) {
                                   : ATT_DECODER,
                   .position = position,
                   .activation = ATT_SILU,
-                  .norm = family == ATT_LLAMA ? ATT_NORM_RMS : ATT_NORM_LAYER,
                   .norm_before = family != ATT_BERT && family != ATT_MARIAN,
-                  .gated = family == ATT_LLAMA,
                   .d_model = 24,
                   .vocab_size = 90,
                   .max_position_embeddings = 70,
@@ -237,7 +261,8 @@ static att_config config_of(att_family family, att_position position) {
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
   if (family != ATT_MARIAN) c.key_value_heads = 2;
-  return c;
+  const struct att_rotary_decoder *rotary = att_family_get(family)->rotary;
+  return rotary ? rotary_config(&c, &rotary->defaults) : c;
 }
 
 /* What no class of Hugging Face can say has attend's own type, and comes back. */
@@ -249,7 +274,7 @@ static void test_own_types(void **state) {
     for (int position = 0; position < ATT_POSITION_COUNT; position++) {
       att_config config = config_of((att_family)family, (att_position)position), back;
       char folder[] = "/tmp/attend-test-XXXXXX";
-      if (position % 2) config.norm = config.norm == ATT_NORM_RMS ? ATT_NORM_LAYER : ATT_NORM_RMS;
+      if (position % 2) config.norm = config.norm == ATT_NORM_LAYER ? ATT_NORM_RMS : ATT_NORM_LAYER;
       if (position > 3) config.norm_before = !config.norm_before, config.gated = !config.gated;
       assert_non_null(mkdtemp(folder));
       if (att_config_write(ctx, folder, &config, NULL) || att_config_read(ctx, folder, &back))
@@ -257,7 +282,8 @@ static void test_own_types(void **state) {
       same_settings(&config, &back);
       assert_int_equal(config.key_value_heads ? config.key_value_heads : 4,
                        back.key_value_heads ? back.key_value_heads : 4);
-      bool plain = (family == ATT_LLAMA && position == ATT_ROTARY) || (family == ATT_MARIAN && position == 0);
+      bool rotary = att_family_get((att_family)family)->rotary != NULL;
+      bool plain = (rotary && position == ATT_ROTARY) || (family == ATT_MARIAN && position == 0);
       assert_string_equal(att_config_type(&back), plain ? att_family_type((att_family)family) : "attend");
       remove_folder(folder);
     }
@@ -462,7 +488,7 @@ static const struct {
     {"family_llama", "num_key_value_heads", "-1", "num_key_value_heads"},
     {"family_llama", "head_dim", "5", "rotary positions need an even number"},
     {"family_llama", "head_dim", "300", "a head has 300"},
-    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2}", "rope_type is \"yarn\""},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"ntk\", \"factor\": 2}", "rope_type is \"ntk\""},
     {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\"}", "factor is missing"},
     {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\", \"factor\": 0}", "factor is 0"},
     {"family_llama", "rope_parameters", "{\"rope_theta\": -1}", "rope_theta is -1"},

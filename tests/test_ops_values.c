@@ -100,7 +100,7 @@ static void test_rms_norm(void **state) {
   att_weight gamma = new_weight(f, 1, x.cols, 1);
   gamma.data = floats_of(f, in, "gamma");
   float epsilon = (float)json_real_value(json_object_get(in, "epsilon"));
-  assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, epsilon, &out), ATT_OK);
+  assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, false, epsilon, &out), ATT_OK);
   check_both(f, in, &x, &out, 2e-6);
   check(in, "dgamma", gamma.grad, 2e-6);
 }

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "models/pass.h"
+#include "models/families/rotary_decoder.h"
 
 enum { LIMIT = 80, VOCABULARY = 90, MEMORY = 7 };
 
@@ -30,6 +30,24 @@ static void ok(const setting *s, att_status status) {
   if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
 }
 
+/* What the family's class is by itself, in the sizes of c: windows of the first layer, where it may have them. */
+static att_config rotary_config(const att_config *c, const att_config *class) {
+  att_config out = *class;
+  out.position = c->position;
+  out.d_model = c->d_model, out.vocab_size = c->vocab_size, out.max_position_embeddings = c->max_position_embeddings;
+  out.decoder_layers = 2, out.decoder_attention_heads = 4, out.decoder_ffn_dim = 40;
+  out.key_value_heads = 2, out.head_size = 10, out.query_scalar = class->query_scalar > 0 ? 5 : 0;
+  out.pad = out.bos = out.eos = out.mask = out.unk = -1;
+  out.rope = c->rope;
+  out.rope.partial = class->family == ATT_PHI3 ? 0.6 : 0;
+  if (class->local_rope.base > 0) out.local_rope.base = 20;
+  if (class->attention_softcap > 0) out.attention_softcap = 1.5f, out.logit_softcap = 2;
+  out.local_layers[0] = class->sliding_window > 0;
+  out.sliding_window = out.local_layers[0] ? 9 : 0;
+  out.relative_buckets = c->relative_buckets, out.relative_distance = c->relative_distance;
+  return out;
+}
+
 static att_config config_of(att_family family, att_position position) {
   bool encoder = family == ATT_BERT, both = family <= ATT_M2M_100;
   att_config c = {.family = family,
@@ -37,10 +55,8 @@ static att_config config_of(att_family family, att_position position) {
                           : both  ? ATT_ENCODER_DECODER
                                   : ATT_DECODER,
                   .position = position,
-                  .activation = family == ATT_LLAMA ? ATT_SILU : ATT_GELU_TANH,
-                  .norm = family == ATT_LLAMA ? ATT_NORM_RMS : ATT_NORM_LAYER,
+                  .activation = ATT_GELU_TANH,
                   .norm_before = family != ATT_BERT && family != ATT_MARIAN,
-                  .gated = family == ATT_LLAMA,
                   .d_model = 24,
                   .vocab_size = VOCABULARY,
                   .max_position_embeddings = LIMIT,
@@ -59,9 +75,9 @@ static att_config config_of(att_family family, att_position position) {
                   .unk = -1};
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
-  if (family == ATT_LLAMA || family == ATT_BERT) c.key_value_heads = 2;
-  if (family == ATT_LLAMA) c.head_size = 10;
-  return c;
+  if (family == ATT_BERT) c.key_value_heads = 2;
+  const struct att_rotary_decoder *rotary = att_family_get(family)->rotary;
+  return rotary ? rotary_config(&c, &rotary->defaults) : c;
 }
 
 /* Weights larger than a new model's, so that attention is not flat. */
@@ -140,7 +156,6 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
 }
 
 static const char *const positions[] = {"sinusoidal", "learned", "rotary", "relative", "alibi", "none"};
-static const char *const families[] = {"marian", "m2m_100", "gpt2", "llama", "bert"};
 
 static void check_steps(const char *what, const att_config *config) {
   static const int64_t lengths[] = {1, 2, 63, 64, 65, LIMIT};
@@ -172,11 +187,11 @@ static void check_steps(const char *what, const att_config *config) {
 
 static void test_steps_equal_the_forward(void **state) {
   (void)state;
-  for (int family = ATT_MARIAN; family <= ATT_LLAMA; family++)
+  for (int family = ATT_MARIAN; family <= ATT_PHI3; family++)
     for (int position = 0; position < ATT_POSITION_COUNT; position++) {
       char what[64];
       att_config config = config_of((att_family)family, (att_position)position);
-      snprintf(what, sizeof what, "%s, %s", families[family], positions[position]);
+      snprintf(what, sizeof what, "%s, %s", att_family_type((att_family)family), positions[position]);
       check_steps(what, &config);
     }
 }
@@ -239,7 +254,8 @@ static void test_slopes(void **state) {
           config.gated = !config.gated;
           config.tie_word_embeddings = false;
         }
-        snprintf(what, sizeof what, "%s, %s%s", families[family], positions[position], other ? ", other" : "");
+        snprintf(what, sizeof what, "%s, %s%s", att_family_type((att_family)family), positions[position],
+                 other ? ", other" : "");
         check_slope(what, &config);
       }
 }

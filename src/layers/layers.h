@@ -8,7 +8,8 @@
 
 #include "tensor/ops.h"
 
-typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS } att_norm;
+/* RMS_PLUS_ONE: RMS whose factor is 1 + gamma (Hugging Face's gemma). */
+typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS, ATT_NORM_RMS_PLUS_ONE } att_norm;
 
 typedef struct att_norm_layer {
   att_weight gamma, beta; /* RMS norms have no beta */
@@ -22,10 +23,12 @@ typedef struct att_linear_layer {
  * `in` is q, k and v (self) or q alone (cross, whose k and v are `memory`). */
 typedef struct att_attention_layer {
   att_linear_layer in, memory, out;
+  att_norm_layer query_norm, key_norm; /* RMS of each head of self-attention, before it is turned; absent: none */
 } att_attention_layer;
 
 typedef struct att_block {
   att_norm_layer self_norm, cross_norm, feedforward_norm;
+  att_norm_layer self_out_norm, feedforward_out_norm; /* of what the sub-layer gives, before it is added; or absent */
   att_attention_layer self, cross;
   att_linear_layer up, down; /* the position-wise feed-forward network (section 3.3) */
   bool has_cross, causal;
@@ -33,6 +36,9 @@ typedef struct att_block {
   bool gated;       /* `up` makes the gate and what it lets through (Shazeer 2020), 2 * inner columns */
   att_norm norm;
   int heads, kv_heads, head_size; /* of self-attention; cross-attention has as many key/value heads as heads */
+  float scale, softcap;           /* of self-attention's scores, as att_attention_shape */
+  int64_t window;                 /* of a causal block, as att_attention_shape */
+  bool local;                     /* turned by the local angles */
   att_epilogue activation;
   float epsilon;
   uint32_t place; /* of its dropouts: place, place + 1, place + 2 */
@@ -55,8 +61,8 @@ typedef struct att_block_input {
   att_sequences memory_sequences;
   const att_stored_keys *self_cache, *cross_cache; /* or NULL */
   float *const *self_probs, *const *cross_probs;   /* one an item of sequences, or NULL */
-  const att_turns *turns;                          /* of rotary positions, for self-attention; or NULL */
-  const att_distance_bias *distances;              /* of self-attention; or NULL. Both on the arena */
+  const att_turns *turns, *local_turns;            /* of rotary positions, for self-attention; or NULL */
+  const att_distance_bias *distances;              /* of self-attention; or NULL. All on the arena */
 } att_block_input;
 
 /* *x, contiguous, becomes the block's output: a new tensor where the run has a tape; else it is written over, and

@@ -16,7 +16,8 @@
 #include <string.h>
 
 static const char *const own_type = "attend";
-static const char *const norm_names[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
+static const char *const norm_names[] = {
+    [ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms", [ATT_NORM_RMS_PLUS_ONE] = "rms_plus_one"};
 static const char *const order_names[] = {"after", "before"};
 
 static const char *class_of(const att_config *config) { return att_head_class(config, att_family_get(config->family)); }
@@ -52,7 +53,8 @@ static att_status find_family(const att_settings *in, const char *key, const cha
     if (att_family_get(*out) && strcmp(type, att_family_type(*out)) == 0) return ATT_OK;
   }
   return att_fail(in->ctx, ATT_UNSUPPORTED,
-                  "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama, bert, attend-rnn and attend-ffn",
+                  "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama, qwen2, qwen3, mistral, gemma2, "
+                  "gemma3_text, phi3, bert, attend-rnn and attend-ffn",
                   in->name, key, type);
 }
 
@@ -267,9 +269,9 @@ att_status att_config_check_pairs(att_context *ctx, const char *name, const att_
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-/* llama's own keys have its heads and its rotary base. */
+/* Rotary decoders' own keys have their heads and their rotary base. */
 static void put_own(att_object *out, const att_config *config) {
-  bool llama = config->family == ATT_LLAMA;
+  bool rotary = att_family_get(config->family)->rotary != NULL;
   att_put_text(out, "attend_family", att_family_type(config->family));
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
   if (config->input_width) att_put_int(out, "input_width", config->input_width);
@@ -277,8 +279,8 @@ static void put_own(att_object *out, const att_config *config) {
   att_put_text(out, "norm", norm_names[config->norm]);
   att_put_text(out, "norm_order", order_names[config->norm_before]);
   att_put_bool(out, "gated_feedforward", config->gated);
-  if (config->key_value_heads && !llama) att_put_int(out, "num_key_value_heads", config->key_value_heads);
-  if (config->position == ATT_ROTARY && !llama) att_put_real(out, "rope_theta", config->rope.base, false);
+  if (config->key_value_heads && !rotary) att_put_int(out, "num_key_value_heads", config->key_value_heads);
+  if (config->position == ATT_ROTARY && !rotary) att_put_real(out, "rope_theta", config->rope.base, false);
   if (config->position != ATT_RELATIVE) return;
   att_put_int(out, "relative_attention_num_buckets", config->relative_buckets);
   att_put_int(out, "relative_attention_max_distance", config->relative_distance);
@@ -287,9 +289,12 @@ static void put_own(att_object *out, const att_config *config) {
 /* What says which class reads the folder. */
 static void put_family(att_object *out, const att_config *config) {
   const char *type = att_config_type(config), *class = class_of(config);
+  const att_family_calls *family = att_family_get(config->family);
   if (class) {
+    const att_head_form *form = att_head_form_of(att_head_get(config->head), family);
+
     char list[96];
-    snprintf(list, sizeof list, "[\"%s%s\"]", att_family_get(config->family)->stem, class);
+    snprintf(list, sizeof list, "[\"%s%s\"]", form && form->stem ? form->stem : family->stem, class);
     att_put(out, "architectures", list);
   }
   att_put_text(out, "model_type", type);

@@ -101,14 +101,18 @@ static att_status make_distances(att_run *run, const att_model *model, const att
 }
 
 /* Rotary positions' angles, where the model has them, on the arena as distances are. */
-static att_status make_turns(att_run *run, const att_model *model, const att_stack *stack, att_sequences sequences,
-                             const int64_t *lengths, const int32_t *positions, const att_turns **out) {
-  *out = NULL;
-  if (model->config.position != ATT_ROTARY) return ATT_OK;
-  att_turns *turns = ATT_ARENA_NEW(run->arena, 1, att_turns);
+static att_status make_turns(att_run *run, const att_model *model, const att_stack *stack, const int64_t *lengths,
+                             const int32_t *positions, att_block_input *block) {
+  const att_config *c = &model->config;
+  if (c->position != ATT_ROTARY) return ATT_OK;
+  att_turns *turns = ATT_ARENA_NEW(run->arena, 2, att_turns);
+  int64_t size = stack->blocks[0].head_size;
   if (!turns) return ATT_MEMORY;
-  *out = turns;
-  return att_rope_turns(run, &model->config.rope, stack->blocks[0].head_size, sequences, lengths, positions, turns);
+  block->turns = &turns[0];
+  block->local_turns = &turns[1];
+  ATT_TRY(att_rope_turns(run, &c->rope, size, block->sequences, lengths, positions, &turns[0]));
+  if (c->local_rope.base <= 0) return ATT_OK;
+  return att_rope_turns(run, &c->local_rope, size, block->sequences, lengths, positions, &turns[1]);
 }
 
 /* Positions, embeddings, turns and distances: all that stands before the blocks. counts: of past and new tokens
@@ -129,7 +133,7 @@ static att_status begin(att_run *run, att_model *model, bool decoder, const att_
   ATT_TRY(number_positions(run, sequences, past, layers_of(model)->first_position, &positions));
   *block = (att_block_input){.sequences = sequences};
   ATT_TRY(embed(run, model, stack, input, positions, decoder ? DECODER_EMBEDDING : ENCODER_EMBEDDING, embedded, x));
-  ATT_TRY(make_turns(run, model, stack, sequences, lengths, positions, &block->turns));
+  ATT_TRY(make_turns(run, model, stack, lengths, positions, block));
   return make_distances(run, model, stack, decoder, lengths, sequences, &block->distances);
 }
 
