@@ -147,7 +147,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
     att_input input = {.ids = s->ids + past, .sequences = {1, start}};
-    att_cache cache = {self, cross, row_list, count, memory_list, memory_count};
+    att_cache cache = {self, cross, row_list, count, memory_list, memory_count, &length};
     att_tensor hidden;
     ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
     same_rows(what, &hidden, want, past);
@@ -260,6 +260,50 @@ static void test_slopes(void **state) {
       }
 }
 
+/* ---- contexts longer than trained with ---- */
+
+/* Every way to stretch a context; texts both within the original one and beyond. */
+static void test_steps_of_scaled_positions(void **state) {
+  (void)state;
+  for (int scaling = ATT_ROPE_LINEAR; scaling < ATT_ROPE_SCALINGS; scaling++) {
+    char what[64];
+    att_config config = config_of(ATT_GEMMA3, ATT_ROTARY);
+    att_rope *rope = &config.rope;
+    *rope = (att_rope){.base = 500, .scaling = (att_rope_scaling)scaling, .factor = 3, .low = 1, .high = 4};
+    rope->original = 63, rope->magnitude = scaling >= ATT_ROPE_YARN ? 1.2 : 0;
+    for (int k = 0; k < 5; k++) rope->short_factors[k] = (float)(1 + k), rope->long_factors[k] = (float)(2 + 3 * k);
+    config.local_rope = *rope, config.local_rope.base = 20;
+    snprintf(what, sizeof what, "rope type %d", scaling);
+    check_steps(what, &config);
+    check_slope(what, &config);
+  }
+}
+
+/* A cache whose keys were turned as those of a short text cannot go on as a long one. */
+static void test_longrope_in_a_cache(void **state) {
+  (void)state;
+  att_config config = config_of(ATT_PHI3, ATT_ROTARY);
+  config.rope = (att_rope){.base = 500, .scaling = ATT_ROPE_LONGROPE, .factor = 1, .magnitude = 1, .original = 6};
+  for (int k = 0; k < 5; k++) config.rope.short_factors[k] = 1, config.rope.long_factors[k] = 2;
+  setting s;
+  set_up(&s, &config, 1);
+  att_run run = {.ctx = s.ctx, .arena = s.arena};
+  att_cache_shape shape;
+  att_model_cache_shape(s.model, &shape);
+  float *self[2];
+  for (int l = 0; l < 2; l++) self[l] = ATT_ARENA_NEW(s.arena, 9 * shape.self_width, float);
+  const int32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, *tables[] = {rows};
+  for (int64_t past = 0; past < 8; past++) {
+    const int64_t start[] = {0, 1}, count[] = {past + 1};
+    att_input input = {.ids = s.ids + past, .sequences = {1, start}};
+    const att_cache cache = {.self = self, .self_rows = tables, .self_counts = count};
+    att_tensor hidden;
+    assert_int_equal(att_model_step(&run, s.model, &input, &cache, NULL, &hidden), past == 6 ? ATT_ARGUMENT : ATT_OK);
+    if (past == 6) assert_non_null(strstr(att_message(s.ctx), "from 6 to 7 tokens"));
+  }
+  tear_down(&s);
+}
+
 /* ---- threads ---- */
 
 static void test_threads_change_no_bit(void **state) {
@@ -285,8 +329,8 @@ static void test_threads_change_no_bit(void **state) {
 int main(void) {
   setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_steps_equal_the_forward),
-      cmocka_unit_test(test_slopes),
+      cmocka_unit_test(test_steps_equal_the_forward), cmocka_unit_test(test_steps_of_scaled_positions),
+      cmocka_unit_test(test_longrope_in_a_cache),     cmocka_unit_test(test_slopes),
       cmocka_unit_test(test_threads_change_no_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,23 @@ static att_status make_room(att_session *s, int64_t room) {
   return ATT_OK;
 }
 
+/* Reads tokens into a table's rows, in pieces; length: of the text with those that follow them at once. */
+static att_status read_rows(att_session *s, const int32_t *table, const int32_t *tokens, int64_t count,
+                            int64_t length) {
+  att_arena_mark mark = att_arena_save(s->run.arena);
+  for (int64_t done = 0, piece; done < count; done += piece) {
+    if (s->run.ctx->interrupted) return att_fail(s->run.ctx, ATT_INTERRUPTED, "interrupted");
+    piece = count - done < ATT_PAST_PIECE ? count - done : ATT_PAST_PIECE;
+    int64_t start[] = {0, piece}, counts[] = {done + piece};
+    att_cache cache = {.self = s->self, .self_rows = &table, .self_counts = counts, .lengths = &length};
+    att_input input = {.ids = tokens + done, .sequences = {1, start}};
+    att_tensor hidden;
+    ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, NULL, &hidden));
+    att_arena_restore(s->run.arena, mark);
+  }
+  return ATT_OK;
+}
+
 /* The past as one sequence, whose rows come first. */
 static att_status read_past(att_session *s, const int32_t *past) {
   int32_t *table = s->table;
@@ -94,19 +111,21 @@ static att_status read_past(att_session *s, const int32_t *past) {
     s->row_before[i]--;
     s->row_token[i] = past[i];
   }
-  const int32_t *rows[] = {table};
-  att_arena_mark mark = att_arena_save(s->run.arena);
-  for (int64_t done = 0, piece; done < s->past; done += piece) {
-    if (s->run.ctx->interrupted) return att_fail(s->run.ctx, ATT_INTERRUPTED, "interrupted");
-    piece = s->past - done < ATT_PAST_PIECE ? s->past - done : ATT_PAST_PIECE;
-    int64_t start[] = {0, piece}, counts[] = {done + piece};
-    att_cache cache = {.self = s->self, .self_rows = rows, .self_counts = counts};
-    att_input input = {.ids = past + done, .sequences = {1, start}};
-    att_tensor hidden;
-    ATT_TRY(att_model_step(&s->run, s->model, &input, &cache, NULL, &hidden));
-    att_arena_restore(s->run.arena, mark);
-  }
+  ATT_TRY(read_rows(s, table, past, s->past, s->past + 1));
   s->rows = s->steps = s->past;
+  return ATT_OK;
+}
+
+/* All that stands before the last step's tokens, into the rows where it is: what hypotheses share becomes the same. */
+static att_status read_again(att_session *s) {
+  int64_t count = s->steps - 1;
+  int32_t *tokens = ATT_ARENA_NEW(s->run.arena, count, int32_t);
+  if (!tokens) return ATT_MEMORY;
+  for (int64_t i = 0; i < s->running; i++) {
+    const int32_t *table = s->table + i * s->room;
+    for (int64_t j = 0; j < count; j++) tokens[j] = s->row_token[table[j]];
+    ATT_TRY(read_rows(s, table, tokens, count, s->steps));
+  }
   return ATT_OK;
 }
 
@@ -198,6 +217,8 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
   }
   follow_parents(s, next, count);
   point_at_rows(s);
+  bool first = s->steps == s->past + 1, anew = !first && !att_model_goes_on(s->model, s->steps - 1, s->steps);
+  if (anew) ATT_TRY(read_again(s));
   att_maps maps = {0};
   if (s->last_probs) ATT_TRY(make_probs(s, &maps));
   att_cache cache = {.self = s->self,
@@ -205,7 +226,8 @@ att_status att_session_step(att_session *s, const att_next *next, int64_t count,
                      .self_rows = s->self_rows,
                      .self_counts = s->self_counts,
                      .cross_rows = s->cross_rows,
-                     .cross_counts = s->cross_counts};
+                     .cross_counts = s->cross_counts,
+                     .lengths = first || anew ? s->self_counts : NULL};
   const int32_t *ids = s->row_token + (s->rows - count);
   att_tensor hidden, scores;
   att_input input = {.ids = ids, .sequences = {count, s->start}};

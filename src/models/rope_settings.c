@@ -7,10 +7,21 @@
 #include <string.h>
 
 static const char *const types[ATT_ROPE_SCALINGS] = {"default", "linear", "llama3", "dynamic", "yarn", "longrope"};
-static const char *const known[] = {"type",         "rope_type",       "rope_theta",      "factor",
-                                    "truncate",     "low_freq_factor", "high_freq_factor", "attention_factor",
-                                    "beta_fast",    "beta_slow",       "mscale",          "mscale_all_dim",
-                                    "short_factor", "long_factor",     "original_max_position_embeddings",
+static const char *const known[] = {"type",
+                                    "rope_type",
+                                    "rope_theta",
+                                    "factor",
+                                    "truncate",
+                                    "low_freq_factor",
+                                    "high_freq_factor",
+                                    "attention_factor",
+                                    "beta_fast",
+                                    "beta_slow",
+                                    "mscale",
+                                    "mscale_all_dim",
+                                    "short_factor",
+                                    "long_factor",
+                                    "original_max_position_embeddings",
                                     "partial_rotary_factor"}; /* the last where a part of a head may be turned */
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
@@ -149,8 +160,9 @@ att_status att_check_rope(att_context *ctx, const char *name, const att_rope *ro
   ATT_TRY(check_numbers(ctx, name, rope));
   int64_t turned = att_rope_turned(rope, size);
   if (turned < 2 || (rope->scaling == ATT_ROPE_DYNAMIC && turned < 4)) {
-    return att_fail(ctx, ATT_FORMAT, "%s: %" PRId64 " columns of a head are too few for rotary positions (rope_type %s)",
-                    name, turned, types[rope->scaling]);
+    return att_fail(ctx, ATT_FORMAT,
+                    "%s: %" PRId64 " columns of a head are too few for rotary positions (rope_type %s)", name, turned,
+                    types[rope->scaling]);
   }
   bool scaled = rope->scaling >= ATT_ROPE_LLAMA3;
   if (scaled && rope->original < 1) {

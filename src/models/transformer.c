@@ -115,9 +115,9 @@ static att_status make_turns(att_run *run, const att_model *model, const att_sta
   return att_rope_turns(run, &c->local_rope, size, block->sequences, lengths, positions, &turns[1]);
 }
 
-/* Positions, embeddings, turns and distances: all that stands before the blocks. counts: of past and new tokens
- * together, or NULL where the new ones are all. */
-static att_status begin(att_run *run, att_model *model, bool decoder, const att_input *input, const int64_t *counts,
+/* Positions, embeddings, turns and distances: all that stands before the blocks. cache: what the new tokens go into, or
+ * NULL where they are all. */
+static att_status begin(att_run *run, att_model *model, bool decoder, const att_input *input, const att_cache *cache,
                         att_tensor *embedded, att_block_input *block, att_tensor *x) {
   const att_stack *stack = decoder ? &layers_of(model)->decoder : &layers_of(model)->encoder;
   att_sequences sequences = input->sequences;
@@ -127,13 +127,13 @@ static att_status begin(att_run *run, att_model *model, bool decoder, const att_
   if (!past || !lengths) return ATT_MEMORY;
   for (int64_t i = 0; i < sequences.count; i++) {
     int64_t fresh = sequences.start[i + 1] - sequences.start[i];
-    lengths[i] = counts ? counts[i] : fresh;
+    lengths[i] = cache ? cache->self_counts[i] : fresh;
     past[i] = lengths[i] - fresh;
   }
   ATT_TRY(number_positions(run, sequences, past, layers_of(model)->first_position, &positions));
   *block = (att_block_input){.sequences = sequences};
   ATT_TRY(embed(run, model, stack, input, positions, decoder ? DECODER_EMBEDDING : ENCODER_EMBEDDING, embedded, x));
-  ATT_TRY(make_turns(run, model, stack, lengths, positions, block));
+  ATT_TRY(make_turns(run, model, stack, cache && cache->lengths ? cache->lengths : lengths, positions, block));
   return make_distances(run, model, stack, decoder, lengths, sequences, &block->distances);
 }
 
@@ -198,7 +198,7 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
                                 const att_maps *maps, att_tensor *hidden) {
   const att_stack *decoder = &layers_of(model)->decoder;
   att_block_input block;
-  ATT_TRY(begin(run, model, true, input, cache->self_counts, NULL, &block, hidden));
+  ATT_TRY(begin(run, model, true, input, cache, NULL, &block, hidden));
   for (int64_t i = 0; i < decoder->layers; i++) {
     att_stored_keys self = {cache->self[i], cache->self_rows, cache->self_counts}, cross;
     block.self_cache = &self;

@@ -29,9 +29,7 @@ static const att_rotary_decoder phi3 = {
     .dropout = "resid_pdrop",
     .partial_rope = true,
     .windows = ATT_WINDOWS_EVERYWHERE,
-    .names = {ATT_ROTARY_NAMES,
-              .self_in = {"self_attn.qkv_proj"},
-              .up = "mlp.gate_up_proj",
+    .names = {ATT_ROTARY_NAMES, .self_in = {"self_attn.qkv_proj"}, .up = "mlp.gate_up_proj",
               .feedforward_norm = "post_attention_layernorm"},
 };
 

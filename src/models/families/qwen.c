@@ -5,10 +5,10 @@
 #include "models/families/rotary_decoder.h"
 
 /* configuration_qwen2.py, configuration_qwen3.py */
-#define CLASS_DEFAULTS                                                                                                \
-  .kind = ATT_DECODER, .position = ATT_ROTARY, .activation = ATT_SILU, .norm = ATT_NORM_RMS, .norm_before = true,     \
-  .gated = true, .d_model = 4096, .vocab_size = 151936, .max_position_embeddings = 32768, .decoder_layers = 32,       \
-  .decoder_attention_heads = 32, .decoder_ffn_dim = 22016, .key_value_heads = 32, .rope = {.base = 10000},            \
+#define CLASS_DEFAULTS                                                                                                 \
+  .kind = ATT_DECODER, .position = ATT_ROTARY, .activation = ATT_SILU, .norm = ATT_NORM_RMS, .norm_before = true,      \
+  .gated = true, .d_model = 4096, .vocab_size = 151936, .max_position_embeddings = 32768, .decoder_layers = 32,        \
+  .decoder_attention_heads = 32, .decoder_ffn_dim = 22016, .key_value_heads = 32, .rope = {.base = 10000},             \
   .sliding_window = 4096, .layer_norm_epsilon = 1e-6f, .pad = -1, .bos = -1, .eos = -1, .decoder_start = -1
 
 static const att_rotary_decoder qwen2 = {

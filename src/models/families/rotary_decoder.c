@@ -229,8 +229,7 @@ static void put_ropes(att_object *out, const att_rotary_decoder *d, const att_co
   } else {
     att_put_rope(out, "rope_parameters", &rope, head_size(config));
   }
-  if (rope.scaling != ATT_ROPE_DEFAULT && !d->partial_rope)
-    att_put_rope(out, "rope_scaling", &rope, head_size(config));
+  if (rope.scaling != ATT_ROPE_DEFAULT && !d->partial_rope) att_put_rope(out, "rope_scaling", &rope, head_size(config));
 }
 
 static void put_cap(att_object *out, const char *key, float cap) {
@@ -294,7 +293,8 @@ att_status att_rotary_plan(att_model *model) {
 /* Frequencies that older files carry; the head of another class. */
 const char *const att_rotary_ignored[] = {"rotary_emb.inv_freq", "lm_head.", "score.", NULL};
 
-const att_head_form att_rotary_forms[] = {{.ending = "ForCausalLM"},
-                                          {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true},
-                                          {.ending = "ForTokenClassification", .projection = "score"},
-                                          {.ending = NULL}};
+const att_head_form att_rotary_forms[] = {
+    {.ending = "ForCausalLM"},
+    {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true},
+    {.ending = "ForTokenClassification", .projection = "score"},
+    {.ending = NULL}};

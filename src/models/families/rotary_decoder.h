@@ -16,14 +16,14 @@ typedef enum att_windows {
 } att_windows;
 
 typedef struct att_rotary_decoder {
-  att_config defaults;    /* of the class: configuration_NAME.py */
-  const char *activation; /* its key */
-  const char *dropout;    /* its key; attend's own where the class has none */
+  att_config defaults;                   /* of the class: configuration_NAME.py */
+  const char *activation;                /* its key */
+  const char *dropout;                   /* its key; attend's own where the class has none */
   bool attention_bias, feedforward_bias; /* there is a key: attention_bias, mlp_bias */
-  bool partial_rope;      /* rotary settings as phi3 has them (settings.h) */
-  bool scalars;           /* query_pre_attn_scalar, final_logit_softcapping, attn_logit_softcapping */
-  bool score_cap;         /* the last of these is applied */
-  bool bidirectional;     /* there is a key use_bidirectional_attention, which must be false */
+  bool partial_rope;                     /* rotary settings as phi3 has them (settings.h) */
+  bool scalars;                          /* query_pre_attn_scalar, final_logit_softcapping, attn_logit_softcapping */
+  bool score_cap;                        /* the last of these is applied */
+  bool bidirectional;                    /* there is a key use_bidirectional_attention, which must be false */
   att_windows windows;
   int64_t period;
   att_stack_names names; /* without biases */
@@ -39,12 +39,12 @@ extern const char *const att_rotary_ignored[];
 extern const att_head_form att_rotary_forms[];
 
 /* Names that they share. */
-#define ATT_ROTARY_NAMES                                                                                      \
-  .part = "decoder", .prefix = "model.", .layers = "layers.", .self_out = "self_attn.o_proj",                 \
-  .self_norm = "input_layernorm", .down = "mlp.down_proj", .norm = "norm", .tokens = "embed_tokens.weight",   \
+#define ATT_ROTARY_NAMES                                                                                               \
+  .part = "decoder", .prefix = "model.", .layers = "layers.", .self_out = "self_attn.o_proj",                          \
+  .self_norm = "input_layernorm", .down = "mlp.down_proj", .norm = "norm", .tokens = "embed_tokens.weight",            \
   .positions = "embed_positions", .output = "lm_head.weight"
 /* q, k, v, the gate and what it lets through apart */
-#define ATT_ROTARY_PARTS                                                                                             \
+#define ATT_ROTARY_PARTS                                                                                               \
   .self_in = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, .gate = "mlp.gate_proj", .up = "mlp.up_proj"
 
 /* The calls of a family whose att_rotary_decoder is `d`; ATT_ROTARY_CALLS(d) stands in its table. */
