@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "decode/decode.h"
 #include "formats/json.h"
 #include "models/families/rotary_decoder.h"
 #include "models/parameters.h"
@@ -169,6 +170,64 @@ static void test_attention(void **state) {
     free(want), free(which);
     close_family(&s);
   }
+}
+
+/* ---- generating ---- */
+
+enum { PROMPT = 5, WRITTEN = 24 };
+
+typedef struct writing {
+  int32_t tokens[2][PROMPT + WRITTEN]; /* of each sample, the prompt in */
+  int64_t counts[2];
+} writing;
+
+static att_status write_token(void *user, int64_t which, int32_t token, double logprob, bool *ended) {
+  writing *w = user;
+  (void)logprob;
+  w->tokens[which][w->counts[which]++] = token;
+  *ended = w->counts[which] == PROMPT + WRITTEN;
+  return ATT_OK;
+}
+
+static int32_t likeliest(sample *s, const int32_t *ids, int64_t count) {
+  const int64_t start[] = {0, count};
+  const int32_t last[] = {(int32_t)count - 1};
+  att_run run = {.ctx = s->f.ctx, .arena = s->f.arena};
+  att_tensor hidden, row, logits;
+  require_ok(&s->f, att_model_decode(&run, s->f.model, &(att_input){.ids = ids, .sequences = {1, start}}, NULL, NULL,
+                                     NULL, &hidden));
+  require_ok(&s->f, att_op_rows(&run, &hidden, last, 1, &row));
+  require_ok(&s->f, att_model_logits(&run, s->f.model, &row, &logits));
+  int32_t best = 0;
+  for (int32_t i = 1; i < logits.cols; i++)
+    if (logits.data[i] > logits.data[best]) best = i;
+  att_arena_reset(s->f.arena);
+  return best;
+}
+
+/* Token by token with a cache, beyond windows and beyond the context that longrope was trained with: each one is the
+ * likeliest of a pass over all that stands before it. */
+static void test_generating(void **state) {
+  (void)state;
+  size_t seen = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    sample s;
+    open_family(&s, names[i]);
+    const att_config *c = &s.f.model->config;
+    if (c->kind == ATT_DECODER && c->head == ATT_HEAD_TOKENS && c->rope.scaling != ATT_ROPE_DYNAMIC) {
+      writing w = {.counts = {PROMPT, PROMPT}};
+      for (int j = 0; j < 2; j++) memcpy(w.tokens[j], s.ids + 1, PROMPT * sizeof *s.ids);
+      att_generate_options options;
+      att_generate_options_default(s.f.model, &options);
+      options.samples = 2, options.ignore_end = true;
+      require_ok(&s.f, att_continue(s.f.model, s.f.arena, w.tokens[0], PROMPT, WRITTEN, &options, 1, write_token, &w));
+      assert_memory_equal(w.tokens[0], w.tokens[1], sizeof w.tokens[0]);
+      for (int j = PROMPT; j < PROMPT + WRITTEN; j++) assert_int_equal(w.tokens[0][j], likeliest(&s, w.tokens[0], j));
+      seen++;
+    }
+    close_family(&s);
+  }
+  assert_true(seen >= 9);
 }
 
 /* ---- folders -------------------------------------------------------------------------------------------------- */
@@ -395,9 +454,10 @@ static void rename_part(char *name, const char *from, const char *to) {
   strcpy(name, copy);
 }
 
-/* The folder's weights with other names, and tensors that say nothing; opened, they are the same. */
-static void check_names(const char *name, const char *const (*changes)[2], const char *const *more,
-                        att_status expected) {
+/* The folder's weights with other names, and tensors that say nothing; opened, they are the same. inside: the type of a
+ * model that the folder's is a part of. */
+static void check_names(const char *name, const char *const (*changes)[2], const char *const *more, att_status expected,
+                        const char *inside) {
   static char texts[MOST_TENSORS][256];
   static const float zeros[8];
   char path[1200], folder[32];
@@ -409,6 +469,9 @@ static void check_names(const char *name, const char *const (*changes)[2], const
   open_family(&s, name);
   snprintf(path, sizeof path, "%s/%s/config.json", ATT_TEST_DATA, name);
   json_t *config = json_load_file(path, 0, NULL);
+  if (inside)
+    config = json_pack("{sssos[s]}", "model_type", inside, "text_config", config, "architectures",
+                       "Gemma3ForConditionalGeneration");
   make_folder(name, config, folder);
   snprintf(path, sizeof path, "%s/model.safetensors", folder);
   require_ok(&s.f, att_safetensors_open(s.f.ctx, path, &file));
@@ -446,12 +509,18 @@ static void test_names_of_others(void **state) {
   static const char *const whole[][2] = {
       {"embeddings.", "bert.embeddings."}, {"encoder.", "bert.encoder."}, {"pooler.", "bert.pooler."}, {NULL, NULL}};
   static const char *const missing[][2] = {{"h.0.ln_1.weight", "h.7.ln_1.weight"}, {NULL, NULL}};
-  check_names("family_gpt2", bare, masks, ATT_OK);
-  check_names("family_bert_masked", older, first, ATT_OK);
-  check_names("family_bert", whole, none, ATT_OK);
-  check_names("family_gpt2", as_is, none, ATT_OK);
-  check_names("family_gpt2", as_is, foreign, ATT_OK); /* said in the log */
-  check_names("family_gpt2", missing, none, ATT_FORMAT);
+  static const char *const inner[][2] = {{"model.", "language_model.model."}, {NULL, NULL}};
+  static const char *const within[][2] = {{"model.", "model.language_model."}, {NULL, NULL}};
+  static const char *const images[] = {"vision_tower.encoder.weight", "multi_modal_projector.norm", NULL};
+  check_names("family_gemma3", inner, images, ATT_OK, "gemma3");
+  check_names("family_gemma3", within, images, ATT_OK, "gemma3");
+  check_names("family_gemma3", as_is, none, ATT_UNSUPPORTED, "gemma4");
+  check_names("family_gpt2", bare, masks, ATT_OK, NULL);
+  check_names("family_bert_masked", older, first, ATT_OK, NULL);
+  check_names("family_bert", whole, none, ATT_OK, NULL);
+  check_names("family_gpt2", as_is, none, ATT_OK, NULL);
+  check_names("family_gpt2", as_is, foreign, ATT_OK, NULL); /* said in the log */
+  check_names("family_gpt2", missing, none, ATT_FORMAT, NULL);
 }
 
 /* ---- what cannot be ------------------------------------------------------------------------------------------- */
@@ -493,6 +562,55 @@ static const struct {
     {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\", \"factor\": 0}", "factor is 0"},
     {"family_llama", "rope_parameters", "{\"rope_theta\": -1}", "rope_theta is -1"},
     {"family_llama", "rope_parameters", "7", "rope_parameters is not an object"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"beta_slow\": 0}", "beta_slow is 0"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"rope_theta\": 1}",
+     "rope_theta is 1"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"attention_factor\": 0.0}",
+     "attention_factor is 0"},
+    {"family_llama", "rope_parameters",
+     "{\"rope_type\": \"yarn\", \"factor\": 2, \"original_max_position_embeddings\": 0}",
+     "original_max_position_embeddings is 0"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\"}", "factor is missing"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"mrope_section\": []}", NULL},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"dynamic\", \"factor\": 1e9}", "factor is 1e+09"},
+    {"family_llama", "rope_parameters",
+     "{\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4, "
+     "\"high_freq_factor\": 4}",
+     "high_freq_factor is not above"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": [1, 1, 1]}",
+     "long_factor is not"},
+    {"family_phi3", "rope_parameters",
+     "{\"rope_type\": \"su\", \"short_factor\": [1, 1, 1, 1], \"long_factor\": "
+     "[1, 1, 1, 2]}",
+     NULL},
+    {"family_phi3", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": [1, 1, 1, 0]}",
+     "short_factor is not a list of 4 numbers"},
+    {"family_phi3", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": 3}", "short_factor is not"},
+    {"family_phi3", "rope_parameters", "{\"partial_rotary_factor\": 1.5}", "partial_rotary_factor is 1.5"},
+    {"family_phi3", "rope_parameters", "{\"partial_rotary_factor\": 0.01}", "0 columns of a head are too few"},
+    {"family_phi3", "partial_rotary_factor", "-1", NULL}, /* the one in rope_parameters counts */
+    {"family_phi3", "original_max_position_embeddings", "-4", "original_max_position_embeddings is -4"},
+    {"family_mistral", "sliding_window", "null", NULL},
+    {"family_mistral", "sliding_window", "0", "sliding_window is 0"},
+    {"family_mistral", "head_dim", "null", "a head has 3"},
+    {"family_qwen2", "layer_types", "[\"full_attention\", \"chunked_attention\"]", "chunked_attention"},
+    {"family_qwen2", "layer_types", "[\"full_attention\"]", "layer_types is not a list of 2 names"},
+    {"family_qwen2", "layer_types", "[1, 2]", "layer_types has \"\""},
+    {"family_qwen2", "use_sliding_window", "false", "use_sliding_window is false"},
+    {"family_qwen2", "layer_types", "null", NULL},
+    {"family_qwen2", "max_window_layers", "-1", "max_window_layers is -1"},
+    {"family_qwen3", "num_key_value_heads", "null", "another shape"},
+    {"family_gemma2", "use_bidirectional_attention", "true", "use_bidirectional_attention is true"},
+    {"family_gemma2", "query_pre_attn_scalar", "0", "query_pre_attn_scalar is 0"},
+    {"family_gemma2", "attn_logit_softcapping", "-1", "attn_logit_softcapping is -1"},
+    {"family_gemma2", "attn_logit_softcapping", "null", NULL},
+    {"family_gemma2", "sliding_window", "null", "there is no sliding_window"},
+    {"family_gemma3", "rope_parameters", "{\"full_attention\": 3}", "full_attention is not an object"},
+    {"family_gemma3", "rope_parameters", "{\"sliding_attention\": {\"rope_type\": \"linear\"}}", "factor is missing"},
+    {"family_gemma3", "rope_parameters", "{\"rope_type\": \"linear\"}", NULL},
+    {"family_gemma3", "rope_local_base_freq", "-3", NULL},
+    {"family_gemma3", "layer_types", "null", NULL},
+    {"family_gemma3", "attn_logit_softcapping", "20", NULL},
     {"family_llama", "attention_bias", "true", "is missing"},
     {"family_llama", "hidden_act", "\"gelu_pytorch_tanh\"", NULL},
     {"family_llama", "hidden_size", "1048576", "another shape"},
@@ -580,17 +698,24 @@ static att_status use(att_context *ctx, void *name) {
 
 static void test_each_allocation_may_fail(void **state) {
   (void)state;
-  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked"};
-  for (size_t i = 0; i < 3; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
+  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked", "family_gemma3",
+                                     "family_gemma2"};
+  for (size_t i = 0; i < 5; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_outputs),         cmocka_unit_test(test_loss_and_gradients),
-      cmocka_unit_test(test_attention),       cmocka_unit_test(test_saving),
-      cmocka_unit_test(test_own_types),       cmocka_unit_test(test_new_heads),
-      cmocka_unit_test(test_other_kinds),     cmocka_unit_test(test_impossible_settings),
-      cmocka_unit_test(test_names_of_others), cmocka_unit_test(test_each_allocation_may_fail),
+      cmocka_unit_test(test_outputs),
+      cmocka_unit_test(test_loss_and_gradients),
+      cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_saving),
+      cmocka_unit_test(test_generating),
+      cmocka_unit_test(test_own_types),
+      cmocka_unit_test(test_new_heads),
+      cmocka_unit_test(test_other_kinds),
+      cmocka_unit_test(test_impossible_settings),
+      cmocka_unit_test(test_names_of_others),
+      cmocka_unit_test(test_each_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

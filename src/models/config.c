@@ -54,7 +54,7 @@ static att_status find_family(const att_settings *in, const char *key, const cha
   }
   return att_fail(in->ctx, ATT_UNSUPPORTED,
                   "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama, qwen2, qwen3, mistral, gemma2, "
-                  "gemma3_text, phi3, bert, attend-rnn and attend-ffn",
+                  "gemma3, gemma3_text, phi3, bert, attend-rnn and attend-ffn",
                   in->name, key, type);
 }
 
@@ -138,8 +138,30 @@ static att_status refuse_quantised(const att_settings *in) {
   return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: has a quantization_config, which attend does not know", in->name);
 }
 
-static att_status read_model(const att_settings *in, att_config *out) {
-  if (!json_is_object(in->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
+/* A text model inside one that reads images too: its keys are in text_config, but for some that stand beside it. */
+static att_status enter_text(const att_settings *in, att_settings *text) {
+  static const char *const beside[] = {"architectures", "dtype",        "torch_dtype",  "tie_word_embeddings",
+                                       "bos_token_id",  "eos_token_id", "pad_token_id", "quantization_config"};
+  const char *type = NULL;
+  *text = *in;
+  ATT_TRY(att_json_string(in->ctx, in->name, in->root, "model_type", true, &type));
+  if (strcmp(type, "gemma3") != 0) return ATT_OK;
+  text->root = json_object_get(in->root, "text_config");
+  if (!json_is_object(text->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: text_config is no object", in->name);
+  int failed = json_object_set_new(text->root, "model_type", json_string(att_family_type(ATT_GEMMA3)));
+  for (size_t i = 0; i < ATT_COUNT(beside); i++) {
+    json_t *value = json_object_get(in->root, beside[i]);
+    if (value && !json_object_get(text->root, beside[i])) failed |= json_object_set(text->root, beside[i], value);
+  }
+  if (failed) return att_fail(in->ctx, ATT_MEMORY, "%s: no memory", in->name);
+  att_log(in->ctx, ATT_LOG_WARNING, "%s: of gemma3 the text model alone is read; it sees no images", in->name);
+  return ATT_OK;
+}
+
+static att_status read_model(const att_settings *whole, att_config *out) {
+  att_settings text, *in = &text;
+  if (!json_is_object(whole->root)) return att_fail(whole->ctx, ATT_FORMAT, "%s: is not a JSON object", whole->name);
+  ATT_TRY(enter_text(whole, &text));
   bool own;
   ATT_TRY(read_family(in, &own, &out->family));
   ATT_TRY(att_family_get(out->family)->read(in, out));

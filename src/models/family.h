@@ -37,8 +37,9 @@ struct att_family_calls {
    * that are not read, NULL-ended, or NULL. */
   const char *prefix;
   const char *const *ignored;
-  bool small_weights;                   /* a new model's matrices are N(0, 0.02) (parameters.c) */
-  void (*fill)(att_model *model);       /* fixed tables, once there are values; or NULL */
+  const char *const *outer;       /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
+  bool small_weights;             /* a new model's matrices are N(0, 0.02) (parameters.c) */
+  void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
   void (*initialise)(att_model *model); /* of a new model, what does not begin as others do; or NULL */
   void (*free)(att_model *model);
 

@@ -48,5 +48,9 @@ static const att_head_form gemma3_forms[] = {
 
 ATT_ROTARY_FAMILY(gemma2)
 const att_family_calls att_gemma2_calls = {ATT_ROTARY_CALLS(gemma2), .stem = "Gemma2", .forms = att_rotary_forms};
+/* A Gemma 3 that reads images too has its text model under these; written, it is that alone. */
+static const char *const gemma3_outer[] = {"language_model.model.", "model.language_model.", NULL};
+
 ATT_ROTARY_FAMILY(gemma3)
-const att_family_calls att_gemma3_calls = {ATT_ROTARY_CALLS(gemma3), .stem = "Gemma3Text", .forms = gemma3_forms};
+const att_family_calls att_gemma3_calls = {ATT_ROTARY_CALLS(gemma3), .stem = "Gemma3Text", .forms = gemma3_forms,
+                                           .outer = gemma3_outer};
