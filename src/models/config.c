@@ -48,14 +48,15 @@ static att_status read_choice(const att_settings *in, const char *key, const cha
 }
 
 static att_status find_family(const att_settings *in, const char *key, const char *type, att_family *out) {
+  char known[256] = "";
   for (int i = 0; i < ATT_FAMILY_COUNT; i++) {
+    const char *name = att_family_type((att_family)i);
     *out = (att_family)i;
-    if (att_family_get(*out) && strcmp(type, att_family_type(*out)) == 0) return ATT_OK;
+    if (strcmp(type, name) == 0) return ATT_OK;
+    size_t size = strlen(known);
+    snprintf(known + size, sizeof known - size, "%s%s", i ? ", " : "", name);
   }
-  return att_fail(in->ctx, ATT_UNSUPPORTED,
-                  "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama, qwen2, qwen3, mistral, gemma2, "
-                  "gemma3, gemma3_text, phi3, bert, attend-rnn and attend-ffn",
-                  in->name, key, type);
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\"; attend knows %s", in->name, key, type, known);
 }
 
 static att_status read_family(const att_settings *in, bool *own, att_family *out) {
