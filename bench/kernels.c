@@ -42,7 +42,7 @@ static void run_rotary(void) {
     turns[k] = cosf((float)k);
     turns[HEAD / 2 + k] = sinf((float)k);
   }
-  for (int64_t i = 0; i < ROWS; i++) kernels->rotary(y + i * WIDTH, turns, turns + HEAD / 2, 1, HEADS, HEAD);
+  for (int64_t i = 0; i < ROWS; i++) kernels->rotary(y + i * WIDTH, turns, turns + HEAD / 2, 1, HEADS, HEAD, HEAD);
 }
 static void run_relu_backward(void) { kernels->activation_backward(z, y, x, ATT_RELU, ALL); }
 static void run_gelu_backward(void) { kernels->activation_backward(z, y, x, ATT_GELU, ALL); }

@@ -215,10 +215,10 @@ static void defaults_of_decoders_and_encoders(void **state) {
   assert_true(gpt2.layer_norm_epsilon == 1e-5f && gpt2.dropout == 0.1f && gpt2.position == ATT_LEARNED);
   assert_true(llama.vocab_size == 32000 && llama.d_model == 4096 && llama.decoder_layers == 32);
   assert_true(llama.decoder_ffn_dim == 11008 && llama.activation == ATT_SILU && llama.gated && llama.norm_before);
-  assert_true(llama.norm == ATT_NORM_RMS && llama.layer_norm_epsilon == 1e-6f && llama.rope_theta == 10000);
+  assert_true(llama.norm == ATT_NORM_RMS && llama.layer_norm_epsilon == 1e-6f && llama.rope.base == 10000);
   assert_true(llama.bos == 1 && llama.eos == 2 && llama.pad == -1 && !llama.tie_word_embeddings);
   assert_true(!llama.attention_bias && !llama.feedforward_bias && llama.position == ATT_ROTARY);
-  assert_true(llama.max_position_embeddings == 2048 && llama.rope_scaling == ATT_ROPE_DEFAULT);
+  assert_true(llama.max_position_embeddings == 2048 && llama.rope.scaling == ATT_ROPE_DEFAULT);
   assert_true(bert.vocab_size == 30522 && bert.d_model == 768 && bert.encoder_layers == 12 && bert.pad == 0);
   assert_true(bert.encoder_ffn_dim == 3072 && bert.max_position_embeddings == 512 && bert.type_vocab_size == 2);
   assert_true(bert.layer_norm_epsilon == 1e-12f && bert.activation == ATT_GELU && !bert.norm_before);
@@ -456,11 +456,11 @@ static void cuts_and_changed_bytes_do_no_harm(void **state) {
   llama.head = ATT_HEAD_CLASSES;
   llama.label_count = 2;
   llama.labels = att_labels_copy(ctx, labels, 2);
-  llama.rope_scaling = ATT_ROPE_LLAMA3;
-  llama.rope_factor = 8;
-  llama.rope_low = 1;
-  llama.rope_high = 4;
-  llama.rope_original = 512;
+  llama.rope.scaling = ATT_ROPE_LLAMA3;
+  llama.rope.factor = 8;
+  llama.rope.low = 1;
+  llama.rope.high = 4;
+  llama.rope.original = 512;
   change_bytes(&llama);
   llama.position = ATT_RELATIVE; /* attend's own type */
   llama.relative_buckets = 32;

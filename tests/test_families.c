@@ -7,8 +7,9 @@
 
 #include <unistd.h>
 
+#include "decode/decode.h"
 #include "formats/json.h"
-#include "models/head.h"
+#include "models/families/rotary_decoder.h"
 #include "models/parameters.h"
 
 #include "counting.h"
@@ -16,6 +17,14 @@
 static const char *const names[] = {"family_gpt2",
                                     "family_llama",
                                     "family_llama3",
+                                    "family_llama_dynamic",
+                                    "family_qwen2",
+                                    "family_qwen3",
+                                    "family_mistral",
+                                    "family_gemma2",
+                                    "family_gemma3",
+                                    "family_phi3",
+                                    "family_gemma2_classes",
                                     "family_bert",
                                     "family_bert_masked",
                                     "family_bert_classes",
@@ -163,6 +172,71 @@ static void test_attention(void **state) {
   }
 }
 
+/* ---- generating ---- */
+
+enum { PROMPT = 5, WRITTEN = 24 };
+
+static int32_t likeliest(sample *s, const int32_t *ids, int64_t count) {
+  const int64_t start[] = {0, count};
+  const int32_t last[] = {(int32_t)count - 1};
+  att_run run = {.ctx = s->f.ctx, .arena = s->f.arena};
+  att_tensor hidden, row, logits;
+  require_ok(&s->f, att_model_decode(&run, s->f.model, &(att_input){.ids = ids, .sequences = {1, start}}, NULL, NULL,
+                                     NULL, &hidden));
+  require_ok(&s->f, att_op_rows(&run, &hidden, last, 1, &row));
+  require_ok(&s->f, att_model_logits(&run, s->f.model, &row, &logits));
+  int32_t best = 0;
+  for (int32_t i = 1; i < logits.cols; i++)
+    if (logits.data[i] > logits.data[best]) best = i;
+  att_arena_reset(s->f.arena);
+  return best;
+}
+
+/* Two sequences that share their prompt, which is read in pieces; both write the same. */
+static void write_two(sample *s, int32_t *tokens) {
+  fixture *f = &s->f;
+  att_session *session;
+  int32_t two[2];
+  float *logits;
+  require_ok(f, att_session_new(f->model, PROMPT + 2 * WRITTEN, &session));
+  require_ok(f, att_session_add(session, &two[0]));
+  for (int i = 0; i < PROMPT - 1; i += 2)
+    require_ok(f, att_session_step(session, f->arena, &(att_reading){two[0], tokens + i, 2, PROMPT}, 1, NULL));
+  require_ok(f, att_session_fork(session, two[0], PROMPT - 1, &two[1]));
+  for (int i = PROMPT; i < PROMPT + WRITTEN; i++) {
+    const att_reading readings[] = {{two[0], tokens + i - 1, 1, 0}, {two[1], tokens + i - 1, 1, 0}};
+    require_ok(f, att_session_step(session, f->arena, readings, 2, &logits));
+    int64_t vocab = f->model->config.vocab_size;
+    assert_memory_equal(logits, logits + vocab, (size_t)vocab * sizeof *logits);
+    tokens[i] = 0;
+    for (int32_t j = 1; j < vocab; j++)
+      if (logits[j] > logits[tokens[i]]) tokens[i] = j;
+    att_arena_reset(f->arena);
+  }
+  att_session_free(session);
+}
+
+/* Token by token with a cache, beyond windows and beyond the context that longrope was trained with: each one is the
+ * likeliest of a pass over all that stands before it. */
+static void test_generating(void **state) {
+  (void)state;
+  size_t seen = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    sample s;
+    open_family(&s, names[i]);
+    const att_config *c = &s.f.model->config;
+    if (c->kind == ATT_DECODER && c->head == ATT_HEAD_TOKENS && c->rope.scaling != ATT_ROPE_DYNAMIC) {
+      int32_t tokens[PROMPT + WRITTEN];
+      memcpy(tokens, s.ids + 1, PROMPT * sizeof *s.ids);
+      write_two(&s, tokens);
+      for (int j = PROMPT; j < PROMPT + WRITTEN; j++) assert_int_equal(tokens[j], likeliest(&s, tokens, j));
+      seen++;
+    }
+    close_family(&s);
+  }
+  assert_true(seen >= 9);
+}
+
 /* ---- folders -------------------------------------------------------------------------------------------------- */
 
 static void remove_folder(const char *folder) {
@@ -182,8 +256,13 @@ static void same_settings(const att_config *a, const att_config *b) {
   assert_true(a->activation == b->activation && a->tie_word_embeddings == b->tie_word_embeddings);
   assert_true(a->pad == b->pad && a->bos == b->bos && a->eos == b->eos && a->mask == b->mask && a->unk == b->unk);
   assert_true(a->dropout == b->dropout && a->layer_norm_epsilon == b->layer_norm_epsilon);
-  assert_true(a->position != ATT_ROTARY || a->rope_theta == b->rope_theta);
-  assert_true(a->rope_scaling == b->rope_scaling && a->rope_low == b->rope_low);
+  assert_true(a->position != ATT_ROTARY || a->rope.base == b->rope.base);
+  assert_true(a->position != ATT_ROTARY || memcmp(&a->rope, &b->rope, sizeof a->rope) == 0);
+  assert_memory_equal(&a->local_rope, &b->local_rope, sizeof a->local_rope);
+  assert_true(a->sliding_window == b->sliding_window && a->query_scalar == b->query_scalar);
+  assert_true(a->attention_softcap == b->attention_softcap && a->logit_softcap == b->logit_softcap);
+  assert_true(a->scale_embedding == b->scale_embedding && (!a->head_size || a->head_size == b->head_size));
+  assert_memory_equal(a->local_layers, b->local_layers, sizeof a->local_layers);
   assert_true(a->attention_bias == b->attention_bias && a->feedforward_bias == b->feedforward_bias);
   assert_int_equal(a->label_count, b->label_count);
   for (int64_t i = 0; i < a->label_count; i++) assert_string_equal(a->labels[i], b->labels[i]);
@@ -208,6 +287,19 @@ static void test_saving(void **state) {
   }
 }
 
+/* What the family's class is by itself, in the sizes of c. */
+static att_config rotary_config(const att_config *c, const att_config *class) {
+  att_config out = *class;
+  out.position = c->position;
+  out.d_model = c->d_model, out.vocab_size = c->vocab_size, out.max_position_embeddings = c->max_position_embeddings;
+  out.decoder_layers = 2, out.decoder_attention_heads = 4, out.decoder_ffn_dim = 40;
+  out.key_value_heads = 2, out.pad = out.bos = out.eos = out.mask = out.unk = -1;
+  out.rope.base = c->rope.base;
+  out.local_layers[0] = out.local_layers[1] = class->sliding_window > 0;
+  out.relative_buckets = c->relative_buckets, out.relative_distance = c->relative_distance;
+  return out;
+}
+
 static att_config config_of(att_family family, att_position position) {
   bool encoder = family == ATT_BERT, both = family <= ATT_M2M_100;
   att_config c = {.family = family,
@@ -216,14 +308,12 @@ static att_config config_of(att_family family, att_position position) {
                                   : ATT_DECODER,
                   .position = position,
                   .activation = ATT_SILU,
-                  .norm = family == ATT_LLAMA ? ATT_NORM_RMS : ATT_NORM_LAYER,
                   .norm_before = family != ATT_BERT && family != ATT_MARIAN,
-                  .gated = family == ATT_LLAMA,
                   .d_model = 24,
                   .vocab_size = 90,
                   .max_position_embeddings = 70,
                   .type_vocab_size = encoder ? 2 : 0,
-                  .rope_theta = 500,
+                  .rope = {.base = 500},
                   .relative_buckets = 8,
                   .relative_distance = 20,
                   .tie_word_embeddings = true,
@@ -237,7 +327,8 @@ static att_config config_of(att_family family, att_position position) {
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
   if (family != ATT_MARIAN) c.key_value_heads = 2;
-  return c;
+  const struct att_rotary_decoder *rotary = att_family_get(family)->rotary;
+  return rotary ? rotary_config(&c, &rotary->defaults) : c;
 }
 
 /* What no class of Hugging Face can say has attend's own type, and comes back. */
@@ -249,7 +340,7 @@ static void test_own_types(void **state) {
     for (int position = 0; position < ATT_POSITION_COUNT; position++) {
       att_config config = config_of((att_family)family, (att_position)position), back;
       char folder[] = "/tmp/attend-test-XXXXXX";
-      if (position % 2) config.norm = config.norm == ATT_NORM_RMS ? ATT_NORM_LAYER : ATT_NORM_RMS;
+      if (position % 2) config.norm = config.norm == ATT_NORM_LAYER ? ATT_NORM_RMS : ATT_NORM_LAYER;
       if (position > 3) config.norm_before = !config.norm_before, config.gated = !config.gated;
       assert_non_null(mkdtemp(folder));
       if (att_config_write(ctx, folder, &config, NULL) || att_config_read(ctx, folder, &back))
@@ -257,7 +348,8 @@ static void test_own_types(void **state) {
       same_settings(&config, &back);
       assert_int_equal(config.key_value_heads ? config.key_value_heads : 4,
                        back.key_value_heads ? back.key_value_heads : 4);
-      bool plain = (family == ATT_LLAMA && position == ATT_ROTARY) || (family == ATT_MARIAN && position == 0);
+      bool rotary = att_family_get((att_family)family)->rotary != NULL;
+      bool plain = (rotary && position == ATT_ROTARY) || (family == ATT_MARIAN && position == 0);
       assert_string_equal(att_config_type(&back), plain ? att_family_type((att_family)family) : "attend");
       remove_folder(folder);
     }
@@ -369,9 +461,10 @@ static void rename_part(char *name, const char *from, const char *to) {
   strcpy(name, copy);
 }
 
-/* The folder's weights with other names, and tensors that say nothing; opened, they are the same. */
-static void check_names(const char *name, const char *const (*changes)[2], const char *const *more,
-                        att_status expected) {
+/* The folder's weights with other names, and tensors that say nothing; opened, they are the same. inside: the type of a
+ * model that the folder's is a part of. */
+static void check_names(const char *name, const char *const (*changes)[2], const char *const *more, att_status expected,
+                        const char *inside) {
   static char texts[MOST_TENSORS][256];
   static const float zeros[8];
   char path[1200], folder[32];
@@ -383,6 +476,9 @@ static void check_names(const char *name, const char *const (*changes)[2], const
   open_family(&s, name);
   snprintf(path, sizeof path, "%s/%s/config.json", ATT_TEST_DATA, name);
   json_t *config = json_load_file(path, 0, NULL);
+  if (inside)
+    config = json_pack("{sssos[s]}", "model_type", inside, "text_config", config, "architectures",
+                       "Gemma3ForConditionalGeneration");
   make_folder(name, config, folder);
   snprintf(path, sizeof path, "%s/model.safetensors", folder);
   require_ok(&s.f, att_safetensors_open(s.f.ctx, path, &file));
@@ -420,12 +516,18 @@ static void test_names_of_others(void **state) {
   static const char *const whole[][2] = {
       {"embeddings.", "bert.embeddings."}, {"encoder.", "bert.encoder."}, {"pooler.", "bert.pooler."}, {NULL, NULL}};
   static const char *const missing[][2] = {{"h.0.ln_1.weight", "h.7.ln_1.weight"}, {NULL, NULL}};
-  check_names("family_gpt2", bare, masks, ATT_OK);
-  check_names("family_bert_masked", older, first, ATT_OK);
-  check_names("family_bert", whole, none, ATT_OK);
-  check_names("family_gpt2", as_is, none, ATT_OK);
-  check_names("family_gpt2", as_is, foreign, ATT_OK); /* said in the log */
-  check_names("family_gpt2", missing, none, ATT_FORMAT);
+  static const char *const inner[][2] = {{"model.", "language_model.model."}, {NULL, NULL}};
+  static const char *const within[][2] = {{"model.", "model.language_model."}, {NULL, NULL}};
+  static const char *const images[] = {"vision_tower.encoder.weight", "multi_modal_projector.norm", NULL};
+  check_names("family_gemma3", inner, images, ATT_OK, "gemma3");
+  check_names("family_gemma3", within, images, ATT_OK, "gemma3");
+  check_names("family_gemma3", as_is, none, ATT_UNSUPPORTED, "gemma4");
+  check_names("family_gpt2", bare, masks, ATT_OK, NULL);
+  check_names("family_bert_masked", older, first, ATT_OK, NULL);
+  check_names("family_bert", whole, none, ATT_OK, NULL);
+  check_names("family_gpt2", as_is, none, ATT_OK, NULL);
+  check_names("family_gpt2", as_is, foreign, ATT_OK, NULL); /* said in the log */
+  check_names("family_gpt2", missing, none, ATT_FORMAT, NULL);
 }
 
 /* ---- what cannot be ------------------------------------------------------------------------------------------- */
@@ -462,11 +564,60 @@ static const struct {
     {"family_llama", "num_key_value_heads", "-1", "num_key_value_heads"},
     {"family_llama", "head_dim", "5", "rotary positions need an even number"},
     {"family_llama", "head_dim", "300", "a head has 300"},
-    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2}", "rope_type is \"yarn\""},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"ntk\", \"factor\": 2}", "rope_type is \"ntk\""},
     {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\"}", "factor is missing"},
     {"family_llama", "rope_parameters", "{\"rope_type\": \"linear\", \"factor\": 0}", "factor is 0"},
     {"family_llama", "rope_parameters", "{\"rope_theta\": -1}", "rope_theta is -1"},
     {"family_llama", "rope_parameters", "7", "rope_parameters is not an object"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"beta_slow\": 0}", "beta_slow is 0"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"rope_theta\": 1}",
+     "rope_theta is 1"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"attention_factor\": 0.0}",
+     "attention_factor is 0"},
+    {"family_llama", "rope_parameters",
+     "{\"rope_type\": \"yarn\", \"factor\": 2, \"original_max_position_embeddings\": 0}",
+     "original_max_position_embeddings is 0"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\"}", "factor is missing"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 2, \"mrope_section\": []}", NULL},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"dynamic\", \"factor\": 1e9}", "factor is 1e+09"},
+    {"family_llama", "rope_parameters",
+     "{\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4, "
+     "\"high_freq_factor\": 4}",
+     "high_freq_factor is not above"},
+    {"family_llama", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": [1, 1, 1]}",
+     "long_factor is not"},
+    {"family_phi3", "rope_parameters",
+     "{\"rope_type\": \"su\", \"short_factor\": [1, 1, 1, 1], \"long_factor\": "
+     "[1, 1, 1, 2]}",
+     NULL},
+    {"family_phi3", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": [1, 1, 1, 0]}",
+     "short_factor is not a list of 4 numbers"},
+    {"family_phi3", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": 3}", "short_factor is not"},
+    {"family_phi3", "rope_parameters", "{\"partial_rotary_factor\": 1.5}", "partial_rotary_factor is 1.5"},
+    {"family_phi3", "rope_parameters", "{\"partial_rotary_factor\": 0.01}", "0 columns of a head are too few"},
+    {"family_phi3", "partial_rotary_factor", "-1", NULL}, /* the one in rope_parameters counts */
+    {"family_phi3", "original_max_position_embeddings", "-4", "original_max_position_embeddings is -4"},
+    {"family_mistral", "sliding_window", "null", NULL},
+    {"family_mistral", "sliding_window", "0", "sliding_window is 0"},
+    {"family_mistral", "head_dim", "null", "a head has 3"},
+    {"family_qwen2", "layer_types", "[\"full_attention\", \"chunked_attention\"]", "chunked_attention"},
+    {"family_qwen2", "layer_types", "[\"full_attention\"]", "layer_types is not a list of 2 names"},
+    {"family_qwen2", "layer_types", "[1, 2]", "layer_types has \"\""},
+    {"family_qwen2", "use_sliding_window", "false", "use_sliding_window is false"},
+    {"family_qwen2", "layer_types", "null", NULL},
+    {"family_qwen2", "max_window_layers", "-1", "max_window_layers is -1"},
+    {"family_qwen3", "num_key_value_heads", "null", "another shape"},
+    {"family_gemma2", "use_bidirectional_attention", "true", "use_bidirectional_attention is true"},
+    {"family_gemma2", "query_pre_attn_scalar", "0", "query_pre_attn_scalar is 0"},
+    {"family_gemma2", "attn_logit_softcapping", "-1", "attn_logit_softcapping is -1"},
+    {"family_gemma2", "attn_logit_softcapping", "null", NULL},
+    {"family_gemma2", "sliding_window", "null", "there is no sliding_window"},
+    {"family_gemma3", "rope_parameters", "{\"full_attention\": 3}", "full_attention is not an object"},
+    {"family_gemma3", "rope_parameters", "{\"sliding_attention\": {\"rope_type\": \"linear\"}}", "factor is missing"},
+    {"family_gemma3", "rope_parameters", "{\"rope_type\": \"linear\"}", NULL},
+    {"family_gemma3", "rope_local_base_freq", "-3", NULL},
+    {"family_gemma3", "layer_types", "null", NULL},
+    {"family_gemma3", "attn_logit_softcapping", "20", NULL},
     {"family_llama", "attention_bias", "true", "is missing"},
     {"family_llama", "hidden_act", "\"gelu_pytorch_tanh\"", NULL},
     {"family_llama", "hidden_size", "1048576", "another shape"},
@@ -554,17 +705,24 @@ static att_status use(att_context *ctx, void *name) {
 
 static void test_each_allocation_may_fail(void **state) {
   (void)state;
-  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked"};
-  for (size_t i = 0; i < 3; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
+  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked", "family_gemma3",
+                                     "family_gemma2"};
+  for (size_t i = 0; i < 5; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_outputs),         cmocka_unit_test(test_loss_and_gradients),
-      cmocka_unit_test(test_attention),       cmocka_unit_test(test_saving),
-      cmocka_unit_test(test_own_types),       cmocka_unit_test(test_new_heads),
-      cmocka_unit_test(test_other_kinds),     cmocka_unit_test(test_impossible_settings),
-      cmocka_unit_test(test_names_of_others), cmocka_unit_test(test_each_allocation_may_fail),
+      cmocka_unit_test(test_outputs),
+      cmocka_unit_test(test_loss_and_gradients),
+      cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_saving),
+      cmocka_unit_test(test_generating),
+      cmocka_unit_test(test_own_types),
+      cmocka_unit_test(test_new_heads),
+      cmocka_unit_test(test_other_kinds),
+      cmocka_unit_test(test_impossible_settings),
+      cmocka_unit_test(test_names_of_others),
+      cmocka_unit_test(test_each_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

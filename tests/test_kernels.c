@@ -188,9 +188,9 @@ static void test_gated(void **state) {
   }
 }
 
-static void check_rotary(const att_kernels *k, int64_t heads, int64_t size) {
-  int64_t n = heads * size, half = size / 2;
-  area x = area_new(n, 0, 1), turns = area_new(size, 1, 2);
+static void check_rotary(const att_kernels *k, int64_t heads, int64_t size, int64_t turned) {
+  int64_t n = heads * size, half = turned / 2;
+  area x = area_new(n, 0, 1), turns = area_new(turned, 1, 2);
   double *before = doubles_of(x.data, n), *want = doubles_of(x.data, n);
   for (int64_t i = 0; i < half; i++) {
     double angle = turns.data[i];
@@ -199,11 +199,12 @@ static void check_rotary(const att_kernels *k, int64_t heads, int64_t size) {
   }
   for (int64_t i = 0; i < n; i++) {
     int64_t c = i % size, other = c < half ? i + half : i - half;
+    if (c >= turned) continue;
     want[i] = before[i] * turns.data[c % half] + (c < half ? -1 : 1) * before[other] * turns.data[half + c % half];
   }
-  k->rotary(x.data, turns.data, turns.data + half, 1, heads, size);
+  k->rotary(x.data, turns.data, turns.data + half, 1, heads, size, turned);
   check_close("rotary", k->name, x.data, want, n, 2e-7);
-  k->rotary(x.data, turns.data, turns.data + half, -1, heads, size);
+  k->rotary(x.data, turns.data, turns.data + half, -1, heads, size, turned);
   check_close("rotary back", k->name, x.data, before, n, 4e-7);
   free(before);
   free(want);
@@ -216,7 +217,10 @@ static void test_rotary(void **state) {
   const att_kernels *k;
   EACH_TABLE(k)
   for (size_t s = 1; s < COUNT(sizes); s++)
-    for (int64_t heads = 1; heads < 4; heads++) check_rotary(k, heads, 2 * sizes[s]);
+    for (int64_t heads = 1; heads < 4; heads++) {
+      check_rotary(k, heads, 2 * sizes[s], 2 * sizes[s]);
+      check_rotary(k, heads, 2 * sizes[s] + 3, 2 * sizes[s]);
+    }
 }
 
 typedef enum norm_kind { LAYER, LAYER_WITH_BETA, ROOT_MEAN_SQUARE, NORM_KINDS } norm_kind;
@@ -279,6 +283,10 @@ static void check_norm(const att_kernels *k, int64_t n, norm_kind kind, bool acc
   if (n > 1 || accumulate) check_close("norm's dx", k->name, dx.data, want_dx, ROWS * n, 5e-6);
   check_close("norm's dgamma", k->name, dgamma.data, want_dgamma, n, 5e-6);
   if (with_beta) check_close("norm's dbeta", k->name, dbeta.data, want_dbeta, n, 1e-6);
+  if (!centred && !accumulate) {
+    k->rms_norm_backward(dy.data, NULL, dy.data, x.data, rstd.data, gamma.data, false, ROWS, n);
+    assert_memory_equal(dy.data, dx.data, (size_t)(ROWS * n) * sizeof(float)); /* dx may be dy */
+  }
   if (centred) k->layer_norm(x.data, NULL, NULL, x.data, gamma.data, with_beta ? beta.data : NULL, 1e-2f, ROWS, n);
   if (!centred) k->rms_norm(x.data, NULL, x.data, gamma.data, 1e-2f, ROWS, n);
   assert_memory_equal(x.data, y.data, (size_t)(ROWS * n) * sizeof(float)); /* y may be x; mean, rstd not wanted */
@@ -294,6 +302,35 @@ static void test_norms(void **state) {
   EACH_TABLE(k)
   for (size_t s = 1; s < COUNT(sizes); s++)
     for (int i = 0; i < 2 * NORM_KINDS; i++) check_norm(k, sizes[s], (norm_kind)(i / 2), i % 2);
+}
+
+static void check_soft_cap(const att_kernels *k, int64_t n, double cap) {
+  area x = area_new(n, 0, 1), dx = area_new(n, 1, 2);
+  double *want = doubles_of(x.data, n), *want_dx = doubles_of(dx.data, n);
+  for (int64_t i = 0; i < n; i++) {
+    want[i] = cap * tanh(want[i] / cap);
+    want_dx[i] *= 1 - want[i] / cap * want[i] / cap;
+  }
+  k->soft_cap(x.data, (float)cap, n);
+  check_close("soft cap", k->name, x.data, want, n, 5e-7);
+  k->soft_cap_backward(dx.data, x.data, (float)cap, n);
+  check_close("soft cap's dx", k->name, dx.data, want_dx, n, 1e-6);
+  free(want);
+  free(want_dx);
+  area_free(&x);
+  area_free(&dx);
+}
+
+static void test_soft_cap(void **state) {
+  (void)state;
+  const att_kernels *k;
+  EACH_TABLE(k) for (size_t s = 1; s < COUNT(sizes); s++) {
+    check_soft_cap(k, sizes[s], 0.75);
+    check_soft_cap(k, sizes[s], 30);
+    float out[] = {NAN, 1e30f, -INFINITY};
+    k->soft_cap(out, 2, 3);
+    assert_true(isnan(out[0]) && out[1] == 2 && out[2] == -2);
+  }
 }
 
 static void check_dropout(const att_kernels *k, int64_t n, uint64_t key, uint32_t first, uint32_t threshold) {
@@ -569,6 +606,7 @@ int main(void) {
       cmocka_unit_test(test_activations_of_strange_numbers),
       cmocka_unit_test(test_gated),
       cmocka_unit_test(test_rotary),
+      cmocka_unit_test(test_soft_cap),
       cmocka_unit_test(test_norms),
       cmocka_unit_test(test_dropout),
       cmocka_unit_test(test_dropout_share),

@@ -12,6 +12,8 @@ typedef struct problem {
   const int32_t *rows;
   double scale;
   bool biased;
+  int64_t window; /* where causal; 0: none */
+  double softcap; /* 0: none */
 } problem;
 
 static int64_t q_columns(const problem *p) { return (int64_t)p->heads * p->size; }
@@ -31,8 +33,10 @@ static double weights_of(const problem *p, double *probs, const double *q, const
     double s = 0;
     for (int c = 0; c < p->size; c++)
       s += q[i * p->ldq + h * p->size + c] * k[(p->rows ? p->rows[j] : j) * p->ldk + kv + c];
-    bool hidden = p->causal && j > p->keys - p->queries + i;
-    probs[j] = hidden ? -INFINITY : s * p->scale + (bias ? bias[bias_at(p, i, h) + j] : 0);
+    int64_t position = p->keys - p->queries + i;
+    bool hidden = p->causal && (j > position || (p->window > 0 && position - j >= p->window));
+    double score = p->softcap > 0 ? p->softcap * tanh(s * p->scale / p->softcap) : s * p->scale;
+    probs[j] = hidden ? -INFINITY : score + (bias ? bias[bias_at(p, i, h) + j] : 0);
     if (probs[j] > most) most = probs[j];
   }
   for (int64_t j = 0; j < p->keys; j++) sum += exp(probs[j] - most);
@@ -115,6 +119,8 @@ static att_attention_args args_of(const problem *p, arrays *x) {
                               .size = p->size,
                               .scale = (float)p->scale,
                               .causal = p->causal,
+                              .window = p->window,
+                              .softcap = (float)p->softcap,
                               .bias = p->biased ? x->bias.data + p->keys - 1 : NULL,
                               .bias_stride = bias_stride(p),
                               .o = x->o.data,
@@ -168,6 +174,14 @@ static problem problem_of(const int *s, const int32_t *rows) {
   return p;
 }
 
+/* Plain, with a bias, a window, a soft cap; and all of these. */
+enum { VARIANTS = 8 };
+static void vary(problem *p, int variant) {
+  p->biased = variant & 1;
+  p->window = variant & 2 ? 5 + 9 * (p->heads % 3) : 0;
+  p->softcap = variant & 4 ? 1.5 : 0;
+}
+
 static void test_forward(void **state) {
   (void)state;
   static int32_t rows[300]; /* beams share what came before: rows repeat, out of order */
@@ -175,12 +189,32 @@ static void test_forward(void **state) {
   const att_kernels *k;
   EACH_TABLE(k) for (size_t s = 0; s < COUNT(forward_shapes); s++) {
     problem p = problem_of(forward_shapes[s], NULL), gathered = problem_of(forward_shapes[s], rows);
-    check_forward(k, &p);
-    check_forward(k, &gathered);
-    p.biased = gathered.biased = true;
-    check_forward(k, &p);
-    check_forward(k, &gathered);
+    for (int variant = 0; variant < VARIANTS; variant++) {
+      vary(&p, variant);
+      vary(&gathered, variant);
+      check_forward(k, &p);
+      check_forward(k, &gathered);
+    }
   }
+}
+
+/* Keys outside the window are not touched: what is there may be NaN. */
+static void test_window_skips(void **state) {
+  (void)state;
+  const att_kernels *k;
+  for (int queries = 1; queries < 8; queries += 6) EACH_TABLE(k) {
+      problem p = problem_of((const int[]){queries, 90, 2, 1, 16, 1}, NULL);
+      p.window = 20;
+      arrays x = arrays_new(&p);
+      att_attention_args args = args_of(&p, &x);
+      for (int64_t j = 0; j < (p.keys - queries - 19) * p.ldk; j++) x.k.data[j] = x.v.data[j] = NAN;
+      k->attention_forward(&args, 0, 2, x.scratch.data);
+      for (int64_t i = 0; i < queries; i++)
+        for (int64_t c = 0; c < 32; c++) assert_true(isfinite(x.o.data[i * p.ldo + c]));
+      for (int64_t j = 0; j < 90; j++)
+        assert_true((x.probs.data[j] > 0) == (j >= 91 - queries - 20 && j <= 90 - queries));
+      arrays_free(&x);
+    }
 }
 
 /* More queries than keys, causal: the first see nothing and get zeros. */
@@ -295,9 +329,10 @@ static void test_backward(void **state) {
   static const int shapes[][6] = {{1, 1, 1, 1, 4, 0}, {2, 3, 2, 2, 5, 1},  {7, 7, 2, 1, 8, 1},
                                   {5, 9, 4, 2, 3, 1}, {9, 17, 1, 1, 7, 0}, {17, 16, 2, 2, 4, 0}};
   const att_kernels *k;
-  EACH_TABLE(k) for (size_t s = 0; s < COUNT(shapes); s++) for (int i = 0; i < 8; i++) {
+  EACH_TABLE(k) for (size_t s = 0; s < COUNT(shapes); s++) for (int i = 0; i < 4 * VARIANTS; i++) {
     problem p = problem_of(shapes[s], NULL);
-    p.biased = i & 4;
+    vary(&p, i / 4);
+    if (p.window) p.window = 3;
     check_backward(k, &p, i & 1, i & 2);
   }
 }
@@ -319,20 +354,18 @@ static void compare_backward(const att_kernels *k, const problem *p, bool accumu
 static void test_backward_as_portable(void **state) {
   (void)state;
   const att_kernels *k;
-  EACH_TABLE(k) for (size_t s = 0; s < COUNT(forward_shapes); s++) for (int i = 0; i < 4; i++) {
+  EACH_TABLE(k) for (size_t s = 0; s < COUNT(forward_shapes); s++) for (int i = 0; i < 2 * VARIANTS; i++) {
     problem p = problem_of(forward_shapes[s], NULL);
-    p.biased = i & 2;
+    vary(&p, i / 2);
     compare_backward(k, &p, i & 1);
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_forward),
-      cmocka_unit_test(test_nothing_to_see),
-      cmocka_unit_test(test_scores_of_any_size),
-      cmocka_unit_test(test_backward),
-      cmocka_unit_test(test_backward_as_portable),
+      cmocka_unit_test(test_forward),      cmocka_unit_test(test_nothing_to_see),
+      cmocka_unit_test(test_window_skips), cmocka_unit_test(test_scores_of_any_size),
+      cmocka_unit_test(test_backward),     cmocka_unit_test(test_backward_as_portable),
   };
   return cmocka_run_group_tests_name("attention", tests, NULL, NULL);
 }

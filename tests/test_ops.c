@@ -83,22 +83,23 @@ static void test_gated(void **state) {
 
 /* ---- norms ---- */
 
+/* arg: whether the factor is 1 + gamma */
 static void norm_reference(const problem *p, double *out) {
   int64_t cols = p->sizes[1], rows = p->sizes[0] / cols;
-  bool centred = p->inputs == 3;
+  bool centred = p->inputs == 3, plus_one = p->arg && *(const bool *)p->arg;
   for (int64_t i = 0; i < rows; i++) {
     const double *x = p->values[0] + i * cols;
     double mean = 0, variance = 0;
     for (int64_t j = 0; centred && j < cols; j++) mean += x[j] / (double)cols;
     for (int64_t j = 0; j < cols; j++) variance += (x[j] - mean) * (x[j] - mean) / (double)cols;
     for (int64_t j = 0; j < cols; j++) {
-      out[i * cols + j] = (x[j] - mean) / sqrt(variance + (double)1e-5f) * p->values[1][j];
+      out[i * cols + j] = (x[j] - mean) / sqrt(variance + (double)1e-5f) * (p->values[1][j] + plus_one);
       if (centred) out[i * cols + j] += p->values[2][j];
     }
   }
 }
 
-static void check_norms(fixture *f, bool centred) {
+static void check_norms(fixture *f, bool centred, bool plus_one) {
   const int64_t sizes[][2] = {{1, 4}, {3, 17}, {40, 8}, {7, 64}};
   for (int i = 0; i < 4; i++) {
     begin(f, 0);
@@ -107,9 +108,9 @@ static void check_norms(fixture *f, bool centred) {
     if (centred) {
       assert_int_equal(att_op_layer_norm(&f->run, &x, &gamma, &beta, 1e-5f, &out), ATT_OK);
     } else {
-      assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, 1e-5f, &out), ATT_OK);
+      assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, plus_one, 1e-5f, &out), ATT_OK);
     }
-    problem p = {.reference = norm_reference};
+    problem p = {.reference = norm_reference, .arg = &plus_one};
     add_input(f, &p, x.data, x.gradient->data, sizes[i][0] * sizes[i][1]);
     add_input(f, &p, gamma.data, gamma.grad, sizes[i][1]);
     if (centred) add_input(f, &p, beta.data, beta.grad, sizes[i][1]);
@@ -118,16 +119,89 @@ static void check_norms(fixture *f, bool centred) {
   }
 }
 
-static void test_layer_norm(void **state) { check_norms(*state, true); }
-static void test_rms_norm(void **state) { check_norms(*state, false); }
+static void test_layer_norm(void **state) { check_norms(*state, true, false); }
+static void test_rms_norm(void **state) {
+  check_norms(*state, false, false);
+  check_norms(*state, false, true);
+}
+
+/* ---- what changes a view of a linear layer's output in place ---- */
+
+typedef struct view_case {
+  int64_t rows, first, cols; /* of x; its columns first .. first + heads * size are changed */
+  int heads, size;
+  bool plus_one;
+} view_case;
+
+static void linear_of(const problem *p, int64_t rows, int64_t cols, double *out) {
+  for (int64_t i = 0; i < rows * cols; i++) {
+    out[i] = 0;
+    for (int64_t k = 0; k < 3; k++) out[i] += p->values[0][i / cols * 3 + k] * p->values[1][i % cols * 3 + k];
+  }
+}
+
+static void head_norm_reference(const problem *p, double *out) {
+  const view_case *c = p->arg;
+  linear_of(p, c->rows, c->cols, out);
+  for (int64_t i = 0; i < c->rows * c->heads; i++) {
+    double *x = out + i / c->heads * c->cols + c->first + i % c->heads * c->size, square = 0;
+    for (int j = 0; j < c->size; j++) square += x[j] * x[j] / c->size;
+    for (int j = 0; j < c->size; j++) x[j] = x[j] / sqrt(square + (double)1e-5f) * (p->values[2][j] + c->plus_one);
+  }
+}
+
+static void test_head_norm(void **state) {
+  fixture *f = *state;
+  const view_case cases[] = {
+      {1, 0, 8, 1, 8, false}, {7, 5, 40, 3, 10, true}, {40, 8, 24, 4, 4, false}, {33, 0, 66, 1, 33, true}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const view_case *c = &cases[i];
+    begin(f, 0);
+    att_tensor x = new_input(f, c->rows, 3, 1), out;
+    att_weight w = new_weight(f, c->cols, 3, 2), gamma = new_weight(f, 1, c->size, 3), none = {0};
+    assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &out), ATT_OK);
+    att_tensor view = att_tensor_columns(&out, c->first, (int64_t)c->heads * c->size);
+    assert_int_equal(att_op_head_norm(&f->run, &view, c->heads, &gamma, c->plus_one, 1e-5f), ATT_OK);
+    problem p = {.reference = head_norm_reference, .arg = c};
+    add_input(f, &p, x.data, x.gradient->data, c->rows * 3);
+    add_input(f, &p, w.data, w.grad, c->cols * 3);
+    add_input(f, &p, gamma.data, gamma.grad, c->size);
+    prepare(f, &p, c->rows * c->cols);
+    finish(f, &p, &out);
+  }
+}
+
+static void soft_cap_reference(const problem *p, double *out) {
+  const view_case *c = p->arg;
+  linear_of(p, c->rows, c->cols, out);
+  for (int64_t i = 0; i < c->rows * c->cols; i++) out[i] = 1.5 * tanh(out[i] / 1.5);
+}
+
+static void test_soft_cap(void **state) {
+  fixture *f = *state;
+  const view_case cases[] = {{.rows = 1, .cols = 1}, {.rows = 7, .cols = 19}, {.rows = 50, .cols = 33}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const view_case *c = &cases[i];
+    begin(f, 0);
+    att_tensor x = new_input(f, c->rows, 3, 1), out;
+    att_weight w = new_weight(f, c->cols, 3, 2), none = {0};
+    assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &out), ATT_OK);
+    assert_int_equal(att_op_soft_cap(&f->run, &out, 1.5f), ATT_OK);
+    problem p = {.reference = soft_cap_reference, .arg = c};
+    add_input(f, &p, x.data, x.gradient->data, c->rows * 3);
+    add_input(f, &p, w.data, w.grad, c->cols * 3);
+    prepare(f, &p, c->rows * c->cols);
+    finish(f, &p, &out);
+  }
+}
 
 /* ---- rotary ---- */
 
 typedef struct rotary_case {
   int64_t rows, first, cols; /* of x; its columns first .. first + cols are turned */
-  int heads, size;
-  const int32_t *positions;
-  const float *frequencies;
+  int heads, size, turned;
+  const float *angles; /* of each row, [turned / 2] */
+  double magnitude;
 } rotary_case;
 
 /* x is made by a linear layer, whose own gradients must be those of the turned output. */
@@ -141,21 +215,38 @@ static void rotary_reference(const problem *p, double *out) {
   for (int64_t i = 0; i < c->rows; i++) {
     for (int h = 0; h < c->heads; h++) {
       double *x = out + i * c->cols + c->first + h * c->size;
-      for (int k = 0; k < c->size / 2; k++) {
-        double angle = (double)((float)c->positions[i] * c->frequencies[k]), a = x[k], b = x[c->size / 2 + k];
-        x[k] = a * cos(angle) - b * sin(angle);
-        x[c->size / 2 + k] = b * cos(angle) + a * sin(angle);
+      for (int k = 0; k < c->turned / 2; k++) {
+        double angle = c->angles[i * c->turned / 2 + k], a = x[k], b = x[c->turned / 2 + k];
+        x[k] = c->magnitude * (a * cos(angle) - b * sin(angle));
+        x[c->turned / 2 + k] = c->magnitude * (b * cos(angle) + a * sin(angle));
       }
     }
   }
 }
 
+/* The last row's angles first. */
+static att_turns turns_of(fixture *f, const rotary_case *c) {
+  int64_t half = c->turned / 2, *rows = ATT_ARENA_NEW(f->arena, c->rows, int64_t);
+  float *out = ATT_ARENA_NEW(f->arena, c->rows * c->turned, float);
+  for (int64_t i = 0; i < c->rows; i++) {
+    rows[i] = c->rows - 1 - i;
+    for (int64_t k = 0; k < half; k++) {
+      double angle = c->angles[i * half + k];
+      out[rows[i] * c->turned + k] = (float)(c->magnitude * cos(angle));
+      out[rows[i] * c->turned + half + k] = (float)(c->magnitude * sin(angle));
+    }
+  }
+  return (att_turns){out, rows, c->turned};
+}
+
 static void test_rotary(void **state) {
   fixture *f = *state;
-  static const int32_t close[] = {3, 0, 1, 2, 5, 4, 4}, far[] = {0, 70000, 12, 131071};
-  static const float frequencies[] = {1, 0.7f, 0.31f, 0.013f, 1e-3f, 3e-4f, 1e-4f, 1e-5f};
-  const rotary_case cases[] = {
-      {7, 0, 16, 1, 16, close, frequencies}, {7, 5, 40, 3, 10, close, frequencies}, {4, 8, 24, 4, 4, far, frequencies}};
+  float angles[64];
+  for (int i = 0; i < 64; i++) angles[i] = (float)(6 * att_uniform(3, (uint64_t)i) - 3);
+  const rotary_case cases[] = {{7, 0, 16, 1, 16, 16, angles, 1},
+                               {7, 5, 40, 3, 10, 10, angles, 1},
+                               {4, 8, 24, 4, 4, 4, angles, 1.5},
+                               {7, 5, 40, 3, 10, 6, angles, 0.75}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const rotary_case *c = &cases[i];
     begin(f, 0);
@@ -163,7 +254,8 @@ static void test_rotary(void **state) {
     att_weight w = new_weight(f, c->cols, 3, 2), none = {0};
     assert_int_equal(att_op_linear(&f->run, &x, &w, &none, ATT_PLAIN, &out), ATT_OK);
     att_tensor view = att_tensor_columns(&out, c->first, (int64_t)c->heads * c->size);
-    assert_int_equal(att_op_rotary(&f->run, &view, c->heads, c->size, c->positions, c->frequencies), ATT_OK);
+    const att_turns turns = turns_of(f, c);
+    assert_int_equal(att_op_rotary(&f->run, &view, c->heads, c->size, &turns), ATT_OK);
     problem p = {.reference = rotary_reference, .arg = c};
     add_input(f, &p, x.data, x.gradient->data, c->rows * 3);
     add_input(f, &p, w.data, w.grad, c->cols * 3);
@@ -287,6 +379,7 @@ typedef struct entropy_case {
   int64_t rows, vocab, width;
   double smoothing, divisor;
   const int32_t *targets;
+  double softcap;
 } entropy_case;
 
 static void entropy_reference(const problem *p, double *out) {
@@ -298,6 +391,7 @@ static void entropy_reference(const problem *p, double *out) {
       logits[j] = p->values[2][j];
       for (int64_t k = 0; k < c->width; k++)
         logits[j] += p->values[0][i * c->width + k] * p->values[1][j * c->width + k];
+      if (c->softcap > 0) logits[j] = c->softcap * tanh(logits[j] / c->softcap);
       most = fmax(most, logits[j]);
       total += logits[j];
     }
@@ -310,14 +404,19 @@ static void entropy_reference(const problem *p, double *out) {
 static void test_cross_entropy(void **state) {
   fixture *f = *state;
   static const int32_t targets[] = {0, 6, 3, 3, 5, 1};
-  const entropy_case cases[] = {{6, 7, 5, 0.0, 6, targets}, {6, 7, 5, 0.1, 4, targets}, {3, 257, 12, 0.2, 1, targets}};
-  for (int i = 0; i < 3; i++) {
+  const entropy_case cases[] = {{6, 7, 5, 0.0, 6, targets, 0},
+                                {6, 7, 5, 0.1, 4, targets, 0},
+                                {3, 257, 12, 0.2, 1, targets, 0},
+                                {6, 7, 5, 0.1, 4, targets, 0.8},
+                                {3, 257, 12, 0, 1, targets, 1.5}};
+  for (int i = 0; i < 5; i++) {
     const entropy_case *c = &cases[i];
     begin(f, 0);
     att_tensor x = new_input(f, c->rows, c->width, 1);
     att_weight w = new_weight(f, c->vocab, c->width, 2), b = new_weight(f, 1, c->vocab, 3);
     att_loss loss = {0};
-    assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, c->targets, (float)c->smoothing, c->divisor, &loss),
+    assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, (float)c->softcap, c->targets, (float)c->smoothing,
+                                          c->divisor, &loss),
                      ATT_OK);
     problem p = {.reference = entropy_reference, .arg = c};
     add_input(f, &p, x.data, x.gradient->data, c->rows * c->width);
@@ -364,11 +463,11 @@ static void test_gradient_of_the_embeddings(void **state) {
     if (frozen) table.grad = w.grad = gamma.grad = NULL;
     assert_int_equal(att_op_embed(&f->run, &table, &none, embed_ids, NULL, 5, 1.0f, ATT_NO_DROPOUT, &embedded), ATT_OK);
     embedded.gradient->keep = true;
-    assert_int_equal(att_op_rms_norm(&f->run, &embedded, &gamma, 1e-5f, &normed), ATT_OK);
+    assert_int_equal(att_op_rms_norm(&f->run, &embedded, &gamma, false, 1e-5f, &normed), ATT_OK);
     assert_int_equal(att_op_linear(&f->run, &normed, &w, &none, ATT_WITH_TANH, &inner), ATT_OK);
     assert_int_equal(att_op_residual(&f->run, &embedded, &inner, ATT_NO_DROPOUT, &out), ATT_OK);
     att_loss loss = {0};
-    assert_int_equal(att_op_cross_entropy(&f->run, &out, &w, &none, embed_ids, 0, 1, &loss), ATT_OK);
+    assert_int_equal(att_op_cross_entropy(&f->run, &out, &w, &none, 0, embed_ids, 0, 1, &loss), ATT_OK);
     assert_int_equal(att_backward(&f->run), ATT_OK);
     const float *gradient = att_gradient_of(&embedded);
     assert_non_null(gradient);
@@ -423,7 +522,7 @@ static void test_loss_of_some_rows(void **state) {
     att_weight w = new_weight(f, 7, 6, 2), b = new_weight(f, 1, 7, 3);
     att_loss loss = {0};
     assert_int_equal(att_op_rows(&f->run, &x, count ? rows : NULL, count, &some), ATT_OK);
-    assert_int_equal(att_op_cross_entropy(&f->run, &some, &w, &b, targets, 0, 1, &loss), ATT_OK);
+    assert_int_equal(att_op_cross_entropy(&f->run, &some, &w, &b, 0, targets, 0, 1, &loss), ATT_OK);
     assert_int_equal(att_backward(&f->run), ATT_OK);
     assert_int_equal(loss.count, count);
     assert_true((loss.loss > 0.1) == (count > 0));
@@ -444,12 +543,12 @@ static void test_cross_entropy_alone(void **state) {
   att_loss loss = {0};
   float *grad = b.grad;
   b.grad = NULL;
-  assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, targets, 0, 1, &loss), ATT_OK);
+  assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, 0, targets, 0, 1, &loss), ATT_OK);
   assert_true(loss.loss > 0.1 && fabsf(w.grad[0]) > 1e-3f);
   float before = w.grad[0];
   w.grad = NULL;
   b.grad = grad;
-  assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, targets, 0, 1, &loss), ATT_OK);
+  assert_int_equal(att_op_cross_entropy(&f->run, &x, &w, &b, 0, targets, 0, 1, &loss), ATT_OK);
   assert_true(loss.count == 6 && fabsf(b.grad[0]) > 1e-3f && before != 0);
   assert_int_equal(att_backward(&f->run), ATT_OK);
 }
@@ -525,6 +624,8 @@ int main(void) {
       cmocka_unit_test(test_gated),
       cmocka_unit_test(test_layer_norm),
       cmocka_unit_test(test_rms_norm),
+      cmocka_unit_test(test_head_norm),
+      cmocka_unit_test(test_soft_cap),
       cmocka_unit_test(test_rotary),
       cmocka_unit_test(test_residual),
       cmocka_unit_test(test_dropout),

@@ -14,25 +14,30 @@ typedef struct attention_case {
   bool causal, biased;
   const int64_t *queries, *keys;
   int64_t count;
+  double scale, softcap; /* 0: size^-0.5, none */
+  int64_t window;        /* 0: all */
 } attention_case;
 
-/* biases: of the first key and so on */
-static void attend_row(const problem *p, const attention_case *c, int64_t query, int64_t first_key, int64_t seen,
-                       int head, const double *biases, double *out) {
+/* Keys [first_seen, seen) from the sequence's first; biases: of that one and so on. */
+static void attend_row(const problem *p, const attention_case *c, int64_t query, int64_t first_key, int64_t first_seen,
+                       int64_t seen, int head, const double *biases, double *out) {
   int64_t ldq = c->heads * c->size, ldk = c->kv_heads * c->size,
           at = (int64_t)(head * c->kv_heads / c->heads) * c->size;
   double weights[128], sum = 0;
-  for (int64_t j = 0; j < seen; j++) {
+  for (int64_t j = first_seen; j < seen; j++) {
     double score = 0;
     for (int d = 0; d < c->size; d++) {
       score += p->values[0][query * ldq + head * c->size + d] * p->values[1][(first_key + j) * ldk + at + d];
     }
-    weights[j] = exp(score / sqrt((double)c->size) + (biases ? biases[j] : 0));
+    score *= c->scale > 0 ? c->scale : 1 / sqrt((double)c->size);
+    if (c->softcap > 0) score = c->softcap * tanh(score / c->softcap);
+    weights[j] = exp(score + (biases ? biases[j] : 0));
     sum += weights[j];
   }
   for (int d = 0; d < c->size; d++) {
     double mixed = 0;
-    for (int64_t j = 0; j < seen; j++) mixed += weights[j] / sum * p->values[2][(first_key + j) * ldk + at + d];
+    for (int64_t j = first_seen; j < seen; j++)
+      mixed += weights[j] / sum * p->values[2][(first_key + j) * ldk + at + d];
     out[query * ldq + head * c->size + d] = mixed;
   }
 }
@@ -43,10 +48,11 @@ static void attention_reference(const problem *p, double *out) {
     int64_t keys = c->keys[s + 1] - c->keys[s], queries = c->queries[s + 1] - c->queries[s];
     for (int64_t i = 0; i < queries; i++) {
       int64_t seen = c->causal ? keys - queries + i + 1 : keys;
+      int64_t first = c->window > 0 && seen > c->window ? seen - c->window : 0;
       for (int h = 0; h < c->heads; h++) {
         const double *biases = NULL;
         if (c->biased) biases = p->values[3] + h * (2 * REACH - 1) + REACH - 1 - (keys - queries + i);
-        attend_row(p, c, c->queries[s] + i, c->keys[s], seen, h, biases, out);
+        attend_row(p, c, c->queries[s] + i, c->keys[s], first, seen, h, biases, out);
       }
     }
   }
@@ -67,6 +73,9 @@ static void check_attention(fixture *f, const attention_case *c) {
                                .size = c->size,
                                .causal = c->causal,
                                .bias = c->biased ? &bias : NULL,
+                               .scale = (float)c->scale,
+                               .softcap = (float)c->softcap,
+                               .window = c->window,
                                .queries = {c->count, c->queries},
                                .keys = {c->count, c->keys}};
   assert_int_equal(att_op_attention(&f->run, &q, &k, &v, &shape, &out), ATT_OK);
@@ -82,8 +91,9 @@ static void check_attention(fixture *f, const attention_case *c) {
 static void test_attention(void **state) {
   const int64_t a[] = {0, 1, 4, 9, 26}, b[] = {0, 3, 8, 9, 40}, lone[] = {0, 70};
   const attention_case cases[] = {
-      {2, 2, 8, false, false, a, a, 4}, {2, 2, 8, true, false, a, a, 4},   {4, 2, 5, false, false, a, b, 4},
-      {4, 1, 6, true, false, a, a, 4},  {1, 1, 64, false, false, b, a, 4}, {2, 2, 3, true, false, lone, lone, 1},
+      {2, 2, 8, false, false, a, a, 4, 0, 0, 0},  {2, 2, 8, true, false, a, a, 4, 0, 0, 0},
+      {4, 2, 5, false, false, a, b, 4, 0, 0, 0},  {4, 1, 6, true, false, a, a, 4, 0, 0, 0},
+      {1, 1, 64, false, false, b, a, 4, 0, 0, 0}, {2, 2, 3, true, false, lone, lone, 1, 0, 0, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_attention(*state, &cases[i]);
 }
@@ -91,8 +101,22 @@ static void test_attention(void **state) {
 static void test_biased_attention(void **state) {
   const int64_t a[] = {0, 1, 4, 9, 26}, b[] = {0, 3, 8, 9, 40}, c[] = {0, 2, 7, 16, 33}, lone[] = {0, 70};
   const attention_case cases[] = {
-      {2, 2, 8, false, true, a, a, 4}, {2, 1, 7, true, true, a, c, 4},       {4, 2, 5, false, true, a, b, 4},
-      {3, 3, 6, false, true, b, a, 4}, {1, 1, 3, true, true, lone, lone, 1},
+      {2, 2, 8, false, true, a, a, 4, 0, 0, 0},      {2, 1, 7, true, true, a, c, 4, 0, 0, 0},
+      {4, 2, 5, false, true, a, b, 4, 0, 0, 0},      {3, 3, 6, false, true, b, a, 4, 0, 0, 0},
+      {1, 1, 3, true, true, lone, lone, 1, 0, 0, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_attention(*state, &cases[i]);
+}
+
+/* Gemma's scales and soft caps, windows shorter and longer than the sequences, and all of it with biases. */
+static void test_windows_and_caps(void **state) {
+  const int64_t a[] = {0, 1, 4, 9, 26}, c[] = {0, 2, 7, 16, 33}, lone[] = {0, 70};
+  const attention_case cases[] = {
+      {2, 2, 8, true, false, a, a, 4, 0, 0, 3},         {4, 2, 5, true, false, a, c, 4, 0, 0, 4},
+      {2, 1, 6, true, false, lone, lone, 1, 0, 0, 2},   {2, 2, 3, true, false, lone, lone, 1, 0, 0, 17},
+      {2, 1, 64, true, false, lone, lone, 1, 0, 0, 69}, {2, 2, 8, false, false, a, c, 4, 0, 0.7, 0},
+      {4, 1, 6, true, false, a, a, 4, 0.3, 2, 0},       {2, 2, 8, true, true, a, a, 4, 0.2, 1.5, 5},
+      {1, 1, 3, true, true, lone, lone, 1, 0.5, 3, 33}, {2, 2, 7, false, false, a, a, 4, 0.1, 0, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_attention(*state, &cases[i]);
 }
@@ -112,8 +136,13 @@ static void test_bias_gradient_is_one(void **state) {
     float values[COUNT];
     memcpy(values, numbers.data, sizeof values);
     const att_distance_bias bias = {values, numbers.grad, LENGTH, HEADS};
-    const att_attention_shape shape = {HEADS, HEADS, SIZE, true, {SEQUENCES, starts}, {SEQUENCES, starts},
-                                       NULL,  NULL,  NULL, &bias};
+    const att_attention_shape shape = {.heads = HEADS,
+                                       .kv_heads = HEADS,
+                                       .size = SIZE,
+                                       .causal = true,
+                                       .queries = {SEQUENCES, starts},
+                                       .keys = {SEQUENCES, starts},
+                                       .bias = &bias};
     att_tensor q = att_tensor_columns(&qkv, 0, HEADS * SIZE), k = att_tensor_columns(&qkv, HEADS * SIZE, HEADS * SIZE),
                v = att_tensor_columns(&qkv, 2 * HEADS * SIZE, HEADS * SIZE);
     assert_int_equal(att_op_attention(&f->run, &q, &k, &v, &shape, &out), ATT_OK);
@@ -130,8 +159,7 @@ static void test_bias_gradient_is_one(void **state) {
 }
 
 /* A key cache gives what all rows at once give, wherever a query stands. */
-static void test_bias_in_steps(void **state) {
-  fixture *f = *state;
+static void check_steps(fixture *f, int64_t window, float softcap) {
   enum { LENGTH = 21, HEADS = 2, SIZE = 5, WIDTH = HEADS * SIZE };
   begin(f, 0);
   att_tensor q = new_input(f, LENGTH, WIDTH, 1), k = new_input(f, LENGTH, WIDTH, 2), v = new_input(f, LENGTH, WIDTH, 3);
@@ -140,6 +168,8 @@ static void test_bias_in_steps(void **state) {
   assert_int_equal(att_op_alibi(&f->run, HEADS, LENGTH, &bias), ATT_OK);
   const int64_t starts[] = {0, LENGTH};
   att_attention_shape shape = {.heads = HEADS, .kv_heads = HEADS, .size = SIZE, .causal = true, .bias = &bias};
+  shape.window = window;
+  shape.softcap = softcap;
   shape.queries = shape.keys = (att_sequences){1, starts};
   assert_int_equal(att_op_attention(&f->run, &q, &k, &v, &shape, &whole), ATT_OK);
   int32_t rows[LENGTH];
@@ -156,6 +186,13 @@ static void test_bias_in_steps(void **state) {
       assert_true(fabsf(step.data[i] - whole.data[first * WIDTH + i]) < 1e-6f);
     }
   }
+}
+
+static void test_steps(void **state) {
+  check_steps(*state, 0, 0);
+  check_steps(*state, 5, 0);
+  check_steps(*state, 1, 0.5f);
+  check_steps(*state, 40, 0.5f);
 }
 
 /* ---- T5's buckets in attention ---- */
@@ -176,7 +213,7 @@ static int64_t bucket(const relative_case *c, int64_t distance) {
 static void relative_reference(const problem *p, double *out) {
   const relative_case *c = p->arg;
   const int64_t starts[] = {0, c->length};
-  const attention_case plain = {2, 2, 3, c->causal, true, starts, starts, 1};
+  const attention_case plain = {2, 2, 3, c->causal, true, starts, starts, 1, 0, 0, 0};
   double values[2 * (2 * REACH - 1)] = {0};
   for (int64_t h = 0; h < 2; h++)
     for (int64_t d = 1 - c->length; d < c->length; d++)
@@ -214,8 +251,11 @@ static void test_relative_bias(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_attention),     cmocka_unit_test(test_biased_attention),
-      cmocka_unit_test(test_bias_in_steps), cmocka_unit_test(test_bias_gradient_is_one),
+      cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_biased_attention),
+      cmocka_unit_test(test_steps),
+      cmocka_unit_test(test_windows_and_caps),
+      cmocka_unit_test(test_bias_gradient_is_one),
       cmocka_unit_test(test_relative_bias),
   };
   return cmocka_run_group_tests_name("attention, one thread", tests, setup_one, teardown) +

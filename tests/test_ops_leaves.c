@@ -35,7 +35,19 @@ static void layer_norm(fixture *f, att_tensor *in, att_weight *w, att_tensor *ou
 }
 
 static void rms_norm(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
-  ok(att_op_rms_norm(&f->run, &in[0], &w[0], 1e-5f, out));
+  ok(att_op_rms_norm(&f->run, &in[0], &w[0], false, 1e-5f, out));
+  *outs = 1;
+}
+
+static void norm_plus_one(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
+  ok(att_op_rms_norm(&f->run, &in[0], &w[0], true, 1e-5f, out));
+  *outs = 1;
+}
+
+static void soft_cap(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
+  (void)w;
+  ok(att_op_soft_cap(&f->run, &in[0], 3));
+  *out = in[0];
   *outs = 1;
 }
 
@@ -78,10 +90,11 @@ static void mean(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int
 }
 
 static void rotary(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
-  static const int32_t positions[ROWS] = {0, 1, 2, 3, 0, 0, 1, 2, 3, 4, 5};
-  static const float frequencies[] = {1, 0.5f, 0.25f};
+  static const int64_t which[ROWS] = {0, 1, 2, 3, 0, 0, 1, 2, 3, 1, 2};
+  static const float angles[] = {1,     1,     1,     0,     0,     0,     0.54f,  0.88f, 0.97f, 0.84f, 0.48f, 0.25f,
+                                 -0.4f, 0.54f, 0.88f, 0.91f, 0.84f, 0.48f, -0.99f, 0.07f, 0.73f, 0.14f, 1,     0.68f};
   (void)w;
-  ok(att_op_rotary(&f->run, &in[0], 2, 6, positions, frequencies));
+  ok(att_op_rotary(&f->run, &in[0], 2, 6, &(att_turns){angles, which, 6}));
   *out = in[0];
   *outs = 1;
 }
@@ -210,7 +223,7 @@ static void cross_entropy(fixture *f, att_tensor *in, att_weight *w, att_tensor 
   static const int32_t targets[ROWS] = {1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4};
   att_loss loss = {0};
   (void)out;
-  ok(att_op_cross_entropy(&f->run, &in[0], &w[0], &w[1], targets, 0.1f, 3, &loss));
+  ok(att_op_cross_entropy(&f->run, &in[0], &w[0], &w[1], 4, targets, 0.1f, 3, &loss));
   assert_true(loss.count == ROWS && loss.loss > 1);
   *outs = 0;
 }
@@ -247,6 +260,8 @@ static const op_case cases[] = {
     {"linear", 1, 2, {FLAT}, {{7, WIDE}, {1, 7}}, linear},
     {"layer norm", 1, 2, {FLAT}, {{1, WIDE}, {1, WIDE}}, layer_norm},
     {"RMS norm", 1, 1, {FLAT}, {{1, WIDE}}, rms_norm},
+    {"RMS norm plus one", 1, 1, {FLAT}, {{1, WIDE}}, norm_plus_one},
+    {"soft cap", 1, 0, {FLAT}, {{0}}, soft_cap},
     {"gated", 1, 0, {{ROWS, 2 * WIDE}}, {{0}}, gated},
     {"dropout", 1, 0, {FLAT}, {{0}}, dropout},
     {"no dropout", 1, 0, {FLAT}, {{0}}, no_dropout},

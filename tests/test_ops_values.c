@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "layers/layers.h"
 #include "op_check.h"
 
 static json_t *values;
@@ -99,7 +100,7 @@ static void test_rms_norm(void **state) {
   att_weight gamma = new_weight(f, 1, x.cols, 1);
   gamma.data = floats_of(f, in, "gamma");
   float epsilon = (float)json_real_value(json_object_get(in, "epsilon"));
-  assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, epsilon, &out), ATT_OK);
+  assert_int_equal(att_op_rms_norm(&f->run, &x, &gamma, false, epsilon, &out), ATT_OK);
   check_both(f, in, &x, &out, 2e-6);
   check(in, "dgamma", gamma.grad, 2e-6);
 }
@@ -113,9 +114,86 @@ static void test_rotary(void **state) {
   same.data = floats_of(f, in, "x");
   int32_t ids[16];
   for (int64_t i = 0; i < x.rows; i++) ids[i] = (int32_t)json_integer_value(json_array_get(positions, (size_t)i));
-  const float *frequencies = floats_of(f, in, "frequencies");
-  assert_int_equal(att_op_rotary(&f->run, &same, (int)heads, (int)size, ids, frequencies), ATT_OK);
+  const att_rope rope = {.base = 10000};
+  const int64_t start[] = {0, x.rows};
+  att_turns turns;
+  assert_int_equal(att_rope_turns(&f->run, &rope, size, (att_sequences){1, start}, start + 1, ids, &turns), ATT_OK);
+  assert_int_equal(att_op_rotary(&f->run, &same, (int)heads, (int)size, &turns), ATT_OK);
   check_both(f, in, &x, &same, 1e-6); /* one gradient, turned in place */
+}
+
+static double number_or(const json_t *in, const char *name, double other) {
+  const json_t *value = json_object_get(in, name);
+  return value ? json_number_value(value) : other;
+}
+
+static att_rope rope_of(const json_t *in) {
+  static const char *const kinds[] = {"default", "linear", "llama3", "dynamic", "yarn", "longrope"};
+  const json_t *more = json_object_get(in, "parameters");
+  bool yarn = strcmp(json_string_value(json_object_get(in, "kind")), "yarn") == 0;
+  att_rope rope = {.base = number_or(in, "base", 0),
+                   .partial = number_or(in, "partial", 1),
+                   .factor = number_or(more, "factor", 0),
+                   .low = yarn ? number_or(more, "beta_slow", 1) : number_or(more, "low_freq_factor", 0),
+                   .high = yarn ? number_or(more, "beta_fast", 32) : number_or(more, "high_freq_factor", 0),
+                   .untruncated = json_is_false(json_object_get(more, "truncate")),
+                   .original =
+                       (int64_t)number_or(more, "original_max_position_embeddings", number_or(in, "positions", 0))};
+  while (strcmp(json_string_value(json_object_get(in, "kind")), kinds[rope.scaling]) != 0) rope.scaling++;
+  for (size_t k = 0; k < json_array_size(json_object_get(more, "short_factor")); k++) {
+    rope.short_factors[k] = (float)json_number_value(json_array_get(json_object_get(more, "short_factor"), k));
+    rope.long_factors[k] = (float)json_number_value(json_array_get(json_object_get(more, "long_factor"), k));
+  }
+  return rope;
+}
+
+static void test_rope_frequencies(void **state) {
+  (void)state;
+  const json_t *all = list_of(values, "rope"), *in, *want;
+  size_t i, j, k;
+  json_array_foreach(all, i, in) {
+    const att_rope rope = rope_of(in);
+    int64_t size = whole_of(in, "size"), lengths[4] = {0};
+    json_array_foreach(list_of(in, "frequencies"), j, want) {
+      float got[ATT_MOST_FREQUENCIES];
+      lengths[j] = json_integer_value(json_array_get(list_of(in, "lengths"), j));
+      att_rope_frequencies(got, &rope, size, lengths[j]);
+      assert_int_equal(json_array_size(want), att_rope_turned(&rope, size) / 2);
+      for (k = 0; k < json_array_size(want); k++) {
+        double number = json_number_value(json_array_get(want, k));
+        if (!(fabs(got[k] - number) <= 1e-6 * number)) fail_msg("rope %zu: %.9g, not %.9g", i, (double)got[k], number);
+      }
+      if (j == 0) continue;
+      bool alike = json_equal(want, json_array_get(list_of(in, "frequencies"), j - 1));
+      assert_int_equal(att_rope_alike(&rope, lengths[j - 1], lengths[j]), alike);
+    }
+  }
+  assert_true(json_array_size(all) > 8);
+}
+
+/* The same angles whether rows share them or not, whatever else is in the pass; each sequence by its own length. */
+static void test_turns(void **state) {
+  fixture *f = *state;
+  begin(f, 0);
+  const int64_t start[] = {0, 3, 4, 9}, alone[] = {0, 5}, lengths[] = {3, 1, 30};
+  const int32_t positions[] = {0, 1, 2, 0, 25, 26, 27, 28, 29}, dense[] = {2, 0, 1, 2, 4};
+  att_rope rope = {.base = 100, .scaling = ATT_ROPE_DYNAMIC, .factor = 4, .original = 10, .magnitude = 1.5};
+  att_turns together, one;
+  float frequencies[4];
+  assert_int_equal(att_rope_turns(&f->run, &rope, 8, (att_sequences){3, start}, lengths, positions, &together), ATT_OK);
+  for (int64_t i = 0; i < 9; i++) {
+    att_rope_frequencies(frequencies, &rope, 8, i < 4 ? 1 : 30);
+    for (int k = 0; k < 4; k++) {
+      const float *angles = together.angles + together.rows[i] * together.turned;
+      assert_true(fabsf(angles[k] - 1.5f * cosf((float)positions[i] * frequencies[k])) < 1e-6f);
+      assert_true(fabsf(angles[4 + k] - 1.5f * sinf((float)positions[i] * frequencies[k])) < 1e-6f);
+    }
+  }
+  assert_int_equal(att_rope_turns(&f->run, &rope, 8, (att_sequences){1, alone}, alone + 1, dense, &one), ATT_OK);
+  assert_true(one.rows[0] == one.rows[3] && one.rows[1] != one.rows[2]);
+  for (int i = 0; i < 3; i++)
+    assert_memory_equal(one.angles + one.rows[(i + 1) % 3] * 8, together.angles + together.rows[i] * 8,
+                        8 * sizeof(float));
 }
 
 static void test_alibi(void **state) {
@@ -184,8 +262,14 @@ static void test_losses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_activations), cmocka_unit_test(test_gated), cmocka_unit_test(test_rms_norm),
-      cmocka_unit_test(test_rotary),      cmocka_unit_test(test_alibi), cmocka_unit_test(test_buckets),
+      cmocka_unit_test(test_activations),
+      cmocka_unit_test(test_gated),
+      cmocka_unit_test(test_rms_norm),
+      cmocka_unit_test(test_rotary),
+      cmocka_unit_test(test_rope_frequencies),
+      cmocka_unit_test(test_turns),
+      cmocka_unit_test(test_alibi),
+      cmocka_unit_test(test_buckets),
       cmocka_unit_test(test_losses),
   };
   return cmocka_run_group_tests_name("ops as PyTorch's", tests, open_values, close_values);

@@ -71,7 +71,7 @@ static att_config config_of(const kind_of_model *m) {
                       .decoder_attention_heads = transformer && decodes ? 2 : 0,
                       .encoder_ffn_dim = transformer && encodes ? 12 : 0,
                       .decoder_ffn_dim = transformer && decodes ? 12 : 0,
-                      .rope_theta = 100,
+                      .rope = {.base = 100},
                       .tie_word_embeddings = !m->untied,
                       .layer_norm_epsilon = 1e-5f,
                       .pad = both ? 3 : -1,

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "models/pass.h"
+#include "models/families/rotary_decoder.h"
 
 enum { LIMIT = 80, VOCABULARY = 90, MEMORY = 7 };
 
@@ -30,6 +30,24 @@ static void ok(const setting *s, att_status status) {
   if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
 }
 
+/* What the family's class is by itself, in the sizes of c: windows of the first layer, where it may have them. */
+static att_config rotary_config(const att_config *c, const att_config *class) {
+  att_config out = *class;
+  out.position = c->position;
+  out.d_model = c->d_model, out.vocab_size = c->vocab_size, out.max_position_embeddings = c->max_position_embeddings;
+  out.decoder_layers = 2, out.decoder_attention_heads = 4, out.decoder_ffn_dim = 40;
+  out.key_value_heads = 2, out.head_size = 10, out.query_scalar = class->query_scalar > 0 ? 5 : 0;
+  out.pad = out.bos = out.eos = out.mask = out.unk = -1;
+  out.rope = c->rope;
+  out.rope.partial = class->family == ATT_PHI3 ? 0.6 : 0;
+  if (class->local_rope.base > 0) out.local_rope.base = 20;
+  if (class->attention_softcap > 0) out.attention_softcap = 1.5f, out.logit_softcap = 2;
+  out.local_layers[0] = class->sliding_window > 0;
+  out.sliding_window = out.local_layers[0] ? 9 : 0;
+  out.relative_buckets = c->relative_buckets, out.relative_distance = c->relative_distance;
+  return out;
+}
+
 static att_config config_of(att_family family, att_position position) {
   bool encoder = family == ATT_BERT, both = family <= ATT_M2M_100;
   att_config c = {.family = family,
@@ -37,15 +55,13 @@ static att_config config_of(att_family family, att_position position) {
                           : both  ? ATT_ENCODER_DECODER
                                   : ATT_DECODER,
                   .position = position,
-                  .activation = family == ATT_LLAMA ? ATT_SILU : ATT_GELU_TANH,
-                  .norm = family == ATT_LLAMA ? ATT_NORM_RMS : ATT_NORM_LAYER,
+                  .activation = ATT_GELU_TANH,
                   .norm_before = family != ATT_BERT && family != ATT_MARIAN,
-                  .gated = family == ATT_LLAMA,
                   .d_model = 24,
                   .vocab_size = VOCABULARY,
                   .max_position_embeddings = LIMIT,
                   .type_vocab_size = encoder ? 2 : 0,
-                  .rope_theta = 500,
+                  .rope = {.base = 500},
                   .relative_buckets = 8,
                   .relative_distance = 20,
                   .tie_word_embeddings = true,
@@ -59,9 +75,9 @@ static att_config config_of(att_family family, att_position position) {
                   .unk = -1};
   if (encoder || both) c.encoder_layers = 2, c.encoder_attention_heads = 4, c.encoder_ffn_dim = 40;
   if (!encoder) c.decoder_layers = 2, c.decoder_attention_heads = 4, c.decoder_ffn_dim = 40;
-  if (family == ATT_LLAMA || family == ATT_BERT) c.key_value_heads = 2;
-  if (family == ATT_LLAMA) c.head_size = 10;
-  return c;
+  if (family == ATT_BERT) c.key_value_heads = 2;
+  const struct att_rotary_decoder *rotary = att_family_get(family)->rotary;
+  return rotary ? rotary_config(&c, &rotary->defaults) : c;
 }
 
 /* Weights larger than a new model's, so that attention is not flat. */
@@ -131,7 +147,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
     att_input input = {.ids = s->ids + past, .sequences = {1, start}};
-    att_cache cache = {self, cross, row_list, count, memory_list, memory_count};
+    att_cache cache = {self, cross, row_list, count, memory_list, memory_count, &length};
     att_tensor hidden;
     ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
     same_rows(what, &hidden, want, past);
@@ -140,7 +156,6 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
 }
 
 static const char *const positions[] = {"sinusoidal", "learned", "rotary", "relative", "alibi", "none"};
-static const char *const families[] = {"marian", "m2m_100", "gpt2", "llama", "bert"};
 
 static void check_steps(const char *what, const att_config *config) {
   static const int64_t lengths[] = {1, 2, 63, 64, 65, LIMIT};
@@ -172,11 +187,11 @@ static void check_steps(const char *what, const att_config *config) {
 
 static void test_steps_equal_the_forward(void **state) {
   (void)state;
-  for (int family = ATT_MARIAN; family <= ATT_LLAMA; family++)
+  for (int family = ATT_MARIAN; family <= ATT_PHI3; family++)
     for (int position = 0; position < ATT_POSITION_COUNT; position++) {
       char what[64];
       att_config config = config_of((att_family)family, (att_position)position);
-      snprintf(what, sizeof what, "%s, %s", families[family], positions[position]);
+      snprintf(what, sizeof what, "%s, %s", att_family_type((att_family)family), positions[position]);
       check_steps(what, &config);
     }
 }
@@ -239,9 +254,54 @@ static void test_slopes(void **state) {
           config.gated = !config.gated;
           config.tie_word_embeddings = false;
         }
-        snprintf(what, sizeof what, "%s, %s%s", families[family], positions[position], other ? ", other" : "");
+        snprintf(what, sizeof what, "%s, %s%s", att_family_type((att_family)family), positions[position],
+                 other ? ", other" : "");
         check_slope(what, &config);
       }
+}
+
+/* ---- contexts longer than trained with ---- */
+
+/* Every way to stretch a context; texts both within the original one and beyond. */
+static void test_steps_of_scaled_positions(void **state) {
+  (void)state;
+  for (int scaling = ATT_ROPE_LINEAR; scaling < ATT_ROPE_SCALINGS; scaling++) {
+    char what[64];
+    att_config config = config_of(ATT_GEMMA3, ATT_ROTARY);
+    att_rope *rope = &config.rope;
+    *rope = (att_rope){.base = 500, .scaling = (att_rope_scaling)scaling, .factor = 3, .low = 1, .high = 4};
+    rope->original = 63, rope->magnitude = scaling >= ATT_ROPE_YARN ? 1.2 : 0;
+    for (int k = 0; k < 5; k++) rope->short_factors[k] = (float)(1 + k), rope->long_factors[k] = (float)(2 + 3 * k);
+    config.local_rope = *rope, config.local_rope.base = 20;
+    snprintf(what, sizeof what, "rope type %d", scaling);
+    check_steps(what, &config);
+    check_slope(what, &config);
+  }
+}
+
+/* A cache whose keys were turned as those of a short text cannot go on as a long one. */
+static void test_longrope_in_a_cache(void **state) {
+  (void)state;
+  att_config config = config_of(ATT_PHI3, ATT_ROTARY);
+  config.rope = (att_rope){.base = 500, .scaling = ATT_ROPE_LONGROPE, .factor = 1, .magnitude = 1, .original = 6};
+  for (int k = 0; k < 5; k++) config.rope.short_factors[k] = 1, config.rope.long_factors[k] = 2;
+  setting s;
+  set_up(&s, &config, 1);
+  att_run run = {.ctx = s.ctx, .arena = s.arena};
+  att_cache_shape shape;
+  att_model_cache_shape(s.model, &shape);
+  float *self[2];
+  for (int l = 0; l < 2; l++) self[l] = ATT_ARENA_NEW(s.arena, 9 * shape.self_width, float);
+  const int32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, *tables[] = {rows};
+  for (int64_t past = 0; past < 8; past++) {
+    const int64_t start[] = {0, 1}, count[] = {past + 1};
+    att_input input = {.ids = s.ids + past, .sequences = {1, start}};
+    const att_cache cache = {.self = self, .self_rows = tables, .self_counts = count};
+    att_tensor hidden;
+    assert_int_equal(att_model_step(&run, s.model, &input, &cache, NULL, &hidden), past == 6 ? ATT_ARGUMENT : ATT_OK);
+    if (past == 6) assert_non_null(strstr(att_message(s.ctx), "from 6 to 7 tokens"));
+  }
+  tear_down(&s);
 }
 
 /* ---- threads ---- */
@@ -269,8 +329,8 @@ static void test_threads_change_no_bit(void **state) {
 int main(void) {
   setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_steps_equal_the_forward),
-      cmocka_unit_test(test_slopes),
+      cmocka_unit_test(test_steps_equal_the_forward), cmocka_unit_test(test_steps_of_scaled_positions),
+      cmocka_unit_test(test_longrope_in_a_cache),     cmocka_unit_test(test_slopes),
       cmocka_unit_test(test_threads_change_no_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,22 @@ def make_config():
                                                 "forced_bos_token_id": 7, "num_beams": 5}).encode())
     write("fuzz_config", "attend", json.dumps({"model_type": "attend", "normalize_before": False,
                                                "position_embedding_type": "learned", **small, **marks}).encode())
+    rotary = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "head_dim": 4,
+              "num_key_value_heads": 1, "intermediate_size": 9, "max_position_embeddings": 64, "sliding_window": 5}
+    yarn = {"rope_type": "yarn", "factor": 4.0, "beta_fast": 8, "mscale": 0.7, "mscale_all_dim": 1.2, "truncate": False}
+    longrope = {"rope_type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2, 4.0], "factor": 3.0}
+    write("fuzz_config", "qwen2", json.dumps({"model_type": "qwen2", **rotary, "use_sliding_window": True,
+                                              "max_window_layers": 1, "rope_scaling": yarn}).encode())
+    write("fuzz_config", "gemma2", json.dumps({"model_type": "gemma2", **rotary, "query_pre_attn_scalar": 7,
+                                               "attn_logit_softcapping": 50.0, "final_logit_softcapping": None,
+                                               "layer_types": ["sliding_attention", "full_attention"]}).encode())
+    write("fuzz_config", "gemma3", json.dumps({
+        "model_type": "gemma3", "eos_token_id": [1, 6], "text_config": {
+            **rotary, "sliding_window_pattern": 2, "rope_local_base_freq": 10000.0, "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0}, "sliding_attention": {"rope_type": "dynamic",
+                                                                                               "factor": 2.0}}}}).encode())
+    write("fuzz_config", "phi3", json.dumps({"model_type": "phi3", **rotary, "original_max_position_embeddings": 16,
+                                             "rope_parameters": longrope}).encode())
     names = {"0": "stand", "1": "walk", "2": "run"}
     write("fuzz_config", "rows", json.dumps({
         "model_type": "attend", "attend_family": "bert", "attend_head": "classes", "input_width": 3, "hidden_size": 8,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/data/ops.json: what PyTorch and Transformers give for ops that other code defines: activations, gated
-units, root mean square norm, rotary positions, ALiBi's slopes, T5's buckets, losses, convolution; with gradients.
+units, root mean square norm, rotary positions and their frequencies, ALiBi's slopes, T5's buckets, losses, convolution;
+with gradients.
 
     python3 -m pip install torch transformers
     python3 tools/make_op_fixtures.py
@@ -17,9 +18,12 @@ if __name__ == "__main__":  # before the imports that follow: --help needs none 
 
 import torch
 from transformers.activations import ACT2FN
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, LlamaRotaryEmbedding, apply_rotary_pos_emb
+from transformers.models.phi3.configuration_phi3 import Phi3Config
+from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 from transformers.models.t5.modeling_t5 import T5Attention
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "data", "ops.json")
@@ -80,6 +84,34 @@ def rotary():
                 x=flat(x.transpose(1, 2)), dx=flat(x.grad.transpose(1, 2)), **rows)
 
 
+def rope(kind, size, base, lengths, config_class=LlamaConfig, partial=1.0, **more):
+    """Frequencies of heads of `size` columns, for sequences of several lengths."""
+    parameters = dict(rope_type=kind, rope_theta=base, **({"partial_rotary_factor": partial} if partial != 1 else {}), **more)
+    outside = {"original_max_position_embeddings": more["original_max_position_embeddings"]} if kind == "longrope" else {}
+    config = config_class(hidden_size=2 * size, num_attention_heads=2, max_position_embeddings=96, rope_parameters=parameters,
+                          **outside)
+    make = ROPE_INIT_FUNCTIONS.get(kind, Phi3RotaryEmbedding.compute_default_rope_parameters)
+    found = [make(config, seq_len=length) for length in lengths]
+    return dict(kind=kind, size=size, base=base, partial=partial, parameters=more, positions=96, lengths=lengths,
+                attention_factor=found[0][1], frequencies=[flat(frequencies) for frequencies, _ in found])
+
+
+def ropes():
+    original, half = dict(original_max_position_embeddings=24), [1.0, 1.5, 2.25, 3.0, 4.5, 6.0]
+    longs = dict(short_factor=[1 + x / 8 for x in half[:3]], long_factor=[2 * x for x in half[:3]], **original)
+    return [rope("linear", 6, 10000.0, [10], factor=2.5),
+            rope("llama3", 12, 500.0, [10], factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, **original),
+            rope("dynamic", 12, 10000.0, [10, 96, 97, 200], factor=3.0),
+            rope("yarn", 32, 10000.0, [10], factor=4.0, original_max_position_embeddings=2048),
+            rope("yarn", 32, 10000.0, [10], factor=4.0, original_max_position_embeddings=2048, truncate=False),
+            rope("yarn", 12, 500.0, [10], factor=16.0, beta_fast=4.0, beta_slow=0.5, **original),
+            rope("yarn", 12, 500.0, [10], factor=16.0, mscale=0.7, mscale_all_dim=1.2, **original),
+            rope("yarn", 12, 500.0, [10], factor=16.0, attention_factor=1.25, **original),
+            rope("longrope", 12, 10000.0, [10, 24, 25, 96], Phi3Config, partial=0.5, **longs),
+            rope("default", 10, 777.0, [24], Phi3Config, partial=0.5),
+            rope("longrope", 12, 10000.0, [24, 25], short_factor=half, long_factor=half[::-1], factor=3.0, **original)]
+
+
 def slopes(heads):
     return flat(build_alibi_tensor(torch.ones(1, 2), heads, torch.float32).view(heads, 2)[:, 1])
 
@@ -121,7 +153,7 @@ def main():
            "rotary": rotary(), "alibi": [slopes(heads) for heads in (1, 2, 3, 4, 6, 8, 12, 16, 20)],
            "buckets": [buckets(*case) for case in ((False, 32, 128), (True, 32, 128), (True, 32, 256), (False, 8, 20),
                                                    (True, 7, 50))],
-           "losses": losses(),
+           "losses": losses(), "rope": ropes(),
            "convolution": [convolution(*case) for case in ((3, 1, 1, None), (3, 2, 1, "gelu"), (3, 1, 0, None),
                                                            (4, 3, 2, "relu"), (1, 1, 0, None), (5, 5, 0, None))]}
     with open(OUT, "w", encoding="utf-8") as file:

@@ -162,12 +162,12 @@ typedef struct att_memory_info {
 
 /* What a model says of itself. */
 typedef struct att_model_info {
-  const char *type;      /* config.json's model_type: "marian", "m2m_100", "gpt2", "llama", "bert", "attend-rnn", ... */
-  att_kind kind;         /* what it can be asked for */
-  att_head head;         /* what it answers */
-  const char *head_name; /* "tokens", "classes", "labels", ...; "none" */
-  const char *network;   /* "transformer", "rnn", "lstm", "gru", "ffn" */
-  const char *norm;      /* "layer", "rms"; NULL: none, as in recurrent networks */
+  const char *type; /* config.json's model_type: "marian", "gpt2", "llama", "gemma3_text", "bert", "attend-rnn", ... */
+  att_kind kind;    /* what it can be asked for */
+  att_head head;    /* what it answers */
+  const char *head_name;                  /* "tokens", "classes", "labels", ...; "none" */
+  const char *network;                    /* "transformer", "rnn", "lstm", "gru", "ffn" */
+  const char *norm;                       /* "layer", "rms"; NULL: none, as in recurrent networks */
   const char *norm_order;                 /* "before", "after", or NULL */
   const char *position;                   /* "sinusoidal", "learned", "rotary", "relative", "alibi", "none"; or NULL */
   const char *activation;                 /* "relu", "gelu", "silu", "swiglu", ...; or NULL */

@@ -69,7 +69,7 @@ static att_status describe(att_model *model, att_model_info *info) {
   info->network = networks[c->network];
   info->label_count = c->label_count;
   if (c->network == ATT_TRANSFORMER) {
-    info->norm = c->norm == ATT_NORM_RMS ? "rms" : "layer";
+    info->norm = c->norm == ATT_NORM_LAYER ? "layer" : "rms";
     info->norm_order = c->norm_before ? "before" : "after";
     info->position = att_position_name(c->position);
     info->activation = activation_of(c);

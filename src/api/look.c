@@ -263,7 +263,8 @@ static att_status move_token(looker *look, size_t count, float *norms) {
   ATT_TRY(run_model(look, &run, count, NULL, &embedded, &hidden));
   ATT_TRY(att_op_rows(&run, &hidden, &row, 1, &last));
   ATT_TRY(model->calls->output(&run, model, &last, &rows, &weight, &bias));
-  ATT_TRY(att_op_cross_entropy(&run, &rows, &weight, &bias, &look->outputs.data[row], 0, 1, &loss));
+  ATT_TRY(att_op_cross_entropy(&run, &rows, &weight, &bias, model->config.logit_softcap, &look->outputs.data[row], 0, 1,
+                               &loss));
   ATT_TRY(att_backward(&run));
   measure(&embedded, norms);
   return ATT_OK;

@@ -263,7 +263,7 @@ static att_status gather(att_arena *arena, att_search *const *searches, int64_t 
   for (int64_t i = 0, row = 0; i < count; i++) {
     const att_search *s = searches[i];
     for (int64_t h = 0; h < s->running; h++, row++) {
-      j->readings[row] = (att_reading){s->hypotheses[h].sequence, &s->hypotheses[h].token, 1};
+      j->readings[row] = (att_reading){s->hypotheses[h].sequence, &s->hypotheses[h].token, 1, 0};
       j->uniform[row] = att_uniform(att_key(s->plan.key, (uint64_t)s->hypotheses[h].number), (uint64_t)s->length);
     }
   }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define ATT_PIECE 256 /* tokens that are read again together: bounds what that needs beside the cache */
+
 typedef struct source {
   int32_t *rows; /* [count] of what is kept of it */
   int64_t count;
@@ -14,8 +16,9 @@ typedef struct source {
 typedef struct sequence {
   int32_t *table; /* [room] rows of its tokens; stays for the next one that takes this place */
   int64_t length, room;
-  int32_t source; /* or -1 */
-  int32_t next;   /* of a free place: the next one, or -1 */
+  int64_t read_as; /* the length of text that its rows were made for */
+  int32_t source;  /* or -1 */
+  int32_t next;    /* of a free place: the next one, or -1 */
 } sequence;
 
 struct att_session {
@@ -92,7 +95,7 @@ static att_status take_sequence(att_session *s, int32_t *out) {
   if (s->free < 0) ATT_TRY(more_places(s));
   sequence *q = &s->sequences[ *out = s->free];
   s->free = q->next;
-  q->length = 0;
+  q->length = q->read_as = 0;
   q->source = -1;
   return ATT_OK;
 }
@@ -124,6 +127,7 @@ att_status att_session_fork(att_session *s, int32_t from, int64_t length, int32_
   if (length) memcpy(q->table, parent->table, (size_t)length * sizeof *q->table);
   for (int64_t i = 0; i < length; i++) att_rows_share(&s->self, q->table[i]);
   q->length = length;
+  q->read_as = parent->read_as;
   q->source = parent->source;
   if (q->source >= 0) s->sources[q->source].uses++;
   return ATT_OK;
@@ -248,6 +252,7 @@ typedef struct pass {
   int32_t *ids;                            /* [rows] */
   int64_t *start;                          /* [count + 1] */
   int64_t *counts, *source_counts;         /* [count] */
+  int64_t *lengths;                        /* [count] as what they are read */
   const int32_t **tables, **source_tables; /* [count] */
   float **probs;                           /* [count] of the last layer's cross-attention; NULL: not wanted */
 } pass;
@@ -280,10 +285,11 @@ static att_status begin_pass(att_session *s, att_arena *arena, pass *p) {
   p->rows = p->start[p->count];
   p->ids = ATT_ARENA_NEW(arena, p->rows, int32_t);
   p->counts = ATT_ARENA_NEW(arena, p->count, int64_t);
+  p->lengths = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->source_counts = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
   p->source_tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
-  if (!p->ids || !p->counts || !p->source_counts || !p->tables || !p->source_tables) return ATT_MEMORY;
+  if (!p->ids || !p->counts || !p->lengths || !p->source_counts || !p->tables || !p->source_tables) return ATT_MEMORY;
   return make_room(s, p);
 }
 
@@ -300,6 +306,7 @@ static void append(att_session *s, pass *p) {
     }
     p->tables[i] = q->table;
     p->counts[i] = q->length;
+    p->lengths[i] = reading->length ? reading->length : q->length;
     if (q->source < 0) continue;
     p->source_tables[i] = s->sources[q->source].rows;
     p->source_counts[i] = s->sources[q->source].count;
@@ -369,21 +376,60 @@ static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **lo
                      .self_rows = p->tables,
                      .self_counts = p->counts,
                      .cross_rows = p->source_tables,
-                     .cross_counts = p->source_counts};
+                     .cross_counts = p->source_counts,
+                     .lengths = p->lengths};
   att_tensor hidden;
   ATT_TRY(att_model_step(&run, s->model, &input, &cache, &maps, &hidden));
   if (s->aligned) keep_alignment(s, p);
   return logits ? last_logits(s, &run, p, &hidden, logits) : ATT_OK;
 }
 
+/* The sequence's tokens read into rows of their own, as a text of that length, in pieces. Rows that it shared it shares
+ * no more, and the limit, which counts those once, grows by them. */
+static att_status read_again(att_session *s, att_arena *arena, int32_t number, int64_t length) {
+  int64_t count = s->sequences[number].length, piece;
+  int32_t *tokens = ATT_ARENA_NEW(arena, count, int32_t), fresh;
+  if (!tokens) return ATT_MEMORY;
+  att_session_tokens(s, number, 0, count, tokens);
+  ATT_TRY(att_session_fork(s, number, 0, &fresh));
+  int64_t most = s->self.most;
+  int64_t used = att_rows_used(&s->self);
+  s->self.most = most < INT32_MAX - count ? most + count : INT32_MAX;
+  att_status status = ATT_OK;
+  for (int64_t done = 0; !status && done < count; done += piece) {
+    att_arena_mark mark = att_arena_save(arena);
+    piece = count - done < ATT_PIECE ? count - done : ATT_PIECE;
+    status = att_session_step(s, arena, &(att_reading){fresh, tokens + done, piece, length}, 1, NULL);
+    att_arena_restore(arena, mark);
+  }
+  if (!status) {
+    sequence old = s->sequences[number];
+    s->sequences[number] = s->sequences[fresh];
+    s->sequences[fresh] = old;
+  }
+  att_session_drop(s, fresh);
+  s->self.most = most + (status ? 0 : att_rows_used(&s->self) - used);
+  if (s->self.most > INT32_MAX) s->self.most = INT32_MAX;
+  return status;
+}
+
+static att_status follow_length(att_session *s, att_arena *arena, const att_reading *reading) {
+  const sequence *q = &s->sequences[reading->sequence];
+  int64_t length = reading->length ? reading->length : q->length + reading->count;
+  if (q->length == 0 || att_model_goes_on(s->model, q->read_as, length)) return ATT_OK;
+  return read_again(s, arena, reading->sequence, length);
+}
+
 att_status att_session_step(att_session *s, att_arena *arena, const att_reading *readings, int64_t count,
                             float **logits) {
   pass p = {.readings = readings, .count = count};
   if (att_is_interrupted(s->model->ctx)) return att_fail(s->model->ctx, ATT_INTERRUPTED, "interrupted");
+  for (int64_t i = 0; i < count; i++) ATT_TRY(follow_length(s, arena, &readings[i]));
   ATT_TRY(begin_pass(s, arena, &p));
   append(s, &p);
   att_status status = run_pass(s, arena, &p, logits);
   for (int64_t i = 0; status && i < count; i++)
     att_session_cut(s, readings[i].sequence, p.counts[i] - readings[i].count);
+  for (int64_t i = 0; !status && i < count; i++) s->sequences[readings[i].sequence].read_as = p.lengths[i];
   return status;
 }

@@ -46,11 +46,13 @@ typedef struct att_reading {
   int32_t sequence;
   const int32_t *tokens; /* [count] */
   int64_t count;
+  int64_t length; /* of the sequence once tokens that follow at once are read too, a prompt's in pieces; 0: none do */
 } att_reading;
 
 /* Reads new tokens of some sequences, each once, in one pass. logits (or NULL, where none are wanted): [count,
  * vocab_size] after the last token of each; they may be written into, and are on the arena, as is the work. A failure
- * (ATT_FULL: beyond most_rows) leaves every sequence as it was. */
+ * (ATT_FULL: beyond most_rows) leaves every sequence as it was. Where the model reads a text otherwise from some length
+ * on (att_model_goes_on), a sequence that reaches it is read again first. */
 att_status att_session_step(att_session *session, att_arena *arena, const att_reading *readings, int64_t count,
                             float **logits);
 

@@ -18,8 +18,8 @@ typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU, ATT_SWIGLU, ATT_GELU
 
 /* One sequence's attention, for a range of heads. Head h reads columns [h*size, (h+1)*size) of q and o, and with
  * grouped heads columns [(h*kv_heads/heads)*size, ...) of k and v. Query i stands at position key_count - query_count +
- * i; where causal, it sees the keys up to its own position; one that sees none gets zeros. (Vaswani et al. 2017,
- * section 3.2) */
+ * i; where causal, it sees the keys up to its own position, the last `window` of them; one that sees none gets zeros.
+ * Keys that no query of a block sees are not touched. (Vaswani et al. 2017, section 3.2) */
 typedef struct att_attention_args {
   const float *q, *k, *v;
   int64_t ldq, ldk, ldv;
@@ -28,7 +28,9 @@ typedef struct att_attention_args {
   int heads, kv_heads, size; /* size: columns of a head, at most 256 */
   float scale;
   bool causal;
-  const float *bias; /* added to the scaled scores: of head h at distance d = key - query position (negative in the
+  int64_t window; /* where causal; 0: all */
+  float softcap;  /* scaled scores s become softcap * tanh(s / softcap) (Gemma 2's report, section 2); 0: they stay */
+  const float *bias; /* added to these scores: of head h at distance d = key - query position (negative in the
                         past) bias[h * bias_stride + d]; NULL: none */
   int64_t bias_stride;
   float *o; /* forward: out; backward: in. NULL in backward is not allowed */
@@ -95,9 +97,11 @@ typedef struct att_kernels {
   void (*gated_backward)(float *dx, const float *dy, const float *x, att_activation kind, bool accumulate, int64_t rows,
                          int64_t cols);
 
-  /* One row of heads, in place: of each, columns k and k + size / 2 are turned by the angle whose cosine and sine are
-   * at k, [size / 2] (Su et al. 2021, section 3.2.2). direction: 1, or -1 to turn back */
-  void (*rotary)(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size);
+  /* One row of heads, in place: of each, columns k and k + turned / 2 are turned by the angle whose cosine and sine are
+   * at k, [turned / 2] (Su et al. 2021, section 3.2.2); turned <= size, and the others stay. direction: 1, or -1 to
+   * turn back */
+  void (*rotary)(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size,
+                 int64_t turned);
 
   /* Layer normalisation of rows (Ba et al. 2016): y = (x - mean) * rstd * gamma + beta. beta may be NULL. mean, rstd:
    * [rows], out; NULL: not wanted */
@@ -108,10 +112,15 @@ typedef struct att_kernels {
                               const float *mean, const float *rstd, const float *gamma, bool accumulate, int64_t rows,
                               int64_t cols);
   /* The same without mean and beta: y = x * rstd * gamma, rstd = 1 / root mean square (Zhang & Sennrich 2019). */
+  /* y may be x; dx may be dy where not accumulate */
   void (*rms_norm)(float *y, float *rstd, const float *x, const float *gamma, float epsilon, int64_t rows,
                    int64_t cols);
   void (*rms_norm_backward)(float *dx, float *dgamma, const float *dy, const float *x, const float *rstd,
                             const float *gamma, bool accumulate, int64_t rows, int64_t cols);
+
+  /* In place: x = cap * tanh(x / cap); and dx *= 1 - (y / cap)^2, y being what the first one gave. cap > 0 */
+  void (*soft_cap)(float *x, float cap, int64_t n);
+  void (*soft_cap_backward)(float *dx, const float *y, float cap, int64_t n);
 
   /* Element i of the call has counter first + i; it is dropped where att_random32(key, counter) < threshold (= p *
    * 2^32) and multiplied by keep_scale (= 1 / (1 - p)) elsewhere. threshold 0: nothing is dropped. */

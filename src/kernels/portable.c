@@ -105,8 +105,9 @@ static void gated_backward(float *dx, const float *dy, const float *x, att_activ
   }
 }
 
-static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size) {
-  int64_t half = size / 2;
+static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size,
+                   int64_t turned) {
+  int64_t half = turned / 2;
   for (int64_t h = 0; h < heads; h++, x += size) {
     for (int64_t k = 0; k < half; k++) {
       float a = x[k], b = x[half + k], s = direction * sines[k];
@@ -178,6 +179,14 @@ static void rms_norm_backward(float *dx, float *dgamma, const float *dy, const f
   }
 }
 
+static void soft_cap(float *x, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);
+}
+
+static void soft_cap_backward(float *dx, const float *y, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i++) dx[i] *= 1 - (y[i] / cap) * (y[i] / cap);
+}
+
 static float kept(float x, uint64_t key, uint32_t counter, uint32_t threshold, float keep_scale) {
   return att_random32(key, counter) < threshold ? 0 : x * keep_scale;
 }
@@ -235,9 +244,20 @@ int64_t att_attention_visible(const att_attention_args *args, int64_t query) {
   return visible > 0 ? visible : 0;
 }
 
+int64_t att_attention_first(const att_attention_args *args, int64_t query) {
+  int64_t first = args->key_count - args->query_count + query + 1 - args->window;
+  return args->causal && args->window > 0 && first > 0 ? first : 0;
+}
+
 int64_t att_attention_scratch(int64_t query_count, int64_t key_count, int size) {
   int64_t keys = (key_count + 15) / 16 * 16, queries = query_count < ATT_QUERY_BLOCK ? query_count : ATT_QUERY_BLOCK;
   return keys * (3 * (int64_t)size + 2 * queries) + 16;
+}
+
+/* The score of a product of query and key, before its bias. */
+static float score_of(const att_attention_args *a, float product) {
+  float score = a->scale * product;
+  return a->softcap > 0 ? a->softcap * tanhf(score / a->softcap) : score;
 }
 
 static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
@@ -246,24 +266,24 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
     for (int64_t i = 0; i < a->query_count; i++) {
       const float *q = a->q + i * a->ldq + (int64_t)h * a->size;
       float *o = a->o + i * a->ldo + (int64_t)h * a->size, *p = scratch;
-      int64_t visible = att_attention_visible(a, i);
-      for (int64_t j = 0; j < visible; j++)
-        p[j] = a->scale * dot(q, a->k + (a->key_rows ? a->key_rows[j] : j) * a->ldk + kv, a->size);
-      if (a->bias) add(p, a->bias + att_attention_distances(a, a->bias_stride, h, i), visible);
-      float lse = softmax(p, visible);
+      int64_t first = att_attention_first(a, i), visible = att_attention_visible(a, i);
+      for (int64_t j = first; j < visible; j++)
+        p[j] = score_of(a, dot(q, a->k + (a->key_rows ? a->key_rows[j] : j) * a->ldk + kv, a->size));
+      if (a->bias) add(p + first, a->bias + att_attention_distances(a, a->bias_stride, h, i) + first, visible - first);
+      float lse = softmax(p + first, visible - first);
       memset(o, 0, (size_t)a->size * sizeof *o);
-      for (int64_t j = 0; j < visible; j++)
+      for (int64_t j = first; j < visible; j++)
         axpy(o, p[j], a->v + (a->key_rows ? a->key_rows[j] : j) * a->ldv + kv, a->size);
       if (a->lse) a->lse[i * a->heads + h] = lse;
       if (!a->probs) continue;
       float *probs = a->probs + ((int64_t)h * a->query_count + i) * a->key_count;
-      for (int64_t j = 0; j < a->key_count; j++) probs[j] = j < visible ? p[j] : 0;
+      for (int64_t j = 0; j < a->key_count; j++) probs[j] = j >= first && j < visible ? p[j] : 0;
     }
   }
 }
 
-/* With p the weights, D = do . o: ds = p * (do . v - D), dq = scale * ds k, dk = scale * ds^T q, dv = p^T do; ds itself
- * is the bias's. */
+/* With p the weights, D = do . o: ds = p * (do . v - D), which is the bias's; dq = slope * ds k, dk = slope * ds^T q,
+ * dv = p^T do, the slope being the scale, and with a soft cap that times 1 - (score / cap)^2. */
 static void attention_backward_query(const att_attention_args *a, int head, int64_t i) {
   int64_t column = (int64_t)head * a->size, kv = (int64_t)head * a->kv_heads / a->heads * a->size;
   const float *q = a->q + i * a->ldq + column, *d_o = a->d_o + i * a->ldo + column;
@@ -271,13 +291,14 @@ static void attention_backward_query(const att_attention_args *a, int head, int6
   if (!a->accumulate_q) memset(dq, 0, (size_t)a->size * sizeof *dq);
   const float *biases = a->bias ? a->bias + att_attention_distances(a, a->bias_stride, head, i) : NULL;
   float *dbiases = a->dbias ? a->dbias + att_attention_distances(a, a->dbias_stride, head, i) : NULL;
-  for (int64_t j = 0; j < att_attention_visible(a, i); j++) {
+  for (int64_t j = att_attention_first(a, i); j < att_attention_visible(a, i); j++) {
     const float *k = a->k + j * a->ldk + kv, *v = a->v + j * a->ldv + kv;
-    float score = a->scale * dot(q, k, a->size) + (biases ? biases[j] : 0);
-    float p = expf(score - a->lse[i * a->heads + head]), ds = p * (dot(d_o, v, a->size) - delta);
+    float score = score_of(a, dot(q, k, a->size)), bent = a->softcap > 0 ? score / a->softcap : 0;
+    float p = expf(score + (biases ? biases[j] : 0) - a->lse[i * a->heads + head]);
+    float ds = p * (dot(d_o, v, a->size) - delta), slope = a->scale * (1 - bent * bent);
     if (dbiases) dbiases[j] += ds;
-    axpy(dq, a->scale * ds, k, a->size);
-    axpy(a->dk + j * a->ldk + kv, a->scale * ds, q, a->size);
+    axpy(dq, slope * ds, k, a->size);
+    axpy(a->dk + j * a->ldk + kv, slope * ds, q, a->size);
     axpy(a->dv + j * a->ldv + kv, p, d_o, a->size);
   }
 }
@@ -374,6 +395,8 @@ void att_kernels_portable(att_kernels *table) {
       .layer_norm_backward = layer_norm_backward,
       .rms_norm = rms_norm,
       .rms_norm_backward = rms_norm_backward,
+      .soft_cap = soft_cap,
+      .soft_cap_backward = soft_cap_backward,
       .dropout = dropout,
       .add_dropout = add_dropout,
       .softmax = softmax,

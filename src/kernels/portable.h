@@ -17,9 +17,10 @@ bool att_quant_avx512_vnni(att_kernels *table);
 
 /* Queries whose weights the backward of attention holds at once: see att_attention_scratch. */
 #define ATT_QUERY_BLOCK 64
-/* How many keys, from the first, a query sees. */
+/* A query sees keys [first, visible). Both grow with the query. */
+int64_t att_attention_first(const att_attention_args *args, int64_t query);
 int64_t att_attention_visible(const att_attention_args *args, int64_t query);
-/* Where, in numbers of each head and distance, those of a query's first key are. */
+/* Where, in numbers of each head and distance, those of a query and key 0 are. */
 static inline int64_t att_attention_distances(const att_attention_args *args, int64_t stride, int64_t head,
                                               int64_t query) {
   return head * stride - (args->key_count - args->query_count + query);

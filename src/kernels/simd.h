@@ -31,6 +31,8 @@ static void fill(att_kernels *table) {
   table->layer_norm_backward = layer_norm_backward;
   table->rms_norm = rms_norm;
   table->rms_norm_backward = rms_norm_backward;
+  table->soft_cap = soft_cap;
+  table->soft_cap_backward = soft_cap_backward;
   table->dropout = dropout;
   table->add_dropout = add_dropout;
   table->softmax = softmax;

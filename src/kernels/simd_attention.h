@@ -31,12 +31,21 @@ static head_view view_of(const att_attention_args *a, int64_t head) {
   return view;
 }
 
-/* Scores of query i with their bias, where there is one; what they are still to be multiplied by is returned. */
-static float add_bias(const att_attention_args *a, float *s, int64_t h, int64_t i, int64_t visible) {
-  if (!a->bias) return a->scale;
-  const float *b = a->bias + att_attention_distances(a, a->bias_stride, h, i);
-  for (int64_t j = 0; j < visible; j += W)
-    v_store(s + j, v_fma(v_load(s + j, visible - j), v_set(a->scale), v_load(b + j, visible - j)), visible - j);
+/* s: scores of query i, from its key `first` on. Capped and with their bias, where there are such; what they are still
+ * to be multiplied by is returned. */
+static float finish_scores(const att_attention_args *a, float *s, int64_t h, int64_t i, int64_t first, int64_t count) {
+  float factor = a->scale;
+  if (a->softcap > 0) {
+    for (int64_t j = 0; j < count; j += W) {
+      vec t = v_tanh(v_mul(v_load(s + j, count - j), v_set(factor / a->softcap)));
+      v_store(s + j, v_mul(t, v_set(a->softcap)), count - j);
+    }
+    factor = 1;
+  }
+  if (!a->bias) return factor;
+  const float *b = a->bias + att_attention_distances(a, a->bias_stride, h, i) + first;
+  for (int64_t j = 0; j < count; j += W)
+    v_store(s + j, v_fma(v_load(s + j, count - j), v_set(factor), v_load(b + j, count - j)), count - j);
   return 1;
 }
 
@@ -79,22 +88,25 @@ static void weigh_values(float *o, const float *p, const float *v, int64_t ldv, 
   for (; c < size; c += W) weigh(o + c, p, v + c, ldv, rows, keys, v_first(size - c), 1);
 }
 
-/* Row i of head h has its weights: hands out what was asked for. */
-static void put_row(const att_attention_args *a, int64_t h, int64_t i, const float *p, int64_t visible, float lse) {
+/* Row i of head h has its weights, p from its key `first` on: hands out what was asked for. */
+static void put_row(const att_attention_args *a, int64_t h, int64_t i, const float *p, int64_t first, int64_t visible,
+                    float lse) {
   if (a->lse) a->lse[i * a->heads + h] = lse;
   if (!a->probs) return;
   float *row = a->probs + (h * a->query_count + i) * a->key_count;
-  for (int64_t j = 0; j < a->key_count; j++) row[j] = j < visible ? p[j] : 0;
+  for (int64_t j = 0; j < a->key_count; j++) row[j] = j >= first && j < visible ? p[j - first] : 0;
 }
 
 static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
   head_view view = view_of(a, h);
   for (int64_t i = 0; i < a->query_count; i++) {
-    int64_t visible = att_attention_visible(a, i);
-    score_keys(scratch, view.q + i * a->ldq, view.k, a->ldk, a->key_rows, visible, a->size);
-    float lse = softmax_of(scratch, add_bias(a, scratch, h, i, visible), visible);
-    weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v, a->ldv, a->key_rows, visible, a->size);
-    put_row(a, h, i, scratch, visible, lse);
+    int64_t first = att_attention_first(a, i), visible = att_attention_visible(a, i), count = visible - first;
+    const int32_t *rows = a->key_rows ? a->key_rows + first : NULL;
+    int64_t skipped = rows ? 0 : first;
+    score_keys(scratch, view.q + i * a->ldq, view.k + skipped * a->ldk, a->ldk, rows, count, a->size);
+    float lse = softmax_of(scratch, finish_scores(a, scratch, h, i, first, count), count);
+    weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v + skipped * a->ldv, a->ldv, rows, count, a->size);
+    put_row(a, h, i, scratch, first, visible, lse);
   }
 }
 
@@ -116,17 +128,18 @@ static void attend_block(const att_attention_args *a, int64_t h, const float *ke
   head_view view = view_of(a, h);
   for (int64_t i = 0; i < a->query_count; i += SMALL_ROWS) {
     int64_t rows = a->query_count - i < SMALL_ROWS ? a->query_count - i : SMALL_ROWS;
-    int64_t most = att_attention_visible(a, i + rows - 1);
+    int64_t from = att_attention_first(a, i), most = att_attention_visible(a, i + rows - 1) - from;
     grid q = {view.q + i * a->ldq, a->ldq, 1}, p = {s, ld, 1};
-    small_product(s, ld, q, keys, ld, rows, most, a->size, false);
+    small_product(s, ld, q, keys + from, ld, rows, most, a->size, false);
     for (int64_t r = 0; r < rows; r++) {
-      float *row = s + r * ld;
-      int64_t visible = att_attention_visible(a, i + r);
-      float lse = softmax_of(row, add_bias(a, row, h, i + r, visible), visible);
-      for (int64_t j = visible; j < most; j++) row[j] = 0;
-      put_row(a, h, i + r, row, visible, lse);
+      int64_t first = att_attention_first(a, i + r), visible = att_attention_visible(a, i + r);
+      float *row = s + r * ld, *seen = row + (first - from);
+      float lse = softmax_of(seen, finish_scores(a, seen, h, i + r, first, visible - first), visible - first);
+      for (int64_t j = 0; j < first - from; j++) row[j] = 0;
+      for (int64_t j = visible - from; j < most; j++) row[j] = 0;
+      put_row(a, h, i + r, seen, first, visible, lse);
     }
-    small_product(a->o + h * a->size + i * a->ldo, a->ldo, p, v, ldv, rows, a->size, most, false);
+    small_product(a->o + h * a->size + i * a->ldo, a->ldo, p, v + from * ldv, ldv, rows, a->size, most, false);
   }
 }
 
@@ -150,46 +163,70 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
   }
 }
 
-/* Row i: scores to weights, and the gradients of the weights to those of the products of query and keys. */
-static void backward_row(const att_attention_args *a, float *p, float *ds, int64_t h, int64_t i, float delta,
-                         int64_t most) {
-  int64_t visible = att_attention_visible(a, i);
-  vec factor = v_set(add_bias(a, p, h, i, visible)), scaling = v_set(a->scale),
+/* Keys [first, first + count) of row i: products of query and keys to weights, and the gradients of the weights to
+ * those of the products. */
+static void backward_keys(const att_attention_args *a, float *p, float *ds, int64_t h, int64_t i, float delta,
+                          int64_t first, int64_t count) {
+  vec factor = v_set(finish_scores(a, p, h, i, first, count)), scaling = v_set(a->scale),
       shift = v_set(-a->lse[i * a->heads + h]);
-  for (int64_t j = 0; j < visible; j += W) {
-    int64_t left = visible - j;
+  for (int64_t j = 0; j < count; j += W) {
+    int64_t left = count - j;
     vec weight = v_exp(v_fma(v_load(p + j, left), factor, shift));
     vec slope = v_mul(v_sub(v_load(ds + j, left), v_set(delta)), scaling);
     v_store(p + j, weight, left);
     v_store(ds + j, v_mul(weight, slope), left);
   }
-  if (a->dbias) axpy(a->dbias + att_attention_distances(a, a->dbias_stride, h, i), 1 / a->scale, ds, visible);
-  for (int64_t j = visible; j < most; j++) p[j] = ds[j] = 0;
+  if (a->dbias) axpy(a->dbias + att_attention_distances(a, a->dbias_stride, h, i) + first, 1 / a->scale, ds, count);
 }
 
-/* Queries [first, first + rows) of head h: adds into dk and dv. */
-static void backward_block(const att_attention_args *a, int64_t h, int64_t first, int64_t rows, const float *keys,
+/* The same with a soft cap, whose slope is a factor of the products' gradients but not of the bias's. */
+static void backward_capped(const att_attention_args *a, float *p, float *ds, int64_t h, int64_t i, float delta,
+                            int64_t first, int64_t count) {
+  const float *b = a->bias ? a->bias + att_attention_distances(a, a->bias_stride, h, i) + first : NULL;
+  float *db = a->dbias ? a->dbias + att_attention_distances(a, a->dbias_stride, h, i) + first : NULL;
+  vec bend = v_set(a->scale / a->softcap), shift = v_set(-a->lse[i * a->heads + h]);
+  for (int64_t j = 0; j < count; j += W) {
+    int64_t left = count - j;
+    vec t = v_tanh(v_mul(v_load(p + j, left), bend));
+    vec score = v_fma(t, v_set(a->softcap), b ? v_load(b + j, left) : v_zero());
+    vec weight = v_exp(v_add(score, shift)), d = v_mul(weight, v_sub(v_load(ds + j, left), v_set(delta)));
+    if (db) v_store(db + j, v_add(v_load(db + j, left), d), left);
+    v_store(p + j, weight, left);
+    v_store(ds + j, v_mul(d, v_mul(v_set(a->scale), v_fnma(t, t, v_set(1)))), left);
+  }
+}
+
+/* Queries [begin, begin + rows) of head h: adds into dk and dv. */
+static void backward_block(const att_attention_args *a, int64_t h, int64_t begin, int64_t rows, const float *keys,
                            const float *values, int64_t ld, float *p, float *ds) {
   head_view view = view_of(a, h);
-  int64_t most = att_attention_visible(a, first + rows - 1);
-  const float *q = view.q + first * a->ldq, *d_o = view.d_o + first * a->ldo;
-  small_product(p, ld, (grid){q, a->ldq, 1}, keys, ld, rows, most, a->size, false);
-  small_product(ds, ld, (grid){d_o, a->ldo, 1}, values, ld, rows, most, a->size, false);
+  int64_t from = att_attention_first(a, begin), most = att_attention_visible(a, begin + rows - 1) - from;
+  const float *q = view.q + begin * a->ldq, *d_o = view.d_o + begin * a->ldo;
+  small_product(p, ld, (grid){q, a->ldq, 1}, keys + from, ld, rows, most, a->size, false);
+  small_product(ds, ld, (grid){d_o, a->ldo, 1}, values + from, ld, rows, most, a->size, false);
   for (int64_t r = 0; r < rows; r++) {
-    float delta = dot(d_o + r * a->ldo, view.o + (first + r) * a->ldo, a->size);
-    backward_row(a, p + r * ld, ds + r * ld, h, first + r, delta, most);
+    int64_t i = begin + r, first = att_attention_first(a, i), count = att_attention_visible(a, i) - first;
+    float delta = dot(d_o + r * a->ldo, view.o + i * a->ldo, a->size), *row = p + r * ld, *drow = ds + r * ld;
+    int64_t before = first - from;
+    if (a->softcap > 0)
+      backward_capped(a, row + before, drow + before, h, i, delta, first, count);
+    else
+      backward_keys(a, row + before, drow + before, h, i, delta, first, count);
+    for (int64_t j = 0; j < before; j++) row[j] = drow[j] = 0;
+    for (int64_t j = before + count; j < most; j++) row[j] = drow[j] = 0;
   }
-  small_product(view.dq + first * a->ldq, a->ldq, (grid){ds, ld, 1}, view.k, a->ldk, rows, a->size, most,
-                a->accumulate_q);
-  small_product(view.dk, a->ldk, (grid){ds, 1, ld}, q, a->ldq, most, a->size, rows, true);
-  small_product(view.dv, a->ldv, (grid){p, 1, ld}, d_o, a->ldo, most, a->size, rows, true);
+  small_product(view.dq + begin * a->ldq, a->ldq, (grid){ds, ld, 1}, view.k + from * a->ldk, a->ldk, rows, a->size,
+                most, a->accumulate_q);
+  small_product(view.dk + from * a->ldk, a->ldk, (grid){ds, 1, ld}, q, a->ldq, most, a->size, rows, true);
+  small_product(view.dv + from * a->ldv, a->ldv, (grid){p, 1, ld}, d_o, a->ldo, most, a->size, rows, true);
 }
 
 static void attention_backward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
   int64_t ld = whole_vectors(a->key_count), matrix = ld * a->size;
   float *keys = scratch, *values = scratch + matrix, *p = values + matrix;
   float *ds = p + (a->query_count < ATT_QUERY_BLOCK ? a->query_count : ATT_QUERY_BLOCK) * ld;
-  int64_t block = a->causal && a->key_count <= FEW_KEYS ? 2 * SMALL_ROWS : ATT_QUERY_BLOCK;
+  int64_t reach = a->window > 0 && a->window < a->key_count ? a->window : a->key_count;
+  int64_t block = a->causal && reach <= FEW_KEYS ? 2 * SMALL_ROWS : ATT_QUERY_BLOCK;
   const float *last = NULL;
   for (int h = first_head; h < end_head; h++) {
     head_view view = view_of(a, h);

@@ -144,8 +144,9 @@ static void gated_backward(float *dx, const float *dy, const float *x, att_activ
   FOR_KIND(kind, gate_backward, dx, dy, x, accumulate, rows, cols)
 }
 
-static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size) {
-  int64_t half = size / 2;
+static void rotary(float *x, const float *cosines, const float *sines, float direction, int64_t heads, int64_t size,
+                   int64_t turned) {
+  int64_t half = turned / 2;
   vec sign = v_set(direction);
   for (int64_t h = 0; h < heads; h++, x += size) {
     for (int64_t k = 0; k < half; k += W) {
@@ -246,6 +247,18 @@ static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const fl
 static void rms_norm_backward(float *dx, float *dgamma, const float *dy, const float *x, const float *rstd,
                               const float *gamma, bool accumulate, int64_t rows, int64_t cols) {
   normalise_backward(dx, dgamma, NULL, dy, x, NULL, rstd, gamma, accumulate, rows, cols, false);
+}
+
+static void soft_cap(float *x, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i += W)
+    v_store(x + i, v_mul(v_tanh(v_div(v_load(x + i, n - i), v_set(cap))), v_set(cap)), n - i);
+}
+
+static void soft_cap_backward(float *dx, const float *y, float cap, int64_t n) {
+  for (int64_t i = 0; i < n; i += W) {
+    vec bent = v_div(v_load(y + i, n - i), v_set(cap));
+    v_store(dx + i, v_mul(v_load(dx + i, n - i), v_fnma(bent, bent, v_set(1))), n - i);
+  }
 }
 
 /* What dropout needs, in vectors. */

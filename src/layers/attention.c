@@ -32,6 +32,12 @@ static void store_keys(const att_tensor *k, att_sequences sequences, const att_s
   }
 }
 
+static att_status norm_heads(att_run *run, const att_block *block, const att_norm_layer *layer, int heads,
+                             att_tensor *x) {
+  if (!layer->gamma.data) return ATT_OK;
+  return att_op_head_norm(run, x, heads, &layer->gamma, block->norm == ATT_NORM_RMS_PLUS_ONE, block->epsilon);
+}
+
 att_status att_self_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                               att_tensor *out) {
   att_tensor qkv, mixed;
@@ -39,13 +45,18 @@ att_status att_self_attention(att_run *run, const att_block *block, const att_bl
   ATT_TRY(att_op_linear(run, x, &block->self.in.weight, &block->self.in.bias, ATT_PLAIN, &qkv));
   att_tensor q = att_tensor_columns(&qkv, 0, width);
   att_tensor k = att_tensor_columns(&qkv, width, kv_width), v = att_tensor_columns(&qkv, width + kv_width, kv_width);
-  if (block->frequencies) {
+  const att_turns *turns = block->local ? input->local_turns : input->turns;
+  ATT_TRY(norm_heads(run, block, &block->self.query_norm, block->heads, &q));
+  ATT_TRY(norm_heads(run, block, &block->self.key_norm, block->kv_heads, &k));
+  if (turns) {
     att_tensor turned = att_tensor_columns(&qkv, 0, width + kv_width);
-    ATT_TRY(att_op_rotary(run, &turned, block->heads + block->kv_heads, block->head_size, input->positions,
-                          block->frequencies));
+    ATT_TRY(att_op_rotary(run, &turned, block->heads + block->kv_heads, block->head_size, turns));
   }
   att_attention_shape shape = shape_of(block, input, &q, block->kv_heads);
   shape.causal = block->causal;
+  shape.scale = block->scale;
+  shape.softcap = block->softcap;
+  shape.window = block->window;
   shape.keys = input->sequences;
   shape.probs = input->self_probs;
   shape.bias = input->distances;

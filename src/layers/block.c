@@ -21,8 +21,8 @@ static att_status feedforward(att_run *run, const att_block *block, const att_bl
 
 att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,
                             const att_tensor *x, att_tensor *out) {
-  if (kind == ATT_NORM_RMS) return att_op_rms_norm(run, x, &layer->gamma, epsilon, out);
-  return att_op_layer_norm(run, x, &layer->gamma, &layer->beta, epsilon, out);
+  if (kind == ATT_NORM_LAYER) return att_op_layer_norm(run, x, &layer->gamma, &layer->beta, epsilon, out);
+  return att_op_rms_norm(run, x, &layer->gamma, kind == ATT_NORM_RMS_PLUS_ONE, epsilon, out);
 }
 
 static att_status norm(att_run *run, const att_block *block, const att_norm_layer *layer, const att_tensor *x,
@@ -30,27 +30,42 @@ static att_status norm(att_run *run, const att_block *block, const att_norm_laye
   return att_norm_forward(run, layer, block->norm, block->epsilon, x, out);
 }
 
-/* x + f(x) with its norm, on the arena. */
-static att_status wrapped(att_run *run, const att_block *block, const att_block_input *input, sublayer_fn *f,
-                          const att_norm_layer *norm_layer, uint32_t place, const att_tensor *x, att_tensor *out) {
+/* One sub-layer of a block. */
+typedef struct sublayer {
+  sublayer_fn *f;
+  const att_norm_layer *norm, *out_norm; /* out_norm: NULL or absent: none */
+  uint32_t place;                        /* of its dropout */
+} sublayer;
+
+static att_status inside(att_run *run, const att_block *block, const att_block_input *input, const sublayer *part,
+                         const att_tensor *x, att_tensor *out) {
+  if (!part->out_norm || !part->out_norm->gamma.data) return part->f(run, block, input, x, out);
+  att_tensor inner;
+  ATT_TRY(part->f(run, block, input, x, &inner));
+  return norm(run, block, part->out_norm, &inner, out);
+}
+
+/* x + f(x) with its norms, on the arena. */
+static att_status wrapped(att_run *run, const att_block *block, const att_block_input *input, const sublayer *part,
+                          const att_tensor *x, att_tensor *out) {
   att_tensor normed, inner, sum;
   if (block->norm_before) {
-    ATT_TRY(norm(run, block, norm_layer, x, &normed));
-    ATT_TRY(f(run, block, input, &normed, &inner));
-    return att_op_residual(run, x, &inner, place, out);
+    ATT_TRY(norm(run, block, part->norm, x, &normed));
+    ATT_TRY(inside(run, block, input, part, &normed, &inner));
+    return att_op_residual(run, x, &inner, part->place, out);
   }
-  ATT_TRY(f(run, block, input, x, &inner));
-  ATT_TRY(att_op_residual(run, x, &inner, place, &sum));
-  return norm(run, block, norm_layer, &sum, out);
+  ATT_TRY(inside(run, block, input, part, x, &inner));
+  ATT_TRY(att_op_residual(run, x, &inner, part->place, &sum));
+  return norm(run, block, part->norm, &sum, out);
 }
 
 /* Where nothing is recorded, the output takes x's place and all else is given back: a pass then needs the memory of one
  * sub-layer, however many there are. */
-static att_status sublayer(att_run *run, const att_block *block, const att_block_input *input, sublayer_fn *f,
-                           const att_norm_layer *norm_layer, uint32_t place, att_tensor *x) {
+static att_status run_sublayer(att_run *run, const att_block *block, const att_block_input *input, const sublayer part,
+                               att_tensor *x) {
   att_tensor out;
   att_arena_mark mark = att_arena_save(run->arena);
-  ATT_TRY(wrapped(run, block, input, f, norm_layer, place, x, &out));
+  ATT_TRY(wrapped(run, block, input, &part, x, &out));
   if (run->tape) {
     *x = out;
   } else {
@@ -60,10 +75,11 @@ static att_status sublayer(att_run *run, const att_block *block, const att_block
   return ATT_OK;
 }
 
-att_status att_block_forward(att_run *run, const att_block *block, const att_block_input *input, att_tensor *x) {
-  ATT_TRY(sublayer(run, block, input, att_self_attention, &block->self_norm, block->place, x));
-  if (block->has_cross) {
-    ATT_TRY(sublayer(run, block, input, att_cross_attention, &block->cross_norm, block->place + 1, x));
-  }
-  return sublayer(run, block, input, feedforward, &block->feedforward_norm, block->place + 2, x);
+att_status att_block_forward(att_run *run, const att_block *b, const att_block_input *input, att_tensor *x) {
+  const sublayer self = {att_self_attention, &b->self_norm, &b->self_out_norm, b->place},
+                 cross = {att_cross_attention, &b->cross_norm, NULL, b->place + 1},
+                 last = {feedforward, &b->feedforward_norm, &b->feedforward_out_norm, b->place + 2};
+  ATT_TRY(run_sublayer(run, b, input, self, x));
+  if (b->has_cross) ATT_TRY(run_sublayer(run, b, input, cross, x));
+  return run_sublayer(run, b, input, last, x);
 }

@@ -8,7 +8,8 @@
 
 #include "tensor/ops.h"
 
-typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS } att_norm;
+/* RMS_PLUS_ONE: RMS whose factor is 1 + gamma (Hugging Face's gemma). */
+typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS, ATT_NORM_RMS_PLUS_ONE } att_norm;
 
 typedef struct att_norm_layer {
   att_weight gamma, beta; /* RMS norms have no beta */
@@ -22,10 +23,12 @@ typedef struct att_linear_layer {
  * `in` is q, k and v (self) or q alone (cross, whose k and v are `memory`). */
 typedef struct att_attention_layer {
   att_linear_layer in, memory, out;
+  att_norm_layer query_norm, key_norm; /* RMS of each head of self-attention, before it is turned; absent: none */
 } att_attention_layer;
 
 typedef struct att_block {
   att_norm_layer self_norm, cross_norm, feedforward_norm;
+  att_norm_layer self_out_norm, feedforward_out_norm; /* of what the sub-layer gives, before it is added; or absent */
   att_attention_layer self, cross;
   att_linear_layer up, down; /* the position-wise feed-forward network (section 3.3) */
   bool has_cross, causal;
@@ -33,7 +36,9 @@ typedef struct att_block {
   bool gated;       /* `up` makes the gate and what it lets through (Shazeer 2020), 2 * inner columns */
   att_norm norm;
   int heads, kv_heads, head_size; /* of self-attention; cross-attention has as many key/value heads as heads */
-  const float *frequencies; /* [head_size / 2] of rotary positions (Su et al. 2021), or NULL: self-attention has none */
+  float scale, softcap;           /* of self-attention's scores, as att_attention_shape */
+  int64_t window;                 /* of a causal block, as att_attention_shape */
+  bool local;                     /* turned by the local angles */
   att_epilogue activation;
   float epsilon;
   uint32_t place; /* of its dropouts: place, place + 1, place + 2 */
@@ -56,25 +61,53 @@ typedef struct att_block_input {
   att_sequences memory_sequences;
   const att_stored_keys *self_cache, *cross_cache; /* or NULL */
   float *const *self_probs, *const *cross_probs;   /* one an item of sequences, or NULL */
-  const int32_t *positions;                        /* of each row, for rotary ones */
-  const att_distance_bias *distances;              /* of self-attention, on the arena; or NULL */
+  const att_turns *turns, *local_turns;            /* of rotary positions, for self-attention; or NULL */
+  const att_distance_bias *distances;              /* of self-attention; or NULL. All on the arena */
 } att_block_input;
 
 /* *x, contiguous, becomes the block's output: a new tensor where the run has a tape; else it is written over, and
  * nothing is left on the arena. */
 att_status att_block_forward(att_run *run, const att_block *block, const att_block_input *input, att_tensor *x);
 
-/* Base^(-2k / size), k from 0, as Hugging Face's llama has them; and what its rope types make of them for contexts
- * longer than trained with: "linear" divides all, "llama3" those of wave lengths beyond the original context, with a
- * smooth passage. (modeling_rope_utils.py) */
-typedef enum att_rope_scaling { ATT_ROPE_DEFAULT, ATT_ROPE_LINEAR, ATT_ROPE_LLAMA3 } att_rope_scaling;
+/* Rotary positions (Su et al. 2021) as Hugging Face has them, whose frequencies are base^(-2k / size), k from 0; and
+ * what its rope types make of them for contexts longer than trained with (modeling_rope_utils.py): "linear" divides all
+ * by the factor, "llama3" those of wave lengths beyond the original context, with a smooth passage, "yarn" likewise
+ * (Peng et al. 2023), "dynamic" raises the base with a sequence's length, "longrope" has a divisor for each, and others
+ * for sequences beyond the original context (Ding et al. 2024). */
+typedef enum att_rope_scaling {
+  ATT_ROPE_DEFAULT,
+  ATT_ROPE_LINEAR,
+  ATT_ROPE_LLAMA3,
+  ATT_ROPE_DYNAMIC,
+  ATT_ROPE_YARN,
+  ATT_ROPE_LONGROPE,
+  ATT_ROPE_SCALINGS
+} att_rope_scaling;
+
+#define ATT_MOST_FREQUENCIES 128 /* of the widest head that attention's kernels know */
+
 typedef struct att_rope {
   double base;
+  double partial; /* the share of a head's columns that is turned; 0: all */
   att_rope_scaling scaling;
-  double factor, low, high; /* low and high: wave lengths in the original context */
-  int64_t original;         /* that context's positions */
+  double factor;    /* linear, llama3, dynamic, yarn */
+  double low, high; /* llama3: wave lengths in the original context; yarn: turns in it (beta_slow, beta_fast) */
+  bool untruncated; /* yarn: its ramp begins and ends between two frequencies */
+  double magnitude; /* yarn, longrope: cosines and sines are multiplied by it (attention_factor); 0: by 1 */
+  int64_t original; /* positions of the context trained with; of linear unused */
+  float short_factors[ATT_MOST_FREQUENCIES], long_factors[ATT_MOST_FREQUENCIES]; /* longrope */
 } att_rope;
-void att_rope_frequencies(float *out, const att_rope *rope, int64_t size);
+
+/* Columns that are turned of a head of `size`; even. */
+int64_t att_rope_turned(const att_rope *rope, int64_t size);
+/* Of a sequence of so many positions: out[att_rope_turned / 2]. */
+void att_rope_frequencies(float *out, const att_rope *rope, int64_t size, int64_t length);
+/* Whether sequences of two lengths have the same frequencies. */
+bool att_rope_alike(const att_rope *rope, int64_t one, int64_t other);
+/* The angles of a pass's rows, on the arena. lengths: [sequences.count], what each sequence's frequencies go by;
+ * positions: of each row, none negative, a product with the frequency in float32. */
+att_status att_rope_turns(att_run *run, const att_rope *rope, int64_t size, att_sequences sequences,
+                          const int64_t *lengths, const int32_t *positions, att_turns *out);
 
 /* out[.., 2 * width] = the keys and values of a cross-attention over the memory, those of row i in row rows[i], or i
  * where rows is NULL; without a tape. */

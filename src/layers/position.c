@@ -1,4 +1,4 @@
-/* Owns the sinusoidal tables and the frequencies of rotary positions. See layers.h. */
+/* Owns the sinusoidal tables. See layers.h. */
 #include "layers/layers.h"
 
 #include <math.h>
@@ -27,23 +27,5 @@ void att_sinusoids(float *out, att_sinusoid kind, int64_t first, int64_t count, 
     } else {
       m2m_row(out + i * d, first + i, d / 2);
     }
-  }
-}
-
-/* What is slower than the original context is long is slowed down by the factor. */
-static double llama3_frequency(double frequency, const att_rope *rope) {
-  double waves = (double)rope->original * frequency / (2.0 * 3.14159265358979323846);
-  if (waves > rope->high) return frequency;
-  if (waves < rope->low) return frequency / rope->factor;
-  double smooth = (waves - rope->low) / (rope->high - rope->low);
-  return (1.0 - smooth) * frequency / rope->factor + smooth * frequency;
-}
-
-void att_rope_frequencies(float *out, const att_rope *rope, int64_t size) {
-  for (int64_t k = 0; k < size / 2; k++) {
-    double frequency = (double)(1.0f / powf((float)rope->base, (float)(2 * k) / (float)size));
-    if (rope->scaling == ATT_ROPE_LINEAR) frequency /= rope->factor;
-    if (rope->scaling == ATT_ROPE_LLAMA3) frequency = llama3_frequency(frequency, rope);
-    out[k] = (float)frequency;
   }
 }

@@ -16,7 +16,8 @@
 #include <string.h>
 
 static const char *const own_type = "attend";
-static const char *const norm_names[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
+static const char *const norm_names[] = {
+    [ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms", [ATT_NORM_RMS_PLUS_ONE] = "rms_plus_one"};
 static const char *const order_names[] = {"after", "before"};
 
 static const char *class_of(const att_config *config) { return att_head_class(config, att_family_get(config->family)); }
@@ -47,13 +48,15 @@ static att_status read_choice(const att_settings *in, const char *key, const cha
 }
 
 static att_status find_family(const att_settings *in, const char *key, const char *type, att_family *out) {
+  char known[256] = "";
   for (int i = 0; i < ATT_FAMILY_COUNT; i++) {
+    const char *name = att_family_type((att_family)i);
     *out = (att_family)i;
-    if (att_family_get(*out) && strcmp(type, att_family_type(*out)) == 0) return ATT_OK;
+    if (strcmp(type, name) == 0) return ATT_OK;
+    size_t size = strlen(known);
+    snprintf(known + size, sizeof known - size, "%s%s", i ? ", " : "", name);
   }
-  return att_fail(in->ctx, ATT_UNSUPPORTED,
-                  "%s: %s is \"%.60s\"; attend knows marian, m2m_100, gpt2, llama, bert, attend-rnn and attend-ffn",
-                  in->name, key, type);
+  return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\"; attend knows %s", in->name, key, type, known);
 }
 
 static att_status read_family(const att_settings *in, bool *own, att_family *out) {
@@ -77,13 +80,13 @@ static att_status read_own(const att_settings *in, att_config *out) {
   ATT_TRY(att_position_find(in->ctx, in->name, position, &out->position));
   out->relative_buckets = 32;
   out->relative_distance = 128;
-  if (out->rope_theta <= 0) out->rope_theta = 10000;
+  if (out->rope.base <= 0) out->rope.base = 10000;
   ATT_TRY(read_choice(in, "norm", norm_names, ATT_COUNT(norm_names), &norm));
   ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
   ATT_TRY(att_head_find(in, "attend_head", &out->head));
   ATT_TRY(att_read_input_width(in, out));
   ATT_TRY(att_read_bool(in, "gated_feedforward", &out->gated));
-  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope_theta));
+  ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope.base));
   const struct {
     const char *key;
     int64_t *at;
@@ -136,8 +139,30 @@ static att_status refuse_quantised(const att_settings *in) {
   return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: has a quantization_config, which attend does not know", in->name);
 }
 
-static att_status read_model(const att_settings *in, att_config *out) {
-  if (!json_is_object(in->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: is not a JSON object", in->name);
+/* A text model inside one that reads images too: its keys are in text_config, but for some that stand beside it. */
+static att_status enter_text(const att_settings *in, att_settings *text) {
+  static const char *const beside[] = {"architectures", "dtype",        "torch_dtype",  "tie_word_embeddings",
+                                       "bos_token_id",  "eos_token_id", "pad_token_id", "quantization_config"};
+  const char *type = NULL;
+  *text = *in;
+  ATT_TRY(att_json_string(in->ctx, in->name, in->root, "model_type", true, &type));
+  if (strcmp(type, "gemma3") != 0) return ATT_OK;
+  text->root = json_object_get(in->root, "text_config");
+  if (!json_is_object(text->root)) return att_fail(in->ctx, ATT_FORMAT, "%s: text_config is no object", in->name);
+  int failed = json_object_set_new(text->root, "model_type", json_string(att_family_type(ATT_GEMMA3)));
+  for (size_t i = 0; i < ATT_COUNT(beside); i++) {
+    json_t *value = json_object_get(in->root, beside[i]);
+    if (value && !json_object_get(text->root, beside[i])) failed |= json_object_set(text->root, beside[i], value);
+  }
+  if (failed) return att_fail(in->ctx, ATT_MEMORY, "%s: no memory", in->name);
+  att_log(in->ctx, ATT_LOG_WARNING, "%s: of gemma3 the text model alone is read; it sees no images", in->name);
+  return ATT_OK;
+}
+
+static att_status read_model(const att_settings *whole, att_config *out) {
+  att_settings text, *in = &text;
+  if (!json_is_object(whole->root)) return att_fail(whole->ctx, ATT_FORMAT, "%s: is not a JSON object", whole->name);
+  ATT_TRY(enter_text(whole, &text));
   bool own;
   ATT_TRY(read_family(in, &own, &out->family));
   ATT_TRY(att_family_get(out->family)->read(in, out));
@@ -267,9 +292,9 @@ att_status att_config_check_pairs(att_context *ctx, const char *name, const att_
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-/* llama's own keys have its heads and its rotary base. */
+/* Rotary decoders' own keys have their heads and their rotary base. */
 static void put_own(att_object *out, const att_config *config) {
-  bool llama = config->family == ATT_LLAMA;
+  bool rotary = att_family_get(config->family)->rotary != NULL;
   att_put_text(out, "attend_family", att_family_type(config->family));
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
   if (config->input_width) att_put_int(out, "input_width", config->input_width);
@@ -277,8 +302,8 @@ static void put_own(att_object *out, const att_config *config) {
   att_put_text(out, "norm", norm_names[config->norm]);
   att_put_text(out, "norm_order", order_names[config->norm_before]);
   att_put_bool(out, "gated_feedforward", config->gated);
-  if (config->key_value_heads && !llama) att_put_int(out, "num_key_value_heads", config->key_value_heads);
-  if (config->position == ATT_ROTARY && !llama) att_put_real(out, "rope_theta", config->rope_theta, false);
+  if (config->key_value_heads && !rotary) att_put_int(out, "num_key_value_heads", config->key_value_heads);
+  if (config->position == ATT_ROTARY && !rotary) att_put_real(out, "rope_theta", config->rope.base, false);
   if (config->position != ATT_RELATIVE) return;
   att_put_int(out, "relative_attention_num_buckets", config->relative_buckets);
   att_put_int(out, "relative_attention_max_distance", config->relative_distance);
@@ -287,9 +312,12 @@ static void put_own(att_object *out, const att_config *config) {
 /* What says which class reads the folder. */
 static void put_family(att_object *out, const att_config *config) {
   const char *type = att_config_type(config), *class = class_of(config);
+  const att_family_calls *family = att_family_get(config->family);
   if (class) {
+    const att_head_form *form = att_head_form_of(att_head_get(config->head), family);
+
     char list[96];
-    snprintf(list, sizeof list, "[\"%s%s\"]", att_family_get(config->family)->stem, class);
+    snprintf(list, sizeof list, "[\"%s%s\"]", form && form->stem ? form->stem : family->stem, class);
     att_put(out, "architectures", list);
   }
   att_put_text(out, "model_type", type);

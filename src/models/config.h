@@ -14,6 +14,12 @@ typedef enum att_family {
   ATT_M2M_100,
   ATT_GPT2,
   ATT_LLAMA,
+  ATT_QWEN2,
+  ATT_QWEN3,
+  ATT_MISTRAL,
+  ATT_GEMMA2,
+  ATT_GEMMA3, /* "gemma3_text" */
+  ATT_PHI3,
   ATT_BERT,
   ATT_RECURRENT, /* "attend-rnn" */
   ATT_PADDED,    /* "attend-ffn" */
@@ -29,6 +35,8 @@ typedef enum att_position {
   ATT_NO_POSITION,
   ATT_POSITION_COUNT
 } att_position;
+
+#define ATT_MOST_LAYERS 1024
 
 typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN, ATT_NETWORK_COUNT } att_network;
 
@@ -47,19 +55,21 @@ typedef struct att_config {
   att_activation activation; /* of the feed-forward part */
   att_norm norm;
   bool norm_before, gated;
-  bool attention_bias, feedforward_bias; /* llama's choice; the other families always have them */
+  bool attention_bias, feedforward_bias; /* rotary decoders' choice; the other families always have them */
   int64_t d_model, vocab_size, max_position_embeddings;
   int64_t encoder_layers, decoder_layers, encoder_attention_heads, decoder_attention_heads, encoder_ffn_dim,
       decoder_ffn_dim;
   int64_t key_value_heads; /* of self-attention; as many as heads where they are not grouped */
-  int64_t head_size;       /* d_model / heads, but llama may say another */
+  int64_t head_size;       /* d_model / heads, but rotary decoders may say another */
   int64_t type_vocab_size; /* bert; 0: none */
   int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
                               place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
-  double rope_theta;       /* rotary: base of the frequencies; what follows as in att_rope */
-  att_rope_scaling rope_scaling;
-  double rope_factor, rope_low, rope_high;
-  int64_t rope_original;
+  att_rope rope;           /* rotary */
+  att_rope local_rope;     /* of local layers; base 0: as the others */
+  int64_t sliding_window;  /* tokens that a local layer of a decoder sees */
+  bool local_layers[ATT_MOST_LAYERS];
+  double query_scalar; /* attention's scores are divided by its root; 0: by that of the head's size */
+  float attention_softcap, logit_softcap;      /* of these scores, of a head of tokens; 0: none */
   int64_t relative_buckets, relative_distance; /* relative: 32 and 128, as T5's */
   /* recurrent */
   att_network network;      /* ATT_TRANSFORMER but in ATT_RECURRENT (the cell) and ATT_PADDED */

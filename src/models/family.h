@@ -14,6 +14,7 @@ typedef struct att_head_form {
   const char *ending;     /* of the class: "ForMaskedLM" */
   const char *projection; /* what the family calls the head's; NULL: as the head does */
   bool no_bias;
+  const char *stem; /* of that class; NULL: the family's */
 } att_head_form;
 
 struct att_family_calls {
@@ -26,6 +27,7 @@ struct att_family_calls {
   const char *stem;
   const att_head_form *forms;              /* of its classes, the last one's ending NULL; or NULL */
   bool (*plain)(const att_config *config); /* whether they can say it, whatever the head; with stem */
+  const struct att_rotary_decoder *rotary; /* of decoders built as Llama (families/rotary_decoder.h); else NULL */
   /* What of the config cannot be in this family: one line naming the key. */
   att_status (*check)(att_context *ctx, const char *name, const att_config *config);
   /* Layers and table from model->config, the head's (att_head_plan) before what is not trained; model->layers is freed
@@ -35,7 +37,9 @@ struct att_family_calls {
    * that are not read, NULL-ended, or NULL. */
   const char *prefix;
   const char *const *ignored;
-  void (*fill)(att_model *model);       /* fixed tables, once there are values; or NULL */
+  const char *const *outer;       /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
+  bool small_weights;             /* a new model's matrices are N(0, 0.02) (parameters.c) */
+  void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
   void (*initialise)(att_model *model); /* of a new model, what does not begin as others do; or NULL */
   void (*free)(att_model *model);
 
@@ -57,7 +61,8 @@ struct att_family_calls {
   att_status (*pool)(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors);
 };
 
-extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_bert_calls,
+extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls,
+    att_qwen3_calls, att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls,
     att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);

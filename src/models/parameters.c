@@ -1,6 +1,7 @@
 /* Owns the table of parameters and where their values are. See parameters.h. */
 #include "models/parameters.h"
 #include "base/random.h"
+#include "models/family.h"
 
 #include <math.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static void draw_by_shape(const att_parameter *p, float *values, uint64_t key) {
   }
 }
 
-/* GPT-2, Llama and BERT: N(0, 0.02); a decoder's projections into the residual stream shrink with their number (Radford
+/* The others: N(0, 0.02); a decoder's projections into the residual stream shrink with their number (Radford
  * et al. 2019, section 2.3). */
 static void draw_small(const att_config *c, const att_parameter *p, float *values, uint64_t key) {
   bool residual = ends_with(p->name, "c_proj.weight") || ends_with(p->name, "o_proj.weight") ||
@@ -263,8 +264,6 @@ static void look_around(const att_config *c, const att_parameter *p, float *valu
 }
 
 void att_parameters_initialise(att_model *model, uint64_t seed, const bool *fresh) {
-  att_family family = model->config.family;
-  bool small = family == ATT_GPT2 || family == ATT_LLAMA || family == ATT_BERT;
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
     float *values = att_parameter_values(p);
@@ -272,7 +271,7 @@ void att_parameters_initialise(att_model *model, uint64_t seed, const bool *fres
     if (p->fixed || (fresh && !fresh[i])) continue;
     if (p->ones) {
       for (int64_t j = 0; j < p->cols; j++) values[j] = 1.0f;
-    } else if (p->rank == 2 && small) {
+    } else if (p->rank == 2 && model->calls->small_weights) {
       draw_small(&model->config, p, values, key);
       look_around(&model->config, p, values, key);
     } else if (p->rank == 2) {

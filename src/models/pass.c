@@ -84,10 +84,28 @@ att_status att_model_cross(att_run *run, att_model *model, const att_memory *mem
   return model->calls->cross(run, model, memory, rows, cross);
 }
 
+/* A dynamic base changes with every token; keys of the past stay as they are then, as in Transformers. */
+bool att_model_goes_on(const att_model *model, int64_t from, int64_t to) {
+  const att_config *c = &model->config;
+  return c->position != ATT_ROTARY || c->rope.scaling != ATT_ROPE_LONGROPE || att_rope_alike(&c->rope, from, to);
+}
+
+/* A text whose past was read as a shorter one. */
+static att_status check_past(const att_model *model, const att_input *input, const att_cache *cache) {
+  for (int64_t i = 0; i < input->sequences.count && !cache->lengths; i++) {
+    int64_t count = cache->self_counts[i], past = count - (input->sequences.start[i + 1] - input->sequences.start[i]);
+    if (past == 0 || att_model_goes_on(model, past, count)) continue;
+    return att_fail(model->ctx, ATT_ARGUMENT, "a text grows from %lld to %lld tokens, and its past is not read again",
+                    (long long)past, (long long)count);
+  }
+  return ATT_OK;
+}
+
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden) {
   ATT_TRY(check_kind(model, has_decoder(model) && model->calls->step, "decoder that goes on step by step"));
   ATT_TRY(check_input(model, true, input, cache->self_counts));
+  ATT_TRY(check_past(model, input, cache));
   return model->calls->step(run, model, input, cache, maps, hidden);
 }
 

@@ -42,6 +42,9 @@ typedef struct att_cache {
   const int64_t *self_counts; /* [sequences]: past + new */
   const int32_t *const *cross_rows; /* [sequences] each [source length]: rows of cross */
   const int64_t *cross_counts;      /* [sequences] */
+  /* [sequences], or NULL: self_counts. Of texts that are read in pieces, how long they are with all of them: where
+   * rotary positions go by a text's length, all its pieces must. */
+  const int64_t *lengths;
 } att_cache;
 
 /* Where attention's weights go, for looking. Each may be NULL. */
@@ -66,6 +69,9 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
  * tape. */
 att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
                            float *const *cross);
+/* Whether what tokens leave in the cache stays right as their text grows from one length to another. Else all of them
+ * are to be read again, as a text of the new length. */
+bool att_model_goes_on(const att_model *model, int64_t from, int64_t to);
 /* New tokens (one or more a sequence) against the cache; writes what they leave into it. No tape. */
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden);

@@ -13,8 +13,10 @@ static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "le
                                                                "relative",   "alibi",   "none"};
 
 static const char *const family_types[ATT_FAMILY_COUNT] = {
-    [ATT_MARIAN] = "marian", [ATT_M2M_100] = "m2m_100",      [ATT_GPT2] = "gpt2",        [ATT_LLAMA] = "llama",
-    [ATT_BERT] = "bert",     [ATT_RECURRENT] = "attend-rnn", [ATT_PADDED] = "attend-ffn"};
+    [ATT_MARIAN] = "marian",      [ATT_M2M_100] = "m2m_100", [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
+    [ATT_QWEN2] = "qwen2",        [ATT_QWEN3] = "qwen3",     [ATT_MISTRAL] = "mistral", [ATT_GEMMA2] = "gemma2",
+    [ATT_GEMMA3] = "gemma3_text", [ATT_PHI3] = "phi3",       [ATT_BERT] = "bert",       [ATT_RECURRENT] = "attend-rnn",
+    [ATT_PADDED] = "attend-ffn"};
 
 const char *att_family_type(att_family family) { return family_types[family]; }
 
@@ -234,25 +236,15 @@ att_status att_check_parameter_count(att_context *ctx, const char *name, int64_t
                   parameters, ATT_MOST_PARAMETERS);
 }
 
-static att_status check_rope(att_context *ctx, const char *name, const att_config *c) {
-  const struct {
-    const char *key;
-    double value;
-    bool used;
-  } numbers[] = {{"rope_theta", c->rope_theta, true},
-                 {"factor", c->rope_factor, c->rope_scaling != ATT_ROPE_DEFAULT},
-                 {"low_freq_factor", c->rope_low, c->rope_scaling == ATT_ROPE_LLAMA3},
-                 {"high_freq_factor", c->rope_high, c->rope_scaling == ATT_ROPE_LLAMA3}};
-  for (size_t i = 0; i < ATT_COUNT(numbers); i++) {
-    if (!numbers[i].used || (numbers[i].value >= 1e-3 && numbers[i].value <= 1e12)) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: %s is %g, not from 0.001 to 1e+12", name, numbers[i].key, numbers[i].value);
-  }
-  if (c->rope_scaling != ATT_ROPE_LLAMA3 || (c->rope_high > c->rope_low && c->rope_original >= 1)) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: high_freq_factor is not above low_freq_factor", name);
+static att_status check_ropes(att_context *ctx, const char *name, const att_config *c) {
+  int64_t heads = c->kind == ATT_ENCODER ? c->encoder_attention_heads : c->decoder_attention_heads;
+  int64_t size = c->head_size ? c->head_size : c->d_model / heads;
+  ATT_TRY(att_check_rope(ctx, name, &c->rope, size));
+  return c->local_rope.base > 0 ? att_check_rope(ctx, name, &c->local_rope, size) : ATT_OK;
 }
 
 static att_status check_positions(att_context *ctx, const char *name, const char *key, const att_config *c) {
-  if (c->position == ATT_ROTARY) ATT_TRY(check_rope(ctx, name, c));
+  if (c->position == ATT_ROTARY) ATT_TRY(check_ropes(ctx, name, c));
   if (c->position == ATT_SINUSOIDAL && c->d_model % 2 != 0) {
     return att_fail(ctx, ATT_FORMAT, "%s: %s is %" PRId64 ", not an even number, which sinusoidal positions need", name,
                     key, c->d_model);

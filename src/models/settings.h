@@ -11,7 +11,6 @@
 #include <stddef.h>
 
 #define ATT_LARGEST_SIZE ((int64_t)1 << 20) /* of one dimension */
-#define ATT_MOST_LAYERS  1024
 #define ATT_COUNT(list)  (sizeof(list) / sizeof *(list))
 
 /* One file being read; name is its path, for messages. */
@@ -50,6 +49,13 @@ att_status att_read_bool(const att_settings *in, const char *key, bool *out);
 att_status att_read_float(const att_settings *in, const char *key, float *out);
 /* Only training needs it: what it cannot be is said, and the class's stays. */
 void att_read_dropout(const att_settings *in, const char *key, att_config *config);
+/* One object of rotary settings over what *rope has; the sizes are in config. partial: a part of a head may be turned,
+ * as phi3 has it. What is not known of it is warned of. (rope_settings.c) */
+att_status att_read_rope(const att_settings *in, const json_t *object, bool partial, const att_config *config,
+                         att_rope *rope);
+/* size: of a head. */
+att_status att_check_rope(att_context *ctx, const char *name, const att_rope *rope, int64_t size);
+void att_put_rope(att_object *out, const char *key, const att_rope *rope, int64_t size);
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out);
 /* Pad, bos, eos and decoder start, by number. */
 #define ATT_SPECIALS 4

@@ -1,6 +1,7 @@
 /* Owns making a Transformer's layers and table from a family's names. See transformer.h. */
 #include "models/transformer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,9 +55,9 @@ att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t 
   att_parameter_plan plan = {.rows = 1, .cols = width, .rank = 1, .frozen_row = -1};
   snprintf(name, sizeof name, "%s.weight", base);
   plan.weight = &layer->gamma;
-  plan.ones = true;
+  plan.ones = kind != ATT_NORM_RMS_PLUS_ONE;
   ATT_TRY(att_name_add(n, name, plan));
-  if (kind == ATT_NORM_RMS) return ATT_OK;
+  if (kind != ATT_NORM_LAYER) return ATT_OK;
   snprintf(name, sizeof name, "%s.bias", base);
   plan.weight = &layer->beta;
   plan.ones = false;
@@ -83,7 +84,12 @@ static att_status add_self(att_namer *n, const att_stack_names *names, int64_t w
   const int64_t apart[ATT_MOST_JOINED] = {queries, keys, keys}, together = queries + 2 * keys;
   ATT_TRY(att_name_linear(n, names->self_in, names->self_in[1] ? apart : &together, width, names->transposed,
                           names->attention_bias, &block->self.in));
-  return add_one(n, names->self_out, width, queries, names, names->attention_bias, &block->self.out);
+  ATT_TRY(add_one(n, names->self_out, width, queries, names, names->attention_bias && !names->no_out_bias,
+                  &block->self.out));
+  att_norm kind = block->norm == ATT_NORM_LAYER ? ATT_NORM_RMS : block->norm;
+  if (!names->query_norm) return ATT_OK;
+  ATT_TRY(att_name_norm(n, names->query_norm, kind, block->head_size, &block->self.query_norm));
+  return att_name_norm(n, names->key_norm, kind, block->head_size, &block->self.key_norm);
 }
 
 static att_status add_cross(att_namer *n, const att_stack_names *names, int64_t width, att_block *block) {
@@ -99,13 +105,16 @@ static att_status add_feedforward(att_namer *n, const att_stack_names *names, in
   const char *const gated[] = {names->gate, names->up, NULL};
   const int64_t rows[ATT_MOST_JOINED] = {inner, inner};
   bool bias = names->other_bias;
-  ATT_TRY(att_name_linear(n, block->gated ? gated : gated + 1, rows, width, names->transposed, bias, &block->up));
+  if (block->gated && !names->gate) {
+    ATT_TRY(add_one(n, names->up, 2 * inner, width, names, bias, &block->up));
+  } else {
+    ATT_TRY(att_name_linear(n, block->gated ? gated : gated + 1, rows, width, names->transposed, bias, &block->up));
+  }
   return add_one(n, names->down, width, inner, names, bias, &block->down);
 }
 
 static void describe(const att_model *model, bool decoder, int64_t index, att_block *block) {
   const att_config *c = &model->config;
-  const att_transformer *layers = model->layers;
   int64_t heads = decoder ? c->decoder_attention_heads : c->encoder_attention_heads;
   block->causal = decoder;
   block->has_cross = decoder && c->kind == ATT_ENCODER_DECODER;
@@ -115,8 +124,13 @@ static void describe(const att_model *model, bool decoder, int64_t index, att_bl
   block->heads = (int)heads;
   block->kv_heads = (int)(c->key_value_heads ? c->key_value_heads : heads);
   block->head_size = (int)(c->head_size ? c->head_size : c->d_model / heads);
+  block->scale = c->query_scalar > 0 ? (float)pow(c->query_scalar, -0.5) : 0;
+  block->softcap = c->attention_softcap;
+  if (decoder && c->local_layers[index]) {
+    block->window = c->sliding_window;
+    block->local = c->local_rope.base > 0;
+  }
   block->activation = att_epilogue_of(c->activation);
-  block->frequencies = layers->frequencies;
   block->epsilon = c->layer_norm_epsilon;
   block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
 }
@@ -131,6 +145,7 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, const
   snprintf(n.part, sizeof n.part, "%s layer %d self-attention", names->part, (int)index);
   ATT_TRY(add_self(&n, names, d, block));
   ATT_TRY(att_name_norm(&n, names->self_norm, c->norm, d, &block->self_norm));
+  if (names->self_out_norm) ATT_TRY(att_name_norm(&n, names->self_out_norm, c->norm, d, &block->self_out_norm));
   if (block->has_cross) {
     snprintf(n.part, sizeof n.part, "%s layer %d cross-attention", names->part, (int)index);
     ATT_TRY(add_cross(&n, names, d, block));
@@ -138,31 +153,16 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, const
   }
   snprintf(n.part, sizeof n.part, "%s layer %d feed-forward", names->part, (int)index);
   ATT_TRY(add_feedforward(&n, names, d, inner, block));
-  return att_name_norm(&n, names->feedforward_norm, c->norm, d, &block->feedforward_norm);
+  ATT_TRY(att_name_norm(&n, names->feedforward_norm, c->norm, d, &block->feedforward_norm));
+  if (!names->feedforward_out_norm) return ATT_OK;
+  return att_name_norm(&n, names->feedforward_out_norm, c->norm, d, &block->feedforward_out_norm);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------ */
 
-static att_status add_frequencies(att_model *model, att_transformer *layers) {
-  const att_config *c = &model->config;
-  const att_rope rope = {c->rope_theta > 0 ? c->rope_theta : 10000,
-                         c->rope_scaling,
-                         c->rope_factor,
-                         c->rope_low,
-                         c->rope_high,
-                         c->rope_original};
-  int64_t heads = c->decoder_layers ? c->decoder_attention_heads : c->encoder_attention_heads;
-  int64_t size = c->head_size ? c->head_size : c->d_model / heads;
-  layers->frequencies = ATT_NEW(model->ctx, size / 2 + 1, float);
-  if (!layers->frequencies) return ATT_MEMORY;
-  att_rope_frequencies(layers->frequencies, &rope, size);
-  return ATT_OK;
-}
-
 att_status att_transformer_new(att_model *model, att_transformer **out) {
-  att_transformer *layers = model->layers = *out = ATT_NEW(model->ctx, 1, att_transformer);
-  if (!layers) return ATT_MEMORY;
-  return model->config.position == ATT_ROTARY ? add_frequencies(model, layers) : ATT_OK;
+  model->layers = *out = ATT_NEW(model->ctx, 1, att_transformer);
+  return *out ? ATT_OK : ATT_MEMORY;
 }
 
 static att_stack *stack_of(att_model *model, bool decoder) {
@@ -259,7 +259,6 @@ void att_transformer_free(att_model *model) {
   if (!layers) return;
   att_free(model->ctx, layers->encoder.blocks);
   att_free(model->ctx, layers->decoder.blocks);
-  att_free(model->ctx, layers->frequencies);
   att_free(model->ctx, layers);
 }
 

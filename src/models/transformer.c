@@ -16,13 +16,13 @@ static att_transformer *layers_of(const att_model *model) { return model->layers
 
 /* ---- before the blocks ---------------------------------------------------------------------------------------- */
 
-/* first[i]: the position of sequence i's first row; NULL: 0. */
+/* first[i]: the position of sequence i's first row. */
 static att_status number_positions(att_run *run, att_sequences sequences, const int64_t *first, int64_t shift,
                                    int32_t **out) {
   int32_t *positions = *out = ATT_ARENA_NEW(run->arena, sequences.start[sequences.count], int32_t);
   if (!positions) return ATT_MEMORY;
   for (int64_t i = 0; i < sequences.count; i++) {
-    int64_t begin = shift + (first ? first[i] : 0);
+    int64_t begin = shift + first[i];
     for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++) positions[row] = (int32_t)begin++;
   }
   return ATT_OK;
@@ -82,17 +82,16 @@ static att_status embed(att_run *run, att_model *model, const att_stack *stack, 
   return att_op_dropout(run, &scaled, place, x);
 }
 
-/* What attention adds to scores by distance, where the model has it; counts: keys of each sequence. On the arena, for
+/* What attention adds to scores by distance, where the model has it; lengths: keys of each sequence. On the arena, for
  * backward reads it again. */
 static att_status make_distances(att_run *run, const att_model *model, const att_stack *stack, bool causal,
-                                 const int64_t *counts, att_sequences sequences, const att_distance_bias **out) {
+                                 const int64_t *lengths, att_sequences sequences, const att_distance_bias **out) {
   const att_config *c = &model->config;
   int64_t reach = 1;
   *out = NULL;
   if (c->position != ATT_ALIBI && c->position != ATT_RELATIVE) return ATT_OK;
   for (int64_t i = 0; i < sequences.count; i++) {
-    int64_t count = counts ? counts[i] : sequences.start[i + 1] - sequences.start[i];
-    if (count > reach) reach = count;
+    if (lengths[i] > reach) reach = lengths[i];
   }
   att_distance_bias *bias = ATT_ARENA_NEW(run->arena, 1, att_distance_bias);
   if (!bias) return ATT_MEMORY;
@@ -101,23 +100,41 @@ static att_status make_distances(att_run *run, const att_model *model, const att
   return att_op_relative_bias(run, &stack->distances, causal, c->relative_distance, reach, bias);
 }
 
-/* Positions, embeddings and distances: all that stands before the blocks. counts: of past and new tokens together, or
- * NULL where the new ones are all. */
-static att_status begin(att_run *run, att_model *model, bool decoder, const att_input *input, const int64_t *counts,
+/* Rotary positions' angles, where the model has them, on the arena as distances are. */
+static att_status make_turns(att_run *run, const att_model *model, const att_stack *stack, const int64_t *lengths,
+                             const int32_t *positions, att_block_input *block) {
+  const att_config *c = &model->config;
+  if (c->position != ATT_ROTARY) return ATT_OK;
+  att_turns *turns = ATT_ARENA_NEW(run->arena, 2, att_turns);
+  int64_t size = stack->blocks[0].head_size;
+  if (!turns) return ATT_MEMORY;
+  block->turns = &turns[0];
+  block->local_turns = &turns[1];
+  ATT_TRY(att_rope_turns(run, &c->rope, size, block->sequences, lengths, positions, &turns[0]));
+  if (c->local_rope.base <= 0) return ATT_OK;
+  return att_rope_turns(run, &c->local_rope, size, block->sequences, lengths, positions, &turns[1]);
+}
+
+/* Positions, embeddings, turns and distances: all that stands before the blocks. cache: what the new tokens go into, or
+ * NULL where they are all. */
+static att_status begin(att_run *run, att_model *model, bool decoder, const att_input *input, const att_cache *cache,
                         att_tensor *embedded, att_block_input *block, att_tensor *x) {
   const att_stack *stack = decoder ? &layers_of(model)->decoder : &layers_of(model)->encoder;
   att_sequences sequences = input->sequences;
-  int64_t *past = NULL;
+  int64_t *past = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
+  int64_t *lengths = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
   int32_t *positions;
-  if (counts) {
-    past = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
-    if (!past) return ATT_MEMORY;
-    for (int64_t i = 0; i < sequences.count; i++) past[i] = counts[i] - (sequences.start[i + 1] - sequences.start[i]);
+  if (!past || !lengths) return ATT_MEMORY;
+  for (int64_t i = 0; i < sequences.count; i++) {
+    int64_t fresh = sequences.start[i + 1] - sequences.start[i];
+    lengths[i] = cache ? cache->self_counts[i] : fresh;
+    past[i] = lengths[i] - fresh;
   }
   ATT_TRY(number_positions(run, sequences, past, layers_of(model)->first_position, &positions));
-  *block = (att_block_input){.sequences = sequences, .positions = positions};
+  *block = (att_block_input){.sequences = sequences};
   ATT_TRY(embed(run, model, stack, input, positions, decoder ? DECODER_EMBEDDING : ENCODER_EMBEDDING, embedded, x));
-  return make_distances(run, model, stack, decoder, counts, sequences, &block->distances);
+  ATT_TRY(make_turns(run, model, stack, cache && cache->lengths ? cache->lengths : lengths, positions, block));
+  return make_distances(run, model, stack, decoder, lengths, sequences, &block->distances);
 }
 
 /* ---- frozen beginnings: what is before the first trained weight is run without a tape -------------------------- */
@@ -240,7 +257,7 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
                                 const att_maps *maps, att_tensor *hidden) {
   const att_stack *decoder = &layers_of(model)->decoder;
   att_block_input block;
-  ATT_TRY(begin(run, model, true, input, cache->self_counts, NULL, &block, hidden));
+  ATT_TRY(begin(run, model, true, input, cache, NULL, &block, hidden));
   for (int64_t i = 0; i < decoder->layers; i++) {
     att_stored_keys self = {cache->self[i], cache->self_rows, cache->self_counts}, cross;
     block.self_cache = &self;

@@ -1,6 +1,6 @@
 /*
  * Owns the Transformer that the families share: its layers, its forward pass, and how a family names its parameters.
- * A family (marian.c, gpt2.c, llama.c, bert.c) only reads its settings, gives its names and adds its head.
+ * A family (marian.c, gpt2.c, llama.c, bert.c, ...) only reads its settings, gives its names and adds its head.
  */
 #ifndef ATT_MODELS_TRANSFORMER_H
 #define ATT_MODELS_TRANSFORMER_H
@@ -25,7 +25,6 @@ typedef struct att_transformer {
   att_weight output, output_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
   int64_t first_position;         /* row of `positions` that position 0 has */
   att_sinusoid sinusoid;
-  float *frequencies;            /* of rotary positions, owned; or NULL */
   att_linear_layer transform;    /* of a masked language model, before its norm and the projection (bert) */
   att_norm_layer transform_norm; /* */
   att_linear_layer pooler;       /* bert's, with tanh, of a head over texts */
@@ -41,11 +40,15 @@ typedef struct att_stack_names {
   const char *layers;                            /* "layers." */
   const char *self_in[4], *self_out, *self_norm; /* one name for q, k and v together, or three */
   const char *cross_in, *cross_memory[3], *cross_out, *cross_norm;
-  const char *gate, *up, *down, *feedforward_norm; /* gate: where the feed-forward part is gated */
+  /* gate: where the feed-forward part is gated; NULL: `up` has both, the gate first */
+  const char *gate, *up, *down, *feedforward_norm;
+  const char *self_out_norm, *feedforward_out_norm; /* of what the sub-layers give; NULL: none */
+  const char *query_norm, *key_norm;                /* of the heads of self-attention; NULL: none */
   const char *tokens, *output;     /* of decoders: the whole tail of the name behind the prefix; a whole name */
   const char *norm, *positions;    /* an attend model's distances: "relative_attention_bias" behind the prefix */
   bool transposed;                 /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
+  bool no_out_bias;                /* attention's output projection has none */
 } att_stack_names;
 
 /* A parameter's name is n->prefix and what the calls below append. */

@@ -12,10 +12,16 @@
 
 #define ATT_LONGEST_NAME 256
 
+static const char *behind(const char *name, const char *prefix) {
+  size_t size = strlen(prefix);
+  return strncmp(name, prefix, size) == 0 ? name + size : NULL;
+}
+
 const char *att_bare_name(const att_model *model, const char *name) {
-  const char *prefix = model->calls->prefix;
-  size_t size = prefix ? strlen(prefix) : 0;
-  return size && strncmp(name, prefix, size) == 0 ? name + size : name;
+  const char *prefix = model->calls->prefix, *bare = NULL;
+  for (const char *const *outer = model->calls->outer; outer && *outer && !bare; outer++) bare = behind(name, *outer);
+  if (!bare && prefix) bare = behind(name, prefix);
+  return bare ? bare : name;
 }
 
 /* BERT's norms as its first files called them: "LayerNorm.gamma". out: [ATT_LONGEST_NAME]; whether there is such a
@@ -50,7 +56,7 @@ static bool is_ignored(const att_model *model, const char *name) {
   return false;
 }
 
-/* With the prefix or without, whichever the file has. */
+/* With the prefix, without, or with another, whichever the file has. */
 static const att_stored *find_either(const att_model *model, const att_tensor_file *file, const char *name) {
   const att_stored *stored = att_tensor_file_find(file, name);
   const char *prefix = model->calls->prefix, *tail = att_bare_name(model, name);
@@ -58,7 +64,12 @@ static const att_stored *find_either(const att_model *model, const att_tensor_fi
   char whole[ATT_LONGEST_NAME];
   snprintf(whole, sizeof whole, "%s%s", prefix, tail);
   stored = att_tensor_file_find(file, whole);
-  return stored ? stored : att_tensor_file_find(file, tail);
+  if (!stored) stored = att_tensor_file_find(file, tail);
+  for (const char *const *outer = model->calls->outer; outer && *outer && !stored; outer++) {
+    snprintf(whole, sizeof whole, "%s%s", *outer, tail);
+    stored = att_tensor_file_find(file, whole);
+  }
+  return stored;
 }
 
 static const att_stored *find_name(const att_model *model, const att_tensor_file *file, const char *name) {

@@ -330,7 +330,8 @@ static void share_out(att_served *const *readers, int64_t count, int64_t most, a
   int64_t share = most / count;
   for (int64_t i = 0; i < count; i++) {
     int64_t unread = att_served_unread(readers[i]);
-    readings[i] = (att_reading){readers[i]->sequence, readers[i]->tokens.data + read_of(readers[i]), unread};
+    readings[i] = (att_reading){readers[i]->sequence, readers[i]->tokens.data + read_of(readers[i]), unread,
+                                read_of(readers[i]) + unread + 1};
     if (readings[i].count > share) readings[i].count = share;
     most -= readings[i].count;
   }

@@ -37,8 +37,18 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
 att_status att_op_layer_norm(att_run *run, const att_tensor *x, const att_weight *gamma, const att_weight *beta,
                              float epsilon, att_tensor *out);
 
-/* x / root mean square of the row * gamma, epsilon inside the root (Zhang & Sennrich 2019). */
-att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *gamma, float epsilon, att_tensor *out);
+/* x / root mean square of the row * gamma, epsilon inside the root (Zhang & Sennrich 2019). plus_one: the factor is
+ * 1 + gamma, a sum in float32 (Hugging Face's gemma). */
+att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *gamma, bool plus_one, float epsilon,
+                           att_tensor *out);
+/* The same of each head by itself, in place: x [n, heads * size], which may be a view, gamma [1, size] (Dehghani et al.
+ * 2023, section 2: queries and keys). x's maker must not need its values again in backward. */
+att_status att_op_head_norm(att_run *run, att_tensor *x, int heads, const att_weight *gamma, bool plus_one,
+                            float epsilon);
+
+/* In place, x contiguous: cap * tanh(x / cap), cap > 0 (Gemma 2's report, section 2). x's maker must not need its
+ * values again in backward. */
+att_status att_op_soft_cap(att_run *run, att_tensor *x, float cap);
 
 /* out[n, d] = f(x[:, 0 .. d)) * x[:, d .. 2d): a gated linear unit (Shazeer 2020). f: any but ATT_PLAIN */
 att_status att_op_gated(att_run *run, const att_tensor *x, att_epilogue f, att_tensor *out);
@@ -53,12 +63,18 @@ att_status att_op_rows(att_run *run, const att_tensor *x, const int32_t *rows, i
 /* out[sequences.count, cols] = the mean of each sequence's rows (zeros for one of no rows). */
 att_status att_op_mean(att_run *run, const att_tensor *x, att_sequences sequences, att_tensor *out);
 
-/* Rotary positions (Su et al. 2021, section 3.2.2), in place: each head's columns k and k + size / 2 are turned by
- * position * frequencies[k], a product in float32 (pairs and angles of Hugging Face's llama). x: [n, heads * size], may
- * be a view (queries and keys that stand side by side are one); its maker must not need its values again in backward
- * (linear does not). frequencies[size / 2] and position_ids[n], none negative, are not needed after the call. */
-att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const int32_t *position_ids,
-                         const float *frequencies);
+/* By which angles the rows of a pass are turned: made once, for all layers that turn alike. */
+typedef struct att_turns {
+  const float *angles; /* [.., turned]: cosines, then sines */
+  const int64_t *rows; /* [rows of the pass] which of them is a row's */
+  int64_t turned;      /* columns of a head, even; those behind them stay as they are */
+} att_turns;
+
+/* Rotary positions (Su et al. 2021, section 3.2.2), in place: each head's columns k and k + turned / 2 are turned by a
+ * row's angle k (pairs of Hugging Face's llama). x: [n, heads * size], may be a view (queries and keys that stand side
+ * by side are one); its maker must not need its values again in backward (linear does not). The turns must outlive
+ * backward. */
+att_status att_op_rotary(att_run *run, att_tensor *x, int heads, int size, const att_turns *turns);
 
 /* Numbers added to scores by head and distance = key - query position; [heads, 2 * reach - 1], distance d of head h at
  * h * (2 * reach - 1) + d + reach - 1. No distance in a pass is as far as reach. */
@@ -91,9 +107,12 @@ typedef struct att_attention_shape {
   float *const *probs;            /* [queries.count] each [heads, its queries, its keys], or NULL */
   const att_distance_bias *bias; /* or NULL; its values and gradient must outlive backward. Query i of a sequence stands
                                     at its keys - its queries + i */
+  float scale;                   /* 0: size^-0.5 */
+  float softcap;                 /* of the scaled scores, as att_attention_args; 0: none */
+  int64_t window;                /* where causal, a query sees the last so many keys up to itself; 0: all */
 } att_attention_shape;
 
-/* Scaled dot-product attention, scale = size^-0.5 (Vaswani et al. 2017, equation 1). */
+/* Scaled dot-product attention (Vaswani et al. 2017, equation 1). */
 att_status att_op_attention(att_run *run, const att_tensor *q, const att_tensor *k, const att_tensor *v,
                             const att_attention_shape *shape, att_tensor *out);
 
@@ -105,9 +124,10 @@ typedef struct att_loss {
 
 /* The projection to the vocabulary and its cross-entropy, in blocks of rows so that the logits are never all there at
  * once. Where the run has a tape, the gradients of x, w and bias are put in at once (of the loss divided by divisor),
- * so this op is the last one. targets[n]: every one in [0, w.rows). out is added into. */
+ * so this op is the last one. targets[n]: every one in [0, w.rows). softcap: of the logits; 0: none. out is added into.
+ */
 att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
-                                const int32_t *targets, float smoothing, double divisor, att_loss *out);
+                                float softcap, const int32_t *targets, float smoothing, double divisor, att_loss *out);
 
 /* Losses of a few logits a row (a head of labels), out added into; with a tape their gradient is put in at once,
  * divided by divisor. Targets: of classes in [0, cols); of labels 0 or 1, [rows, cols]; of values any, [rows, cols],

@@ -128,7 +128,7 @@ static void choose_learning(att_plan *p) {
 }
 
 static att_status check_heads(att_context *ctx, const att_plan *p) {
-  if (p->heads == ATT_UNSET) return ATT_OK; /* a model that is there, with two kinds of layers */
+  if (p->fine_tuned == 1) return ATT_OK; /* a model that is there: its heads may have any size */
   if (p->width % p->heads) {
     return att_fail(ctx, ATT_ARGUMENT, "width is %lld, not a multiple of %lld heads", (long long)p->width,
                     (long long)p->heads);

@@ -47,7 +47,7 @@ void att_plan_config(const att_plan *p, att_kind kind, const att_tokenizer *toke
       .norm = (att_norm)p->norm,
       .norm_before = p->norm_order == ATT_NORM_BEFORE,
       .type_vocab_size = kind == ATT_ENCODER ? 2 : 0,
-      .rope_theta = 10000,
+      .rope = {.base = 10000},
       .relative_buckets = 32,
       .relative_distance = 128,
       .network = (att_network)p->network,

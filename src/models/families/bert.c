@@ -176,7 +176,7 @@ static att_status plan(att_model *model) {
 /* Counters that older files carry; parts that this head does not need. */
 static const char *const ignored[] = {"embeddings.position_ids", "pooler.", "cls.", "classifier.", NULL};
 
-static const att_head_form forms[] = {{"ForMaskedLM", NULL, false}, {NULL, NULL, false}};
+static const att_head_form forms[] = {{.ending = "ForMaskedLM"}, {.ending = NULL}};
 
 const att_family_calls att_bert_calls = {
     .read = read_settings,
@@ -188,6 +188,7 @@ const att_family_calls att_bert_calls = {
     .plan = plan,
     .prefix = "bert.",
     .ignored = ignored,
+    .small_weights = true,
     .fill = att_transformer_fill,
     .free = att_transformer_free,
     .encode = att_transformer_encode,

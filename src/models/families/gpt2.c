@@ -105,8 +105,9 @@ static att_status plan(att_model *model) {
 /* Masks that older files carry; the head of another class. */
 static const char *const ignored[] = {".attn.bias", ".attn.masked_bias", "lm_head.", "score.", NULL};
 
-static const att_head_form forms[] = {
-    {"LMHeadModel", NULL, false}, {"ForSequenceClassification", "score", true}, {NULL, NULL, false}};
+static const att_head_form forms[] = {{.ending = "LMHeadModel"},
+                                      {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true},
+                                      {.ending = NULL}};
 
 const att_family_calls att_gpt2_calls = {
     .read = read_settings,
@@ -118,6 +119,7 @@ const att_family_calls att_gpt2_calls = {
     .plan = plan,
     .prefix = "transformer.",
     .ignored = ignored,
+    .small_weights = true,
     .fill = att_transformer_fill,
     .free = att_transformer_free,
     .cache_shape = att_transformer_cache_shape,

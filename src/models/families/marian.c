@@ -229,8 +229,8 @@ static att_status plan(att_model *model) {
 /* Names that older files carry and that say nothing: sinusoids that are computed. */
 static const char *const ignored[] = {"embed_positions.weights", NULL};
 
-static const att_head_form marian_forms[] = {{"MTModel", NULL, false}, {NULL, NULL, false}};
-static const att_head_form m2m_100_forms[] = {{"ForConditionalGeneration", NULL, false}, {NULL, NULL, false}};
+static const att_head_form marian_forms[] = {{.ending = "MTModel"}, {.ending = NULL}};
+static const att_head_form m2m_100_forms[] = {{.ending = "ForConditionalGeneration"}, {.ending = NULL}};
 
 #define ATT_ENCODER_DECODER_CALLS(name, heads)                                                                         \
   {                                                                                                                    \

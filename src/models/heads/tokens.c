@@ -9,7 +9,9 @@ static att_status logits(att_run *run, att_model *model, const att_hidden *hidde
   att_tensor rows;
   att_weight weight, bias;
   ATT_TRY(model->calls->output(run, model, &hidden->rows, &rows, &weight, &bias));
-  return att_op_linear(run, &rows, &weight, &bias, ATT_PLAIN, out);
+  ATT_TRY(att_op_linear(run, &rows, &weight, &bias, ATT_PLAIN, out));
+  float cap = model->config.logit_softcap;
+  return cap > 0 ? att_op_soft_cap(run, out, cap) : ATT_OK;
 }
 
 /* Label smoothing as Vaswani et al. 2017, section 5.4. */
@@ -20,7 +22,8 @@ static att_status loss(att_run *run, att_model *model, const att_hidden *hidden,
   att_weight weight, bias;
   ATT_TRY(att_head_pick(run, hidden, batch, model->config.vocab_size, &picked));
   ATT_TRY(model->calls->output(run, model, &picked.rows, &rows, &weight, &bias));
-  return att_op_cross_entropy(run, &rows, &weight, &bias, batch->labels, smoothing, divisor, out);
+  return att_op_cross_entropy(run, &rows, &weight, &bias, model->config.logit_softcap, batch->labels, smoothing,
+                              divisor, out);
 }
 
 static const char *const endings[] = {

@@ -26,9 +26,18 @@ typedef struct attention_record {
   int64_t *dbias_from; /* [sequences + 1]: where each has its own, in distances */
 } attention_record;
 
+/* Keys of a cache that lie before every query's window: without them all else stays as it is, for places are counted
+ * from the last key. Whoever looks at the weights sees all. */
+static int64_t skipped_keys(const att_attention_shape *s, int64_t sequence, int64_t queries) {
+  if (!s->key_rows || !s->causal || s->window == 0 || s->probs) return 0;
+  int64_t skipped = s->key_counts[sequence] - queries + 1 - s->window;
+  return skipped > 0 ? skipped : 0;
+}
+
 static att_attention_args args_of(const attention_record *a, int64_t sequence) {
   const att_attention_shape *s = &a->shape;
   int64_t query = s->queries.start[sequence], key = s->key_rows ? 0 : s->keys.start[sequence];
+  int64_t query_count = s->queries.start[sequence + 1] - query, skipped = skipped_keys(s, sequence, query_count);
   return (att_attention_args){
       .q = a->q.data + query * a->q.stride,
       .k = a->k.data + key * a->k.stride,
@@ -36,14 +45,16 @@ static att_attention_args args_of(const attention_record *a, int64_t sequence) {
       .ldq = a->q.stride,
       .ldk = a->k.stride,
       .ldv = a->v.stride,
-      .key_rows = s->key_rows ? s->key_rows[sequence] : NULL,
-      .query_count = s->queries.start[sequence + 1] - query,
-      .key_count = s->key_rows ? s->key_counts[sequence] : s->keys.start[sequence + 1] - key,
+      .key_rows = s->key_rows ? s->key_rows[sequence] + skipped : NULL,
+      .query_count = query_count,
+      .key_count = s->key_rows ? s->key_counts[sequence] - skipped : s->keys.start[sequence + 1] - key,
       .heads = s->heads,
       .kv_heads = s->kv_heads,
       .size = s->size,
-      .scale = 1.0f / sqrtf((float)s->size),
+      .scale = s->scale > 0 ? s->scale : 1.0f / sqrtf((float)s->size),
       .causal = s->causal,
+      .window = s->window,
+      .softcap = s->softcap,
       .bias = a->bias.values ? a->bias.values + a->bias.reach - 1 : NULL,
       .bias_stride = 2 * a->bias.reach - 1,
       .o = a->out.data + query * a->out.stride,

@@ -12,11 +12,12 @@
 
 typedef struct entropy_block {
   float *logits; /* [rows, vocab] */
+  float *capped; /* with a soft cap and a gradient: as logits, what they were before they became their gradient */
   const att_weight *bias;
   const int32_t *targets;
   double *loss, *nll; /* [rows] */
   int64_t rows, vocab;
-  float smoothing, grad_scale;
+  float smoothing, grad_scale, softcap;
   bool gradient;
 } entropy_block;
 
@@ -26,9 +27,13 @@ static void entropy_rows(void *arg, int64_t begin, int64_t end, int thread) {
   const att_kernels *k = att_kernels_get();
   for (int64_t i = begin; i < end; i++) {
     float *logits = b->logits + i * b->vocab;
+    float *capped = b->capped ? b->capped + i * b->vocab : NULL;
     if (b->bias->data) k->bias(logits, b->bias->data, b->vocab, 1, b->vocab);
+    if (b->softcap > 0) k->soft_cap(logits, b->softcap, b->vocab);
+    if (capped) memcpy(capped, logits, (size_t)b->vocab * sizeof *capped);
     k->cross_entropy(logits, b->loss + i, b->nll + i, b->targets[i], b->smoothing, b->grad_scale, b->gradient,
                      b->vocab);
+    if (capped) k->soft_cap_backward(logits, capped, b->softcap, b->vocab);
   }
 }
 
@@ -61,7 +66,7 @@ static att_status put_gradients(att_run *run, const entropy_block *b, const att_
 }
 
 att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
-                                const int32_t *targets, float smoothing, double divisor, att_loss *out) {
+                                float softcap, const int32_t *targets, float smoothing, double divisor, att_loss *out) {
   int64_t block = ATT_LOGITS_BLOCK / w->rows;
   if (block < 1) block = 1;
   if (block > x->rows) block = x->rows;
@@ -69,11 +74,14 @@ att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_wei
   bool accumulate = false;
   if (run->tape && x->gradient) ATT_TRY(att_gradient_open(run, x, &dx, &accumulate));
   att_arena_mark mark = att_arena_save(run->arena);
-  entropy_block b = {.bias = bias, .vocab = w->rows, .smoothing = smoothing, .gradient = run->tape != NULL};
+  entropy_block b = {
+      .bias = bias, .vocab = w->rows, .smoothing = smoothing, .softcap = softcap, .gradient = run->tape != NULL};
   b.grad_scale = (float)(1.0 / divisor);
   b.logits = ATT_ARENA_NEW(run->arena, block * w->rows, float);
   b.loss = ATT_ARENA_NEW(run->arena, block * 2, double);
-  if (!b.logits || !b.loss) return ATT_MEMORY;
+  bool keeps = softcap > 0 && b.gradient;
+  if (keeps) b.capped = ATT_ARENA_NEW(run->arena, block * w->rows, float);
+  if (!b.logits || !b.loss || (keeps && !b.capped)) return ATT_MEMORY;
   b.nll = b.loss + block;
   for (int64_t first = 0; first < x->rows; first += block) {
     b.rows = x->rows - first < block ? x->rows - first : block;

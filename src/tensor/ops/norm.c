@@ -1,5 +1,5 @@
-/* Owns layer and root mean square normalisation and their backward. The gradients of gamma and beta are summed in fixed
- * parts, whatever the threads. */
+/* Owns layer and root mean square normalisation, of rows and of the heads in them, and their backward. The gradients of
+ * gamma and beta are summed in fixed parts, whatever the threads. */
 #include "base/parallel.h"
 #include "tensor/ops.h"
 
@@ -73,6 +73,16 @@ static att_status norm_backward(att_run *run, void *record) {
   return ATT_OK;
 }
 
+/* 1 + gamma, on the arena, for backward reads it again. */
+static att_status add_one(att_run *run, att_weight *gamma) {
+  const float *data = gamma->data;
+  float *out = ATT_ARENA_NEW(run->arena, gamma->cols, float);
+  if (!out) return ATT_MEMORY;
+  for (int64_t c = 0; c < gamma->cols; c++) out[c] = 1.0f + data[c];
+  gamma->data = out;
+  return ATT_OK;
+}
+
 /* x is contiguous. */
 static att_status normalise(att_run *run, norm_record *l, att_tensor *out) {
   ATT_TRY(att_tensor_new(run, l->x.rows, l->x.cols, out));
@@ -96,7 +106,80 @@ att_status att_op_layer_norm(att_run *run, const att_tensor *x, const att_weight
   return normalise(run, &l, out);
 }
 
-att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *gamma, float epsilon, att_tensor *out) {
+att_status att_op_rms_norm(att_run *run, const att_tensor *x, const att_weight *gamma, bool plus_one, float epsilon,
+                           att_tensor *out) {
   norm_record l = {.x = *x, .gamma = *gamma, .epsilon = epsilon};
+  if (plus_one) ATT_TRY(add_one(run, &l.gamma));
   return normalise(run, &l, out);
+}
+
+/* ---- of heads ------------------------------------------------------------------------------------------------- */
+
+typedef struct heads_record {
+  att_tensor x;
+  att_weight gamma;
+  float epsilon;
+  int64_t heads;
+  float *before, *rstd; /* with a tape: x as it was, contiguous, and [rows, heads] */
+  float *dx;            /* backward, as below */
+  float *sums;          /* [ATT_NORM_PARTS, size] */
+} heads_record;
+
+static void head_rows(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const heads_record *h = arg;
+  int64_t cols = h->x.cols;
+  for (int64_t i = begin; i < end; i++) {
+    float *y = h->x.data + i * h->x.stride, *kept = h->before ? h->before + i * cols : NULL;
+    if (kept) memcpy(kept, y, (size_t)cols * sizeof *y);
+    att_kernels_get()->rms_norm(y, h->rstd ? h->rstd + i * h->heads : NULL, y, h->gamma.data, h->epsilon, h->heads,
+                                h->gamma.cols);
+  }
+}
+
+static void head_backward_parts(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const heads_record *h = arg;
+  int64_t rows = h->x.rows, cols = h->x.cols, size = h->gamma.cols;
+  for (int64_t part = begin; part < end; part++) {
+    float *dgamma = h->sums + part * size;
+    memset(dgamma, 0, (size_t)size * sizeof *dgamma);
+    for (int64_t i = rows * part / ATT_NORM_PARTS; i < rows * (part + 1) / ATT_NORM_PARTS; i++) {
+      float *dx = h->dx + i * h->x.stride;
+      att_kernels_get()->rms_norm_backward(dx, dgamma, dx, h->before + i * cols, h->rstd + i * h->heads, h->gamma.data,
+                                           false, h->heads, size);
+    }
+  }
+}
+
+/* x's gradient is that of what it became; it goes on as that of x before. */
+static att_status heads_backward(att_run *run, void *record) {
+  heads_record *h = record;
+  h->dx = att_gradient_of(&h->x);
+  if (!h->dx) return ATT_OK;
+  att_arena_mark mark = att_arena_save(run->arena);
+  h->sums = ATT_ARENA_NEW(run->arena, ATT_NORM_PARTS * h->gamma.cols, float);
+  if (!h->sums) return ATT_MEMORY;
+  att_parallel(run->ctx, ATT_NORM_PARTS, 1, head_backward_parts, h);
+  for (int part = 0; h->gamma.grad && part < ATT_NORM_PARTS; part++)
+    att_kernels_get()->add(h->gamma.grad, h->sums + part * h->gamma.cols, h->gamma.cols);
+  att_arena_restore(run->arena, mark);
+  return ATT_OK;
+}
+
+att_status att_op_head_norm(att_run *run, att_tensor *x, int heads, const att_weight *gamma, bool plus_one,
+                            float epsilon) {
+  heads_record h = {.x = *x, .gamma = *gamma, .epsilon = epsilon, .heads = heads};
+  if (plus_one) ATT_TRY(add_one(run, &h.gamma));
+  if (run->tape && x->gradient) {
+    h.before = ATT_ARENA_NEW(run->arena, x->rows * x->cols, float);
+    h.rstd = ATT_ARENA_NEW(run->arena, x->rows * heads, float);
+    if (!h.before || !h.rstd) return ATT_MEMORY;
+  }
+  att_parallel(run->ctx, x->rows, 1 + 8192 / (x->cols + 1), head_rows, &h);
+  if (!h.before) return ATT_OK;
+  void *record;
+  ATT_TRY(att_tape_add(run, heads_backward, sizeof h, &record));
+  memcpy(record, &h, sizeof h);
+  return ATT_OK;
 }
