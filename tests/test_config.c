@@ -225,6 +225,30 @@ static void defaults_of_decoders_and_encoders(void **state) {
   assert_true(bert.eos == -1 && bert.decoder_layers == 0 && bert.tie_word_embeddings);
 }
 
+/* configuration_qwen2.py, ..3.py, configuration_mistral.py, configuration_gemma2.py, ..3.py, configuration_phi3.py */
+static void defaults_of_rotary_decoders(void **state) {
+  (void)state;
+  att_config qwen2 = read_good("{\"model_type\": \"qwen2\"}"), qwen3 = read_good("{\"model_type\": \"qwen3\"}");
+  att_config mistral = read_good("{\"model_type\": \"mistral\"}"), phi3 = read_good("{\"model_type\": \"phi3\"}");
+  att_config gemma2 = read_good("{\"model_type\": \"gemma2\"}");
+  att_config gemma3 = read_good("{\"model_type\": \"gemma3\", \"text_config\": {}, \"eos_token_id\": [106, 1]}");
+  assert_true(qwen2.vocab_size == 151936 && qwen2.decoder_ffn_dim == 22016 && qwen2.key_value_heads == 32);
+  assert_true(qwen2.attention_bias && !qwen3.attention_bias && qwen2.head_size == 0 && qwen3.head_size == 128);
+  assert_true(qwen2.sliding_window == 0 && !qwen2.local_layers[31] && qwen2.bos == -1 && qwen2.eos == -1);
+  assert_true(qwen3.max_position_embeddings == 32768 && !qwen3.tie_word_embeddings);
+  assert_true(mistral.key_value_heads == 8 && mistral.sliding_window == 4096 && mistral.local_layers[31]);
+  assert_true(mistral.max_position_embeddings == 131072 && mistral.decoder_ffn_dim == 14336);
+  assert_true(phi3.pad == 32000 && phi3.eos == 32000 && phi3.bos == 1 && phi3.layer_norm_epsilon == 1e-5f);
+  assert_true(phi3.sliding_window == 0 && !phi3.local_layers[0] && phi3.d_model == 3072 && phi3.vocab_size == 32064);
+  assert_true(gemma2.attention_softcap == 50 && gemma2.logit_softcap == 30 && gemma2.query_scalar == 256);
+  assert_true(gemma2.local_layers[0] && !gemma2.local_layers[1] && gemma2.local_layers[24] && gemma2.scale_embedding);
+  assert_true(gemma2.norm == ATT_NORM_RMS_PLUS_ONE && gemma2.activation == ATT_GELU_TANH && gemma2.pad == 0);
+  assert_true(gemma3.family == ATT_GEMMA3 && gemma3.attention_softcap == 0 && gemma3.logit_softcap == 0);
+  assert_true(gemma3.local_layers[4] && !gemma3.local_layers[5] && !gemma3.local_layers[11] && gemma3.local_layers[25]);
+  assert_true(gemma3.rope.base == 1e6 && gemma3.local_rope.base == 1e4 && gemma3.sliding_window == 4096);
+  assert_true(gemma3.vocab_size == 262208 && gemma3.tie_word_embeddings && gemma3.eos == 106 && gemma3.bos == 2);
+}
+
 /* "pad_token_id": -1 is Meta's word for none; what is no token is none, and stops nothing. */
 static void odd_special_tokens_are_none(void **state) {
   (void)state;
@@ -502,6 +526,7 @@ int main(void) {
       cmocka_unit_test_teardown(learned_positions_are_attends_own, empty_folder),
       cmocka_unit_test_teardown(defaults_are_the_classes, empty_folder),
       cmocka_unit_test_teardown(defaults_of_decoders_and_encoders, empty_folder),
+      cmocka_unit_test_teardown(defaults_of_rotary_decoders, empty_folder),
       cmocka_unit_test_teardown(odd_special_tokens_are_none, empty_folder),
       cmocka_unit_test_teardown(what_is_not_needed_stops_nothing, empty_folder),
       cmocka_unit_test_teardown(labels_come_back, empty_folder),

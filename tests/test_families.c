@@ -705,9 +705,8 @@ static att_status use(att_context *ctx, void *name) {
 
 static void test_each_allocation_may_fail(void **state) {
   (void)state;
-  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked", "family_gemma3",
-                                     "family_gemma2"};
-  for (size_t i = 0; i < 5; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
+  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked", "family_gemma3"};
+  for (size_t i = 0; i < 4; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
 }
 
 int main(void) {

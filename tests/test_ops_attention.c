@@ -113,8 +113,8 @@ static void test_windows_and_caps(void **state) {
   const int64_t a[] = {0, 1, 4, 9, 26}, c[] = {0, 2, 7, 16, 33}, lone[] = {0, 70};
   const attention_case cases[] = {
       {2, 2, 8, true, false, a, a, 4, 0, 0, 3},         {4, 2, 5, true, false, a, c, 4, 0, 0, 4},
-      {2, 1, 6, true, false, lone, lone, 1, 0, 0, 2},   {2, 2, 3, true, false, lone, lone, 1, 0, 0, 17},
-      {2, 1, 64, true, false, lone, lone, 1, 0, 0, 69}, {2, 2, 8, false, false, a, c, 4, 0, 0.7, 0},
+      {2, 1, 64, true, false, a, a, 4, 0, 0, 2},        {2, 2, 3, true, false, lone, lone, 1, 0, 0, 17},
+      {1, 1, 3, true, false, lone, lone, 1, 0, 0, 69},  {2, 2, 8, false, false, a, c, 4, 0, 0.7, 0},
       {4, 1, 6, true, false, a, a, 4, 0.3, 2, 0},       {2, 2, 8, true, true, a, a, 4, 0.2, 1.5, 5},
       {1, 1, 3, true, true, lone, lone, 1, 0.5, 3, 33}, {2, 2, 7, false, false, a, a, 4, 0.1, 0, 0},
   };
