@@ -1,7 +1,8 @@
 /*
  * Quantized types: blocks are the numbers that the `gguf` package says (tools/make_quant_fixtures.py), bytes come back
  * from every layout, chosen blocks are no worse than the package's; products of every table with panels against double
- * precision, with the bound that quant_panels.h states; the same bits for any number of rows and any part of the panels.
+ * precision, with the bound that quant_panels.h states; the same bits for any number of rows and any part of the
+ * panels.
  */
 #include "kernels_check.h"
 
@@ -13,8 +14,7 @@ static const att_type types[] = {ATT_Q4_0, ATT_Q4_1, ATT_Q5_0, ATT_Q5_1, ATT_Q8_
                                  ATT_Q3_K, ATT_Q4_K, ATT_Q5_K, ATT_Q6_K, ATT_IQ4_NL};
 #define EACH_QUANT_TABLE(k)                                                                                            \
   for (size_t table_ = 0; table_ < 5; table_++)                                                                        \
-    if ((k = att_kernels_named(                                                                                        \
-             (const char *[]){"portable", "avx2", "avx2-vnni", "avx512", "avx512-vnni"}[table_])))
+    if ((k = att_kernels_named((const char *[]){"portable", "avx2", "avx2-vnni", "avx512", "avx512-vnni"}[table_])))
 
 static json_t *fixture;
 
@@ -269,8 +269,7 @@ static void rows_do_not_depend_on_others(void **state) {
     for (int64_t first = 0, count = 1; first < M; first += count, count = first % 9 + 1) {
       if (first + count > M) count = M - first;
       att_quant_rows part = make_rows(k, &part_memory, w.type, x + first * K, count, K);
-      for (int64_t p = 0; p < 3; p++)
-        k->multiply_panels(some + first * N, N, &part, w.panels, w.type, N, p, p + 1);
+      for (int64_t p = 0; p < 3; p++) k->multiply_panels(some + first * N, N, &part, w.panels, w.type, N, p, p + 1);
       free(part_memory);
     }
     assert_memory_equal(some, all, M * N * sizeof *all);
@@ -313,10 +312,14 @@ static void rows_are_the_same_everywhere(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(blocks_are_the_packages),      cmocka_unit_test(bytes_come_back),
-      cmocka_unit_test(chosen_blocks_are_near),       cmocka_unit_test(odd_numbers_have_blocks),
-      cmocka_unit_test(panels_come_back),             cmocka_unit_test(products_are_right),
-      cmocka_unit_test(rows_do_not_depend_on_others), cmocka_unit_test(rows_are_the_same_everywhere),
+      cmocka_unit_test(blocks_are_the_packages),
+      cmocka_unit_test(bytes_come_back),
+      cmocka_unit_test(chosen_blocks_are_near),
+      cmocka_unit_test(odd_numbers_have_blocks),
+      cmocka_unit_test(panels_come_back),
+      cmocka_unit_test(products_are_right),
+      cmocka_unit_test(rows_do_not_depend_on_others),
+      cmocka_unit_test(rows_are_the_same_everywhere),
   };
   return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }
