@@ -14,11 +14,16 @@ static inline double value_difference(const att_model *a, const att_model *b) {
     const att_parameter *p = &a->parameters[i], *q = &b->parameters[i];
     assert_string_equal(p->name, q->name);
     assert_true(p->rows == q->rows && p->cols == q->cols);
-    for (int64_t j = 0; j < p->rows * p->cols; j++) {
-      double x = (double)att_value_at(p->data, p->type, j), y = (double)att_value_at(q->data, q->type, j);
-      assert_true(isfinite(x) && isfinite(y));
-      worst = fmax(worst, fabs(x - y) / fmax(1e-3, fabs(x)));
+    float *x = calloc((size_t)p->cols * 2, sizeof *x), *y = x + p->cols;
+    for (int64_t r = 0; r < p->rows; r++) {
+      att_matrix_row(x, p->data, p->type, p->cols, r);
+      att_matrix_row(y, q->data, q->type, q->cols, r);
+      for (int64_t j = 0; j < p->cols; j++) {
+        assert_true(isfinite(x[j]) && isfinite(y[j]));
+        worst = fmax(worst, fabs((double)x[j] - (double)y[j]) / fmax(1e-3, fabs((double)x[j])));
+      }
     }
+    free(x);
   }
   return worst;
 }

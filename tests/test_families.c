@@ -391,9 +391,9 @@ static void check_names(const char *name, const char *const (*changes)[2], const
     strcpy(texts[count], from->name);
     for (int i = 0; changes[i][0]; i++) rename_part(texts[count], changes[i][0], changes[i][1]);
     tensors[count] = (att_to_store){texts[count], from->type, from->rank, {from->shape[0], from->shape[1]},
-                                    from->data,   from->type, false};
+                                    from->data,   from->type, NULL,       NULL};
   }
-  for (; *more; more++) tensors[count++] = (att_to_store){*more, ATT_I64, 1, {4}, zeros, ATT_I64, false};
+  for (; *more; more++) tensors[count++] = (att_to_store){*more, ATT_I64, 1, {4}, zeros, ATT_I64, NULL, NULL};
   assert_int_equal(unlink(path), 0);
   require_ok(&s.f, att_safetensors_write(s.f.ctx, path, tensors, count));
   att_tensor_file_close(file);

@@ -151,7 +151,7 @@ static void check_weight(int64_t m, int64_t n, int64_t k, att_type type, bool ac
 
 static void test_weights(void **state) {
   (void)state;
-  for (int type = 0; type < ATT_WEIGHT_TYPES; type++) {
+  for (int type = 0; type < ATT_FLOAT_TYPES; type++) {
     for (int i = 0; i < 4; i++) {
       check_weight(1, 100, 64, (att_type)type, i & 1, 1 + i / 2);
       check_weight(4, 257, 129, (att_type)type, i & 1, 1 + i / 2);
@@ -180,7 +180,7 @@ static void check_weight_backward(int64_t m, int64_t n, int64_t k, att_type type
 
 static void test_weights_backward(void **state) {
   (void)state;
-  for (int type = 0; type < ATT_WEIGHT_TYPES; type++) {
+  for (int type = 0; type < ATT_FLOAT_TYPES; type++) {
     for (int i = 0; i < 4; i++) {
       check_weight_backward(1, 100, 64, (att_type)type, i & 1, 1 + i / 2);
       check_weight_backward(7, 3, 5000, (att_type)type, i & 1, 1 + i / 2);

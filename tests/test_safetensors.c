@@ -17,16 +17,16 @@ static const float matrix[] = {1, -2, 0.5f, 65504, 0, 6.103515625e-5f};
 static const int64_t longs[] = {1, -1, INT64_MAX};
 
 static const att_to_store stores[] = {
-    {"z.matrix", ATT_F32, 2, {2, 3}, matrix, ATT_F32, false},
-    {"half", ATT_F16, 1, {5}, matrix, ATT_F32, false},
-    {"brain", ATT_BF16, 3, {1, 3, 1}, matrix, ATT_F32, false},
-    {"a scalar \"\xc3\xa9\n", ATT_F32, 0, {0}, matrix, ATT_F32, false},
-    {"empty", ATT_F32, 2, {0, 7}, NULL, ATT_F32, false},
-    {"longs", ATT_I64, 1, {3}, longs, ATT_I64, false},
-    {"bytes", ATT_U8, 1, {5}, longs, ATT_U8, false},
-    {"doubles", ATT_F64, 1, {3}, longs, ATT_F64, false},
-    {"truths", ATT_BOOL, 1, {1}, longs, ATT_BOOL, false},
-    {"ints", ATT_I32, 1, {2}, longs, ATT_I32, false},
+    {"z.matrix", ATT_F32, 2, {2, 3}, matrix, ATT_F32, NULL, NULL},
+    {"half", ATT_F16, 1, {5}, matrix, ATT_F32, NULL, NULL},
+    {"brain", ATT_BF16, 3, {1, 3, 1}, matrix, ATT_F32, NULL, NULL},
+    {"a scalar \"\xc3\xa9\n", ATT_F32, 0, {0}, matrix, ATT_F32, NULL, NULL},
+    {"empty", ATT_F32, 2, {0, 7}, NULL, ATT_F32, NULL, NULL},
+    {"longs", ATT_I64, 1, {3}, longs, ATT_I64, NULL, NULL},
+    {"bytes", ATT_U8, 1, {5}, longs, ATT_U8, NULL, NULL},
+    {"doubles", ATT_F64, 1, {3}, longs, ATT_F64, NULL, NULL},
+    {"truths", ATT_BOOL, 1, {1}, longs, ATT_BOOL, NULL, NULL},
+    {"ints", ATT_I32, 1, {2}, longs, ATT_I32, NULL, NULL},
 };
 #define STORES (sizeof stores / sizeof *stores)
 
@@ -101,7 +101,7 @@ static void many_and_large(void **state) {
   for (int i = 0; i < TENSORS; i++) {
     snprintf(names[i], sizeof names[i], "t%d", i * 7919 % TENSORS);
     list[i] = (att_to_store){names[i], (att_type)(i % 3), 1,    {i == 0 ? VALUES : i == 1 ? VALUES - 1 : i},
-                             values,   ATT_F32,           false};
+                             values,   ATT_F32,           NULL, NULL};
   }
   att_tensor_file *file;
   assert_int_equal(att_safetensors_write(ctx, in_folder("many"), list, TENSORS), ATT_OK);
@@ -146,16 +146,16 @@ static void values_that_cannot_be_stored(void **state) {
   static float values[5000];
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     values[4999] = cases[i].value;
-    const att_to_store list[] = {stores[0], {"bad", cases[i].type, 1, {5000}, values, ATT_F32, false}};
+    const att_to_store list[] = {stores[0], {"bad", cases[i].type, 1, {5000}, values, ATT_F32, NULL, NULL}};
     must_say(att_safetensors_write(ctx, path, list, 2), ATT_NUMERIC, cases[i].clue);
     must_hold(path, before.data, before.size);
     assert_int_equal(files_in_folder(), 1);
   }
   values[4999] = 65519;
-  const att_to_store good = {"good", ATT_F16, 1, {5000}, values, ATT_F32, false};
+  const att_to_store good = {"good", ATT_F16, 1, {5000}, values, ATT_F32, NULL, NULL};
   assert_int_equal(att_safetensors_write(ctx, path, &good, 1), ATT_OK);
   att_unmap(&before);
-  const att_to_store huge = {"huge", ATT_F32, 2, {INT64_MAX, 2}, values, ATT_F32, false};
+  const att_to_store huge = {"huge", ATT_F32, 2, {INT64_MAX, 2}, values, ATT_F32, NULL, NULL};
   must_say(att_safetensors_write(ctx, path, &huge, 1), ATT_ARGUMENT, "tensor huge: has an impossible shape");
 }
 

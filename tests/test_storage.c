@@ -6,6 +6,7 @@
  */
 #include "model_fixture.h"
 #include "models/head.h"
+#include "models/parameters.h"
 #include "same_values.h"
 #include "scratch.h"
 
@@ -259,6 +260,96 @@ static void test_part_of_half(void **state) {
   fixture_close(&f);
 }
 
+/* ---- quantized ------------------------------------------------------------------------------------------------ */
+
+/* Every matrix that may be becomes quantized; in `floats`, a copy of the model, it becomes what the blocks are. */
+static int quantize(att_model *model, att_model *floats, att_type type) {
+  int made = 0;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    att_parameter *p = &model->parameters[i], *f = &floats->parameters[i];
+    if (p->rank != 2 || p->floats || p->unquantized || p->fixed || p->cols % att_type_block(type)) continue;
+    size_t count = (size_t)(p->rows * p->cols);
+    void *blocks = malloc(att_type_bytes(type, (int64_t)count));
+    float *values = calloc(count, sizeof *values);
+    for (int64_t r = 0; r < p->rows; r++) att_matrix_row(values + r * p->cols, p->data, p->type, p->cols, r);
+    att_quants_from_f32(blocks, type, values, NULL, (int64_t)count);
+    att_quants_to_f32(values, blocks, type, (int64_t)count);
+    att_free_aligned(ctx, p->memory);
+    att_free_aligned(ctx, f->memory);
+    ok(att_parameter_allocate(model, p, type));
+    ok(att_parameter_allocate(floats, f, ATT_F32));
+    att_quant_pack(p->memory, blocks, type, p->rows, p->cols, 0, att_quant_panel_count(p->rows));
+    memcpy(f->memory, values, count * sizeof *values);
+    free(blocks);
+    free(values);
+    made++;
+  }
+  att_parameters_point(model);
+  att_parameters_point(floats);
+  return made;
+}
+
+/* A model of widths that are whole blocks. */
+static att_model *wide_model(att_family family) {
+  att_config config;
+  att_tokenizer *tokenizer;
+  att_model *model;
+  const char *from = family == ATT_GPT2    ? "family_gpt2"
+                     : family == ATT_LLAMA ? "family_llama"
+                     : family == ATT_BERT  ? "family_bert_masked"
+                                           : "model_m2m_100_untied";
+  ok(att_config_read(ctx, data_path(from, NULL), &config));
+  ok(att_tokenizer_open(ctx, data_path(from, "tokenizer.json"), &tokenizer));
+  config.d_model = 256;
+  config.head_size = 0;
+  if (config.encoder_layers) config.encoder_ffn_dim = 512;
+  if (config.decoder_layers) config.decoder_ffn_dim = 512;
+  ok(att_model_new(ctx, &config, tokenizer, 11, &model));
+  ok(att_model_save(model, in_folder("wide"), "float32"));
+  att_model_close(model);
+  return open_model(in_folder("wide"));
+}
+
+static void near_answers(att_model *a, att_model *b, const char *what, att_type type) {
+  att_arena *arena;
+  ok(att_arena_new(ctx, &arena));
+  att_tensor x = answer(arena, a, 3), y = answer(arena, b, 3), one = answer(arena, a, 1);
+  double difference = 0, squares = 0;
+  for (int64_t i = 0; i < x.rows * x.cols; i++) {
+    double got = (double)x.data[i / x.cols * x.stride + i % x.cols],
+           want = (double)y.data[i / y.cols * y.stride + i % y.cols];
+    difference += (got - want) * (got - want);
+    squares += want * want;
+  }
+  if (!(squares > 0 && difference < 0.02 * 0.02 * squares)) /* x is rounded to 8 bits */
+    fail_msg("%s in %s: %g off", what, att_type_name(type), sqrt(difference / squares));
+  for (int64_t r = 0; r < one.rows; r++) /* the first text alone has the same bits */
+    for (int64_t j = 0; j < one.cols; j++)
+      if (fabs((double)one.data[r * one.stride + j] - (double)x.data[r * x.stride + j]) > 1e-4 * sqrt(squares))
+        fail_msg("%s: alone %g, else %g", what, (double)one.data[r * one.stride + j], (double)x.data[r * x.stride + j]);
+  att_arena_free(arena);
+}
+
+static void test_quantized(void **state) {
+  (void)state;
+  static const att_family families[] = {ATT_M2M_100, ATT_GPT2, ATT_LLAMA, ATT_BERT};
+  for (size_t i = 0; i < LENGTH(families); i++)
+    for (int type = ATT_FLOAT_TYPES; type < ATT_WEIGHT_TYPES; type++) {
+      att_model *model = wide_model(families[i]), *floats = open_model(in_folder("wide"));
+      assert_true(quantize(model, floats, (att_type)type) >= 9);
+      assert_true(value_difference(model, floats) == 0);
+      near_answers(model, floats, data_path("", NULL), (att_type)type);
+      ok(att_model_save(model, in_folder("saved"), "float32")); /* widened */
+      att_model *saved = open_model(in_folder("saved"));
+      assert_true(value_difference(saved, floats) == 0);
+      ok(att_model_train(model, named, "norm")); /* a part is trained over it */
+      att_model_close(saved);
+      att_model_close(model);
+      att_model_close(floats);
+      empty_folder(NULL);
+    }
+}
+
 /* ---- what else a file says ------------------------------------------------------------------------------------ */
 
 typedef struct said {
@@ -381,6 +472,7 @@ int main(void) {
       cmocka_unit_test_teardown(test_other_head, empty_folder),
       cmocka_unit_test(test_parts),
       cmocka_unit_test_teardown(test_part_of_half, empty_folder),
+      cmocka_unit_test_teardown(test_quantized, empty_folder),
       cmocka_unit_test_teardown(test_more_in_the_file, empty_folder),
       cmocka_unit_test_teardown(test_each_allocation_may_fail, empty_folder),
   };

@@ -34,7 +34,7 @@ static void make_memory(const att_model *model, att_model_info *info) {
   for (int i = 0; i < ATT_WEIGHT_TYPES; i++) all[i] = (att_memory_info){.type = att_type_name((att_type)i)};
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
-    int64_t size = p->rows * p->cols * (int64_t)att_type_size(p->type);
+    int64_t size = (int64_t)att_matrix_bytes(p->type, p->rows, p->cols);
     bool mapped = !p->memory && !p->trained;
     *(mapped ? &all[p->type].mapped_bytes : &all[p->type].copied_bytes) += size;
     info->weight_bytes += size;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Weights may be of the types before ATT_WEIGHT_TYPES; the others stand in files beside them. Those from
- * ATT_FLOAT_TYPES on are quantized: a row is blocks of integers that share scales (kernels/quants.h), as GGUF has them.
+ * ATT_FLOAT_TYPES on are quantized: a row is blocks of integers that share scales (base/quants.h), as GGUF has them.
  */
 typedef enum att_type {
   ATT_F32,

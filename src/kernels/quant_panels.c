@@ -125,7 +125,7 @@ INLINE void unpack(char *blocks, const uint8_t *panels, const att_type type, int
   for (int64_t row = first * ATT_QUANT_PANEL; row < end * ATT_QUANT_PANEL && row < rows; row++)
     for (int64_t j = 0; j < count; j++) {
       get_block(&block, panels + (row / ATT_QUANT_PANEL * count + j) * bytes, l, type, row % ATT_QUANT_PANEL);
-      att_quant_write(blocks + (row * count + j) * size, type, &block);
+      att_quant_write(blocks + ((row - first * ATT_QUANT_PANEL) * count + j) * size, type, &block);
     }
 }
 

@@ -11,7 +11,7 @@
 #ifndef ATT_KERNELS_QUANT_PANELS_H
 #define ATT_KERNELS_QUANT_PANELS_H
 
-#include "kernels/quants.h"
+#include "base/quants.h"
 
 #define ATT_QUANT_PANEL 16 /* rows */
 
@@ -19,7 +19,8 @@
 static inline int64_t att_quant_panel_count(int64_t rows) { return (rows + ATT_QUANT_PANEL - 1) / ATT_QUANT_PANEL; }
 size_t att_quant_panel_bytes(att_type type, int64_t cols);
 
-/* Panels [first, end) of a matrix's blocks, and back. panels, blocks: the beginning of the whole. */
+/* Panels [first, end) of a matrix's blocks. panels, blocks: the beginning of the whole. And their rows' blocks back,
+ * the first of them at `blocks`. */
 void att_quant_pack(void *panels, const void *blocks, att_type type, int64_t rows, int64_t cols, int64_t first,
                     int64_t end);
 void att_quant_unpack(void *blocks, const void *panels, att_type type, int64_t rows, int64_t cols, int64_t first,

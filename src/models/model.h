@@ -22,6 +22,7 @@ typedef struct att_parameter {
   bool decay;         /* weight decay applies: matrices, not biases and norms */
   bool fixed;         /* never trained (sinusoids, final_logits_bias) */
   bool floats;        /* ops want it as float32, whatever the file has; vectors always */
+  bool unquantized;   /* ops read its numbers one by one: of a quantized file it becomes float32 */
   bool joined;        /* belongs to the same weight as the one before */
   bool in_file;       /* written to model.safetensors; where false, a file may have it or not */
   bool optional;      /* a file may lack it: then zeros */

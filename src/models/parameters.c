@@ -19,6 +19,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .decay = plan->decay,
                        .fixed = plan->fixed,
                        .floats = plan->floats || plan->rank == 1,
+                       .unquantized = plan->unquantized,
                        .joined = plan->joined,
                        .in_file = !plan->not_in_file,
                        .frozen_row = plan->frozen_row,
@@ -42,7 +43,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
 static int64_t count_of(const att_parameter *p) { return p->rows * p->cols; }
 
 att_status att_parameter_allocate(att_model *model, att_parameter *p, att_type type) {
-  p->memory = att_alloc_aligned(model->ctx, (size_t)count_of(p), att_type_size(type));
+  p->memory = att_alloc_aligned(model->ctx, att_matrix_bytes(type, p->rows, p->cols), 1);
   p->data = p->memory;
   p->type = type;
   return p->memory ? ATT_OK : ATT_MEMORY;
@@ -62,9 +63,9 @@ static att_weight weight_of(const att_model *model, const att_parameter *p) {
 /* Whether `next` lies right behind the values and the gradient of w, and is of the same kind. */
 static bool goes_on(const att_weight *w, const att_weight *next) {
   int64_t count = w->rows * w->cols;
-  bool after = (const char *)next->data == (const char *)w->data + (size_t)count * att_type_size(w->type);
+  bool after = (const char *)next->data == (const char *)w->data + att_matrix_bytes(w->type, w->rows, w->cols);
   bool gradient = w->grad ? next->grad == w->grad + count : !next->grad;
-  return after && gradient && next->type == w->type;
+  return after && gradient && next->type == w->type && w->type < ATT_FLOAT_TYPES;
 }
 
 /* Joined matrices grow in rows, vectors in columns; what does not lie behind the one before is a part of its own. */
@@ -111,7 +112,8 @@ static att_status move_out(att_model *model, att_parameter *p) {
 }
 
 static void move_in(att_model *model, att_parameter *p, float *values, int64_t offset) {
-  if (p->data) att_kernels_get()->to_f32(values + offset, p->data, p->type, count_of(p));
+  for (int64_t i = 0; p->data && i < p->rows; i++)
+    att_matrix_row(values + offset + i * p->cols, p->data, p->type, p->cols, i);
   att_free_aligned(model->ctx, p->memory);
   p->memory = NULL;
   p->data = values + offset;

@@ -12,10 +12,10 @@ typedef struct att_parameter_plan {
   const char *name; /* copied */
   int64_t rows, cols;
   int rank;
-  bool decay, fixed, not_in_file, transposed, optional, ones, floats; /* as in att_parameter */
-  bool joined;                                                        /* belongs to the same weight as the one before */
-  att_weight *weight;                                                 /* filled by att_parameters_point */
-  int64_t frozen_row;                                                 /* -1: none */
+  bool decay, fixed, not_in_file, transposed, optional, ones, floats, unquantized; /* as in att_parameter */
+  bool joined;        /* belongs to the same weight as the one before */
+  att_weight *weight; /* filled by att_parameters_point */
+  int64_t frozen_row; /* -1: none */
 } att_parameter_plan;
 
 /* Appends. part: of all that follow, copied; fails with ATT_MEMORY. */

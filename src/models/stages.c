@@ -68,7 +68,7 @@ static att_status copy_tensor(const reader *r, const att_tensor_file *file, cons
     return att_fail(r->ctx, ATT_FORMAT, "%s: tensor %s has another shape than its config.json asks for (%lld x %lld)",
                     path, want->name, (long long)want->rows, (long long)want->cols);
   }
-  if (stored->type >= ATT_WEIGHT_TYPES) {
+  if (stored->type >= ATT_FLOAT_TYPES) {
     return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: tensor %s is not of a float type that attend reads", path,
                     want->name);
   }

@@ -5,6 +5,7 @@
 #include "models/family.h"
 #include "models/parameters.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +147,7 @@ att_status att_model_check_weights(const att_model *model, const att_tensor_file
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
-/* Numbers looked at together. */
+/* Numbers looked at together: whole blocks of every type. */
 #define ATT_FINITE_BLOCK ((int64_t)1 << 16)
 
 typedef struct finite_task {
@@ -163,15 +164,22 @@ static bool halves_finite(const char *data, uint16_t exponent, int64_t count) {
   return !bad;
 }
 
+static bool are_finite(const char *data, att_type type, int64_t count) {
+  switch (type) {
+  case ATT_F32: return isfinite(att_kernels_get()->sum_squares((const float *)(const void *)data, count));
+  case ATT_F16: return halves_finite(data, 0x7c00, count);
+  case ATT_BF16: return halves_finite(data, 0x7f80, count);
+  default: return att_quants_finite(data, type, count);
+  }
+}
+
 static void look_at_blocks(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const finite_task *t = arg;
   for (int64_t i = begin; i < end; i++) {
-    int64_t first = i * ATT_FINITE_BLOCK, left = t->count - first,
-            n = left < ATT_FINITE_BLOCK ? left : ATT_FINITE_BLOCK;
-    const char *data = t->data + (size_t)first * att_type_size(t->type);
-    t->bad[i] = t->type == ATT_F32 ? !isfinite(att_kernels_get()->sum_squares((const float *)(const void *)data, n))
-                                   : !halves_finite(data, t->type == ATT_F16 ? 0x7c00 : 0x7f80, n);
+    int64_t first = i * ATT_FINITE_BLOCK, left = t->count - first;
+    t->bad[i] = !are_finite(t->data + att_type_bytes(t->type, first), t->type,
+                            left < ATT_FINITE_BLOCK ? left : ATT_FINITE_BLOCK);
   }
 }
 
@@ -197,8 +205,37 @@ static void transpose(char *out, const char *in, int64_t rows, int64_t cols, siz
 
 /* Where ops can read the file's bytes as they lie. */
 static bool can_be_mapped(const att_stored *stored, const att_parameter *p) {
+  if (stored->type >= ATT_FLOAT_TYPES) return false;
   bool aligned = (uintptr_t)stored->data % att_type_size(stored->type) == 0;
   return aligned && !p->transposed && (!p->floats || stored->type == ATT_F32);
+}
+
+typedef struct pack_task {
+  void *panels;
+  const att_stored *stored;
+} pack_task;
+
+static void pack_panels(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const pack_task *t = arg;
+  const att_stored *stored = t->stored;
+  att_quant_pack(t->panels, stored->data, stored->type, stored->shape[0], stored->shape[1], begin, end);
+}
+
+/* Into the parameter's own memory, which has its type. */
+static void copy_values(const att_model *model, const att_stored *stored, att_parameter *p) {
+  if (p->type >= ATT_FLOAT_TYPES) {
+    pack_task task = {p->memory, stored};
+    att_parallel(model->ctx, att_quant_panel_count(p->rows), 1, pack_panels, &task);
+  } else if (stored->type >= ATT_FLOAT_TYPES) {
+    att_quants_to_f32(p->memory, stored->data, stored->type, stored->count);
+  } else if (p->transposed) {
+    transpose(p->memory, stored->data, p->cols, p->rows, att_type_size(stored->type));
+  } else if (p->floats) {
+    att_kernels_get()->to_f32(p->memory, stored->data, stored->type, stored->count);
+  } else {
+    memcpy(p->memory, stored->data, stored->size);
+  }
 }
 
 static att_status take_one(att_model *model, const att_stored *stored, att_parameter *p) {
@@ -209,14 +246,10 @@ static att_status take_one(att_model *model, const att_stored *stored, att_param
     p->type = stored->type;
     return ATT_OK;
   }
-  ATT_TRY(att_parameter_allocate(model, p, p->floats ? ATT_F32 : stored->type));
-  if (p->transposed) {
-    transpose(p->memory, stored->data, p->cols, p->rows, att_type_size(stored->type));
-  } else if (p->floats) {
-    att_kernels_get()->to_f32(p->memory, stored->data, stored->type, stored->count);
-  } else {
-    memcpy(p->memory, stored->data, stored->size);
-  }
+  bool quantized = stored->type >= ATT_FLOAT_TYPES;
+  bool floats = p->floats || (quantized && (p->transposed || p->unquantized));
+  ATT_TRY(att_parameter_allocate(model, p, floats ? ATT_F32 : stored->type));
+  copy_values(model, stored, p);
   att_tensor_file_forget(stored);
   return ATT_OK;
 }
@@ -286,28 +319,75 @@ att_status att_model_read_weights(att_model *model, const char *path) {
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-static void put(att_to_store *tensor, const att_parameter *p, const char *name, const att_type *type) {
-  *tensor = (att_to_store){.name = name,
-                           .type = type ? *type : p->file_type,
-                           .rank = p->rank,
-                           .data = p->data,
-                           .data_type = p->type,
-                           .transposed = p->transposed};
+/* A parameter as it is to be written, in the file's type. */
+typedef struct written {
+  const att_model *model;
+  const att_parameter *p;
+  const char *path;
+  att_type type;
+} written;
+
+/* The file's rows [first, first + count) as floats, [count, cols]: of a transposed parameter columns of its own. */
+static att_status read_rows(const written *w, int64_t first, int64_t count, int64_t cols, float *rows) {
+  const att_parameter *p = w->p;
+  if (!p->transposed) {
+    for (int64_t i = 0; i < count; i++) att_matrix_row(rows + i * cols, p->data, p->type, cols, first + i);
+    return ATT_OK;
+  }
+  float *row = ATT_NEW(w->model->ctx, p->cols, float);
+  if (!row) return ATT_MEMORY;
+  for (int64_t j = 0; j < p->rows; j++) {
+    att_matrix_row(row, p->data, p->type, p->cols, j);
+    for (int64_t i = 0; i < count; i++) rows[i * cols + j] = row[first + i];
+  }
+  att_free(w->model->ctx, row);
+  return ATT_OK;
+}
+
+static att_status convert_rows(const written *w, int64_t first, int64_t count, int64_t cols, void *out) {
+  att_context *ctx = w->model->ctx;
+  float *rows = att_alloc(ctx, (size_t)(count * cols), sizeof *rows);
+  att_status status = rows ? read_rows(w, first, count, cols, rows) : ATT_MEMORY;
+  if (!status) {
+    status = att_convert_numbers(ctx, w->path, w->p->name, w->type, first * cols, rows, count * cols, out);
+  }
+  att_free(ctx, rows);
+  return status;
+}
+
+static att_status rows_of(const void *owner, int64_t first, int64_t count, void *out) {
+  const written *w = owner;
+  const att_parameter *p = w->p;
+  if (p->type >= ATT_FLOAT_TYPES && p->type == w->type) { /* bit for bit */
+    att_quant_unpack(out, p->data, p->type, p->rows, p->cols, first / ATT_QUANT_PANEL,
+                     (first + count + ATT_QUANT_PANEL - 1) / ATT_QUANT_PANEL);
+    return ATT_OK;
+  }
+  return convert_rows(w, first, count, p->transposed ? p->rows : p->cols, out);
+}
+
+static void put(att_to_store *tensor, const written *w, const char *name) {
+  const att_parameter *p = w->p;
+  *tensor = (att_to_store){.name = name, .type = w->type, .rank = p->rank, .rows = rows_of, .owner = w};
   tensor->shape[0] = p->rank == 1 || p->transposed ? p->cols : p->rows;
   tensor->shape[1] = p->rank == 1 ? 0 : p->transposed ? p->rows : p->cols;
 }
 
 att_status att_model_save_weights(const att_model *model, const char *path, const att_type *type) {
-  att_to_store *tensors = ATT_NEW(model->ctx, model->parameter_count * 5, att_to_store);
-  if (!tensors) return ATT_MEMORY;
+  att_context *ctx = model->ctx;
+  att_to_store *tensors = ATT_NEW(ctx, model->parameter_count * 5, att_to_store);
+  written *all = ATT_NEW(ctx, model->parameter_count, written);
   size_t count = 0;
-  for (size_t i = 0; i < model->parameter_count; i++) {
+  att_status status = tensors && all ? ATT_OK : ATT_MEMORY;
+  for (size_t i = 0; !status && i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
     if (!p->in_file) continue;
-    put(&tensors[count++], p, p->name, type);
-    for (int j = 0; p->save_aliases && j < 4 && p->aliases[j]; j++) put(&tensors[count++], p, p->aliases[j], type);
+    all[i] = (written){model, p, path, type ? *type : p->file_type};
+    put(&tensors[count++], &all[i], p->name);
+    for (int j = 0; p->save_aliases && j < 4 && p->aliases[j]; j++) put(&tensors[count++], &all[i], p->aliases[j]);
   }
-  att_status status = att_safetensors_write(model->ctx, path, tensors, count);
-  att_free(model->ctx, tensors);
+  if (!status) status = att_safetensors_write(ctx, path, tensors, count);
+  att_free(ctx, tensors);
+  att_free(ctx, all);
   return status;
 }

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "kernels/gemm.h"
+#include "kernels/matrix.h"
 
 /* Of a tensor and its views. */
 typedef struct att_gradient {

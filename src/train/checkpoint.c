@@ -69,8 +69,8 @@ static att_status places_of(att_context *ctx, const char *folder, att_places *p)
 static att_status save_moments(att_optimizer *o, const char *folder) {
   att_context *ctx = o->model->ctx;
   const att_to_store tensors[] = {
-      {"exp_avg", ATT_F32, 1, {o->model->trained_total}, o->mean, ATT_F32, false},
-      {"exp_avg_sq", ATT_F32, 1, {o->model->trained_total}, o->power, ATT_F32, false},
+      {"exp_avg", ATT_F32, 1, {o->model->trained_total}, o->mean, ATT_F32, NULL, NULL},
+      {"exp_avg_sq", ATT_F32, 1, {o->model->trained_total}, o->power, ATT_F32, NULL, NULL},
   };
   char *path = att_path(ctx, folder, "optimizer.safetensors");
   att_status status = path ? att_safetensors_write(ctx, path, tensors, 2) : ATT_MEMORY;

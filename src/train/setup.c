@@ -144,23 +144,28 @@ static att_status make_model(att_trainer *t, const att_plan *wanted) {
 }
 
 /* Of the values, whatever their type. */
-static uint64_t weights_fingerprint(const att_model *model) {
-  uint64_t key = 1;
+static att_status weights_fingerprint(const att_model *model, uint64_t *key) {
+  *key = 1;
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
-    for (int64_t j = 0; !p->fixed && j < p->rows * p->cols; j++) {
-      float value = att_value_at(p->data, p->type, j);
-      uint32_t bits;
-      memcpy(&bits, &value, sizeof bits);
-      key = att_key(key, bits);
+    float *row = ATT_NEW(model->ctx, p->cols, float);
+    if (!row) return ATT_MEMORY;
+    for (int64_t r = 0; !p->fixed && r < p->rows; r++) {
+      att_matrix_row(row, p->data, p->type, p->cols, r);
+      for (int64_t j = 0; j < p->cols; j++) {
+        uint32_t bits;
+        memcpy(&bits, &row[j], sizeof bits);
+        *key = att_key(*key, bits);
+      }
     }
+    att_free(model->ctx, row);
   }
-  return key;
+  return ATT_OK;
 }
 
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
-  t->state.from_fingerprint = weights_fingerprint(t->model);
+  ATT_TRY(weights_fingerprint(t->model, &t->state.from_fingerprint));
   if (!t->model->tokenizer) return att_fail(t->ctx, ATT_FORMAT, "%s: it has no tokenizer", t->options->from);
   t->model->config.storage = ATT_F32;
   ATT_TRY(t->task->adopt(t));
@@ -191,9 +196,11 @@ static att_status check_same_model(att_trainer *t) {
   att_model *model;
   if (!t->options->from) return ATT_OK;
   ATT_TRY(att_model_open(t->ctx, t->options->from, &model));
-  bool same = weights_fingerprint(model) == t->state.from_fingerprint;
+  uint64_t key = 0;
+  att_status status = weights_fingerprint(model, &key);
   att_model_close(model);
-  if (same) return ATT_OK;
+  if (status) return status;
+  if (key == t->state.from_fingerprint) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT,
                   "%s is not the model that the run in %s began with: give the same, or train into another folder",
                   t->options->from, t->options->out);

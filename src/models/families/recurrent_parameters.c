@@ -97,6 +97,7 @@ static att_status add_direction(att_model *model, const char *side, int64_t inde
                                               .cols = parts[i].cols,
                                               .rank = parts[i].matrix ? 2 : 1,
                                               .decay = parts[i].matrix,
+                                              .unquantized = parts[i].weight == &d->hidden.weight,
                                               .weight = parts[i].weight,
                                               .frozen_row = -1}));
   }
@@ -127,6 +128,7 @@ static att_status add_attention(att_model *model, att_recurrent *r) {
   ATT_TRY(att_baseline_linear(model, part, "decoder.attention.key", w, memory, additive, &r->key));
   if (!additive) return ATT_OK;
   ATT_TRY(att_baseline_linear(model, part, "decoder.attention.query", w, w, false, &r->query));
+  model->parameters[model->parameter_count - 1].unquantized = true;
   att_namer n = {.model = model, .part = "attention"};
   ATT_TRY(att_name_add(&n, "decoder.attention.vector.weight",
                        (att_parameter_plan){.rows = 1,

@@ -4,6 +4,7 @@
  */
 #include "base/parallel.h"
 #include "tensor/ops.h"
+#include "tensor/product.h"
 
 #include <string.h>
 
@@ -44,12 +45,11 @@ static void bias_columns(void *arg, int64_t begin, int64_t end, int thread) {
 }
 
 /* dx: where x's gradient goes, or NULL */
-static void put_gradients(att_run *run, const entropy_block *b, const att_tensor *x, float *dx, bool accumulate,
-                          int64_t first, const att_weight *w, const att_weight *bias) {
+static att_status put_gradients(att_run *run, const entropy_block *b, const att_tensor *x, float *dx, bool accumulate,
+                                int64_t first, const att_weight *w, const att_weight *bias) {
   const float *rows = x->data + first * x->stride;
   if (dx) {
-    att_gemm_weight_backward(run->ctx, dx + first * x->stride, x->stride, b->logits, b->vocab, w->data, w->type,
-                             b->rows, b->vocab, w->cols, accumulate);
+    ATT_TRY(att_product_backward(run, dx + first * x->stride, x->stride, b->logits, b->vocab, b->rows, w, accumulate));
   }
   if (w->grad) {
     att_gemm(run->ctx, w->grad, w->cols, b->logits, b->vocab, true, rows, x->stride, false, b->vocab, w->cols, b->rows,
@@ -57,6 +57,7 @@ static void put_gradients(att_run *run, const entropy_block *b, const att_tensor
   }
   columns_task task = {bias->grad, b};
   if (bias->grad) att_parallel(run->ctx, b->vocab, 256, bias_columns, &task);
+  return ATT_OK;
 }
 
 att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
@@ -77,14 +78,13 @@ att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_wei
   for (int64_t first = 0; first < x->rows; first += block) {
     b.rows = x->rows - first < block ? x->rows - first : block;
     b.targets = targets + first;
-    att_gemm_weight(run->ctx, b.logits, w->rows, x->data + first * x->stride, x->stride, w->data, w->type, b.rows,
-                    w->rows, w->cols, false);
+    ATT_TRY(att_product(run, b.logits, w->rows, x->data + first * x->stride, x->stride, b.rows, w));
     att_parallel(run->ctx, b.rows, 1, entropy_rows, &b);
     for (int64_t i = 0; i < b.rows; i++) {
       out->loss += b.loss[i];
       out->nll += b.nll[i];
     }
-    if (run->tape) put_gradients(run, &b, x, dx, accumulate, first, w, bias);
+    if (run->tape) ATT_TRY(put_gradients(run, &b, x, dx, accumulate, first, w, bias));
   }
   out->count += x->rows;
   att_arena_restore(run->arena, mark);

@@ -22,8 +22,7 @@ static void embed_rows(void *arg, int64_t begin, int64_t end, int thread) {
   int64_t d = e->out.cols;
   for (int64_t i = begin; i < end; i++) {
     float *y = e->out.data + i * d;
-    const char *row = (const char *)e->table.data + (size_t)(e->ids[i] * d) * att_type_size(e->table.type);
-    k->to_f32(y, row, e->table.type, d);
+    att_matrix_row(y, e->table.data, e->table.type, d, e->ids[i]);
     if (e->scale != 1.0f) k->scale(y, e->scale, d);
     if (e->positions.data) k->add(y, (const float *)e->positions.data + e->position_ids[i] * d, d);
   }

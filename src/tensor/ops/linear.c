@@ -2,6 +2,7 @@
  * rows. */
 #include "base/parallel.h"
 #include "tensor/ops.h"
+#include "tensor/product.h"
 
 #include <string.h>
 
@@ -62,7 +63,7 @@ static att_status linear_backward(att_run *run, void *record) {
   if (l->x.gradient) ATT_TRY(att_gradient_open(run, &l->x, &dx, &accumulate));
   for (const att_weight *w = &l->w; w; w = w->next, accumulate = true) {
     if (w->grad) att_gemm(run->ctx, w->grad, k, dz, n, true, l->x.data, l->x.stride, false, w->rows, k, m, true);
-    if (dx) att_gemm_weight_backward(run->ctx, dx, l->x.stride, dz, n, w->data, w->type, m, w->rows, k, accumulate);
+    if (dx) ATT_TRY(att_product_backward(run, dx, l->x.stride, dz, n, m, w, accumulate));
     dz += w->rows;
   }
   att_gradient_close(run, &l->out);
@@ -79,7 +80,7 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
   }
   float *product = l.z ? l.z : out->data;
   for (float *y = product; w; y += w->rows, w = w->next)
-    att_gemm_weight(run->ctx, y, out->cols, x->data, x->stride, w->data, w->type, x->rows, w->rows, w->cols, false);
+    ATT_TRY(att_product(run, y, out->cols, x->data, x->stride, x->rows, w));
   if (bias->data || f != ATT_PLAIN) att_parallel(run->ctx, out->rows, 1 + 16384 / (out->cols + 1), finish_rows, &l);
   if (!run->tape) return ATT_OK;
   void *record;

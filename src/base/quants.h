@@ -3,8 +3,8 @@
  * numbers best. Every type has the same parts (att_quant_block), so who reads blocks knows no layout. Plain C: products
  * of them are in quant_panels.h.
  */
-#ifndef ATT_KERNELS_QUANTS_H
-#define ATT_KERNELS_QUANTS_H
+#ifndef ATT_BASE_QUANTS_H
+#define ATT_BASE_QUANTS_H
 
 #include "base/types.h"
 
@@ -89,6 +89,8 @@ void att_quant_values(float *y, const att_quant_block *block, att_type type);
 
 /* Blocks to floats, n numbers (whole blocks). */
 void att_quants_to_f32(float *y, const void *blocks, att_type type, int64_t n);
+/* Whether all scales are finite, and with them all numbers. */
+bool att_quants_finite(const void *blocks, att_type type, int64_t n);
 /* The blocks whose numbers come nearest to x, n of them (whole blocks), by the squares of the differences, each times
  * what it weighs (NULL: as much as x's magnitude says). x is finite; what binary16 cannot scale becomes infinite. */
 void att_quants_from_f32(void *blocks, att_type type, const float *x, const float *weights, int64_t n);

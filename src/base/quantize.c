@@ -3,7 +3,7 @@
  * for: each gives integers, which by least squares have a best scale again. K-types then round the scales of the parts,
  * and the integers are chosen once more for what the scales have become.
  */
-#include "kernels/quants.h"
+#include "base/quants.h"
 
 #include <math.h>
 

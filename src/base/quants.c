@@ -1,6 +1,6 @@
 /* Owns the layouts of quants.h, as the GGUF specification and the `gguf` package have them. Choosing blocks is in
- * quant_choose.c. */
-#include "kernels/quants.h"
+ * quantize.c. */
+#include "base/quants.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -198,4 +198,18 @@ void att_quants_to_f32(float *y, const void *blocks, att_type type, int64_t n) {
     att_quant_read(&block, type, from);
     att_quant_values(y + i, &block, type);
   }
+}
+
+static bool is_finite(uint16_t half) { return (half & 0x7c00) != 0x7c00; }
+
+bool att_quants_finite(const void *blocks, att_type type, int64_t n) {
+  const att_quant_kind kind = att_quant_kind_of(type);
+  const int d = layouts[type].d, m = kind.scales ? layouts[type].m : 2;
+  const uint8_t *at = blocks;
+  bool finite = true;
+  for (int64_t i = 0; i < n; i += kind.block, at += att_type_size(type)) {
+    finite &= is_finite(get_half(at + d));
+    if (kind.lowest) finite &= is_finite(get_half(at + m));
+  }
+  return finite;
 }
