@@ -44,6 +44,29 @@ def make_safetensors():
     write("fuzz_safetensors", "several", safetensors(several, bytes(range(27))))
 
 
+def gguf(entries, tensors, data=b""):
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries))
+    for key, kind, value in entries:
+        out += text(key) + struct.pack("<I", kind) + value
+    for name, shape, kind, offset in tensors:
+        out += text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}QIQ", *shape, kind, offset)
+    return out + bytes(-len(out) % 32) + data
+
+
+def make_gguf():
+    write("fuzz_gguf", "empty", gguf([], []))
+    strings = struct.pack("<IQ", 8, 2) + struct.pack("<Q", 1) + b"a" + struct.pack("<Q", 0)
+    nested = struct.pack("<IQ", 9, 2) + 2 * struct.pack("<IQH", 2, 1, 7)
+    entries = [(b"general.alignment", 4, struct.pack("<I", 64)), (b"b", 7, b"\1"), (b"strings", 9, strings),
+               (b"nested", 9, nested), (b"split.count", 2, struct.pack("<H", 1)), (b"text", 8, struct.pack("<Q", 2) + b"ab")]
+    write("fuzz_gguf", "metadata", gguf(entries, []))
+    tensors = [(b"f32", [2, 3], 0, 0), (b"q4_0", [32, 2], 2, 32), (b"scalar", [], 1, 96), (b"later", [7], 99, 128)]
+    write("fuzz_gguf", "tensors", gguf([], tensors, bytes(160)))
+
+
 def make_config():
     small = {"vocab_size": 50, "d_model": 8, "encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2,
              "decoder_attention_heads": 4, "encoder_ffn_dim": 9, "decoder_ffn_dim": 5, "max_position_embeddings": 64,
@@ -123,6 +146,7 @@ def make_small_tokenizers():
 
 argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
+make_gguf()
 make_config()
 make_small_tokenizers()
 make_tokenizer()

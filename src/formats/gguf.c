@@ -245,7 +245,7 @@ static att_status read_parts(att_context *ctx, char *const *paths, size_t count,
     ATT_TRY(read_part(ctx, paths[i], file, &file->parts[i]));
   }
   file->metadata = &((const part_header *)file->parts[0].header)->metadata;
-  return att_tensor_file_sort(file);
+  return ATT_OK;
 }
 
 static att_status open_parts(att_context *ctx, char *const *paths, size_t count, att_tensor_file **out) {
@@ -353,6 +353,7 @@ att_status att_gguf_open(att_context *ctx, const char *path, att_tensor_file **o
     *out = NULL;
     status = open_split(ctx, path, &s, out);
   }
+  if (!status) status = att_tensor_file_sort(*out);
   if (!status) return ATT_OK;
   att_tensor_file_close(*out);
   *out = NULL;

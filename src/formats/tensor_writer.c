@@ -4,10 +4,14 @@
 #include "base/parallel.h"
 #include "base/quants.h"
 #include "kernels/kernels.h"
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 
 #define ATT_PIECE  4096 /* numbers that a thread converts at once: whole blocks of every type */
 #define ATT_PIECES 64   /* of a batch, which is what threads share and a write takes */
+/* Beyond what any block can scale, and its square still a number. */
+#define ATT_LARGEST_BLOCKED 1e9f
 
 /* ---- shapes --------------------------------------------------------------------------------------------------- */
 
@@ -93,12 +97,13 @@ static int64_t first_unfit(const char *out, att_type type, const float *values, 
 
 static void convert_pieces(void *arg, int64_t begin, int64_t end, int thread) {
   const convert_task *t = arg;
+  float limit = t->type >= ATT_FLOAT_TYPES ? ATT_LARGEST_BLOCKED : FLT_MAX;
   (void)thread;
   for (int64_t i = begin; i < end; i++) {
     int64_t first = i * ATT_PIECE, count = t->count - first < ATT_PIECE ? t->count - first : ATT_PIECE;
     const float *values = t->values + first;
     char *out = t->out + att_type_bytes(t->type, first);
-    for (t->good[i] = 0; t->good[i] < count && values[t->good[i]] - values[t->good[i]] == 0;) t->good[i]++;
+    for (t->good[i] = 0; t->good[i] < count && fabsf(values[t->good[i]]) <= limit;) t->good[i]++;
     if (t->good[i] < count) continue;
     convert(out, t->type, values, count);
     if (!are_finite(out, t->type, count)) t->good[i] = first_unfit(out, t->type, values, count);
