@@ -342,6 +342,12 @@ static att_status open_split(att_context *ctx, const char *path, const split *s,
   return status;
 }
 
+bool att_is_gguf_path(const char *path) {
+  size_t size = strlen(path);
+  bool named = size > 5 && strcmp(path + size - 5, ".gguf") == 0;
+  return att_is_file(path) || (named && !att_file_exists(path));
+}
+
 att_status att_gguf_open(att_context *ctx, const char *path, att_tensor_file **out) {
   split s;
   char *alone = (char *)(uintptr_t)path;

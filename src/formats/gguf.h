@@ -12,6 +12,9 @@
 
 #define ATT_GGUF_MAGIC "GGUF" /* the first four bytes */
 
+/* Whether a path names such a file and no folder: a file that is there, whatever its name, or one that is not by its
+ * ending. */
+bool att_is_gguf_path(const char *path);
 /* The file, or, where it is one of several (split.count; "NAME-00001-of-00003.gguf"), all of them as one, whichever is
  * named. file->metadata is the first's. Shapes are turned: GGUF lists the fastest dimension first. A tensor of a type
  * that attend does not know has type ATT_TYPE_COUNT and its name in `label`. */

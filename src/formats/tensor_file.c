@@ -27,6 +27,7 @@ static int compare_name(const void *left, const void *right) {
 
 att_status att_tensor_file_sort(att_tensor_file *file) {
   att_context *ctx = file->ctx;
+  att_free(ctx, file->by_name);
   file->by_name = ATT_NEW(ctx, file->count, const att_stored *);
   if (!file->by_name) return ATT_MEMORY;
   for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
@@ -39,6 +40,15 @@ att_status att_tensor_file_sort(att_tensor_file *file) {
   return ATT_OK;
 }
 
+att_status att_tensor_file_rename(att_tensor_file *file, size_t tensor, const char *name) {
+  if (!file->renamed) ATT_TRY(att_arena_new(file->ctx, &file->renamed));
+  size_t size = strlen(name) + 1;
+  char *copy = att_arena_alloc(file->renamed, size, 1);
+  if (!copy) return ATT_MEMORY;
+  file->tensors[tensor].name = memcpy(copy, name, size);
+  return ATT_OK;
+}
+
 void att_tensor_file_close(att_tensor_file *file) {
   if (!file) return;
   att_context *ctx = file->ctx;
@@ -46,6 +56,7 @@ void att_tensor_file_close(att_tensor_file *file) {
     if (file->parts[i].header) file->free_header(file->parts[i].header);
     att_unmap(&file->parts[i].mapping);
   }
+  if (file->renamed) att_arena_free(file->renamed);
   att_free(ctx, file->parts);
   att_free(ctx, file->path);
   att_free(ctx, file->tensors);

@@ -5,6 +5,7 @@
 #ifndef ATT_FORMATS_TENSOR_FILE_H
 #define ATT_FORMATS_TENSOR_FILE_H
 
+#include "base/arena.h"
 #include "base/types.h"
 #include "formats/file.h"
 
@@ -19,6 +20,8 @@ typedef struct att_stored {
   int64_t count;               /* product of shape */
   const void *data;            /* in the mapping; may be unaligned */
   size_t size;                 /* bytes; 0 where not even the size of the type's blocks is known */
+  int64_t heads; /* > 0: the rows are those of so many heads, and the two halves of each head's rows are in turn: 0, d / 2,
+                    1, ... (GGUF's llama) */
 } att_stored;
 
 /* Values and bytes of a shape, of a type with blocks of `block` numbers in block_size bytes (att_type_block,
@@ -39,12 +42,16 @@ typedef struct att_tensor_file {
   att_stored *tensors;                      /* part after part, in order of the data */
   const att_stored **by_name;               /* sorted */
   const struct att_gguf_metadata *metadata; /* formats/gguf_metadata.h; NULL: the format has none */
+  bool upright;       /* linear weights are [out, in], whatever Hugging Face's class has (GPT-2's Conv1D) */
+  att_arena *renamed; /* names that att_tensor_file_rename gave, or NULL */
   void (*free_header)(void *header);
 } att_tensor_file;
 
 /* For readers: a file without tensors; and the index by name, once all tensors are there (a name twice: ATT_FORMAT). */
 att_status att_tensor_file_new(att_context *ctx, att_tensor_file **out);
 att_status att_tensor_file_sort(att_tensor_file *file);
+/* Another name (copied) for a tensor; att_tensor_file_sort once all have theirs. */
+att_status att_tensor_file_rename(att_tensor_file *file, size_t tensor, const char *name);
 
 void att_tensor_file_close(att_tensor_file *file);                                     /* NULL is fine */
 const att_stored *att_tensor_file_find(const att_tensor_file *file, const char *name); /* NULL where absent */

@@ -154,10 +154,15 @@ static att_status read_model(const att_settings *in, att_config *out) {
 
 /* ---- reading: a folder ------------------------------------------------------------------------------------------- */
 
-static att_status read_file(att_settings *in, att_config *out) {
-  ATT_TRY(att_json_open(in->ctx, in->name, &in->root));
-  ATT_TRY(read_model(in, out));
-  return att_config_check(in->ctx, in->name, out);
+att_status att_config_take(att_context *ctx, const char *name, json_t *root, att_config *out) {
+  const att_settings in = {ctx, name, root};
+  memset(out, 0, sizeof *out);
+  att_status status = read_model(&in, out);
+  if (!status) status = att_config_check(ctx, name, out);
+  if (!status) return ATT_OK;
+  att_free(ctx, out->labels);
+  out->labels = NULL;
+  return status;
 }
 
 /* Only where texts are truncated does it count: what is wrong with it is said, and stops nothing. Transformers writes
@@ -184,16 +189,17 @@ static att_status read_tokenizer_length(att_context *ctx, const char *folder, at
 }
 
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out) {
+  json_t *root = NULL;
   memset(out, 0, sizeof *out);
   char *path = att_path(ctx, folder, "config.json");
-  att_settings in = {ctx, path, NULL};
-  att_status status = path ? read_file(&in, out) : ATT_MEMORY;
+  att_status status = path ? att_json_open(ctx, path, &root) : ATT_MEMORY;
+  if (!status) status = att_config_take(ctx, path, root, out);
   if (!status) status = read_tokenizer_length(ctx, folder, out);
   if (status) {
     att_free(ctx, out->labels);
     out->labels = NULL;
   }
-  json_decref(in.root);
+  json_decref(root);
   att_free(ctx, path);
   return status;
 }

@@ -8,6 +8,8 @@
 #include "layers/layers.h"
 #include "text/tokenizer.h"
 
+#include <jansson.h>
+
 /* How parameters are named and what config.json calls it. Marian has its norms after, m2m_100 before. */
 typedef enum att_family {
   ATT_MARIAN,
@@ -82,6 +84,8 @@ typedef struct att_config {
 
 /* out->labels is the caller's. */
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
+/* A config.json that is no file; name: for messages. */
+att_status att_config_take(att_context *ctx, const char *name, json_t *root, att_config *out);
 /* Labels as a config has them: one block (att_free); NULL: no memory. */
 char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
 /* Whether that side reads rows of floats. */
