@@ -158,6 +158,7 @@ static att_status read_type(att_gguf_cursor *c, att_arena *arena, att_stored *ou
 }
 
 static att_status read_tensor(att_gguf_cursor *c, att_arena *arena, att_stored *out, uint64_t *offset) {
+  *out = (att_stored){.name = NULL};
   ATT_TRY(att_gguf_take_name(c, arena, "tensor", &out->name));
   ATT_TRY(read_shape(c, out));
   ATT_TRY(read_type(c, arena, out));

@@ -82,7 +82,7 @@ static att_status read_offsets(att_context *ctx, const att_place *place, const j
 
 static att_status read_tensor(att_context *ctx, const att_place *place, const json_t *entry, att_stored *out) {
   if (!json_is_object(entry)) return bad(ctx, place, "is not described by an object");
-  out->name = place->name;
+  *out = (att_stored){.name = place->name};
   ATT_TRY(read_type(ctx, place, entry, &out->type));
   out->label = att_type_label(out->type);
   ATT_TRY(read_shape(ctx, place, entry, out));
