@@ -45,8 +45,8 @@ static void same_value(const att_gguf_entry *entry, size_t i, const json_t *want
     assert_memory_equal(text.data, json_string_value(want), text.size);
   } else {
     uint64_t most = strtoull(json_string_value(want), NULL, 10);
-    int64_t value = most > INT64_MAX && json_string_value(want)[0] != '-' ? INT64_MAX
-                                                                          : strtoll(json_string_value(want), NULL, 10);
+    int64_t value =
+        most > INT64_MAX && json_string_value(want)[0] != '-' ? INT64_MAX : strtoll(json_string_value(want), NULL, 10);
     if (att_gguf_int_at(entry, i) != value) fail_msg("%s: %" PRId64, entry->key, att_gguf_int_at(entry, i));
   }
 }
@@ -288,7 +288,8 @@ static void what_cannot_be_written(void **state) {
   }
 }
 
-/* ---- files that lie ------------------------------------------------------------------------------------------------ */
+/* ---- files that lie ------------------------------------------------------------------------------------------------
+ */
 
 /* A file as it is made up, value by value. */
 typedef struct made {
@@ -502,7 +503,8 @@ static void tensors_that_lie(void **state) {
   must_refuse(&m, ATT_FORMAT, "tensor wide: has an impossible shape");
 }
 
-/* ---- cuts and changed bytes ------------------------------------------------------------------------------------------ */
+/* ---- cuts and changed bytes
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *const whole[] = {"metadata.gguf", "types.gguf", "aligned.gguf"};
 
@@ -566,7 +568,8 @@ static void changed_bytes(void **state) {
   }
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------------------------------
+ */
 
 static att_status open_and_close(att_context *counted, void *arg) {
   att_tensor_file *file;

@@ -20,8 +20,8 @@ typedef struct att_stored {
   int64_t count;               /* product of shape */
   const void *data;            /* in the mapping; may be unaligned */
   size_t size;                 /* bytes; 0 where not even the size of the type's blocks is known */
-  int64_t heads; /* > 0: the rows are those of so many heads, and the two halves of each head's rows are in turn: 0, d / 2,
-                    1, ... (GGUF's llama) */
+  int64_t heads; /* > 0: the rows are those of so many heads, and the two halves of each head's rows are in turn: 0, d /
+                    2, 1, ... (GGUF's llama) */
 } att_stored;
 
 /* Values and bytes of a shape, of a type with blocks of `block` numbers in block_size bytes (att_type_block,

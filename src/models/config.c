@@ -302,16 +302,31 @@ static void put_family(att_object *out, const att_config *config) {
   if (strcmp(type, own_type) == 0) put_own(out, config);
 }
 
+static void put_model(att_object *out, const att_config *config) {
+  put_family(out, config);
+  att_put_text(out, "dtype", att_type_name(config->storage));
+  att_put_text(out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
+  att_family_get(config->family)->write(out, config);
+  const att_head_calls *head = att_head_get(config->head);
+  if (head->problem_type) att_put_text(out, "problem_type", head->problem_type);
+  if (head->write) head->write(out, config);
+}
+
 static att_status write_model(att_context *ctx, const char *folder, const att_config *config) {
   att_object out = {.ctx = ctx};
-  put_family(&out, config);
-  att_put_text(&out, "dtype", att_type_name(config->storage));
-  att_put_text(&out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
-  att_family_get(config->family)->write(&out, config);
-  const att_head_calls *head = att_head_get(config->head);
-  if (head->problem_type) att_put_text(&out, "problem_type", head->problem_type);
-  if (head->write) head->write(&out, config);
+  put_model(&out, config);
   return att_object_write(&out, folder, "config.json");
+}
+
+att_status att_config_give(att_context *ctx, const att_config *config, json_t **root) {
+  att_object out = {.ctx = ctx};
+  *root = NULL;
+  put_model(&out, config);
+  att_put_more(&out, "}");
+  att_status status = out.status;
+  if (!status) status = att_json_parse(ctx, "the configuration", out.text.data, out.text.size, root);
+  att_buffer_free(ctx, &out.text);
+  return status;
 }
 
 /* The first of the spellings that the vocabulary has, or NULL. */

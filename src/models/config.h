@@ -100,6 +100,8 @@ att_status att_config_check_pairs(att_context *ctx, const char *name, const att_
 /* config.json and tokenizer_config.json (names of the special tokens come from the tokenizer). */
 att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,
                             const att_tokenizer *tokenizer);
+/* What config.json says of it (json_decref). */
+att_status att_config_give(att_context *ctx, const att_config *config, json_t **root);
 /* config.json's model_type: the family's, or "attend" for what no class of Hugging Face can say. */
 const char *att_config_type(const att_config *config);
 

@@ -11,32 +11,30 @@
 
 /* ---- the architectures ---------------------------------------------------------------------------------------- */
 
-static const att_gguf_name llama_names[] = {
-    {"token_embd", "model.embed_tokens", NULL},
-    {"output_norm", "model.norm", NULL},
-    {"output", "lm_head", NULL},
-    {"rope_freqs", "rotary_emb.inv_freq", NULL}, /* read with the settings */
-    {"blk.#.attn_norm", "model.layers.#.input_layernorm", NULL},
-    {"blk.#.attn_q", "model.layers.#.self_attn.q_proj", "num_attention_heads"},
-    {"blk.#.attn_k", "model.layers.#.self_attn.k_proj", "num_key_value_heads"},
-    {"blk.#.attn_v", "model.layers.#.self_attn.v_proj", NULL},
-    {"blk.#.attn_output", "model.layers.#.self_attn.o_proj", NULL},
-    {"blk.#.ffn_norm", "model.layers.#.post_attention_layernorm", NULL},
-    {"blk.#.ffn_gate", "model.layers.#.mlp.gate_proj", NULL},
-    {"blk.#.ffn_up", "model.layers.#.mlp.up_proj", NULL},
-    {"blk.#.ffn_down", "model.layers.#.mlp.down_proj", NULL},
-    {NULL, NULL, NULL}};
-static const att_gguf_key llama_keys[] = {
-    {"context_length", "max_position_embeddings", false, true},
-    {"embedding_length", "hidden_size", false, true},
-    {"block_count", "num_hidden_layers", false, true},
-    {"feed_forward_length", "intermediate_size", false, true},
-    {"attention.head_count", "num_attention_heads", false, true},
-    {"attention.head_count_kv", "num_key_value_heads", false, false},
-    {"attention.key_length", "head_dim", false, false},
-    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true, true},
-    {"rope.freq_base", "rope_theta", true, false},
-    {NULL, NULL, false, false}};
+static const att_gguf_name llama_names[] = {{"token_embd", "model.embed_tokens", NULL},
+                                            {"output_norm", "model.norm", NULL},
+                                            {"output", "lm_head", NULL},
+                                            {"rope_freqs", "rotary_emb.inv_freq", NULL}, /* read with the settings */
+                                            {"blk.#.attn_norm", "model.layers.#.input_layernorm", NULL},
+                                            {"blk.#.attn_q", "model.layers.#.self_attn.q_proj", "num_attention_heads"},
+                                            {"blk.#.attn_k", "model.layers.#.self_attn.k_proj", "num_key_value_heads"},
+                                            {"blk.#.attn_v", "model.layers.#.self_attn.v_proj", NULL},
+                                            {"blk.#.attn_output", "model.layers.#.self_attn.o_proj", NULL},
+                                            {"blk.#.ffn_norm", "model.layers.#.post_attention_layernorm", NULL},
+                                            {"blk.#.ffn_gate", "model.layers.#.mlp.gate_proj", NULL},
+                                            {"blk.#.ffn_up", "model.layers.#.mlp.up_proj", NULL},
+                                            {"blk.#.ffn_down", "model.layers.#.mlp.down_proj", NULL},
+                                            {NULL, NULL, NULL}};
+static const att_gguf_key llama_keys[] = {{"context_length", "max_position_embeddings", false, true},
+                                          {"embedding_length", "hidden_size", false, true},
+                                          {"block_count", "num_hidden_layers", false, true},
+                                          {"feed_forward_length", "intermediate_size", false, true},
+                                          {"attention.head_count", "num_attention_heads", false, true},
+                                          {"attention.head_count_kv", "num_key_value_heads", false, false},
+                                          {"attention.key_length", "head_dim", false, false},
+                                          {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true, true},
+                                          {"rope.freq_base", "rope_theta", true, false},
+                                          {NULL, NULL, false, false}};
 
 static const att_gguf_name gpt2_names[] = {{"token_embd", "transformer.wte", NULL},
                                            {"position_embd", "transformer.wpe", NULL},
@@ -94,7 +92,11 @@ att_status att_gguf_architecture_of(const att_gguf_metadata *m, const att_gguf_a
     *out = &architectures[i];
     if (strlen(own) == name.size && memcmp(own, name.data, name.size) == 0) return ATT_OK;
     size_t used = strlen(known);
-    snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : i + 1 < LENGTH(architectures) ? ", " : " and ", own);
+    snprintf(known + used, sizeof known - used, "%s%s",
+             i == 0                          ? ""
+             : i + 1 < LENGTH(architectures) ? ", "
+                                             : " and ",
+             own);
   }
   return att_fail(m->ctx, ATT_UNSUPPORTED, "%s: general.architecture is \"%.*s\"; attend knows %s", m->path,
                   name.size < 60 ? (int)name.size : 60, name.data, known);
@@ -203,7 +205,8 @@ static void read_key(reader *r, const att_gguf_key *key) {
   double real = 0;
   own_key(r, key->gguf, name);
   if (r->status || (!key->required && !att_gguf_find(r->m, name))) return;
-  r->status = key->real ? att_gguf_number(r->m, name, true, &real) : att_gguf_int(r->m, name, true, 0, INT32_MAX, &whole);
+  r->status =
+      key->real ? att_gguf_number(r->m, name, true, &real) : att_gguf_int(r->m, name, true, 0, INT32_MAX, &whole);
   set(r, key->hf, key->real ? json_real(real) : json_integer(whole));
 }
 
@@ -212,7 +215,8 @@ static void read_rows(reader *r, const char *tensor, const char *key, bool requi
   const att_stored *table = att_tensor_file_find(r->file, tensor);
   if (r->status || (!table && !required)) return;
   if (!table || table->rank != 2) {
-    r->status = att_fail(r->m->ctx, ATT_FORMAT, "%s: tensor %s is %s", r->m->path, tensor, table ? "no table" : "missing");
+    r->status =
+        att_fail(r->m->ctx, ATT_FORMAT, "%s: tensor %s is %s", r->m->path, tensor, table ? "no table" : "missing");
   } else {
     set(r, key, json_integer(table->shape[0]));
   }
@@ -256,13 +260,12 @@ static att_type storage_of(const att_tensor_file *file) {
   return best;
 }
 
-/* What Llama 3 divides frequency i of `count` by (Transformers' modeling_rope_utils.py). */
-static double llama3_divisor(double base, int64_t i, int64_t count, double factor, double original) {
-  double low = 1, high = 4, length = 2 * 3.14159265358979323846 * pow(base, (double)i / (double)count);
-  if (length < original / high) return 1;
-  if (length > original / low) return factor;
-  double smooth = (original / length - low) / (high - low);
-  return 1 / ((1 - smooth) / factor + smooth);
+double att_llama3_divisor(const att_llama3_scaling *s, int64_t i, int64_t count) {
+  double length = 2 * 3.14159265358979323846 * pow(s->base, (double)i / (double)count);
+  if (length < s->original / s->high) return 1;
+  if (length > s->original / s->low) return s->factor;
+  double smooth = (s->original / length - s->low) / (s->high - s->low);
+  return 1 / ((1 - smooth) / s->factor + smooth);
 }
 
 /* Llama 3's scaling stands in the file as what it does to each frequency; config.json says it in four numbers, of which
@@ -273,17 +276,19 @@ static void read_divisors(reader *r, double base) {
   double most = 1, off = 0;
   bool good = t->type == ATT_F32 && t->rank == 1;
   for (int64_t i = 0; good && i < t->count; i++) most = fmax(most, (double)att_value_at(t->data, ATT_F32, i));
+  const att_llama3_scaling usual = {base, most, 1, 4, 8192};
   for (int64_t i = 0; good && i < t->count; i++) {
-    double want = llama3_divisor(base, i, t->count, most, 8192), got = (double)att_value_at(t->data, ATT_F32, i);
+    double want = att_llama3_divisor(&usual, i, t->count), got = (double)att_value_at(t->data, ATT_F32, i);
     off = fmax(off, fabs(got / want - 1));
   }
   if (!good || !(off < 1e-4)) {
-    r->status = att_fail(r->m->ctx, ATT_UNSUPPORTED,
-                         "%s: tensor rope_freqs.weight: attend knows the rotary frequencies of Llama 3 only", r->m->path);
+    r->status =
+        att_fail(r->m->ctx, ATT_UNSUPPORTED,
+                 "%s: tensor rope_freqs.weight: attend knows the rotary frequencies of Llama 3 only", r->m->path);
   } else if (most > 1) {
     set(r, "rope_scaling",
-        json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", most, "low_freq_factor", 1.0,
-                  "high_freq_factor", 4.0, "original_max_position_embeddings", 8192));
+        json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", most, "low_freq_factor", usual.low,
+                  "high_freq_factor", usual.high, "original_max_position_embeddings", 8192));
   }
 }
 
@@ -295,8 +300,8 @@ static void read_scaling(reader *r) {
   if (!r->status) r->status = att_gguf_string(r->m, key, false, &type);
   bool linear = type.size == 6 && memcmp(type.data, "linear", 6) == 0;
   if (!r->status && !linear && !(type.size == 4 && memcmp(type.data, "none", 4) == 0)) {
-    r->status = att_fail(r->m->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.*s\"; attend knows none and linear", r->m->path, key,
-                         type.size < 40 ? (int)type.size : 40, type.data);
+    r->status = att_fail(r->m->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.*s\"; attend knows none and linear", r->m->path,
+                         key, type.size < 40 ? (int)type.size : 40, type.data);
   }
   own_key(r, "rope.scaling.factor", key);
   if (!r->status && linear) r->status = att_gguf_number(r->m, key, true, &factor);

@@ -34,6 +34,12 @@ typedef struct att_gguf_architecture {
   bool ties;                /* config.json says whether the output projection is the embedding */
 } att_gguf_architecture;
 
+/* What Llama 3 divides rotary frequency i of `count` by (Transformers' modeling_rope_utils.py). */
+typedef struct att_llama3_scaling {
+  double base, factor, low, high, original;
+} att_llama3_scaling;
+double att_llama3_divisor(const att_llama3_scaling *s, int64_t i, int64_t count);
+
 /* What a file says that it is. */
 att_status att_gguf_architecture_of(const att_gguf_metadata *m, const att_gguf_architecture **out);
 /* By config.json's model_type; NULL: GGUF has none. */

@@ -11,12 +11,12 @@ typedef enum size_name { PLAIN, SMALL, MEDIUM, LARGE } size_name;
 static const struct {
   att_mixture mixture;
   size_name size;
-} all[] = {{{"float32", ATT_F32, 0}, PLAIN},     {{"float16", ATT_F16, 1}, PLAIN},   {{"bfloat16", ATT_BF16, 32}, PLAIN},
-           {{"q4_0", ATT_Q4_0, 2}, PLAIN},       {{"q4_1", ATT_Q4_1, 3}, PLAIN},     {{"q5_0", ATT_Q5_0, 8}, PLAIN},
-           {{"q5_1", ATT_Q5_1, 9}, PLAIN},       {{"q8_0", ATT_Q8_0, 7}, PLAIN},     {{"q2_k", ATT_Q2_K, 10}, MEDIUM},
-           {{"q2_k_s", ATT_Q2_K, 21}, SMALL},    {{"q3_k_s", ATT_Q3_K, 11}, SMALL},  {{"q3_k_m", ATT_Q3_K, 12}, MEDIUM},
-           {{"q3_k_l", ATT_Q3_K, 13}, LARGE},    {{"q4_k_s", ATT_Q4_K, 14}, SMALL},  {{"q4_k_m", ATT_Q4_K, 15}, MEDIUM},
-           {{"q5_k_s", ATT_Q5_K, 16}, SMALL},    {{"q5_k_m", ATT_Q5_K, 17}, MEDIUM}, {{"q6_k", ATT_Q6_K, 18}, PLAIN},
+} all[] = {{{"float32", ATT_F32, 0}, PLAIN},   {{"float16", ATT_F16, 1}, PLAIN},   {{"bfloat16", ATT_BF16, 32}, PLAIN},
+           {{"q4_0", ATT_Q4_0, 2}, PLAIN},     {{"q4_1", ATT_Q4_1, 3}, PLAIN},     {{"q5_0", ATT_Q5_0, 8}, PLAIN},
+           {{"q5_1", ATT_Q5_1, 9}, PLAIN},     {{"q8_0", ATT_Q8_0, 7}, PLAIN},     {{"q2_k", ATT_Q2_K, 10}, MEDIUM},
+           {{"q2_k_s", ATT_Q2_K, 21}, SMALL},  {{"q3_k_s", ATT_Q3_K, 11}, SMALL},  {{"q3_k_m", ATT_Q3_K, 12}, MEDIUM},
+           {{"q3_k_l", ATT_Q3_K, 13}, LARGE},  {{"q4_k_s", ATT_Q4_K, 14}, SMALL},  {{"q4_k_m", ATT_Q4_K, 15}, MEDIUM},
+           {{"q5_k_s", ATT_Q5_K, 16}, SMALL},  {{"q5_k_m", ATT_Q5_K, 17}, MEDIUM}, {{"q6_k", ATT_Q6_K, 18}, PLAIN},
            {{"iq4_nl", ATT_IQ4_NL, 25}, PLAIN}};
 
 static const char *const others[][2] = {{"f32", "float32"}, {"f16", "float16"}, {"bf16", "bfloat16"},

@@ -14,7 +14,8 @@ typedef struct att_mixture {
   int64_t file_type; /* general.file_type */
 } att_mixture;
 
-/* "q4_k_m", "q8_0", "float16" or "f16", ...: q3_k, q4_k and q5_k are their _m, as for llama.cpp. NULL: there is none. */
+/* "q4_k_m", "q8_0", "float16" or "f16", ...: q3_k, q4_k and q5_k are their _m, as for llama.cpp. NULL: there is none.
+ */
 const att_mixture *att_mixture_find(const char *name);
 /* The one that is called as the type alone. */
 const att_mixture *att_mixture_of(att_type type);

@@ -276,7 +276,8 @@ static att_status read_pooling(att_model *model, const att_gguf_metadata *m, con
 /* The file's own tokenizer; until it is read, that of a tokenizer.json beside the file. */
 static att_status load_file_tokenizer(att_model *model, const char *path) {
   const char *slash = strrchr(path, '/');
-  char *folder = slash ? att_copy_text(model->ctx, path, (size_t)(slash - path) + 1) : att_copy_text(model->ctx, ".", 1);
+  char *folder =
+      slash ? att_copy_text(model->ctx, path, (size_t)(slash - path) + 1) : att_copy_text(model->ctx, ".", 1);
   char *beside = folder ? att_path(model->ctx, folder, "tokenizer.json") : NULL;
   att_status status = beside ? ATT_OK : ATT_MEMORY;
   if (!status && att_file_exists(beside)) status = load_tokenizer(model, folder);
@@ -360,6 +361,11 @@ static att_status save_model(att_model *model, const char *folder, const att_mix
   return att_model_save_weights(model, folder, "model", wanted);
 }
 
+static att_status save_file(att_model *model, const char *path, const att_mixture *wanted) {
+  if (!att_file_exists(path)) return att_model_save_gguf(model, path, wanted);
+  return att_fail(model->ctx, ATT_ARGUMENT, "%s: is there; name another file", path);
+}
+
 static att_status find_mixture(att_context *ctx, const char *type, const att_mixture **out) {
   char names[256];
   *out = type ? att_mixture_find(type) : NULL;
@@ -372,6 +378,7 @@ att_status att_model_save(att_model *model, const char *folder, const char *type
   bool empty;
   const att_mixture *wanted;
   ATT_TRY(find_mixture(model->ctx, type, &wanted));
+  if (att_is_gguf_path(folder)) return save_file(model, folder, wanted);
   ATT_TRY(att_folder_is_empty(model->ctx, folder, &empty));
   if (!empty) {
     return att_fail(model->ctx, ATT_ARGUMENT, "%s: the folder is there and not empty; name another", folder);

@@ -99,6 +99,9 @@ att_status att_model_read_weights(att_model *model, const char *folder, const ch
 struct att_mixture; /* mixture.h */
 att_status att_model_save_weights(const att_model *model, const char *folder, const char *stem,
                                   const struct att_mixture *wanted);
+/* Writes a .gguf as llama.cpp reads it: architecture, settings, tokenizer, tensors; whole or not at all. What GGUF has
+ * no architecture or name for: ATT_UNSUPPORTED. wanted NULL: as above. (gguf_save.c) */
+att_status att_model_save_gguf(const att_model *model, const char *path, const struct att_mixture *wanted);
 /* Refuses a model that does not read text: one of rows of floats, or a folder without a tokenizer. */
 att_status att_model_check_text(const att_model *model);
 /* Everything but the weights: configs, tokenizer. */

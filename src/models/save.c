@@ -186,8 +186,8 @@ att_status att_model_save_weights(const att_model *model, const char *folder, co
                                   const att_mixture *wanted) {
   att_context *ctx = model->ctx;
   char name[64];
-  list l = {ATT_NEW(ctx, model->parameter_count, att_written), ATT_NEW(ctx, model->parameter_count * 5, att_to_store), 0,
-            needs_gguf(model, wanted)};
+  list l = {ATT_NEW(ctx, model->parameter_count, att_written), ATT_NEW(ctx, model->parameter_count * 5, att_to_store),
+            0, needs_gguf(model, wanted)};
   snprintf(name, sizeof name, "%.40s.%s", stem, l.gguf ? "gguf" : "safetensors");
   char *path = att_path(ctx, folder, name);
   att_status status = path && l.written && l.tensors ? ATT_OK : ATT_MEMORY;

@@ -1,4 +1,5 @@
-/* Owns the way of parameters from a file of tensors: names, aliases, shapes, types, what is mapped and what is copied. */
+/* Owns the way of parameters from a file of tensors: names, aliases, shapes, types, what is mapped and what is copied.
+ */
 #include "base/parallel.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
