@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes tests/data/gguf: small files that the `gguf` package wrote, and in expected.json what it reads in them.
+"""Makes tests/data/gguf: small files that the `gguf` package wrote, and in expected.json what it reads in them. Those
+called family_* are models of tests/data, with the names that the package has for their tensors.
 
-    python3 -m pip install gguf numpy
+    python3 -m pip install gguf numpy safetensors
     python3 tools/make_gguf_fixtures.py tests/data/gguf
     python3 tools/make_gguf_fixtures.py --check FILE...
 
@@ -25,6 +26,7 @@ if __name__ == "__main__":  # before the imports that follow: --help needs none 
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Tensor, GGUFValueType as Value
+from safetensors.numpy import load_file
 
 WHOLE = [Value.UINT8, Value.INT8, Value.UINT16, Value.INT16, Value.UINT32, Value.INT32, Value.UINT64, Value.INT64]
 KNOWN = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "BF16"]
@@ -99,6 +101,76 @@ def make_split(writer, random):
         writer.add_tensor(f"blk.{i}.weight", random.standard_normal((2, i + 1)).astype(np.float32))
 
 
+# ---- models ----
+
+FAMILIES = {"family_llama": gguf.MODEL_ARCH.LLAMA, "family_llama3": gguf.MODEL_ARCH.LLAMA,
+            "family_gpt2": gguf.MODEL_ARCH.GPT2, "family_bert": gguf.MODEL_ARCH.BERT}
+
+
+def permute(weights, heads):  # llama.cpp's convert_hf_to_gguf.py
+    return weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape)
+
+
+def divisors(rope, size):  # the same
+    low, high = (rope["original_max_position_embeddings"] / rope[key] for key in ("low_freq_factor", "high_freq_factor"))
+    out = []
+    for length in 2 * np.pi * rope["rope_theta"] ** (np.arange(0, size, 2) / size):
+        smooth = (low / length - 1) / (rope["high_freq_factor"] / rope["low_freq_factor"] - 1)
+        out.append(1 if length < high else rope["factor"] if length > low else 1 / ((1 - smooth) / rope["factor"] + smooth))
+    return np.array(out, dtype=np.float32)
+
+
+def add_settings(writer, config):
+    def of(*names):
+        return next((config[name] for name in names if config.get(name) is not None), None)
+
+    width, heads = of("hidden_size", "n_embd"), of("num_attention_heads", "n_head")
+    writer.add_context_length(of("max_position_embeddings", "n_positions"))
+    writer.add_embedding_length(width)
+    writer.add_block_count(of("num_hidden_layers", "n_layer"))
+    writer.add_feed_forward_length(of("intermediate_size", "n_inner") or 4 * width)
+    writer.add_head_count(heads)
+    if config["model_type"] == "llama":
+        writer.add_head_count_kv(config["num_key_value_heads"])
+        writer.add_key_length(config["head_dim"])
+        writer.add_value_length(config["head_dim"])
+        writer.add_rope_dimension_count(config["head_dim"])
+        writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+        writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    else:
+        writer.add_layer_norm_eps(of("layer_norm_eps", "layer_norm_epsilon"))
+    if config["model_type"] == "bert":
+        writer.add_causal_attention(False)
+        writer.add_pooling_type(gguf.PoolingType.CLS)
+    for name in ("bos", "eos", "pad"):
+        if config.get(name + "_token_id") is not None:
+            getattr(writer, f"add_{name}_token_id")(config[name + "_token_id"])
+
+
+def make_family(folder, name, architecture):
+    source = folder.parent / name
+    config = json.loads((source / "config.json").read_text())
+    writer = gguf.GGUFWriter(str(folder / f"{name}.gguf"), gguf.MODEL_ARCH_NAMES[architecture])
+    add_settings(writer, config)
+    names = gguf.get_tensor_name_map(architecture, config.get("num_hidden_layers") or config["n_layer"])
+    for key, values in load_file(source / "model.safetensors").items():
+        if "pooler" in key:
+            continue
+        if config["model_type"] == "gpt2" and any(part in key for part in ("c_attn.weight", "c_proj.weight", "c_fc.weight")):
+            values = values.T
+        if config["model_type"] == "llama" and "q_proj" in key:
+            values = permute(values, config["num_attention_heads"])
+        if config["model_type"] == "llama" and "k_proj" in key:
+            values = permute(values, config["num_key_value_heads"])
+        writer.add_tensor(names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(values))
+    if config.get("rope_parameters", {}).get("rope_type") == "llama3":
+        writer.add_tensor("rope_freqs.weight", divisors(config["rope_parameters"], config["head_dim"]))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 # ---- what the package reads ----
 
 def whole_or_real(value):
@@ -134,6 +206,8 @@ def make(folder):
     write(folder / "aligned.gguf", "test", lambda writer: make_aligned(writer, random))
     write(folder / "split.gguf", "test", lambda writer: make_split(writer, random), split_max_tensors=2)
     expected = {path.name: read(path) for path in sorted(folder.glob("*.gguf"))}
+    for name, architecture in FAMILIES.items():
+        make_family(folder, name, architecture)
     with open(folder / "expected.json", "w") as file:
         json.dump(expected, file, indent=None, separators=(",", ":"))
         file.write("\n")

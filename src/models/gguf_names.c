@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ATT_MOST_LAYERS_NAMED 9999
+#define ATT_MOST_DIVISORS     4096
 #define LENGTH(list)          (sizeof(list) / sizeof *(list))
 
 /* ---- the architectures ---------------------------------------------------------------------------------------- */
@@ -35,6 +36,10 @@ static const att_gguf_key llama_keys[] = {{"context_length", "max_position_embed
                                           {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true, true},
                                           {"rope.freq_base", "rope_theta", true, false},
                                           {NULL, NULL, false, false}};
+
+static const att_gguf_flag llama_flags[] = {
+    {"blk.0.attn_q.bias", "attention_bias"}, {"blk.0.ffn_up.bias", "mlp_bias"}, {NULL, NULL}};
+static const att_gguf_flag no_flags[] = {{NULL, NULL}};
 
 static const att_gguf_name gpt2_names[] = {{"token_embd", "transformer.wte", NULL},
                                            {"position_embd", "transformer.wpe", NULL},
@@ -78,9 +83,9 @@ static const att_gguf_key bert_keys[] = {{"context_length", "max_position_embedd
                                          {NULL, NULL, false, false}};
 
 static const att_gguf_architecture architectures[] = {
-    {"llama", "llama", "LlamaForCausalLM", llama_names, llama_keys, "attention_bias", true},
-    {"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_names, gpt2_keys, NULL, true},
-    {"bert", "bert", "BertModel", bert_names, bert_keys, NULL, false},
+    {"llama", "llama", "LlamaForCausalLM", llama_names, llama_keys, llama_flags, true},
+    {"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_names, gpt2_keys, no_flags, true},
+    {"bert", "bert", "BertModel", bert_names, bert_keys, no_flags, false},
 };
 
 att_status att_gguf_architecture_of(const att_gguf_metadata *m, const att_gguf_architecture **out) {
@@ -260,35 +265,58 @@ static att_type storage_of(const att_tensor_file *file) {
   return best;
 }
 
+/* Positions in which frequency i turns once. */
+static double wave_length(double base, int64_t i, int64_t count) {
+  return 2 * 3.14159265358979323846 * pow(base, (double)i / (double)count);
+}
+
 double att_llama3_divisor(const att_llama3_scaling *s, int64_t i, int64_t count) {
-  double length = 2 * 3.14159265358979323846 * pow(s->base, (double)i / (double)count);
+  double length = wave_length(s->base, i, count);
   if (length < s->original / s->high) return 1;
   if (length > s->original / s->low) return s->factor;
   double smooth = (s->original / length - s->low) / (s->high - s->low);
   return 1 / ((1 - smooth) / s->factor + smooth);
 }
 
-/* Llama 3's scaling stands in the file as what it does to each frequency; config.json says it in four numbers, of which
- * three are the same in all of its models. */
+/* The original context that the divisors were made with: by one between the ends of the passage, or, where there is
+ * none, any that lies between. */
+static double original_of(const float *divisors, int64_t count, double base, double factor) {
+  double original = 8192;
+  for (int64_t i = 0; i < count; i++) {
+    double divisor = (double)divisors[i], next = i + 1 < count ? (double)divisors[i + 1] : 0;
+    if (divisor > 1.001 && divisor < 0.999 * factor) {
+      double smooth = (1 / divisor - 1 / factor) / (1 - 1 / factor);
+      return round(wave_length(base, i, count) * (3 * smooth + 1));
+    }
+    if (divisor <= 1.001 && next >= 0.999 * factor) {
+      original = round((4 * wave_length(base, i, count) + wave_length(base, i + 1, count)) / 2);
+    }
+  }
+  return original;
+}
+
+/* Llama 3's scaling stands in the file as what each frequency is divided by; config.json says it in four numbers, of
+ * which two are the same in all of its models. */
 static void read_divisors(reader *r, double base) {
   const att_stored *t = att_tensor_file_find(r->file, "rope_freqs.weight");
   if (r->status || !t) return;
-  double most = 1, off = 0;
-  bool good = t->type == ATT_F32 && t->rank == 1;
-  for (int64_t i = 0; good && i < t->count; i++) most = fmax(most, (double)att_value_at(t->data, ATT_F32, i));
-  const att_llama3_scaling usual = {base, most, 1, 4, 8192};
+  float divisors[ATT_MOST_DIVISORS];
+  bool good = t->type == ATT_F32 && t->rank == 1 && t->count <= ATT_MOST_DIVISORS;
+  if (good) memcpy(divisors, t->data, t->size);
+  att_llama3_scaling s = {base, 1, 1, 4, 8192};
+  for (int64_t i = 0; good && i < t->count; i++) s.factor = fmax(s.factor, (double)divisors[i]);
+  if (good) s.original = original_of(divisors, t->count, base, s.factor);
   for (int64_t i = 0; good && i < t->count; i++) {
-    double want = att_llama3_divisor(&usual, i, t->count), got = (double)att_value_at(t->data, ATT_F32, i);
-    off = fmax(off, fabs(got / want - 1));
+    good = fabs((double)divisors[i] / att_llama3_divisor(&s, i, t->count) - 1) < 1e-4;
   }
-  if (!good || !(off < 1e-4)) {
+  if (!good || !(s.original >= 1 && s.original < 1e9)) {
     r->status =
         att_fail(r->m->ctx, ATT_UNSUPPORTED,
                  "%s: tensor rope_freqs.weight: attend knows the rotary frequencies of Llama 3 only", r->m->path);
-  } else if (most > 1) {
+  } else if (s.factor > 1) {
     set(r, "rope_scaling",
-        json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", most, "low_freq_factor", usual.low,
-                  "high_freq_factor", usual.high, "original_max_position_embeddings", 8192));
+        json_pack("{s:s, s:f, s:f, s:f, s:I}", "rope_type", "llama3", "factor", s.factor, "low_freq_factor", s.low,
+                  "high_freq_factor", s.high, "original_max_position_embeddings", (json_int_t)s.original));
   }
 }
 
@@ -327,7 +355,9 @@ static void read_all(reader *r) {
   read_rows(r, "token_embd.weight", "vocab_size", true);
   read_rows(r, "token_types.weight", "type_vocab_size", false);
   if (a->ties) set(r, "tie_word_embeddings", json_boolean(!att_tensor_file_find(r->file, "output.weight")));
-  if (a->bias) set(r, a->bias, json_boolean(att_tensor_file_find(r->file, "blk.0.attn_q.bias") != NULL));
+  for (const att_gguf_flag *f = a->flags; f->hf; f++) {
+    set(r, f->hf, json_boolean(att_tensor_file_find(r->file, f->tensor) != NULL));
+  }
   read_token(r, "bos", "bos_token_id");
   read_ends(r);
   read_token(r, "padding", "pad_token_id");

@@ -24,14 +24,19 @@ typedef struct att_gguf_key {
   bool real, required;
 } att_gguf_key;
 
+/* A switch of config.json that is on where the file has a tensor. */
+typedef struct att_gguf_flag {
+  const char *tensor, *hf;
+} att_gguf_flag;
+
 typedef struct att_gguf_architecture {
   const char *name;  /* general.architecture */
   const char *type;  /* config.json's model_type, */
   const char *class; /* and of its architectures */
   const att_gguf_name *names;
   const att_gguf_key *keys; /* the last one's gguf NULL, as of names */
-  const char *bias;         /* the key that says whether attention has biases, or NULL */
-  bool ties;                /* config.json says whether the output projection is the embedding */
+  const att_gguf_flag *flags;
+  bool ties; /* config.json says whether the output projection is the embedding */
 } att_gguf_architecture;
 
 /* What Llama 3 divides rotary frequency i of `count` by (Transformers' modeling_rope_utils.py). */

@@ -134,7 +134,8 @@ static void put_pooling(builder *b) {
   int kind = pooling == ATT_POOL_MEAN ? 1 : pooling == ATT_POOL_FIRST ? 2 : pooling == ATT_POOL_LAST ? 3 : 0;
   if (kind) put_u32(b, true, "pooling_type", kind);
   if (s->stage_count > 1 && !att_stage_normalises(&s->stages[s->stage_count - 1])) {
-    att_log(b->ctx, ATT_LOG_WARNING, "%s: what stands behind the pooling is not written: GGUF has no such stages", b->path);
+    att_log(b->ctx, ATT_LOG_WARNING, "%s: what stands behind the pooling is not written: GGUF has no such stages",
+            b->path);
   }
 }
 
@@ -220,7 +221,8 @@ static att_status build(builder *b, const att_mixture *wanted) {
   if (!b->a) {
     return att_fail(b->ctx, ATT_UNSUPPORTED,
                     "%s: GGUF has no architecture of %s models that attend writes: name a folder, which then has a "
-                    "model.gguf of attend's own", b->path, type);
+                    "model.gguf of attend's own",
+                    b->path, type);
   }
   b->tensors = ATT_ARENA_NEW(b->arena, b->model->parameter_count + 1, att_to_store);
   if (!b->tensors) return ATT_MEMORY;
@@ -228,8 +230,9 @@ static att_status build(builder *b, const att_mixture *wanted) {
   put_settings(b, wanted ? wanted : att_mixture_of(b->model->config.storage));
   if (!b->status && b->model->tokenizer) {
     put_specials(b);
-    if (!b->status) b->status = att_tokenizer_put_gguf(b->model->tokenizer, b->arena, b->model->config.vocab_size,
-                                                       b->entries, &b->entry_count);
+    if (!b->status)
+      b->status = att_tokenizer_put_gguf(b->model->tokenizer, b->arena, b->model->config.vocab_size, b->entries,
+                                         &b->entry_count);
   }
   if (!b->status) put_tensors(b, wanted);
   if (b->status) return b->status;

@@ -72,7 +72,8 @@ static bool is_step(const json_t *step, const char *type) {
 /* llama.cpp's name for a way to cut words; NULL: it has none for this one. */
 static const char *pattern_of(const att_tokenizer *t) {
   const json_t *parts = t->parts[ATT_PART_PRE_TOKENIZER], *first = step_of(parts, 0), *second = step_of(parts, 1);
-  if (is_step(first, "ByteLevel") && !second) return json_is_false(json_object_get(first, "use_regex")) ? NULL : "gpt-2";
+  if (is_step(first, "ByteLevel") && !second)
+    return json_is_false(json_object_get(first, "use_regex")) ? NULL : "gpt-2";
   if (is_step(first, "Digits") && json_is_true(json_object_get(first, "individual_digits")) &&
       is_step(second, "ByteLevel") && !json_is_false(json_object_get(second, "use_regex"))) {
     return "smollm";
@@ -92,7 +93,10 @@ static bool is_byte(const char *token) {
 static token_type type_of(const att_tokenizer *t, int32_t id) {
   const char *token = id < t->vocabulary.size ? att_vocabulary_spelling(&t->vocabulary, id) : NULL;
   if (!token) return UNUSED;
-  int32_t unknown = t->wordpiece.used ? -1 : t->unigram.used ? t->unigram.unknown : is_sentencepiece(t) ? t->bpe.unknown : -1;
+  int32_t unknown = t->wordpiece.used     ? -1
+                    : t->unigram.used     ? t->unigram.unknown
+                    : is_sentencepiece(t) ? t->bpe.unknown
+                                          : -1;
   if (id == unknown) return UNKNOWN;
   if (t->added_of[id]) return t->added_of[id]->special ? CONTROL : USER_DEFINED;
   return (t->unigram.byte_fallback || t->bpe.byte_fallback) && is_byte(token) ? BYTE : NORMAL;
@@ -192,7 +196,8 @@ att_status att_tokenizer_put_gguf(const att_tokenizer *tokenizer, att_arena *are
   put_text(&w, "tokenizer.ggml.model", kind);
   if (strcmp(kind, "gpt2") == 0) {
     if (!pattern) {
-      att_log(w.ctx, ATT_LOG_WARNING, "llama.cpp has no name for how this tokenizer cuts words: \"default\" is written, "
+      att_log(w.ctx, ATT_LOG_WARNING,
+              "llama.cpp has no name for how this tokenizer cuts words: \"default\" is written, "
               "which cuts some otherwise");
     }
     put_text(&w, "tokenizer.ggml.pre", pattern ? pattern : "default");
