@@ -168,9 +168,9 @@ static void must_be_alike(const att_tokenizer *a, const att_tokenizer *b) {
 /* ---- against `tokenizers` ------------------------------------------------------------------------------------------
  */
 
-static const char *const names[] = {"m2m",   "marian",        "roberta",   "whole", "few",    "bert",
-                                    "cased", "sentencepiece", "metaspace", "gemma", "llama3", "qwen",
-                                    "t5",    "albert",        "fallback"};
+static const char *const names[] = {"m2m",           "marian",    "roberta",  "whole",     "few",  "bert", "cased",
+                                    "sentencepiece", "metaspace", "gemma",    "llama3",    "qwen", "t5",   "albert",
+                                    "fallback",      "o200k",     "deepseek", "behaviors", "clip", "words"};
 
 /* Saved as tokenizer.json it stays what it was. Frees the tokenizer. */
 static void check_now_and_saved(const char *name, att_tokenizer *tokenizer) {

@@ -213,6 +213,61 @@ def qwen(lines):
     return train(tokenizer, lines, 500, ["<|endoftext|>"])
 
 
+O200K = "|".join([
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+DEEPSEEK = "|".join([
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+", r"[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+", r" ?[\p{P}\p{S}]+[\r\n]*",
+    r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+
+
+def by_patterns(lines, *splits):
+    tokenizer = base(None)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*splits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    return train(tokenizer, lines, 600, ["<|endoftext|>"])
+
+
+def o200k(lines):
+    return by_patterns(lines, pre_tokenizers.Split(Regex(O200K), "isolated"))
+
+
+def deepseek(lines):
+    return by_patterns(lines, *(pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in (r"\p{N}{1,3}", "[一-龥\u3040-ゟ゠-ヿ]+", DEEPSEEK)))
+
+
+def behaviors(lines):
+    """Each behavior, of what matches and of what does not."""
+    split = lambda pattern, *rest: pre_tokenizers.Split(Regex(pattern), *rest)
+    return by_patterns(lines, split(r"^\s+|\s+$", "removed"), split(r"(?<=[\p{L}])[.!?](?=\s|$)", "merged_with_previous"),
+                       split(r"[\p{Lu}']", "merged_with_next"), split(r"\d|\p{Sc}", "contiguous"), split(r"\w*", "contiguous", True))
+
+
+def clip(lines):
+    """Words end in </w>."""
+    tokenizer = base(normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.model = models.BPE(unk_token="<unk>", end_of_word_suffix="</w>")
+    tokenizer.train_from_iterator(iter(lines), trainers.BpeTrainer(
+        vocab_size=900, special_tokens=["<unk>", "<s>", "</s>"], initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False))
+    tokenizer.decoder = decoders.BPEDecoder()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 1), add_prefix_space=False, trim_offsets=False)
+    return tokenizer
+
+
+def words(lines):
+    """Whole words."""
+    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex("[\"“”]"), "''")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.CharDelimiterSplit(" "), pre_tokenizers.Punctuation("merged_with_next"), pre_tokenizers.FixedLength(8)])
+    tokenizer.train_from_iterator(iter(lines), trainers.WordLevelTrainer(vocab_size=300, special_tokens=["<unk>"], show_progress=False))
+    return tokenizer
+
+
 def charsmap():
     """SentencePiece's table of what the texts' characters become: NFKC, blanks, nothing, two for one and one for two."""
     rules = {c: unicodedata.normalize("NFKC", c) for text in TEXTS for c in text if unicodedata.normalize("NFKC", c) != c}
@@ -353,7 +408,7 @@ def main(data):
     (OUT / "corpus.txt").write_text("".join(line + "\n" for line in lines))
     old = json.loads((OUT / "cases.json").read_text()) if (OUT / "cases.json").exists() else {}
     found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(data) if data else old.get("multi30k")}
-    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, t5, albert, fallback]
+    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, o200k, deepseek, behaviors, clip, words, t5, albert, fallback]
     for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
         text = tokenizer.to_str()
         if name == "t5":  # as files of before 2020 have it
