@@ -15,12 +15,22 @@ static float of_bits(uint32_t bits) {
 
 static const struct {
   const char *name, *label;
+  int64_t block;
   size_t size;
 } types[ATT_TYPE_COUNT] = {
-    [ATT_F32] = {"float32", "F32", 4}, [ATT_F16] = {"float16", "F16", 2}, [ATT_BF16] = {"bfloat16", "BF16", 2},
-    [ATT_I64] = {"int64", "I64", 8},   [ATT_I32] = {"int32", "I32", 4},   [ATT_U8] = {"uint8", "U8", 1},
-    [ATT_F64] = {"float64", "F64", 8}, [ATT_BOOL] = {"bool", "BOOL", 1},
+    [ATT_F32] = {"float32", "F32", 1, 4},    [ATT_F16] = {"float16", "F16", 1, 2},
+    [ATT_BF16] = {"bfloat16", "BF16", 1, 2}, [ATT_Q4_0] = {"q4_0", "Q4_0", 32, 18},
+    [ATT_Q4_1] = {"q4_1", "Q4_1", 32, 20},   [ATT_Q5_0] = {"q5_0", "Q5_0", 32, 22},
+    [ATT_Q5_1] = {"q5_1", "Q5_1", 32, 24},   [ATT_Q8_0] = {"q8_0", "Q8_0", 32, 34},
+    [ATT_Q2_K] = {"q2_k", "Q2_K", 256, 84},  [ATT_Q3_K] = {"q3_k", "Q3_K", 256, 110},
+    [ATT_Q4_K] = {"q4_k", "Q4_K", 256, 144}, [ATT_Q5_K] = {"q5_k", "Q5_K", 256, 176},
+    [ATT_Q6_K] = {"q6_k", "Q6_K", 256, 210}, [ATT_IQ4_NL] = {"iq4_nl", "IQ4_NL", 32, 18},
+    [ATT_I64] = {"int64", "I64", 1, 8},      [ATT_I32] = {"int32", "I32", 1, 4},
+    [ATT_U8] = {"uint8", "U8", 1, 1},        [ATT_F64] = {"float64", "F64", 1, 8},
+    [ATT_BOOL] = {"bool", "BOOL", 1, 1},
 };
+
+int64_t att_type_block(att_type type) { return types[type].block; }
 
 size_t att_type_size(att_type type) { return types[type].size; }
 

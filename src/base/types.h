@@ -9,11 +9,25 @@
 
 #include <string.h>
 
-/* Weights may be of the types before ATT_WEIGHT_TYPES; the others stand in files beside them. */
+/* Weights may be of the types before ATT_WEIGHT_TYPES; the others stand in files beside them. Those from
+ * ATT_FLOAT_TYPES on are quantized: a row is blocks of integers that share scales (kernels/quants.h), as GGUF has them.
+ */
 typedef enum att_type {
   ATT_F32,
   ATT_F16,
   ATT_BF16,
+  ATT_FLOAT_TYPES,
+  ATT_Q4_0 = ATT_FLOAT_TYPES,
+  ATT_Q4_1,
+  ATT_Q5_0,
+  ATT_Q5_1,
+  ATT_Q8_0,
+  ATT_Q2_K,
+  ATT_Q3_K,
+  ATT_Q4_K,
+  ATT_Q5_K,
+  ATT_Q6_K,
+  ATT_IQ4_NL,
   ATT_WEIGHT_TYPES,
   ATT_I64 = ATT_WEIGHT_TYPES,
   ATT_I32,
@@ -23,9 +37,14 @@ typedef enum att_type {
   ATT_TYPE_COUNT
 } att_type;
 
-size_t att_type_size(att_type type);       /* bytes of a number */
-const char *att_type_name(att_type type);  /* as config.json spells it: "float32", "float16", "bfloat16", ... */
-const char *att_type_label(att_type type); /* as safetensors spells it: "F32", ... */
+int64_t att_type_block(att_type type);     /* numbers of a block: 1 where it is not quantized */
+size_t att_type_size(att_type type);       /* bytes of a block */
+const char *att_type_name(att_type type);  /* as config.json spells it: "float32", "bfloat16"; "q4_0", ... */
+const char *att_type_label(att_type type); /* as safetensors and GGUF spell it: "F32", "Q4_0", ... */
+/* Of so many numbers, whole blocks. */
+static inline size_t att_type_bytes(att_type type, int64_t count) {
+  return (size_t)(count / att_type_block(type)) * att_type_size(type);
+}
 /* A weight's type by its name; false: none that there is. */
 bool att_type_find(const char *name, att_type *type);
 
@@ -42,7 +61,7 @@ static inline uint16_t att_half_at(const void *x, int64_t i) {
   return half;
 }
 
-/* Element i of numbers of a weight's type, at any address. */
+/* Element i of numbers that are not quantized, at any address. */
 static inline float att_value_at(const void *x, att_type type, int64_t i) {
   float value;
   if (type == ATT_F16) return att_f16_to_f32(att_half_at(x, i));

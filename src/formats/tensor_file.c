@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool att_shape_size(const int64_t *shape, int rank, att_type type, int64_t *count, size_t *size) {
+bool att_shape_size(const int64_t *shape, int rank, int64_t block, size_t block_size, int64_t *count, size_t *size) {
   *count = 1;
   for (int i = 0; i < rank; i++) {
     if (shape[i] < 0 || __builtin_mul_overflow(*count, shape[i], count)) return false;
   }
-  return !__builtin_mul_overflow((uint64_t)*count, att_type_size(type), size);
+  if ((rank > 0 ? shape[rank - 1] : 1) % block != 0) return false;
+  return !__builtin_mul_overflow((uint64_t)(*count / block), block_size, size);
 }
 
 att_status att_tensor_file_new(att_context *ctx, att_tensor_file **out) {
@@ -33,7 +34,7 @@ att_status att_tensor_file_sort(att_tensor_file *file) {
   for (size_t i = 1; i < file->count; i++) {
     const char *name = file->by_name[i]->name;
     if (strcmp(file->by_name[i - 1]->name, name) != 0) continue;
-    return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s stands in two of its files", file->path, name);
+    return att_fail(ctx, ATT_FORMAT, "%s: tensor %.200s is there twice", file->path, name);
   }
   return ATT_OK;
 }

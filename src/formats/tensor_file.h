@@ -1,6 +1,6 @@
 /*
  * Owns files of named tensors, opened: names, types, shapes and views of the mapped bytes, whatever the format. A
- * format's reader (safetensors.c) fills it. Refuses to know what the tensors mean.
+ * format's reader (safetensors.c, gguf.c) fills it. Refuses to know what the tensors mean.
  */
 #ifndef ATT_FORMATS_TENSOR_FILE_H
 #define ATT_FORMATS_TENSOR_FILE_H
@@ -12,16 +12,18 @@
 
 typedef struct att_stored {
   const char *name;
-  att_type type;
+  att_type type;     /* ATT_TYPE_COUNT: one that attend does not know; who asks for the tensor refuses it */
+  const char *label; /* the type's name in the file, known or not: "F32", "Q4_0", "IQ2_XXS" */
   int rank;
-  int64_t shape[ATT_MAX_RANK];
-  int64_t count;    /* product of shape */
-  const void *data; /* in the mapping; may be unaligned */
-  size_t size;      /* bytes */
+  int64_t shape[ATT_MAX_RANK]; /* rows first: neighbours in memory differ in the last index */
+  int64_t count;               /* product of shape */
+  const void *data;            /* in the mapping; may be unaligned */
+  size_t size;                 /* bytes; 0 where not even the size of the type's blocks is known */
 } att_stored;
 
-/* Values and bytes of a shape; false where they overflow or a dimension is negative. */
-bool att_shape_size(const int64_t *shape, int rank, att_type type, int64_t *count, size_t *size);
+/* Values and bytes of a shape, of a type with blocks of `block` numbers in block_size bytes (att_type_block,
+ * att_type_size); false where they overflow, a dimension is negative, or rows are not whole blocks. */
+bool att_shape_size(const int64_t *shape, int rank, int64_t block, size_t block_size, int64_t *count, size_t *size);
 
 /* One of the files that the tensors lie in. */
 typedef struct att_tensor_part {
@@ -34,8 +36,9 @@ typedef struct att_tensor_file {
   char *path; /* of the file, or of the index that lists several: for messages */
   att_tensor_part *parts;
   size_t part_count, count;
-  att_stored *tensors;        /* part after part, in order of the data */
-  const att_stored **by_name; /* sorted */
+  att_stored *tensors;                      /* part after part, in order of the data */
+  const att_stored **by_name;               /* sorted */
+  const struct att_gguf_metadata *metadata; /* formats/gguf_metadata.h; NULL: the format has none */
   void (*free_header)(void *header);
 } att_tensor_file;
 

@@ -10,7 +10,7 @@
 #ifndef ATT_KERNELS_KERNELS_H
 #define ATT_KERNELS_KERNELS_H
 
-#include "base/types.h"
+#include "kernels/quant_panels.h"
 
 /* Nonlinearities. GELU_TANH: "gelu_new", the approximation that GPT-2 uses. SWIGLU: SiLU in a gated feed-forward part
  * (Shazeer 2020): a plan's alone, no kernel's. */
@@ -155,6 +155,13 @@ typedef struct att_kernels {
    * w's rows. w is of a weight's type, ldw in its elements; the sums are those of the same numbers as floats */
   void (*few_rows)(float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, att_type type, int64_t ldw,
                    int64_t m, int64_t n, int64_t k);
+
+  /* Rows [first, end) of x as integers of 8 bits, and their products with panels [first, end) of a quantized weight of
+   * `rows` rows: y[x->rows, rows] (quant_panels.h). */
+  void (*quantize_rows)(const att_quant_rows *to, att_type type, const float *x, int64_t ldx, int64_t first,
+                        int64_t end);
+  void (*multiply_panels)(float *y, int64_t ldy, const att_quant_rows *x, const void *panels, att_type type,
+                          int64_t rows, int64_t first, int64_t end);
 
   /* The heart of the own gemm (gemm_own.c). A matrix [rows, depth], whose element (r, p) is x[r * ldx + p], or
    * x[p * ldx + r] where rows_fast, is packed as panels of `tile` rows: row r at depth p goes to

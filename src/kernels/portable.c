@@ -386,6 +386,8 @@ void att_kernels_portable(att_kernels *table) {
       .from_f32 = from_f32,
       .pack = pack,
       .few_rows = few_rows,
+      .quantize_rows = att_quant_rows_make,
+      .multiply_panels = att_quant_multiply,
       .gemm_tile = gemm_tile,
       .gemm_tile_rows = TILE_ROWS,
       .gemm_tile_cols = TILE_COLS,

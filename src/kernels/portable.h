@@ -9,6 +9,11 @@ void att_kernels_portable(att_kernels *table);
 void att_kernels_portable_recurrent(att_kernels *table); /* part of the portable one */
 bool att_kernels_avx2(att_kernels *table);
 bool att_kernels_avx512(att_kernels *table);
+/* What quantized weights need, of each; the second ones over the first. */
+bool att_quant_avx2(att_kernels *table);
+bool att_quant_avx2_vnni(att_kernels *table);
+bool att_quant_avx512(att_kernels *table);
+bool att_quant_avx512_vnni(att_kernels *table);
 
 /* Queries whose weights the backward of attention holds at once: see att_attention_scratch. */
 #define ATT_QUERY_BLOCK 64

@@ -1,0 +1,216 @@
+/*
+ * Owns the products of panels, written once for every instruction set: its file defines W (floats in a vector; 8 or
+ * 16), vec, ints (a vector of bytes or of int32), and the p_ functions on them, then includes this. Where HAS_DPBUSD,
+ * p_dot multiplies four bytes of weights and of x and adds them into an int32; elsewhere products of bytes are added as
+ * int16 as long as they fit, and as int32 then. All of it is exact.
+ */
+#ifndef ATT_KERNELS_SIMD_QUANT_H
+#define ATT_KERNELS_SIMD_QUANT_H
+
+#include "kernels/quant_rows.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum { LANES = ATT_QUANT_PANEL, PLANE = LANES * 4, VECTORS = LANES / W, PIECE = 32 };
+/* Numbers of a row that are unpacked at once, and rows that use them; where rows are fewer, weights are used as they
+ * are unpacked. */
+enum { DEPTH = 1024, MANY = 64 };
+
+typedef struct unpacked {
+  _Alignas(64) uint8_t q[DEPTH / PIECE][8][PLANE];
+  float scale[DEPTH / 16][LANES], low[DEPTH / 16][LANES];
+} unpacked;
+
+/* What the template's functions know of a type: constants where they are inlined. wide: integers of 8 bits. */
+typedef struct shape {
+  int bits, part, block, parts;
+  bool scales, lowest, wide, nibbles, looked;
+} shape;
+
+INLINE shape shape_of(const att_type type) {
+  const att_quant_kind kind = att_quant_kind_of(type);
+  return (shape){.bits = kind.bits,
+                 .part = kind.part,
+                 .block = kind.block,
+                 .parts = kind.block / kind.part,
+                 .scales = kind.scales,
+                 .lowest = kind.lowest,
+                 .wide = kind.bits == 8 || kind.looked,
+                 .nibbles = type == ATT_Q2_K,
+                 .looked = kind.looked};
+}
+
+/* Where a panel's block has what (quant_panels.c). */
+INLINE int scales_at(const shape s) { return LANES * 2 * (1 + s.lowest); }
+INLINE int numbers_at(const shape s) {
+  return scales_at(s) + (s.scales ? s.parts * LANES * (1 + (s.lowest && !s.nibbles)) : 0);
+}
+INLINE int block_bytes(const shape s) { return numbers_at(s) + s.block / PIECE * PLANE * s.bits; }
+
+/* Group g of a piece's planes, at vector v: bytes 4 * lane + j, unsigned (wide ones without HAS_DPBUSD signed). */
+INLINE ints group(const uint8_t *planes, const int g, const int v, const shape s) {
+  const uint8_t *at = planes + v * 4 * W;
+  if (s.bits == 8) return p_wide(p_load(at + g * PLANE));
+  if (s.bits < 4) {
+    ints q = p_and(p_right(p_load(at + g / 4 * PLANE), g % 4 * 2), 3);
+    return s.bits == 2 ? q : p_or(q, p_left_bits(p_load(at + 2 * PLANE), 2 - g, 4));
+  }
+  ints q = p_and(p_right(p_load(at + g % 4 * PLANE), g / 4 * 4), 15);
+  if (s.looked) return p_wide(p_look(q));
+  if (s.bits == 5) q = p_or(q, p_left_bits(p_load(at + 4 * PLANE), 4 - g, 16));
+  if (s.bits == 6) q = p_or(q, p_left_bits(p_load(at + (4 + g / 4) * PLANE), 4 - g % 4 * 2, 48));
+  return q;
+}
+
+/* The scale of part p, and what its lowest integer stands for. */
+INLINE vec scale_of(const uint8_t *panel, const int p, const int v, const shape s) {
+  vec d = p_half(panel + v * W * 2);
+  if (!s.scales) return d;
+  const uint8_t *at = panel + scales_at(s) + p * LANES + v * W;
+  return p_mul(d, s.nibbles ? p_nibble(at, 0) : p_byte(at));
+}
+
+INLINE vec low_of(const uint8_t *panel, const int p, const int v, const shape s) {
+  vec m = p_half(panel + LANES * 2 + v * W * 2);
+  if (!s.scales) return m;
+  const uint8_t *at = panel + scales_at(s) + p * LANES + v * W;
+  return p_mul(p_negative(m), s.nibbles ? p_nibble(at, 4) : p_byte(at + s.parts * LANES));
+}
+
+/* Products of one part: groups [first, first + count) of a piece with the same numbers of `rows` rows of x. q: the
+ * groups where they are unpacked, else NULL. */
+INLINE void multiply_part(ints *sum, const uint8_t *planes, const uint8_t *q, const int8_t *const *x, int64_t at,
+                          const int first, const int count, const int v, const shape s, const int rows) {
+#if !defined(HAS_DPBUSD)
+  const int fit = s.bits <= 4 ? 8 : s.bits == 5 ? 4 : 2, run = fit < count ? fit : count; /* added as int16 */
+  if (!s.wide) {
+    UNROLL for (int g = first; g < first + count; g += run) {
+      ints wide[16];
+      UNROLL for (int i = g; i < g + run; i++) {
+        ints w = q ? p_load(q + i * PLANE + v * 4 * W) : group(planes, i, v, s);
+        UNROLL for (int r = 0; r < rows; r++) {
+          ints product = p_products(w, p_four(x[r] + at + 4 * i));
+          wide[r] = i == g ? product : p_add16(wide[r], product);
+        }
+      }
+      UNROLL for (int r = 0; r < rows; r++) sum[r] = p_add32(sum[r], p_pairs(wide[r]));
+    }
+    return;
+  }
+#endif
+  UNROLL for (int i = first; i < first + count; i++) {
+    ints w = q ? p_load(q + i * PLANE + v * 4 * W) : group(planes, i, v, s);
+    UNROLL for (int r = 0; r < rows; r++) sum[r] = p_dot(sum[r], w, p_four(x[r] + at + 4 * i));
+  }
+}
+
+/* Adds to sums[rows][LANES] the products of numbers [from, from + depth) of rows of x; panel, u: of the first of them.
+ */
+INLINE void multiply_rows(float *sums, const att_quant_rows *x, int64_t row, int64_t from, int64_t depth,
+                          const uint8_t *panel, const unpacked *u, const int v, const att_type type, const int rows) {
+  const shape s = shape_of(type);
+  const int groups = s.part / 4, halves = PIECE / s.part;
+  const int64_t pieces = x->cols / PIECE, parts = x->cols / s.part;
+  const int8_t *q[16];
+  const float *scale[16];
+  const int32_t *start[16];
+  vec total[16];
+  UNROLL for (int r = 0; r < rows; r++) {
+    q[r] = x->q + (row + r) * x->cols + from;
+    scale[r] = x->scale + (row + r) * pieces + from / PIECE;
+    start[r] = x->start + (row + r) * parts + from / s.part;
+    total[r] = p_load_floats(sums + r * LANES + v * W);
+  }
+  for (int64_t i = 0; i < depth / PIECE; i++) {
+    const int64_t block = i * PIECE / s.block;
+    const int inside = (int)(i * PIECE % s.block / PIECE);
+    const uint8_t *at = panel + block * block_bytes(s), *planes = at + numbers_at(s) + inside * PLANE * s.bits;
+    UNROLL for (int h = 0; h < halves; h++) {
+      const int64_t p = i * halves + h;
+      ints sum[16];
+      UNROLL for (int r = 0; r < rows; r++) sum[r] = s.lowest || p_signed(s.wide) ? p_zero() : p_int(start[r] + p);
+      multiply_part(sum, planes, u ? u->q[i][0] : NULL, q, i * PIECE, h * groups, groups, v, s, rows);
+      const int part = inside * halves + h;
+      vec by = u ? p_load_floats(u->scale[p] + v * W) : scale_of(at, part, v, s), low;
+      if (s.lowest) low = u ? p_load_floats(u->low[p] + v * W) : low_of(at, part, v, s);
+      UNROLL for (int r = 0; r < rows; r++) {
+        total[r] = p_fma(p_mul(p_floats(sum[r]), by), p_set(scale[r] + i), total[r]);
+        if (s.lowest) total[r] = p_fma(low, p_set((const float *)(const void *)(start[r] + p)), total[r]);
+      }
+    }
+  }
+  UNROLL for (int r = 0; r < rows; r++) p_store_floats(sums + r * LANES + v * W, total[r]);
+}
+
+INLINE void unpack(unpacked *u, const uint8_t *panel, int64_t depth, const att_type type) {
+  const shape s = shape_of(type);
+  for (int64_t i = 0; i < depth / PIECE; i++) {
+    const uint8_t *at = panel + i * PIECE / s.block * block_bytes(s);
+    const int inside = (int)(i * PIECE % s.block / PIECE);
+    UNROLL for (int v = 0; v < VECTORS; v++) {
+      UNROLL for (int g = 0; g < 8; g++)
+          p_store(u->q[i][g] + v * 4 * W, group(at + numbers_at(s) + inside * PLANE * s.bits, g, v, s));
+      UNROLL for (int h = 0; h < PIECE / s.part; h++) {
+        const int part = inside * (PIECE / s.part) + h;
+        p_store_floats(u->scale[i * (PIECE / s.part) + h] + v * W, scale_of(at, part, v, s));
+        if (s.lowest) p_store_floats(u->low[i * (PIECE / s.part) + h] + v * W, low_of(at, part, v, s));
+      }
+    }
+  }
+}
+
+/* Any number of rows, AT_ONCE together and the rest one by one. */
+INLINE void multiply_all(float *sums, const att_quant_rows *x, int64_t row, int64_t count, int64_t from, int64_t depth,
+                         const uint8_t *panel, const unpacked *u, const att_type type) {
+  for (int64_t i = 0; i < count;) {
+    const int64_t step = count - i >= AT_ONCE ? AT_ONCE : 1;
+    UNROLL for (int v = 0; v < VECTORS; v++) {
+      if (step == AT_ONCE) {
+        multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, v, type, AT_ONCE);
+      } else {
+        multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, v, type, 1);
+      }
+    }
+    i += step;
+  }
+}
+
+INLINE void multiply_type(float *y, int64_t ldy, const att_quant_rows *x, const uint8_t *panels, int64_t rows,
+                          int64_t first, int64_t end, const att_type type) {
+  const shape s = shape_of(type);
+  const int64_t bytes = x->cols / s.block * block_bytes(s);
+  unpacked u;
+  for (int64_t i = first; i < end; i++) {
+    const uint8_t *panel = panels + i * bytes;
+    const int64_t lanes = rows - i * LANES < LANES ? rows - i * LANES : LANES;
+    for (int64_t r = 0; r < x->rows; r += MANY) {
+      const int64_t count = x->rows - r < MANY ? x->rows - r : MANY;
+      _Alignas(64) float sums[MANY][LANES];
+      for (int64_t j = 0; j < count; j++)
+        UNROLL for (int v = 0; v < VECTORS; v++) p_store_floats(sums[j] + v * W, p_nothing());
+      if (count < 2 * AT_ONCE) {
+        multiply_all(sums[0], x, r, count, 0, x->cols, panel, NULL, type);
+      } else {
+        for (int64_t k = 0; k < x->cols; k += DEPTH) {
+          const int64_t depth = x->cols - k < DEPTH ? x->cols - k : DEPTH;
+          const uint8_t *at = panel + k / s.block * block_bytes(s);
+          unpack(&u, at, depth, type);
+          multiply_all(sums[0], x, r, count, k, depth, at, &u, type);
+        }
+      }
+      for (int64_t j = 0; j < count; j++) memcpy(y + (r + j) * ldy + i * LANES, sums[j], (size_t)lanes * sizeof(float));
+    }
+  }
+}
+
+static void multiply_panels(float *y, int64_t ldy, const att_quant_rows *x, const void *panels, att_type type,
+                            int64_t rows, int64_t first, int64_t end) {
+  ATT_EACH_QUANT(type, multiply_type(y, ldy, x, panels, rows, first, end, T))
+}
+
+#endif
