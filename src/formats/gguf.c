@@ -13,9 +13,9 @@
 #define ATT_ALIGNMENT_KEY   "general.alignment"
 #define ATT_ALIGNMENT       32
 #define ATT_MOST_DIMENSIONS 4
-#define ATT_LONGEST_NAME    63          /* bytes of a tensor's name: GGML's room, without its NUL */
-#define ATT_SMALLEST_TENSOR 25          /* bytes of its description: a name of one, no dimension */
-#define ATT_MOST_FILES      99999       /* that five digits count */
+#define ATT_LONGEST_NAME    63                /* bytes of a tensor's name: GGML's room, without its NUL */
+#define ATT_SMALLEST_TENSOR 25                /* bytes of its description: a name of one, no dimension */
+#define ATT_MOST_FILES      99999             /* that five digits count */
 #define ATT_STAGE           ((size_t)1 << 16) /* bytes gathered for a write */
 
 /* Types by their number in files, with the numbers of a block and its bytes; those of attend have the same labels.
@@ -146,8 +146,10 @@ static att_status read_type(att_gguf_cursor *c, att_arena *arena, att_stored *ou
   out->type = known ? type_of(out->label) : ATT_TYPE_COUNT;
   int64_t block = known ? types[number].block : 1, row = out->rank > 0 ? out->shape[out->rank - 1] : 1;
   if (row % block != 0) {
-    return att_fail(c->ctx, ATT_FORMAT, "%s: tensor %.200s: rows of %" PRId64 " numbers are not whole blocks of %s, "
-                    "which have %" PRId64, c->path, out->name, row, out->label, block);
+    return att_fail(c->ctx, ATT_FORMAT,
+                    "%s: tensor %.200s: rows of %" PRId64 " numbers are not whole blocks of %s, "
+                    "which have %" PRId64,
+                    c->path, out->name, row, out->label, block);
   }
   if (att_shape_size(out->shape, out->rank, block, known ? types[number].size : 0, &out->count, &out->size)) {
     return ATT_OK;
@@ -285,7 +287,8 @@ static att_status list_paths(att_context *ctx, const char *path, const split *s,
   size_t size = strlen(path), last = strlen(ending);
   if (size < last || strcmp(path + size - last, ending) != 0) {
     return att_fail(ctx, ATT_FORMAT,
-                    "%s: is file %" PRId64 " of %" PRId64 "; the others cannot be found, as its name does not end in %s",
+                    "%s: is file %" PRId64 " of %" PRId64
+                    "; the others cannot be found, as its name does not end in %s",
                     path, s->number + 1, s->count, ending);
   }
   for (int64_t i = 0; i < s->count; i++) {
@@ -308,8 +311,8 @@ static att_status check_all_there(att_context *ctx, const char *path, char *cons
     status = att_buffer_print(ctx, &names, "%s%.200s", missing > 1 ? ", " : "", slash ? slash + 1 : paths[i]);
   }
   if (!status && missing) {
-    status = att_fail(ctx, ATT_IO, "%s: is one of %" PRId64 " files, of which %" PRId64 " are not beside it: %s%s", path,
-                      count, missing, names.data, missing > 3 ? ", ..." : "");
+    status = att_fail(ctx, ATT_IO, "%s: is one of %" PRId64 " files, of which %" PRId64 " are not beside it: %s%s",
+                      path, count, missing, names.data, missing > 3 ? ", ..." : "");
   }
   att_buffer_free(ctx, &names);
   return status;
@@ -419,7 +422,9 @@ static att_status check_tensor(const output *o, const att_to_store *tensor, uint
   bool shaped = tensor->rank <= ATT_MOST_DIMENSIONS;
   for (int i = 0; i < tensor->rank && shaped; i++) shaped = tensor->shape[i] > 0;
   if (*type == ATT_TYPES || !shaped || strlen(tensor->name) > ATT_LONGEST_NAME) {
-    const char *why = *type == ATT_TYPES ? "GGUF has not its type" : !shaped ? "GGUF has not such a shape" : "its name is too long for GGUF";
+    const char *why = *type == ATT_TYPES ? "GGUF has not its type"
+                      : !shaped          ? "GGUF has not such a shape"
+                                         : "its name is too long for GGUF";
     return att_fail(o->ctx, ATT_ARGUMENT, "%s: tensor %.200s: %s", o->path, tensor->name, why);
   }
   return att_to_store_size(o->ctx, o->path, tensor, size);

@@ -15,10 +15,10 @@ static const struct {
   const char *name;
   size_t size;
 } types[ATT_GGUF_TYPE_COUNT] = {
-    [ATT_GGUF_UINT8] = {"uint8", 1},     [ATT_GGUF_INT8] = {"int8", 1},       [ATT_GGUF_UINT16] = {"uint16", 2},
-    [ATT_GGUF_INT16] = {"int16", 2},     [ATT_GGUF_UINT32] = {"uint32", 4},   [ATT_GGUF_INT32] = {"int32", 4},
-    [ATT_GGUF_FLOAT32] = {"float32", 4}, [ATT_GGUF_BOOL] = {"bool", 1},       [ATT_GGUF_STRING] = {"string", 0},
-    [ATT_GGUF_ARRAY] = {"array", 0},     [ATT_GGUF_UINT64] = {"uint64", 8},   [ATT_GGUF_INT64] = {"int64", 8},
+    [ATT_GGUF_UINT8] = {"uint8", 1},     [ATT_GGUF_INT8] = {"int8", 1},     [ATT_GGUF_UINT16] = {"uint16", 2},
+    [ATT_GGUF_INT16] = {"int16", 2},     [ATT_GGUF_UINT32] = {"uint32", 4}, [ATT_GGUF_INT32] = {"int32", 4},
+    [ATT_GGUF_FLOAT32] = {"float32", 4}, [ATT_GGUF_BOOL] = {"bool", 1},     [ATT_GGUF_STRING] = {"string", 0},
+    [ATT_GGUF_ARRAY] = {"array", 0},     [ATT_GGUF_UINT64] = {"uint64", 8}, [ATT_GGUF_INT64] = {"int64", 8},
     [ATT_GGUF_FLOAT64] = {"float64", 8},
 };
 
@@ -35,8 +35,10 @@ static att_status bad(const att_gguf_cursor *c, const char *what) {
 att_status att_gguf_take(att_gguf_cursor *c, uint64_t count, size_t each, const void **out) {
   size_t left = c->size - c->at;
   if (count > left / each) {
-    return att_fail(c->ctx, ATT_FORMAT, "%s: %s goes on for %" PRIu64 " x %zu bytes where the file ends after %zu; is "
-                    "it cut off?", c->path, c->what, count, each, left);
+    return att_fail(c->ctx, ATT_FORMAT,
+                    "%s: %s goes on for %" PRIu64 " x %zu bytes where the file ends after %zu; is "
+                    "it cut off?",
+                    c->path, c->what, count, each, left);
   }
   *out = c->data + c->at;
   c->at += (size_t)count * each;
@@ -251,12 +253,15 @@ bool att_gguf_bool_at(const att_gguf_entry *entry, size_t i) { return ((const un
 
 att_text att_gguf_string_at(const att_gguf_entry *entry, size_t i) { return ((const att_text *)entry->data)[i]; }
 
-static bool is_int(att_gguf_type type) { return type < ATT_GGUF_FLOAT32 || (type >= ATT_GGUF_UINT64 && type < ATT_GGUF_FLOAT64); }
+static bool is_int(att_gguf_type type) {
+  return type < ATT_GGUF_FLOAT32 || (type >= ATT_GGUF_UINT64 && type < ATT_GGUF_FLOAT64);
+}
 
 static bool has_kind(const att_gguf_entry *entry, att_gguf_kind kind) {
   switch (kind) {
   case ATT_GGUF_INTS: return is_int(entry->type);
-  case ATT_GGUF_NUMBERS: return is_int(entry->type) || entry->type == ATT_GGUF_FLOAT32 || entry->type == ATT_GGUF_FLOAT64;
+  case ATT_GGUF_NUMBERS:
+    return is_int(entry->type) || entry->type == ATT_GGUF_FLOAT32 || entry->type == ATT_GGUF_FLOAT64;
   case ATT_GGUF_BOOLS: return entry->type == ATT_GGUF_BOOL;
   default: return entry->type == ATT_GGUF_STRING;
   }

@@ -159,8 +159,13 @@ struct att_tokenizer {
 
 /* An empty tokenizer; free with att_tokenizer_free whatever is filled in. */
 att_status att_tokenizer_make(att_context *ctx, att_tokenizer **out);
-/* Reads a whole tokenizer.json. Takes root. name: for messages. */
-att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out);
+/* Fills a tokenizer's vocabulary and model. */
+typedef att_status att_model_fn(att_tokenizer *tokenizer, void *user);
+/* Reads a whole tokenizer.json, or one without a model, which `model` makes (else NULL). Takes root. name: for
+ * messages.
+ */
+att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_model_fn *model, void *user,
+                                   att_tokenizer **out);
 
 /* Reads one part as tokenizer.json says it (NULL or null: none) and keeps it. The post-processor needs the vocabulary.
  * name: for messages. */

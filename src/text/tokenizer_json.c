@@ -268,12 +268,15 @@ static att_status read_model(const reader *r, const json_t *root) {
   return read_unknown(r, model);
 }
 
-static att_status read_all(const reader *r, const json_t *root) {
+static att_status read_all(const reader *r, const json_t *root, att_model_fn *model, void *user) {
   static const att_part order[] = {ATT_PART_NORMALIZER, ATT_PART_PRE_TOKENIZER, ATT_PART_DECODER,
                                    ATT_PART_POST_PROCESSOR};
   if (!json_is_object(root)) return wrong(r, "this is not a tokenizer.json: no object");
   for (size_t i = 0; i < ATT_PARTS; i++) {
-    if (order[i] == ATT_PART_PRE_TOKENIZER) ATT_TRY(read_model(r, root));
+    if (order[i] == ATT_PART_PRE_TOKENIZER) {
+      ATT_TRY(model ? model(r->t, user) : read_model(r, root));
+      if (model) ATT_TRY(read_added_tokens(r, json_object_get(root, "added_tokens")));
+    }
     ATT_TRY(att_part_read(r->t, r->name, order[i], json_object_get(root, att_part_names[order[i]])));
   }
   ATT_TRY(att_tokenizer_finish(r->t));
@@ -283,10 +286,11 @@ static att_status read_all(const reader *r, const json_t *root) {
   return ATT_OK;
 }
 
-att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out) {
+att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_model_fn *model, void *user,
+                                   att_tokenizer **out) {
   reader r = {ctx, name, NULL};
   att_status status = att_tokenizer_make(ctx, &r.t);
-  if (status == ATT_OK) status = read_all(&r, root);
+  if (status == ATT_OK) status = read_all(&r, root, model, user);
   json_decref(root);
   if (status == ATT_OK)
     *out = r.t;
@@ -299,14 +303,14 @@ att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer 
   json_t *root;
   *out = NULL;
   ATT_TRY(att_json_open(ctx, path, &root));
-  return att_tokenizer_from_json(ctx, path, root, out);
+  return att_tokenizer_from_json(ctx, path, root, NULL, NULL, out);
 }
 
 att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out) {
   json_t *root;
   *out = NULL;
   ATT_TRY(att_json_parse(ctx, name, data, size, &root));
-  return att_tokenizer_from_json(ctx, name, root, out);
+  return att_tokenizer_from_json(ctx, name, root, NULL, NULL, out);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */

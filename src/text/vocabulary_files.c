@@ -117,7 +117,7 @@ static att_status open_with(files *f, att_tokenizer_settings *settings, att_toke
   json_t *root = NULL;
   ATT_TRY(read_root(f, !older ? "tokenizer.json" : lines ? "vocab.txt" : "vocab.json", older, &root));
   att_status status = att_tokenizer_settings_apply(f->ctx, settings, f->path, older, root);
-  if (!status) return att_tokenizer_from_json(f->ctx, f->path, root, out);
+  if (!status) return att_tokenizer_from_json(f->ctx, f->path, root, NULL, NULL, out);
   json_decref(root);
   return status;
 }
