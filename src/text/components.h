@@ -167,6 +167,9 @@ typedef att_status att_model_fn(att_tokenizer *tokenizer, void *user);
 att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_model_fn *model, void *user,
                                    att_tokenizer **out);
 
+/* Appends what att_tokenizer_save writes. */
+att_status att_tokenizer_write(const att_tokenizer *tokenizer, att_buffer *out);
+
 /* Reads one part as tokenizer.json says it (NULL or null: none) and keeps it. The post-processor needs the vocabulary.
  * name: for messages. */
 att_status att_part_read(att_tokenizer *tokenizer, const char *name, att_part part, json_t *json);

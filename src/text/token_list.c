@@ -53,19 +53,18 @@ static att_status encode_base64(att_context *ctx, att_text bytes, att_buffer *ou
   return ATT_OK;
 }
 
-static att_status put_charsmap(att_token_list *list, att_text charsmap) {
+json_t *att_token_list_charsmap(const att_token_list *list, att_text charsmap) {
   att_buffer base64 = {0};
-  att_status status = encode_base64(list->ctx, charsmap, &base64);
-  if (!status)
-    status = att_token_list_part(list, "normalizer",
-                                 json_pack("{s:s, s:s}", "type", "Precompiled", "precompiled_charsmap", base64.data));
+  json_t *step = NULL;
+  if (!encode_base64(list->ctx, charsmap, &base64))
+    step = json_pack("{s:s, s:s}", "type", "Precompiled", "precompiled_charsmap", base64.data);
   att_buffer_free(list->ctx, &base64);
-  return status;
+  return step;
 }
 
 static att_status put_unigram(att_token_list *list, bool prefix, att_text charsmap) {
   const char *scheme = prefix ? "always" : "never";
-  if (charsmap.size) ATT_TRY(put_charsmap(list, charsmap));
+  if (charsmap.size) ATT_TRY(att_token_list_part(list, "normalizer", att_token_list_charsmap(list, charsmap)));
   ATT_TRY(att_token_list_part(list, "pre_tokenizer",
                               json_pack("{s:s, s:[{s:s}, {s:s, s:s, s:s, s:b}]}", "type", "Sequence", "pretokenizers",
                                         "type", "WhitespaceSplit", "type", "Metaspace", "replacement", BLANK,
@@ -127,9 +126,10 @@ static att_status put_id(const att_token_list *list, json_t *items, json_t *spec
 }
 
 static att_status put_texts(const att_token_list *list, int count, json_t *items, json_t *specials) {
-  for (int type = 0; type < count; type++) {
-    if (type == 0 || !list->joined) ATT_TRY(put_id(list, items, specials, list->before, type));
-    ATT_TRY(append(list, items, json_pack("{s:{s:s, s:i}}", "Sequence", "id", type ? "B" : "A", "type_id", type)));
+  for (int text = 0; text < count; text++) {
+    const int type = list->kind == ATT_LIST_UNIGRAM ? 0 : text; /* as T5's */
+    if (text == 0 || !list->joined) ATT_TRY(put_id(list, items, specials, list->before, type));
+    ATT_TRY(append(list, items, json_pack("{s:{s:s, s:i}}", "Sequence", "id", text ? "B" : "A", "type_id", type)));
     ATT_TRY(put_id(list, items, specials, list->after, type));
   }
   return ATT_OK;

@@ -21,6 +21,7 @@ typedef struct att_listed_token {
   att_text text; /* where the file has it; empty: no token has this id */
   double score;
   int type;
+  bool unread; /* of Unigram: no text becomes this token */
 } att_listed_token;
 
 typedef enum att_list_kind {
@@ -51,6 +52,8 @@ void att_token_list_free(att_token_list *list);
 
 /* Adds a part: NULL (for want of memory) is an error. Takes part. */
 att_status att_token_list_part(att_token_list *list, const char *key, json_t *part);
+/* The normalizer of SentencePiece's table of characters; NULL for want of memory. */
+json_t *att_token_list_charsmap(const att_token_list *list, att_text charsmap);
 /* What SentencePiece does around its models: spaces as U+2581, one before the text (prefix), and back. unigram: runs of
  * white space are one space, as T5's and XLM-R's tokenizers have it; charsmap may be empty. */
 att_status att_token_list_spaces(att_token_list *list, bool prefix, bool unigram, att_text charsmap);

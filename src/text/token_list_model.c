@@ -7,6 +7,9 @@
 
 /* ---- vocabulary ------------------------------------------------------------------------------------------------ */
 
+#define UNREAD                                                                                                         \
+  1000 /* how much less than any other a piece scores that no text becomes: for a tokenizer.json, which                \
+          cannot say it */
 #define BLANK "\xe2\x96\x81" /* U+2581 */
 
 /* As BERT spells them: "##" before what goes on a word. Tokens in brackets have no mark of either kind. */
@@ -26,6 +29,7 @@ static att_status add_token(const att_token_list *list, att_vocabulary *vocabula
     ATT_TRY(spell_piece(list->ctx, &list->tokens[id], spelling));
     text = (att_text){spelling->data, spelling->size};
   }
+  vocabulary->outside[id] = list->tokens[id].unread;
   return text.size ? att_vocabulary_add(list->ctx, vocabulary, list->name, id, text.data, text.size) : ATT_OK;
 }
 
@@ -147,10 +151,10 @@ static att_status fill_unigram(const att_token_list *list, att_tokenizer *t) {
   model->count = (int32_t)list->count;
   model->scores = ATT_NEW(list->ctx, list->count, double);
   if (!model->scores) return ATT_MEMORY;
-  for (size_t id = 0; id < list->count; id++) {
-    model->scores[id] = list->tokens[id].score;
-    worst = fmin(worst, model->scores[id]);
-  }
+  for (size_t id = 0; id < list->count; id++)
+    if (!list->tokens[id].unread) worst = fmin(worst, list->tokens[id].score);
+  for (size_t id = 0; id < list->count; id++)
+    model->scores[id] = list->tokens[id].unread ? worst - UNREAD : list->tokens[id].score;
   model->unknown = list->unknown;
   model->unknown_score = worst - 10;
   model->byte_fallback = list->byte_fallback;

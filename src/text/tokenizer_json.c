@@ -481,11 +481,18 @@ static att_status write_all(writer *w) {
   return put(w, "\n}\n");
 }
 
-att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path) {
-  writer w = {.ctx = tokenizer->ctx, .t = tokenizer};
+att_status att_tokenizer_write(const att_tokenizer *tokenizer, att_buffer *out) {
+  writer w = {.ctx = tokenizer->ctx, .t = tokenizer, .out = *out};
   att_status status = write_all(&w);
-  if (status == ATT_OK) status = att_write_file(w.ctx, path, w.out.data, w.out.size);
-  att_buffer_free(w.ctx, &w.out);
+  *out = w.out;
   att_buffer_free(w.ctx, &w.merge);
+  return status;
+}
+
+att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path) {
+  att_buffer out = {0};
+  att_status status = att_tokenizer_write(tokenizer, &out);
+  if (status == ATT_OK) status = att_write_file(tokenizer->ctx, path, out.data, out.size);
+  att_buffer_free(tokenizer->ctx, &out);
   return status;
 }
