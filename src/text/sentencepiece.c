@@ -69,7 +69,7 @@ typedef struct reader {
   const char *name;
   att_token_list *list;
   att_sentencepiece *settings;
-  size_t pieces;        /* read so far */
+  size_t pieces; /* read so far */
   int64_t model, unknown, end;
   bool byte_fallback, suffix;
 } reader;
@@ -145,8 +145,7 @@ static att_status check_model(const reader *r, size_t count) {
   if (r->model != UNIGRAM && r->model != BPE)
     return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: SentencePiece's models of words and characters are not supported",
                     r->name);
-  if (r->suffix)
-    return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: treat_whitespace_as_suffix is not supported", r->name);
+  if (r->suffix) return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: treat_whitespace_as_suffix is not supported", r->name);
   if (r->unknown < (int64_t)count) return ATT_OK;
   return att_fail(r->ctx, ATT_FORMAT, "%s: unk_id is %lld where there are %zu pieces", r->name, (long long)r->unknown,
                   count);
@@ -184,8 +183,7 @@ static json_t *replace(const char *kind, const char *what, const char *with) {
 static att_status put_normalizer(const att_sentencepiece *s, att_token_list *list) {
   json_t *steps = json_array();
   bool whole = steps;
-  if (whole && s->charsmap.size)
-    whole = !json_array_append_new(steps, att_token_list_charsmap(list, s->charsmap));
+  if (whole && s->charsmap.size) whole = !json_array_append_new(steps, att_token_list_charsmap(list, s->charsmap));
   if (whole && s->one_space)
     whole = !json_array_append_new(steps, replace("Regex", "\\A +| +\\z", "")) &&
             !json_array_append_new(steps, replace("Regex", " {2,}", " "));

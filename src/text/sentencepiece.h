@@ -1,6 +1,7 @@
 /*
- * Owns SentencePiece's files (tokenizer.model, spiece.model, *.spm: the protobuf ModelProto of sentencepiece_model.proto)
- * as lists of tokens. Refuses models of words and characters, and whatever goes beyond the file.
+ * Owns SentencePiece's files (tokenizer.model, spiece.model, *.spm: the protobuf ModelProto of
+ * sentencepiece_model.proto) as lists of tokens. Refuses models of words and characters, and whatever goes beyond the
+ * file.
  */
 #ifndef ATT_TEXT_SENTENCEPIECE_H
 #define ATT_TEXT_SENTENCEPIECE_H
@@ -9,10 +10,10 @@
 
 typedef struct att_sentencepiece {
   att_text charsmap;
-  bool prefix;        /* add_dummy_prefix */
-  bool one_space;     /* remove_extra_whitespaces: runs of spaces are one, none at the ends */
-  bool escaped;       /* escape_whitespaces: spaces are U+2581 */
-  int32_t end;        /* id of the token that ends a text, or -1 */
+  bool prefix;    /* add_dummy_prefix */
+  bool one_space; /* remove_extra_whitespaces: runs of spaces are one, none at the ends */
+  bool escaped;   /* escape_whitespaces: spaces are U+2581 */
+  int32_t end;    /* id of the token that ends a text, or -1 */
 } att_sentencepiece;
 
 /* data: the file, which must outlive the list. extra: ids kept free behind the tokens, to be filled by the caller. */
