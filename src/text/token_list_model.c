@@ -133,7 +133,9 @@ static att_status read_merges(const att_token_list *list, const att_vocabulary *
 
 static att_status fill_bpe(const att_token_list *list, att_tokenizer *t) {
   att_bpe *bpe = &t->bpe;
-  bpe->unknown = list->unknown;
+  /* Bytes without a token vanish, whatever token is called unknown: so in llama.cpp, and `tokenizers` has none there.
+   */
+  bpe->unknown = list->kind == ATT_LIST_MERGES && !list->byte_fallback ? -1 : list->unknown;
   bpe->fuse_unknown = true;
   bpe->byte_fallback = list->byte_fallback;
   bpe->ignore_merges = list->ignore_merges;
