@@ -334,17 +334,18 @@ static void cut_and_change(const char *path) {
 
 static void cut_and_changed_files_are_survived(void **state) {
   (void)state;
-  static const char *const paths[] = {FIXTURES "roberta.json",   FIXTURES "bert.json",   FIXTURES "sentencepiece.json",
-                                      FIXTURES "metaspace.json", FIXTURES "llama3.json", FIXTURES "t5.json",
-                                      FIXTURES "fallback.json"};
+  static const char *const paths[] = {
+      FIXTURES "roberta.json", FIXTURES "bert.json", FIXTURES "sentencepiece.json", FIXTURES "metaspace.json",
+      FIXTURES "llama3.json",  FIXTURES "t5.json",   FIXTURES "fallback.json",      FIXTURES "behaviors.json",
+      FIXTURES "clip.json",    FIXTURES "words.json"};
   for (size_t i = 0; i < COUNT(paths); i++) cut_and_change(paths[i]);
 }
 
 /* ---- texts ----------------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = {"m2m",   "marian",        "roberta",   "whole", "few",    "bert",
-                                    "cased", "sentencepiece", "metaspace", "gemma", "llama3", "qwen",
-                                    "t5",    "albert",        "fallback"};
+static const char *const names[] = {"m2m",           "marian",    "roberta",  "whole",     "few",  "bert", "cased",
+                                    "sentencepiece", "metaspace", "gemma",    "llama3",    "qwen", "t5",   "albert",
+                                    "fallback",      "o200k",     "deepseek", "behaviors", "clip", "words"};
 
 /* A hundred thousand of each; what is slower than n log n would not end. */
 static void harmful_texts_are_no_trouble(void **state) {

@@ -173,6 +173,7 @@ static att_status put_added(att_token_list *list) {
 static att_status check(const att_token_list *list) {
   for (size_t i = 0; i < list->count; i++) {
     const att_text text = list->tokens[i].text;
+    if (text.size == 0) continue;
     if (!att_utf8_valid(text.data, text.size) || memchr(text.data, 0, text.size))
       return att_fail(list->ctx, ATT_FORMAT, "%s: token %zu is not UTF-8 text", list->name, i);
     if (text.size > ATT_LONGEST_PIECE && list->kind != ATT_LIST_MERGES)
