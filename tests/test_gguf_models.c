@@ -1,7 +1,7 @@
 /*
- * Models as .gguf: those that the `gguf` package wrote (tools/make_gguf_fixtures.py) are the folders that they were made
- * of; what attend writes it opens again, in every type; other families go into a folder's model.gguf; files that lie or
- * lack something end in one line; each allocation may fail.
+ * Models as .gguf: those that the `gguf` package wrote (tools/make_gguf_fixtures.py) are the folders that they were
+ * made of; what attend writes it opens again, in every type; other families go into a folder's model.gguf; files that
+ * lie or lack something end in one line; each allocation may fail.
  */
 #include "model_fixture.h"
 #include "models/head.h"
@@ -123,14 +123,14 @@ static void files_of_the_package(void **state) {
   }
 }
 
-/* ---- what attend writes ------------------------------------------------------------------------------------------- */
+/* ---- what attend writes -------------------------------------------------------------------------------------------
+ */
 
 static void files_come_back(void **state) {
   (void)state;
   for (size_t i = 0; i < LENGTH(families); i++) {
     att_model *model = open_model(folder_of(families[i])), *file, *again;
     ok(att_model_save(model, in_folder("x.gguf"), NULL));
-    ok(att_tokenizer_save(model->tokenizer, in_folder("tokenizer.json"))); /* beside it */
     file = open_model(in_folder("x.gguf"));
     same_but_pooler(model, file);
     assert_true(answer_difference(model, file) < 1e-6);
@@ -193,31 +193,63 @@ typedef struct tokenizer_case {
 } tokenizer_case;
 
 #define SPECIAL(id, text)                                                                                              \
-  "\"added_tokens\":[{\"id\":" #id ",\"content\":\"" text                                                             \
+  "\"added_tokens\":[{\"id\":" #id ",\"content\":\"" text                                                              \
   "\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],"
 #define BYTES "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true},"
 #define BPE   "\"model\":{\"type\":\"BPE\",\"vocab\":{\"<e>\":0,\"a\":1,\"b\":2,\"ab\":3},\"merges\":[\"a b\"]}}"
 #define SPLIT(digits)                                                                                                  \
-  "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:'s|'t|'re|'"  \
-  "ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}" digits "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*["   \
-  "\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_"   \
+  "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:'s|'"  \
+  "t|'re|'"                                                                                                            \
+  "ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}" digits                                              \
+  "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*["                                                                  \
+  "\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_"  \
+  "prefix_"                                                                                                            \
   "space\":false,\"use_regex\":false}]},"
 
 static const tokenizer_case tokenizer_cases[] = {
-    {"{" SPECIAL(0, "<e>") BYTES BPE, 6, "gpt2", "gpt-2", {"<e>", "a", "b", "ab", "[PAD4]", "[PAD5]"},
-     {3, 1, 1, 1, 5, 5}, {99}, {"a b"}},
-    {"{" SPECIAL(0, "<e>") SPLIT("{1,3}") BPE, 4, "gpt2", "llama-bpe", {"<e>", "a", "b", "ab"}, {3, 1, 1, 1}, {99}, {"a b"}},
-    {"{" SPECIAL(0, "<e>") SPLIT("") BPE, 4, "gpt2", "qwen2", {"<e>", "a", "b", "ab"}, {3, 1, 1, 1}, {99}, {"a b"}},
+    {"{" SPECIAL(0, "<e>") BYTES BPE,
+     6,
+     "gpt2",
+     "gpt-2",
+     {"<e>", "a", "b", "ab", "[PAD4]", "[PAD5]"},
+     {3, 1, 1, 1, 5, 5},
+     {99},
+     {"a b"}},
+    {"{" SPECIAL(0, "<e>") SPLIT("{1,3}") BPE, 4, "gpt2", "dbrx", {"<e>", "a", "b", "ab"}, {3, 1, 1, 1}, {99}, {"a b"}},
+    {"{" SPECIAL(0, "<e>") SPLIT("") BPE, 4, "gpt2", "stablelm2", {"<e>", "a", "b", "ab"}, {3, 1, 1, 1}, {99}, {"a b"}},
     {"{" SPECIAL(0, "[CLS]") "\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":"
-     "\"BertPreTokenizer\"},\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\","
-     "\"vocab\":{\"[CLS]\":0,\"[UNK]\":1,\"a\":2,\"##b\":3}}}",
-     4, "bert", NULL, {"[CLS]", "\xe2\x96\x81[UNK]", "\xe2\x96\x81" "a", "b"}, {3, 1, 1, 1}, {99}, {NULL}},
+                             "\"BertPreTokenizer\"},\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\","
+                             "\"continuing_subword_prefix\":\"##\","
+                             "\"vocab\":{\"[CLS]\":0,\"[UNK]\":1,\"a\":2,\"##b\":3}}}",
+     4,
+     "bert",
+     NULL,
+     {"[CLS]", "\xe2\x96\x81[UNK]",
+      "\xe2\x96\x81"
+      "a",
+      "b"},
+     {3, 1, 1, 1},
+     {99},
+     {NULL}},
     {"{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":false,\"vocab\":[[\"<unk>\",0],[\"a\",-1.5],"
      "[\"b\",-2]]}}",
-     3, "t5", "default", {"<unk>", "a", "b"}, {2, 1, 1}, {0, -1.5f, -2}, {NULL}},
-    {"{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<u>\","
+     3,
+     "t5",
+     "default",
+     {"<unk>", "a", "b"},
+     {2, 1, 1},
+     {0, -1.5f, -2},
+     {NULL}},
+    {"{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<"
+     "u>\","
      "\"byte_fallback\":true,\"vocab\":{\"<u>\":0,\"<0x41>\":1,\"a\":2,\"b\":3,\"ab\":4},\"merges\":[\"a b\"]}}",
-     5, "llama", "default", {"<u>", "<0x41>", "a", "b", "ab"}, {2, 6, 1, 1, 1}, {0, 0, 0, 0, -1}, {NULL}},
+     5,
+     "llama",
+     "default",
+     {"<u>", "<0x41>", "a", "b", "ab"},
+     {2, 6, 1, 1, 1},
+     {0, 0, 0, 0, -1},
+     {NULL}},
 };
 
 static const att_gguf_entry *entry_of(const att_gguf_entry *entries, size_t count, const char *key) {
@@ -241,7 +273,8 @@ static void must_be_written(const tokenizer_case *c, const att_tokenizer *tokeni
   ok(att_arena_new(ctx, &arena));
   ok(att_tokenizer_put_gguf(tokenizer, arena, c->size, list, &n));
   assert_true(n <= ATT_TOKENIZER_ENTRIES);
-  const att_gguf_entry *pre = entry_of(list, n, "tokenizer.ggml.pre"), *scores = entry_of(list, n, "tokenizer.ggml.scores"),
+  const att_gguf_entry *pre = entry_of(list, n, "tokenizer.ggml.pre"),
+                       *scores = entry_of(list, n, "tokenizer.ggml.scores"),
                        *tokens = entry_of(list, n, "tokenizer.ggml.tokens"),
                        *types = entry_of(list, n, "tokenizer.ggml.token_type"),
                        *merges = entry_of(list, n, "tokenizer.ggml.merges");
@@ -272,7 +305,8 @@ static void tokenizers_are_written(void **state) {
   }
 }
 
-/* ---- types --------------------------------------------------------------------------------------------------------- */
+/* ---- types ---------------------------------------------------------------------------------------------------------
+ */
 
 /* A new model whose rows are whole blocks of every type, in the test's folder "wide". */
 static att_model *wide_model(const char *from) {
@@ -339,7 +373,8 @@ static void other_families(void **state) {
     must_say(att_model_save(model, in_folder("x.gguf"), "q8_0"), ATT_UNSUPPORTED,
              "x.gguf: GGUF has no architecture of m");
     assert_false(att_file_exists(in_folder("x.gguf")));
-    must_say(att_model_save(model, in_folder("x"), "q9_0"), ATT_ARGUMENT, "type is \"q9_0\": it must be one of float32, ");
+    must_say(att_model_save(model, in_folder("x"), "q9_0"), ATT_ARGUMENT,
+             "type is \"q9_0\": it must be one of float32, ");
     ok(att_model_save(model, in_folder("q8"), "q8_0"));
     assert_true(att_file_exists(in_folder("q8/model.gguf")) && !att_file_exists(in_folder("q8/model.safetensors")));
     att_model *q8 = open_model(in_folder("q8"));
@@ -363,24 +398,41 @@ static void mixtures(void **state) {
     att_role role;
     int64_t layer, shared, cols;
     att_type type;
-  } cases[] = {{"q4_k_m", ATT_ROLE_OTHER, 0, 4, 4096, ATT_Q4_K},   {"q4_k_m", ATT_ROLE_VALUES, 0, 4, 4096, ATT_Q6_K},
-               {"q4_k_m", ATT_ROLE_VALUES, 4, 4, 4096, ATT_Q4_K},  {"q4_k_m", ATT_ROLE_VALUES, 6, 4, 4096, ATT_Q6_K},
-               {"q4_k_m", ATT_ROLE_DOWN, 31, 4, 4096, ATT_Q6_K},   {"q4_k_m", ATT_ROLE_DOWN, 5, 4, 4096, ATT_Q4_K},
-               {"q4_k_m", ATT_ROLE_OUTPUT, 0, 4, 4096, ATT_Q6_K},  {"q4_k_m", ATT_ROLE_TOKENS, 0, 4, 4096, ATT_Q4_K},
-               {"q4_k_m", ATT_ROLE_JOINED, 0, 1, 4096, ATT_Q5_K},  {"q4_k_m", ATT_ROLE_OTHER, 0, 3, 576, ATT_Q5_0},
-               {"q4_k_m", ATT_ROLE_OUTPUT, 0, 3, 576, ATT_Q8_0},   {"q4_k_m", ATT_ROLE_VALUES, 0, 3, 576, ATT_Q8_0},
-               {"q4_k_s", ATT_ROLE_VALUES, 3, 4, 4096, ATT_Q5_K},  {"q4_k_s", ATT_ROLE_VALUES, 4, 4, 4096, ATT_Q4_K},
-               {"q4_k_s", ATT_ROLE_DOWN, 3, 4, 4096, ATT_Q5_K},    {"q4_k_s", ATT_ROLE_DOWN, 4, 4, 4096, ATT_Q4_K},
-               {"q5_k_m", ATT_ROLE_VALUES, 0, 4, 4096, ATT_Q6_K},  {"q5_k", ATT_ROLE_OTHER, 0, 4, 4064, ATT_Q5_1},
-               {"q3_k_m", ATT_ROLE_VALUES, 1, 4, 4096, ATT_Q5_K},  {"q3_k_m", ATT_ROLE_VALUES, 2, 4, 4096, ATT_Q4_K},
-               {"q3_k_m", ATT_ROLE_DOWN, 1, 4, 4096, ATT_Q5_K},    {"q3_k_m", ATT_ROLE_DOWN, 2, 4, 4096, ATT_Q4_K},
-               {"q3_k_m", ATT_ROLE_OTHER, 2, 4, 4096, ATT_Q3_K},   {"q3_k_m", ATT_ROLE_OTHER, 2, 4, 480, ATT_IQ4_NL},
+  } cases[] = {{"q4_k_m", ATT_ROLE_OTHER, 0, 4, 4096, ATT_Q4_K},
+               {"q4_k_m", ATT_ROLE_VALUES, 0, 4, 4096, ATT_Q6_K},
+               {"q4_k_m", ATT_ROLE_VALUES, 4, 4, 4096, ATT_Q4_K},
+               {"q4_k_m", ATT_ROLE_VALUES, 6, 4, 4096, ATT_Q6_K},
+               {"q4_k_m", ATT_ROLE_DOWN, 31, 4, 4096, ATT_Q6_K},
+               {"q4_k_m", ATT_ROLE_DOWN, 5, 4, 4096, ATT_Q4_K},
+               {"q4_k_m", ATT_ROLE_OUTPUT, 0, 4, 4096, ATT_Q6_K},
+               {"q4_k_m", ATT_ROLE_TOKENS, 0, 4, 4096, ATT_Q4_K},
+               {"q4_k_m", ATT_ROLE_JOINED, 0, 1, 4096, ATT_Q5_K},
+               {"q4_k_m", ATT_ROLE_OTHER, 0, 3, 576, ATT_Q5_0},
+               {"q4_k_m", ATT_ROLE_OUTPUT, 0, 3, 576, ATT_Q8_0},
+               {"q4_k_m", ATT_ROLE_VALUES, 0, 3, 576, ATT_Q8_0},
+               {"q4_k_s", ATT_ROLE_VALUES, 3, 4, 4096, ATT_Q5_K},
+               {"q4_k_s", ATT_ROLE_VALUES, 4, 4, 4096, ATT_Q4_K},
+               {"q4_k_s", ATT_ROLE_DOWN, 3, 4, 4096, ATT_Q5_K},
+               {"q4_k_s", ATT_ROLE_DOWN, 4, 4, 4096, ATT_Q4_K},
+               {"q5_k_m", ATT_ROLE_VALUES, 0, 4, 4096, ATT_Q6_K},
+               {"q5_k", ATT_ROLE_OTHER, 0, 4, 4064, ATT_Q5_1},
+               {"q3_k_m", ATT_ROLE_VALUES, 1, 4, 4096, ATT_Q5_K},
+               {"q3_k_m", ATT_ROLE_VALUES, 2, 4, 4096, ATT_Q4_K},
+               {"q3_k_m", ATT_ROLE_DOWN, 1, 4, 4096, ATT_Q5_K},
+               {"q3_k_m", ATT_ROLE_DOWN, 2, 4, 4096, ATT_Q4_K},
+               {"q3_k_m", ATT_ROLE_OTHER, 2, 4, 4096, ATT_Q3_K},
+               {"q3_k_m", ATT_ROLE_OTHER, 2, 4, 480, ATT_IQ4_NL},
                {"q3_k_l", ATT_ROLE_ATTENTION_OUT, 2, 4, 4096, ATT_Q5_K},
-               {"q2_k", ATT_ROLE_VALUES, 2, 4, 4096, ATT_Q4_K},    {"q2_k", ATT_ROLE_VALUES, 2, 1, 4096, ATT_Q3_K},
-               {"q6_k", ATT_ROLE_OTHER, 0, 4, 4096, ATT_Q6_K},     {"q6_k", ATT_ROLE_OTHER, 0, 4, 896, ATT_Q8_0},
-               {"q4_0", ATT_ROLE_OUTPUT, 0, 4, 4096, ATT_Q6_K},    {"q4_0", ATT_ROLE_OUTPUT, 0, 4, 576, ATT_Q8_0},
-               {"q8_0", ATT_ROLE_OUTPUT, 0, 4, 4096, ATT_Q8_0},    {"q8_0", ATT_ROLE_OTHER, 0, 4, 40, ATT_F16},
-               {"f16", ATT_ROLE_OUTPUT, 0, 4, 40, ATT_F16},        {"bf16", ATT_ROLE_DOWN, 0, 4, 40, ATT_BF16}};
+               {"q2_k", ATT_ROLE_VALUES, 2, 4, 4096, ATT_Q4_K},
+               {"q2_k", ATT_ROLE_VALUES, 2, 1, 4096, ATT_Q3_K},
+               {"q6_k", ATT_ROLE_OTHER, 0, 4, 4096, ATT_Q6_K},
+               {"q6_k", ATT_ROLE_OTHER, 0, 4, 896, ATT_Q8_0},
+               {"q4_0", ATT_ROLE_OUTPUT, 0, 4, 4096, ATT_Q6_K},
+               {"q4_0", ATT_ROLE_OUTPUT, 0, 4, 576, ATT_Q8_0},
+               {"q8_0", ATT_ROLE_OUTPUT, 0, 4, 4096, ATT_Q8_0},
+               {"q8_0", ATT_ROLE_OTHER, 0, 4, 40, ATT_F16},
+               {"f16", ATT_ROLE_OUTPUT, 0, 4, 40, ATT_F16},
+               {"bf16", ATT_ROLE_DOWN, 0, 4, 40, ATT_BF16}};
   for (size_t i = 0; i < LENGTH(cases); i++) {
     att_type type = att_mixture_type(att_mixture_find(cases[i].name), cases[i].role, cases[i].layer, 32,
                                      cases[i].shared, cases[i].cols);
@@ -391,7 +443,8 @@ static void mixtures(void **state) {
   for (int i = 0; i < ATT_WEIGHT_TYPES; i++) assert_int_equal(att_mixture_of((att_type)i)->type, i);
 }
 
-/* ---- files that lie or lack something ------------------------------------------------------------------------------- */
+/* ---- files that lie or lack something -------------------------------------------------------------------------------
+ */
 
 /* The package's file with an entry of its metadata left out or another in its place, and a tensor left out. */
 static void write_changed(const char *name, const char *drop, const att_gguf_entry *instead, const char *drop_tensor) {
@@ -427,9 +480,8 @@ static void must_refuse(att_status expected, const char *clue) {
 
 static void what_is_missing(void **state) {
   (void)state;
-  static const char *const keys[] = {"context_length",        "embedding_length",
-                                     "block_count",           "feed_forward_length",
-                                     "attention.head_count",  "attention.layer_norm_rms_epsilon"};
+  static const char *const keys[] = {"context_length",      "embedding_length",     "block_count",
+                                     "feed_forward_length", "attention.head_count", "attention.layer_norm_rms_epsilon"};
   static const char *const tensors[] = {"token_embd.weight", "blk.1.attn_k.weight", "blk.0.ffn_norm.weight"};
   char key[64];
   for (size_t i = 0; i < LENGTH(keys); i++) {
@@ -455,16 +507,17 @@ static void settings_that_lie(void **state) {
     const char *key;
     uint32_t value;
     const char *clue;
-  } cases[] = {{"llama.embedding_length", 0, "hidden_size"},
-               {"llama.embedding_length", 4000000000u, "llama.embedding_length is 4000000000"},
-               {"llama.embedding_length", 32, "tensor model.embed_tokens.weight has another shape than its settings ask"},
-               {"llama.block_count", 3, "tensor model.layers.2."},
-               {"llama.block_count", 100000, "num_hidden_layers"},
-               {"llama.attention.head_count", 3, ""},
-               {"llama.attention.head_count_kv", 3, ""},
-               {"llama.attention.key_length", 7, ""},
-               {"llama.attention.key_length", 12, "another shape"},
-               {"llama.feed_forward_length", 25, "another shape"}};
+  } cases[] = {
+      {"llama.embedding_length", 0, "hidden_size"},
+      {"llama.embedding_length", 4000000000u, "llama.embedding_length is 4000000000"},
+      {"llama.embedding_length", 32, "tensor model.embed_tokens.weight has another shape than its settings ask"},
+      {"llama.block_count", 3, "tensor model.layers.2."},
+      {"llama.block_count", 100000, "num_hidden_layers"},
+      {"llama.attention.head_count", 3, ""},
+      {"llama.attention.head_count_kv", 3, ""},
+      {"llama.attention.key_length", 7, ""},
+      {"llama.attention.key_length", 12, "another shape"},
+      {"llama.feed_forward_length", 25, "another shape"}};
   for (size_t i = 0; i < LENGTH(cases); i++) {
     const att_gguf_entry entry = {cases[i].key, ATT_GGUF_UINT32, false, 1, &cases[i].value, 4};
     write_changed("family_llama", cases[i].key, &entry, NULL);
@@ -520,7 +573,8 @@ static void changed_bytes(void **state) {
   }
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------------------------------
+ */
 
 static att_status open_and_close(att_context *counted, void *arg) {
   att_model *model;

@@ -96,6 +96,24 @@ def make_config():
         "id2label": names}).encode())
 
 
+def make_pattern():
+    """The patterns of well-known tokenizers, and one of each thing that patterns may have."""
+    known = {"gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"}
+    for name in ("o200k", "deepseek", "behaviors", "clip"):
+        parts = json.loads((DATA / "tokenizer" / f"{name}.json").read_text())["pre_tokenizer"]["pretokenizers"]
+        known |= {f"{name}_{i}": part["pattern"]["Regex"] for i, part in enumerate(parts) if "pattern" in part}
+    known["all"] = r"(?i:ab|\x41)?(a(b|)c)?(?<=\w)\p{^Lu}{1,3}+[^[xy]\u0042c-e\d]*+$|\A.\S\z|^\P{N}?\Z"
+    for name, pattern in known.items():
+        write("fuzz_pattern", name, pattern.encode())
+    write("fuzz_pattern", "text", rb"\s*\S+(?=\s)|x" + b"\0" + "a b\u3000c dd\u0301 x\n".encode())
+
+
+def make_sentencepiece():
+    for folder in ("spm_llama", "spm_bpe", "spm_t5", "spm_unigram"):
+        for path in (DATA / "tokenizer" / folder).glob("*.model"):
+            write("fuzz_sentencepiece", folder, path.read_bytes())
+
+
 def make_tokenizer():
     for model in ("marian", "m2m_100"):
         tokenizer = json.loads((DATA / f"model_{model}_relu" / "tokenizer.json").read_text())
@@ -150,3 +168,5 @@ make_gguf()
 make_config()
 make_small_tokenizers()
 make_tokenizer()
+make_pattern()
+make_sentencepiece()

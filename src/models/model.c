@@ -170,16 +170,20 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
 att_status att_model_check_text(const att_model *model) {
   if (model->tokenizer) return ATT_OK;
   if (model->config.input_width == 0) {
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
+    return att_fail(model->ctx, ATT_UNSUPPORTED,
+                    "the model has no tokenizer: its folder needs a tokenizer.json, its .gguf tokenizer.ggml.model");
   }
   return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads rows of %lld numbers, not text",
                   (long long)model->config.input_width);
 }
 
-/* It may have more tokens than the model: a text that has one of these is refused, not the folder. */
-static att_status load_tokenizer(att_model *model, const char *folder) {
+/* It may have more tokens than the model: a text that has one of these is refused, not the model. file: a .gguf, which
+ * may have none, or NULL. */
+static att_status load_tokenizer(att_model *model, const char *folder, const att_tensor_file *file) {
   if (model->config.vocab_size == 0) return ATT_OK;
-  ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
+  if (file && !att_gguf_find(file->metadata, "tokenizer.ggml.model")) return ATT_OK;
+  if (file) ATT_TRY(att_tokenizer_open_gguf(model->ctx, file->metadata, &model->tokenizer));
+  if (!file) ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
   model->config.mask = find_special(model, "[MASK]", "<mask>"); /* no config names these */
   model->config.unk = find_special(model, "<unk>", "[UNK]");
   return ATT_OK;
@@ -235,7 +239,7 @@ static att_status begin_model(att_context *ctx, const att_config *config, att_mo
 static att_status read_folder(att_model **model, const char *folder) {
   att_context *ctx = (*model)->ctx;
   ATT_TRY(att_generation_read(ctx, folder, &(*model)->config, &(*model)->generation));
-  ATT_TRY(load_tokenizer(*model, folder));
+  ATT_TRY(load_tokenizer(*model, folder, NULL));
   return load_weights(model, folder);
 }
 
@@ -273,25 +277,12 @@ static att_status read_pooling(att_model *model, const att_gguf_metadata *m, con
   return att_sentence_of_pooling(model->ctx, poolings[kind], &model->sentence);
 }
 
-/* The file's own tokenizer; until it is read, that of a tokenizer.json beside the file. */
-static att_status load_file_tokenizer(att_model *model, const char *path) {
-  const char *slash = strrchr(path, '/');
-  char *folder =
-      slash ? att_copy_text(model->ctx, path, (size_t)(slash - path) + 1) : att_copy_text(model->ctx, ".", 1);
-  char *beside = folder ? att_path(model->ctx, folder, "tokenizer.json") : NULL;
-  att_status status = beside ? ATT_OK : ATT_MEMORY;
-  if (!status && att_file_exists(beside)) status = load_tokenizer(model, folder);
-  att_free(model->ctx, beside);
-  att_free(model->ctx, folder);
-  return status;
-}
-
 /* Takes the file. */
 static att_status read_file(att_model **model, const char *path, const att_gguf_architecture *a, json_t *root,
                             att_tensor_file *file) {
   att_model *made = *model;
   att_status status = att_generation_take_config(made->ctx, path, json_incref(root), &made->config, &made->generation);
-  if (!status) status = load_file_tokenizer(made, path);
+  if (!status) status = load_tokenizer(made, NULL, file);
   if (!status) status = read_pooling(made, file->metadata, a->name);
   if (!status) return take_file(model, file);
   att_tensor_file_close(file);

@@ -2,6 +2,7 @@
 #include "text/tokenizer_gguf.h"
 
 #include "text/components.h"
+#include "text/gguf_patterns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,17 +70,30 @@ static bool is_step(const json_t *step, const char *type) {
   return name && strcmp(name, type) == 0;
 }
 
-/* llama.cpp's name for a way to cut words; NULL: it has none for this one. */
-static const char *pattern_of(const att_tokenizer *t) {
-  const json_t *parts = t->parts[ATT_PART_PRE_TOKENIZER], *first = step_of(parts, 0), *second = step_of(parts, 1);
-  if (is_step(first, "ByteLevel") && !second)
-    return json_is_false(json_object_get(first, "use_regex")) ? NULL : "gpt-2";
-  if (is_step(first, "Digits") && json_is_true(json_object_get(first, "individual_digits")) &&
-      is_step(second, "ByteLevel") && !json_is_false(json_object_get(second, "use_regex"))) {
-    return "smollm";
+/* The patterns that cut words, as long as all steps are such; count 0: they are not. */
+static att_cutting cutting_of(const att_tokenizer *t) {
+  const json_t *parts = t->parts[ATT_PART_PRE_TOKENIZER], *step;
+  att_cutting out = {.ignore_merges = t->bpe.ignore_merges, .composed = is_step(t->parts[ATT_PART_NORMALIZER], "NFC")};
+  for (size_t i = 0; (step = step_of(parts, i)); i++) {
+    bool bytes = is_step(step, "ByteLevel");
+    const char *regex = json_string_value(json_object_get(json_object_get(step, "pattern"), "Regex"));
+    if (is_step(step, "Digits") && json_is_true(json_object_get(step, "individual_digits"))) regex = "\\p{N}";
+    if (bytes && !json_is_false(json_object_get(step, "use_regex"))) regex = ATT_GPT2_PATTERN;
+    if (!regex && bytes) continue;
+    if (!regex || out.count == ATT_MOST_CUTS) return (att_cutting){.count = 0};
+    out.patterns[out.count++] = regex;
   }
-  if (!is_step(first, "Split") || !is_step(second, "ByteLevel") || t->pretokenizer_count == 0) return NULL;
-  return t->pretokenizers[0].most_digits == 3 ? "llama-bpe" : t->pretokenizers[0].most_digits == 1 ? "qwen2" : NULL;
+  return out;
+}
+
+/* llama.cpp's name for how words are cut; NULL: it has none for this. */
+static const char *pattern_of(writer *w) {
+  const att_cutting cutting = cutting_of(w->t);
+  const char *name;
+  size_t size = cutting.count ? att_gguf_pattern_name(&cutting, &name) : 0;
+  char *out = size ? room(w, size + 1, 1) : NULL;
+  if (out) snprintf(out, size + 1, "%s", name);
+  return out;
 }
 
 /* ---- tokens --------------------------------------------------------------------------------------------------- */
@@ -188,7 +202,7 @@ static bool adds_space(const att_tokenizer *t) {
 att_status att_tokenizer_put_gguf(const att_tokenizer *tokenizer, att_arena *arena, int64_t size,
                                   att_gguf_entry *entries, size_t *count) {
   writer w = {tokenizer, tokenizer->ctx, arena, (int32_t)size, entries, count, ATT_OK};
-  const char *kind = kind_of(tokenizer), *pattern = pattern_of(tokenizer);
+  const char *kind = kind_of(tokenizer), *pattern = pattern_of(&w);
   if (tokenizer->vocabulary.size > size) {
     att_log(w.ctx, ATT_LOG_WARNING, "the tokenizer has %d tokens and the model %lld: the others are not written",
             (int)tokenizer->vocabulary.size, (long long)size);
