@@ -20,8 +20,8 @@ static const att_cli_option convert_list[] = {
     {.name = NULL}};
 static const att_cli_option quantize_list[] = {
     {.group = "Output", .name = "type", .kind = ATT_CLI_TEXT, .value = "TYPE", .offset = AT(type),
-     .help = "q8_0, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, q3_k_l, q3_k_m, q3_k_s, q2_k, q2_k_s, q5_0, q5_1, q4_0, q4_1 or "
-             "iq4_nl; or float32, float16, bfloat16",
+     .help = "q8_0, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, q3_k_l, q3_k_m, q3_k_s, q2_k, q2_k_s, q5_0, q5_1, q4_0, "
+             "q4_1 or iq4_nl; or float32, float16, bfloat16",
      .initial = "q8_0"},
     {.name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "PATH", .offset = AT(out),
      .help = "the folder to write, absent or empty; or a new file whose name ends in .gguf"},

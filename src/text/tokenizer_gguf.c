@@ -201,7 +201,8 @@ static bool adds_space(const att_tokenizer *t) {
 
 att_status att_tokenizer_put_gguf(const att_tokenizer *tokenizer, att_arena *arena, int64_t size,
                                   att_gguf_entry *entries, size_t *count) {
-  if (tokenizer->bpe.characters && !is_sentencepiece(tokenizer) && !tokenizer->wordpiece.used && !tokenizer->unigram.used) {
+  const bool pieces = tokenizer->wordpiece.used || tokenizer->unigram.used;
+  if (tokenizer->bpe.characters && !pieces && !is_sentencepiece(tokenizer)) {
     return att_fail(tokenizer->ctx, ATT_UNSUPPORTED,
                     "GGUF has no tokenizer of characters without bytes for the others: write a folder");
   }
