@@ -26,6 +26,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_info,
     &att_cli_compare,
     &att_cli_convert,
+    &att_cli_quantize,
     NULL};
 /* clang-format on */
 enum { MOST_NAMES = 32 };

@@ -70,7 +70,8 @@ void att_cli_print_man(att_cli *cli) {
                 ".SH NAME\nattend \\- trains Transformers, runs them and lets you look inside them\n"
                 ".SH SYNOPSIS\n\\fBattend\\fR \\fIVERB\\fR \\fIMODEL\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n"
                 ".SH DESCRIPTION\n"
-                "A \\fIMODEL\\fR is a folder that Hugging Face tools read too. Text goes in on standard input (or from "
+                "A \\fIMODEL\\fR is a folder that Hugging Face tools read too, or a .gguf. Text goes in on standard "
+                "input (or from "
                 "a named file) and comes out on standard output, a line for a line; everything else goes to standard "
                 "error.\n.SH VERBS\n",
                 att_version());

@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate score bleu classify embed fill tokenize look info compare convert)
+verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate score bleu classify embed fill tokenize look info compare convert quantize)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -602,6 +602,23 @@ run 0 convert half --type float32 --out whole && run 0 convert whole --out again
 run 0 convert half --type f32 --out short && cmp whole/model.safetensors short/model.safetensors || fail "f32 is not float32"
 run 1 convert model --out half && has err "half: the folder is there" "convert into a folder that is there"
 run 2 convert model && has err "--out is missing" "convert without --out"
+
+# ---- a .gguf, and quantized weights ------------------------------------------------------------------------------------
+run 0 convert "$data/family_gpt2" --out tale.gguf --type float32 && empty out "convert into a .gguf writes to standard output"
+run 0 generate "$data/family_gpt2" "the run" --temperature 0 --max-tokens 12 && cp out whole.out
+run 0 generate tale.gguf "the run" --temperature 0 --max-tokens 12 && cmp out whole.out || fail "a .gguf generates otherwise"
+run 0 info tale.gguf && has out "^type  *gpt2" "info of a .gguf" && has out "stored as *float32" "info of a .gguf"
+run 1 convert model --out tale.gguf && has err "tale.gguf: is there; name another file" "convert into a file that is there"
+run 1 convert tongue --out tongue.gguf && has err "GGUF has no tokenizer of characters" "convert of letters into a .gguf"
+run 1 info none.gguf && has err "none.gguf: cannot be opened" "a .gguf that is not there"
+head -c 1000 tale.gguf >cut.gguf && run 1 info cut.gguf && has err "is it cut off?" "a .gguf that is cut off" && lines err 1 "a .gguf that is cut off"
+run 0 quantize model --type q8_0 --out eight && empty out "quantize writes to standard output"
+[ -e eight/model.gguf ] && [ ! -e eight/model.safetensors ] || fail "quantize writes no model.gguf"
+run 0 info eight && has out "stored as *q8_0" "quantize"
+head -3 train.de | "$attend" translate eight >eight.out && lines eight.out 3 "translations of quantized weights"
+run 1 quantize model --out model.gguf && has err "GGUF has no architecture of marian models" "quantize into a .gguf"
+run 1 quantize model --type q9 --out nine && has err 'type is "q9": it must be one of float32, ' "quantize to no type"
+run 0 quantize "$data/family_gpt2" --type q4_0 --out four.gguf && run 0 info four.gguf && has out "stored as *float" "quantize into a .gguf"
 
 # ---- standard output that fails ----------------------------------------------------------------------------------------
 for words in "translate model train.de" "tokenize model train.de" "score model --source train.de --target train.en" \

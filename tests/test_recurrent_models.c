@@ -69,7 +69,7 @@ static void net_open(net *n, const char *name) {
   snprintf(folder_path, sizeof folder_path, "%s/%s", ATT_TEST_DATA, name);
   require(n, att_config_read(ctx, folder_path, &config));
   require(n, att_model_new(ctx, &config, NULL, 1, &n->model));
-  require(n, att_model_read_weights(n->model, path_of(name, "model.safetensors")));
+  require(n, att_model_read_weights(n->model, folder_path, "model"));
   require(n, att_safetensors_open(ctx, path_of(name, "expected.safetensors"), &n->expected));
   require(n, att_arena_new(ctx, &n->arena));
   n->source = ids_of(n, "source_ids");
@@ -352,9 +352,9 @@ static void test_weights_come_back(void **state) {
     att_memory memory;
     net_open(&n, names[i]);
     att_tensor before = forward(&n, NULL, &memory);
-    require(&n, att_model_save_weights(n.model, in_folder("model.safetensors"), NULL));
+    require(&n, att_model_save_weights(n.model, folder, "model", NULL));
     memset(n.model->values, 0, (size_t)n.model->trained_total * sizeof(float));
-    require(&n, att_model_read_weights(n.model, in_folder("model.safetensors")));
+    require(&n, att_model_read_weights(n.model, folder, "model"));
     att_tensor after = forward(&n, NULL, &memory);
     assert_memory_equal(before.data, after.data, (size_t)(before.rows * before.cols) * sizeof(float));
     net_close(&n);

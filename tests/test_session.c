@@ -47,14 +47,12 @@ static void ok(const setup *s, att_status status) {
 /* Without a tokenizer, which not every folder here has. */
 static att_status open_model(att_context *ctx, const char *folder, att_model **model) {
   att_config config;
-  char path[1024];
   *model = NULL;
   ATT_TRY(att_config_read(ctx, folder, &config));
   att_status status = att_model_new(ctx, &config, NULL, 1, model);
   if (status) att_free(ctx, config.labels);
   ATT_TRY(status);
-  snprintf(path, sizeof path, "%s/model.safetensors", folder);
-  status = att_model_read_weights(*model, path);
+  status = att_model_read_weights(*model, folder, "model");
   if (status) att_model_close(*model);
   return status;
 }

@@ -16,6 +16,7 @@
 #define BACK(part)           "{\"decoder\": " part ", " MODEL "}"
 #define NINE(part)           part ", " part ", " part ", " part ", " part ", " part ", " part ", " part ", " part
 #define WITH(part)           "{" LEVEL ", " MODEL ", " part "}"
+#define LONG                 "12345678901234567890123456789012"
 #define VOCAB                "\"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}"
 #define UNIGRAM(vocab, more) "{\"model\": {\"type\": \"Unigram\", \"vocab\": " vocab more "}}"
 #define PRECOMPILED(map)     "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"" map "\"}"
@@ -33,7 +34,9 @@ static const struct {
     {"{}", ATT_FORMAT, "no model"},
     {"{\"model\": []}", ATT_FORMAT, "no model"},
     {"{\"model\": {}}", ATT_FORMAT, "type is missing"},
-    {"{\"model\": {\"type\": \"WordLevel\", \"vocab\": {}}}", ATT_UNSUPPORTED, "model \"WordLevel\""},
+    {"{\"model\": {\"type\": \"Other\", \"vocab\": {}}}", ATT_UNSUPPORTED, "model \"Other\""},
+    {"{\"model\": {\"type\": \"WordLevel\", \"vocab\": {}}}", ATT_FORMAT, "vocabulary is empty"},
+    {"{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0}}}", ATT_FORMAT, "unk_token \"<unk>\""},
     {UNIGRAM("{}", ""), ATT_FORMAT, "vocab is not an array"},
     {UNIGRAM("[]", ""), ATT_FORMAT, "vocabulary is empty"},
     {UNIGRAM("[7]", ""), ATT_FORMAT, "entry 0 of model.vocab"},
@@ -91,8 +94,9 @@ static const struct {
     {WITH_MODEL(VOCAB ", \"merges\": [], \"unk_token\": 1"), ATT_FORMAT, "unk_token"},
     {WITH_MODEL(VOCAB ", \"merges\": [], \"byte_fallback\": 1"), ATT_FORMAT, "byte_fallback"},
     {WITH_MODEL(VOCAB ", \"merges\": [], \"dropout\": 0.1"), ATT_UNSUPPORTED, "dropout"},
-    {WITH_MODEL(VOCAB ", \"merges\": [], \"continuing_subword_prefix\": \"##\""), ATT_UNSUPPORTED, "\"##\""},
-    {WITH_MODEL(VOCAB ", \"merges\": [], \"end_of_word_suffix\": \"</w>\""), ATT_UNSUPPORTED, "\"</w>\""},
+    {WITH_MODEL(VOCAB ", \"merges\": [], \"continuing_subword_prefix\": \"" LONG "\""), ATT_UNSUPPORTED, LONG},
+    {WITH_MODEL(VOCAB ", \"merges\": [], \"end_of_word_suffix\": \"" LONG "\""), ATT_UNSUPPORTED, LONG},
+    {WITH_MODEL(VOCAB ", \"merges\": [\"a b\"], \"continuing_subword_prefix\": \"##\""), ATT_FORMAT, "has no prefix"},
     {CUT("{\"type\": \"UnicodeScripts\"}"), ATT_UNSUPPORTED, "pre_tokenizer \"UnicodeScripts\""},
     {CUT("{\"type\": \"Metaspace\"}"), ATT_FORMAT, "replacement is missing"},
     {CUT("{\"type\": \"Metaspace\", \"replacement\": \"ab\"}"), ATT_FORMAT, "not one character"},
@@ -106,6 +110,31 @@ static const struct {
      "Split by nothing"},
     {CUT("{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": \"(a+)+b\"}}"), ATT_UNSUPPORTED,
      "pattern (a+)+b"},
+#define REGEX(regex) CUT("{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": \"" regex "\"}}")
+    {REGEX("("), ATT_UNSUPPORTED, "pattern ("},
+    {REGEX("a)"), ATT_UNSUPPORTED, "pattern a)"},
+    {REGEX("[a"), ATT_UNSUPPORTED, "pattern [a"},
+    {REGEX("[]"), ATT_UNSUPPORTED, "pattern []"},
+    {REGEX("[b-a]"), ATT_UNSUPPORTED, "pattern [b-a]"},
+    {REGEX("[a&&b]"), ATT_UNSUPPORTED, "pattern [a&&b]"},
+    {REGEX("[[:alpha:]]"), ATT_UNSUPPORTED, "pattern [[:alpha:]]"},
+    {REGEX("*a"), ATT_UNSUPPORTED, "pattern *a"},
+    {REGEX("a{2"), ATT_UNSUPPORTED, "pattern a{2"},
+    {REGEX("a{3,2}"), ATT_UNSUPPORTED, "pattern a{3,2}"},
+    {REGEX("a{99999999999}"), ATT_UNSUPPORTED, "pattern a{9"},
+    {REGEX("a+?"), ATT_UNSUPPORTED, "pattern a+?"},
+    {REGEX("(a)\\\\1"), ATT_UNSUPPORTED, "pattern (a)"},
+    {REGEX("\\\\p{Han}"), ATT_UNSUPPORTED, "{Han}"},
+    {REGEX("\\\\p{L"), ATT_UNSUPPORTED, "p{L"},
+    {REGEX("\\\\"), ATT_UNSUPPORTED, "pattern"},
+    {REGEX("\\\\x{110000}"), ATT_UNSUPPORTED, "110000"},
+    {REGEX("(?<=ab)c"), ATT_UNSUPPORTED, "(?<=ab)c"},
+    {REGEX("((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))"), ATT_UNSUPPORTED, "((a"},
+    {CUT("{\"type\": \"FixedLength\", \"length\": 0}"), ATT_FORMAT, "length is 0"},
+    {CUT("{\"type\": \"CharDelimiterSplit\", \"delimiter\": \"ab\"}"), ATT_FORMAT, "delimiter"},
+    {CUT("{\"type\": \"CharDelimiterSplit\"}"), ATT_FORMAT, "delimiter is missing"},
+    {CUT("{\"type\": \"Punctuation\", \"behavior\": \"Other\"}"), ATT_UNSUPPORTED, "behavior \"Other\""},
+    {BACK("{\"type\": \"BPEDecoder\", \"suffix\": \"\"}"), ATT_UNSUPPORTED, "without a suffix"},
     {CUT("{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"ByteLevel\"}, {\"type\": \"Digits\"}]}"),
      ATT_UNSUPPORTED, "more after ByteLevel"},
     {CUT("{\"type\": \"Sequence\", \"pretokenizers\": [" NINE("{\"type\": \"Digits\"}") "]}"), ATT_UNSUPPORTED,
@@ -125,11 +154,11 @@ static const struct {
     {BACK("{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}}"), ATT_FORMAT, "content is missing"},
     {"{\"pre_tokenizer\": [], " MODEL "}", ATT_FORMAT, "not an object"},
     {WITH("\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"(a+)+\"}, \"content\": \"b\"}"),
-     ATT_UNSUPPORTED, "\"(a+)+\""},
+     ATT_UNSUPPORTED, "Replace by the pattern (a+)+ is"},
     {WITH("\"normalizer\": {\"type\": \"Replace\", \"pattern\": \"a\", \"content\": \"b\"}"), ATT_FORMAT,
      "not an object"},
-    {WITH("\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Nmt\"}]}"),
-     ATT_UNSUPPORTED, "normalizer \"Nmt\""},
+    {WITH("\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Other\"}]}"),
+     ATT_UNSUPPORTED, "normalizer \"Other\""},
     {WITH("\"normalizer\": {\"type\": \"Prepend\"}"), ATT_FORMAT, "prepend is missing"},
     {WITH("\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": "
           "\"1234567890123456789012345678901234567890123456789012345678901234567890\"}"),
@@ -305,17 +334,18 @@ static void cut_and_change(const char *path) {
 
 static void cut_and_changed_files_are_survived(void **state) {
   (void)state;
-  static const char *const paths[] = {FIXTURES "roberta.json",   FIXTURES "bert.json",   FIXTURES "sentencepiece.json",
-                                      FIXTURES "metaspace.json", FIXTURES "llama3.json", FIXTURES "t5.json",
-                                      FIXTURES "fallback.json"};
+  static const char *const paths[] = {
+      FIXTURES "roberta.json",   FIXTURES "bert.json",      FIXTURES "sentencepiece.json",
+      FIXTURES "metaspace.json", FIXTURES "llama3.json",    FIXTURES "t5.json",
+      FIXTURES "fallback.json",  FIXTURES "behaviors.json", FIXTURES "clip.json"};
   for (size_t i = 0; i < COUNT(paths); i++) cut_and_change(paths[i]);
 }
 
 /* ---- texts ----------------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = {"m2m",   "marian",        "roberta",   "whole", "few",    "bert",
-                                    "cased", "sentencepiece", "metaspace", "gemma", "llama3", "qwen",
-                                    "t5",    "albert",        "fallback"};
+static const char *const names[] = {"m2m",           "marian",    "roberta",  "whole",     "few",  "bert", "cased",
+                                    "sentencepiece", "metaspace", "gemma",    "llama3",    "qwen", "t5",   "albert",
+                                    "fallback",      "o200k",     "deepseek", "behaviors", "clip", "words"};
 
 /* A hundred thousand of each; what is slower than n log n would not end. */
 static void harmful_texts_are_no_trouble(void **state) {

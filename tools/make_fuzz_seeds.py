@@ -44,6 +44,29 @@ def make_safetensors():
     write("fuzz_safetensors", "several", safetensors(several, bytes(range(27))))
 
 
+def gguf(entries, tensors, data=b""):
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries))
+    for key, kind, value in entries:
+        out += text(key) + struct.pack("<I", kind) + value
+    for name, shape, kind, offset in tensors:
+        out += text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}QIQ", *shape, kind, offset)
+    return out + bytes(-len(out) % 32) + data
+
+
+def make_gguf():
+    write("fuzz_gguf", "empty", gguf([], []))
+    strings = struct.pack("<IQ", 8, 2) + struct.pack("<Q", 1) + b"a" + struct.pack("<Q", 0)
+    nested = struct.pack("<IQ", 9, 2) + 2 * struct.pack("<IQH", 2, 1, 7)
+    entries = [(b"general.alignment", 4, struct.pack("<I", 64)), (b"b", 7, b"\1"), (b"strings", 9, strings),
+               (b"nested", 9, nested), (b"split.count", 2, struct.pack("<H", 1)), (b"text", 8, struct.pack("<Q", 2) + b"ab")]
+    write("fuzz_gguf", "metadata", gguf(entries, []))
+    tensors = [(b"f32", [2, 3], 0, 0), (b"q4_0", [32, 2], 2, 32), (b"scalar", [], 1, 96), (b"later", [7], 99, 128)]
+    write("fuzz_gguf", "tensors", gguf([], tensors, bytes(160)))
+
+
 def make_config():
     small = {"vocab_size": 50, "d_model": 8, "encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2,
              "decoder_attention_heads": 4, "encoder_ffn_dim": 9, "decoder_ffn_dim": 5, "max_position_embeddings": 64,
@@ -87,6 +110,24 @@ def make_config():
         "model_type": "attend-rnn", "kind": "encoder", "attend_head": "token-classes", "input_width": 2, "cell": "gru",
         "bidirectional": True, "d_model": 8, "embedding_size": 4, "max_position_embeddings": 64, "encoder_layers": 1,
         "id2label": names}).encode())
+
+
+def make_pattern():
+    """The patterns of well-known tokenizers, and one of each thing that patterns may have."""
+    known = {"gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"}
+    for name in ("o200k", "deepseek", "behaviors", "clip"):
+        parts = json.loads((DATA / "tokenizer" / f"{name}.json").read_text())["pre_tokenizer"]["pretokenizers"]
+        known |= {f"{name}_{i}": part["pattern"]["Regex"] for i, part in enumerate(parts) if "pattern" in part}
+    known["all"] = r"(?i:ab|\x41)?(a(b|)c)?(?<=\w)\p{^Lu}{1,3}+[^[xy]\u0042c-e\d]*+$|\A.\S\z|^\P{N}?\Z"
+    for name, pattern in known.items():
+        write("fuzz_pattern", name, pattern.encode())
+    write("fuzz_pattern", "text", rb"\s*\S+(?=\s)|x" + b"\0" + "a b\u3000c dd\u0301 x\n".encode())
+
+
+def make_sentencepiece():
+    for folder in ("spm_llama", "spm_bpe", "spm_t5", "spm_unigram"):
+        for path in (DATA / "tokenizer" / folder).glob("*.model"):
+            write("fuzz_sentencepiece", folder, path.read_bytes())
 
 
 def make_tokenizer():
@@ -158,7 +199,10 @@ def make_small_tokenizers():
 
 argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
+make_gguf()
 make_config()
 make_state()
 make_small_tokenizers()
 make_tokenizer()
+make_pattern()
+make_sentencepiece()

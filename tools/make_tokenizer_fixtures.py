@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/data/tokenizer/: tokenizers trained by Hugging Face `tokenizers` on a small corpus written here, and what
-they make of odd texts; and folders with the files from before tokenizer.json, as Transformers' fast tokenizers read
-them. Needs `tokenizers`, `transformers`, `sentencepiece` and `protobuf`. With the folder of the shared data as argument it also takes the hash of
+they make of odd texts; and folders with the files from before tokenizer.json, SentencePiece's among them, as Transformers
+reads them. Needs `tokenizers`, `transformers`, `sentencepiece` and `protobuf`. With the folder of the shared data as argument it also takes the hash of
 the merges learnt from Multi30k (without it, the old hash is kept).
 
     python3 tools/make_tokenizer_fixtures.py [../shared/data]
@@ -213,8 +213,67 @@ def qwen(lines):
     return train(tokenizer, lines, 500, ["<|endoftext|>"])
 
 
-def charsmap():
-    """SentencePiece's table of what the texts' characters become: NFKC, blanks, nothing, two for one and one for two."""
+O200K = "|".join([
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+DEEPSEEK = "|".join([
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+", r"[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+", r" ?[\p{P}\p{S}]+[\r\n]*",
+    r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+
+
+def by_patterns(lines, *splits):
+    tokenizer = base(None)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*splits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    return train(tokenizer, lines, 600, ["<|endoftext|>"])
+
+
+def o200k(lines):
+    return by_patterns(lines, pre_tokenizers.Split(Regex(O200K), "isolated"))
+
+
+def deepseek(lines):
+    return by_patterns(lines, *(pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in (r"\p{N}{1,3}", "[一-龥\u3040-ゟ゠-ヿ]+", DEEPSEEK)))
+
+
+def behaviors(lines):
+    """Each behavior, of what matches and of what does not."""
+    split = lambda pattern, *rest: pre_tokenizers.Split(Regex(pattern), *rest)
+    return by_patterns(lines, split(r"^\s+|\s+$", "removed"), split(r"(?<=[\p{L}])[.!?](?=\s|$)", "merged_with_previous"),
+                       split(r"[\p{Lu}']", "merged_with_next"), split(r"\d|\p{Sc}", "contiguous"), split(r"\w*", "contiguous", True))
+
+
+def clip(lines):
+    """Words end in </w>. Their letters come in another order each time: kept as it is once made."""
+    old = OUT / "clip.json"
+    if old.exists():
+        return Tokenizer.from_file(str(old))
+    tokenizer = base(normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.model = models.BPE(unk_token="<unk>", end_of_word_suffix="</w>")
+    tokenizer.train_from_iterator(iter(lines), trainers.BpeTrainer(
+        vocab_size=900, special_tokens=["<unk>", "<s>", "</s>"], initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False))
+    tokenizer.decoder = decoders.BPEDecoder()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 1), add_prefix_space=False, trim_offsets=False)
+    return tokenizer
+
+
+def words(lines):
+    """Whole words."""
+    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex("[\"“”]"), "''")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.CharDelimiterSplit(" "), pre_tokenizers.Punctuation("merged_with_next"), pre_tokenizers.FixedLength(8)])
+    tokenizer.train_from_iterator(iter(lines), trainers.WordLevelTrainer(vocab_size=300, special_tokens=["<unk>"], show_progress=False))
+    return tokenizer
+
+
+def learn_pieces(lines, **how):
+    """A SentencePiece model whose table of what the texts' characters become has NFKC, blanks, nothing, two for one and
+    one for two."""
     rules = {c: unicodedata.normalize("NFKC", c) for text in TEXTS for c in text if unicodedata.normalize("NFKC", c) != c}
     rules |= {c: " " for c in "\t\n\r\u2028"} | {c: "" for c in "\u0007\u200b\u00ad\ufeff"}
     rules |= {"e\u0301": "é", "\r\n": " ", "😀": ":-)", "Σ": "σ", "कु": "कू", "가": "나"}
@@ -223,9 +282,13 @@ def charsmap():
     with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
         file.write("".join(f"{spell(a)}\t{spell(b)}\n" for a, b in rules.items()))
         file.flush()
-        spm.SentencePieceTrainer.train(
-            sentence_iterator=iter(["a b c d"] * 9), model_writer=model, vocab_size=9, normalization_rule_tsv=file.name, minloglevel=3)
-    return sentencepiece_model_pb2.ModelProto.FromString(model.getvalue()).normalizer_spec.precompiled_charsmap
+        rules = {} if "normalization_rule_name" in how else {"normalization_rule_tsv": file.name}
+        spm.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, minloglevel=3, num_threads=1, **rules, **how)
+    return model.getvalue()
+
+
+def charsmap():
+    return sentencepiece_model_pb2.ModelProto.FromString(learn_pieces(["a b c d"] * 9, vocab_size=9)).normalizer_spec.precompiled_charsmap
 
 
 def precompiled():
@@ -318,6 +381,46 @@ def older_gpt2(folder, lines):
     return transformers.GPT2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
 
 
+def spm_folder(name, file, lines, config, **how):
+    """A folder with nothing but SentencePiece's file, which is kept as it is once made."""
+    folder = OUT / name
+    folder.mkdir(exist_ok=True)
+    if not (folder / file).exists():
+        (folder / file).write_bytes(learn_pieces([line for line in lines if line.strip()], hard_vocab_limit=False, **how))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
+def spm_folders(lines):
+    plain = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    raw = dict(normalization_rule_name="identity", remove_extra_whitespaces=False)
+    folders = [
+        spm_folder("spm_llama", "tokenizer.model", lines, {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": True},
+                   model_type="bpe", vocab_size=600, byte_fallback=True, character_coverage=0.99, **raw),
+        spm_folder("spm_bpe", "tokenizer.model", lines, plain, model_type="bpe", vocab_size=300, character_coverage=0.98),
+        spm_folder("spm_t5", "spiece.model", lines, {"tokenizer_class": "T5Tokenizer", "extra_ids": 7}, vocab_size=400, pad_id=0, eos_id=1, unk_id=2, bos_id=-1),
+        spm_folder("spm_unigram", "tokenizer.model", lines, plain, vocab_size=500, byte_fallback=True, add_dummy_prefix=False)]
+    return {folder.name: transformers.AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer for folder in folders}
+
+
+def spm_marian(lines):
+    """Ids of each text (but those with marks, which the C++ library normalises apart from what they stand on, and with its own
+    character for spaces, which it strips at the end)."""
+    folder = spm_folder("spm_marian", "source.spm", lines, {"tokenizer_class": "MarianTokenizer"}, vocab_size=300, bos_id=-1)
+    spm_folder("spm_marian", "target.spm", lines[::2], {"tokenizer_class": "MarianTokenizer"}, vocab_size=260, bos_id=-1)
+    names = set()
+    for side in ("source", "target"):
+        processor = spm.SentencePieceProcessor(model_file=str(folder / f"{side}.spm"))
+        names |= {processor.id_to_piece(i) for i in range(processor.get_piece_size())}
+    names = ["</s>", "<unk>", *sorted(names - {"</s>", "<unk>"}), ">>de<<", "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({name: i for i, name in enumerate(names)}))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    (folder / "target.spm").unlink()
+    texts = [data.decode(errors="replace") for data in DATA] + [">>de<< The dog's running."]
+    texts = [text for text in texts if not any(unicodedata.category(c)[0] == "M" for c in text) and not set("<\u2581") & set(text.replace(">>de<<", ""))]
+    return [[text.encode().hex(), tokenizer.encode(text)] for text in texts]
+
+
 def older(lines):
     cased = {"do_lower_case": False, "tokenize_chinese_chars": False, "mask_token": {"content": "[MASK]", "__type": "AddedToken"}}
     return {"older_bert": older_bert(OUT / "older_bert", lines, None), "older_cased": older_bert(OUT / "older_cased", lines, cased),
@@ -353,14 +456,15 @@ def main(data):
     (OUT / "corpus.txt").write_text("".join(line + "\n" for line in lines))
     old = json.loads((OUT / "cases.json").read_text()) if (OUT / "cases.json").exists() else {}
     found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(data) if data else old.get("multi30k")}
-    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, t5, albert, fallback]
+    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, o200k, deepseek, behaviors, clip, words, t5, albert, fallback]
     for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
         text = tokenizer.to_str()
         if name == "t5":  # as files of before 2020 have it
             text = text.replace('"type":"Unigram",', "")
         (OUT / f"{name}.json").write_text(text)
         found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
-    for name, tokenizer in older(lines).items():
+    found["spm_marian"] = spm_marian(lines)
+    for name, tokenizer in {**older(lines), **spm_folders(lines)}.items():
         found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
     (OUT / "cases.json").write_text(json.dumps(found, separators=(",", ":")).replace("],[[", "],\n[["))
 

@@ -137,14 +137,17 @@ typedef enum att_head {
 } att_head;
 
 /* Opens a Hugging Face folder: config.json, model.safetensors, tokenizer.json, generation_config.json; or one of
- * sentence-transformers (modules.json), whose further stages att_embed reads when it first runs. */
+ * sentence-transformers (modules.json), whose further stages att_embed reads when it first runs; or a .gguf, which is a
+ * file (of several parts any), of an architecture that attend knows. */
 ATT_API att_status att_model_open(att_context *ctx, const char *folder, att_model **model);
 /* NULL is fine. */
 ATT_API void att_model_close(att_model *model);
 
-/* Writes the model as a Hugging Face folder. type: of its weights in the file, "float32", "float16" or "bfloat16";
- * NULL: each as it came, float32 where it was trained. The folder must not exist, or be empty; it is written aside, so
- * that there is a whole one or none. The stages of a folder of sentence-transformers are copied from it. */
+/* Writes the model as a Hugging Face folder; or, where the name ends in ".gguf", as such a file, which GGUF must have
+ * an architecture for. type: of its weights, "float32", "float16", "bfloat16", or quantized, "q8_0", "q4_k_m", ... (of
+ * a folder then in model.gguf); NULL: each as it came, float32 where it was trained. The folder must not exist, or be
+ * empty; the file must not exist. Both are written aside, so that there is a whole one or none. The stages of a folder
+ * of sentence-transformers are copied from it. */
 ATT_API att_status att_model_save(att_model *model, const char *folder, const char *type);
 
 /* A part of a model. */

@@ -104,6 +104,11 @@ bool att_file_exists(const char *path) {
   return stat(path, &info) == 0;
 }
 
+bool att_is_file(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 /* ---- folders and paths ---------------------------------------------------------------------------------------- */
 
 att_status att_folder_make(att_context *ctx, const char *path) {

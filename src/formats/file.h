@@ -19,7 +19,8 @@ void att_unmap(att_mapping *mapping);
 void att_forget(const void *data, size_t size);
 
 att_status att_file_read(att_context *ctx, const char *path, size_t limit, att_buffer *out);
-bool att_file_exists(const char *path);
+bool att_file_exists(const char *path); /* a folder too */
+bool att_is_file(const char *path);     /* and no folder */
 /* Makes the folder where it is absent (parents are not made). */
 att_status att_folder_make(att_context *ctx, const char *path);
 /* What was made, renamed or removed in the folder survives a crash. A file system that cannot sync a folder, and a

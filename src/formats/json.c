@@ -139,8 +139,8 @@ void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *o
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the well-formed UTF-8 character at data (Unicode 15, table 3-7), 0 where there is none. */
-static size_t character_size(const unsigned char *data, size_t left) {
+size_t att_json_character(const char *text, size_t left) {
+  const unsigned char *data = (const unsigned char *)text;
   unsigned char first = data[0];
   if (first < 0x80) return 1;
   size_t size = first >= 0xc2 && first <= 0xdf   ? 2
@@ -173,7 +173,7 @@ att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *da
   const unsigned char *bytes = (const unsigned char *)data;
   for (size_t i = 0, plain; i < size;) {
     for (plain = i; plain < size;) { /* runs that need no change are copied at once */
-      size_t step = character_size(bytes + plain, size - plain);
+      size_t step = att_json_character(data + plain, size - plain);
       if (step == 0 || bytes[plain] < 0x20 || bytes[plain] == '"' || bytes[plain] == '\\') break;
       plain += step;
     }

@@ -33,6 +33,9 @@ att_status att_json_string(att_context *ctx, const char *name, const json_t *obj
 void att_json_warn_of_others(att_context *ctx, const char *name, const json_t *object, const char *where,
                              const char *const *known, size_t count);
 
+/* Bytes of the well-formed UTF-8 character at data (Unicode 15, table 3-7; left >= 1), 0 where there is none. */
+size_t att_json_character(const char *data, size_t left);
+
 /* Writing: appends a JSON string with its quotes (invalid UTF-8 becomes U+FFFD), a number that reads back exactly. */
 att_status att_json_put_string(att_context *ctx, att_buffer *out, const char *data, size_t size);
 att_status att_json_put_number(att_context *ctx, att_buffer *out, double value); /* NaN and infinity: null */

@@ -19,7 +19,7 @@
 
 #define ATT_LARGEST_HEADER 100000000u /* the reference's limit */
 #define ATT_METADATA       "__metadata__"
-#define ATT_BLOCK          4096 /* values converted at once */
+#define ATT_INDEX          ".index.json"
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
@@ -38,7 +38,7 @@ static att_status read_type(att_context *ctx, const att_place *place, const json
   if (!name) return bad(ctx, place, "has no dtype");
   for (int i = 0; i < ATT_TYPE_COUNT; i++) {
     *type = (att_type)i;
-    if (strcmp(name, att_type_label(*type)) == 0) return ATT_OK;
+    if (att_type_block(*type) == 1 && strcmp(name, att_type_label(*type)) == 0) return ATT_OK;
   }
   return att_fail(ctx, ATT_UNSUPPORTED, "%s: tensor %.200s: has the type %.40s, which attend does not read",
                   place->path, place->name, name);
@@ -57,7 +57,7 @@ static att_status read_shape(att_context *ctx, const att_place *place, const jso
     if (!json_is_integer(dimension)) return bad(ctx, place, "a dimension of its shape is not a whole number");
     out->shape[i] = json_integer_value(dimension);
   }
-  if (!att_shape_size(out->shape, out->rank, out->type, &out->count, &out->size)) {
+  if (!att_shape_size(out->shape, out->rank, 1, att_type_size(out->type), &out->count, &out->size)) {
     return bad(ctx, place, "has an impossible shape");
   }
   return ATT_OK;
@@ -83,8 +83,9 @@ static att_status read_offsets(att_context *ctx, const att_place *place, const j
 
 static att_status read_tensor(att_context *ctx, const att_place *place, const json_t *entry, att_stored *out) {
   if (!json_is_object(entry)) return bad(ctx, place, "is not described by an object");
-  out->name = place->name;
+  *out = (att_stored){.name = place->name};
   ATT_TRY(read_type(ctx, place, entry, &out->type));
+  out->label = att_type_label(out->type);
   ATT_TRY(read_shape(ctx, place, entry, out));
   return read_offsets(ctx, place, entry, out);
 }
@@ -206,14 +207,18 @@ static att_status read_single(att_context *ctx, att_tensor_file *file) {
   return read_part(ctx, file->path, file, file->parts);
 }
 
+static bool is_index(const char *path) {
+  size_t size = strlen(path), last = strlen(ATT_INDEX);
+  return size > last && strcmp(path + size - last, ATT_INDEX) == 0;
+}
+
 static att_status read_all(att_context *ctx, const char *path, att_tensor_file *file) {
-  att_buffer index = {0};
-  ATT_TRY(att_buffer_print(ctx, &index, "%s.index.json", path));
-  bool many = !att_file_exists(path) && att_file_exists(index.data);
-  file->path = many ? index.data : att_copy_text(ctx, path, strlen(path));
-  if (!many) att_buffer_free(ctx, &index);
-  if (!file->path) return ATT_MEMORY;
-  return many ? read_index(ctx, file) : read_single(ctx, file);
+  att_buffer name = {0};
+  ATT_TRY(att_buffer_print(ctx, &name, "%s" ATT_INDEX, path));
+  bool listed = !is_index(path) && !att_file_exists(path) && att_file_exists(name.data);
+  if (!listed) name.data[strlen(path)] = '\0';
+  file->path = name.data;
+  return is_index(file->path) ? read_index(ctx, file) : read_single(ctx, file);
 }
 
 static void free_header(void *header) { json_decref(header); }
@@ -252,12 +257,14 @@ static att_status make_header(att_context *ctx, const char *path, const att_to_s
   ATT_TRY(att_buffer_print(ctx, header, "{\"" ATT_METADATA "\":{\"format\":\"pt\"}"));
   for (size_t i = 0; i < count; i++) {
     const att_to_store *tensor = &tensors[i];
-    int64_t values;
     size_t size, end;
-    if (tensor->rank < 0 || tensor->rank > ATT_MAX_RANK ||
-        !att_shape_size(tensor->shape, tensor->rank, tensor->type, &values, &size) ||
-        __builtin_add_overflow(begin, size, &end)) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s: tensor %.200s: has an impossible shape", path, tensor->name);
+    if (att_type_block(tensor->type) > 1) {
+      return att_fail(ctx, ATT_ARGUMENT, "%s: tensor %.200s: safetensors has no type %s", path, tensor->name,
+                      att_type_label(tensor->type));
+    }
+    ATT_TRY(att_to_store_size(ctx, path, tensor, &size));
+    if (__builtin_add_overflow(begin, size, &end)) {
+      return att_fail(ctx, ATT_ARGUMENT, "%s: too large for one file", path);
     }
     ATT_TRY(put_entry(ctx, header, tensor, begin, end));
     begin = end;
@@ -266,76 +273,6 @@ static att_status make_header(att_context *ctx, const char *path, const att_to_s
   ATT_TRY(att_buffer_append(ctx, header, "       ", (8 - header->size % 8) % 8)); /* so that the data is aligned */
   if (header->size <= ATT_LARGEST_HEADER) return ATT_OK;
   return att_fail(ctx, ATT_ARGUMENT, "%s: too many tensors for one file", path);
-}
-
-static float value_at(const att_to_store *tensor, int64_t index) {
-  return att_value_at(tensor->data, tensor->data_type, index);
-}
-
-static att_status refuse_value(att_context *ctx, const char *path, const att_to_store *tensor, int64_t index) {
-  double value = (double)value_at(tensor, index);
-  const char *why = value - value == 0 ? "is too large for the type to store" : "is not a number to store";
-  return att_fail(ctx, ATT_NUMERIC, "%s: tensor %.200s: value %" PRId64 " (%g) %s", path, tensor->name, index, value,
-                  why);
-}
-
-/* An exponent of all ones is infinity or NaN, in the input or by rounding. Returns the first such index, or count. */
-static int64_t convert(const float *values, int64_t count, att_type type, uint16_t *halves) {
-  uint16_t exponent = type == ATT_F16 ? 0x7c00 : 0x7f80;
-  for (int64_t i = 0; i < count; i++) {
-    halves[i] = type == ATT_F16 ? att_f32_to_f16(values[i]) : att_f32_to_bf16(values[i]);
-    if ((halves[i] & exponent) == exponent) return i;
-  }
-  return count;
-}
-
-static int64_t count_finite(const float *values, int64_t count) {
-  for (int64_t i = 0; i < count; i++) {
-    if (!(values[i] - values[i] == 0)) return i;
-  }
-  return count;
-}
-
-static att_status put_floats(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor,
-                             int64_t count) {
-  float read[ATT_BLOCK];
-  uint16_t halves[ATT_BLOCK];
-  for (int64_t done = 0; done < count; done += ATT_BLOCK) {
-    int64_t block = count - done < ATT_BLOCK ? count - done : ATT_BLOCK;
-    bool whole = tensor->type == ATT_F32, straight = tensor->data_type == ATT_F32;
-    const float *values = straight ? (const float *)tensor->data + done : read;
-    for (int64_t i = 0; !straight && i < block; i++) read[i] = value_at(tensor, done + i);
-    int64_t good = whole ? count_finite(values, block) : convert(values, block, tensor->type, halves);
-    if (good < block) return refuse_value(ctx, path, tensor, done + good);
-    const void *bytes = whole ? (const void *)values : halves;
-    ATT_TRY(att_writer_put(writer, bytes, (size_t)block * att_type_size(tensor->type)));
-  }
-  return ATT_OK;
-}
-
-static att_status put_rows(att_context *ctx, att_writer *writer, const att_to_store *tensor, int64_t count) {
-  int64_t cols = tensor->shape[tensor->rank - 1], most = att_rows_at_once(tensor), rows = cols ? count / cols : 0;
-  if (most > rows) most = rows;
-  size_t row = att_type_bytes(tensor->type, cols);
-  char *buffer = att_alloc(ctx, (size_t)most, row);
-  if (!buffer) return ATT_MEMORY;
-  att_status status = ATT_OK;
-  for (int64_t first = 0; first < rows && !status; first += most) {
-    int64_t some = rows - first < most ? rows - first : most;
-    status = tensor->rows(tensor->owner, first, some, buffer);
-    if (!status) status = att_writer_put(writer, buffer, (size_t)some * row);
-  }
-  att_free(ctx, buffer);
-  return status;
-}
-
-static att_status put_tensor(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor) {
-  int64_t count;
-  size_t size;
-  att_shape_size(tensor->shape, tensor->rank, tensor->type, &count, &size); /* checked with the header */
-  if (tensor->rows) return put_rows(ctx, writer, tensor, count);
-  if (tensor->type < ATT_FLOAT_TYPES) return put_floats(ctx, writer, path, tensor, count);
-  return att_writer_put(writer, tensor->data, size);
 }
 
 att_status att_safetensors_write(att_context *ctx, const char *path, const att_to_store *tensors, size_t count) {
@@ -349,7 +286,7 @@ att_status att_safetensors_write(att_context *ctx, const char *path, const att_t
     status = att_writer_put(writer, length, sizeof length);
   }
   if (status == ATT_OK) status = att_writer_put(writer, header.data, header.size);
-  for (size_t i = 0; i < count && status == ATT_OK; i++) status = put_tensor(ctx, writer, path, &tensors[i]);
+  for (size_t i = 0; i < count && status == ATT_OK; i++) status = att_to_store_put(ctx, writer, path, &tensors[i]);
   att_buffer_free(ctx, &header);
   if (status == ATT_OK) return att_writer_commit(writer);
   att_writer_discard(writer);

@@ -6,13 +6,14 @@
 #ifndef ATT_FORMATS_SAFETENSORS_H
 #define ATT_FORMATS_SAFETENSORS_H
 
-#include "formats/tensor_file.h"
+#include "formats/tensor_writer.h"
 
-/* The file, or, where it is absent and path.index.json is there, the files beside it that this lists (Transformers'
- * "sharded checkpoints"), as one: a tensor stands in one of them. */
+/* The file; or an index (NAME.index.json, which stands also for a NAME that is absent) with the files beside it that it
+ * lists (Transformers' "sharded checkpoints"), as one: a tensor stands in one of them. */
 att_status att_safetensors_open(att_context *ctx, const char *path, att_tensor_file **out);
 
-/* Whole or not at all, with metadata {"format": "pt"}; tensors in the order given, data 8-byte aligned. */
+/* Whole or not at all, with metadata {"format": "pt"}; tensors in the order given, data 8-byte aligned. Quantized types
+ * are refused: the format has none. */
 att_status att_safetensors_write(att_context *ctx, const char *path, const att_to_store *tensors, size_t count);
 
 #endif

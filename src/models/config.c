@@ -179,10 +179,15 @@ static att_status read_model(const att_settings *whole, att_config *out) {
 
 /* ---- reading: a folder ------------------------------------------------------------------------------------------- */
 
-static att_status read_file(att_settings *in, att_config *out) {
-  ATT_TRY(att_json_open(in->ctx, in->name, &in->root));
-  ATT_TRY(read_model(in, out));
-  return att_config_check(in->ctx, in->name, out);
+att_status att_config_take(att_context *ctx, const char *name, json_t *root, att_config *out) {
+  const att_settings in = {ctx, name, root};
+  memset(out, 0, sizeof *out);
+  att_status status = read_model(&in, out);
+  if (!status) status = att_config_check(ctx, name, out);
+  if (!status) return ATT_OK;
+  att_free(ctx, out->labels);
+  out->labels = NULL;
+  return status;
 }
 
 /* Only where texts are truncated does it count: what is wrong with it is said, and stops nothing. Transformers writes
@@ -209,16 +214,17 @@ static att_status read_tokenizer_length(att_context *ctx, const char *folder, at
 }
 
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out) {
+  json_t *root = NULL;
   memset(out, 0, sizeof *out);
   char *path = att_path(ctx, folder, "config.json");
-  att_settings in = {ctx, path, NULL};
-  att_status status = path ? read_file(&in, out) : ATT_MEMORY;
+  att_status status = path ? att_json_open(ctx, path, &root) : ATT_MEMORY;
+  if (!status) status = att_config_take(ctx, path, root, out);
   if (!status) status = read_tokenizer_length(ctx, folder, out);
   if (status) {
     att_free(ctx, out->labels);
     out->labels = NULL;
   }
-  json_decref(in.root);
+  json_decref(root);
   att_free(ctx, path);
   return status;
 }
@@ -324,16 +330,31 @@ static void put_family(att_object *out, const att_config *config) {
   if (strcmp(type, own_type) == 0) put_own(out, config);
 }
 
+static void put_model(att_object *out, const att_config *config) {
+  put_family(out, config);
+  att_put_text(out, "dtype", att_type_name(config->storage));
+  att_put_text(out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
+  att_family_get(config->family)->write(out, config);
+  const att_head_calls *head = att_head_get(config->head);
+  if (head->problem_type) att_put_text(out, "problem_type", head->problem_type);
+  if (head->write) head->write(out, config);
+}
+
 static att_status write_model(att_context *ctx, const char *folder, const att_config *config) {
   att_object out = {.ctx = ctx};
-  put_family(&out, config);
-  att_put_text(&out, "dtype", att_type_name(config->storage));
-  att_put_text(&out, "torch_dtype", att_type_name(config->storage)); /* for Transformers 4 */
-  att_family_get(config->family)->write(&out, config);
-  const att_head_calls *head = att_head_get(config->head);
-  if (head->problem_type) att_put_text(&out, "problem_type", head->problem_type);
-  if (head->write) head->write(&out, config);
+  put_model(&out, config);
   return att_object_write(&out, folder, "config.json");
+}
+
+att_status att_config_give(att_context *ctx, const att_config *config, json_t **root) {
+  att_object out = {.ctx = ctx};
+  *root = NULL;
+  put_model(&out, config);
+  att_put_more(&out, "}");
+  att_status status = out.status;
+  if (!status) status = att_json_parse(ctx, "the configuration", out.text.data, out.text.size, root);
+  att_buffer_free(ctx, &out.text);
+  return status;
 }
 
 /* The first of the spellings that the vocabulary has, or NULL. */

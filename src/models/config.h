@@ -8,6 +8,8 @@
 #include "layers/layers.h"
 #include "text/tokenizer.h"
 
+#include <jansson.h>
+
 /* How parameters are named and what config.json calls it. Marian has its norms after, m2m_100 before. */
 typedef enum att_family {
   ATT_MARIAN,
@@ -92,6 +94,8 @@ typedef struct att_config {
 
 /* out->labels is the caller's. */
 att_status att_config_read(att_context *ctx, const char *folder, att_config *out);
+/* A config.json that is no file; name: for messages. */
+att_status att_config_take(att_context *ctx, const char *name, json_t *root, att_config *out);
 /* Labels as a config has them: one block (att_free); NULL: no memory. */
 char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
 /* Whether that side reads rows of floats. */
@@ -106,6 +110,8 @@ att_status att_config_check_pairs(att_context *ctx, const char *name, const att_
 /* config.json and tokenizer_config.json (names of the special tokens come from the tokenizer). */
 att_status att_config_write(att_context *ctx, const char *folder, const att_config *config,
                             const att_tokenizer *tokenizer);
+/* What config.json says of it (json_decref). */
+att_status att_config_give(att_context *ctx, const att_config *config, json_t **root);
 /* config.json's model_type: the family's, or "attend" for what no class of Hugging Face can say. */
 const char *att_config_type(const att_config *config);
 

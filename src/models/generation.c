@@ -467,14 +467,18 @@ static att_status extract(reader *r) {
   return status;
 }
 
+static att_status read_config(reader *r) {
+  ATT_TRY(read_all(r));
+  return json_is_object(r->in.root) ? extract(r) : ATT_OK;
+}
+
 /* Transformers takes config.json in the place of a file that is absent or no JSON. */
 static att_status read_older(reader *r, const char *folder) {
   char *path = att_path(r->in.ctx, folder, "config.json");
   if (!path) return ATT_MEMORY;
   r->in.name = path;
   att_status status = att_json_open(r->in.ctx, path, &r->in.root);
-  if (!status) status = read_all(r);
-  if (!status && json_is_object(r->in.root)) status = extract(r);
+  if (!status) status = read_config(r);
   att_free(r->in.ctx, path);
   return status;
 }
@@ -508,6 +512,16 @@ att_status att_generation_read(att_context *ctx, const char *folder, const att_c
   att_generation_neutral(out);
   att_status status = read_folder(&r, folder);
   json_decref(r.in.root);
+  if (status) att_generation_free(ctx, out);
+  return status;
+}
+
+att_status att_generation_take_config(att_context *ctx, const char *name, json_t *root, const att_config *config,
+                                      att_generation *out) {
+  reader r = {.in = {ctx, name, root}, .config = config, .g = out};
+  att_generation_neutral(out);
+  att_status status = read_config(&r);
+  json_decref(root);
   if (status) att_generation_free(ctx, out);
   return status;
 }

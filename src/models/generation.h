@@ -61,6 +61,9 @@ typedef struct att_generation {
 void att_generation_neutral(att_generation *out);
 /* What a folder says. Never fails for what the folder holds, only for want of memory. */
 att_status att_generation_read(att_context *ctx, const char *folder, const att_config *config, att_generation *out);
+/* The same of a config.json that is no file; name: for messages. Takes root. */
+att_status att_generation_take_config(att_context *ctx, const char *name, json_t *root, const att_config *config,
+                                      att_generation *out);
 /* What a new model of this configuration is written with. */
 att_status att_generation_new(att_context *ctx, const att_config *config, att_generation *out);
 /* generation_config.json, where there is something to say. */

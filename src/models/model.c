@@ -1,10 +1,13 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
-#include "formats/safetensors.h"
+#include "formats/gguf.h"
+#include "models/gguf_names.h"
 #include "models/head.h"
+#include "models/mixture.h"
 #include "models/parameters.h"
 #include "models/sentence.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void att_model_close(att_model *model) {
@@ -167,16 +170,20 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
 att_status att_model_check_text(const att_model *model) {
   if (model->tokenizer) return ATT_OK;
   if (model->config.input_width == 0) {
-    return att_fail(model->ctx, ATT_UNSUPPORTED, "the model has no tokenizer: its folder needs a tokenizer.json");
+    return att_fail(model->ctx, ATT_UNSUPPORTED,
+                    "the model has no tokenizer: its folder needs a tokenizer.json, its .gguf tokenizer.ggml.model");
   }
   return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads rows of %lld numbers, not text",
                   (long long)model->config.input_width);
 }
 
-/* It may have more tokens than the model: a text that has one of these is refused, not the folder. */
-static att_status load_tokenizer(att_model *model, const char *folder) {
+/* It may have more tokens than the model: a text that has one of these is refused, not the model. file: a .gguf, which
+ * may have none, or NULL. */
+static att_status load_tokenizer(att_model *model, const char *folder, const att_tensor_file *file) {
   if (model->config.vocab_size == 0) return ATT_OK;
-  ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
+  if (file && !att_gguf_find(file->metadata, "tokenizer.ggml.model")) return ATT_OK;
+  if (file) ATT_TRY(att_tokenizer_open_gguf(model->ctx, file->metadata, &model->tokenizer));
+  if (!file) ATT_TRY(att_tokenizer_open_folder(model->ctx, folder, &model->tokenizer));
   model->config.mask = find_special(model, "[MASK]", "<mask>"); /* no config names these */
   model->config.unk = find_special(model, "<unk>", "[UNK]");
   return ATT_OK;
@@ -203,15 +210,9 @@ static att_status untie(att_model **model, const att_tensor_file *file) {
   return ATT_OK;
 }
 
-static att_status load_weights(att_model **model, const char *folder) {
-  att_tensor_file *file;
-  att_context *ctx = (*model)->ctx;
-  char *path = att_path(ctx, folder, "model.safetensors");
-  if (!path) return ATT_MEMORY;
-  att_status status = att_safetensors_open(ctx, path, &file);
-  att_free(ctx, path);
-  if (status) return status;
-  status = untie(model, file);
+/* Takes the file. */
+static att_status take_file(att_model **model, att_tensor_file *file) {
+  att_status status = untie(model, file);
   if (status) {
     att_tensor_file_close(file);
     return status;
@@ -221,37 +222,114 @@ static att_status load_weights(att_model **model, const char *folder) {
   return ATT_OK;
 }
 
-static att_status open_model(att_context *ctx, const char *folder, att_model **out) {
+static att_status load_weights(att_model **model, const char *folder) {
+  att_tensor_file *file;
+  ATT_TRY(att_weights_open((*model)->ctx, folder, "model", &file));
+  return take_file(model, file);
+}
+
+/* The table of a config, whose labels the model takes whatever comes of it. */
+static att_status begin_model(att_context *ctx, const att_config *config, att_model **out) {
+  att_status status = make_model(ctx, config, out);
+  if (!status) (*out)->config.labels = config->labels;
+  if (status) att_free(ctx, config->labels);
+  return status;
+}
+
+static att_status read_folder(att_model **model, const char *folder) {
+  att_context *ctx = (*model)->ctx;
+  ATT_TRY(att_generation_read(ctx, folder, &(*model)->config, &(*model)->generation));
+  ATT_TRY(load_tokenizer(*model, folder, NULL));
+  return load_weights(model, folder);
+}
+
+/* Closes a model that did not open whole; gives one that did, which is called `name`. */
+static att_status give_model(att_model *model, att_status status, const char *name, att_model **out) {
+  if (!status) model->folder = att_copy_text(model->ctx, name, strlen(name));
+  if (!status && !model->folder) status = ATT_MEMORY;
+  if (status) {
+    att_model_close(model);
+  } else {
+    *out = model;
+  }
+  return status;
+}
+
+static att_status open_folder(att_context *ctx, const char *folder, att_model **out) {
   att_config config;
   att_model *model;
   ATT_TRY(att_model_check_folder(ctx, folder));
   ATT_TRY(att_config_read(ctx, folder, &config));
-  att_status status = make_model(ctx, &config, &model);
-  if (status) {
-    att_free(ctx, config.labels);
-    return status;
-  }
-  model->config.labels = config.labels;
-  status = att_generation_read(ctx, folder, &config, &model->generation);
-  if (!status) status = load_tokenizer(model, folder);
-  if (!status) status = load_weights(&model, folder);
-  if (!status) {
-    model->folder = att_copy_text(ctx, folder, strlen(folder));
-    if (!model->folder) status = ATT_MEMORY;
-  }
-  if (status) {
-    att_model_close(model);
-    return status;
-  }
-  *out = model;
-  return ATT_OK;
+  ATT_TRY(begin_model(ctx, &config, &model));
+  att_status status = read_folder(&model, folder);
+  return give_model(model, status, folder, out);
 }
+
+/* ---- a .gguf -------------------------------------------------------------------------------------------------- */
+
+/* llama.cpp's numbers: 1 the mean, 2 the first token, 3 the last. */
+static att_status read_pooling(att_model *model, const att_gguf_metadata *m, const char *architecture) {
+  static const att_pooling poolings[] = {ATT_POOL_DEFAULT, ATT_POOL_MEAN, ATT_POOL_FIRST, ATT_POOL_LAST};
+  char key[64];
+  int64_t kind = 0;
+  snprintf(key, sizeof key, "%.40s.pooling_type", architecture);
+  ATT_TRY(att_gguf_int(m, key, false, INT32_MIN, INT32_MAX, &kind));
+  if (kind < 1 || kind > 3) return ATT_OK;
+  return att_sentence_of_pooling(model->ctx, poolings[kind], &model->sentence);
+}
+
+/* Takes the file. */
+static att_status read_file(att_model **model, const char *path, const att_gguf_architecture *a, json_t *root,
+                            att_tensor_file *file) {
+  att_model *made = *model;
+  att_status status = att_generation_take_config(made->ctx, path, json_incref(root), &made->config, &made->generation);
+  if (!status) status = load_tokenizer(made, NULL, file);
+  if (!status) status = read_pooling(made, file->metadata, a->name);
+  if (!status) return take_file(model, file);
+  att_tensor_file_close(file);
+  return status;
+}
+
+/* Takes the file. */
+static att_status make_from_file(att_context *ctx, const char *path, const att_gguf_architecture *a, json_t *root,
+                                 att_tensor_file *file, att_model **out) {
+  att_config config;
+  att_model *model;
+  att_status status = att_gguf_rename(file, a, root);
+  if (!status) status = att_config_take(ctx, path, root, &config);
+  if (!status) status = begin_model(ctx, &config, &model);
+  if (status) {
+    att_tensor_file_close(file);
+    return status;
+  }
+  status = read_file(&model, path, a, root, file);
+  return give_model(model, status, path, out);
+}
+
+static att_status open_gguf(att_context *ctx, const char *path, att_model **out) {
+  att_tensor_file *file;
+  const att_gguf_architecture *a;
+  json_t *root = NULL;
+  ATT_TRY(att_gguf_open(ctx, path, &file));
+  att_status status = att_gguf_architecture_of(file->metadata, &a);
+  if (!status) status = att_gguf_read_config(file, a, &root);
+  if (status) {
+    att_tensor_file_close(file);
+    return status;
+  }
+  status = make_from_file(ctx, path, a, root, file, out);
+  json_decref(root);
+  return status;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------- */
 
 att_status att_model_open(att_context *ctx, const char *folder, att_model **out) {
   att_sentence *sentence;
   *out = NULL;
+  if (att_is_gguf_path(folder)) return open_gguf(ctx, folder, out);
   ATT_TRY(att_sentence_find(ctx, folder, &sentence));
-  att_status status = open_model(ctx, sentence ? sentence->place : folder, out);
+  att_status status = open_folder(ctx, sentence ? sentence->place : folder, out);
   if (status) {
     att_sentence_free(sentence);
     return status;
@@ -269,22 +347,33 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 
-/* type NULL: as the parameters came. */
-static att_status save_model(att_model *model, const char *folder, const att_type *type) {
-  att_status status = att_model_save_settings(model, folder);
-  char *path = status ? NULL : att_path(model->ctx, folder, "model.safetensors");
-  if (!status) status = path ? att_model_save_weights(model, path, type) : ATT_MEMORY;
-  att_free(model->ctx, path);
-  return status;
+/* wanted NULL: as the parameters came. */
+static att_status save_model(att_model *model, const char *folder, const att_mixture *wanted) {
+  ATT_TRY(att_model_save_settings(model, folder));
+  return att_model_save_weights(model, folder, "model", wanted);
+}
+
+static att_status save_file(att_model *model, const char *path, const att_mixture *wanted) {
+  if (!att_file_exists(path)) return att_model_save_gguf(model, path, wanted);
+  return att_fail(model->ctx, ATT_ARGUMENT, "%s: is there; name another file", path);
+}
+
+static att_status find_mixture(att_context *ctx, const char *type, const att_mixture **out) {
+  char names[256];
+  *out = type ? att_mixture_find(type) : NULL;
+  if (!type || *out) return ATT_OK;
+  att_mixture_names(names, sizeof names);
+  return att_fail(ctx, ATT_ARGUMENT, "type is \"%.60s\": it must be one of %s", type, names);
 }
 
 /* With the stages of a pipeline where there is one. */
-static att_status save_folder(att_model *model, const char *folder, const att_type *type) {
+static att_status save_folder(att_model *model, const char *folder, const att_mixture *wanted) {
   att_type before = model->config.storage;
-  if (type) model->config.storage = *type;
+  if (wanted) model->config.storage = wanted->type;
   char *place = NULL;
-  att_status status = model->sentence ? att_sentence_copy(model->sentence, folder, &place) : ATT_OK;
-  if (!status) status = save_model(model, place ? place : folder, type);
+  bool stages = model->sentence && model->sentence->folder;
+  att_status status = stages ? att_sentence_copy(model->sentence, folder, &place) : ATT_OK;
+  if (!status) status = save_model(model, place ? place : folder, wanted);
   if (!status && place) status = att_sentence_copy_names(model->sentence, place);
   att_free(model->ctx, place);
   model->config.storage = before;
@@ -293,10 +382,9 @@ static att_status save_folder(att_model *model, const char *folder, const att_ty
 
 att_status att_model_save(att_model *model, const char *path, const char *type) {
   att_folder *folder;
-  att_type wanted;
-  if (type && !att_type_find(type, &wanted)) {
-    return att_fail(model->ctx, ATT_ARGUMENT, "type is \"%.60s\": it must be float32, float16 or bfloat16", type);
-  }
+  const att_mixture *wanted;
+  ATT_TRY(find_mixture(model->ctx, type, &wanted));
+  if (att_is_gguf_path(path)) return save_file(model, path, wanted);
   ATT_TRY(att_folder_begin(model->ctx, path, &folder));
-  return att_folder_end(folder, save_folder(model, att_folder_aside(folder), type ? &wanted : NULL));
+  return att_folder_end(folder, save_folder(model, att_folder_aside(folder), wanted));
 }

@@ -90,10 +90,18 @@ att_status att_model_check_weights(const att_model *model, const att_tensor_file
 /* Gives every parameter its values: mapped where they lie as ops read them, else copied, in their own type where ops
  * read that. NaN and infinity are refused. Takes the file. */
 att_status att_model_take_weights(att_model *model, att_tensor_file *file);
-/* Reads the trained parameters' values from a model.safetensors of the same model. */
-att_status att_model_read_weights(att_model *model, const char *path);
-/* Writes model.safetensors; type NULL: each parameter in the type that it came in, float32 where it was trained. */
-att_status att_model_save_weights(const att_model *model, const char *path, const att_type *type);
+/* folder/stem.safetensors, or, where there is none, the stem.gguf that att_model_save_weights has written. */
+att_status att_weights_open(att_context *ctx, const char *folder, const char *stem, att_tensor_file **out);
+/* Reads the trained parameters' values from such a file of the same model. */
+att_status att_model_read_weights(att_model *model, const char *folder, const char *stem);
+/* Writes folder/stem.safetensors, or stem.gguf (with Hugging Face's names) where a type is one that safetensors has
+ * not. wanted NULL: each parameter in the type that it came in, float32 where it was trained. */
+struct att_mixture; /* mixture.h */
+att_status att_model_save_weights(const att_model *model, const char *folder, const char *stem,
+                                  const struct att_mixture *wanted);
+/* Writes a .gguf as llama.cpp reads it: architecture, settings, tokenizer, tensors; whole or not at all. What GGUF has
+ * no architecture or name for: ATT_UNSUPPORTED. wanted NULL: as above. (gguf_save.c) */
+att_status att_model_save_gguf(const att_model *model, const char *path, const struct att_mixture *wanted);
 /* Refuses a model that does not read text: one of rows of floats, or a folder without a tokenizer. */
 att_status att_model_check_text(const att_model *model);
 /* Refuses a path that is no folder of a model, with what it is and what to do. */

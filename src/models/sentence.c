@@ -121,6 +121,21 @@ att_status att_sentence_find(att_context *ctx, const char *folder, att_sentence 
   return ATT_OK;
 }
 
+att_status att_sentence_of_pooling(att_context *ctx, att_pooling pooling, att_sentence **out) {
+  att_sentence *s = *out = ATT_NEW(ctx, 1, att_sentence);
+  if (!s) return ATT_MEMORY;
+  s->ctx = ctx;
+  s->ready = true;
+  s->stages = ATT_NEW(ctx, 1, att_stage);
+  if (!s->stages) {
+    att_sentence_free(s);
+    *out = NULL;
+    return ATT_MEMORY;
+  }
+  s->stages[s->stage_count++] = att_stage_pooling(pooling);
+  return ATT_OK;
+}
+
 /* What att_sentence_prepare made. */
 static void forget(att_sentence *s) {
   for (size_t i = 0; i < s->stage_count; i++) att_stage_free(s->ctx, &s->stages[i]);

@@ -13,7 +13,7 @@
 
 typedef struct att_sentence {
   att_context *ctx;
-  char *folder; /* that has modules.json */
+  char *folder; /* that has modules.json; NULL: att_sentence_of_pooling */
   char *place;  /* where the Transformer's files lie: the folder, or one in it ("0_Transformer" of older layouts) */
   bool ready;   /* what follows is there: att_sentence_prepare */
   att_stage *stages;
@@ -29,6 +29,8 @@ typedef struct att_sentence {
 /* *out NULL where the folder has no modules.json. A modules.json that is wrong fails only where the folder has no model
  * beside it. */
 att_status att_sentence_find(att_context *ctx, const char *folder, att_sentence **out);
+/* One without a folder, whose only stage is a pooling over all tokens: a .gguf's. */
+att_status att_sentence_of_pooling(att_context *ctx, att_pooling pooling, att_sentence **out);
 void att_sentence_free(att_sentence *sentence); /* NULL is fine */
 
 /* Reads all that running needs, once; a failure leaves it as it was found. */

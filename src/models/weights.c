@@ -1,6 +1,7 @@
-/* Owns the way of parameters from a file of tensors and to model.safetensors: names, aliases, shapes, types, what is
- * mapped and what is copied. */
+/* Owns the way of parameters from a file of tensors: names, aliases, shapes, types, what is mapped and what is copied.
+ */
 #include "base/parallel.h"
+#include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/parameters.h"
@@ -122,23 +123,28 @@ static bool all_known(const att_model *model, const att_tensor_file *file) {
   return known == file->count;
 }
 
-static bool has_shape(const att_stored *stored, const att_parameter *p) {
+/* Whether the file has it as [cols, rows]. */
+static bool is_turned(const att_tensor_file *file, const att_parameter *p) { return p->transposed && !file->upright; }
+
+static bool has_shape(const att_tensor_file *file, const att_stored *stored, const att_parameter *p) {
   if (stored->rank != p->rank) return false;
+  if (stored->heads > 0 && stored->shape[0] % (2 * stored->heads) != 0) return false;
   if (p->rank == 1) return stored->shape[0] == p->cols;
-  int64_t rows = p->transposed ? p->cols : p->rows, cols = p->transposed ? p->rows : p->cols;
-  return stored->shape[0] == rows && stored->shape[1] == cols;
+  bool turned = is_turned(file, p);
+  return stored->shape[0] == (turned ? p->cols : p->rows) && stored->shape[1] == (turned ? p->rows : p->cols);
 }
 
-static att_status check_one(const att_model *model, const char *path, const att_stored *stored,
+static att_status check_one(const att_model *model, const att_tensor_file *file, const att_stored *stored,
                             const att_parameter *p) {
-  if (!has_shape(stored, p)) {
-    return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s has another shape than config.json asks for (%lld x %lld)",
-                    path, stored->name, (long long)(p->transposed ? p->cols : p->rows),
-                    (long long)(p->transposed ? p->rows : p->cols));
+  if (!has_shape(file, stored, p)) {
+    bool turned = is_turned(file, p);
+    return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s has another shape than %s for (%lld x %lld)", file->path,
+                    stored->name, file->metadata ? "its settings ask" : "config.json asks",
+                    (long long)(turned ? p->cols : p->rows), (long long)(turned ? p->rows : p->cols));
   }
   if (stored->type < ATT_WEIGHT_TYPES) return ATT_OK;
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "%s: tensor %s is not of a float type that attend reads", path,
-                  stored->name);
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "%s: tensor %s is of the type %s, of which attend reads no weights",
+                  file->path, stored->name, stored->label);
 }
 
 att_status att_model_check_weights(const att_model *model, const att_tensor_file *file) {
@@ -147,7 +153,7 @@ att_status att_model_check_weights(const att_model *model, const att_tensor_file
     size_t names;
     const att_stored *stored = find(model, file, p, &names);
     if (stored) {
-      ATT_TRY(check_one(model, file->path, stored, p));
+      ATT_TRY(check_one(model, file, stored, p));
     } else if (p->in_file && !p->optional) {
       return att_fail(model->ctx, ATT_FORMAT, "%s: tensor %s is missing", file->path, p->name);
     }
@@ -215,10 +221,10 @@ static void transpose(char *out, const char *in, int64_t rows, int64_t cols, siz
 }
 
 /* Where ops can read the file's bytes as they lie. */
-static bool can_be_mapped(const att_stored *stored, const att_parameter *p) {
-  if (stored->type >= ATT_FLOAT_TYPES) return false;
+static bool can_be_mapped(const att_stored *stored, const att_parameter *p, bool turned) {
+  if (stored->type >= ATT_FLOAT_TYPES || stored->heads > 0) return false;
   bool aligned = (uintptr_t)stored->data % att_type_size(stored->type) == 0;
-  return aligned && !p->transposed && (!p->floats || stored->type == ATT_F32);
+  return aligned && !turned && (!p->floats || stored->type == ATT_F32);
 }
 
 typedef struct pack_task {
@@ -234,13 +240,13 @@ static void pack_panels(void *arg, int64_t begin, int64_t end, int thread) {
 }
 
 /* Into the parameter's own memory, which has its type. */
-static void copy_values(const att_model *model, const att_stored *stored, att_parameter *p) {
+static void copy_values(const att_model *model, const att_stored *stored, att_parameter *p, bool turned) {
   if (p->type >= ATT_FLOAT_TYPES) {
     pack_task task = {p->memory, stored};
     att_parallel(model->ctx, att_quant_panel_count(p->rows), 1, pack_panels, &task);
   } else if (stored->type >= ATT_FLOAT_TYPES) {
     att_quants_to_f32(p->memory, stored->data, stored->type, stored->count);
-  } else if (p->transposed) {
+  } else if (turned) {
     transpose(p->memory, stored->data, p->cols, p->rows, att_type_size(stored->type));
   } else if (p->floats) {
     att_kernels_get()->to_f32(p->memory, stored->data, stored->type, stored->count);
@@ -249,18 +255,36 @@ static void copy_values(const att_model *model, const att_stored *stored, att_pa
   }
 }
 
-static att_status take_one(att_model *model, const att_stored *stored, att_parameter *p) {
+/* A copy of the tensor's bytes (att_free) whose rows are in Hugging Face's order; NULL: no memory. */
+static char *ordered_rows(const att_model *model, const att_stored *stored) {
+  int64_t rows = stored->shape[0], half = rows / stored->heads / 2;
+  size_t size = stored->size / (size_t)rows;
+  char *out = att_alloc(model->ctx, (size_t)rows, size);
+  for (int64_t i = 0; out && i < rows; i++) {
+    int64_t head = i / (2 * half), at = i % (2 * half);
+    int64_t to = head * 2 * half + at % 2 * half + at / 2;
+    memcpy(out + (size_t)to * size, (const char *)stored->data + (size_t)i * size, size);
+  }
+  return out;
+}
+
+static att_status take_one(att_model *model, const att_stored *stored, att_parameter *p, bool turned) {
   p->file_type = stored->type;
   if (p->optional) p->in_file = true;
-  if (can_be_mapped(stored, p)) {
+  if (can_be_mapped(stored, p, turned)) {
     p->data = stored->data;
     p->type = stored->type;
     return ATT_OK;
   }
   bool quantized = stored->type >= ATT_FLOAT_TYPES;
-  bool floats = p->floats || (quantized && (p->transposed || p->unquantized));
+  bool floats = p->floats || (quantized && (turned || p->unquantized));
   ATT_TRY(att_parameter_allocate(model, p, floats ? ATT_F32 : stored->type));
-  copy_values(model, stored, p);
+  att_stored ordered = *stored;
+  char *rows = stored->heads > 0 ? ordered_rows(model, stored) : NULL;
+  if (stored->heads > 0 && !rows) return ATT_MEMORY;
+  if (rows) ordered.data = rows;
+  copy_values(model, &ordered, p, turned);
+  att_free(model->ctx, rows);
   att_tensor_file_forget(stored);
   return ATT_OK;
 }
@@ -275,7 +299,7 @@ static att_status take_all(att_model *model, const att_tensor_file *file) {
     }
     if (stored) {
       ATT_TRY(check_finite(model, file, stored));
-      ATT_TRY(take_one(model, stored, p));
+      ATT_TRY(take_one(model, stored, p, is_turned(file, p)));
     } else {
       ATT_TRY(att_parameter_allocate(model, p, ATT_F32));
     }
@@ -299,7 +323,7 @@ bool att_model_ties_differ(const att_model *model, const att_tensor_file *file) 
     for (int j = 0; !p->save_aliases && j < 4 && p->aliases[j]; j++) {
       const att_stored *other = att_tensor_file_find(file, p->aliases[j]);
       if (!first) first = other;
-      if (!other || other == first || !has_shape(other, p) || !has_shape(first, p)) continue;
+      if (!other || other == first || !has_shape(file, other, p) || !has_shape(file, first, p)) continue;
       if (other->size != first->size || memcmp(other->data, first->data, first->size) != 0) return true;
     }
   }
@@ -317,7 +341,7 @@ static att_status read_trained(att_model *model, const att_tensor_file *file) {
     }
     float *values = model->values + p->offset;
     for (int64_t j = 0; j < stored->count; j++) {
-      int64_t at = p->transposed ? j % p->cols * p->rows + j / p->cols : j;
+      int64_t at = is_turned(file, p) ? j % p->cols * p->rows + j / p->cols : j;
       values[j] = att_value_at(stored->data, stored->type, at);
     }
     ATT_TRY(check_finite(model, file, stored));
@@ -325,129 +349,37 @@ static att_status read_trained(att_model *model, const att_tensor_file *file) {
   return ATT_OK;
 }
 
-att_status att_model_read_weights(att_model *model, const char *path) {
+/* folder/stem.ending (att_free) */
+static char *weights_path(att_context *ctx, const char *folder, const char *stem, const char *ending) {
+  char name[64];
+  snprintf(name, sizeof name, "%.40s.%s", stem, ending);
+  return att_path(ctx, folder, name);
+}
+
+static att_status open_gguf(att_context *ctx, const char *path, att_tensor_file **out) {
+  ATT_TRY(att_gguf_open(ctx, path, out));
+  (*out)->upright = true;
+  return ATT_OK;
+}
+
+att_status att_weights_open(att_context *ctx, const char *folder, const char *stem, att_tensor_file **out) {
+  char *usual = weights_path(ctx, folder, stem, "safetensors"), *gguf = weights_path(ctx, folder, stem, "gguf");
+  att_status status = ATT_MEMORY;
+  *out = NULL;
+  if (usual && gguf) {
+    bool other = !att_file_exists(usual) && att_file_exists(gguf);
+    status = other ? open_gguf(ctx, gguf, out) : att_safetensors_open(ctx, usual, out);
+  }
+  att_free(ctx, usual);
+  att_free(ctx, gguf);
+  return status;
+}
+
+att_status att_model_read_weights(att_model *model, const char *folder, const char *stem) {
   att_tensor_file *file;
-  ATT_TRY(att_safetensors_open(model->ctx, path, &file));
+  ATT_TRY(att_weights_open(model->ctx, folder, stem, &file));
   att_status status = att_model_check_weights(model, file);
   if (!status) status = read_trained(model, file);
   att_tensor_file_close(file);
-  return status;
-}
-
-/* ---- writing -------------------------------------------------------------------------------------------------- */
-
-/* A parameter as it is to be written, in the file's type. */
-typedef struct written {
-  const att_model *model;
-  const att_parameter *p;
-  const char *path;
-  att_type type;
-} written;
-
-typedef struct give_task {
-  const written *w;
-  int64_t first, cols; /* of the file's rows */
-  float *rows;         /* [count, cols] */
-  char *out;
-  int64_t *unfit; /* [count]: the column of a number that cannot be written, or -1 */
-} give_task;
-
-/* The file's rows [first, first + count) as floats: of a transposed parameter columns of its own. */
-static att_status read_rows(const give_task *t, int64_t count) {
-  const att_parameter *p = t->w->p;
-  if (!p->transposed) {
-    for (int64_t i = 0; i < count; i++) att_matrix_row(t->rows + i * t->cols, p->data, p->type, p->cols, t->first + i);
-    return ATT_OK;
-  }
-  float *row = ATT_NEW(t->w->model->ctx, p->cols, float);
-  if (!row) return ATT_MEMORY;
-  for (int64_t j = 0; j < p->rows; j++) {
-    att_matrix_row(row, p->data, p->type, p->cols, j);
-    for (int64_t i = 0; i < count; i++) t->rows[i * t->cols + j] = row[t->first + i];
-  }
-  att_free(t->w->model->ctx, row);
-  return ATT_OK;
-}
-
-static void give_rows(void *arg, int64_t begin, int64_t end, int thread) {
-  (void)thread;
-  const give_task *t = arg;
-  att_type type = t->w->type;
-  for (int64_t i = begin; i < end; i++) {
-    const float *row = t->rows + i * t->cols;
-    char *out = t->out + att_type_bytes(type, i * t->cols);
-    if (type >= ATT_FLOAT_TYPES) {
-      att_quants_from_f32(out, type, row, NULL, t->cols);
-    } else {
-      att_kernels_get()->from_f32(out, row, type, t->cols);
-    }
-    t->unfit[i] = are_finite(out, type, t->cols) ? -1 : 0;
-    for (int64_t j = 0; t->unfit[i] == 0 && j < t->cols; j++) {
-      float value = type < ATT_FLOAT_TYPES ? att_value_at(out, type, j) : row[j];
-      if (!isfinite(value)) t->unfit[i] = j + 1;
-    }
-  }
-}
-
-static att_status refuse_unfit(const give_task *t, int64_t count) {
-  for (int64_t i = 0; i < count; i++) {
-    if (t->unfit[i] < 0) continue;
-    int64_t j = t->unfit[i] > 0 ? t->unfit[i] - 1 : 0;
-    double value = (double)t->rows[i * t->cols + j];
-    const char *why = isfinite(value) ? "is too large for the type to store" : "is not a number to store";
-    return att_fail(t->w->model->ctx, ATT_NUMERIC, "%s: tensor %.200s: value %" PRId64 " (%g) %s", t->w->path,
-                    t->w->p->name, (t->first + i) * t->cols + j, value, why);
-  }
-  return ATT_OK;
-}
-
-static att_status convert_rows(const written *w, int64_t first, int64_t count, int64_t cols, void *out) {
-  att_context *ctx = w->model->ctx;
-  give_task task = {
-      w, first, cols, att_alloc(ctx, (size_t)(count * cols), sizeof(float)), out, ATT_NEW(ctx, count, int64_t)};
-  att_status status = task.rows && task.unfit ? read_rows(&task, count) : ATT_MEMORY;
-  if (!status) {
-    att_parallel(ctx, count, 1 + 4096 / (cols + 1), give_rows, &task);
-    status = refuse_unfit(&task, count);
-  }
-  att_free(ctx, task.rows);
-  att_free(ctx, task.unfit);
-  return status;
-}
-
-static att_status rows_of(const void *owner, int64_t first, int64_t count, void *out) {
-  const written *w = owner;
-  const att_parameter *p = w->p;
-  if (p->type >= ATT_FLOAT_TYPES && p->type == w->type) { /* bit for bit */
-    att_quant_unpack(out, p->data, p->type, p->rows, p->cols, first / ATT_QUANT_PANEL,
-                     (first + count + ATT_QUANT_PANEL - 1) / ATT_QUANT_PANEL);
-    return ATT_OK;
-  }
-  return convert_rows(w, first, count, p->transposed ? p->rows : p->cols, out);
-}
-
-static void put(att_to_store *tensor, const written *w, const char *name) {
-  const att_parameter *p = w->p;
-  *tensor = (att_to_store){.name = name, .type = w->type, .rank = p->rank, .rows = rows_of, .owner = w};
-  tensor->shape[0] = p->rank == 1 || p->transposed ? p->cols : p->rows;
-  tensor->shape[1] = p->rank == 1 ? 0 : p->transposed ? p->rows : p->cols;
-}
-
-att_status att_model_save_weights(const att_model *model, const char *path, const att_type *type) {
-  att_context *ctx = model->ctx;
-  att_to_store *tensors = ATT_NEW(ctx, model->parameter_count * 5, att_to_store);
-  written *all = ATT_NEW(ctx, model->parameter_count, written);
-  size_t count = 0;
-  att_status status = tensors && all ? ATT_OK : ATT_MEMORY;
-  for (size_t i = 0; !status && i < model->parameter_count; i++) {
-    const att_parameter *p = &model->parameters[i];
-    if (!p->in_file) continue;
-    all[i] = (written){model, p, path, type ? *type : p->file_type};
-    put(&tensors[count++], &all[i], p->name);
-    for (int j = 0; p->save_aliases && j < 4 && p->aliases[j]; j++) put(&tensors[count++], &all[i], p->aliases[j]);
-  }
-  if (!status) status = att_safetensors_write(ctx, path, tensors, count);
-  att_free(ctx, tensors);
-  att_free(ctx, all);
   return status;
 }

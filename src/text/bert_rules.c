@@ -51,7 +51,7 @@ static bool is_control(int32_t code) {
   return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO;
 }
 
-static bool is_punctuation(int32_t code) {
+bool att_bert_is_punctuation(int32_t code) {
   if (code < 0x80) return code > 32 && code < 127 && !att_is_letter(code) && !att_is_number(code);
   if (code == 0x166d || code == 0x111c9) return true; /* of another category today */
   utf8proc_category_t category = category_of(code);
@@ -72,19 +72,23 @@ static int32_t next_code(att_text text, size_t at, size_t *size) {
   return code;
 }
 
-att_status att_bert_clean(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+att_status att_bert_clean(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out, bool *first) {
   (void)step;
   for (size_t i = 0, size; i < text.size; i += size) {
     int32_t code = next_code(text, i, &size);
-    if (is_control(code) || code == 0xfffd) continue;
+    if (is_control(code) || code == 0xfffd) {
+      if (i == 0) *first = false;
+      continue;
+    }
     bool space = att_is_space(code);
     ATT_TRY(att_buffer_append(ctx, out, space ? " " : text.data + i, space ? 1 : size));
   }
   return ATT_OK;
 }
 
-att_status att_bert_part_chinese(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
-  (void)step;
+att_status att_bert_part_chinese(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out,
+                                 bool *first) {
+  (void)step, (void)first;
   for (size_t i = 0, size; i < text.size; i += size) {
     bool apart = is_ideograph(next_code(text, i, &size));
     if (apart) ATT_TRY(att_buffer_append(ctx, out, " ", 1));
@@ -94,10 +98,15 @@ att_status att_bert_part_chinese(att_context *ctx, const att_normal_step *step, 
   return ATT_OK;
 }
 
-att_status att_bert_drop_marks(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out) {
+att_status att_bert_drop_marks(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out,
+                               bool *first) {
   (void)step;
-  for (size_t i = 0, size; i < text.size; i += size)
-    if (!is_mark(next_code(text, i, &size))) ATT_TRY(att_buffer_append(ctx, out, text.data + i, size));
+  for (size_t i = 0, size; i < text.size; i += size) {
+    if (!is_mark(next_code(text, i, &size)))
+      ATT_TRY(att_buffer_append(ctx, out, text.data + i, size));
+    else if (i == 0)
+      *first = false;
+  }
   return ATT_OK;
 }
 
@@ -106,7 +115,7 @@ typedef enum piece { WORD, SPACE, PUNCTUATION } piece;
 static piece piece_at(att_text text, size_t at, size_t *size) {
   int32_t code = next_code(text, at, size);
   if (att_is_space(code)) return SPACE;
-  return is_punctuation(code) ? PUNCTUATION : WORD;
+  return att_bert_is_punctuation(code) ? PUNCTUATION : WORD;
 }
 
 size_t att_bert_piece(const att_pretokenizer *p, att_text text, size_t start, bool *kept) {

@@ -9,11 +9,14 @@
 #include "text/components.h"
 
 /* Removes NUL, U+FFFD and control, format and private characters; other white space becomes a space. */
-att_status att_bert_clean(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out);
+att_status att_bert_clean(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out, bool *first);
 /* Spaces around each CJK ideograph. */
-att_status att_bert_part_chinese(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out);
+att_status att_bert_part_chinese(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out,
+                                 bool *first);
 /* Removes nonspacing marks (after NFD). */
-att_status att_bert_drop_marks(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out);
+att_status att_bert_drop_marks(att_context *ctx, const att_normal_step *step, att_text text, att_buffer *out,
+                               bool *first);
+bool att_bert_is_punctuation(int32_t code);
 /* White space is dropped, a punctuation character stands alone. */
 size_t att_bert_piece(const att_pretokenizer *p, att_text text, size_t start, bool *kept);
 

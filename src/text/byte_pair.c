@@ -123,23 +123,45 @@ static int32_t letter_id(const att_bpe *bpe, const att_vocabulary *vocabulary, a
   return att_vocabulary_find_inside(vocabulary, word.data + at, *size);
 }
 
+/* The same with the prefix or suffix that it has there; *letter: its spelling. */
+static att_status spell_letter(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx, att_text word,
+                               size_t at, att_buffer *spelling, att_text *letter, int32_t *id) {
+  size_t size;
+  *id = letter_id(bpe, vocabulary, word, at, &size);
+  *letter = (att_text){word.data + at, size};
+  const char *prefix = at > 0 ? bpe->prefix : "", *suffix = at + size == word.size ? bpe->suffix : "";
+  if (!*prefix && !*suffix) return ATT_OK;
+  spelling->size = 0;
+  ATT_TRY(att_buffer_append(ctx, spelling, prefix, strlen(prefix)));
+  ATT_TRY(bpe->characters ? att_buffer_append(ctx, spelling, letter->data, size)
+                          : att_spell(ctx, letter->data, size, spelling));
+  ATT_TRY(att_buffer_append(ctx, spelling, suffix, strlen(suffix)));
+  *letter = (att_text){spelling->data, spelling->size};
+  *id = att_vocabulary_find_inside(vocabulary, letter->data, letter->size);
+  return ATT_OK;
+}
+
 /* Whether the letter goes by its bytes' tokens. */
-static bool falls_back(const att_bpe *bpe, const char *letter, size_t size) {
-  for (size_t i = 0; i < size; i++)
-    if (bpe->fallback[(unsigned char)letter[i]] < 0) return false;
+static bool falls_back(const att_bpe *bpe, att_text letter) {
+  for (size_t i = 0; i < letter.size; i++)
+    if (bpe->fallback[(unsigned char)letter.data[i]] < 0) return false;
   return bpe->byte_fallback && bpe->characters;
 }
 
 /* Appends the letters' tokens; letters without one become their bytes' tokens, `unknown`, or vanish. An unknown one
  * waits until a known one comes, as in `tokenizers`: bytes' tokens go before it. */
 static att_status spell_word(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx, att_text word,
-                             att_ids *ids) {
+                             att_buffer *spelling, att_ids *ids) {
+  const bool plain = !bpe->prefix[0] && !bpe->suffix[0];
   bool waits = false;
   for (size_t i = 0, size; i < word.size; i += size) { /* a text of characters is one word */
     if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "interrupted while tokenizing");
     int32_t id = letter_id(bpe, vocabulary, word, i, &size);
-    if (id < 0 && falls_back(bpe, word.data + i, size)) {
-      for (size_t k = 0; k < size; k++) ATT_TRY(att_ids_push(ctx, ids, bpe->fallback[(unsigned char)word.data[i + k]]));
+    att_text letter = {word.data + i, size};
+    if (!plain) ATT_TRY(spell_letter(bpe, vocabulary, ctx, word, i, spelling, &letter, &id));
+    if (id < 0 && falls_back(bpe, letter)) {
+      for (size_t k = 0; k < letter.size; k++)
+        ATT_TRY(att_ids_push(ctx, ids, bpe->fallback[(unsigned char)letter.data[k]]));
       continue;
     }
     if (id < 0 && bpe->unknown < 0) continue;
@@ -192,21 +214,28 @@ static void merge_symbols(const att_bpe *bpe, att_bpe_scratch *scratch, size_t c
   }
 }
 
+/* The token of a whole word, or -1. */
+static att_status find_whole(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
+                             att_buffer *spelling, att_text word, int32_t *id) {
+  if (!bpe->characters) {
+    spelling->size = 0;
+    ATT_TRY(att_spell(ctx, word.data, word.size, spelling));
+    word = (att_text){spelling->data, spelling->size};
+  }
+  *id = att_vocabulary_find_inside(vocabulary, word.data, word.size);
+  return ATT_OK;
+}
+
 att_status att_bpe_encode(const att_bpe *bpe, const att_vocabulary *vocabulary, att_context *ctx,
                           att_bpe_scratch *scratch, att_text word, att_ids *ids) {
   if (word.size > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "a word of %zu bytes is too long", word.size);
-  if (bpe->ignore_merges && !scratch->dropout) {
-    att_text spelled = word;
-    if (!bpe->characters) {
-      scratch->spelling.size = 0;
-      ATT_TRY(att_spell(ctx, word.data, word.size, &scratch->spelling));
-      spelled = (att_text){scratch->spelling.data, scratch->spelling.size};
-    }
-    int32_t whole = att_vocabulary_find_inside(vocabulary, spelled.data, spelled.size);
-    if (whole >= 0) return att_ids_push(ctx, ids, whole);
+  if (bpe->whole_words || (bpe->ignore_merges && !scratch->dropout)) {
+    int32_t whole;
+    ATT_TRY(find_whole(bpe, vocabulary, ctx, &scratch->spelling, word, &whole));
+    if (whole >= 0 || bpe->whole_words) return att_ids_push(ctx, ids, whole >= 0 ? whole : bpe->unknown);
   }
   size_t start = ids->count;
-  ATT_TRY(spell_word(bpe, vocabulary, ctx, word, ids));
+  ATT_TRY(spell_word(bpe, vocabulary, ctx, word, &scratch->spelling, ids));
   size_t count = ids->count - start;
   if (bpe->count == 0 || count < 2) return ATT_OK;
   ATT_TRY(scratch_reserve(ctx, scratch, count));

@@ -29,6 +29,9 @@ typedef struct att_bpe {
   bool characters;       /* words are spelled in characters, not in GPT-2's for bytes */
   bool byte_fallback;    /* a character without a token becomes its bytes' tokens, where all have one */
   bool ignore_merges;    /* a word that is in the vocabulary is taken whole */
+  bool whole_words;      /* WordLevel: every other word is unknown */
+  char prefix[32];       /* of letters that go on a word, "" or "##" */
+  char suffix[32];       /* of a word's last letter, "" or "</w>" */
 } att_bpe;
 
 /* What a word's encoding needs beside the word; grows to the longest word and may be used again. */

@@ -7,8 +7,9 @@
 
 #include "formats/json.h"
 #include "text/byte_pair.h"
+#include "text/normal_forms.h"
+#include "text/pattern.h"
 #include "text/precompiled.h"
-#include "text/unicode.h"
 #include "text/unigram.h"
 #include "text/wordpiece.h"
 
@@ -20,9 +21,12 @@
 /* What a normaliser does to a text. BertNormalizer is a row of these. Strings here and below are those of the parts'
  * JSON. */
 typedef struct att_normal_step {
-  att_status (*apply)(att_context *ctx, const struct att_normal_step *step, att_text text, att_buffer *out);
+  /* Appends the text as it becomes. *first is made false where its beginning is left out. */
+  att_status (*apply)(att_context *ctx, const struct att_normal_step *step, att_text text, att_buffer *out,
+                      bool *first);
   att_form form;           /* of a normal form */
-  const char *what, *with; /* of Replace; Prepend puts `with` before, a run of spaces becomes it */
+  att_pattern pattern;     /* what Replace looks for */
+  const char *with;        /* its content; what Prepend puts before */
   const att_charsmap *map; /* of Precompiled */
   bool left, right;        /* sides that Strip looks at */
 } att_normal_step;
@@ -30,6 +34,7 @@ typedef struct att_normal_step {
 /* A normaliser may not make a text longer than this many times itself; one replacement is at most so many bytes. */
 #define ATT_MOST_GROWTH 64
 
+/* What becomes of the matches of a pattern. */
 typedef enum att_behavior {
   ATT_REMOVED,
   ATT_ISOLATED,
@@ -45,12 +50,15 @@ typedef struct att_pretokenizer {
   /* *out: the text itself or what was written to the buffer. first: the piece begins the whole text. */
   att_status (*change)(att_context *ctx, const struct att_pretokenizer *p, att_text text, bool first,
                        att_buffer *buffer, att_text *out);
-  /* The end of the piece that begins at `start` < text.size; *kept false: it is dropped. */
+  /* The end of the piece that begins at `start` < text.size; *kept false: it is dropped. NULL: it is the pattern that
+   * cuts. */
   size_t (*end)(const struct att_pretokenizer *p, att_text text, size_t start, bool *kept);
-  const char *string;    /* Split's, or what Metaspace writes for a space */
-  att_behavior behavior; /* what becomes of the string where it is found */
-  att_prepend prepend;   /* where Metaspace puts its string before a piece */
-  int most_digits;       /* of a number in a word pattern; Digits: 1 or any */
+  att_pattern pattern;
+  att_behavior behavior;
+  bool invert;         /* what is between matches counts as one, and matches do not */
+  const char *string;  /* what Metaspace writes for a space */
+  att_prepend prepend; /* where Metaspace puts it before a piece */
+  int64_t length;      /* characters of a piece of FixedLength */
 } att_pretokenizer;
 
 /* What comes of tokens on their way back to text. Of all tokens only the first is told from others, so that text can
@@ -60,6 +68,7 @@ typedef enum att_decoding {
   ATT_DECODE_FUSED,     /* one after another */
   ATT_DECODE_BYTES,     /* GPT-2's characters for bytes */
   ATT_DECODE_WORDPIECE, /* a space before each token but the first and those with the prefix */
+  ATT_DECODE_SUFFIXED,  /* the suffix becomes a space, of the last token nothing */
 } att_decoding;
 
 #define ATT_MOST_REPLACEMENTS 4
@@ -67,6 +76,7 @@ typedef enum att_decoding {
 typedef struct att_decode_plan {
   att_decoding kind;
   const char *prefix; /* of WordPiece's tokens that go on a word */
+  const char *suffix; /* of BPEDecoder */
   bool clean_up;      /* WordPiece: no space before punctuation and English contractions */
   const char *space;  /* Metaspace's character, which becomes a space, or NULL */
   bool drop_first;    /* ... in the first token nothing */
@@ -149,8 +159,16 @@ struct att_tokenizer {
 
 /* An empty tokenizer; free with att_tokenizer_free whatever is filled in. */
 att_status att_tokenizer_make(att_context *ctx, att_tokenizer **out);
-/* Reads a whole tokenizer.json. Takes root. name: for messages. */
-att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out);
+/* Fills a tokenizer's vocabulary and model. */
+typedef att_status att_model_fn(att_tokenizer *tokenizer, void *user);
+/* Reads a whole tokenizer.json, or one without a model, which `model` makes (else NULL). Takes root. name: for
+ * messages.
+ */
+att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_model_fn *model, void *user,
+                                   att_tokenizer **out);
+
+/* Appends what att_tokenizer_save writes. */
+att_status att_tokenizer_write(const att_tokenizer *tokenizer, att_buffer *out);
 
 /* Reads one part as tokenizer.json says it (NULL or null: none) and keeps it. The post-processor needs the vocabulary.
  * name: for messages. */
@@ -162,7 +180,7 @@ att_status att_added_put(att_tokenizer *tokenizer, att_added token, const char *
 /* When the vocabulary, merges, steps and added tokens are there: builds the tables for encoding. */
 att_status att_tokenizer_finish(att_tokenizer *tokenizer);
 /* The text through the tokenizer's steps. *out is the text itself, or lies in one of the buffers. Valid UTF-8 only.
- * *first becomes false where Strip takes something from the beginning, as the offsets of `tokenizers` do. */
+ * *first becomes false where a step leaves out the text's beginning, as the offsets of `tokenizers` do. */
 att_status att_normalize(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_buffer buffers[2],
                          bool *first, att_text *out);
 /* Gives the words of a normalised text, in their order. buffers: [ATT_MOST_PRETOKENIZERS], used again from call to

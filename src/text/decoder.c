@@ -120,6 +120,14 @@ static att_status put_text(att_decoder *d, att_context *ctx, const char *token, 
   return give(d, ctx, piece, out);
 }
 
+/* The token that is held, whose suffixes become `with`. */
+static att_status give_held(att_decoder *d, att_context *ctx, const char *with, att_buffer *out) {
+  att_status status =
+      att_replace(ctx, (att_text){d->held.data, d->held.size}, d->tokenizer->decoding.suffix, with, out);
+  d->held.size = 0;
+  return status;
+}
+
 /* Transformers' clean_up_tokenization, over all of the text. */
 static att_status clean_up(att_context *ctx, att_buffer *text, att_buffer *out) {
   static const char *const untidy[][2] = {{" .", "."},     {" ?", "?"},     {" !", "!"},   {" ,", ","},
@@ -152,6 +160,10 @@ att_status att_decoder_put(att_decoder *d, att_context *ctx, int32_t id, att_buf
     ATT_TRY(append_bytes(ctx, token, &d->held));
     return give_whole(d, ctx, out);
   }
+  if (t->decoding.kind == ATT_DECODE_SUFFIXED) {
+    ATT_TRY(give_held(d, ctx, " ", out));
+    return att_buffer_append(ctx, &d->held, token, strlen(token));
+  }
   int byte = t->decoding.byte_fallback ? byte_of(token) : -1;
   if (byte >= 0) {
     char single = (char)byte;
@@ -165,6 +177,8 @@ att_status att_decoder_end(att_decoder *d, att_context *ctx, att_buffer *out) {
   att_buffer *to = d->tokenizer->clean_up ? &d->whole : out;
   if (d->tokenizer->decoding.byte_fallback)
     ATT_TRY(give_run(d, ctx, to));
+  else if (d->tokenizer->decoding.kind == ATT_DECODE_SUFFIXED)
+    ATT_TRY(give_held(d, ctx, "", to));
   else
     ATT_TRY(att_utf8_repair(ctx, (att_text){d->held.data, d->held.size}, to));
   d->held.size = 0;

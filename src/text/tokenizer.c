@@ -24,6 +24,8 @@ void att_tokenizer_free(att_tokenizer *tokenizer) {
   att_free(ctx, tokenizer->unigram.scores);
   for (size_t i = 0; i < tokenizer->added_count; i++) att_free(ctx, (char *)tokenizer->added[i].content.data);
   att_buffer_free(ctx, &tokenizer->charsmap.bytes);
+  for (int i = 0; i < ATT_MOST_STEPS; i++) att_pattern_free(ctx, &tokenizer->steps[i].pattern);
+  for (int i = 0; i < ATT_MOST_PRETOKENIZERS; i++) att_pattern_free(ctx, &tokenizer->pretokenizers[i].pattern);
   att_free(ctx, tokenizer->added);
   att_free(ctx, tokenizer->added_of);
   att_free(ctx, tokenizer->raw.tokens);
@@ -33,26 +35,6 @@ void att_tokenizer_free(att_tokenizer *tokenizer) {
   for (int i = 0; i < ATT_PARTS; i++) json_decref(tokenizer->parts[i]);
   json_decref(tokenizer->config);
   att_free(ctx, tokenizer);
-}
-
-att_status att_normalize(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_buffer buffers[2],
-                         bool *first, att_text *out) {
-  const size_t most = text.size < SIZE_MAX / ATT_MOST_GROWTH ? ATT_MOST_GROWTH * text.size : SIZE_MAX;
-  for (int i = 0; i < tokenizer->step_count && text.size > 0; i++) {
-    const att_normal_step *step = &tokenizer->steps[i];
-    att_buffer *buffer = &buffers[i % 2];
-    int32_t code;
-    size_t bad;
-    buffer->size = 0;
-    if (step->left && att_utf8_next(text.data, text.size, &code, &bad) > 0 && att_is_space(code)) *first = false;
-    ATT_TRY(step->apply(ctx, step, text, buffer));
-    text = (att_text){buffer->data, buffer->size};
-    if (text.size > most)
-      return att_fail(ctx, ATT_FORMAT, "the tokenizer's normalizer makes a text more than %d times as long",
-                      ATT_MOST_GROWTH);
-  }
-  *out = text;
-  return ATT_OK;
 }
 
 att_status att_added_put(att_tokenizer *tokenizer, att_added token, const char *spelling) {
@@ -108,7 +90,8 @@ att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
   bool suffixes = tokenizer->decoding.kind == ATT_DECODE_WORDPIECE;
   return (att_token_spelling){.bytes = tokenizer->decoding.kind == ATT_DECODE_BYTES,
                               .suffixes = suffixes,
-                              .single = !suffixes && !tokenizer->unigram.used && tokenizer->bpe.count == 0};
+                              .single = !suffixes && !tokenizer->unigram.used && !tokenizer->bpe.whole_words &&
+                                        tokenizer->bpe.count == 0};
 }
 
 bool att_tokenizer_has_merges(const att_tokenizer *tokenizer) { return tokenizer->bpe.count > 0; }

@@ -58,6 +58,10 @@ att_status att_tokenizer_train(att_context *ctx, const att_text *const *texts, c
 att_status att_tokenizer_open_folder(att_context *ctx, const char *folder, att_tokenizer **out);
 /* path: a tokenizer.json */
 att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer **out);
+/* From a GGUF file's metadata: llama, gpt2, bert and t5; ids as llama.cpp's and as those of Hugging Face's tokenizer of
+ * the same model. A token's place is its id. */
+struct att_gguf_metadata;
+att_status att_tokenizer_open_gguf(att_context *ctx, const struct att_gguf_metadata *metadata, att_tokenizer **out);
 /* From bytes; name is for messages. */
 att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out);
 /* From now on texts are lower-cased before all else, as if a Lowercase stood before the normalizer: nothing where there

@@ -153,14 +153,14 @@ static att_status put_around(changer *c, around *a) {
 }
 
 /* A tokenizer.json has what stands around a text; where there is none, add_bos_token and add_eos_token say it. */
-static att_status add_around(changer *c) {
+static att_status add_around(changer *c, const char *start, const char *end) {
   bool before = false, after = false;
   ATT_TRY(read_bool(c, "add_bos_token", &before));
   ATT_TRY(read_bool(c, "add_eos_token", &after));
   if (!before && !after) return ATT_OK;
   around a = {.single = json_array(), .pair = json_array(), .specials = json_object()};
-  if (before) a.before = spelling(c, "bos_token", "<|endoftext|>");
-  if (after) a.after = spelling(c, "eos_token", "<|endoftext|>");
+  if (before) a.before = spelling(c, "bos_token", start);
+  if (after) a.after = spelling(c, "eos_token", end);
   att_status status = put_around(c, &a);
   json_decref(a.single);
   json_decref(a.pair);
@@ -181,10 +181,10 @@ static att_status make_gpt2(changer *c) {
   static const char *const switches[] = {"fuse_unk", "byte_fallback", "ignore_merges"};
   for (size_t i = 0; i < 3; i++) ATT_TRY(set(c, c->model, switches[i], json_false()));
   ATT_TRY(set(c, c->model, "unk_token", json_null()));
-  return c->older ? add_around(c) : ATT_OK;
+  return c->older ? add_around(c, "<|endoftext|>", "<|endoftext|>") : ATT_OK;
 }
 
-static att_status make_llama(const changer *c) {
+static att_status make_llama(changer *c) {
   bool space = true, legacy = false;
   ATT_TRY(read_bool(c, "add_prefix_space", &space));
   ATT_TRY(read_bool(c, "legacy", &legacy));
@@ -206,7 +206,8 @@ static att_status make_llama(const changer *c) {
   ATT_TRY(set(c, c->model, "fuse_unk", json_true()));
   ATT_TRY(set(c, c->model, "byte_fallback", json_true()));
   ATT_TRY(set(c, c->model, "ignore_merges", json_false()));
-  return set(c, c->model, "unk_token", json_null());
+  ATT_TRY(set(c, c->model, "unk_token", json_null()));
+  return c->older ? add_around(c, "<s>", "</s>") : ATT_OK;
 }
 
 /* LlamaTokenizer's is not taken for a tokenizer.json that spells words in bytes, as Llama 3's. */

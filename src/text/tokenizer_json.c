@@ -126,8 +126,11 @@ static att_status read_merge(const reader *r, size_t index, const json_t *entry,
   if (!merge_sides(entry, &left, &right))
     return att_fail(r->ctx, ATT_FORMAT, "%s: merge %zu is not a pair of tokens", r->name, index);
   joined->size = 0;
+  const size_t prefix = strlen(r->t->bpe.prefix);
+  if (right.size < prefix)
+    return att_fail(r->ctx, ATT_FORMAT, "%s: merge %zu: its second token has no prefix", r->name, index);
   ATT_TRY(att_buffer_append(r->ctx, joined, left.data, left.size));
-  ATT_TRY(att_buffer_append(r->ctx, joined, right.data, right.size));
+  ATT_TRY(att_buffer_append(r->ctx, joined, right.data + prefix, right.size - prefix));
   merge->left = att_vocabulary_find(vocabulary, left.data, left.size);
   merge->right = att_vocabulary_find(vocabulary, right.data, right.size);
   merge->result = att_vocabulary_find(vocabulary, joined->data, joined->size);
@@ -150,15 +153,20 @@ static att_status read_merges(const reader *r, const json_t *merges) {
   return status;
 }
 
-/* Settings of the model that would change its ids and that attend has no code for. */
-static att_status refuse_settings(const reader *r, const json_t *model) {
-  const char *prefix = "", *suffix = "";
+/* A short string of the model's, copied to out[32]. */
+static att_status read_affix(const reader *r, const json_t *model, const char *key, char *out) {
+  const char *affix = "";
+  ATT_TRY(att_json_string(r->ctx, r->name, model, key, false, &affix));
+  if (strlen(affix) >= 32) return unsupported(r, key, affix);
+  strcpy(out, affix);
+  return ATT_OK;
+}
+
+static att_status read_affixes(const reader *r, const json_t *model) {
   double dropout = 0;
-  ATT_TRY(att_json_string(r->ctx, r->name, model, "continuing_subword_prefix", false, &prefix));
-  ATT_TRY(att_json_string(r->ctx, r->name, model, "end_of_word_suffix", false, &suffix));
+  ATT_TRY(read_affix(r, model, "continuing_subword_prefix", r->t->bpe.prefix));
+  ATT_TRY(read_affix(r, model, "end_of_word_suffix", r->t->bpe.suffix));
   ATT_TRY(att_json_number(r->ctx, r->name, model, "dropout", false, &dropout));
-  if (prefix[0]) return unsupported(r, "continuing_subword_prefix", prefix);
-  if (suffix[0]) return unsupported(r, "end_of_word_suffix", suffix);
   return dropout != 0 ? unsupported(r, "model.dropout", "above 0") : ATT_OK;
 }
 
@@ -180,15 +188,15 @@ static att_status read_unknown(const reader *r, const json_t *model) {
 
 static att_status read_wordpiece(const reader *r, const json_t *root, const json_t *model) {
   att_wordpiece *pieces = &r->t->wordpiece;
-  const char *unknown = "[UNK]", *prefix = "##"; /* the defaults of `tokenizers` */
+  const char *unknown = "[UNK]"; /* the defaults of `tokenizers` */
+  strcpy(pieces->prefix, "##");
   pieces->used = true;
   pieces->most_characters = 100;
   ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
-  ATT_TRY(att_json_string(r->ctx, r->name, model, "continuing_subword_prefix", false, &prefix));
+  if (json_is_string(json_object_get(model, "continuing_subword_prefix")))
+    ATT_TRY(read_affix(r, model, "continuing_subword_prefix", pieces->prefix));
   ATT_TRY(
       att_json_int(r->ctx, r->name, model, "max_input_chars_per_word", false, 0, INT64_MAX, &pieces->most_characters));
-  if (strlen(prefix) >= sizeof pieces->prefix) return unsupported(r, "continuing_subword_prefix", prefix);
-  memcpy(pieces->prefix, prefix, strlen(prefix) + 1);
   ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
   if (r->t->vocabulary.longest > ATT_LONGEST_PIECE)
     return unsupported(r, "model", "WordPiece with a token of more than 1000 bytes");
@@ -235,6 +243,14 @@ static att_status read_unigram(const reader *r, const json_t *root, const json_t
              : ATT_OK;
 }
 
+static att_status read_word_level(const reader *r, const json_t *root, const json_t *model) {
+  const char *unknown = "<unk>";
+  r->t->bpe.whole_words = true;
+  ATT_TRY(att_json_string(r->ctx, r->name, model, "unk_token", false, &unknown));
+  ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
+  return find_unknown(r, unknown, &r->t->bpe.unknown);
+}
+
 /* Files from before 2020 do not say the type of a model that has merges, nor of one whose vocabulary is a list. */
 static att_status read_model(const reader *r, const json_t *root) {
   const json_t *model = json_object_get(root, "model");
@@ -244,19 +260,23 @@ static att_status read_model(const reader *r, const json_t *root) {
   ATT_TRY(att_json_string(r->ctx, r->name, model, "type", !merges && !list, &type));
   if (strcmp(type, "WordPiece") == 0) return read_wordpiece(r, root, model);
   if (strcmp(type, "Unigram") == 0) return read_unigram(r, root, model);
+  if (strcmp(type, "WordLevel") == 0) return read_word_level(r, root, model);
   if (strcmp(type, "BPE") != 0) return unsupported(r, "model", type);
-  ATT_TRY(refuse_settings(r, model));
+  ATT_TRY(read_affixes(r, model));
   ATT_TRY(read_vocabulary(r, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
   ATT_TRY(read_merges(r, json_object_get(model, "merges")));
   return read_unknown(r, model);
 }
 
-static att_status read_all(const reader *r, const json_t *root) {
+static att_status read_all(const reader *r, const json_t *root, att_model_fn *model, void *user) {
   static const att_part order[] = {ATT_PART_NORMALIZER, ATT_PART_PRE_TOKENIZER, ATT_PART_DECODER,
                                    ATT_PART_POST_PROCESSOR};
   if (!json_is_object(root)) return wrong(r, "this is not a tokenizer.json: no object");
   for (size_t i = 0; i < ATT_PARTS; i++) {
-    if (order[i] == ATT_PART_PRE_TOKENIZER) ATT_TRY(read_model(r, root));
+    if (order[i] == ATT_PART_PRE_TOKENIZER) {
+      ATT_TRY(model ? model(r->t, user) : read_model(r, root));
+      if (model) ATT_TRY(read_added_tokens(r, json_object_get(root, "added_tokens")));
+    }
     ATT_TRY(att_part_read(r->t, r->name, order[i], json_object_get(root, att_part_names[order[i]])));
   }
   ATT_TRY(att_tokenizer_finish(r->t));
@@ -266,10 +286,11 @@ static att_status read_all(const reader *r, const json_t *root) {
   return ATT_OK;
 }
 
-att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_tokenizer **out) {
+att_status att_tokenizer_from_json(att_context *ctx, const char *name, json_t *root, att_model_fn *model, void *user,
+                                   att_tokenizer **out) {
   reader r = {ctx, name, NULL};
   att_status status = att_tokenizer_make(ctx, &r.t);
-  if (status == ATT_OK) status = read_all(&r, root);
+  if (status == ATT_OK) status = read_all(&r, root, model, user);
   json_decref(root);
   if (status == ATT_OK)
     *out = r.t;
@@ -282,14 +303,14 @@ att_status att_tokenizer_open(att_context *ctx, const char *path, att_tokenizer 
   json_t *root;
   *out = NULL;
   ATT_TRY(att_json_open(ctx, path, &root));
-  return att_tokenizer_from_json(ctx, path, root, out);
+  return att_tokenizer_from_json(ctx, path, root, NULL, NULL, out);
 }
 
 att_status att_tokenizer_parse(att_context *ctx, const char *name, const char *data, size_t size, att_tokenizer **out) {
   json_t *root;
   *out = NULL;
   ATT_TRY(att_json_parse(ctx, name, data, size, &root));
-  return att_tokenizer_from_json(ctx, name, root, out);
+  return att_tokenizer_from_json(ctx, name, root, NULL, NULL, out);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
@@ -388,11 +409,26 @@ static att_status write_vocabulary(writer *w) {
   return put(w, "}");
 }
 
+/* null where it is empty. */
+static att_status put_affix(writer *w, const char *key, const char *affix) {
+  ATT_TRY(att_buffer_print(w->ctx, &w->out, ", \"%s\": ", key));
+  return affix[0] ? put_string(w, affix) : put(w, "null");
+}
+
+static att_status write_word_level(writer *w) {
+  ATT_TRY(put(w, "{\"type\": \"WordLevel\", \"unk_token\": "));
+  ATT_TRY(put_token(w, w->t->bpe.unknown));
+  ATT_TRY(write_vocabulary(w));
+  return put(w, "}");
+}
+
 static att_status write_bpe(writer *w) {
   const att_bpe *bpe = &w->t->bpe;
+  if (bpe->whole_words) return write_word_level(w);
   ATT_TRY(put(w, "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": "));
   ATT_TRY(bpe->unknown < 0 ? put(w, "null") : put_token(w, bpe->unknown));
-  ATT_TRY(put(w, ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null"));
+  ATT_TRY(put_affix(w, "continuing_subword_prefix", bpe->prefix));
+  ATT_TRY(put_affix(w, "end_of_word_suffix", bpe->suffix));
   ATT_TRY(put_bool(w, "fuse_unk", bpe->fuse_unknown));
   ATT_TRY(put_bool(w, "byte_fallback", bpe->byte_fallback));
   ATT_TRY(put_bool(w, "ignore_merges", bpe->ignore_merges));
@@ -445,11 +481,18 @@ static att_status write_all(writer *w) {
   return put(w, "\n}\n");
 }
 
-att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path) {
-  writer w = {.ctx = tokenizer->ctx, .t = tokenizer};
+att_status att_tokenizer_write(const att_tokenizer *tokenizer, att_buffer *out) {
+  writer w = {.ctx = tokenizer->ctx, .t = tokenizer, .out = *out};
   att_status status = write_all(&w);
-  if (status == ATT_OK) status = att_write_file(w.ctx, path, w.out.data, w.out.size);
-  att_buffer_free(w.ctx, &w.out);
+  *out = w.out;
   att_buffer_free(w.ctx, &w.merge);
+  return status;
+}
+
+att_status att_tokenizer_save(const att_tokenizer *tokenizer, const char *path) {
+  att_buffer out = {0};
+  att_status status = att_tokenizer_write(tokenizer, &out);
+  if (status == ATT_OK) status = att_write_file(tokenizer->ctx, path, out.data, out.size);
+  att_buffer_free(tokenizer->ctx, &out);
   return status;
 }

@@ -1,12 +1,15 @@
 /*
  * Owns the opening of a folder's tokenizer: tokenizer.json, or the vocabularies from before it (BERT's vocab.txt,
- * GPT-2's vocab.json with merges.txt), which are said as a tokenizer.json's model and read as one; with what stands
- * beside them (tokenizer_settings.h). Refuses what that reader refuses.
+ * GPT-2's vocab.json with merges.txt, SentencePiece's tokenizer.model or spiece.model), which are said as a
+ * tokenizer.json and read as one; with what stands beside them (tokenizer_settings.h). Refuses what that reader
+ * refuses.
  */
 #include "formats/file.h"
 #include "text/components.h"
+#include "text/sentencepiece.h"
 #include "text/tokenizer_settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ATT_MOST_TEXT (1 << 26) /* bytes of vocab.txt and merges.txt */
@@ -82,6 +85,68 @@ static att_status read_merges(const files *f, json_t **merges) {
   return status;
 }
 
+/* ---- SentencePiece --------------------------------------------------------------------------------------------- */
+
+#define ATT_MOST_EXTRA 1000
+
+/* T5Tokenizer: <extra_id_99> to <extra_id_0> behind the pieces; white space as T5's tokenizer.json has it. */
+static att_status make_t5(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list) {
+  for (size_t i = 0; i < extra; i++) {
+    snprintf(names[i], sizeof names[i], "<extra_id_%zu>", extra - 1 - i);
+    list->tokens[list->count - extra + i] =
+        (att_listed_token){.text = {names[i], strlen(names[i])}, .type = ATT_TOKEN_CONTROL};
+  }
+  list->after = s->end;
+  return att_token_list_spaces(list, true, true, s->charsmap);
+}
+
+/* The list as a tokenizer.json. */
+static att_status say_list(const files *f, att_token_list *list, json_t **root) {
+  att_tokenizer *tokenizer;
+  att_buffer text = {0};
+  att_status status = att_token_list_open(list, &tokenizer);
+  if (!status) status = att_tokenizer_write(tokenizer, &text);
+  att_tokenizer_free(tokenizer);
+  if (!status) status = att_json_parse(f->ctx, f->path, text.data, text.size, root);
+  att_buffer_free(f->ctx, &text);
+  return status;
+}
+
+static att_status say_pieces(const files *f, bool t5, size_t extra, att_text data, json_t **root) {
+  static const size_t name = sizeof(char[40]);
+  att_sentencepiece settings;
+  att_token_list list;
+  char(*names)[40] = att_resize(f->ctx, NULL, extra + 1, name);
+  if (!names) return ATT_MEMORY;
+  att_status status = att_sentencepiece_read(f->ctx, f->path, data, extra, &settings, &list);
+  if (!status) status = t5 ? make_t5(&settings, extra, names, &list) : att_sentencepiece_parts(&settings, &list);
+  if (!status) status = say_list(f, &list, root);
+  att_token_list_free(&list);
+  att_free(f->ctx, names);
+  return status;
+}
+
+static att_status read_pieces(const files *f, const att_tokenizer_settings *settings, json_t **root) {
+  static const char *const classes[] = {"T5Tokenizer", "LlamaTokenizer", "PreTrainedTokenizer", "TokenizersBackend",
+                                        ""};
+  const bool t5 = strcmp(settings->class_name, "T5Tokenizer") == 0;
+  size_t class = 0;
+  while (class < 5 && strcmp(settings->class_name, classes[class]) != 0) class ++;
+  if (class == 5)
+    return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: what %s makes of it is not known: a tokenizer.json is needed",
+                    f->path, settings->class_name);
+  double extra = t5 ? 100 : 0;
+  att_buffer data = {0};
+  if (t5) ATT_TRY(att_json_number(f->ctx, "tokenizer_config.json", settings->config, "extra_ids", false, &extra));
+  if (!(extra >= 0 && extra <= ATT_MOST_EXTRA))
+    return att_fail(f->ctx, ATT_FORMAT, "tokenizer_config.json: extra_ids is not a number from 0 to %d",
+                    ATT_MOST_EXTRA);
+  att_status status = att_file_read(f->ctx, f->path, ATT_MOST_TEXT, &data);
+  if (!status) status = say_pieces(f, t5, (size_t)extra, (att_text){data.data, data.size}, root);
+  att_buffer_free(f->ctx, &data);
+  return status;
+}
+
 /* ---- a folder -------------------------------------------------------------------------------------------------- */
 
 /* The model of a tokenizer.json. */
@@ -100,24 +165,104 @@ static att_status say(const files *f, bool bert, json_t **root) {
   return status;
 }
 
-static att_status read_root(files *f, const char *name, bool older, json_t **root) {
-  f->path = att_path(f->ctx, f->folder, name);
-  if (!f->path) return ATT_MEMORY;
-  return older ? say(f, strcmp(name, "vocab.txt") == 0, root) : att_json_open(f->ctx, f->path, root);
+/* ---- Marian ---------------------------------------------------------------------------------------------------- */
+
+/* Ids are vocab.json's; the pieces and scores of source.spm cut texts, and what else the vocabulary has is for what
+ * the model writes. A piece that has no id is left out. ">>fr<<" before a text names a language. */
+static att_status put_ids(const files *f, json_t *vocab, const att_tokenizer *source, att_token_list *list) {
+  const char *token;
+  json_t *value;
+  json_object_foreach(vocab, token, value) {
+    const json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
+    const size_t size = strlen(token);
+    const int32_t piece = att_tokenizer_id(source, token);
+    if (id < 0 || (size_t)id >= list->count)
+      return att_fail(f->ctx, ATT_FORMAT, "%s/vocab.json: the id of \"%.100s\" is not below the %zu of its tokens",
+                      f->folder, token, list->count);
+    bool language = size > 4 && strncmp(token, ">>", 2) == 0 && strcmp(token + size - 2, "<<") == 0;
+    bool special = strcmp(token, "</s>") == 0 || strcmp(token, "<pad>") == 0, unknown = strcmp(token, "<unk>") == 0;
+    att_listed_token *to = &list->tokens[id];
+    if (to->text.size)
+      return att_fail(f->ctx, ATT_FORMAT, "%s/vocab.json: id %lld has two tokens", f->folder, (long long)id);
+    *to =
+        (att_listed_token){{token, size}, piece >= 0 ? source->unigram.scores[piece] : 0, ATT_TOKEN_NORMAL, piece < 0};
+    if (language) to->type = ATT_TOKEN_USER_DEFINED;
+    if (special) to->type = ATT_TOKEN_CONTROL;
+    if (unknown) to->type = ATT_TOKEN_UNKNOWN;
+    if (unknown) list->unknown = (int32_t)id;
+    if (strcmp(token, "</s>") == 0) list->after = (int32_t)id;
+  }
+  return ATT_OK;
 }
 
-/* What a folder has in place of tokenizer.json is read by the class that its vocabulary is of. */
+static att_status say_marian(const files *f, att_text data, json_t *vocab, att_tokenizer **out) {
+  att_sentencepiece settings;
+  att_token_list pieces, list = {.ctx = f->ctx};
+  att_tokenizer *source = NULL;
+  att_status status = att_sentencepiece_read(f->ctx, f->path, data, 0, &settings, &pieces);
+  if (!status && pieces.kind != ATT_LIST_UNIGRAM)
+    status = att_fail(f->ctx, ATT_UNSUPPORTED, "%s: a model of Marian's that is not Unigram is not supported", f->path);
+  if (!status) status = att_token_list_open(&pieces, &source);
+  if (!status) status = att_token_list_make(f->ctx, f->path, json_object_size(vocab), &list);
+  list.kind = ATT_LIST_UNIGRAM;
+  if (!status) status = put_ids(f, vocab, source, &list);
+  if (!status) status = att_sentencepiece_parts(&settings, &list);
+  if (!status) status = att_token_list_open(&list, out);
+  att_tokenizer_free(source);
+  att_token_list_free(&pieces);
+  att_token_list_free(&list);
+  return status;
+}
+
+static att_status open_marian(const files *f, att_tokenizer **out) {
+  att_buffer data = {0};
+  json_t *vocab = NULL;
+  char *path = att_path(f->ctx, f->folder, "vocab.json");
+  if (!path) return ATT_MEMORY;
+  att_status status = att_json_open(f->ctx, path, &vocab);
+  if (!status && !json_is_object(vocab))
+    status = att_fail(f->ctx, ATT_FORMAT, "%s: this is not a vocabulary: no object", path);
+  if (!status) status = att_file_read(f->ctx, f->path, ATT_MOST_TEXT, &data);
+  if (!status) status = say_marian(f, (att_text){data.data, data.size}, vocab, out);
+  json_decref(vocab);
+  att_buffer_free(f->ctx, &data);
+  att_free(f->ctx, path);
+  return status;
+}
+
+/* The files that a folder may have, the first that is there counts. class_name: whose vocabulary it is, where that is
+ * plain. */
+typedef enum said { NOW, LINES, PAIRS, PIECES, MARIAN } said;
+static const struct {
+  const char *name, *sign; /* sign: the file that tells it from others of the name */
+  said as;
+  const char *class_name;
+} vocabularies[] = {
+    {"tokenizer.json", "tokenizer.json", NOW, NULL},      {"vocab.txt", "vocab.txt", LINES, "BertTokenizer"},
+    {"vocab.json", "merges.txt", PAIRS, "GPT2Tokenizer"}, {"tokenizer.model", "tokenizer.model", PIECES, NULL},
+    {"spiece.model", "spiece.model", PIECES, NULL},       {"source.spm", "source.spm", MARIAN, "MarianTokenizer"}};
+
+static att_status read_root(const files *f, const att_tokenizer_settings *settings, said as, json_t **root) {
+  if (as == NOW) return att_json_open(f->ctx, f->path, root);
+  return as == PIECES ? read_pieces(f, settings, root) : say(f, as == LINES, root);
+}
+
 static att_status open_with(files *f, att_tokenizer_settings *settings, att_tokenizer **out) {
-  bool now, lines, pairs;
-  ATT_TRY(has(f, "tokenizer.json", &now));
-  ATT_TRY(has(f, "vocab.txt", &lines));
-  ATT_TRY(has(f, "merges.txt", &pairs));
-  bool older = !now && (lines || pairs);
-  if (older) strcpy(settings->class_name, lines ? "BertTokenizer" : "GPT2Tokenizer");
+  size_t index = 0;
   json_t *root = NULL;
-  ATT_TRY(read_root(f, !older ? "tokenizer.json" : lines ? "vocab.txt" : "vocab.json", older, &root));
-  att_status status = att_tokenizer_settings_apply(f->ctx, settings, f->path, older, root);
-  if (!status) return att_tokenizer_from_json(f->ctx, f->path, root, out);
+  for (bool there = false; index < sizeof vocabularies / sizeof *vocabularies; index++) {
+    ATT_TRY(has(f, vocabularies[index].sign, &there));
+    if (there) break;
+  }
+  if (index == sizeof vocabularies / sizeof *vocabularies) index = 0;
+  const char *class_name = vocabularies[index].class_name;
+  if (class_name) strcpy(settings->class_name, class_name);
+  f->path = att_path(f->ctx, f->folder, vocabularies[index].name);
+  if (!f->path) return ATT_MEMORY;
+  if (vocabularies[index].as == MARIAN) return open_marian(f, out);
+  ATT_TRY(read_root(f, settings, vocabularies[index].as, &root));
+  att_status status = att_tokenizer_settings_apply(f->ctx, settings, f->path, vocabularies[index].as != NOW, root);
+  if (!status) return att_tokenizer_from_json(f->ctx, f->path, root, NULL, NULL, out);
   json_decref(root);
   return status;
 }

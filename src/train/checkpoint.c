@@ -70,13 +70,6 @@ static att_status save_moments(att_optimizer *o, const char *folder) {
   return status;
 }
 
-static att_status save_weights(const att_model *model, const char *folder, const char *name) {
-  char *path = att_path(model->ctx, folder, name);
-  att_status status = path ? att_model_save_weights(model, path, NULL) : ATT_MEMORY;
-  att_free(model->ctx, path);
-  return status;
-}
-
 static att_status save_state(att_context *ctx, const char *folder, const att_state *state) {
   att_buffer text = {0};
   char *path = att_path(ctx, folder, "trainer_state.json");
@@ -90,7 +83,7 @@ static att_status save_state(att_context *ctx, const char *folder, const att_sta
 static att_status fill(att_optimizer *o, const char *folder, const att_state *state) {
   ATT_TRY(att_folder_make(o->model->ctx, folder));
   ATT_TRY(att_model_save_settings(o->model, folder));
-  ATT_TRY(save_weights(o->model, folder, "model.safetensors"));
+  ATT_TRY(att_model_save_weights(o->model, folder, "model", NULL));
   ATT_TRY(save_moments(o, folder));
   ATT_TRY(save_state(o->model->ctx, folder, state));
   return att_folder_sync(o->model->ctx, folder);
@@ -203,24 +196,21 @@ att_status att_checkpoint_load_moments(att_context *ctx, const char *folder, att
 
 /* ---- snapshots ------------------------------------------------------------------------------------------------ */
 
-static char *snapshot_path(att_context *ctx, const char *folder, int64_t step) {
-  char name[64];
-  snprintf(name, sizeof name, "snapshots/%lld.safetensors", (long long)step);
-  return att_path(ctx, folder, name);
-}
+static void put_stem(char stem[32], int64_t step) { snprintf(stem, 32, "%lld", (long long)step); }
 
 att_status att_snapshot_save(const att_model *model, const char *folder, int64_t step) {
-  char *into = att_path(model->ctx, folder, "snapshots"), *path = snapshot_path(model->ctx, folder, step);
-  att_status status = into && path ? att_folder_make(model->ctx, into) : ATT_MEMORY;
-  if (!status) status = att_model_save_weights(model, path, NULL);
+  char stem[32], *into = att_path(model->ctx, folder, "snapshots");
+  put_stem(stem, step);
+  att_status status = into ? att_folder_make(model->ctx, into) : ATT_MEMORY;
+  if (!status) status = att_model_save_weights(model, into, stem, NULL);
   att_free(model->ctx, into);
-  att_free(model->ctx, path);
   return status;
 }
 
 static att_status add_snapshot(att_model *model, const char *folder, int64_t step, float share, float *sum) {
-  char *path = snapshot_path(model->ctx, folder, step);
-  att_status status = path ? att_model_read_weights(model, path) : ATT_MEMORY;
+  char stem[32], *path = att_path(model->ctx, folder, "snapshots");
+  put_stem(stem, step);
+  att_status status = path ? att_model_read_weights(model, path, stem) : ATT_MEMORY;
   att_free(model->ctx, path);
   if (!status) att_kernels_get()->axpy(sum, share, model->values, model->trained_total);
   return status;
@@ -239,11 +229,12 @@ att_status att_snapshots_average(att_model *model, const char *folder, const att
 static bool is_not_named(const void *arg, const char *name) {
   const att_state *state = arg;
   for (int64_t i = 0; i < state->snapshot_count; i++) {
-    char expected[64];
-    snprintf(expected, sizeof expected, "%lld.safetensors", (long long)state->snapshots[i].step);
-    if (strcmp(name, expected) == 0) return false;
+    char stem[32];
+    put_stem(stem, state->snapshots[i].step);
+    size_t size = strlen(stem);
+    if (strncmp(name, stem, size) == 0 && name[size] == '.') return false;
   }
-  return strstr(name, ".safetensors") != NULL;
+  return strstr(name, ".safetensors") || strstr(name, ".gguf");
 }
 
 att_status att_snapshots_prune(att_context *ctx, const char *folder, const att_state *state) {

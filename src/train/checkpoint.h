@@ -60,7 +60,7 @@ att_status att_checkpoint_load_state(att_context *ctx, const char *folder, att_s
 att_status att_checkpoint_load_model(att_context *ctx, const char *folder, att_model **model);
 att_status att_checkpoint_load_moments(att_context *ctx, const char *folder, att_optimizer *optimizer);
 
-/* DIR/snapshots/STEP.safetensors */
+/* DIR/snapshots/STEP.safetensors, or .gguf */
 att_status att_snapshot_save(const att_model *model, const char *folder, int64_t step);
 /* Sets model->values to the mean of the snapshots. */
 att_status att_snapshots_average(att_model *model, const char *folder, const att_snapshot *snapshots, int64_t count);

@@ -76,10 +76,11 @@ static att_status has(att_trainer *t, const char *name, bool *there) {
 
 /* A folder without a checkpoint may be begun afresh only where a run of ours has written nothing of worth yet. */
 static att_status check_unfinished(att_trainer *t) {
-  bool record, model;
+  bool record, model, quantized;
   ATT_TRY(has(t, "train.jsonl", &record));
   ATT_TRY(has(t, "model.safetensors", &model));
-  if (record && !model) return ATT_OK;
+  ATT_TRY(has(t, "model.gguf", &quantized));
+  if (record && !model && !quantized) return ATT_OK;
   return att_fail(t->ctx, ATT_IO, "%s: there is no checkpoint in it to resume from: train into another folder",
                   t->options->out);
 }

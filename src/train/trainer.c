@@ -112,11 +112,7 @@ static bool is_good(const att_trainer *t, att_score_of_model score, att_score_of
 /* ---- validation ----------------------------------------------------------------------------------------------- */
 
 static att_status save_model(att_trainer *t) {
-  char *path = att_path(t->ctx, t->options->out, "model.safetensors");
-  if (!path) return ATT_MEMORY;
-  att_status status = att_model_save_weights(t->model, path, NULL);
-  att_free(t->ctx, path);
-  return status;
+  return att_model_save_weights(t->model, t->options->out, "model", NULL);
 }
 
 static att_status keep_snapshot(att_trainer *t, att_score_of_model score) {

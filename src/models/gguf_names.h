@@ -1,0 +1,62 @@
+/*
+ * Owns what GGUF and Hugging Face call the same things: for each architecture of GGUF that attend has a family of, the
+ * names of its tensors and the keys of its settings, both ways (llama.cpp's gguf-py/gguf/tensor_mapping.py and
+ * convert_hf_to_gguf.py). A family never sees GGUF's names. Refuses architectures that it does not know, by name.
+ */
+#ifndef ATT_MODELS_GGUF_NAMES_H
+#define ATT_MODELS_GGUF_NAMES_H
+
+#include "formats/gguf_metadata.h"
+#include "formats/json.h"
+#include "formats/tensor_file.h"
+
+#define ATT_GGUF_NAME 256 /* bytes of a tensor's name, its NUL included */
+
+/* A tensor without its ending (".weight", ".bias"); '#' stands for the number of a layer. */
+typedef struct att_gguf_name {
+  const char *gguf, *hf;
+  const char *heads; /* config.json's key of how many heads: GGUF has the two halves of each head's rows in turn */
+} att_gguf_name;
+
+/* A number of the settings; GGUF's key without the architecture's name. */
+typedef struct att_gguf_key {
+  const char *gguf, *hf;
+  bool real, required;
+} att_gguf_key;
+
+/* A switch of config.json that is on where the file has a tensor. */
+typedef struct att_gguf_flag {
+  const char *tensor, *hf;
+} att_gguf_flag;
+
+typedef struct att_gguf_architecture {
+  const char *name;  /* general.architecture */
+  const char *type;  /* config.json's model_type, */
+  const char *class; /* and of its architectures */
+  const att_gguf_name *names;
+  const att_gguf_key *keys; /* the last one's gguf NULL, as of names */
+  const att_gguf_flag *flags;
+  bool ties; /* config.json says whether the output projection is the embedding */
+} att_gguf_architecture;
+
+/* What Llama 3 divides rotary frequency i of `count` by (Transformers' modeling_rope_utils.py). */
+typedef struct att_llama3_scaling {
+  double base, factor, low, high, original;
+} att_llama3_scaling;
+double att_llama3_divisor(const att_llama3_scaling *s, int64_t i, int64_t count);
+
+/* What a file says that it is. */
+att_status att_gguf_architecture_of(const att_gguf_metadata *m, const att_gguf_architecture **out);
+/* By config.json's model_type; NULL: GGUF has none. */
+const att_gguf_architecture *att_gguf_architecture_for(const char *type);
+
+/* The file's settings as a config.json (json_decref), generation's token ids among them. */
+att_status att_gguf_read_config(const att_tensor_file *file, const att_gguf_architecture *a, json_t **out);
+/* Gives the file's tensors Hugging Face's names. What has none keeps its own. */
+att_status att_gguf_rename(att_tensor_file *file, const att_gguf_architecture *a, const json_t *config);
+/* GGUF's name for a tensor of Hugging Face's (`prefix`, which may be NULL, may be missing in front of it), and the
+ * entry that says so; NULL: it has none. */
+const att_gguf_name *att_gguf_name_for(const att_gguf_architecture *a, const char *prefix, const char *name,
+                                       char out[ATT_GGUF_NAME]);
+
+#endif

@@ -1,0 +1,254 @@
+/*
+ * Owns a model as a .gguf: its settings and tensors by GGUF's names, as llama.cpp's convert_hf_to_gguf.py writes them.
+ * See att_model_save_gguf in model.h.
+ */
+#include "formats/gguf.h"
+#include "models/gguf_names.h"
+#include "models/head.h"
+#include "models/parameters.h"
+#include "models/save.h"
+#include "models/sentence.h"
+#include "text/tokenizer_gguf.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATT_MOST_ENTRIES 96
+
+/* The file as it is put together; what it points to lies in the arena. The first that fails stays. */
+typedef struct builder {
+  att_context *ctx;
+  att_arena *arena;
+  const att_model *model;
+  const att_gguf_architecture *a;
+  json_t *config;
+  const char *path;
+  att_gguf_entry entries[ATT_MOST_ENTRIES];
+  size_t entry_count;
+  att_to_store *tensors;
+  size_t tensor_count;
+  att_status status;
+} builder;
+
+/* ---- entries -------------------------------------------------------------------------------------------------- */
+
+static void *keep(builder *b, const void *data, size_t size) {
+  void *copy = att_arena_alloc(b->arena, size ? size : 1, sizeof(double));
+  if (!copy) b->status = ATT_MEMORY;
+  return copy && size ? memcpy(copy, data, size) : copy;
+}
+
+/* own: the key begins with the architecture's name. */
+static void put(builder *b, bool own, const char *key, att_gguf_type type, const void *data, size_t size) {
+  char name[ATT_GGUF_NAME];
+  if (b->status || b->entry_count == ATT_MOST_ENTRIES) return;
+  snprintf(name, sizeof name, "%s%s%s", own ? b->a->name : "", own ? "." : "", key);
+  b->entries[b->entry_count++] = (att_gguf_entry){
+      .key = keep(b, name, strlen(name) + 1), .type = type, .count = 1, .data = keep(b, data, size), .size = size};
+}
+
+static void put_u32(builder *b, bool own, const char *key, int64_t value) {
+  put(b, own, key, ATT_GGUF_UINT32, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
+}
+
+static void put_f32(builder *b, bool own, const char *key, double value) {
+  put(b, own, key, ATT_GGUF_FLOAT32, &(float){(float)value}, sizeof(float));
+}
+
+static void put_text(builder *b, bool own, const char *key, const char *value, size_t size) {
+  const char *copy = keep(b, value, size);
+  put(b, own, key, ATT_GGUF_STRING, &(att_text){copy, size}, sizeof(att_text));
+}
+
+static int64_t whole_of(const builder *b, const char *key) {
+  return json_integer_value(json_object_get(b->config, key));
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------- */
+
+/* The last part of where the model came from. */
+static void put_name(builder *b) {
+  const char *name = b->model->folder ? b->model->folder : "model";
+  size_t size = strlen(name);
+  while (size > 1 && name[size - 1] == '/') size--;
+  size_t first = size;
+  while (first > 0 && name[first - 1] != '/') first--;
+  put_text(b, false, "general.name", name + first, size - first);
+}
+
+static void put_keys(builder *b) {
+  for (const att_gguf_key *k = b->a->keys; k->gguf; k++) {
+    const json_t *value = json_object_get(b->config, k->hf);
+    if (!json_is_number(value)) continue;
+    if (k->real) put_f32(b, true, k->gguf, json_number_value(value));
+    if (!k->real) put_u32(b, true, k->gguf, json_integer_value(value));
+  }
+}
+
+/* What Llama 3 divides each frequency by, as a tensor of its own; its numbers stay in the arena. */
+static void put_divisors(builder *b, const json_t *rope) {
+  const att_config *c = &b->model->config;
+  int64_t count = (c->head_size ? c->head_size : c->d_model / c->decoder_attention_heads) / 2;
+  const att_llama3_scaling scaling = {json_number_value(json_object_get(rope, "rope_theta")),
+                                      json_number_value(json_object_get(rope, "factor")),
+                                      json_number_value(json_object_get(rope, "low_freq_factor")),
+                                      json_number_value(json_object_get(rope, "high_freq_factor")),
+                                      json_number_value(json_object_get(rope, "original_max_position_embeddings"))};
+  float *divisors = att_arena_alloc(b->arena, (size_t)count * sizeof *divisors, sizeof *divisors);
+  if (!divisors) {
+    b->status = ATT_MEMORY;
+    return;
+  }
+  for (int64_t i = 0; i < count; i++) divisors[i] = (float)att_llama3_divisor(&scaling, i, count);
+  b->tensors[b->tensor_count++] =
+      (att_to_store){"rope_freqs.weight", ATT_F32, 1, {count}, divisors, ATT_F32, NULL, NULL};
+}
+
+static void put_rope(builder *b) {
+  const att_config *c = &b->model->config;
+  const json_t *rope = json_object_get(b->config, "rope_parameters");
+  const char *type = json_string_value(json_object_get(rope, "rope_type"));
+  if (b->status || !rope || !type) return;
+  put_u32(b, true, "rope.dimension_count", c->head_size ? c->head_size : c->d_model / c->decoder_attention_heads);
+  if (strcmp(type, "default") == 0) return;
+  if (strcmp(type, "llama3") == 0) {
+    put_divisors(b, rope);
+  } else if (strcmp(type, "linear") == 0) {
+    put_text(b, true, "rope.scaling.type", type, strlen(type));
+    put_f32(b, true, "rope.scaling.factor", json_number_value(json_object_get(rope, "factor")));
+  } else if (!b->status) {
+    b->status = att_fail(b->ctx, ATT_UNSUPPORTED, "%s: attend does not write rotary scaling \"%.40s\" into a .gguf",
+                         b->path, type);
+  }
+}
+
+/* llama.cpp's numbers. */
+static void put_pooling(builder *b) {
+  att_sentence *s = b->model->sentence;
+  if (!s || b->status) return;
+  b->status = att_sentence_prepare(s);
+  if (b->status || s->stage_count == 0 || s->stages[0].pooling_count != 1) return;
+  att_pooling pooling = s->stages[0].poolings[0];
+  int kind = pooling == ATT_POOL_MEAN ? 1 : pooling == ATT_POOL_FIRST ? 2 : pooling == ATT_POOL_LAST ? 3 : 0;
+  if (kind) put_u32(b, true, "pooling_type", kind);
+  if (s->stage_count > 1 && !att_stage_normalises(&s->stages[s->stage_count - 1])) {
+    att_log(b->ctx, ATT_LOG_WARNING, "%s: what stands behind the pooling is not written: GGUF has no such stages",
+            b->path);
+  }
+}
+
+static void put_settings(builder *b, const att_mixture *written) {
+  const att_config *c = &b->model->config;
+  put_text(b, false, "general.architecture", b->a->name, strlen(b->a->name));
+  put_text(b, false, "general.type", "model", 5);
+  put_name(b);
+  put_u32(b, false, "general.file_type", written->file_type);
+  put_u32(b, false, "general.quantization_version", 2);
+  put_keys(b);
+  put_u32(b, true, "vocab_size", c->vocab_size);
+  if (json_object_get(b->config, "head_dim")) put_u32(b, true, "attention.value_length", whole_of(b, "head_dim"));
+  if (c->kind == ATT_ENCODER) put(b, true, "attention.causal", ATT_GGUF_BOOL, &(char){0}, 1);
+  if (c->type_vocab_size) put_u32(b, false, "tokenizer.ggml.token_type_count", c->type_vocab_size);
+  put_rope(b);
+  put_pooling(b);
+}
+
+static void put_special(builder *b, const char *name, int32_t id) {
+  char key[ATT_GGUF_NAME];
+  snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", name);
+  if (id >= 0 && id < b->model->config.vocab_size) put_u32(b, false, key, id);
+}
+
+/* What ends a turn comes second in a folder's list. "seperator" is how GGUF spells it. */
+static void put_specials(builder *b) {
+  const att_config *c = &b->model->config;
+  const att_token_list *ends = &b->model->generation.ends;
+  put_special(b, "bos", c->bos);
+  put_special(b, "eos", c->eos);
+  if (ends->count > 1) put_special(b, "eot", ends->tokens[ends->tokens[0] == c->eos]);
+  put_special(b, "padding", c->pad);
+  put_special(b, "unknown", c->unk);
+  put_special(b, "mask", c->mask);
+  if (c->family != ATT_BERT) return;
+  put_special(b, "cls", att_tokenizer_special(b->model->tokenizer, ATT_SPECIAL_START));
+  put_special(b, "seperator", att_tokenizer_special(b->model->tokenizer, ATT_SPECIAL_END));
+}
+
+/* ---- tensors -------------------------------------------------------------------------------------------------- */
+
+/* A head for masks has no place in GGUF, and the pooler none in models without its head. */
+static bool is_left_out(builder *b, const char *name) {
+  if (strstr(name, "pooler.")) return true;
+  if (strncmp(name, "cls.", 4) != 0) return false;
+  if (strcmp(name, "cls.predictions.bias") == 0) {
+    att_log(b->ctx, ATT_LOG_WARNING, "%s: the head that fills masks is not written: GGUF has none", b->path);
+  }
+  return true;
+}
+
+static void put_tensor(builder *b, const att_parameter *p, const att_mixture *wanted, att_written *w) {
+  char name[ATT_GGUF_NAME];
+  const att_gguf_name *n = att_gguf_name_for(b->a, b->model->calls->prefix, p->name, name);
+  if (!n && is_left_out(b, p->name)) return;
+  if (!n) {
+    b->status = att_fail(b->ctx, ATT_UNSUPPORTED, "%s: GGUF has no name for the tensor %.200s of %s models", b->path,
+                         p->name, b->a->type);
+    return;
+  }
+  *w = (att_written){.model = b->model, .p = p, .path = b->path, .upright = true};
+  w->type = att_written_type(b->model, p, wanted, true);
+  if (n->heads) w->heads = whole_of(b, n->heads);
+  att_written_put(&b->tensors[b->tensor_count++], w, keep(b, name, strlen(name) + 1));
+}
+
+static void put_tensors(builder *b, const att_mixture *wanted) {
+  size_t count = b->model->parameter_count;
+  att_written *written = ATT_ARENA_NEW(b->arena, count, att_written);
+  if (!written) b->status = ATT_MEMORY;
+  for (size_t i = 0; !b->status && i < count; i++) {
+    const att_parameter *p = &b->model->parameters[i];
+    if (p->in_file) put_tensor(b, p, wanted, &written[i]);
+  }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------ */
+
+static att_status build(builder *b, const att_mixture *wanted) {
+  const char *type = att_config_type(&b->model->config);
+  b->a = att_gguf_architecture_for(type);
+  if (!b->a) {
+    return att_fail(b->ctx, ATT_UNSUPPORTED,
+                    "%s: GGUF has no architecture of %s models that attend writes: name a folder, which then has a "
+                    "model.gguf of attend's own",
+                    b->path, type);
+  }
+  b->tensors = ATT_ARENA_NEW(b->arena, b->model->parameter_count + 1, att_to_store);
+  if (!b->tensors) return ATT_MEMORY;
+  ATT_TRY(att_config_give(b->ctx, &b->model->config, &b->config));
+  put_settings(b, wanted ? wanted : att_mixture_of(b->model->config.storage));
+  if (!b->status && b->model->tokenizer) {
+    put_specials(b);
+    if (!b->status)
+      b->status = att_tokenizer_put_gguf(b->model->tokenizer, b->arena, b->model->config.vocab_size, b->entries,
+                                         &b->entry_count);
+  }
+  if (!b->status) put_tensors(b, wanted);
+  if (b->status) return b->status;
+  return att_gguf_write(b->ctx, b->path, b->entries, b->entry_count, b->tensors, b->tensor_count);
+}
+
+att_status att_model_save_gguf(const att_model *model, const char *path, const att_mixture *wanted) {
+  builder *b = ATT_NEW(model->ctx, 1, builder);
+  if (!b) return ATT_MEMORY;
+  b->ctx = model->ctx;
+  b->model = model;
+  b->path = path;
+  att_status status = att_arena_new(model->ctx, &b->arena);
+  if (!status) status = build(b, wanted);
+  json_decref(b->config);
+  att_arena_free(b->arena);
+  att_free(model->ctx, b);
+  return status;
+}

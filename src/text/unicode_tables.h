@@ -1,0 +1,34 @@
+/*
+ * Owns the declarations of unicode_tables.c: where Unicode as Hugging Face `tokenizers` has it differs from utf8proc's.
+ * All tables are in the order of code points. For unicode.c alone.
+ */
+#ifndef ATT_TEXT_UNICODE_TABLES_H
+#define ATT_TEXT_UNICODE_TABLES_H
+
+#include "text/unicode.h"
+
+typedef struct att_code_category {
+  int32_t first, last;
+  att_category category;
+} att_code_category;
+
+typedef struct att_code_lower {
+  int32_t upper, lower;
+} att_code_lower;
+
+typedef struct att_code_range {
+  int32_t first, last;
+} att_code_range;
+
+/* What utf8proc knows nothing of, and Oniguruma does (Unicode 16). */
+extern const att_code_category att_newer_categories[];
+extern const size_t att_newer_category_count;
+/* Lower case of Unicode 17. */
+extern const att_code_lower att_newer_lower[];
+extern const size_t att_newer_lower_count;
+/* Marks and characters with a decomposition that came after Unicode 9: normal forms leave them as they are, and they
+ * are no accents. */
+extern const att_code_range att_formless[];
+extern const size_t att_formless_count;
+
+#endif
