@@ -616,7 +616,7 @@ run 0 quantize model --type q8_0 --out eight && empty out "quantize writes to st
 [ -e eight/model.gguf ] && [ ! -e eight/model.safetensors ] || fail "quantize writes no model.gguf"
 run 0 info eight && has out "stored as *q8_0" "quantize"
 head -3 train.de | "$attend" translate eight >eight.out && lines eight.out 3 "translations of quantized weights"
-run 1 quantize model --out model.gguf && has err "GGUF has no architecture of marian models" "quantize into a .gguf"
+run 1 quantize model --out model.gguf && has err "GGUF has no architecture of m2m_100 models" "quantize into a .gguf"
 run 1 quantize model --type q9 --out nine && has err 'type is "q9": it must be one of float32, ' "quantize to no type"
 run 0 quantize "$data/family_gpt2" --type q4_0 --out four.gguf && run 0 info four.gguf && has out "stored as *float" "quantize into a .gguf"
 
