@@ -88,15 +88,11 @@ static const wrong_folder folders[] = {
     {{"adapter_config.json", "adapter_model.bin", "tokenizer.json"}, ATT_UNSUPPORTED, {"is a PEFT adapter (PEFT)"}},
     {{CONFIG, "adapter_config.json", "adapter_model.safetensors"}, ATT_UNSUPPORTED, {"a PEFT adapter", "merge"}},
     /* a tokenizer of another format */
-    {{"config.json={\"model_type\": \"marian\"}", "model.safetensors", "vocab.json", "source.spm", "target.spm"},
+    {{"config.json={\"model_type\": \"marian\"}", "model.safetensors", "source.spm", "target.spm"},
      ATT_UNSUPPORTED,
-     {"its tokenizer is source.spm and target.spm (SentencePiece's files), which attend does not read yet",
+     {"its tokenizer is source.spm and target.spm (SentencePiece's, without the vocab.json beside it)",
       "take a model with a tokenizer.json"}},
     {{CONFIG, "model.safetensors", "source.spm"}, ATT_UNSUPPORTED, {"its tokenizer is source.spm (Sent"}},
-    {{"config.json={\"model_type\": \"t5\"}", "model.safetensors", "spiece.model"},
-     ATT_UNSUPPORTED,
-     {"its tokenizer is spiece.model (SentencePiece's file)",
-      "python3 -c \"from transformers import AutoTokenizer as T; T.from_pretrained('", "sentencepiece and protobuf"}},
     {{"config.json={\"model_type\": \"xlm-roberta\"}", "model.safetensors", "sentencepiece.bpe.model"},
      ATT_UNSUPPORTED,
      {"sentencepiece.bpe.model", "AutoTokenizer"}},
@@ -108,7 +104,9 @@ static const wrong_folder folders[] = {
       "tokenizer_config.json={\"tokenizer_class\": \"NllbTokenizer\"}"},
      ATT_UNSUPPORTED,
      {"sentencepiece.bpe.model", "AutoTokenizer"}},
-    {{CONFIG, "model.safetensors", "tokenizer.model"}, ATT_UNSUPPORTED, {"tokenizer.model", "AutoTokenizer"}},
+    {{CONFIG, "model.safetensors", "qwen.bpe.tiktoken"},
+     ATT_UNSUPPORTED,
+     {"python3 -c \"from transformers import AutoTokenizer as T; T.from_pretrained('", "sentencepiece and protobuf"}},
     {{CONFIG, "model.safetensors", "qwen.tiktoken"}, ATT_UNSUPPORTED, {"qwen.tiktoken (tiktoken's file)"}},
     {{CONFIG, "model.safetensors", "tekken.json"}, ATT_UNSUPPORTED, {"tekken.json"}},
     {{CONFIG, "model.safetensors", "vocab.json"}, ATT_UNSUPPORTED, {"vocab.json (a vocabulary without its merges)"}},
@@ -187,7 +185,7 @@ static void no_folder_at_all(void **state) {
   must_say(att_model_open(ctx, ATT_TEST_DATA "/bleu.json", &model), ATT_IO,
            "bleu.json: is a file: a model is a folder");
   write_bytes(in_folder("x.gguf"), "GGUF", 4);
-  must_say(att_model_open(ctx, in_folder("x.gguf"), &model), ATT_UNSUPPORTED, "is a GGUF file");
+  must_say(att_model_open(ctx, in_folder("x.gguf"), &model), ATT_FORMAT, "is cut off after 4 bytes");
   must_say(att_model_open(ctx, in_folder("x.gguf/y"), &model), ATT_IO, "there is no such folder");
 }
 

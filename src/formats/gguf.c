@@ -83,10 +83,7 @@ static att_status check_version(att_context *ctx, const char *path, const att_ma
                     again);
   }
   if (file->size < 4 || memcmp(file->data, ATT_GGUF_MAGIC, 4) != 0) {
-    return att_fail(ctx, ATT_FORMAT,
-                    "%s: is no GGUF file; a model is such a file, or a folder with config.json, model.safetensors and "
-                    "tokenizer.json",
-                    path);
+    return att_fail(ctx, ATT_FORMAT, "%s: is no GGUF file", path);
   }
   if (file->size < 8) return att_fail(ctx, ATT_FORMAT, "%s: is cut off after %zu bytes", path, file->size);
   memcpy(&version, file->data + 4, sizeof version);
@@ -349,7 +346,12 @@ static att_status open_split(att_context *ctx, const char *path, const split *s,
 bool att_is_gguf_path(const char *path) {
   size_t size = strlen(path);
   bool named = size > 5 && strcmp(path + size - 5, ".gguf") == 0;
-  return att_is_file(path) || (named && !att_file_exists(path));
+  if (named) return att_is_file(path) || !att_file_exists(path);
+  char magic[4] = "";
+  FILE *file = att_is_file(path) ? fopen(path, "rb") : NULL;
+  bool is = file && fread(magic, 1, 4, file) == 4 && memcmp(magic, ATT_GGUF_MAGIC, 4) == 0;
+  if (file) fclose(file);
+  return is;
 }
 
 att_status att_gguf_open(att_context *ctx, const char *path, att_tensor_file **out) {

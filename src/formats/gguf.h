@@ -12,8 +12,7 @@
 
 #define ATT_GGUF_MAGIC "GGUF" /* the first four bytes */
 
-/* Whether a path names such a file and no folder: a file that is there, whatever its name, or one that is not by its
- * ending. */
+/* Whether a path names such a file and no folder: by its ending, or, of a file that is there, its first bytes. */
 bool att_is_gguf_path(const char *path);
 /* The file, or, where it is one of several (split.count; "NAME-00001-of-00003.gguf"), all of them as one, whichever is
  * named. file->metadata is the first's. Shapes are turned: GGUF lists the fastest dimension first. A tensor of a type

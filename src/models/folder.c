@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #define ATT_MOST_NAMES 100000 /* of a folder that are looked at */
-#define ATT_NEEDED     "a model is a folder with config.json, model.safetensors and tokenizer.json"
+#define ATT_NEEDED     "a model is a folder with config.json, model.safetensors and tokenizer.json, or a .gguf"
 
 typedef struct att_listing {
   att_context *ctx;
@@ -79,7 +79,7 @@ static const att_foreign weights[] = {
     {"consolidated*.pth", "Meta's own format", "Transformers converts it (convert_llama_weights_to_hf)"},
     {"adapter_model.*", "a PEFT adapter",
      "merge it into its base model first (merge_and_unload, then save_pretrained)"},
-    {"*.gguf", "GGUF", ATT_OTHER},
+    {"*.gguf", "GGUF", "give that file in place of the folder"},
     {"tf_model*.h5", "TensorFlow's", ATT_OTHER},
     {"flax_model*.msgpack", "Flax's", ATT_OTHER},
     {"*.onnx", "ONNX", ATT_OTHER},
@@ -206,11 +206,9 @@ static att_status fail_config(const att_listing *l) {
 /* ---- the tokenizer -------------------------------------------------------------------------------------------- */
 
 static const att_foreign tokenizers[] = {
-    {"source.spm", "SentencePiece's files", NULL},
+    {"source.spm", "SentencePiece's, without the vocab.json beside it", NULL},
     {"*.spm", "SentencePiece's files", NULL},
     {"sentencepiece*.model", "SentencePiece's file", NULL},
-    {"spiece.model", "SentencePiece's file", NULL},
-    {"tokenizer.model", "SentencePiece's file, or tiktoken's", NULL},
     {"*.tiktoken", "tiktoken's file", NULL},
     {"tekken.json", "Mistral's file", NULL},
     {"encoder.json", "an older GPT-2's", NULL},
@@ -251,7 +249,7 @@ static att_status fail_tokenizer(const att_listing *l) {
   bool marian = find(l, "source.spm") || (!*class && (strcmp(type, "marian") == 0 || strcmp(type, "m2m_100") == 0));
   if (marian || is_slow(class)) {
     return att_fail(l->ctx, ATT_UNSUPPORTED,
-                    "%s: its tokenizer is %s%s (%s), which attend does not read yet, and Transformers makes no "
+                    "%s: its tokenizer is %s%s (%s), which attend does not read, and Transformers makes no "
                     "tokenizer.json of it: take a model with a tokenizer.json, or train one",
                     l->path, name, find(l, "target.spm") && strcmp(name, "source.spm") == 0 ? " and target.spm" : "",
                     what);
@@ -286,9 +284,7 @@ static att_status fail_absent(att_context *ctx, const char *path) {
 }
 
 static att_status fail_file(att_context *ctx, const char *path) {
-  const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-  if (dot && strcmp(dot, ".gguf") == 0)
-    return att_fail(ctx, ATT_UNSUPPORTED, "%s: is a GGUF file, which attend does not read yet: " ATT_OTHER, path);
+  const char *slash = strrchr(path, '/');
   char *folder =
       slash ? att_copy_text(ctx, path, slash == path ? 1 : (size_t)(slash - path)) : att_copy_text(ctx, ".", 1);
   char *config = folder ? att_path(ctx, folder, "config.json") : NULL;
@@ -329,7 +325,7 @@ static att_status check(const att_listing *l) {
   const char *name;
   ATT_TRY(check_links(l));
   if (!find(l, "config.json")) return fail_config(l);
-  if (!find(l, "model.safetensors") && !find(l, "model.safetensors.index.json")) {
+  if (!find(l, "model.safetensors") && !find(l, "model.safetensors.index.json") && !find(l, "model.gguf")) {
     const att_foreign *foreign = find_foreign(l, &name);
     if (foreign) return fail_weights(l, foreign, name);
     if (find(l, "train.jsonl") && find(l, "checkpoint")) {
@@ -340,7 +336,9 @@ static att_status check(const att_listing *l) {
     return att_fail(l->ctx, ATT_IO, "%s: there is no model.safetensors in it: download it too", l->path);
   }
   bool older = find(l, "vocab.txt") || (find(l, "merges.txt") && find(l, "vocab.json")), needs;
-  if (find(l, "tokenizer.json") || older) return ATT_OK;
+  bool pieces =
+      find(l, "tokenizer.model") || find(l, "spiece.model") || (find(l, "source.spm") && find(l, "vocab.json"));
+  if (find(l, "tokenizer.json") || older || pieces) return ATT_OK;
   ATT_TRY(needs_tokenizer(l, &needs));
   return needs ? fail_tokenizer(l) : ATT_OK;
 }
