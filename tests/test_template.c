@@ -117,8 +117,8 @@ static void test_bounds(void **state) {
   must_end("{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}", ATT_FORMAT, "too deep");
   must_end("{{ 'x' * 9999999999 }}", ATT_FORMAT, "memory");
   must_end("{{ [1] * 9223372036854775807 }}", ATT_FORMAT, "memory");
-  must_end("{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}", ATT_FORMAT,
-           "memory");
+  must_end("{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}",
+           ATT_FORMAT, "memory");
   must_end("{% set s = 'x' * 1000000 %}{% for i in range(99999) %}{{ s }}{% endfor %}", ATT_FORMAT, "");
   must_end("{{ range(100001) }}", ATT_FORMAT, "range() gives more");
   must_end("{% set n = namespace(l=[]) %}{% for i in range(999) %}{% set n.l = [n.l] %}{% endfor %}{{ n.l }}",

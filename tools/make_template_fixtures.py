@@ -164,6 +164,18 @@ lines | indent, lines | indent(2, true), lines | indent(1, blank=true), 'a' | in
 5 is divisibleby 5, 5 is divisibleby(2), 5 is odd, 4 is even, 5 is not odd, 'a' is in 'abc', 1 is in [1, 2]
 1 is eq 1, 1 is ne 2, 1 is lt 2, 1 is le 1, 2 is gt 1, 2 is ge 2, 1 is equalto 1, 1 is sameas 1, 1 is sameas 1.0, none is sameas none
 1 is none or true
+h | safe
+h | safe + h
+h + h | safe
+(h | safe + 'a') + h
+(h | safe) ~ h
+(h | safe) == h
+h | safe | string + '<'
+'a{}b{}'.format(1, 'x'), '{0}{1}{0}'.format(1, 2), '{a}{{}}'.format(a=[1]), ''.format()
+'{}'.format()
+'{'.format(1)
+'{}{0}'.format(1)
+'{x}'.format(1)
 x is defined or 5
 not x is defined
 x is not defined and y is not defined

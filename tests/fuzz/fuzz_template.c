@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void render(att_context *ctx, const att_chat_template *template, const json_t *variables) {
   att_buffer out = {0};
-  if (att_chat_template_render(template, ctx, variables, &out) == ATT_OK && !att_utf8_valid(out.data, out.size)) abort();
+  if (att_chat_template_render(template, ctx, variables, &out) == ATT_OK && !att_utf8_valid(out.data, out.size))
+    abort();
   att_buffer_free(ctx, &out);
 }
 

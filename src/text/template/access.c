@@ -69,8 +69,10 @@ static att_status loop_changed(att_render *r, const att_call *call, att_value *o
   return ATT_OK;
 }
 
-static const att_function dict_methods[] = {{"get", "key,default", 1, dict_get, 0}, {"items", "", 0, dict_view, ITEMS},
-                                            {"keys", "", 0, dict_view, KEYS},       {"values", "", 0, dict_view, VALUES},
+static const att_function dict_methods[] = {{"get", "key,default", 1, dict_get, 0},
+                                            {"items", "", 0, dict_view, ITEMS},
+                                            {"keys", "", 0, dict_view, KEYS},
+                                            {"values", "", 0, dict_view, VALUES},
                                             {"copy", "", 0, copy, 0}};
 static const att_function list_methods[] = {{"index", "value", 1, list_count, INDEX},
                                             {"count", "value", 1, list_count, COUNT},
@@ -114,8 +116,12 @@ static void get_of_loop(const att_loop *loop, att_text name, att_value *out) {
   const struct {
     const char *name;
     int64_t value;
-  } numbers[] = {{"index", at + 1},      {"index0", at},           {"length", count},
-                 {"revindex", count - at}, {"revindex0", count - at - 1}, {"depth", loop->depth0 + 1},
+  } numbers[] = {{"index", at + 1},
+                 {"index0", at},
+                 {"length", count},
+                 {"revindex", count - at},
+                 {"revindex0", count - at - 1},
+                 {"depth", loop->depth0 + 1},
                  {"depth0", loop->depth0}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     if (att_text_is(name, numbers[i].name)) *out = att_whole(numbers[i].value);

@@ -341,7 +341,7 @@ const att_function *att_find_filter(att_text name) {
       {"trim", "chars", 0, att_filter_method, ATT_FILTER_TRIM},
       {"replace", "old,new,count", 2, att_filter_replace, 0},
       {"string", "", 0, att_filter_string, 0},
-      {"safe", "", 0, att_filter_string, 0}, /* nothing is escaped */
+      {"safe", "", 0, att_filter_string, 1},
       {"title", "", 0, att_filter_title, 0},
       {"indent", "width,first,blank", 0, att_filter_indent, 0},
       {"tojson", "ensure_ascii,indent,separators,sort_keys", 0, att_filter_tojson, 0},

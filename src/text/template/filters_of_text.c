@@ -10,7 +10,7 @@
 #include <string.h>
 
 static att_status to_string(att_render *r, const att_value *v, att_value *out) {
-  out->kind = ATT_VALUE_STRING;
+  *out = att_string("", 0);
   return att_to_text(r, v, &out->text);
 }
 
@@ -40,7 +40,9 @@ att_status att_filter_replace(att_render *r, const att_call *call, att_value *ou
 }
 
 att_status att_filter_string(att_render *r, const att_call *call, att_value *out) {
-  return to_string(r, call->self, out);
+  ATT_TRY(to_string(r, call->self, out));
+  out->safe = call->mode || (call->self->kind == ATT_VALUE_STRING && call->self->safe);
+  return ATT_OK;
 }
 
 static bool parts_words(int32_t code) {

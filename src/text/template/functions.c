@@ -82,10 +82,8 @@ static att_status strftime_now(att_render *r, const att_call *call, att_value *o
 
 const att_function *att_find_global(att_text name) {
   static const att_function functions[] = {
-      {"range", "start,stop,step", 1, make_range, 0},
-      {"dict", NULL, 0, make_dict, ATT_VALUE_DICT},
-      {"namespace", NULL, 0, make_dict, ATT_VALUE_NAMESPACE},
-      {"raise_exception", "message", 1, raise_exception, 0},
+      {"range", "start,stop,step", 1, make_range, 0},         {"dict", NULL, 0, make_dict, ATT_VALUE_DICT},
+      {"namespace", NULL, 0, make_dict, ATT_VALUE_NAMESPACE}, {"raise_exception", "message", 1, raise_exception, 0},
       {"strftime_now", "format", 1, strftime_now, 0},
   };
   return ATT_FIND(functions, name);

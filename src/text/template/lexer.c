@@ -3,7 +3,6 @@
 
 #include "text/template/characters.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define ATT_DEEPEST_BRACKETS 200
@@ -25,7 +24,7 @@ att_status att_syntax_wrong(const att_source *source, int line, const char *form
   char text[400];
   va_list args;
   va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
+  att_format_list(text, sizeof text, format, args);
   va_end(args);
   return att_fail(source->ctx, ATT_FORMAT, "%s, line %d: %s", source->name, line, text);
 }
@@ -239,8 +238,8 @@ static size_t name_end(const lexer *x, size_t at) {
 }
 
 static att_status read_operator(lexer *x) {
-  static const char *const operators[] = {"//", "**", "==", "!=", "<=", ">=", "+", "-", "/", "*", "%", "~", "[", "]",
-                                          "(",  ")",  "{",  "}",  "<",  ">",  "=", ".", ":", "|", ",", ";"};
+  static const char *const operators[] = {"//", "**", "==", "!=", "<=", ">=", "+", "-", "/", "*", "%", "~", "[",
+                                          "]",  "(",  ")",  "{",  "}",  "<",  ">", "=", ".", ":", "|", ",", ";"};
   size_t size = 0;
   for (size_t i = 0; !size && i < sizeof operators / sizeof *operators; i++)
     if (follows(x, x->at, operators[i])) size = strlen(operators[i]);

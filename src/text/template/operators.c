@@ -88,7 +88,8 @@ static att_status operate_reals(att_render *r, att_operator op, double a, double
 
 static att_status operate_numbers(att_render *r, att_operator op, const att_value *a, const att_value *b,
                                   att_value *out) {
-  bool divides = op == ATT_DIVIDE || op == ATT_FLOOR_DIVIDE || op == ATT_REMAINDER, wholes = att_is_whole(a) && att_is_whole(b);
+  bool divides = op == ATT_DIVIDE || op == ATT_FLOOR_DIVIDE || op == ATT_REMAINDER,
+       wholes = att_is_whole(a) && att_is_whole(b);
   bool inverts = op == ATT_POWER && att_as_real(b) < 0;
   if ((divides && att_as_real(b) == 0) || (inverts && att_as_real(a) == 0))
     return att_stop(r, ATT_FORMAT, "a division by zero");
@@ -98,13 +99,33 @@ static att_status operate_numbers(att_render *r, att_operator op, const att_valu
 
 /* ---- strings and lists ----------------------------------------------------------------------------------------- */
 
+/* & < > ' " as HTML writes them. */
+static att_status escape(att_render *r, const att_value *v, att_value *out) {
+  static const char *const escapes[] = {
+      ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['\''] = "&#39;", ['"'] = "&#34;"};
+  size_t start = r->out.size;
+  for (size_t i = 0; i < v->text.size; i++) {
+    unsigned char byte = (unsigned char)v->text.data[i];
+    const char *as = byte < sizeof escapes / sizeof *escapes ? escapes[byte] : NULL;
+    ATT_TRY(att_write(r, as ? as : v->text.data + i, as ? strlen(as) : 1));
+  }
+  return att_captured(r, start, out);
+}
+
 static att_status join_strings(att_render *r, const att_value *a, const att_value *b, att_value *out) {
-  size_t first = a->text.size, second = b->text.size;
+  att_value escaped;
   char *text;
+  bool safe = a->safe || b->safe;
+  if (a->safe != b->safe) {
+    ATT_TRY(escape(r, a->safe ? b : a, &escaped));
+    *(a->safe ? &b : &a) = &escaped;
+  }
+  size_t first = a->text.size, second = b->text.size;
   ATT_TAKE(text, r, first + second + 1); /* no more than the bound on memory, so no overflow */
   if (first) memcpy(text, a->text.data, first);
   if (second) memcpy(text + first, b->text.data, second);
   *out = att_string(text, first + second);
+  out->safe = safe;
   return ATT_OK;
 }
 
@@ -247,7 +268,7 @@ static att_status slice_string(att_render *r, const att_value *v, const slice_bo
     places[0] = att_character_place(v->text, (size_t)bounds->start);
     places[1] = att_character_place(v->text, (size_t)(bounds->start + bounds->count));
     *out = att_string(v->text.data + places[0], places[1] - places[0]);
-      return ATT_OK;
+    return ATT_OK;
   }
   size_t *at, count = 0;
   ATT_TAKE(at, r, v->text.size + 1);

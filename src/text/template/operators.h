@@ -1,5 +1,5 @@
-/* Owns Python's operators on values: arithmetic, `in`, slices. Refuses % of a string (formatting) and integers beyond 64
- * bits. */
+/* Owns Python's operators on values: arithmetic, `in`, slices. Refuses % of a string (formatting) and integers beyond
+ * 64 bits. */
 #ifndef ATT_TEXT_TEMPLATE_OPERATORS_H
 #define ATT_TEXT_TEMPLATE_OPERATORS_H
 

@@ -152,9 +152,12 @@ static att_status parse_name(parser *p, att_node **out) {
   static const struct {
     const char *name;
     att_value value;
-  } constants[] = {{"true", {.kind = ATT_VALUE_BOOL, .truth = true}}, {"True", {.kind = ATT_VALUE_BOOL, .truth = true}},
-                   {"false", {.kind = ATT_VALUE_BOOL}},               {"False", {.kind = ATT_VALUE_BOOL}},
-                   {"none", {.kind = ATT_VALUE_NONE}},                {"None", {.kind = ATT_VALUE_NONE}}};
+  } constants[] = {{"true", {.kind = ATT_VALUE_BOOL, .truth = true}},
+                   {"True", {.kind = ATT_VALUE_BOOL, .truth = true}},
+                   {"false", {.kind = ATT_VALUE_BOOL}},
+                   {"False", {.kind = ATT_VALUE_BOOL}},
+                   {"none", {.kind = ATT_VALUE_NONE}},
+                   {"None", {.kind = ATT_VALUE_NONE}}};
   ATT_TRY(new_node(p, ATT_NODE_NAME, out));
   (*out)->name = p->token->text;
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {

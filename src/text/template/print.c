@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static att_status put(att_render *r, const char *text) { return att_write(r, text, strlen(text)); }
@@ -32,9 +33,7 @@ static int shortest(double value, char digits[32]) {
     if (*at != '.') digits[used++] = *at;
   while (used > 1 && digits[used - 1] == '0') used--;
   digits[used] = '\0';
-  int exponent = 0;
-  sscanf(at + 1, "%d", &exponent);
-  return exponent;
+  return (int)strtol(at + 1, NULL, 10);
 }
 
 /* As repr() has it: 0.1, 1.0, 1e+16, 1.5e-07. */

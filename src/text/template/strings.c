@@ -2,6 +2,7 @@
 #include "text/template/strings.h"
 
 #include "text/template/characters.h"
+#include "text/template/print.h"
 
 #include <string.h>
 
@@ -187,7 +188,8 @@ static att_status count(att_render *r, const att_call *call, att_value *out) {
 }
 
 static bool has_end(att_text text, att_text end, bool last) {
-  return text.size >= end.size && (!end.size || !memcmp(text.data + (last ? text.size - end.size : 0), end.data, end.size));
+  return text.size >= end.size &&
+         (!end.size || !memcmp(text.data + (last ? text.size - end.size : 0), end.data, end.size));
 }
 
 /* args: one string or a tuple of several */
@@ -261,6 +263,66 @@ static att_status join(att_render *r, const att_call *call, att_value *out) {
   return att_captured(r, start, out);
 }
 
+/* ---- format ---------------------------------------------------------------------------------------------------- */
+
+static att_status named_argument(att_render *r, const att_arguments *given, att_text name, const att_value **out) {
+  for (size_t i = 0; i < given->named_count; i++) {
+    if (att_texts_equal(given->names[i], name)) return *out = &given->named[i], ATT_OK;
+  }
+  return att_stop(r, ATT_FORMAT, "format() got no argument '%.*s'", (int)(name.size & 63), name.data);
+}
+
+/* The argument of a field: {} is the next one, {2} the third, {name} one by name. */
+static att_status field_argument(att_render *r, const att_arguments *given, att_text field, int64_t *next,
+                                 const att_value **out) {
+  int64_t number = 0;
+  size_t digits = 0;
+  while (digits < field.size && field.data[digits] >= '0' && field.data[digits] <= '9' && number < 1000000)
+    number = 10 * number + (field.data[digits++] - '0');
+  if (field.size && digits < field.size) return named_argument(r, given, field, out);
+  bool counted = field.size == 0, mixed = counted ? *next < 0 : *next > 0;
+  if (mixed) return att_stop(r, ATT_FORMAT, "format() with {} and with numbers");
+  if (counted) number = *next;
+  *next = counted ? number + 1 : -1;
+  if (number >= (int64_t)given->count) return att_stop(r, ATT_FORMAT, "format() got too few arguments");
+  *out = &given->items[number];
+  return ATT_OK;
+}
+
+static att_status put_field(att_render *r, const att_arguments *given, att_text field, int64_t *next) {
+  const att_value *value = NULL;
+  for (size_t i = 0; i < field.size; i++)
+    if (strchr(".[:!{", field.data[i]))
+      return att_stop(r, ATT_UNSUPPORTED, "a field of format() other than {}, {2} or {name}: '{%.*s}'",
+                      (int)(field.size & 63), field.data);
+  ATT_TRY(field_argument(r, given, field, next, &value));
+  return att_print(r, value);
+}
+
+/* Fields are {}, {2} and {name} alone. */
+static att_status format(att_render *r, const att_call *call, att_value *out) {
+  const att_arguments *given = call->given;
+  att_text text = call->self->text;
+  int64_t next = 0; /* the number of the next {}; below 0: fields have numbers */
+  size_t start = r->out.size;
+  ATT_TRY(att_charge(r, text.size));
+  for (size_t i = 0; i < text.size; i++) {
+    char byte = text.data[i];
+    bool twice = i + 1 < text.size && text.data[i + 1] == byte;
+    if ((byte != '{' && byte != '}') || twice) {
+      ATT_TRY(att_write(r, &byte, 1));
+      i += twice && (byte == '{' || byte == '}');
+      continue;
+    }
+    const char *end = byte == '{' ? memchr(text.data + i, '}', text.size - i) : NULL;
+    if (!end) return att_stop(r, ATT_FORMAT, "format() of a string with a single '%c'", byte);
+    att_text field = {text.data + i + 1, (size_t)(end - text.data) - i - 1};
+    ATT_TRY(put_field(r, given, field, &next));
+    i += field.size + 1;
+  }
+  return att_captured(r, start, out);
+}
+
 /* ---- what they are ---------------------------------------------------------------------------------------------- */
 
 static att_status all_are(att_render *r, const att_call *call, att_value *out) {
@@ -293,6 +355,7 @@ static const att_function methods[] = {
     {"rindex", "sub", 1, index_of, LAST},
     {"count", "sub", 1, count, 0},
     {"join", "iterable", 1, join, 0},
+    {"format", NULL, 0, format, 0},
     {"removeprefix", "prefix", 1, remove_end, FIRST},
     {"removesuffix", "suffix", 1, remove_end, LAST},
     {"partition", "sep", 1, partition, FIRST},
@@ -307,9 +370,9 @@ static const att_function methods[] = {
 };
 
 const att_function *att_find_string_method(att_text name, bool *refused) {
-  static const char *const others[] = {"format",    "format_map", "casefold",  "encode",  "expandtabs",   "isascii",
-                                       "isnumeric", "istitle",    "ljust",     "rjust",   "center",       "zfill",
-                                       "swapcase",  "translate",  "maketrans", "isprintable", "isidentifier"};
+  static const char *const others[] = {"format_map", "casefold",  "encode",      "expandtabs",  "isascii", "isnumeric",
+                                       "istitle",    "ljust",     "rjust",       "center",      "zfill",   "swapcase",
+                                       "translate",  "maketrans", "isprintable", "isidentifier"};
   *refused = false;
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) *refused = *refused || att_text_is(name, others[i]);
   return ATT_FIND(methods, name);

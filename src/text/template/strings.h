@@ -1,4 +1,5 @@
-/* Owns the methods of str, by Python's rules. Refuses bounds in find() and its like, formats, and rarer methods. */
+/* Owns the methods of str, by Python's rules. Refuses bounds in find() and its like, fields of
+ * format() other than {}, {2} and {name}, and rarer methods. */
 #ifndef ATT_TEXT_TEMPLATE_STRINGS_H
 #define ATT_TEXT_TEMPLATE_STRINGS_H
 

@@ -53,20 +53,20 @@ typedef enum att_node_kind {
   ATT_NODE_BREAK,
   ATT_NODE_CONTINUE,
   /* expressions */
-  ATT_NODE_CONSTANT, /* value */
-  ATT_NODE_NAME,     /* name */
-  ATT_NODE_CAPTURED, /* what a block has written */
-  ATT_NODE_LIST,     /* items */
-  ATT_NODE_TUPLE,    /* items */
-  ATT_NODE_DICT,     /* items: a: key, b: value */
-  ATT_NODE_NOT,      /* a */
-  ATT_NODE_AND,      /* a, b */
-  ATT_NODE_OR,       /* a, b */
-  ATT_NODE_SIGN,     /* a; flag: minus */
-  ATT_NODE_OPERATE,  /* a, b; flag: att_operator */
-  ATT_NODE_CONCAT,   /* items: ~ */
-  ATT_NODE_COMPARE,  /* a; items: flag: att_comparison, a */
-  ATT_NODE_CHOOSE,   /* a if b else c; c may be NULL */
+  ATT_NODE_CONSTANT,  /* value */
+  ATT_NODE_NAME,      /* name */
+  ATT_NODE_CAPTURED,  /* what a block has written */
+  ATT_NODE_LIST,      /* items */
+  ATT_NODE_TUPLE,     /* items */
+  ATT_NODE_DICT,      /* items: a: key, b: value */
+  ATT_NODE_NOT,       /* a */
+  ATT_NODE_AND,       /* a, b */
+  ATT_NODE_OR,        /* a, b */
+  ATT_NODE_SIGN,      /* a; flag: minus */
+  ATT_NODE_OPERATE,   /* a, b; flag: att_operator */
+  ATT_NODE_CONCAT,    /* items: ~ */
+  ATT_NODE_COMPARE,   /* a; items: flag: att_comparison, a */
+  ATT_NODE_CHOOSE,    /* a if b else c; c may be NULL */
   ATT_NODE_ATTRIBUTE, /* a, name */
   ATT_NODE_ITEM,      /* a[b] */
   ATT_NODE_SLICE,     /* b of ATT_NODE_ITEM: items: three, constants None where not given */

@@ -176,8 +176,7 @@ static att_status bind_rest(evaluator *e, const att_node *n, const att_arguments
   }
   if (n->flag & ATT_MENTIONS_CALLER) ATT_TRY(put_name(e, caller, called));
   if (n->flag & ATT_MENTIONS_VARARGS) ATT_TRY(put_name(e, varargs, att_of_list(ATT_VALUE_TUPLE, list)));
-  if (n->flag & ATT_MENTIONS_KWARGS)
-    ATT_TRY(put_name(e, kwargs, (att_value){.kind = ATT_VALUE_DICT, .dict = dict}));
+  if (n->flag & ATT_MENTIONS_KWARGS) ATT_TRY(put_name(e, kwargs, (att_value){.kind = ATT_VALUE_DICT, .dict = dict}));
   return ATT_OK;
 }
 

@@ -5,8 +5,22 @@
 #include "text/template/operators.h"
 #include "text/template/print.h"
 
-enum { DEFINED, UNDEFINED, NONE, BOOLEAN, TRUTH, FALSEHOOD, INTEGER, REAL, NUMBER, STRING, MAPPING, ITERABLE, SEQUENCE,
-       CALLABLE };
+enum {
+  DEFINED,
+  UNDEFINED,
+  NONE,
+  BOOLEAN,
+  TRUTH,
+  FALSEHOOD,
+  INTEGER,
+  REAL,
+  NUMBER,
+  STRING,
+  MAPPING,
+  ITERABLE,
+  SEQUENCE,
+  CALLABLE
+};
 
 static bool is(const att_value *v, int what) {
   switch (what) {

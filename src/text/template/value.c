@@ -4,10 +4,9 @@
 #include "text/template/characters.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#define ATT_DEEPEST     500                 /* a level takes a few hundred bytes of the stack, or some thousand in a macro */
+#define ATT_DEEPEST     500 /* a level takes a few hundred bytes of the stack, or some thousand in a macro */
 #define ATT_MOST_WORK   ((uint64_t)1 << 27) /* a second or a few; a chat of a thousand messages takes a hundredth */
 #define ATT_MOST_MEMORY ((size_t)1 << 28)
 #define ATT_MOST_OUTPUT ((size_t)1 << 26)
@@ -18,7 +17,7 @@ att_status att_stop(att_render *r, att_status status, const char *format, ...) {
   char text[800];
   va_list args;
   va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
+  att_format_list(text, sizeof text, format, args);
   va_end(args);
   return att_fail(r->ctx, status, "%s, line %d: %s", r->name, r->line, text);
 }
@@ -72,9 +71,9 @@ bool att_text_is(att_text text, const char *word) {
 }
 
 const char *att_type_of(const att_value *v) {
-  static const char *const names[] = {"Undefined", "NoneType", "bool",      "int",       "float",    "str",
-                                      "list",      "tuple",    "dict",      "namespace", "generator", "loop",
-                                      "function",  "method",   "macro"};
+  static const char *const names[] = {"Undefined", "NoneType", "bool",     "int",    "float",
+                                      "str",       "list",     "tuple",    "dict",   "namespace",
+                                      "generator", "loop",     "function", "method", "macro"};
   return names[v->kind];
 }
 

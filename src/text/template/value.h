@@ -31,6 +31,7 @@ typedef enum att_undefined_kind { ATT_UNDEFINED_NAME, ATT_UNDEFINED_KEY, ATT_UND
 typedef struct att_value {
   uint8_t kind; /* att_value_kind */
   uint8_t why;  /* of an undefined value: att_undefined_kind */
+  bool safe;    /* of a string: what the filter safe gave, or its sum: + escapes what is joined to it for HTML */
   union {
     bool truth;
     int64_t whole;
@@ -126,9 +127,7 @@ att_value att_undefined_why(const char *why);
 /* bool or int, which Python takes for one */
 static inline bool att_is_whole(const att_value *v) { return v->kind == ATT_VALUE_BOOL || v->kind == ATT_VALUE_INT; }
 static inline bool att_is_numeric(const att_value *v) { return att_is_whole(v) || v->kind == ATT_VALUE_FLOAT; }
-static inline bool att_is_listed(const att_value *v) {
-  return v->kind == ATT_VALUE_LIST || v->kind == ATT_VALUE_TUPLE;
-}
+static inline bool att_is_listed(const att_value *v) { return v->kind == ATT_VALUE_LIST || v->kind == ATT_VALUE_TUPLE; }
 static inline int64_t att_as_whole(const att_value *v) {
   return v->kind == ATT_VALUE_BOOL ? (int64_t)v->truth : v->whole;
 }
