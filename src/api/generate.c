@@ -73,7 +73,7 @@ static void shorten(generator *g, int64_t most) {
 
 static att_status read_prompt(generator *g, att_text prompt) {
   const att_config *config = &g->model->config;
-  ATT_TRY(att_text_ids(g->model, prompt, "the prompt", &g->prompt));
+  ATT_TRY(att_text_ids(g->model, prompt, !g->options->no_special_tokens, "the prompt", &g->prompt));
   if (g->prompt.count == 0) ATT_TRY(begin_from_nothing(g));
   int64_t left = config->max_position_embeddings - (int64_t)g->prompt.count;
   if (left < 1) {

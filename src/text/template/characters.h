@@ -20,7 +20,7 @@ size_t att_count_characters(att_text text);
 /* Where the character of that number begins, counted from 0; text.size where there are no more. */
 size_t att_character_place(att_text text, size_t number);
 
-/* str.isspace(), which is \s of Python's re too. */
+/* Python's isspace, which is \s of Python's re too. */
 bool att_character_is_blank(int32_t code);
 /* Characters at both ends left out: those of `which`, or blanks where it is NULL. */
 att_text att_strip(att_text text, const att_text *which, bool left, bool right);
@@ -34,7 +34,7 @@ typedef enum att_case {
 /* Appends. */
 att_status att_change_case(att_context *ctx, att_text text, att_case to, att_buffer *out);
 
-/* str.isalpha() and its like: whether there are characters, and all are of the kind. */
+/* Python's isalpha and its like: whether there are characters, and all are of the kind. */
 typedef enum att_character_class {
   ATT_CLASS_ALPHA,
   ATT_CLASS_ALNUM,
@@ -43,7 +43,7 @@ typedef enum att_character_class {
   ATT_CLASS_SPACE
 } att_character_class;
 bool att_all_are(att_text text, att_character_class kind);
-/* str.isupper(), str.islower() */
+/* Python's isupper and islower. */
 bool att_text_is_case(att_text text, bool upper);
 /* str.isprintable() of one character */
 bool att_character_is_printable(int32_t code);

@@ -65,7 +65,7 @@ att_status att_filter_title(att_render *r, const att_call *call, att_value *out)
     size_t place = at;
     if (!parts_words(att_character_next(text, &at))) continue;
     ATT_TRY(put_title(r, (att_text){text.data + from, place - from}));
-    ATT_TRY(att_write(r, text.data + place, at - place));
+    ATT_TRY(att_emit(r, text.data + place, at - place));
     from = at;
   }
   ATT_TRY(put_title(r, (att_text){text.data + from, text.size - from}));
@@ -96,9 +96,9 @@ att_status att_filter_indent(att_render *r, const att_call *call, att_value *out
   for (size_t i = 0; i < lines.list->count; i++) {
     att_text line = lines.list->items[i].text;
     bool indented = i == 0 ? att_is_true(&call->args[1]) : line.size || att_is_true(&call->args[2]);
-    if (i) ATT_TRY(att_write(r, "\n", 1));
-    if (indented) ATT_TRY(att_write(r, indent.text.data, indent.text.size));
-    ATT_TRY(att_write(r, line.data, line.size));
+    if (i) ATT_TRY(att_emit(r, "\n", 1));
+    if (indented) ATT_TRY(att_emit(r, indent.text.data, indent.text.size));
+    ATT_TRY(att_emit(r, line.data, line.size));
   }
   return att_captured(r, start, out);
 }

@@ -107,7 +107,7 @@ static att_status escape(att_render *r, const att_value *v, att_value *out) {
   for (size_t i = 0; i < v->text.size; i++) {
     unsigned char byte = (unsigned char)v->text.data[i];
     const char *as = byte < sizeof escapes / sizeof *escapes ? escapes[byte] : NULL;
-    ATT_TRY(att_write(r, as ? as : v->text.data + i, as ? strlen(as) : 1));
+    ATT_TRY(att_emit(r, as ? as : v->text.data + i, as ? strlen(as) : 1));
   }
   return att_captured(r, start, out);
 }
@@ -275,7 +275,7 @@ static att_status slice_string(att_render *r, const att_value *v, const slice_bo
   for (size_t i = 0; i < v->text.size; i += att_character_size(v->text.data[i])) at[count++] = i;
   for (int64_t i = 0; i < bounds->count; i++) {
     size_t place = at[bounds->start + i * bounds->step];
-    ATT_TRY(att_write(r, v->text.data + place, att_character_size(v->text.data[place])));
+    ATT_TRY(att_emit(r, v->text.data + place, att_character_size(v->text.data[place])));
   }
   ATT_TRY(att_captured(r, start, out));
   return ATT_OK;

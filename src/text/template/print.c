@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static att_status put(att_render *r, const char *text) { return att_write(r, text, strlen(text)); }
-static att_status put_text(att_render *r, att_text text) { return att_write(r, text.data, text.size); }
+static att_status put(att_render *r, const char *text) { return att_emit(r, text, strlen(text)); }
+static att_status put_text(att_render *r, att_text text) { return att_emit(r, text.data, text.size); }
 
 static att_status put_whole(att_render *r, int64_t number) {
   char text[24];
-  return att_write(r, text, (size_t)snprintf(text, sizeof text, "%" PRId64, number));
+  return att_emit(r, text, (size_t)snprintf(text, sizeof text, "%" PRId64, number));
 }
 
 /* ---- floats ---------------------------------------------------------------------------------------------------- */
@@ -82,17 +82,17 @@ static att_status put_escaped(att_render *r, int32_t code, char quote) {
 static att_status put_quoted(att_render *r, att_text text) {
   bool single = text.size && memchr(text.data, '\'', text.size), twice = text.size && memchr(text.data, '"', text.size);
   char quote = single && !twice ? '"' : '\'';
-  ATT_TRY(att_write(r, &quote, 1));
+  ATT_TRY(att_emit(r, &quote, 1));
   size_t plain = 0; /* from here on nothing was written yet */
   for (size_t at = 0, start = 0; at < text.size; start = at) {
     int32_t code = att_character_next(text, &at);
     if (code != quote && code != '\\' && att_character_is_printable(code)) continue;
-    ATT_TRY(att_write(r, text.data + plain, start - plain));
+    ATT_TRY(att_emit(r, text.data + plain, start - plain));
     ATT_TRY(put_escaped(r, code, quote));
     plain = at;
   }
-  ATT_TRY(att_write(r, text.data + plain, text.size - plain));
-  return att_write(r, &quote, 1);
+  ATT_TRY(att_emit(r, text.data + plain, text.size - plain));
+  return att_emit(r, &quote, 1);
 }
 
 static att_status put_items(att_render *r, const att_list *list, const char *open, const char *close) {
@@ -191,11 +191,11 @@ static att_status put_json_string(att_render *r, att_text text, bool ascii) {
   for (size_t at = 0, start = 0; at < text.size; start = at) {
     int32_t code = att_character_next(text, &at);
     if (code >= ' ' && code != '"' && code != '\\' && (code < 0x7f || !ascii)) continue;
-    ATT_TRY(att_write(r, text.data + plain, start - plain));
+    ATT_TRY(att_emit(r, text.data + plain, start - plain));
     ATT_TRY(put_json_character(r, code));
     plain = at;
   }
-  ATT_TRY(att_write(r, text.data + plain, text.size - plain));
+  ATT_TRY(att_emit(r, text.data + plain, text.size - plain));
   return put(r, "\"");
 }
 

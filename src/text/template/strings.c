@@ -9,7 +9,7 @@
 enum { FIRST, LAST, BOTH }; /* the side of a string that a method looks at */
 
 static att_value part(const char *data, size_t size) { return att_string(data, size); }
-static att_status put(att_render *r, att_text text) { return att_write(r, text.data, text.size); }
+static att_status put(att_render *r, att_text text) { return att_emit(r, text.data, text.size); }
 
 /* Where `what` is at or after `from`, or size. what is not empty. */
 static size_t find(att_text text, att_text what, size_t from) {
@@ -222,7 +222,7 @@ static att_status replace_nothing(att_render *r, att_text text, att_text new, in
     ATT_TRY(put(r, new));
     if (at == text.size) return ATT_OK;
     size_t size = att_character_size(text.data[at]);
-    ATT_TRY(att_write(r, text.data + at, size));
+    ATT_TRY(att_emit(r, text.data + at, size));
     at += size;
   }
   return ATT_OK;
@@ -242,11 +242,11 @@ static att_status replace(att_render *r, const att_call *call, att_value *out) {
   }
   ATT_TRY(att_charge(r, text.size / 8));
   for (size_t at; most != 0 && (at = find(text, old, from)) < text.size; most--) {
-    ATT_TRY(att_write(r, text.data + from, at - from));
+    ATT_TRY(att_emit(r, text.data + from, at - from));
     ATT_TRY(put(r, new));
     from = at + old.size;
   }
-  ATT_TRY(att_write(r, text.data + from, text.size - from));
+  ATT_TRY(att_emit(r, text.data + from, text.size - from));
   return att_captured(r, start, out);
 }
 
@@ -310,7 +310,7 @@ static att_status format(att_render *r, const att_call *call, att_value *out) {
     char byte = text.data[i];
     bool twice = i + 1 < text.size && text.data[i + 1] == byte;
     if ((byte != '{' && byte != '}') || twice) {
-      ATT_TRY(att_write(r, &byte, 1));
+      ATT_TRY(att_emit(r, &byte, 1));
       i += twice && (byte == '{' || byte == '}');
       continue;
     }

@@ -478,7 +478,7 @@ static att_status make_macro(evaluator *e, const att_node *n, att_value *out) {
 static att_status run_statement(evaluator *e, const att_node *n) {
   att_value value, macro;
   switch (n->kind) {
-  case ATT_NODE_TEXT: return att_write(&e->r, n->name.data, n->name.size);
+  case ATT_NODE_TEXT: return att_emit(&e->r, n->name.data, n->name.size);
   case ATT_NODE_OUTPUT: ATT_TRY(evaluate(e, n->a, &value)); return att_print(&e->r, &value);
   case ATT_NODE_IF: return run_if(e, n);
   case ATT_NODE_FOR: return run_for(e, n);

@@ -45,7 +45,7 @@ att_status att_enter(att_render *r) {
   return ATT_OK;
 }
 
-att_status att_write(att_render *r, const char *data, size_t size) {
+att_status att_emit(att_render *r, const char *data, size_t size) {
   ATT_TRY(att_charge(r, size / 8 + 1));
   if (size > ATT_MOST_OUTPUT || r->out.size > ATT_MOST_OUTPUT - size)
     return att_stop(r, ATT_FORMAT, "this writes too much");

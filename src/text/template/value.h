@@ -104,7 +104,7 @@ static inline void att_leave(att_render *r) { r->depth--; }
 
 /* Appends to the output. att_captured takes what was written since `start` (r->out.size then) out of it, as a string.
  */
-att_status att_write(att_render *r, const char *data, size_t size);
+att_status att_emit(att_render *r, const char *data, size_t size);
 att_status att_captured(att_render *r, size_t start, att_value *out);
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
