@@ -9,6 +9,8 @@ of expressions, statements and chat templates.
 
     variables: {name: variables}; cases: [[template, name of its variables, output, or null where it is an error]]
     chats: {name: variables}; models: {name: {"text", "outputs": {name of a chat: output or null}}}
+    prompts: [{"config" (put into the tokenizer_config.json of tests/data/generate_llama), "chat" (variables), "text",
+        "ids" (both null where apply_chat_template fails)}]
 
 The chat templates are written for these tests: each does what the template of the models that it is named after does,
 and in the ways that such templates are written.
@@ -18,6 +20,8 @@ import glob
 import json
 import os
 import re
+import shutil
+import tempfile
 
 if __name__ == "__main__":  # before the imports that follow: --help needs none of them
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -25,6 +29,7 @@ if __name__ == "__main__":  # before the imports that follow: --help needs none 
     parser.add_argument("--out", default=os.path.join(os.path.dirname(__file__), "../tests/data/template.json"))
     arguments = parser.parse_args()
 
+from transformers import AutoTokenizer
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
 VARIABLES = {
@@ -906,12 +911,56 @@ def models(templates):
     return {name: {"text": text, "outputs": {key: render(text, variables) for key, variables in CHATS.items()}} for name, text in templates.items()}
 
 
+# ---- folders: which template, which special tokens ----
+
+MARKED = "{% for m in messages %}{{ bos_token }}{{ m.role }} {{ m.content }}{{ eos_token }}{{ pad_token }}{% endfor %}{% if add_generation_prompt %}<s>{% endif %}"
+SEEN = "{{ tools is none }}{{ documents is none }}{{ pad_token is defined }}{{ mask_token is defined }}{{ messages[0] | tojson }}{{ extra }}"
+NAMED = [{"name": "default", "template": "D" + MARKED}, {"name": "tool_use", "template": "T{{ tools | length }}" + MARKED}]
+PROMPTS = [
+    ({"chat_template": MARKED}, {"messages": [{"role": "user", "content": "A dog"}]}),
+    ({"chat_template": MARKED}, {"messages": [{"role": "user", "content": "A </s> dog"}, {"role": "assistant", "content": ""}], "add_generation_prompt": False}),
+    ({"chat_template": MARKED, "pad_token": {"content": "<unk>", "__type": "AddedToken"}}, {"messages": [{"role": "user", "content": "A dog"}]}),
+    ({"chat_template": MARKED, "bos_token": None, "eos_token": None}, {"messages": [{"role": "user", "content": "A dog"}]}),
+    ({"chat_template": MARKED}, {"messages": [{"role": "user", "content": "A dog"}], "bos_token": "!"}),
+    ({"chat_template": SEEN}, {"messages": [{"role": "assistant", "content": "A", "tool_calls": None, "reasoning": "hm"}], "extra": 3}),
+    ({"chat_template": SEEN}, {"messages": [{"role": "assistant", "content": None, "thinking": "a", "reasoning_content": "b"}]}),
+    ({"chat_template": NAMED}, {"messages": [{"role": "user", "content": "A dog"}]}),
+    ({"chat_template": NAMED}, {"messages": [{"role": "user", "content": "A dog"}], "tools": [{"name": "f"}]}),
+    ({"chat_template": NAMED[1:]}, {"messages": [{"role": "user", "content": "A dog"}]}),
+    ({"chat_template": NAMED[:1]}, {"messages": [{"role": "user", "content": "A dog"}], "tools": [{"name": "f"}]}),
+    ({}, {"messages": [{"role": "user", "content": "A dog"}]}),
+    ({"chat_template": MARKED}, {"messages": []}),
+    ({"chat_template": "{{ raise_exception('no') }}"}, {"messages": [{"role": "user", "content": "A dog"}]}),
+]
+
+
+def prompts():
+    source = os.path.join(os.path.dirname(__file__), "../tests/data/generate_llama")
+    for config, chat in PROMPTS:
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(os.path.join(source, "tokenizer.json"), folder)
+            with open(os.path.join(source, "tokenizer_config.json"), encoding="utf-8") as file:
+                settings = {**json.load(file), **config}
+            with open(os.path.join(folder, "tokenizer_config.json"), "w", encoding="utf-8") as file:
+                json.dump(settings, file)
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            variables = {"add_generation_prompt": True, **json.loads(json.dumps(chat))}
+            conversation = variables.pop("messages")
+            try:
+                text = tokenizer.apply_chat_template(conversation, tokenize=False, **variables)
+                ids = tokenizer.apply_chat_template(conversation, tokenize=True, return_dict=False, **variables)
+            except Exception:  # whatever a template may end in
+                text = ids = None
+        yield {"config": settings, "chat": chat, "text": text, "ids": ids}
+
+
 def main():
     templates = MODELS
     if arguments.templates:
         templates = {os.path.basename(path): open(path, encoding="utf-8").read()
                      for path in sorted(glob.glob(os.path.join(arguments.templates, "*.jinja")))}
-    data = {"variables": VARIABLES, "cases": list(cases()), "chats": CHATS, "models": models(templates)}
+    data = {"variables": VARIABLES, "cases": list(cases()), "chats": CHATS, "models": models(templates),
+            "prompts": list(prompts())}
     with open(arguments.out, "w", encoding="utf-8") as out:
         json.dump(data, out, ensure_ascii=False, separators=(",", ":"))
         out.write("\n")

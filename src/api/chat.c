@@ -1,6 +1,6 @@
 /* Owns att_chat_prompt: messages and variables as the JSON that a chat template sees. */
-#include "models/model.h"
 #include "text/chat.h"
+#include "models/model.h"
 #include "text/unicode.h"
 
 #include <string.h>

@@ -63,26 +63,27 @@ static void drop_nulls(json_t *message) {
   }
 }
 
-/* What was thought goes by "reasoning_content" in most templates, by "thinking" in gpt-oss's. */
-static att_status name_thoughts(att_context *ctx, json_t *message) {
+/* What was thought goes by "reasoning_content" in most templates, by "thinking" in gpt-oss's: messages[i] has both. */
+static att_status name_thoughts(att_context *ctx, json_t *messages, size_t i) {
   static const char *const names[] = {"reasoning_content", "thinking", "reasoning"};
-  json_t *thought = NULL;
-  for (int i = 0; i < 3 && !thought; i++) thought = json_object_get(message, names[i]);
+  json_t *message = json_array_get(messages, i), *thought = NULL, *both;
+  for (int n = 0; n < 3 && !thought; n++) thought = json_object_get(message, names[n]);
   if (!thought) return ATT_OK;
-  bool bad = json_object_set(message, names[0], thought);
-  if (!json_object_get(message, names[1])) bad = bad || json_object_set(message, names[1], thought);
-  return bad ? no_memory(ctx) : ATT_OK;
+  both = json_pack("{s:O}", names[1], thought); /* in Transformers' order, which tojson shows */
+  bool good = both && !json_object_update(both, message) && !json_object_set(both, names[0], thought);
+  if (good) good = !json_array_set(messages, i, both);
+  json_decref(both);
+  return good ? ATT_OK : no_memory(ctx);
 }
 
 static att_status read_messages(att_context *ctx, json_t *messages) {
-  json_t *message;
-  size_t i;
   if (!json_is_array(messages) || json_array_size(messages) == 0)
     return att_fail(ctx, ATT_ARGUMENT, "a chat needs messages: a list with one or more");
-  json_array_foreach(messages, i, message) {
+  for (size_t i = 0; i < json_array_size(messages); i++) {
+    json_t *message = json_array_get(messages, i);
     if (!json_is_object(message)) return att_fail(ctx, ATT_ARGUMENT, "message %zu of the chat is no object", i + 1);
     drop_nulls(message);
-    ATT_TRY(name_thoughts(ctx, message));
+    ATT_TRY(name_thoughts(ctx, messages, i));
   }
   return ATT_OK;
 }
@@ -95,7 +96,8 @@ static att_status put_missing(att_context *ctx, json_t *variables, const char *k
 att_status att_chat_render(const att_tokenizer *tokenizer, att_context *ctx, json_t *variables, att_buffer *out) {
   att_chat_template *template;
   const json_t *tools = json_object_get(variables, "tools");
-  const json_t *text = find_template(json_object_get(tokenizer->config, "chat_template"), tools && !json_is_null(tools));
+  const json_t *text =
+      find_template(json_object_get(tokenizer->config, "chat_template"), tools && !json_is_null(tools));
   if (!text)
     return att_fail(ctx, ATT_UNSUPPORTED,
                     "the model has no chat template: its folder needs a chat_template.jinja, or one in "
@@ -105,8 +107,8 @@ att_status att_chat_render(const att_tokenizer *tokenizer, att_context *ctx, jso
   ATT_TRY(put_missing(ctx, variables, "tools", json_null()));
   ATT_TRY(put_missing(ctx, variables, "documents", json_null()));
   ATT_TRY(put_missing(ctx, variables, "add_generation_prompt", json_true()));
-  ATT_TRY(att_chat_template_open(ctx, "chat template",
-                                 (att_text){json_string_value(text), json_string_length(text)}, &template));
+  ATT_TRY(att_chat_template_open(ctx, "chat template", (att_text){json_string_value(text), json_string_length(text)},
+                                 &template));
   att_status status = att_chat_template_render(template, ctx, variables, out);
   att_chat_template_free(template);
   return status;

@@ -1,6 +1,6 @@
 /*
- * Owns the chat template of a tokenizer: which of its templates is meant, and what the template sees beside a chat's own
- * variables (special tokens), as apply_chat_template of Transformers has it. Refuses to know Jinja.
+ * Owns the chat template of a tokenizer: which of its templates is meant, and what the template sees beside a chat's
+ * own variables (special tokens), as apply_chat_template of Transformers has it. Refuses to know Jinja.
  */
 #ifndef ATT_TEXT_CHAT_H
 #define ATT_TEXT_CHAT_H
