@@ -152,9 +152,8 @@ static void test_generating(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_prompts, empty_folder),
-                                     cmocka_unit_test_teardown(test_messages, empty_folder),
-                                     cmocka_unit_test_teardown(test_refusals, empty_folder),
-                                     cmocka_unit_test_teardown(test_generating, empty_folder)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(test_prompts, empty_folder), cmocka_unit_test_teardown(test_messages, empty_folder),
+      cmocka_unit_test_teardown(test_refusals, empty_folder), cmocka_unit_test_teardown(test_generating, empty_folder)};
   return cmocka_run_group_tests(tests, begin, end);
 }

@@ -103,9 +103,9 @@ ATT_API const char *att_status_name(att_status status);
 /* The library's: "1.2.3". */
 ATT_API const char *att_version(void);
 /* Makes the call that works on this context stop soon with ATT_INTERRUPTED: att_train and att_compare (whose work is
- * saved), att_translate, att_score_pairs, att_generate, att_score_text, att_classify, att_evaluate, att_embed, att_look
- * and att_look_gradient; att_read_lines and att_read_text where they wait for standard input. Safe in a signal
- * handler. */
+ * saved), att_translate, att_score_pairs, att_generate, att_chat_prompt, att_score_text, att_classify, att_evaluate,
+ * att_embed, att_look and att_look_gradient; att_read_lines and att_read_text where they wait for standard input. Safe
+ * in a signal handler. */
 ATT_API void att_interrupt(att_context *ctx);
 /* Frees what a call documented as "free with att_release" gave. NULL is fine. */
 ATT_API void att_release(att_context *ctx, void *pointer);

@@ -58,6 +58,7 @@ att_status att_chat_prompt(att_model *model, const att_chat_message *messages, s
   *size = 0;
   att_status status = make_prompt(model, messages, count, variables, &object, &out);
   json_decref(object);
+  if (status == ATT_INTERRUPTED) model->ctx->interrupted = 0; /* the next call is a new one */
   if (status) {
     att_buffer_free(model->ctx, &out);
     return status;
