@@ -8,6 +8,7 @@
 #include <attend/attend.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #if defined(__GNUC__)
 #define ATT_CLI_PRINTF(text, first) __attribute__((format(printf, text, first)))
@@ -71,6 +72,10 @@ size_t att_cli_byte_order_mark(const char *data, size_t size);
 /* The words after MODEL as one text, to be freed; NULL after saying why. */
 char *att_cli_join_words(att_cli *cli);
 void att_cli_catch_signals(void);
+/* For a verb that goes on after a signal: while it rests the first one ends the program; when it goes on working the
+ * next one is the first. */
+void att_cli_rest(void);
+void att_cli_work(att_cli *cli);
 /* Whether a signal came: for what waits without the library. */
 bool att_cli_is_stopping(void);
 
@@ -86,6 +91,7 @@ int att_cli_close_output(att_cli *cli, int status);
 bool att_cli_write_line_text(att_cli *cli, const char *data, size_t size);
 /* A JSON string, with its quotes; bytes that are not UTF-8 become U+FFFD. */
 bool att_cli_write_json(att_cli *cli, const char *data, size_t size);
+bool att_cli_put_json(FILE *out, const char *data, size_t size);
 /* What an object of --json has of tokens: an array of their spellings, of their ids. */
 bool att_cli_write_tokens(att_cli *cli, att_model *model, const int32_t *tokens, size_t count);
 bool att_cli_write_integers(att_cli *cli, const int32_t *numbers, size_t count);
@@ -106,6 +112,19 @@ int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **input);
 int att_cli_input_next(att_cli_input *input, const att_text **lines, size_t *count, size_t *first);
 void att_cli_input_close(att_cli_input *input);
 
+/* ---- ask.c: one line at a time, from a person or a pipe ---- */
+
+typedef struct att_cli_asker att_cli_asker;
+
+/* 0, or the exit status. */
+int att_cli_asker_open(att_cli *cli, att_cli_asker **asker);
+/* Whether a person types the lines. */
+bool att_cli_asks_person(const att_cli_asker *asker);
+/* The next line without its end, valid until the next call; *end: there is none. A person gets a prompt on standard
+ * error, and edits and history where libedit was there at the build. 0, or the exit status. */
+int att_cli_ask(att_cli_asker *asker, att_text *line, bool *end);
+void att_cli_asker_close(att_cli_asker *asker);
+
 /* ---- help.c, man.c ---- */
 
 void att_cli_print_overview(att_cli *cli);
@@ -123,6 +142,7 @@ extern const struct att_cli_verb
     att_cli_compare,
     att_cli_translate,
     att_cli_generate,
+    att_cli_chat,
     att_cli_score,
     att_cli_bleu,
     att_cli_classify,

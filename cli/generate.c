@@ -9,8 +9,8 @@ typedef struct generate_options {
   att_cli_common common;
   att_generate_options generate;
   att_cli_texts stop;
-  const char *prompt_file;
-  bool no_prompt, json;
+  const char *prompt_file, *system;
+  bool chat, no_prompt, json;
 } generate_options;
 
 #define AT(member) offsetof(generate_options, member)
@@ -26,6 +26,11 @@ static const att_cli_option options[] = {
     {.name = "ignore-end", .kind = ATT_CLI_FLAG, .offset = IN(ignore_end), .help = "go on beyond the model's end token"},
     {.name = "prompt-file", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt_file),
      .help = "go on from all of FILE (plain text or .gz), but for one line end at its end"},
+    {.name = "chat", .kind = ATT_CLI_FLAG, .offset = AT(chat),
+     .help = "the prompt is a message to a chat model, whose chat template makes of it what the model reads; the answer "
+             "is printed alone"},
+    {.name = "system", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(system),
+     .help = "with --chat: what the model is told before the message"},
 
     ATT_CLI_REPETITION(IN),
 
@@ -78,12 +83,27 @@ static bool keep_text(sample_text *s, const char *data, size_t size) {
 static void begin_block(generate_run *run) {
   if (run->between) att_cli_print(run->cli, "---\n");
   run->between = run->open = true;
-  if (!run->options->no_prompt) att_cli_write(run->cli, run->prompt.data, run->prompt.size);
+  if (!run->options->no_prompt && !run->options->chat) att_cli_write(run->cli, run->prompt.data, run->prompt.size);
 }
 
 static void end_block(generate_run *run) {
   if (run->open) att_cli_print(run->cli, "\n");
   run->open = false;
+}
+
+/* The chat template's prompt of one message, or the prompt as it is; to be released where it is the former. */
+static att_status make_prompt(generate_run *run, att_text message, att_text *prompt, char **made) {
+  const generate_options *o = run->options;
+  att_chat_message messages[2];
+  size_t count = 0;
+  *made = NULL;
+  *prompt = message;
+  if (!o->chat) return ATT_OK;
+  if (o->system) messages[count++] = (att_chat_message){{"system", 6}, {o->system, strlen(o->system)}};
+  messages[count++] = (att_chat_message){{"user", 4}, message};
+  att_status status = att_chat_prompt(run->model, messages, count, (att_text){NULL, 0}, made, &prompt->size);
+  prompt->data = *made;
+  return status;
 }
 
 /* Writes what is there of the current sample, and goes on to the next where it has ended. */
@@ -131,16 +151,20 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
   return !att_cli_flush(run->cli);
 }
 
-static int go_on(generate_run *run, att_text prompt, size_t line) {
+static int go_on(generate_run *run, att_text given, size_t line) {
   att_cli *cli = run->cli;
-  run->prompt = prompt;
+  att_text prompt;
+  char *made;
+  run->prompt = given;
   run->line = run->options->generate.prompt_number = line;
   run->current = run->full = 0;
   for (int i = 0; i < run->options->generate.samples; i++) {
     run->samples[i].size = run->samples[i].written = 0;
     run->samples[i].ended = false;
   }
-  att_status done = att_generate(run->model, prompt, &run->options->generate, on_piece, run);
+  att_status done = make_prompt(run, given, &prompt, &made);
+  if (!done) done = att_generate(run->model, prompt, &run->options->generate, on_piece, run);
+  att_release(cli->ctx, made);
   end_block(run);
   att_cli_flush(cli);
   if (run->full && !cli->common.quiet && !run->options->json)
@@ -203,6 +227,8 @@ static int settle(att_cli *cli, att_model *model, generate_options *o) {
   const char *given = att_cli_sampling_given(cli);
   if (given && generate->temperature <= 0)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", given);
+  generate->no_special_tokens = o->chat; /* the template writes them */
+  if (o->system && !o->chat) return att_cli_fail(cli, ATT_CLI_MISUSED, "--system is for --chat");
   if (o->prompt_file && cli->word_count > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and a prompt after the model exclude each other");
   return 0;
@@ -239,7 +265,8 @@ const att_cli_verb att_cli_generate = {
              "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start token. "
              "The same seed gives the same text.",
     .example = "attend generate model \"Once upon a time\"\n"
-               "attend generate model \"ROMEO:\" --temperature 0.8 --samples 3 --stop \"JULIET:\"",
+               "attend generate model \"ROMEO:\" --temperature 0.8 --samples 3 --stop \"JULIET:\"\n"
+               "attend generate model --chat \"What is the capital of France?\"",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

@@ -75,29 +75,33 @@ static size_t sequence_length(const unsigned char *data, size_t size) {
   return length;
 }
 
-static void write_escaped(att_cli *cli, unsigned char byte) {
+static void put_escaped(FILE *out, unsigned char byte) {
   const char *const plain = "\"\\\n\r\t", *const letters = "\"\\nrt";
   const char *found = byte ? strchr(plain, byte) : NULL;
   if (found)
-    att_cli_print(cli, "\\%c", letters[found - plain]);
+    fprintf(out, "\\%c", letters[found - plain]);
   else
-    att_cli_print(cli, "\\u%04x", byte);
+    fprintf(out, "\\u%04x", byte);
 }
 
-bool att_cli_write_json(att_cli *cli, const char *data, size_t size) {
+bool att_cli_put_json(FILE *out, const char *data, size_t size) {
   const unsigned char *bytes = (const unsigned char *)data;
-  att_cli_write(cli, "\"", 1);
+  fputc('"', out);
   for (size_t i = 0; i < size;) {
     size_t length = sequence_length(bytes + i, size - i);
     if (length == 0)
-      att_cli_write(cli, "\xEF\xBF\xBD", 3);
+      fputs("\xEF\xBF\xBD", out);
     else if (length == 1 && (bytes[i] < ' ' || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 127))
-      write_escaped(cli, bytes[i]);
+      put_escaped(out, bytes[i]);
     else
-      att_cli_write(cli, bytes + i, length);
+      fwrite(bytes + i, 1, length, out);
     i += length ? length : 1;
   }
-  return att_cli_write(cli, "\"", 1);
+  return fputc('"', out) != EOF && !ferror(out);
+}
+
+bool att_cli_write_json(att_cli *cli, const char *data, size_t size) {
+  return !cli->write_error && keep_error(cli, att_cli_put_json(stdout, data, size));
 }
 
 bool att_cli_write_tokens(att_cli *cli, att_model *model, const int32_t *tokens, size_t count) {

@@ -58,6 +58,14 @@ static void on_signal(int number) {
   att_interrupt(ctx);
 }
 
+void att_cli_rest(void) { atomic_store(&working, NULL); }
+
+void att_cli_work(att_cli *cli) {
+  atomic_store(&asked, 0);
+  atomic_store(&stopping, false);
+  atomic_store(&working, cli->ctx);
+}
+
 bool att_cli_is_stopping(void) { return atomic_load(&stopping); }
 
 /* SIGPIPE and SIGXFSZ are ignored: a reader that went away, or a file grown to its limit, is a failed write. Handlers

@@ -2,10 +2,12 @@
 #   ATTEND_LIBRARIES        to build with
 #   ATTEND_PLAIN_LIBRARIES  their names, for those who link the installed static library on any machine: no paths
 #   ATTEND_DEFINITIONS      ATT_HAVE_DNNL, ATT_HAVE_CBLAS
+#   LIBEDIT_FOUND           the command edits lines with PkgConfig::LIBEDIT
 find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(LIBEDIT IMPORTED_TARGET libedit)
 set(ATTEND_LIBRARIES PkgConfig::JANSSON PkgConfig::UTF8PROC ZLIB::ZLIB m)
 set(ATTEND_PLAIN_LIBRARIES jansson utf8proc z m)
 set(ATTEND_DEFINITIONS)

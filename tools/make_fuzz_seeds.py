@@ -197,6 +197,19 @@ def make_small_tokenizers():
                                                 {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}]})
 
 
+def make_templates():
+    """Some of the chat templates of tests/data/template.json with a chat, and one of much else."""
+    data = json.loads((DATA / "template.json").read_text(encoding="utf-8"))
+    for name, chat in (("llama 3.1", "tools"), ("qwen 3", "called"), ("mistral 3", "call"), ("command-r", "documents")):
+        write("fuzz_template", name.replace(" ", "_"), (data["models"][name]["text"] + "\0" + json.dumps(data["chats"][chat])).encode())
+    much = """{% macro m(a, b=2) %}{{ a ~ b }}{{ caller() }}{% endmacro %}{% call m(*[1], **d) %}{% raw %}{{ x }}{% endraw %}
+{% endcall %}{%- for x, y in d.items() if y is odd recursive -%}{{ loop.index }}{{ x | title | indent(2) }}{% break %}
+{%+ else %}{{ l[::-1] | sort | map('string') | join(', ') }}{% endfor +%}{% set s | upper %}{{ 1.5e3 // 2 ** -1 }}
+{% endset %}{% filter trim %}{{ "\\x41\\u00e9" "b" if s is defined else none }}{% endfilter %}{# c #}
+{% with a = [1, (2,), {'k': l}] %}{{ a | tojson(indent=1) }}{{ s.split('x', 1)[0].replace('', '-') }}{% endwith %}"""
+    write("fuzz_template", "much", (much + "\0" + json.dumps({"d": {"b": 1, "ü": 3}, "l": ["b", "a", "🙂"]})).encode())
+
+
 argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
 make_gguf()
@@ -206,3 +219,4 @@ make_small_tokenizers()
 make_tokenizer()
 make_pattern()
 make_sentencepiece()
+make_templates()

@@ -359,7 +359,8 @@ typedef struct att_generate_options {
   int min_tokens;                    /* new ones before the first that may be an end token */
   int max_length, min_length;        /* of prompt and output together; 0: no bound */
   bool ignore_end;                   /* go on beyond the end token */
-  char unused[3];                    /* 0 */
+  bool no_special_tokens;            /* the prompt has those that it spells and no others: it is att_chat_prompt's */
+  char unused[2];                    /* 0 */
 } att_generate_options;
 
 /* Behind att_generate_options_default. */
@@ -405,6 +406,19 @@ typedef int att_generate_fn(void *user, const att_piece_of_text *piece);
  * ATT_DECODER only. options NULL: the defaults. */
 ATT_API att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options,
                                 att_generate_fn *give, void *user);
+
+/* A message of a chat. role: "system", "user", "assistant"; what the model's chat template knows. Never grows. */
+typedef struct att_chat_message {
+  att_text role, content; /* UTF-8 */
+} att_chat_message;
+
+/* The prompt that the model's chat template makes of a chat, as apply_chat_template of Transformers does: messages,
+ * then the beginning of an answer. variables: a JSON object of what else the template sees ({"tools": [...],
+ * "enable_thinking": false}); its "messages" come before the others. {NULL, 0}: nothing. *prompt ends in NUL (not
+ * counted); free with att_release. It goes to att_generate with no_special_tokens. ATT_UNSUPPORTED: the model has no
+ * template, or it needs what attend does not know; ATT_ARGUMENT: the template refuses the messages, and says why. */
+ATT_API att_status att_chat_prompt(att_model *model, const att_chat_message *messages, size_t count, att_text variables,
+                                   char **prompt, size_t *size);
 
 /* Never grows. */
 typedef struct att_text_score {

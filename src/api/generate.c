@@ -43,8 +43,8 @@ static att_status begin_from_nothing(att_model *model, att_ids *prompt) {
   return att_fail(model->ctx, ATT_ARGUMENT, "the prompt is empty, and the model has no start token: give it a text");
 }
 
-att_status att_prompt_ids(att_model *model, att_text text, att_ids *prompt) {
-  ATT_TRY(att_text_ids(model, text, "the prompt", prompt));
+att_status att_prompt_ids(att_model *model, att_text text, bool special, att_ids *prompt) {
+  ATT_TRY(att_text_ids(model, text, special, "the prompt", prompt));
   return prompt->count ? ATT_OK : begin_from_nothing(model, prompt);
 }
 

@@ -115,7 +115,7 @@ static att_status score_text(att_model *model, att_arena *arena, att_text text, 
   att_context *ctx = model->ctx;
   const att_config *config = &model->config;
   att_ids read = {0};
-  att_status status = att_text_ids(model, text, "the text", &read);
+  att_status status = att_text_ids(model, text, true, "the text", &read);
   bool marked = read.count && read.data[0] == config->bos;
   if (!status && config->bos >= 0 && !marked) status = att_ids_push(ctx, ids, config->bos);
   if (!status) status = append_ids(ctx, ids, read.data, read.count);

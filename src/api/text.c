@@ -109,13 +109,14 @@ static bool ends_with_special(const att_model *model, att_text text) {
   return size && text.size >= size && memcmp(text.data + text.size - size, special, size) == 0;
 }
 
-att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids) {
+att_status att_text_ids(att_model *model, att_text text, bool special, const char *what, att_ids *ids) {
   ids->count = 0;
   ATT_TRY(att_model_check_text(model));
   if (!att_utf8_valid(text.data, text.size)) {
     att_log(model->ctx, ATT_LOG_WARNING, "%s is not valid UTF-8: its wrong bytes become U+FFFD", what);
   }
-  ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, text, true, ids));
-  if (ids->count && ids->data[ids->count - 1] == model->config.eos && !ends_with_special(model, text)) ids->count--;
+  ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, text, special, ids));
+  bool ends = special && ids->count && ids->data[ids->count - 1] == model->config.eos;
+  if (ends && !ends_with_special(model, text)) ids->count--;
   return check_ids(model, ids);
 }

@@ -17,9 +17,9 @@ att_status att_line_ids(att_model *model, att_text line, size_t number, const ch
 att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, att_text line,
                                size_t number, att_ids *ids);
 
-/* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. The special
- * tokens are the tokenizer's, but no end token at the end that the text itself does not have. what: for the warning of
- * invalid UTF-8. */
-att_status att_text_ids(att_model *model, att_text text, const char *what, att_ids *ids);
+/* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. special:
+ * with the tokenizer's special tokens, but no end token at the end that the text itself does not have; else only those
+ * that the text spells. what: for the warning of invalid UTF-8. */
+att_status att_text_ids(att_model *model, att_text text, bool special, const char *what, att_ids *ids);
 
 #endif

@@ -34,7 +34,7 @@ static att_status read_prompt(att_served *s, const att_request *request) {
   const char *wrong = att_generate_options_wrong(&options);
   if (wrong) return att_fail(s->model->ctx, ATT_ARGUMENT, "%s", wrong);
   if (request->tokens) ATT_TRY(copy_tokens(s, request->tokens, request->token_count));
-  if (s->tokens.count == 0) ATT_TRY(att_prompt_ids(s->model, request->text, &s->tokens));
+  if (s->tokens.count == 0) ATT_TRY(att_prompt_ids(s->model, request->text, !options.no_special_tokens, &s->tokens));
   ATT_TRY(att_generate_plan(s->model, &options, s->tokens.count, &s->settings, &s->plan));
   s->plan.stop = options.stop;
   s->plan.stop_count = options.stop_count;
