@@ -39,6 +39,10 @@ static inline vec v_pick(vmask where, vec yes, vec no) { return _mm512_mask_blen
 static inline float v_sum(vec a) { return _mm512_reduce_add_ps(a); }
 static inline float v_largest(vec a) { return _mm512_reduce_max_ps(a); }
 
+/* The halves are added, then neighbours, pairs of them, and halves again. So sums of one lane after another are added,
+ * those of this order's neighbours first. */
+static inline int lane_at(int i) { return i / 2 + i % 2 * 8; }
+
 /* sums[i] = the sum of the i-th vector. */
 static inline void v_sum4(float *sums, vec a, vec b, vec c, vec d) {
   const vec four[4] = {a, b, c, d};

@@ -196,14 +196,14 @@ void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int
 }
 
 void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
-                     att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  if (w_type == ATT_F32) {
-    att_gemm(ctx, y, ldy, x, ldx, false, w, k, true, m, n, k, accumulate);
-  } else if (m > 0 && m <= ATT_FEW_ROWS && !accumulate) {
+                     att_type w_type, int64_t m, int64_t n, int64_t k, bool own) {
+  if (m > 0 && m <= ATT_FEW_ROWS) {
     few_task few = {y, x, w, ldy, ldx, k, m, k, w_type};
     multiply_few(ctx, &few, n);
+  } else if (w_type == ATT_F32 && !own) {
+    att_gemm(ctx, y, ldy, x, ldx, false, w, k, true, m, n, k, false);
   } else {
-    att_gemm_own(ctx, att_kernels_get(), y, ldy, x, ldx, false, w, w_type, k, true, m, n, k, accumulate);
+    att_gemm_own(ctx, att_kernels_get(), y, ldy, x, ldx, false, w, w_type, k, true, m, n, k, false);
   }
 }
 

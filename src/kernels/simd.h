@@ -48,6 +48,7 @@ static void fill(att_kernels *table) {
   table->pack = pack;
   table->few_rows = few_rows;
   table->gemm_tile = gemm_tile;
+  table->gemm_lanes = W;
   table->gemm_tile_rows = TILE_ROWS;
   table->gemm_tile_cols = TILE_VECTORS * W;
 }

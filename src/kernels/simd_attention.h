@@ -1,7 +1,8 @@
 /*
- * Owns attention for one sequence, forward and backward. A head's keys (and values) are transposed into scratch once,
- * so that all its products run along rows; few queries, as in decoding, pass over the keys where they lie. Part of
- * simd.h.
+ * Owns attention for one sequence, forward and backward. Forward, a query's row has the same bits whichever queries are
+ * beside it and however many: its scores are made as few rows are (simd_product.h), and its values are summed key after
+ * key. Backward, a head's keys and values are transposed into scratch once, so that all products run along rows. Part
+ * of simd.h.
  */
 #ifndef ATT_KERNELS_SIMD_ATTENTION_H
 #define ATT_KERNELS_SIMD_ATTENTION_H
@@ -9,7 +10,7 @@
 #include "kernels/simd_product.h"
 #include "kernels/simd_rows.h"
 
-/* Queries that are too few for a transposition of the keys to pay; and keys that are so few that where causal, small
+/* Queries that are too few for a copy of the values in order to pay; and keys that are so few that where causal, small
  * blocks of queries, whose products leave out what the block cannot see, pay in backward. */
 enum { FEW_QUERIES = 3, FEW_KEYS = 2 * ATT_QUERY_BLOCK };
 
@@ -40,21 +41,16 @@ static float add_bias(const att_attention_args *a, float *s, int64_t h, int64_t 
   return 1;
 }
 
-/* s[j] = q . key j, four keys at a time; s has room for a multiple of four. */
-static void score_keys(float *s, const float *q, const float *k, int64_t ldk, const int32_t *rows, int64_t keys,
-                       int64_t size) {
+/* s[i * lds + j] = query i . key j, four keys at a time; a row of s has room for a multiple of four. */
+static void score_keys(float *s, int64_t lds, const float *q, int64_t ldq, int64_t queries, const float *k, int64_t ldk,
+                       const int32_t *rows, int64_t keys, int64_t size) {
   for (int64_t j = 0; j < keys; j += 4) {
-    const float *key[4];
-    vec sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+    const char *key[4];
     for (int i = 0; i < 4; i++) {
       int64_t row = j + i < keys ? j + i : keys - 1;
-      key[i] = k + (rows ? rows[row] : row) * ldk;
+      key[i] = (const char *)(k + (rows ? rows[row] : row) * ldk);
     }
-    for (int64_t c = 0; c < size; c += W) {
-      vec x = v_load(q + c, size - c);
-      for (int i = 0; i < 4; i++) sum[i] = v_fma(x, v_load(key[i] + c, size - c), sum[i]);
-    }
-    v_sum4(s + j, sum[0], sum[1], sum[2], sum[3]);
+    few_columns(s + j, lds, q, ldq, key, ATT_F32, -1, queries, 4, size);
   }
 }
 
@@ -91,7 +87,7 @@ static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
   head_view view = view_of(a, h);
   for (int64_t i = 0; i < a->query_count; i++) {
     int64_t visible = att_attention_visible(a, i);
-    score_keys(scratch, view.q + i * a->ldq, view.k, a->ldk, a->key_rows, visible, a->size);
+    score_keys(scratch, 0, view.q + i * a->ldq, a->ldq, 1, view.k, a->ldk, a->key_rows, visible, a->size);
     float lse = softmax_of(scratch, add_bias(a, scratch, h, i, visible), visible);
     weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v, a->ldv, a->key_rows, visible, a->size);
     put_row(a, h, i, scratch, visible, lse);
@@ -100,25 +96,12 @@ static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
 
 static int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
 
-/* keys^T: t[size, ld]. */
-static void transpose_rows(float *t, int64_t ld, const float *x, int64_t ldx, const int32_t *rows, int64_t count,
-                           int64_t size, float *gathered) {
-  if (rows) {
-    for (int64_t j = 0; j < count; j++) memcpy(gathered + j * size, x + rows[j] * ldx, (size_t)size * sizeof *x);
-    x = gathered;
-    ldx = size;
-  }
-  transpose(t, ld, x, ldx, count, size);
-}
-
-static void attend_block(const att_attention_args *a, int64_t h, const float *keys, int64_t ld, const float *v,
-                         int64_t ldv, float *s) {
+static void attend_block(const att_attention_args *a, int64_t h, const float *v, int64_t ldv, float *s, int64_t ld) {
   head_view view = view_of(a, h);
   for (int64_t i = 0; i < a->query_count; i += SMALL_ROWS) {
     int64_t rows = a->query_count - i < SMALL_ROWS ? a->query_count - i : SMALL_ROWS;
     int64_t most = att_attention_visible(a, i + rows - 1);
-    grid q = {view.q + i * a->ldq, a->ldq, 1}, p = {s, ld, 1};
-    small_product(s, ld, q, keys, ld, rows, most, a->size, false);
+    score_keys(s, ld, view.q + i * a->ldq, a->ldq, rows, view.k, a->ldk, a->key_rows, most, a->size);
     for (int64_t r = 0; r < rows; r++) {
       float *row = s + r * ld;
       int64_t visible = att_attention_visible(a, i + r);
@@ -126,13 +109,13 @@ static void attend_block(const att_attention_args *a, int64_t h, const float *ke
       for (int64_t j = visible; j < most; j++) row[j] = 0;
       put_row(a, h, i + r, row, visible, lse);
     }
-    small_product(a->o + h * a->size + i * a->ldo, a->ldo, p, v, ldv, rows, a->size, most, false);
+    small_product(a->o + h * a->size + i * a->ldo, a->ldo, (grid){s, ld, 1}, v, ldv, rows, a->size, most, false);
   }
 }
 
 static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
-  int64_t ld = whole_vectors(a->key_count), matrix = ld * a->size, ldv = a->key_rows ? a->size : a->ldv;
-  float *keys = scratch, *values = scratch + matrix, *s = scratch + 3 * matrix; /* the third: gathered keys, values */
+  int64_t ld = whole_vectors(a->key_count);
+  float *values = scratch, *s = scratch + ld * a->size;
   const float *last = NULL;
   for (int h = first_head; h < end_head; h++) {
     if (a->query_count <= FEW_QUERIES) {
@@ -140,13 +123,10 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
       continue;
     }
     head_view view = view_of(a, h);
-    if (view.k != last) {
-      transpose_rows(keys, ld, view.k, a->ldk, a->key_rows, a->key_count, a->size, values);
-      for (int64_t j = 0; a->key_rows && j < a->key_count; j++)
-        memcpy(values + j * a->size, view.v + a->key_rows[j] * a->ldv, (size_t)a->size * sizeof *values);
-      last = view.k;
-    }
-    attend_block(a, h, keys, ld, a->key_rows ? values : view.v, ldv, s);
+    for (int64_t j = 0; a->key_rows && view.v != last && j < a->key_count; j++)
+      memcpy(values + j * a->size, view.v + a->key_rows[j] * a->ldv, (size_t)a->size * sizeof *values);
+    last = view.v;
+    attend_block(a, h, a->key_rows ? values : view.v, a->key_rows ? a->size : a->ldv, s, ld);
   }
 }
 
