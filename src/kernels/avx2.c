@@ -10,6 +10,7 @@ bool att_kernels_avx2(att_kernels *table) {
 #include <immintrin.h>
 
 enum { W = 8, SMALL_ROWS = 6, TILE_ROWS = 6, TILE_VECTORS = 2, FEW_STEP = 3 };
+#define FEW_MOST INT64_MAX
 typedef __m256 vec;
 typedef __m256i ints;
 typedef __m256i vmask;

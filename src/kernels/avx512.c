@@ -10,6 +10,7 @@ bool att_kernels_avx512(att_kernels *table) {
 #include <immintrin.h>
 
 enum { W = 16, SMALL_ROWS = 8, TILE_ROWS = 14, TILE_VECTORS = 2, FEW_STEP = 4 };
+#define FEW_MOST ATT_FEW_ROWS
 typedef __m512 vec;
 typedef __m512i ints;
 typedef __mmask16 vmask;

@@ -398,6 +398,7 @@ void att_kernels_portable(att_kernels *table) {
       .from_f32 = from_f32,
       .pack = pack,
       .few_rows = few_rows,
+      .few_rows_most = ATT_FEW_ROWS,
       .quantize_rows = att_quant_rows_make,
       .multiply_panels = att_quant_multiply,
       .gemm_tile = gemm_tile,

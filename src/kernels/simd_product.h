@@ -9,12 +9,14 @@
 #ifndef ATT_KERNELS_SIMD_PRODUCT_H
 #define ATT_KERNELS_SIMD_PRODUCT_H
 
-#include "kernels/simd_math.h"
+#include "kernels/simd_rows.h"
 
 #if defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL      _Pragma("unroll")
+#define UNROLL_FOUR _Pragma("unroll 4")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL      _Pragma("GCC unroll 16")
+#define UNROLL_FOUR _Pragma("GCC unroll 4")
 #endif
 
 /* A matrix that is read one element at a time: element (i, p) is data[i * row_step + p * depth_step]. */
@@ -22,6 +24,9 @@ typedef struct grid {
   const float *data;
   int64_t row_step, depth_step;
 } grid;
+
+/* Rows from which copies of them and of the weights pay. */
+enum { MANY_ROWS = 16 };
 
 /* The most sums of lanes that wait for others: one of each power of two. */
 enum { MOST_KEPT = W == 8 ? 3 : 4 };
@@ -91,7 +96,7 @@ INLINE void multiply_lanes(float *c, int64_t ldc, const float *packed_a, const f
   for (int i = 0; i < W; i++) {
     const float *a = packed_a + lane_at(i) * steps * TILE_ROWS, *b = packed_b + lane_at(i) * steps * COLS;
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int j = 0; j < vectors; j++) sum[r][j] = v_zero();
-    for (int64_t p = 0; p < steps; p++, a += TILE_ROWS, b += COLS) {
+    UNROLL_FOUR for (int64_t p = 0; p < steps; p++, a += TILE_ROWS, b += COLS) {
       UNROLL for (int j = 0; j < vectors; j++) row[j] = v_load_all(b + j * W);
       UNROLL for (int r = 0; r < rows; r++) {
         vec x = v_set(a[r]);
@@ -152,14 +157,16 @@ INLINE vec load_last_weights(const char *w, const att_type type, int64_t count) 
   return v_load_all(last);
 }
 
-/* sums[rows][4] = those of `rows` rows of x with four of w, over one block of k. */
-INLINE void few_sums(float *const *sums, const float *x, int64_t ldx, const char *const *w, const att_type type,
-                     int64_t ahead, int64_t k, const int rows) {
+/* y[rows, n <= 4] (+)= the products of `rows` rows of x with four of w over one block of k, of which the first n are
+ * wanted. The weights `ahead` bytes on come next: with several rows there is so much to do with each that memory would
+ * wait (one row alone keeps it busy). -1: they do not. */
+INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
+                      int64_t ahead, int64_t n, int64_t k, bool accumulate, const int rows) {
   const int64_t size = type == ATT_F32 ? 4 : 2;
   vec sum[FEW_STEP][4], value[FEW_STEP];
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < 4; j++) sum[i][j] = v_zero();
   int64_t p = 0;
-  for (; p + W <= k; p += W) {
+  UNROLL_FOUR for (; p + W <= k; p += W) {
     UNROLL for (int i = 0; i < rows; i++) value[i] = v_load_all(x + i * ldx + p);
     UNROLL for (int j = 0; j < 4; j++) {
       vec weight = load_weights(w[j] + p * size, type);
@@ -175,47 +182,68 @@ INLINE void few_sums(float *const *sums, const float *x, int64_t ldx, const char
       UNROLL for (int i = 0; i < rows; i++) sum[i][j] = v_fma(value[i], weight, sum[i][j]);
     }
   }
-  UNROLL for (int i = 0; i < rows; i++) v_sum4(sums[i], sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-}
-
-/* y[rows, n <= 4]: the products of `rows` rows of x with up to four of w. A weight's row that is not there is another
- * one again, so that each sum is made in the same way wherever it lies. The weights `ahead` bytes on come next: with
- * several rows there is so much to do with each that memory would wait (one row alone keeps it busy). -1: they do not.
- */
-INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
-                      int64_t ahead, int64_t n, int64_t k, const int rows) {
-  float four[FEW_STEP][4], *to[FEW_STEP];
-  UNROLL for (int i = 0; i < rows; i++) to[i] = n == 4 ? y + i * ldy : four[i];
-  few_sums(to, x, ldx, w, type, ahead, k < ATT_SUM_BLOCK ? k : ATT_SUM_BLOCK, rows);
-  for (int64_t i = 0; n < 4 && i < rows; i++)
-    for (int64_t j = 0; j < n; j++) y[i * ldy + j] = four[i][j];
-  for (int64_t first = ATT_SUM_BLOCK; first < k; first += ATT_SUM_BLOCK) {
-    const int64_t skip = first * (type == ATT_F32 ? 4 : 2);
-    const char *const rest[4] = {w[0] + skip, w[1] + skip, w[2] + skip, w[3] + skip};
-    UNROLL for (int i = 0; i < rows; i++) to[i] = four[i];
-    few_sums(to, x + first, ldx, rest, type, ahead, k - first < ATT_SUM_BLOCK ? k - first : ATT_SUM_BLOCK, rows);
-    UNROLL for (int i = 0; i < rows; i++) for (int64_t j = 0; j < n; j++) y[i * ldy + j] += four[i][j];
+  UNROLL for (int i = 0; i < rows; i++) {
+    float four[4], *to = n == 4 && !accumulate ? y + i * ldy : four;
+    v_sum4(to, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+    for (int64_t j = 0; to == four && j < n; j++) y[i * ldy + j] = accumulate ? y[i * ldy + j] + four[j] : four[j];
   }
 }
 
-/* Any number of rows with up to four of w. */
-INLINE void few_columns(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
-                        int64_t ahead, int64_t m, int64_t n, int64_t k) {
+/* The same with any number of rows. */
+INLINE void few_groups(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
+                       int64_t ahead, int64_t m, int64_t n, int64_t k, bool accumulate) {
   int64_t i = 0;
   for (; i + FEW_STEP <= m; i += FEW_STEP)
-    few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, FEW_STEP);
-  for (; i + 2 <= m; i += 2) few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, 2);
-  if (i < m) few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, 1);
+    few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, accumulate, FEW_STEP);
+  for (; i + 2 <= m; i += 2) few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, accumulate, 2);
+  if (i < m) few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, accumulate, 1);
+}
+
+/* Four rows of weights from row j on. One that is not there is another one again, so that each sum is made in the same
+ * way wherever it lies. */
+INLINE int64_t four_rows(const char **four, const char *w, int64_t stride, int64_t j, int64_t n) {
+  const int64_t count = n - j < 4 ? n - j : 4;
+  for (int64_t i = 0; i < 4; i++) four[i] = w + (j + (i < count ? i : count - 1)) * stride;
+  return count;
+}
+
+/* Many rows, over one block of k: as many of them as stay in the first-level cache meet as many weights as stay in the
+ * second, both copied side by side, as floats. */
+INLINE void many_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const char *w, const att_type type,
+                      int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  enum { X_ROOM = 9 * ATT_SUM_BLOCK, W_ROOM = 48 * ATT_SUM_BLOCK };
+  float kept_x[X_ROOM], kept_w[W_ROOM];
+  const int64_t rows = X_ROOM / k / FEW_STEP * FEW_STEP, columns = W_ROOM / k / 4 * 4, size = k * (int64_t)sizeof *x;
+  for (int64_t c = 0; c < n; c += columns) {
+    const int64_t count = n - c < columns ? n - c : columns;
+    for (int64_t j = 0; j < count; j++) to_f32(kept_w + j * k, w + (c + j) * stride, type, k);
+    for (int64_t i = 0; i < m; i += rows) {
+      const int64_t group = m - i < rows ? m - i : rows;
+      for (int64_t r = 0; r < group; r++) memcpy(kept_x + r * k, x + (i + r) * ldx, (size_t)size);
+      for (int64_t j = 0; j < count; j += 4) {
+        const char *four[4];
+        int64_t wanted = four_rows(four, (const char *)kept_w, size, j, count);
+        few_groups(y + i * ldy + c + j, ldy, kept_x, k, four, ATT_F32, -1, group, wanted, k, accumulate);
+      }
+    }
+  }
 }
 
 INLINE void few_rows_of(float *y, int64_t ldy, const float *x, int64_t ldx, const char *w, const att_type type,
                         int64_t ldw, int64_t m, int64_t n, int64_t k) {
-  const int64_t stride = ldw * (type == ATT_F32 ? 4 : 2);
+  const int64_t size = type == ATT_F32 ? 4 : 2, stride = ldw * size;
+  for (int64_t p = 0; m > MANY_ROWS && p < k; p += ATT_SUM_BLOCK)
+    many_rows(y, ldy, x + p, ldx, w + p * size, type, stride, m, n, k - p < ATT_SUM_BLOCK ? k - p : ATT_SUM_BLOCK,
+              p > 0);
+  if (m > MANY_ROWS && k > 0) return;
   for (int64_t j = 0; j < n; j += 4) {
-    int64_t count = n - j < 4 ? n - j : 4;
-    const char *rows[4];
-    for (int64_t i = 0; i < 4; i++) rows[i] = w + (j + (i < count ? i : count - 1)) * stride;
-    few_columns(y + j, ldy, x, ldx, rows, type, j + 8 <= n ? 4 * stride : 0, m, count, k);
+    const char *four[4];
+    int64_t p = 0, wanted = four_rows(four, w, stride, j, n);
+    do {
+      const int64_t depth = k - p < ATT_SUM_BLOCK ? k - p : ATT_SUM_BLOCK;
+      few_groups(y + j, ldy, x + p, ldx, four, type, j + 8 <= n ? 4 * stride : 0, m, wanted, depth, p > 0);
+      for (int i = 0; i < 4; i++) four[i] += depth * size;
+    } while ((p += ATT_SUM_BLOCK) < k);
   }
 }
 
