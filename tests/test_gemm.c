@@ -238,8 +238,7 @@ static void check_order(const att_kernels *k, const att_context *ctx, int64_t m,
   for (int64_t i = 0; i < m * n; i++) { /* of the narrowed values */
     double *want = &p.want[i / n * p.ldc + i % n];
     *want = 0;
-    for (int64_t l = 0; l < depth; l++)
-      *want += (double)p.a.data[i / n * p.lda + l] * p.b.data[i % n * p.ldb + l];
+    for (int64_t l = 0; l < depth; l++) *want += (double)p.a.data[i / n * p.lda + l] * p.b.data[i % n * p.ldb + l];
   }
   memcpy(p.c.data, all, size);
   free(all);
@@ -326,7 +325,8 @@ static void check_tile(const att_kernels *k, int64_t m, int64_t n, int64_t depth
   double *want = doubles_of(c.data, m * ldc);
   for (int64_t i = 0; i < m * n; i++) {
     double sum = accumulate ? c.data[i / n * ldc + i % n] : 0;
-    for (int64_t p = 0; p < depth; p++) sum += (double)a.data[packed_at(k, i / n, p, depth, rows)] * b.data[packed_at(k, i % n, p, depth, cols)];
+    for (int64_t p = 0; p < depth; p++)
+      sum += (double)a.data[packed_at(k, i / n, p, depth, rows)] * b.data[packed_at(k, i % n, p, depth, cols)];
     want[i / n * ldc + i % n] = sum;
   }
   k->gemm_tile(c.data, ldc, a.data, b.data, m, n, depth, accumulate);
@@ -399,7 +399,9 @@ int main(void) {
       cmocka_unit_test(test_own_threads),
       cmocka_unit_test(test_weights),
       cmocka_unit_test(test_weights_backward),
-      cmocka_unit_test(test_few_rows), cmocka_unit_test(test_order), cmocka_unit_test(test_door_order),
+      cmocka_unit_test(test_few_rows),
+      cmocka_unit_test(test_order),
+      cmocka_unit_test(test_door_order),
       cmocka_unit_test(test_tile),
       cmocka_unit_test(test_pack),
       cmocka_unit_test(test_nan_comes_through),

@@ -16,9 +16,9 @@
 void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int64_t lda, bool transpose_a,
               const float *b, int64_t ldb, bool transpose_b, int64_t m, int64_t n, int64_t k, bool accumulate);
 
-/* The door of weights, w[n, k] of any weight's type, its rows one after another: y[m, n] = x[m, k] * w[n, k]^T. Few rows
- * of x read every weight once, in its own type, and are bound by memory; many are bound by arithmetic, and w is made
- * float a panel at a time. The sums are those of the same numbers as floats. own: whatever libraries there are. */
+/* The door of weights, w[n, k] of any weight's type, its rows one after another: y[m, n] = x[m, k] * w[n, k]^T. Few
+ * rows of x read every weight once, in its own type, and are bound by memory; many are bound by arithmetic, and w is
+ * made float a panel at a time. The sums are those of the same numbers as floats. own: whatever libraries there are. */
 void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
                      att_type w_type, int64_t m, int64_t n, int64_t k, bool own);
 /* dx[m, k] (+)= dy[m, n] * w[n, k] */

@@ -175,7 +175,7 @@ typedef struct att_kernels {
   /* c[m, n] (+)= one panel of a's rows times one of b's columns, k: their depth, ATT_SUM_BLOCK at most */
   void (*gemm_tile)(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
                     int64_t k, bool accumulate);
-  int64_t few_rows_most; /* more are faster through the own gemm */
+  int64_t few_rows_most;                          /* more are faster through the own gemm */
   int gemm_lanes, gemm_tile_rows, gemm_tile_cols; /* the panels' widths; a tile's m and n are at most these */
 } att_kernels;
 
