@@ -242,7 +242,11 @@ static float *pa, *pb, *pc;
 
 static void run_own(void) {
   int64_t m = shape[0], n = shape[1], k = shape[2];
-  att_gemm_own(ctx, kernels, pc, n, pa, flag_a ? m : k, flag_a, pb, ATT_F32, flag_b ? k : n, flag_b, m, n, k, false);
+  if (flag_b && !flag_a) {
+    att_gemm_weight(ctx, pc, n, pa, k, pb, ATT_F32, m, n, k, true);
+  } else {
+    att_gemm_own(ctx, kernels, pc, n, pa, flag_a ? m : k, flag_a, pb, ATT_F32, flag_b ? k : n, flag_b, m, n, k, false);
+  }
 }
 
 static void run_door(void) {

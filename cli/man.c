@@ -90,5 +90,5 @@ void att_cli_print_man(att_cli *cli) {
                      ".TP\n\\fBATTEND_ISA\\fR\n"
                      "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"
                      ".TP\n\\fBATTEND_GEMM\\fR\n"
-                     "Matrix products: own, onednn or cblas, of those that were built in.\n");
+                     "Matrix products of training: own, onednn or cblas, of those that were built in.\n");
 }

@@ -132,18 +132,18 @@ static area narrowed(const att_kernels *k, area *b, att_type type) {
 }
 
 /* A weight of any type gives what its values as float give. */
-static void check_weight(int64_t m, int64_t n, int64_t k, att_type type, bool accumulate, int threads) {
+static void check_weight(int64_t m, int64_t n, int64_t k, att_type type, bool own_sums, int threads) {
   att_context *ctx = context_of(threads);
   const att_kernels *kernels = att_kernels_get();
-  product p = product_new(m, n, k, accumulate ? 6 : 2, 0);
+  product p = product_new(m, n, k, 2, 0);
   area half = narrowed(kernels, &p.b, type == ATT_F32 ? ATT_F16 : type);
   const void *w = type == ATT_F32 ? (const char *)p.b.data : (const char *)(half.data + half.n) - n * k * 2;
   for (int64_t i = 0; i < m * n; i++) {
-    double sum = accumulate ? p.c.data[i] : 0;
+    double sum = 0;
     for (int64_t l = 0; l < k; l++) sum += (double)p.a.data[i / n * k + l] * p.b.data[i % n * k + l];
     p.want[i] = sum;
   }
-  att_gemm_weight(ctx, p.c.data, n, p.a.data, k, w, type, m, n, k, accumulate);
+  att_gemm_weight(ctx, p.c.data, n, p.a.data, k, w, type, m, n, k, own_sums);
   product_check(&p, att_type_name(type));
   area_free(&half);
   att_context_free(ctx);
@@ -218,6 +218,80 @@ static void check_few_rows_of(const att_kernels *k, int64_t m, int64_t n, int64_
   free(p.want);
 }
 
+/* A row has the same bits alone, among others, and through the own gemm's tiles, with weights of each type. */
+static void check_order(const att_kernels *k, const att_context *ctx, int64_t m, int64_t n, int64_t depth,
+                        att_type type) {
+  product p = product_new(m, n, depth, 2, type == ATT_F32 ? 3 : 0);
+  area half = narrowed(k, &p.b, type == ATT_F32 ? ATT_F16 : type);
+  const void *w = type == ATT_F32 ? (const char *)p.b.data : (const char *)(half.data + half.n) - p.b.n * 2;
+  size_t size = (size_t)(m * p.ldc) * sizeof(float);
+  float *all = malloc(size), *alone = malloc(size), *tiles = malloc(size);
+  memcpy(all, p.c.data, size); /* what lies between the rows, too */
+  memcpy(alone, p.c.data, size);
+  memcpy(tiles, p.c.data, size);
+  k->few_rows(all, p.ldc, p.a.data, p.lda, w, type, p.ldb, m, n, depth);
+  for (int64_t i = 0; i < m; i++)
+    k->few_rows(alone + i * p.ldc, p.ldc, p.a.data + i * p.lda, p.lda, w, type, p.ldb, 1, n, depth);
+  att_gemm_own(ctx, k, tiles, p.ldc, p.a.data, p.lda, false, w, type, p.ldb, true, m, n, depth, false);
+  assert_memory_equal(all, alone, size);
+  assert_memory_equal(all, tiles, size);
+  for (int64_t i = 0; i < m * n; i++) { /* of the narrowed values */
+    double *want = &p.want[i / n * p.ldc + i % n];
+    *want = 0;
+    for (int64_t l = 0; l < depth; l++) *want += (double)p.a.data[i / n * p.lda + l] * p.b.data[i % n * p.ldb + l];
+  }
+  memcpy(p.c.data, all, size);
+  free(all);
+  free(alone);
+  free(tiles);
+  area_free(&half);
+  product_check(&p, k->name);
+}
+
+/* Sizes about the groups of rows and the blocks of sums. */
+static void test_order(void **state) {
+  (void)state;
+  static const int64_t shapes_of[][3] = {{1, 5, 512},   {2, 33, 513},  {3, 16, 1024}, {7, 49, 1030},
+                                         {16, 9, 511},  {17, 50, 64},  {18, 97, 700}, {49, 101, 300},
+                                         {100, 3, 129}, {130, 200, 9}, {65, 17, 1600}};
+  const att_kernels *k;
+  for (int threads = 1; threads < 4; threads += 2) {
+    att_context *ctx = context_of(threads);
+    EACH_TABLE(k)
+    for (size_t s = 0; s < COUNT(shapes_of); s++)
+      for (int type = 0; type < ATT_FLOAT_TYPES; type++)
+        check_order(k, ctx, shapes_of[s][0], shapes_of[s][1], shapes_of[s][2], (att_type)type);
+    att_context_free(ctx);
+  }
+}
+
+/* The door gives a row's bits whatever the threads and rows. */
+static void test_door_order(void **state) {
+  (void)state;
+  enum { ROWS = 150, COLUMNS = 70, DEPTH = 600 };
+  product p = product_new(ROWS, COLUMNS, DEPTH, 2, 0);
+  float *want = malloc(sizeof(float) * ROWS * COLUMNS), *got = malloc(sizeof(float) * ROWS * COLUMNS);
+  for (int threads = 1; threads < 4; threads++) {
+    att_context *ctx = context_of(threads);
+    static const int64_t rows[] = {150, 1, 2, 3, 16, 17, 48, 49, 64, 65, 149};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+      memset(got, 0xff, sizeof(float) * ROWS * COLUMNS);
+      for (int64_t r = 0; r < ROWS; r += rows[i]) {
+        int64_t count = ROWS - r < rows[i] ? ROWS - r : rows[i];
+        att_gemm_weight(ctx, got + r * COLUMNS, COLUMNS, p.a.data + r * DEPTH, DEPTH, p.b.data, ATT_F32, count, COLUMNS,
+                        DEPTH, true);
+      }
+      if (threads == 1 && i == 0) memcpy(want, got, sizeof(float) * ROWS * COLUMNS);
+      assert_memory_equal(got, want, sizeof(float) * ROWS * COLUMNS);
+    }
+    att_context_free(ctx);
+  }
+  memcpy(p.c.data, want, sizeof(float) * ROWS * COLUMNS);
+  free(want);
+  free(got);
+  product_check(&p, "door");
+}
+
 static void test_few_rows(void **state) {
   (void)state;
   static const int64_t columns[] = {1, 2, 3, 4, 5, 11, 64}, depths[] = {1, 3, 7, 15, 16, 17, 33, 64, 100, 257};
@@ -232,13 +306,27 @@ static void test_few_rows(void **state) {
       }
 }
 
+/* Where row r at depth p of a packed panel of `tile` rows is. */
+static int64_t packed_at(const att_kernels *k, int64_t r, int64_t p, int64_t depth, int64_t tile) {
+  int64_t steps = (depth + k->gemm_lanes - 1) / k->gemm_lanes;
+  return ((r / tile * k->gemm_lanes + p % k->gemm_lanes) * steps + p / k->gemm_lanes) * tile + r % tile;
+}
+
+static int64_t whole_lanes(const att_kernels *k, int64_t depth) {
+  return (depth + k->gemm_lanes - 1) / k->gemm_lanes * k->gemm_lanes;
+}
+
 static void check_tile(const att_kernels *k, int64_t m, int64_t n, int64_t depth, bool accumulate) {
   int64_t rows = k->gemm_tile_rows, cols = k->gemm_tile_cols, ldc = n + 1;
-  area a = area_new(rows * depth, 0, 1), b = area_new(cols * depth, 1, 2), c = area_new(m * ldc, 0, 3);
+  const int64_t size = whole_lanes(k, depth);
+  area a = area_new(rows * size, 0, 1), b = area_new(cols * size, 1, 2), c = area_new(m * ldc, 0, 3);
+  for (int64_t p = depth; p < size; p++)
+    for (int64_t i = 0; i < rows; i++) a.data[packed_at(k, i, p, depth, rows)] = 0;
   double *want = doubles_of(c.data, m * ldc);
   for (int64_t i = 0; i < m * n; i++) {
     double sum = accumulate ? c.data[i / n * ldc + i % n] : 0;
-    for (int64_t p = 0; p < depth; p++) sum += (double)a.data[p * rows + i / n] * b.data[p * cols + i % n];
+    for (int64_t p = 0; p < depth; p++)
+      sum += (double)a.data[packed_at(k, i / n, p, depth, rows)] * b.data[packed_at(k, i % n, p, depth, cols)];
     want[i / n * ldc + i % n] = sum;
   }
   k->gemm_tile(c.data, ldc, a.data, b.data, m, n, depth, accumulate);
@@ -260,12 +348,13 @@ static void test_tile(void **state) {
 
 static void check_pack(const att_kernels *k, int64_t rows, int64_t depth, int64_t tile, bool rows_fast) {
   int64_t ldx = (rows_fast ? rows : depth) + 1, panels = (rows + tile - 1) / tile;
-  area x = area_new((rows_fast ? depth : rows) * ldx, 1, 1), packed = area_new(panels * tile * depth, 0, 2);
+  area x = area_new((rows_fast ? depth : rows) * ldx, 1, 1);
+  area packed = area_new(panels * tile * whole_lanes(k, depth), 0, 2);
   k->pack(packed.data, x.data, ldx, rows_fast, rows, depth, tile);
   for (int64_t r = 0; r < panels * tile; r++) {
-    for (int64_t p = 0; p < depth; p++) {
-      float want = r >= rows ? 0 : rows_fast ? x.data[p * ldx + r] : x.data[r * ldx + p];
-      assert_true(packed.data[(r / tile * depth + p) * tile + r % tile] == want);
+    for (int64_t p = 0; p < whole_lanes(k, depth); p++) {
+      float want = r >= rows || p >= depth ? 0 : rows_fast ? x.data[p * ldx + r] : x.data[r * ldx + p];
+      assert_true(packed.data[packed_at(k, r, p, depth, tile)] == want);
     }
   }
   area_free(&x);
@@ -311,6 +400,8 @@ int main(void) {
       cmocka_unit_test(test_weights),
       cmocka_unit_test(test_weights_backward),
       cmocka_unit_test(test_few_rows),
+      cmocka_unit_test(test_order),
+      cmocka_unit_test(test_door_order),
       cmocka_unit_test(test_tile),
       cmocka_unit_test(test_pack),
       cmocka_unit_test(test_nan_comes_through),

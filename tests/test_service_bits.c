@@ -1,19 +1,19 @@
 /*
- * Services, to the last bit: with attend's own products a request has the same log-probabilities alone and among others
- * as long as its rows go through the same kernels: at most 16 rows written in a step, prompts of more than 17 tokens
- * that are read in one piece (docs/DECODING.md, "Many at once").
+ * Services, to the last bit: a request has the same log-probabilities alone and among others, however its prompt is cut
+ * into pieces, and whichever beginning it shares.
  */
 #include "service_fixture.h"
 
 enum { REQUESTS = 12 };
 
 static void make_prompt(const setup *s, int number, int32_t *tokens, size_t *count) {
-  *count = (size_t)(18 + number * 5);
+  *count = (size_t)(1 + number * 7);
   for (size_t i = 0; i < *count; i++) tokens[i] = (int32_t)(3 + att_random64((uint64_t)number, i) % 280);
   (void)s;
 }
 
-static void check(const char *folder, bool sampling) {
+/* piece: tokens of prompts that are read in a step. */
+static void check(const char *folder, bool sampling, int piece) {
   setup s;
   att_service *service;
   att_service_options service_options;
@@ -22,7 +22,7 @@ static void check(const char *folder, bool sampling) {
   int32_t tokens[REQUESTS][128];
   set_up(&s, folder);
   att_service_options_default(&service_options);
-  service_options.prompt_tokens = 4096; /* each in one piece */
+  service_options.prompt_tokens = piece;
   ok(&s, att_service_new(s.model, &service_options, &service));
   for (int i = 0; i < REQUESTS; i++) {
     att_request request;
@@ -45,7 +45,7 @@ static void check(const char *folder, bool sampling) {
   run_all(&s, service);
   for (int i = 0; i < REQUESTS; i++) {
     char what[64];
-    snprintf(what, sizeof what, "%s, request %d", folder, i);
+    snprintf(what, sizeof what, "%s, pieces of %d, request %d", folder, piece, i);
     for (int j = 0; j < options[i].samples; j++) same_sample(what, &got[i]->samples[j], &want[i]->samples[j], 0);
     free(got[i]);
     free(want[i]);
@@ -56,14 +56,14 @@ static void check(const char *folder, bool sampling) {
 
 static void test_the_same_bits(void **state) {
   (void)state;
-  for (int sampling = 0; sampling < 2; sampling++) {
-    check("generate_gpt2", sampling);
-    check("generate_llama", sampling);
+  static const int pieces[] = {4096, 1, 3, 7, 64};
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    check("generate_gpt2", i % 2 == 0, pieces[i]);
+    check("generate_llama", i % 2 == 1, pieces[i]);
   }
 }
 
 int main(void) {
-  setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_same_bits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

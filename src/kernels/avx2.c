@@ -9,7 +9,8 @@ bool att_kernels_avx2(att_kernels *table) {
 #else
 #include <immintrin.h>
 
-enum { W = 8, SMALL_ROWS = 6, TILE_ROWS = 6, TILE_VECTORS = 2, FEW_STEP = 2 };
+enum { W = 8, SMALL_ROWS = 6, TILE_ROWS = 6, TILE_VECTORS = 2, FEW_STEP = 3 };
+#define FEW_MOST INT64_MAX
 typedef __m256 vec;
 typedef __m256i ints;
 typedef __m256i vmask;
@@ -54,6 +55,10 @@ static inline float v_largest(vec a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+
+/* Neighbours are added, then pairs of them, then the halves. So sums of one lane after another are added, those of this
+ * order's neighbours first. */
+static inline int lane_at(int i) { return i; }
 
 /* sums[i] = the sum of the i-th vector. */
 static inline void v_sum4(float *sums, vec a, vec b, vec c, vec d) {

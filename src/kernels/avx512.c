@@ -10,6 +10,7 @@ bool att_kernels_avx512(att_kernels *table) {
 #include <immintrin.h>
 
 enum { W = 16, SMALL_ROWS = 8, TILE_ROWS = 14, TILE_VECTORS = 2, FEW_STEP = 4 };
+#define FEW_MOST ATT_FEW_ROWS
 typedef __m512 vec;
 typedef __m512i ints;
 typedef __mmask16 vmask;
@@ -38,6 +39,10 @@ static inline vmask v_less(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_
 static inline vec v_pick(vmask where, vec yes, vec no) { return _mm512_mask_blend_ps(where, no, yes); }
 static inline float v_sum(vec a) { return _mm512_reduce_add_ps(a); }
 static inline float v_largest(vec a) { return _mm512_reduce_max_ps(a); }
+
+/* The halves are added, then neighbours, pairs of them, and halves again. So sums of one lane after another are added,
+ * those of this order's neighbours first. */
+static inline int lane_at(int i) { return i / 2 + i % 2 * 8; }
 
 /* sums[i] = the sum of the i-th vector. */
 static inline void v_sum4(float *sums, vec a, vec b, vec c, vec d) {

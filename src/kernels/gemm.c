@@ -163,31 +163,56 @@ static bool multiply(const att_context *ctx, const product *g) {
   return multiply_on((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads, g);
 }
 
-/* Few rows of x with a weight of any type. */
+/* Rows of x with a weight of any type, as few_rows multiplies them. Many rows go in blocks that stay in a core's
+ * caches, with as many columns as do. */
+enum { BLOCK_ROWS = 48, COLUMNS_BYTES = 192 << 10 };
+
 typedef struct few_task {
   float *y;
   const float *x;
   const void *w;
-  int64_t ldy, ldx, ldw, m, k;
+  int64_t ldy, ldx, ldw, m, n, k, row_blocks, columns;
   att_type type;
 } few_task;
+
+static void multiply_few_block(const few_task *t, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  const char *w = (const char *)t->w + (size_t)(column * t->ldw) * att_type_size(t->type);
+  att_kernels_get()->few_rows(t->y + row * t->ldy + column, t->ldy, t->x + row * t->ldx, t->ldx, w, t->type, t->ldw,
+                              rows, columns, t->k);
+}
 
 static void few_columns(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const few_task *t = arg;
-  const char *w = (const char *)t->w + (size_t)(begin * t->ldw) * att_type_size(t->type);
-  att_kernels_get()->few_rows(t->y + begin, t->ldy, t->x, t->ldx, w, t->type, t->ldw, t->m, end - begin, t->k);
+  multiply_few_block(t, 0, t->m, begin, end - begin);
 }
 
-static void multiply_few(const att_context *ctx, few_task *t, int64_t n) {
-  att_parallel(ctx, n, 1 + FEW_ROWS_GRAIN / (t->k + 1), few_columns, t);
+/* Items are blocks of rows, all of some columns before the next. */
+static void few_blocks(void *arg, int64_t begin, int64_t end, int thread) {
+  (void)thread;
+  const few_task *t = arg;
+  for (int64_t i = begin; i < end; i++) {
+    int64_t row = i % t->row_blocks * BLOCK_ROWS, column = i / t->row_blocks * t->columns;
+    multiply_few_block(t, row, t->m - row < BLOCK_ROWS ? t->m - row : BLOCK_ROWS, column,
+                       t->n - column < t->columns ? t->n - column : t->columns);
+  }
+}
+
+static void multiply_few(const att_context *ctx, few_task *t) {
+  if (t->m <= BLOCK_ROWS) {
+    att_parallel(ctx, t->n, 1 + FEW_ROWS_GRAIN / (t->k + 1), few_columns, t);
+    return;
+  }
+  t->row_blocks = (t->m + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  t->columns = COLUMNS_BYTES / 16 / (t->k + 1) * 4 + 4;
+  att_parallel(ctx, t->row_blocks * ((t->n + t->columns - 1) / t->columns), 1, few_blocks, t);
 }
 
 void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int64_t lda, bool transpose_a,
               const float *b, int64_t ldb, bool transpose_b, int64_t m, int64_t n, int64_t k, bool accumulate) {
   if (m > 0 && m <= ATT_FEW_ROWS && transpose_b && !transpose_a && !accumulate) {
-    few_task few = {c, a, b, ldc, lda, ldb, m, k, ATT_F32};
-    multiply_few(ctx, &few, n);
+    few_task few = {.y = c, .x = a, .w = b, .ldy = ldc, .ldx = lda, .ldw = ldb, .m = m, .n = n, .k = k};
+    multiply_few(ctx, &few);
     return;
   }
   product g = {c, a, b, ldc, lda, ldb, m, n, k, transpose_a, transpose_b, accumulate};
@@ -196,14 +221,15 @@ void att_gemm(const att_context *ctx, float *c, int64_t ldc, const float *a, int
 }
 
 void att_gemm_weight(const att_context *ctx, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w,
-                     att_type w_type, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  if (w_type == ATT_F32) {
-    att_gemm(ctx, y, ldy, x, ldx, false, w, k, true, m, n, k, accumulate);
-  } else if (m > 0 && m <= ATT_FEW_ROWS && !accumulate) {
-    few_task few = {y, x, w, ldy, ldx, k, m, k, w_type};
-    multiply_few(ctx, &few, n);
+                     att_type w_type, int64_t m, int64_t n, int64_t k, bool own) {
+  const att_kernels *kernels = att_kernels_get();
+  if (m <= (own || w_type != ATT_F32 ? kernels->few_rows_most : ATT_FEW_ROWS)) {
+    few_task few = {.y = y, .x = x, .w = w, .ldy = ldy, .ldx = ldx, .ldw = k, .m = m, .n = n, .k = k, .type = w_type};
+    multiply_few(ctx, &few);
+  } else if (w_type == ATT_F32 && !own) {
+    att_gemm(ctx, y, ldy, x, ldx, false, w, k, true, m, n, k, false);
   } else {
-    att_gemm_own(ctx, att_kernels_get(), y, ldy, x, ldx, false, w, w_type, k, true, m, n, k, accumulate);
+    att_gemm_own(ctx, kernels, y, ldy, x, ldx, false, w, w_type, k, true, m, n, k, false);
   }
 }
 

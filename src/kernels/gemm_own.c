@@ -1,8 +1,9 @@
 /*
  * Owns attend's own matrix product. The result is split over the threads in rectangles. Within one, blocks of a and b
  * are copied into panels as wide as the kernels' tile, so that the tile reads both in order from the caches (Goto & van
- * de Geijn 2008, "Anatomy of high-performance matrix multiplication"). An element is summed over k in an order that
- * depends on k alone, so that threads change no bit. The copies lie on the stack: it cannot fail.
+ * de Geijn 2008, "Anatomy of high-performance matrix multiplication"). An element is summed over k in the order that
+ * kernels.h says, as few_rows sums it: neither threads nor rows change a bit. The copies lie on the stack: it cannot
+ * fail.
  */
 #include "kernels/gemm_own.h"
 
@@ -10,8 +11,8 @@
 
 #include "base/parallel.h"
 
-/* Floats of the packed blocks, and the most of k at once: b's block stays in the second-level cache, with a's. */
-enum { DEPTH = 256, B_FLOATS = DEPTH * 256, A_FLOATS = DEPTH * 224, WIDEST_TILE = 64 };
+/* Floats of the packed blocks: b's block stays in the second-level cache, with a's. */
+enum { B_FLOATS = 256 * 256, A_FLOATS = 256 * 224, WIDEST_TILE = 64 };
 /* Multiplications below which another thread costs more than it brings. */
 #define GRAIN ((double)(1 << 18))
 
@@ -37,6 +38,9 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
+/* Of a packed block. */
+static int64_t whole_lanes(const att_kernels *kernels, int64_t depth) { return round_up(depth, kernels->gemm_lanes); }
+
 /* Rows [row, row + rows) at depths [first, first + depth) into panels; other types than float a panel at a time. */
 static void pack(const product *g, float *packed, const operand *x, int64_t row, int64_t rows, int64_t first,
                  int64_t depth, int64_t tile) {
@@ -45,8 +49,8 @@ static void pack(const product *g, float *packed, const operand *x, int64_t row,
     g->kernels->pack(packed, (const float *)x->data + start, x->ld, x->rows_fast, rows, depth, tile);
     return;
   }
-  float block[WIDEST_TILE * DEPTH];
-  for (int64_t r = 0; r < rows; r += tile, packed += tile * depth) {
+  float block[WIDEST_TILE * ATT_SUM_BLOCK];
+  for (int64_t r = 0; r < rows; r += tile, packed += tile * whole_lanes(g->kernels, depth)) {
     int64_t count = smaller(tile, rows - r), lines = x->rows_fast ? depth : count,
             length = x->rows_fast ? count : depth;
     int64_t size = (int64_t)att_type_size(x->type), first_of = start + (x->rows_fast ? r : r * x->ld);
@@ -61,24 +65,19 @@ static void pack(const product *g, float *packed, const operand *x, int64_t row,
 static void multiply_block(const product *g, float *c, const float *packed_a, const float *packed_b, int64_t m,
                            int64_t n, int64_t depth, bool accumulate) {
   int64_t tile_m = g->kernels->gemm_tile_rows, tile_n = g->kernels->gemm_tile_cols;
+  int64_t size = whole_lanes(g->kernels, depth);
   for (int64_t j = 0; j < n; j += tile_n)
     for (int64_t i = 0; i < m; i += tile_m)
-      g->kernels->gemm_tile(c + i * g->ldc + j, g->ldc, packed_a + i * depth, packed_b + j * depth,
+      g->kernels->gemm_tile(c + i * g->ldc + j, g->ldc, packed_a + i * size, packed_b + j * size,
                             smaller(tile_m, m - i), smaller(tile_n, n - j), depth, accumulate);
-}
-
-/* Of k, at once: even parts. */
-static int64_t depth_of(int64_t k) {
-  int64_t blocks = (k + DEPTH - 1) / DEPTH;
-  return (k + blocks - 1) / blocks;
 }
 
 /* The rectangle of c at row, col. */
 static void multiply_part(const product *g, int64_t row, int64_t rows, int64_t col, int64_t cols) {
   _Alignas(64) float packed_a[A_FLOATS], packed_b[B_FLOATS];
   int64_t tile_m = g->kernels->gemm_tile_rows, tile_n = g->kernels->gemm_tile_cols;
-  int64_t depth = depth_of(g->k);
-  int64_t most_m = A_FLOATS / depth / tile_m * tile_m, most_n = B_FLOATS / depth / tile_n * tile_n;
+  int64_t depth = smaller(ATT_SUM_BLOCK, g->k), size = whole_lanes(g->kernels, depth);
+  int64_t most_m = A_FLOATS / size / tile_m * tile_m, most_n = B_FLOATS / size / tile_n * tile_n;
   for (int64_t j = 0; j < cols; j += most_n) {
     int64_t n = smaller(most_n, cols - j);
     for (int64_t p = 0; p < g->k; p += depth) {
@@ -146,16 +145,16 @@ int64_t att_panels(const att_kernels *kernels, int64_t n) {
 }
 
 int64_t att_panels_size(const att_kernels *kernels, int64_t n, int64_t k) {
-  return att_panels(kernels, n) * kernels->gemm_tile_cols * k;
+  return att_panels(kernels, n) * kernels->gemm_tile_cols * whole_lanes(kernels, k);
 }
 
-/* Each part of k has all its panels together. */
+/* Each block of k has all its panels together. */
 void att_panels_pack(const att_kernels *kernels, float *panels, const void *b, att_type b_type, int64_t ldb,
                      bool transpose_b, int64_t n, int64_t k) {
-  int64_t tile = kernels->gemm_tile_cols, depth = k > 0 ? depth_of(k) : 0;
+  int64_t tile = kernels->gemm_tile_cols;
   product g = {.kernels = kernels, .b = {b, ldb, b_type, !transpose_b}};
-  for (int64_t p = 0; p < k; p += depth)
-    pack(&g, panels + p * round_up(n, tile), &g.b, 0, n, p, smaller(depth, k - p), tile);
+  for (int64_t p = 0; p < k; p += ATT_SUM_BLOCK)
+    pack(&g, panels + p * round_up(n, tile), &g.b, 0, n, p, smaller(ATT_SUM_BLOCK, k - p), tile);
 }
 
 void att_panels_multiply(const att_kernels *kernels, float *c, int64_t ldc, const float *a, int64_t lda,
@@ -163,12 +162,12 @@ void att_panels_multiply(const att_kernels *kernels, float *c, int64_t ldc, cons
                          bool accumulate) {
   _Alignas(64) float packed_a[A_FLOATS];
   int64_t tile_m = kernels->gemm_tile_rows, tile_n = kernels->gemm_tile_cols, col = first * tile_n;
-  int64_t cols = smaller(end * tile_n, n) - col, depth = k > 0 ? depth_of(k) : 1;
-  int64_t most_m = A_FLOATS / depth / tile_m * tile_m;
+  int64_t cols = smaller(end * tile_n, n) - col;
+  int64_t most_m = A_FLOATS / ATT_SUM_BLOCK / tile_m * tile_m;
   product g = {.kernels = kernels, .ldc = ldc, .a = {a, lda, ATT_F32, false}};
-  for (int64_t p = 0; p < k; p += depth) {
-    int64_t part = smaller(depth, k - p);
-    const float *b = panels + p * round_up(n, tile_n) + col * part;
+  for (int64_t p = 0; p < k; p += ATT_SUM_BLOCK) {
+    int64_t part = smaller(ATT_SUM_BLOCK, k - p);
+    const float *b = panels + p * round_up(n, tile_n) + col * whole_lanes(kernels, part);
     for (int64_t i = 0; i < m; i += most_m) {
       int64_t rows = smaller(most_m, m - i);
       pack(&g, packed_a, &g.a, i, rows, p, part, tile_m);

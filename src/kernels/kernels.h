@@ -160,8 +160,12 @@ typedef struct att_kernels {
   void (*to_f32)(float *y, const void *x, att_type type, int64_t n);
   void (*from_f32)(void *y, const float *x, att_type type, int64_t n);
 
-  /* y[m, n] = x[m, k] * w[n, k]^T for few rows (m <= ATT_FEW_ROWS), each weight read once: decoding. Columns [0, n) of
-   * w's rows. w is of a weight's type, ldw in its elements; the sums are those of the same numbers as floats */
+  /* The order of sums over k, of few_rows and of the own gemm, whatever the rows, columns and threads: blocks of
+   * ATT_SUM_BLOCK one after another; of a block gemm_lanes sums, lane l of the products at l, l + lanes, l + 2 lanes,
+   * ... in turn; these added in an order of the table's own. What is missing to whole lanes counts as zeros.
+   *
+   * y[m, n] = x[m, k] * w[n, k]^T for few rows, each weight read once: decoding. Columns [0, n) of w's rows. w is of a
+   * weight's type, ldw in its elements; the sums are those of the same numbers as floats */
   void (*few_rows)(float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, att_type type, int64_t ldw,
                    int64_t m, int64_t n, int64_t k);
 
@@ -173,16 +177,19 @@ typedef struct att_kernels {
                           int64_t rows, int64_t first, int64_t end);
 
   /* The heart of the own gemm (gemm_own.c). A matrix [rows, depth], whose element (r, p) is x[r * ldx + p], or
-   * x[p * ldx + r] where rows_fast, is packed as panels of `tile` rows: row r at depth p goes to
-   * packed[(r / tile * depth + p) * tile + r % tile], with zeros in the last panel's missing rows. */
+   * x[p * ldx + r] where rows_fast, is packed as panels of `tile` rows, lane after lane: with size the depth rounded up
+   * to whole lanes, row r at depth p goes to packed[(r / tile * size + p % lanes * size / lanes + p / lanes) * tile +
+   * r % tile], with zeros for missing rows and depths. */
   void (*pack)(float *packed, const float *x, int64_t ldx, bool rows_fast, int64_t rows, int64_t depth, int64_t tile);
-  /* c[m, n] (+)= one panel of a's rows times one of b's columns */
+  /* c[m, n] (+)= one panel of a's rows times one of b's columns, k: their depth, ATT_SUM_BLOCK at most */
   void (*gemm_tile)(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
                     int64_t k, bool accumulate);
-  int gemm_tile_rows, gemm_tile_cols; /* the panels' widths; a tile's m and n are at most these */
+  int64_t few_rows_most;                          /* more are faster through the own gemm */
+  int gemm_lanes, gemm_tile_rows, gemm_tile_cols; /* the panels' widths; a tile's m and n are at most these */
 } att_kernels;
 
-#define ATT_FEW_ROWS 16
+#define ATT_FEW_ROWS  16
+#define ATT_SUM_BLOCK 512 /* whole lanes */
 
 /* The table in use; never NULL. */
 const att_kernels *att_kernels_get(void);

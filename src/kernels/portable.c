@@ -341,21 +341,28 @@ static void from_f32(void *y, const float *x, att_type type, int64_t n) {
 
 static void pack(float *packed, const float *x, int64_t ldx, bool rows_fast, int64_t rows, int64_t depth,
                  int64_t tile) {
-  for (int64_t r = 0; r < rows; r += tile, packed += tile * depth)
-    for (int64_t p = 0; p < depth; p++)
-      for (int64_t i = 0; i < tile; i++)
-        packed[p * tile + i] = r + i >= rows ? 0 : rows_fast ? x[p * ldx + r + i] : x[(r + i) * ldx + p];
+  const int64_t steps = (depth + LANES - 1) / LANES, size = steps * LANES;
+  for (int64_t r = 0; r < rows; r += tile, packed += tile * size)
+    for (int64_t p = 0; p < size; p++)
+      for (int64_t i = 0; i < tile; i++) {
+        float value = r + i >= rows || p >= depth ? 0 : rows_fast ? x[p * ldx + r + i] : x[(r + i) * ldx + p];
+        packed[(p % LANES * steps + p / LANES) * tile + i] = value;
+      }
 }
 
-/* The sum of a float row with one of weights, as dot's. */
+/* The sum of a float row with one of weights. */
 static float dot_weights(const float *a, const char *w, att_type type, int64_t n) {
-  float lane[LANES] = {0}, sum = 0;
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int j = 0; j < LANES; j++) lane[j] += a[i + j] * att_value_at(w, type, i + j);
-  for (; i < n; i++) sum += a[i] * att_value_at(w, type, i);
-  for (int j = 0; j < LANES; j++) sum += lane[j];
-  return sum;
+  float total = 0;
+  for (int64_t first = 0; first < n; first += ATT_SUM_BLOCK) {
+    int64_t end = n - first < ATT_SUM_BLOCK ? n : first + ATT_SUM_BLOCK;
+    float lane[LANES] = {0}, sum;
+    for (int64_t i = first; i < end; i += LANES)
+      for (int j = 0; j < LANES; j++) lane[j] += i + j < end ? a[i + j] * att_value_at(w, type, i + j) : 0;
+    sum = lane[0];
+    for (int j = 1; j < LANES; j++) sum += lane[j];
+    total = first > 0 ? total + sum : sum;
+  }
+  return total;
 }
 
 static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, att_type type, int64_t ldw,
@@ -369,11 +376,16 @@ static void few_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const v
 static void gemm_tile(float *c, int64_t ldc, const float *packed_a, const float *packed_b, int64_t m, int64_t n,
                       int64_t k, bool accumulate) {
   float sum[TILE_ROWS][TILE_COLS] = {{0}};
-  for (int64_t p = 0; p < k; p++, packed_a += TILE_ROWS, packed_b += TILE_COLS)
+  for (int l = 0; l < LANES; l++) {
+    float lane[TILE_ROWS][TILE_COLS] = {{0}};
+    for (int64_t p = 0; p < (k + LANES - 1) / LANES; p++, packed_a += TILE_ROWS, packed_b += TILE_COLS)
+      for (int i = 0; i < TILE_ROWS; i++)
+        for (int j = 0; j < TILE_COLS; j++) lane[i][j] += packed_a[i] * packed_b[j];
     for (int i = 0; i < TILE_ROWS; i++)
-      for (int j = 0; j < TILE_COLS; j++) sum[i][j] += packed_a[i] * packed_b[j];
+      for (int j = 0; j < TILE_COLS; j++) sum[i][j] = l > 0 ? sum[i][j] + lane[i][j] : lane[i][j];
+  }
   for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < n; j++) c[i * ldc + j] = sum[i][j] + (accumulate ? c[i * ldc + j] : 0);
+    for (int64_t j = 0; j < n; j++) c[i * ldc + j] = accumulate ? c[i * ldc + j] + sum[i][j] : sum[i][j];
 }
 
 void att_kernels_portable(att_kernels *table) {
@@ -409,9 +421,11 @@ void att_kernels_portable(att_kernels *table) {
       .from_f32 = from_f32,
       .pack = pack,
       .few_rows = few_rows,
+      .few_rows_most = ATT_FEW_ROWS,
       .quantize_rows = att_quant_rows_make,
       .multiply_panels = att_quant_multiply,
       .gemm_tile = gemm_tile,
+      .gemm_lanes = LANES,
       .gemm_tile_rows = TILE_ROWS,
       .gemm_tile_cols = TILE_COLS,
   };

@@ -49,7 +49,9 @@ static void fill(att_kernels *table) {
   table->from_f32 = from_f32;
   table->pack = pack;
   table->few_rows = few_rows;
+  table->few_rows_most = FEW_MOST;
   table->gemm_tile = gemm_tile;
+  table->gemm_lanes = W;
   table->gemm_tile_rows = TILE_ROWS;
   table->gemm_tile_cols = TILE_VECTORS * W;
 }

@@ -1,7 +1,8 @@
 /*
- * Owns attention for one sequence, forward and backward. A head's keys (and values) are transposed into scratch once,
- * so that all its products run along rows; few queries, as in decoding, pass over the keys where they lie. Part of
- * simd.h.
+ * Owns attention for one sequence, forward and backward. Forward, a query's row has the same bits whichever queries are
+ * beside it and however many: its scores are made as few rows are (simd_product.h), and its values are summed key after
+ * key. Backward, a head's keys and values are transposed into scratch once, so that all products run along rows. Part
+ * of simd.h.
  */
 #ifndef ATT_KERNELS_SIMD_ATTENTION_H
 #define ATT_KERNELS_SIMD_ATTENTION_H
@@ -9,7 +10,7 @@
 #include "kernels/simd_product.h"
 #include "kernels/simd_rows.h"
 
-/* Queries that are too few for a transposition of the keys to pay; and keys that are so few that where causal, small
+/* Queries that are too few for a copy of the values in order to pay; and keys that are so few that where causal, small
  * blocks of queries, whose products leave out what the block cannot see, pay in backward. */
 enum { FEW_QUERIES = 3, FEW_KEYS = 2 * ATT_QUERY_BLOCK };
 
@@ -49,21 +50,16 @@ static float finish_scores(const att_attention_args *a, float *s, int64_t h, int
   return 1;
 }
 
-/* s[j] = q . key j, four keys at a time; s has room for a multiple of four. */
-static void score_keys(float *s, const float *q, const float *k, int64_t ldk, const int32_t *rows, int64_t keys,
-                       int64_t size) {
+/* s[i * lds + j] = query i . key j, four keys at a time; a row of s has room for a multiple of four. */
+static void score_keys(float *s, int64_t lds, const float *q, int64_t ldq, int64_t queries, const float *k, int64_t ldk,
+                       const int32_t *rows, int64_t keys, int64_t size) {
   for (int64_t j = 0; j < keys; j += 4) {
-    const float *key[4];
-    vec sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+    const char *key[4];
     for (int i = 0; i < 4; i++) {
       int64_t row = j + i < keys ? j + i : keys - 1;
-      key[i] = k + (rows ? rows[row] : row) * ldk;
+      key[i] = (const char *)(k + (rows ? rows[row] : row) * ldk);
     }
-    for (int64_t c = 0; c < size; c += W) {
-      vec x = v_load(q + c, size - c);
-      for (int i = 0; i < 4; i++) sum[i] = v_fma(x, v_load(key[i] + c, size - c), sum[i]);
-    }
-    v_sum4(s + j, sum[0], sum[1], sum[2], sum[3]);
+    few_groups(s + j, lds, q, ldq, key, ATT_F32, -1, queries, 4, size, false);
   }
 }
 
@@ -103,7 +99,7 @@ static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
     int64_t first = att_attention_first(a, i), visible = att_attention_visible(a, i), count = visible - first;
     const int32_t *rows = a->key_rows ? a->key_rows + first : NULL;
     int64_t skipped = rows ? 0 : first;
-    score_keys(scratch, view.q + i * a->ldq, view.k + skipped * a->ldk, a->ldk, rows, count, a->size);
+    score_keys(scratch, 0, view.q + i * a->ldq, a->ldq, 1, view.k + skipped * a->ldk, a->ldk, rows, count, a->size);
     float lse = softmax_of(scratch, finish_scores(a, scratch, h, i, first, count), count);
     weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v + skipped * a->ldv, a->ldv, rows, count, a->size);
     put_row(a, h, i, scratch, first, visible, lse);
@@ -112,25 +108,14 @@ static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
 
 static int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
 
-/* keys^T: t[size, ld]. */
-static void transpose_rows(float *t, int64_t ld, const float *x, int64_t ldx, const int32_t *rows, int64_t count,
-                           int64_t size, float *gathered) {
-  if (rows) {
-    for (int64_t j = 0; j < count; j++) memcpy(gathered + j * size, x + rows[j] * ldx, (size_t)size * sizeof *x);
-    x = gathered;
-    ldx = size;
-  }
-  transpose(t, ld, x, ldx, count, size);
-}
-
-static void attend_block(const att_attention_args *a, int64_t h, const float *keys, int64_t ld, const float *v,
-                         int64_t ldv, float *s) {
+static void attend_block(const att_attention_args *a, int64_t h, const float *v, int64_t ldv, float *s, int64_t ld) {
   head_view view = view_of(a, h);
   for (int64_t i = 0; i < a->query_count; i += SMALL_ROWS) {
     int64_t rows = a->query_count - i < SMALL_ROWS ? a->query_count - i : SMALL_ROWS;
     int64_t from = att_attention_first(a, i), most = att_attention_visible(a, i + rows - 1) - from;
-    grid q = {view.q + i * a->ldq, a->ldq, 1}, p = {s, ld, 1};
-    small_product(s, ld, q, keys + from, ld, rows, most, a->size, false);
+    const int32_t *key_rows = a->key_rows ? a->key_rows + from : NULL;
+    const float *keys = a->key_rows ? view.k : view.k + from * a->ldk;
+    score_keys(s, ld, view.q + i * a->ldq, a->ldq, rows, keys, a->ldk, key_rows, most, a->size);
     for (int64_t r = 0; r < rows; r++) {
       int64_t first = att_attention_first(a, i + r), visible = att_attention_visible(a, i + r);
       float *row = s + r * ld, *seen = row + (first - from);
@@ -139,13 +124,14 @@ static void attend_block(const att_attention_args *a, int64_t h, const float *ke
       for (int64_t j = visible - from; j < most; j++) row[j] = 0;
       put_row(a, h, i + r, seen, first, visible, lse);
     }
-    small_product(a->o + h * a->size + i * a->ldo, a->ldo, p, v + from * ldv, ldv, rows, a->size, most, false);
+    small_product(a->o + h * a->size + i * a->ldo, a->ldo, (grid){s, ld, 1}, v + from * ldv, ldv, rows, a->size, most,
+                  false);
   }
 }
 
 static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
-  int64_t ld = whole_vectors(a->key_count), matrix = ld * a->size, ldv = a->key_rows ? a->size : a->ldv;
-  float *keys = scratch, *values = scratch + matrix, *s = scratch + 3 * matrix; /* the third: gathered keys, values */
+  int64_t ld = whole_vectors(a->key_count);
+  float *values = scratch, *s = scratch + ld * a->size;
   const float *last = NULL;
   for (int h = first_head; h < end_head; h++) {
     if (a->query_count <= FEW_QUERIES) {
@@ -153,13 +139,10 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
       continue;
     }
     head_view view = view_of(a, h);
-    if (view.k != last) {
-      transpose_rows(keys, ld, view.k, a->ldk, a->key_rows, a->key_count, a->size, values);
-      for (int64_t j = 0; a->key_rows && j < a->key_count; j++)
-        memcpy(values + j * a->size, view.v + a->key_rows[j] * a->ldv, (size_t)a->size * sizeof *values);
-      last = view.k;
-    }
-    attend_block(a, h, keys, ld, a->key_rows ? values : view.v, ldv, s);
+    for (int64_t j = 0; a->key_rows && view.v != last && j < a->key_count; j++)
+      memcpy(values + j * a->size, view.v + a->key_rows[j] * a->ldv, (size_t)a->size * sizeof *values);
+    last = view.v;
+    attend_block(a, h, a->key_rows ? values : view.v, a->key_rows ? a->size : a->ldv, s, ld);
   }
 }
 

@@ -401,21 +401,31 @@ static void transpose(float *y, int64_t ldy, const float *x, int64_t ldx, int64_
       v_transpose(y + c * ldy + r, ldy, x + r * ldx + c, ldx, rows - r < W ? rows - r : W, cols - c < W ? cols - c : W);
 }
 
+/* Lane l of a panel's rows, `steps` depths, begins at l * steps * tile. */
+static void pack_panel(float *packed, const float *x, int64_t ldx, int64_t rows, int64_t depth, int64_t tile) {
+  const int64_t steps = (depth + W - 1) / W;
+  if (rows < tile || depth % W) memset(packed, 0, (size_t)(tile * steps * W) * sizeof *packed);
+  for (int64_t r = 0; r < rows; r += W)
+    for (int64_t s = 0; s < steps; s++) {
+      int64_t left = depth - s * W, high = rows - r;
+      v_transpose(packed + s * tile + r, steps * tile, x + r * ldx + s * W, ldx, high < W ? high : W,
+                  left < W ? left : W);
+    }
+}
+
 static void pack(float *packed, const float *x, int64_t ldx, bool rows_fast, int64_t rows, int64_t depth,
                  int64_t tile) {
+  const int64_t steps = (depth + W - 1) / W, size = steps * W;
   if (!rows_fast) {
-    for (int64_t r = 0; r < rows; r += tile, packed += tile * depth) {
-      int64_t count = rows - r < tile ? rows - r : tile;
-      if (count < tile) memset(packed, 0, (size_t)(tile * depth) * sizeof *packed);
-      transpose(packed, tile, x + r * ldx, ldx, count, depth);
-    }
+    for (int64_t r = 0; r < rows; r += tile, packed += tile * size)
+      pack_panel(packed, x + r * ldx, ldx, rows - r < tile ? rows - r : tile, depth, tile);
     return;
   }
-  for (int64_t p = 0; p < depth; p++, x += ldx) /* all panels of a depth together: x is read in order */
+  for (int64_t p = 0; p < size; p++, x += ldx) /* all panels of a depth together: x is read in order */
     for (int64_t r = 0; r < rows; r += tile)
       for (int64_t i = 0; i < tile; i += W) {
-        vec part = r + i < rows ? v_load(x + r + i, rows - r - i) : v_zero();
-        v_store(packed + r * depth + p * tile + i, part, tile - i);
+        vec part = p < depth && r + i < rows ? v_load(x + r + i, rows - r - i) : v_zero();
+        v_store(packed + r * size + (p % W * steps + p / W) * tile + i, part, tile - i);
       }
 }
 

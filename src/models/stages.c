@@ -3,6 +3,7 @@
 #include "formats/json.h"
 #include "formats/safetensors.h"
 #include "tensor/ops.h"
+#include "tensor/product.h"
 
 #include <math.h>
 #include <string.h>
@@ -346,11 +347,12 @@ static att_status fit_dense(att_context *ctx, const att_stage *stage, att_poolin
 }
 
 static att_status run_dense(att_run *run, const att_stage *stage, att_pooling pooling, att_staged *s) {
-  att_tensor *x = stage->of_tokens ? &s->tokens : &s->sentences, y;
-  int64_t n = stage->out, k = stage->in;
+  att_tensor *x = stage->of_tokens ? &s->tokens : &s->sentences, y, residual;
+  int64_t n = stage->out;
+  att_weight weight = {.data = stage->weight, .type = ATT_F32, .rows = n, .cols = stage->in};
   (void)pooling;
   ATT_TRY(att_tensor_new(run, x->rows, n, &y));
-  att_gemm(run->ctx, y.data, n, x->data, x->stride, false, stage->weight, k, true, x->rows, n, k, false);
+  ATT_TRY(att_product(run, y.data, n, x->data, x->stride, x->rows, &weight));
   for (int64_t r = 0; r < y.rows; r++) {
     float *row = y.data + r * n, *input = x->data + r * x->stride;
     for (int64_t c = 0; c < n; c++) {
@@ -359,7 +361,10 @@ static att_status run_dense(att_run *run, const att_stage *stage, att_pooling po
     }
   }
   if (stage->residual_weight) {
-    att_gemm(run->ctx, y.data, n, x->data, x->stride, false, stage->residual_weight, k, true, x->rows, n, k, true);
+    weight.data = stage->residual_weight;
+    ATT_TRY(att_tensor_new(run, x->rows, n, &residual));
+    ATT_TRY(att_product(run, residual.data, n, x->data, x->stride, x->rows, &weight));
+    att_kernels_get()->add(y.data, residual.data, x->rows * n);
   }
   *x = y;
   return ATT_OK;

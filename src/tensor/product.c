@@ -45,7 +45,7 @@ static att_status quant_product(att_run *run, float *y, int64_t ldy, const float
 att_status att_product(att_run *run, float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
                        const att_weight *w) {
   if (w->type >= ATT_FLOAT_TYPES) return quant_product(run, y, ldy, x, ldx, rows, w);
-  att_gemm_weight(run->ctx, y, ldy, x, ldx, w->data, w->type, rows, w->rows, w->cols, false);
+  att_gemm_weight(run->ctx, y, ldy, x, ldx, w->data, w->type, rows, w->rows, w->cols, !run->tape);
   return ATT_OK;
 }
 

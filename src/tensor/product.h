@@ -7,7 +7,8 @@
 
 #include "tensor/tensor.h"
 
-/* y[rows, w->rows] = x[rows, w->cols] w^T. Of a quantized weight x is rounded to 8 bits (kernels/quant_panels.h). */
+/* y[rows, w->rows] = x[rows, w->cols] w^T. Of a quantized weight x is rounded to 8 bits (kernels/quant_panels.h).
+ * Without a tape a row has the same bits whatever the threads and the other rows. */
 att_status att_product(att_run *run, float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
                        const att_weight *w);
 /* dx[rows, w->cols] (+)= dy[rows, w->rows] w; of a quantized weight with its numbers as floats. */

@@ -228,10 +228,10 @@ static void multiply_plain(att_run *run, const layer *l, int64_t rows) {
   int64_t w = l->width, ld = l->groups * w;
   const float *states = l->states + l->offset[l->time] * l->state;
   att_gemm_weight(run->ctx, l->products, ld, states, l->state, l->hidden.data, l->hidden.type, rows, l->columns, w,
-                  false);
+                  !run->tape);
   if (!l->shape.additive) return;
   att_gemm_weight(run->ctx, l->products + l->columns, ld, states, l->state, l->additive.query.data,
-                  l->additive.query.type, rows, w, w, false);
+                  l->additive.query.type, rows, w, w, !run->tape);
 }
 
 static void forward_time(att_run *run, layer *l) {
