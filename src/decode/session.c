@@ -14,6 +14,7 @@ typedef struct source {
 typedef struct sequence {
   int32_t *table; /* [room] rows of its tokens; stays for the next one that takes this place */
   int64_t length, room;
+  int64_t ahead;  /* guesses that were read: their rows stand in the table behind the sequence's own */
   int32_t source; /* or -1 */
   int32_t next;   /* of a free place: the next one, or -1 */
 } sequence;
@@ -21,6 +22,7 @@ typedef struct sequence {
 struct att_session {
   att_model *model;
   att_cache_shape shape;
+  att_type type; /* of self */
   bool aligned;
   att_rows self, cross;
   int32_t *tokens, *alignment; /* [noted] of each row of self */
@@ -37,16 +39,28 @@ static att_status init(att_session *s, int64_t most) {
   att_context *ctx = s->model->ctx;
   att_model_cache_shape(s->model, &s->shape);
   if (s->shape.layers == 0) return att_fail(ctx, ATT_UNSUPPORTED, "this model has no decoder that goes step by step");
+  if (s->shape.head_size == 0) s->type = ATT_F32;
+  if (s->shape.head_size % att_type_block(s->type)) {
+    return att_fail(ctx, ATT_UNSUPPORTED,
+                    "a cache of %s needs heads of a multiple of %d columns, this model's have %lld",
+                    att_type_name(s->type), (int)att_type_block(s->type), (long long)s->shape.head_size);
+  }
   if (most <= 0 || most > INT32_MAX) most = INT32_MAX;
-  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, s->shape.self_width, most));
-  return att_rows_init(&s->cross, ctx, s->shape.layers, s->shape.cross_width, most);
+  size_t cross = (size_t)s->shape.cross_width * sizeof(float);
+  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, att_type_bytes(s->type, s->shape.self_width), most));
+  return att_rows_init(&s->cross, ctx, s->shape.layers, cross, most);
 }
 
 att_status att_session_new(att_model *model, int64_t most_rows, att_session **out) {
+  return att_session_new_typed(model, most_rows, ATT_F32, out);
+}
+
+att_status att_session_new_typed(att_model *model, int64_t most_rows, att_type type, att_session **out) {
   *out = NULL;
   att_session *s = ATT_NEW(model->ctx, 1, att_session);
   if (!s) return ATT_MEMORY;
   s->model = model;
+  s->type = type;
   s->free = -1;
   att_status status = init(s, most_rows);
   if (status) {
@@ -73,6 +87,8 @@ void att_session_free(att_session *s) {
 
 bool att_session_align(att_session *s) { return s->aligned = s->shape.alignment_heads > 0; }
 
+bool att_session_reads_ahead(const att_session *s) { return s->shape.head_size > 0; }
+
 /* ---- sequences ------------------------------------------------------------------------------------------------ */
 
 static att_status more_places(att_session *s) {
@@ -92,7 +108,7 @@ static att_status take_sequence(att_session *s, int32_t *out) {
   if (s->free < 0) ATT_TRY(more_places(s));
   sequence *q = &s->sequences[ *out = s->free];
   s->free = q->next;
-  q->length = 0;
+  q->length = q->ahead = 0;
   q->source = -1;
   return ATT_OK;
 }
@@ -129,8 +145,18 @@ att_status att_session_fork(att_session *s, int32_t from, int64_t length, int32_
   return ATT_OK;
 }
 
+void att_session_accept(att_session *s, int32_t number) {
+  s->sequences[number].length++;
+  s->sequences[number].ahead--;
+}
+
+static void forget_guesses(att_session *s, sequence *q) {
+  while (q->ahead) att_rows_release(&s->self, q->table[q->length + --q->ahead]);
+}
+
 void att_session_cut(att_session *s, int32_t number, int64_t length) {
   sequence *q = &s->sequences[number];
+  forget_guesses(s, q);
   while (q->length > length) att_rows_release(&s->self, q->table[--q->length]);
 }
 
@@ -173,7 +199,8 @@ int64_t att_session_common(const att_session *s, int32_t number, const int32_t *
 }
 
 att_session_use att_session_used(const att_session *s) {
-  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->cross)};
+  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->cross),
+                           att_rows_bytes(&s->self) + att_rows_bytes(&s->cross)};
 }
 
 /* ---- sources -------------------------------------------------------------------------------------------------- */
@@ -241,10 +268,10 @@ att_status att_session_add_sources(att_session *s, att_arena *arena, const att_i
 
 /* ---- steps ---------------------------------------------------------------------------------------------------- */
 
-/* Where a pass puts what it makes. */
+/* Where a pass puts what it makes. For the model each guess is a sequence of its own, with one new token behind what
+ * the guesses before it leave: it then goes through the same sums as if it were read alone. */
 typedef struct pass {
-  const att_reading *readings;
-  int64_t count, rows;
+  int64_t count, rows;                     /* readings and guesses; tokens */
   int32_t *ids;                            /* [rows] */
   int64_t *start;                          /* [count + 1] */
   int64_t *counts, *source_counts;         /* [count] */
@@ -253,7 +280,7 @@ typedef struct pass {
 } pass;
 
 /* All that can fail before anything changes. */
-static att_status make_room(att_session *s, const pass *p) {
+static att_status make_room(att_session *s, const att_reading *readings, int64_t count, const pass *p) {
   att_context *ctx = s->model->ctx;
   ATT_TRY(att_rows_reserve(&s->self, ctx, p->rows));
   if (s->noted < s->self.room) {
@@ -265,44 +292,48 @@ static att_status make_room(att_session *s, const pass *p) {
     s->alignment = alignment;
     s->noted = s->self.room;
   }
-  for (int64_t i = 0; i < p->count; i++) {
-    sequence *q = &s->sequences[p->readings[i].sequence];
-    ATT_TRY(table_room(s, q, q->length + p->readings[i].count));
+  for (int64_t i = 0; i < count; i++) {
+    sequence *q = &s->sequences[readings[i].sequence];
+    ATT_TRY(table_room(s, q, q->length + readings[i].count + readings[i].guesses));
   }
   return ATT_OK;
 }
 
-static att_status begin_pass(att_session *s, att_arena *arena, pass *p) {
+static att_status begin_pass(att_session *s, att_arena *arena, const att_reading *readings, int64_t count, pass *p) {
+  for (int64_t i = 0; i < count; i++) {
+    p->count += 1 + readings[i].guesses;
+    p->rows += readings[i].count + readings[i].guesses;
+    forget_guesses(s, &s->sequences[readings[i].sequence]);
+  }
   p->start = ATT_ARENA_NEW(arena, p->count + 1, int64_t);
-  if (!p->start) return ATT_MEMORY;
-  p->start[0] = 0;
-  for (int64_t i = 0; i < p->count; i++) p->start[i + 1] = p->start[i] + p->readings[i].count;
-  p->rows = p->start[p->count];
   p->ids = ATT_ARENA_NEW(arena, p->rows, int32_t);
   p->counts = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->source_counts = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
   p->source_tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
-  if (!p->ids || !p->counts || !p->source_counts || !p->tables || !p->source_tables) return ATT_MEMORY;
-  return make_room(s, p);
+  if (!p->start || !p->ids || !p->counts || !p->source_counts || !p->tables || !p->source_tables) return ATT_MEMORY;
+  return make_room(s, readings, count, p);
 }
 
-/* Each new token gets a row. */
-static void append(att_session *s, pass *p) {
-  for (int64_t i = 0; i < p->count; i++) {
-    const att_reading *reading = &p->readings[i];
-    sequence *q = &s->sequences[reading->sequence];
-    memcpy(p->ids + p->start[i], reading->tokens, (size_t)reading->count * sizeof *p->ids);
-    for (int64_t j = 0; j < reading->count; j++) {
-      int32_t row = q->table[q->length++] = att_rows_take(&s->self);
-      s->tokens[row] = reading->tokens[j];
-      s->alignment[row] = -1;
-    }
-    p->tables[i] = q->table;
-    p->counts[i] = q->length;
+/* Each new token gets a row. at: where the pass has the first of them. */
+static void append(att_session *s, pass *p, const att_reading *reading, int64_t at) {
+  sequence *q = &s->sequences[reading->sequence];
+  int64_t count = reading->count + reading->guesses;
+  memcpy(p->ids + p->start[at], reading->tokens, (size_t)count * sizeof *p->ids);
+  for (int64_t j = 0; j < count; j++) {
+    int32_t row = q->table[q->length + j] = att_rows_take(&s->self);
+    s->tokens[row] = reading->tokens[j];
+    s->alignment[row] = -1;
+  }
+  q->length += reading->count;
+  q->ahead = reading->guesses;
+  for (int64_t j = 0; j <= reading->guesses; j++, at++) {
+    p->start[at + 1] = p->start[at] + (j ? 1 : reading->count);
+    p->tables[at] = q->table;
+    p->counts[at] = q->length + j;
     if (q->source < 0) continue;
-    p->source_tables[i] = s->sources[q->source].rows;
-    p->source_counts[i] = s->sources[q->source].count;
+    p->source_tables[at] = s->sources[q->source].rows;
+    p->source_counts[at] = s->sources[q->source].count;
   }
 }
 
@@ -314,7 +345,8 @@ static att_status make_probs(att_session *s, att_arena *arena, pass *p, att_maps
   for (int64_t i = 0; i < layers; i++) of_layers[i] = NULL;
   of_layers[layers - 1] = p->probs;
   for (int64_t i = 0; i < p->count; i++) {
-    p->probs[i] = ATT_ARENA_NEW(arena, s->shape.alignment_heads * p->readings[i].count * p->source_counts[i], float);
+    int64_t fresh = p->start[i + 1] - p->start[i];
+    p->probs[i] = ATT_ARENA_NEW(arena, s->shape.alignment_heads * fresh * p->source_counts[i], float);
     if (!p->probs[i]) return ATT_MEMORY;
   }
   maps->cross = of_layers;
@@ -338,14 +370,14 @@ static int32_t most_attended(const float *probs, int64_t next, int64_t heads, in
 
 static void keep_alignment(att_session *s, const pass *p) {
   for (int64_t i = 0; i < p->count; i++) {
-    int64_t fresh = p->readings[i].count, keys = p->source_counts[i];
+    int64_t fresh = p->start[i + 1] - p->start[i], keys = p->source_counts[i];
     const int32_t *rows = p->tables[i] + p->counts[i] - fresh;
     for (int64_t t = 0; t < fresh; t++)
       s->alignment[rows[t]] = most_attended(p->probs[i] + t * keys, fresh * keys, s->shape.alignment_heads, keys);
   }
 }
 
-/* Logits after the last token of each. */
+/* Logits after the last token of each sequence that the pass has. */
 static att_status last_logits(att_session *s, att_run *run, const pass *p, const att_tensor *hidden, float **out) {
   att_tensor last = *hidden, logits;
   if (p->rows > p->count) {
@@ -365,6 +397,7 @@ static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **lo
   if (s->aligned) ATT_TRY(make_probs(s, arena, p, &maps));
   att_input input = {.ids = p->ids, .sequences = {p->count, p->start}};
   att_cache cache = {.self = s->self.data,
+                     .self_type = s->type,
                      .cross = s->cross.data,
                      .self_rows = p->tables,
                      .self_counts = p->counts,
@@ -378,12 +411,13 @@ static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **lo
 
 att_status att_session_step(att_session *s, att_arena *arena, const att_reading *readings, int64_t count,
                             float **logits) {
-  pass p = {.readings = readings, .count = count};
+  pass p = {0};
   if (att_is_interrupted(s->model->ctx)) return att_fail(s->model->ctx, ATT_INTERRUPTED, "interrupted");
-  ATT_TRY(begin_pass(s, arena, &p));
-  append(s, &p);
+  ATT_TRY(begin_pass(s, arena, readings, count, &p));
+  p.start[0] = 0;
+  for (int64_t i = 0, at = 0; i < count; at += 1 + readings[i++].guesses) append(s, &p, &readings[i], at);
   att_status status = run_pass(s, arena, &p, logits);
   for (int64_t i = 0; status && i < count; i++)
-    att_session_cut(s, readings[i].sequence, p.counts[i] - readings[i].count);
+    att_session_cut(s, readings[i].sequence, s->sequences[readings[i].sequence].length - readings[i].count);
   return status;
 }

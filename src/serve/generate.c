@@ -39,6 +39,7 @@ att_status att_generate(att_model *model, att_text prompt, const att_generate_op
   att_service_options_default(&service_options);
   service_options.slots = ATT_MOST_SAMPLES;
   service_options.kept_rows = 0;
+  service_options.cache_type = options.cache_type;
   att_request_default(&request);
   request.text = prompt;
   request.generate = &options;

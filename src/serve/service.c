@@ -48,6 +48,7 @@ static att_status read_options(att_service *v, const att_service_options *given)
   if (o->cache_rows < 0 || o->cache_rows > INT32_MAX) wrong = "cache_rows must be 0 to 2^31 - 1";
   if (o->kept_rows < -1) wrong = "kept_rows must be -1 or more";
   if (o->prompt_tokens < 1) wrong = "prompt_tokens must be 1 or more";
+  if ((unsigned)o->cache_type > ATT_CACHE_Q8_0) wrong = "cache_type is none of att_cache_type";
   if (wrong) return att_fail(ctx, ATT_ARGUMENT, "%s", wrong);
   if (o->cache_rows == 0) o->cache_rows = positions < INT32_MAX / o->slots ? positions * o->slots : INT32_MAX;
   if (o->kept_rows < 0) o->kept_rows = positions;
@@ -57,12 +58,17 @@ static att_status read_options(att_service *v, const att_service_options *given)
 
 /* ---- making and freeing --------------------------------------------------------------------------------------- */
 
+static att_type cache_type(const att_service *v) {
+  static const att_type types[] = {ATT_F32, ATT_F16, ATT_Q8_0};
+  return v->model->config.kind == ATT_DECODER ? types[v->options.cache_type] : ATT_F32;
+}
+
 static att_status init(att_service *v, const att_service_options *options) {
   bool decoder = v->model->config.kind == ATT_DECODER;
   ATT_TRY(att_check_verb(v->model, decoder ? ATT_VERB_GENERATE : ATT_VERB_TRANSLATE));
   ATT_TRY(read_options(v, options));
   ATT_TRY(att_arena_new(v->model->ctx, &v->arena));
-  ATT_TRY(att_session_new(v->model, v->options.cache_rows, &v->session));
+  ATT_TRY(att_session_new_typed(v->model, v->options.cache_rows, cache_type(v), &v->session));
   v->kept.session = v->session;
   v->kept.most = v->options.kept_rows;
   return ATT_OK;
@@ -330,7 +336,8 @@ static void share_out(att_served *const *readers, int64_t count, int64_t most, a
   int64_t share = most / count;
   for (int64_t i = 0; i < count; i++) {
     int64_t unread = att_served_unread(readers[i]);
-    readings[i] = (att_reading){readers[i]->sequence, readers[i]->tokens.data + read_of(readers[i]), unread};
+    readings[i] = (att_reading){
+        .sequence = readers[i]->sequence, .tokens = readers[i]->tokens.data + read_of(readers[i]), .count = unread};
     if (readings[i].count > share) readings[i].count = share;
     most -= readings[i].count;
   }
@@ -368,8 +375,11 @@ static att_status read_prompts(att_service *v, int64_t most) {
     if (readings[i].count) readings[pieces++] = readings[i];
   }
   ATT_TRY(att_session_step(v->session, v->arena, readings, pieces, NULL));
-  for (int64_t i = 0; i < count; i++)
-    if (att_served_unread(readers[i]) == 0) ATT_TRY(begin_writing(v, readers[i]));
+  for (int64_t i = 0; i < count; i++) {
+    att_served *s = readers[i];
+    if (s->on_prompt) s->on_prompt(s->on_prompt_user, (size_t)read_of(s), s->tokens.count);
+    if (att_served_unread(s) == 0) ATT_TRY(begin_writing(v, s));
+  }
   return ATT_OK;
 }
 
