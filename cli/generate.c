@@ -34,13 +34,18 @@ static const att_cli_option options[] = {
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(samples),
      .help = "continuations of each prompt, with a line of --- between"},
 
-    {.group = "Speed and memory", .name = "draft", .kind = ATT_CLI_TEXT, .value = "lookup|none|MODEL", .offset = AT(draft),
+    {.group = "Speed and memory", .name = "draft", .kind = ATT_CLI_TEXT, .value = "lookup|none|MODEL",
+     .offset = AT(draft),
      .help = "guess the next tokens by what followed the last ones before, not at all, or by a smaller MODEL with the "
              "same vocabulary; the output is the same", .initial = "lookup"},
     {.name = "draft-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 15, .offset = IN(draft_tokens),
      .help = "guesses at a time; 0: as many as pay", .initial = "0"},
     {.name = "cache-type", .kind = ATT_CLI_CHOICE, .value = "f32|f16|q8_0", .offset = IN(cache_type),
      .help = "how keys and values are kept: 4, 2 or about 1 byte each", .initial = "f16"},
+    {.name = "save-cache", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(save_cache),
+     .help = "keep what the model made of the prompt in FILE"},
+    {.name = "load-cache", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(load_cache),
+     .help = "do not read again what the prompt begins with like that of FILE"},
 
     {.group = "Output", .name = "no-prompt", .kind = ATT_CLI_FLAG, .offset = AT(no_prompt),
      .help = "print what is new alone"},
@@ -234,6 +239,9 @@ static int settle(att_cli *cli, att_model *model, generate_options *o) {
   const char *given = att_cli_sampling_given(cli);
   if (given && generate->temperature <= 0)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", given);
+  if (generate->save_cache && !o->prompt_file && cli->word_count == 1)
+    return att_cli_fail(cli, ATT_CLI_MISUSED,
+                        "--save-cache is for one prompt: give it after the model or --prompt-file");
   if (o->prompt_file && cli->word_count > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and a prompt after the model exclude each other");
   return 0;

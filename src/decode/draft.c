@@ -6,9 +6,10 @@
 #include <string.h>
 
 #define LONGEST_MATCH 32
-#define PIECE 256        /* tokens of a prompt that a model reads at once */
-#define STEPS_BETWEEN 32 /* after so many steps without, a model guesses again */
-/* Of a guess' cost, as long as nothing else is known: more than it mostly is, so that the first ones are likely right. */
+#define PIECE         256 /* tokens of a prompt that a model reads at once */
+#define STEPS_BETWEEN 32  /* after so many steps without, a model guesses again */
+/* Of a guess' cost, as long as nothing else is known: more than it mostly is, so that the first ones are likely right.
+ */
 static const double first_reading = 0.35, first_making = 0.25;
 
 /* ---- beginning and ending ------------------------------------------------------------------------------------- */

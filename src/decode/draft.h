@@ -12,7 +12,7 @@
 #include "decode/session.h"
 
 /* With the token before them as many rows as go through one kernel (ATT_FEW_ROWS). */
-#define ATT_MOST_GUESSES 15
+#define ATT_MOST_GUESSES  15
 #define ATT_MATCH_CLASSES 6
 
 typedef struct att_draft_plan {
@@ -31,12 +31,12 @@ typedef struct att_draft {
   int32_t tokens[1 + ATT_MOST_GUESSES]; /* what is read in a step: the token that is there, then the guesses */
   int64_t known;                        /* guesses that there are, of which the first `count` are read */
   int64_t count;
-  int64_t match;                        /* of lookup: the last tokens that stood there too */
+  int64_t match;                           /* of lookup: the last tokens that stood there too */
   att_guess_rate rates[ATT_MATCH_CLASSES]; /* by the length of the match, and of what of the guess was right since */
-  double alone;  /* seconds of a step without guesses; 0: none was measured */
-  double reading; /* what reading a guess adds to that, as a part of it */
-  double making;  /* and what making it does */
-  int64_t waited; /* steps since a guess was read */
+  double alone;                            /* seconds of a step without guesses; 0: none was measured */
+  double reading;                          /* what reading a guess adds to that, as a part of it */
+  double making;                           /* and what making it does */
+  int64_t waited;                          /* steps since a guess was read */
   int64_t guessed, accepted;
   /* of a model */
   att_session *session;

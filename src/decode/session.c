@@ -279,10 +279,10 @@ typedef struct pass {
   float **probs;                           /* [count] of the last layer's cross-attention; NULL: not wanted */
 } pass;
 
-/* All that can fail before anything changes. */
-static att_status make_room(att_session *s, const att_reading *readings, int64_t count, const pass *p) {
+/* Rows, and what is noted of them. */
+static att_status more_rows(att_session *s, int64_t count) {
   att_context *ctx = s->model->ctx;
-  ATT_TRY(att_rows_reserve(&s->self, ctx, p->rows));
+  ATT_TRY(att_rows_reserve(&s->self, ctx, count));
   if (s->noted < s->self.room) {
     int32_t *tokens = att_resize(ctx, s->tokens, (size_t)s->self.room, sizeof *tokens);
     if (!tokens) return ATT_MEMORY;
@@ -292,6 +292,12 @@ static att_status make_room(att_session *s, const att_reading *readings, int64_t
     s->alignment = alignment;
     s->noted = s->self.room;
   }
+  return ATT_OK;
+}
+
+/* All that can fail before anything changes. */
+static att_status make_room(att_session *s, const att_reading *readings, int64_t count, const pass *p) {
+  ATT_TRY(more_rows(s, p->rows));
   for (int64_t i = 0; i < count; i++) {
     sequence *q = &s->sequences[readings[i].sequence];
     ATT_TRY(table_room(s, q, q->length + readings[i].count + readings[i].guesses));
@@ -420,4 +426,39 @@ att_status att_session_step(att_session *s, att_arena *arena, const att_reading 
   for (int64_t i = 0; status && i < count; i++)
     att_session_cut(s, readings[i].sequence, s->sequences[readings[i].sequence].length - readings[i].count);
   return status;
+}
+
+/* ---- rows from elsewhere -------------------------------------------------------------------------------------- */
+
+att_session_layout att_session_layout_of(const att_session *s) {
+  return (att_session_layout){s->shape.layers, s->type, s->self.size};
+}
+
+void att_session_get_rows(const att_session *s, int32_t number, int64_t layer, int64_t first, int64_t count,
+                          void *out) {
+  const int32_t *table = s->sequences[number].table + first;
+  const char *rows = s->self.data[layer];
+  for (int64_t i = 0; i < count; i++)
+    memcpy((char *)out + (size_t)i * s->self.size, rows + (size_t)table[i] * s->self.size, s->self.size);
+}
+
+att_status att_session_add_rows(att_session *s, const int32_t *tokens, int64_t count, const void *const *rows,
+                                int32_t *number) {
+  ATT_TRY(more_rows(s, count));
+  ATT_TRY(att_session_add(s, number));
+  sequence *q = &s->sequences[*number];
+  att_status status = table_room(s, q, count);
+  if (status) {
+    att_session_drop(s, *number);
+    return status;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    int32_t row = q->table[q->length++] = att_rows_take(&s->self);
+    s->tokens[row] = tokens[i];
+    s->alignment[row] = -1;
+    for (int64_t l = 0; l < s->shape.layers; l++)
+      memcpy((char *)s->self.data[l] + (size_t)row * s->self.size, (const char *)rows[l] + (size_t)i * s->self.size,
+             s->self.size);
+  }
+  return ATT_OK;
 }

@@ -77,6 +77,20 @@ void att_session_alignment(const att_session *session, int32_t sequence, int64_t
 /* How many of the tokens a sequence begins with. */
 int64_t att_session_common(const att_session *session, int32_t sequence, const int32_t *tokens, int64_t count);
 
+/* For files of it (saved.h): how the cache's rows lie, */
+typedef struct att_session_layout {
+  int64_t layers;
+  att_type type; /* of a row's numbers */
+  size_t row_bytes;
+} att_session_layout;
+att_session_layout att_session_layout_of(const att_session *session);
+/* those of tokens [first, first + count) of a sequence in one layer, into out[count, row_bytes]; */
+void att_session_get_rows(const att_session *session, int32_t sequence, int64_t layer, int64_t first, int64_t count,
+                          void *out);
+/* and a sequence of a decoder alone with given tokens[count] and rows[layers], each [count, row_bytes]. */
+att_status att_session_add_rows(att_session *session, const int32_t *tokens, int64_t count, const void *const *rows,
+                                int32_t *sequence);
+
 /* Rows in use: of the cache, of sources. And bytes of the cache that there is room for. */
 typedef struct att_session_use {
   int64_t rows, source_rows, cache_bytes;

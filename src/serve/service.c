@@ -2,6 +2,8 @@
  * Owns whose turn it is: the queue, slots and rows, which prompts are read and which wait for others that begin alike,
  * and the step that serves all that run. Refuses to know how a request searches and what it gives (served.c).
  */
+#include "serve/service.h"
+
 #include "serve/served.h"
 
 #include <string.h>
@@ -417,4 +419,21 @@ const att_service_info *att_service_describe(att_service *v) {
   v->info.source_rows = use.source_rows;
   v->info.kept_rows = v->kept.rows;
   return &v->info;
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------------- */
+
+att_status att_service_load(att_service *v, const char *path) {
+  int32_t sequence;
+  ATT_TRY(att_session_load(v->session, path, &sequence));
+  att_status status = att_kept_add(&v->kept, v->model->ctx, sequence);
+  att_session_drop(v->session, sequence);
+  return status;
+}
+
+att_status att_service_save(att_service *v, int64_t length, const char *path) {
+  if (v->kept.count == 0) return att_fail(v->model->ctx, ATT_ARGUMENT, "there is nothing to save in %s", path);
+  int32_t sequence = v->kept.sequences[v->kept.count - 1];
+  int64_t kept = att_session_length(v->session, sequence);
+  return att_session_save(v->session, sequence, length < kept ? length : kept, path);
 }
