@@ -24,7 +24,7 @@ static void make_model(setup *s, const char *folder, att_position position) {
   config.head_size = SIZE;
   config.position = position;
   ok(s, att_model_new(s->ctx, &config, NULL, 5, &s->model));
-  for (int64_t i = 0; i < s->model->trained_total; i++) s->model->values[i] *= 4; /* attention that looks somewhere */
+  for (int64_t i = 0; i < s->model->trained_total; i++) s->model->values[i] *= 2; /* attention that looks somewhere */
 }
 
 /* logits[TOKENS, VOCAB]; pieces of so many tokens, or as guesses behind the first of them. */

@@ -112,8 +112,8 @@ static void test_bias_gradient_is_one(void **state) {
     float values[COUNT];
     memcpy(values, numbers.data, sizeof values);
     const att_distance_bias bias = {values, numbers.grad, LENGTH, HEADS};
-    const att_attention_shape shape = {HEADS, HEADS, SIZE, true, {SEQUENCES, starts}, {SEQUENCES, starts},
-                                       NULL,  NULL,  NULL, &bias};
+    const att_attention_shape shape = {HEADS, HEADS,   SIZE, true, {SEQUENCES, starts}, {SEQUENCES, starts}, NULL,
+                                       NULL,  ATT_F32, NULL, &bias};
     att_tensor q = att_tensor_columns(&qkv, 0, HEADS * SIZE), k = att_tensor_columns(&qkv, HEADS * SIZE, HEADS * SIZE),
                v = att_tensor_columns(&qkv, 2 * HEADS * SIZE, HEADS * SIZE);
     assert_int_equal(att_op_attention(&f->run, &q, &k, &v, &shape, &out), ATT_OK);

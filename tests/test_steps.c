@@ -117,7 +117,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   att_run run = {.ctx = s->ctx, .arena = s->arena};
   att_cache_shape shape;
   att_model_cache_shape(s->model, &shape);
-  float *self[8], *cross[8];
+  void *self[8], *cross[8];
   int32_t rows[LIMIT], memory_rows[MEMORY];
   const int32_t *row_list[] = {rows}, *memory_list[] = {memory_rows};
   const int64_t memory_count[] = {MEMORY};
@@ -131,7 +131,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
     att_input input = {.ids = s->ids + past, .sequences = {1, start}};
-    att_cache cache = {self, cross, row_list, count, memory_list, memory_count};
+    att_cache cache = {self, ATT_F32, cross, row_list, count, memory_list, memory_count};
     att_tensor hidden;
     ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
     same_rows(what, &hidden, want, past);

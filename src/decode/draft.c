@@ -163,7 +163,6 @@ static void count_right(att_draft *d, const int32_t *written, int64_t count) {
 
 void att_draft_learn(att_draft *d, const int32_t *written, int64_t count, double seconds) {
   count_right(d, written, count);
-  d->guessed += d->count;
   if (d->count == 0) {
     if (d->alone > 0 && seconds > 2 * d->alone) seconds = 2 * d->alone; /* the machine had something else to do */
     d->alone = d->alone > 0 ? d->alone + 0.2 * (seconds - d->alone) : seconds;
@@ -172,7 +171,6 @@ void att_draft_learn(att_draft *d, const int32_t *written, int64_t count, double
     return;
   }
   d->waited = 0;
-  d->accepted += count - 1;
   if (d->alone <= 0) return;
   double part = (seconds / d->alone - 1) / (double)d->count;
   part = part < 0.01 ? 0.01 : part > 2 ? 2 : part;

@@ -367,25 +367,30 @@ static att_status guess(att_session *session, att_arena *arena, const att_search
   j->draft = s->draft;
   j->readings[0].tokens = s->draft->tokens;
   j->readings[0].guesses = s->draft->count;
+  s->draft->guessed += s->draft->count;
   return ATT_OK;
 }
 
-/* Whether the token that was just chosen had been guessed, so that there are logits after it; they are then the next.
- * Else the step is over. */
-static bool was_guessed(att_session *session, const att_search *s, joint *j) {
-  att_draft *d = j->draft;
+/* Whether the token that was just chosen is the guess that was read behind the last one. */
+static bool is_guessed(const joint *j) {
+  const att_draft *d = j->draft;
+  return d && j->counts[0] && j->written < d->count && j->choices[0].token == d->tokens[1 + j->written];
+}
+
+/* Whether the step goes on: with the logits after the guess that proved right. */
+static bool goes_on(att_session *session, const att_search *s, joint *j) {
   const att_running *h = s->hypotheses;
-  if (s->stuck) return false;
-  int64_t at = j->written++;
-  j->tokens[at] = j->choices[0].token;
-  if (s->running && at < d->count && j->tokens[at] == d->tokens[1 + at]) {
+  bool guessed = is_guessed(j);
+  if (!j->draft || s->stuck) return false;
+  j->tokens[j->written++] = j->choices[0].token;
+  if (s->running && guessed) {
     att_session_accept(session, h->sequence);
     j->logits += s->processors.vocab;
     j->uniform[0] = att_uniform(att_key(s->plan.key, (uint64_t)h->number), (uint64_t)s->length);
     return true;
   }
   if (s->running) att_session_cut(session, h->sequence, att_session_length(session, h->sequence));
-  att_draft_learn(d, j->tokens, j->written, att_now() - j->begun);
+  att_draft_learn(j->draft, j->tokens, j->written, att_now() - j->begun);
   return false;
 }
 
@@ -394,6 +399,7 @@ static bool was_guessed(att_session *session, const att_search *s, joint *j) {
 static att_status choose_and_advance(att_session *session, att_arena *arena, att_search *const *searches, int64_t count,
                                      joint *j) {
   ATT_TRY(choose_all(session, arena, searches, count, j));
+  if (is_guessed(j)) j->draft->accepted++;
   const att_choice *choices = j->choices;
   const int32_t *counts = j->counts;
   for (int64_t i = 0; i < count; i++) {
@@ -412,7 +418,7 @@ static att_status step(att_session *session, att_arena *arena, att_search *const
   j.begun = att_now();
   ATT_TRY(att_session_step(session, arena, j.readings, j.rows, &j.logits));
   do ATT_TRY(choose_and_advance(session, arena, searches, count, &j));
-  while (j.draft && was_guessed(session, searches[0], &j));
+  while (goes_on(session, searches[0], &j));
   return ATT_OK;
 }
 

@@ -33,7 +33,7 @@ static att_status rows_of(const void *owner, int64_t first, int64_t count, void 
 }
 
 static att_status write_file(const att_session *s, int32_t sequence, int64_t length, const char *path, int32_t *tokens,
-                        att_to_store *tensors, layer *layers, char (*names)[NAME]) {
+                             att_to_store *tensors, layer *layers, char (*names)[NAME]) {
   int64_t count = att_session_layout_of(s).layers, width;
   int64_t fingerprint = (int64_t)att_model_fingerprint(att_session_model(s));
   att_type type;

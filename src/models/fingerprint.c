@@ -32,11 +32,25 @@ static size_t bytes_of(const att_parameter *p) {
 
 uint64_t att_model_fingerprint(const att_model *model) {
   const att_config *c = &model->config;
-  const int64_t sizes[] = {c->family,         c->kind,       c->position,       c->activation,
-                           c->norm,           c->norm_before, c->gated,         c->d_model,
-                           c->vocab_size,     c->decoder_layers, c->decoder_attention_heads, c->key_value_heads,
-                           c->head_size,      c->rope_scaling, c->rope_original, c->relative_buckets,
-                           c->relative_distance, c->network,  c->scale_embedding};
+  const int64_t sizes[] = {c->family,
+                           c->kind,
+                           c->position,
+                           c->activation,
+                           c->norm,
+                           c->norm_before,
+                           c->gated,
+                           c->d_model,
+                           c->vocab_size,
+                           c->decoder_layers,
+                           c->decoder_attention_heads,
+                           c->key_value_heads,
+                           c->head_size,
+                           c->rope_scaling,
+                           c->rope_original,
+                           c->relative_buckets,
+                           c->relative_distance,
+                           c->network,
+                           c->scale_embedding};
   const double numbers[] = {c->rope_theta, c->rope_factor, c->rope_low, c->rope_high, (double)c->layer_norm_epsilon};
   uint64_t hash = add_bytes(1, sizes, sizeof sizes);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) hash = add_number(hash, numbers[i]);
