@@ -53,7 +53,6 @@ static att_attention_args args_of(const attention_record *a, int64_t sequence) {
   };
 }
 
-/* An item is one sequence's group of heads that share a key/value head. */
 /* One group's keys or values of a cache of another type, as floats: out[keys, size]. */
 static void widen(float *out, const att_tensor *x, const att_attention_shape *s, int64_t sequence, int group) {
   size_t row = att_type_bytes(s->key_type, x->stride), before = att_type_bytes(s->key_type, (int64_t)group * s->size);
@@ -83,6 +82,7 @@ static void forward_group(const attention_record *a, int64_t sequence, int group
   att_kernels_get()->attention_forward(&args, 0, (int)share, scratch + 2 * keys);
 }
 
+/* An item is one sequence's group of heads that share a key/value head. */
 static void forward_items(void *arg, int64_t begin, int64_t end, int thread) {
   const attention_record *a = arg;
   int groups = a->shape.kv_heads, share = a->shape.heads / groups;
