@@ -216,17 +216,31 @@ static void step(setup *s) {
     mirror *m = &s->sequences[i];
     int64_t fresh = draw(s, 3) ? 1 : 1 + draw(s, MOST_NEW);
     if (!m->used || draw(s, 3) == 0 || m->count + fresh > s->positions) continue;
-    readings[count] = (att_reading){m->handle, m->tokens + m->count, fresh, 0};
-    for (int64_t j = 0; j < fresh; j++) {
-      m->rows[m->count] = s->names++;
-      m->tokens[m->count++] = draw_token(s);
+    int64_t guesses = att_session_reads_ahead(s->session) ? draw(s, 4) : 0;
+    if (guesses > s->positions - m->count - fresh) guesses = s->positions - m->count - fresh;
+    readings[count] = (att_reading){m->handle, m->tokens + m->count, fresh, guesses};
+    for (int64_t j = 0; j < fresh + guesses; j++) {
+      m->rows[m->count + j] = s->names++;
+      m->tokens[m->count + j] = draw_token(s);
     }
+    m->count += fresh;
     stepped[count++] = m;
   }
   if (count == 0) return;
   bool wanted = draw(s, 5) > 0;
   ok(s, att_session_step(s->session, s->arena, readings, count, wanted ? &logits : NULL));
-  for (int i = 0; wanted && i < count; i++) same_logits(s, stepped[i], logits + i * s->model->config.vocab_size);
+  for (int i = 0, at = 0; i < count; i++) {
+    mirror *m = stepped[i];
+    int64_t accepted = draw(s, readings[i].guesses + 1);
+    for (int64_t j = 0; j <= readings[i].guesses; j++, at++) {
+      mirror ahead = *m;
+      ahead.count += j;
+      if (wanted) same_logits(s, &ahead, logits + at * s->model->config.vocab_size);
+    }
+    for (int64_t j = 0; j < accepted; j++) att_session_accept(s->session, m->handle);
+    m->count += accepted;
+    att_session_cut(s->session, m->handle, m->count); /* the others are forgotten */
+  }
   att_arena_reset(s->arena);
 }
 
