@@ -1,5 +1,6 @@
 /* Owns `attend generate`: a prompt and its continuation, as it comes. */
 #include "generation.h"
+#include "progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@ typedef struct generate_options {
   att_cli_common common;
   att_generate_options generate;
   att_cli_texts stop;
-  const char *prompt_file, *system;
+  const char *prompt_file, *system, *draft;
   bool chat, no_prompt, json;
 } generate_options;
 
@@ -38,6 +39,19 @@ static const att_cli_option options[] = {
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(samples),
      .help = "continuations of each prompt, with a line of --- between"},
 
+    {.group = "Speed and memory", .name = "draft", .kind = ATT_CLI_TEXT, .value = "lookup|none|MODEL",
+     .offset = AT(draft),
+     .help = "guess the next tokens by what followed the last ones before, not at all, or by a smaller MODEL with the "
+             "same vocabulary; the output is the same", .initial = "lookup"},
+    {.name = "draft-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 15, .offset = IN(draft_tokens),
+     .help = "guesses at a time; 0: as many as pay", .initial = "0"},
+    {.name = "cache-type", .kind = ATT_CLI_CHOICE, .value = "f32|f16|q8_0", .offset = IN(cache_type),
+     .help = "how keys and values are kept: 4, 2 or about 1 byte each", .initial = "f16"},
+    {.name = "save-cache", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(save_cache),
+     .help = "keep what the model made of the prompt in FILE"},
+    {.name = "load-cache", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = IN(load_cache),
+     .help = "do not read again what the prompt begins with like that of FILE"},
+
     {.group = "Output", .name = "no-prompt", .kind = ATT_CLI_FLAG, .offset = AT(no_prompt),
      .help = "print what is new alone"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
@@ -56,7 +70,8 @@ typedef struct sample_text {
 typedef struct generate_run {
   att_cli *cli;
   generate_options *options;
-  att_model *model;
+  att_model *model, *draft;
+  att_cli_progress progress;
   att_text prompt;
   size_t line; /* of the prompt, from 0 */
   sample_text samples[64];
@@ -151,6 +166,17 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
   return !att_cli_flush(run->cli);
 }
 
+/* Long prompts have a bar, where there is a terminal. */
+static void on_prompt(void *user, size_t read, size_t tokens) {
+  generate_run *run = user;
+  bool over = read + 1 >= tokens;
+  if (!run->progress.bar || tokens < 1024) return;
+  const att_progress event = {
+      .kind = ATT_PROGRESS_WORK, .text = "reading the prompt", .done = (double)read / (double)tokens};
+  if (over) att_cli_progress_clear(&run->progress);
+  if (!over) att_cli_on_progress(&run->progress, &event);
+}
+
 static int go_on(generate_run *run, att_text given, size_t line) {
   att_cli *cli = run->cli;
   att_text prompt;
@@ -212,6 +238,16 @@ static int go_on_from_lines(generate_run *run) {
 
 /* ---- the options over the model's defaults ---- */
 
+static int open_draft(generate_run *run) {
+  generate_options *o = run->options;
+  bool lookup = !o->draft || strcmp(o->draft, "lookup") == 0, none = o->draft && strcmp(o->draft, "none") == 0;
+  o->generate.no_lookup = none;
+  if (lookup || none) return 0;
+  int status = att_cli_failed(run->cli, att_model_open(run->cli->ctx, o->draft, &run->draft));
+  o->generate.draft = run->draft;
+  return status;
+}
+
 static int settle(att_cli *cli, att_model *model, generate_options *o) {
   att_generate_options *generate = &o->generate;
   att_generate_options_default(model, generate);
@@ -229,6 +265,9 @@ static int settle(att_cli *cli, att_model *model, generate_options *o) {
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for sampling: give --temperature above 0 too", given);
   generate->no_special_tokens = o->chat; /* the template writes them */
   if (o->system && !o->chat) return att_cli_fail(cli, ATT_CLI_MISUSED, "--system is for --chat");
+  if (generate->save_cache && !o->prompt_file && cli->word_count == 1)
+    return att_cli_fail(cli, ATT_CLI_MISUSED,
+                        "--save-cache is for one prompt: give it after the model or --prompt-file");
   if (o->prompt_file && cli->word_count > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and a prompt after the model exclude each other");
   return 0;
@@ -246,10 +285,16 @@ static int run(att_cli *cli) {
     work->cli = cli;
     work->options = o;
     work->model = model;
+    o->generate.on_prompt = on_prompt;
+    o->generate.on_prompt_user = work;
+    att_cli_progress_start(&work->progress, cli);
+    status = open_draft(work);
+  }
+  if (!status)
     status = o->prompt_file        ? go_on_from_file(work)
              : cli->word_count > 1 ? go_on_from_words(work)
                                    : go_on_from_lines(work);
-  }
+  if (work) att_model_close(work->draft);
   for (int i = 0; work && i < 64; i++) free(work->samples[i].data);
   free(work);
   free(o);

@@ -28,7 +28,7 @@ void att_cli_progress_start(att_cli_progress *progress, att_cli *cli) {
   progress->unicode = att_cli_unicode();
 }
 
-static void clear_bar(att_cli_progress *progress) {
+void att_cli_progress_clear(att_cli_progress *progress) {
   if (progress->cli->line_is_bar) fputs("\r\x1b[K", stderr);
   progress->cli->line_is_bar = false;
 }
@@ -93,7 +93,7 @@ static void show_step(att_cli_progress *progress, const att_progress *event) {
 }
 
 static void show_validation(att_cli_progress *progress, const att_progress *event) {
-  clear_bar(progress);
+  att_cli_progress_clear(progress);
   const char *bold = progress->colour && event->best ? "\x1b[1m" : "", *plain = *bold ? "\x1b[0m" : "";
   say_network(event);
   fprintf(stderr, "%sstep %lld  validation loss %.4f", bold, (long long)event->step, event->valid_loss);
@@ -118,7 +118,7 @@ static void show_work(att_cli_progress *progress, const att_progress *event) {
 }
 
 static void show_text(att_cli_progress *progress, const att_progress *event) {
-  clear_bar(progress);
+  att_cli_progress_clear(progress);
   say_network(event);
   fprintf(stderr, "%s\n", event->text ? event->text : "");
 }

@@ -315,6 +315,31 @@ printf 'A dog\n\nx' >prompts && run 0 generate "$decoder" --json --max-tokens 4 
 for key in line sample prompt text tokens ids finish logprob prompt_tokens; do has out "\"$key\": " "generate --json"; done
 printf 'A dog\n' >prompt.txt && run 0 generate "$decoder" --prompt-file prompt.txt --max-tokens 6 --no-prompt
 cmp -s out new || fail "generate --prompt-file differs from a prompt"
+same=("$decoder" "A dog and a dog and a" --max-tokens 40 --ignore-end)
+for drawn in "" "--temperature 0.5"; do
+  run 0 generate "${same[@]}" $drawn --draft none && cp out undrafted && [ -s undrafted ] || fail "generate --draft none"
+  for draft in lookup "$decoder"; do
+    for count in 0 4; do
+      run 0 generate "${same[@]}" $drawn --draft "$draft" --draft-tokens $count
+      cmp -s out undrafted || fail "generate $drawn --draft $draft --draft-tokens $count writes something else"
+    done
+  done
+done
+run 1 generate "$decoder" x --draft model && has err "cannot guess for this one" "a draft with another vocabulary"
+empty out "a draft with another vocabulary" && lines err 1 "a draft with another vocabulary"
+run 1 generate "$decoder" x --draft nowhere && has err nowhere "a draft that is not there"
+run 2 generate "$decoder" x --draft-tokens 16
+run 0 generate "${same[@]}" --cache-type f32 && [ -s out ] || fail "generate --cache-type f32"
+run 1 generate "$decoder" x --cache-type q8_0 && has err "multiple of 32" "heads that are too narrow for q8_0"
+long_prompt=$(printf 'a dog and %.0s' $(seq 1 12))
+run 0 generate "$decoder" "$long_prompt" --max-tokens 9 --save-cache kept && cp out saved && [ -s kept ] || fail "--save-cache"
+run 0 generate "$decoder" "$long_prompt" --max-tokens 9 --load-cache kept && empty err "--load-cache"
+cmp -s out saved || fail "generate --load-cache writes something else"
+run 0 generate "$decoder" "something else" --max-tokens 2 --load-cache kept && has err "begins otherwise" "another prompt"
+run 1 generate "$decoder" x --load-cache kept --cache-type f32 && has err "another cache type" "another cache type"
+run 1 generate tongue x --load-cache kept && has err "another model" "another model's cache" && empty out "another model's cache"
+echo nothing >broken && run 1 generate "$decoder" x --load-cache broken && lines err 1 "a broken cache"
+run 2 generate "$decoder" --save-cache kept <prompts && has err "one prompt" "--save-cache of many prompts"
 run 0 generate "$decoder" "A dog" --max-tokens 0 --ignore-end && has err "positions were full" "a full context"
 printf 'A dog %.0s' $(seq 1 200) >long.txt
 run 1 generate "$decoder" --prompt-file long.txt && has err "but the model has 256 positions" "a prompt too long"

@@ -201,10 +201,10 @@ static void write_two(sample *s, int32_t *tokens) {
   require_ok(f, att_session_new(f->model, PROMPT + 2 * WRITTEN, &session));
   require_ok(f, att_session_add(session, &two[0]));
   for (int i = 0; i < PROMPT - 1; i += 2)
-    require_ok(f, att_session_step(session, f->arena, &(att_reading){two[0], tokens + i, 2, PROMPT}, 1, NULL));
+    require_ok(f, att_session_step(session, f->arena, &(att_reading){two[0], tokens + i, 2, 0, PROMPT}, 1, NULL));
   require_ok(f, att_session_fork(session, two[0], PROMPT - 1, &two[1]));
   for (int i = PROMPT; i < PROMPT + WRITTEN; i++) {
-    const att_reading readings[] = {{two[0], tokens + i - 1, 1, 0}, {two[1], tokens + i - 1, 1, 0}};
+    const att_reading readings[] = {{two[0], tokens + i - 1, 1, 0, 0}, {two[1], tokens + i - 1, 1, 0, 0}};
     require_ok(f, att_session_step(session, f->arena, readings, 2, &logits));
     int64_t vocab = f->model->config.vocab_size;
     assert_memory_equal(logits, logits + vocab, (size_t)vocab * sizeof *logits);

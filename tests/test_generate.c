@@ -118,9 +118,11 @@ static collector *generate(setup *s, att_text prompt, const att_generate_options
   return all;
 }
 
+/* The defaults, but for a cache that keeps what generate() keeps: float32. */
 static att_generate_options defaults_of(const setup *s) {
   att_generate_options options;
   att_generate_options_default(s->model, &options);
+  options.cache_type = ATT_CACHE_F32;
   return options;
 }
 

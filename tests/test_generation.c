@@ -363,7 +363,10 @@ static void generate_each(att_model *model, const json_t *entry, const json_t *p
     const json_t *prompt = json_object_get(json_array_get(prompts, i), "prompt");
     att_text text = {json_string_value(prompt), json_string_length(prompt)};
     generated g = {.count = 0};
-    if (att_generate(model, text, NULL, keep, &g)) fail_msg("%s", att_message(ctx));
+    att_generate_options options;
+    att_generate_options_default(model, &options);
+    options.cache_type = ATT_CACHE_F32; /* as generate()'s */
+    if (att_generate(model, text, &options, keep, &g)) fail_msg("%s", att_message(ctx));
     same_run(entry, i, g.tokens, g.count, 0);
   }
 }

@@ -73,8 +73,8 @@ static void step_through(const fixture *f, const att_memory *memory, int64_t chu
   const att_config *config = &f->model->config;
   int64_t pairs = f->pairs.target.sequences.count, rows = f->target_starts[pairs], width = 2 * config->d_model;
   att_run run = running(f);
-  float **self = ATT_ARENA_NEW(f->arena, config->decoder_layers, float *);
-  float **cross = ATT_ARENA_NEW(f->arena, config->decoder_layers, float *);
+  void **self = ATT_ARENA_NEW(f->arena, config->decoder_layers, void *);
+  void **cross = ATT_ARENA_NEW(f->arena, config->decoder_layers, void *);
   for (int64_t l = 0; l < config->decoder_layers; l++) {
     self[l] = ATT_ARENA_NEW(f->arena, rows * width, float);
     cross[l] = ATT_ARENA_NEW(f->arena, memory->rows.rows * width, float);
@@ -102,7 +102,7 @@ static void step_through(const fixture *f, const att_memory *memory, int64_t chu
       live++;
     }
     if (live == 0) return;
-    att_cache cache = {self, cross, self_list, self_counts, cross_list, cross_counts, NULL};
+    att_cache cache = {self, ATT_F32, cross, self_list, self_counts, cross_list, cross_counts, NULL};
     att_tensor hidden, out;
     att_input input = {.ids = ids, .sequences = {live, start}};
     require_ok(f, att_model_step(&run, f->model, &input, &cache, NULL, &hidden));

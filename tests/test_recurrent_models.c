@@ -212,8 +212,8 @@ static void check_steps(net *n, const att_memory *memory, const att_tensor *whol
   int64_t rows = targets.start[targets.count], memory_rows = memory ? memory->rows.rows : 0;
   att_model_cache_shape(n->model, &shape);
   assert_int_equal(shape.layers, 1);
-  float *self = ATT_ARENA_NEW(n->arena, rows * shape.self_width, float);
-  float *cross = ATT_ARENA_NEW(n->arena, memory_rows * shape.cross_width, float);
+  void *self = ATT_ARENA_NEW(n->arena, rows * shape.self_width, float);
+  void *cross = ATT_ARENA_NEW(n->arena, memory_rows * shape.cross_width, float);
   int32_t *self_rows = ATT_ARENA_NEW(n->arena, rows, int32_t),
           *cross_rows = ATT_ARENA_NEW(n->arena, memory_rows, int32_t);
   for (int64_t r = 0; r < rows; r++) self_rows[r] = (int32_t)(rows - 1 - r);
@@ -239,7 +239,7 @@ static void check_steps(net *n, const att_memory *memory, const att_tensor *whol
       live++;
     }
     if (!live) break;
-    att_cache cache = {&self, &cross, self_tables, self_counts, cross_tables, cross_counts, NULL};
+    att_cache cache = {&self, ATT_F32, &cross, self_tables, self_counts, cross_tables, cross_counts, NULL};
     att_input input = {.ids = ids, .sequences = {live, start}};
     att_tensor hidden, logits;
     require(n, att_model_step(&run, n->model, &input, &cache, NULL, &hidden));

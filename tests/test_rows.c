@@ -328,7 +328,7 @@ static void test_steps(void **state) {
     sample s;
     att_hidden whole;
     att_cache_shape shape;
-    float *self[4];
+    void *self[4];
     int32_t rows[] = {5, 3, 1, 0, 2, 4};
     const int32_t *tables[] = {rows};
     open_sample(&s, &models[i]);

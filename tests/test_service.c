@@ -32,6 +32,7 @@ static void ask_to_generate(const setup *s, asked *a, int number) {
   for (int i = 0; i <= (number * 7) % 11; i++)
     length += (size_t)snprintf(a->prompt + length, sizeof a->prompt - length, " %s", words[(number + i) % 6]);
   att_generate_options_default(s->model, &a->generate);
+  a->generate.cache_type = ATT_CACHE_F32; /* as a service's */
   a->generate.max_tokens = 5 + (number * 13) % 40;
   a->generate.temperature = number % 3 ? 0.7 + 0.1 * (number % 5) : 0;
   a->generate.samples = number % 4 == 2 ? 3 : 1;

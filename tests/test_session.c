@@ -214,17 +214,31 @@ static void step(setup *s) {
     mirror *m = &s->sequences[i];
     int64_t fresh = draw(s, 3) ? 1 : 1 + draw(s, MOST_NEW);
     if (!m->used || draw(s, 3) == 0 || m->count + fresh > s->positions) continue;
-    readings[count] = (att_reading){m->handle, m->tokens + m->count, fresh, 0};
-    for (int64_t j = 0; j < fresh; j++) {
-      m->rows[m->count] = s->names++;
-      m->tokens[m->count++] = draw_token(s);
+    int64_t guesses = att_session_reads_ahead(s->session) ? draw(s, 4) : 0;
+    if (guesses > s->positions - m->count - fresh) guesses = s->positions - m->count - fresh;
+    readings[count] = (att_reading){m->handle, m->tokens + m->count, fresh, guesses, 0};
+    for (int64_t j = 0; j < fresh + guesses; j++) {
+      m->rows[m->count + j] = s->names++;
+      m->tokens[m->count + j] = draw_token(s);
     }
+    m->count += fresh;
     stepped[count++] = m;
   }
   if (count == 0) return;
   bool wanted = draw(s, 5) > 0;
   ok(s, att_session_step(s->session, s->arena, readings, count, wanted ? &logits : NULL));
-  for (int i = 0; wanted && i < count; i++) same_logits(s, stepped[i], logits + i * s->model->config.vocab_size);
+  for (int i = 0, at = 0; i < count; i++) {
+    mirror *m = stepped[i];
+    int64_t accepted = draw(s, readings[i].guesses + 1);
+    for (int64_t j = 0; j <= readings[i].guesses; j++, at++) {
+      mirror ahead = *m;
+      ahead.count += j;
+      if (wanted) same_logits(s, &ahead, logits + at * s->model->config.vocab_size);
+    }
+    for (int64_t j = 0; j < accepted; j++) att_session_accept(s->session, m->handle);
+    m->count += accepted;
+    att_session_cut(s->session, m->handle, m->count); /* the others are forgotten */
+  }
   att_arena_reset(s->arena);
 }
 
@@ -273,7 +287,7 @@ static void test_rows_are_used_again(void **state) {
       int32_t a, b;
       att_arena_reset(s.arena);
       ok(&s, f ? att_session_add_sources(s.session, s.arena, &input, &a) : att_session_add(s.session, &a));
-      att_reading four = {a, tokens, 4, 0}, two = {0, tokens, 2, 0};
+      att_reading four = {a, tokens, 4, 0, 0}, two = {0, tokens, 2, 0, 0};
       ok(&s, att_session_step(s.session, s.arena, &four, 1, NULL));
       ok(&s, att_session_fork(s.session, a, 3, &b));
       two.sequence = b;
@@ -304,7 +318,7 @@ static void test_limits(void **state) {
   int32_t a, b;
   ok(&s, att_session_add(s.session, &a));
   ok(&s, att_session_add(s.session, &b));
-  att_reading readings[] = {{a, tokens, 7, 0}, {b, tokens, 2, 0}};
+  att_reading readings[] = {{a, tokens, 7, 0, 0}, {b, tokens, 2, 0, 0}};
   ok(&s, att_session_step(s.session, s.arena, readings, 2, &logits));
   must_say(&s, att_session_step(s.session, s.arena, readings + 1, 1, &logits), ATT_FULL,
            "2 tokens more than its 10, of which 9 are in use");
@@ -321,9 +335,9 @@ static void test_limits(void **state) {
   set_up(&s, "generate_llama", 0); /* the model's own limits leave a sequence as it was, too */
   int32_t wrong = 290;
   ok(&s, att_session_add(s.session, &a));
-  readings[0] = (att_reading){a, tokens, 3, 0};
+  readings[0] = (att_reading){a, tokens, 3, 0, 0};
   ok(&s, att_session_step(s.session, s.arena, readings, 1, NULL));
-  readings[0] = (att_reading){a, &wrong, 1, 0};
+  readings[0] = (att_reading){a, &wrong, 1, 0, 0};
   must_say(&s, att_session_step(s.session, s.arena, readings, 1, NULL), ATT_ARGUMENT, "290");
   assert_int_equal(att_session_length(s.session, a), 3);
   assert_int_equal(att_session_used(s.session).rows, 3);
@@ -360,7 +374,7 @@ static void test_interruption(void **state) {
   assert_int_equal(att_session_add_sources(s.session, s.arena, &input, &a), ATT_INTERRUPTED);
   s.ctx->interrupted = 0;
   ok(&s, att_session_add_sources(s.session, s.arena, &input, &a));
-  att_reading reading = {a, tokens, 2, 0};
+  att_reading reading = {a, tokens, 2, 0, 0};
   att_interrupt(s.ctx);
   assert_int_equal(att_session_step(s.session, s.arena, &reading, 1, NULL), ATT_INTERRUPTED);
   assert_int_equal(att_session_length(s.session, a), 0);
@@ -385,7 +399,7 @@ static void test_sessions_side_by_side(void **state) {
   }
   for (int t = 0; t < 3; t++) {
     for (int i = 0; i < 2; i++) {
-      att_reading reading = {sequences[i], &texts[i][t], 1, 0};
+      att_reading reading = {sequences[i], &texts[i][t], 1, 0, 0};
       ok(&s, att_session_step(sessions[i], s.arena, &reading, 1, &logits));
       kept[i] = logits[11];
     }
@@ -394,7 +408,7 @@ static void test_sessions_side_by_side(void **state) {
   for (int i = 0; i < 2; i++) {
     att_session_cut(sessions[i], sequences[i], 0);
     for (int t = 0; t < 3; t++) {
-      att_reading reading = {sequences[i], &texts[i][t], 1, 0};
+      att_reading reading = {sequences[i], &texts[i][t], 1, 0, 0};
       ok(&s, att_session_step(sessions[i], s.arena, &reading, 1, &logits));
     }
     assert_true(logits[11] == kept[i]);
@@ -438,7 +452,7 @@ static att_status use(att_session *session, att_arena *arena, bool sources) {
     ATT_TRY(att_session_add(session, &handles[0]));
     ATT_TRY(att_session_add(session, &handles[1]));
   }
-  att_reading readings[] = {{handles[0], tokens, 5, 0}, {handles[1], tokens, 1, 0}};
+  att_reading readings[] = {{handles[0], tokens, 5, 0, 0}, {handles[1], tokens, 1, 0, 0}};
   ATT_TRY(att_session_step(session, arena, readings, 2, &logits));
   for (int i = 2; i < 20; i++) ATT_TRY(att_session_fork(session, handles[i % 2], i % 2 ? 1 : i % 6, &handles[i]));
   return att_session_step(session, arena, readings, 1, &logits);

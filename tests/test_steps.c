@@ -133,7 +133,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   att_run run = {.ctx = s->ctx, .arena = s->arena};
   att_cache_shape shape;
   att_model_cache_shape(s->model, &shape);
-  float *self[8], *cross[8];
+  void *self[8], *cross[8];
   int32_t rows[LIMIT], memory_rows[MEMORY];
   const int32_t *row_list[] = {rows}, *memory_list[] = {memory_rows};
   const int64_t memory_count[] = {MEMORY};
@@ -147,7 +147,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
     att_input input = {.ids = s->ids + past, .sequences = {1, start}};
-    att_cache cache = {self, cross, row_list, count, memory_list, memory_count, &length};
+    att_cache cache = {self, ATT_F32, cross, row_list, count, memory_list, memory_count, &length};
     att_tensor hidden;
     ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
     same_rows(what, &hidden, want, past);
@@ -290,7 +290,7 @@ static void test_longrope_in_a_cache(void **state) {
   att_run run = {.ctx = s.ctx, .arena = s.arena};
   att_cache_shape shape;
   att_model_cache_shape(s.model, &shape);
-  float *self[2];
+  void *self[2];
   for (int l = 0; l < 2; l++) self[l] = ATT_ARENA_NEW(s.arena, 9 * shape.self_width, float);
   const int32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, *tables[] = {rows};
   for (int64_t past = 0; past < 8; past++) {

@@ -335,6 +335,17 @@ ATT_API att_status att_score_pairs(att_model *model, const att_text *sources, co
 
 /* ---- generating ----------------------------------------------------------------------------------------------- */
 
+/* How a Transformer's keys and values are kept while it writes. Recurrent networks keep float32. */
+typedef enum att_cache_type {
+  ATT_CACHE_F32, /* float32 */
+  ATT_CACHE_F16, /* float16: half the memory */
+  ATT_CACHE_Q8_0 /* 8 bits, with a scale for each 32 columns: about a quarter; heads of a multiple of 32 columns */
+} att_cache_type;
+
+/* Told after each piece of a prompt how many of its tokens have been read, the last of which is read as writing begins.
+ */
+typedef void att_prompt_fn(void *user, size_t read, size_t tokens);
+
 /* Made by att_generate_options_default from the folder's generation_config.json. */
 typedef struct att_generate_options {
   size_t size;        /* of this struct */
@@ -360,7 +371,17 @@ typedef struct att_generate_options {
   int max_length, min_length;        /* of prompt and output together; 0: no bound */
   bool ignore_end;                   /* go on beyond the end token */
   bool no_special_tokens;            /* the prompt has those that it spells and no others: it is att_chat_prompt's */
-  char unused[2];                    /* 0 */
+  bool no_lookup;   /* do not guess the next tokens from what stands in prompt and output; guesses change the time that
+                       writing takes, never what is written: docs/DECODING.md, "Guessing ahead" */
+  char unused[1];   /* 0 */
+  att_model *draft; /* a smaller model of the same context and vocabulary, which guesses in place of that; or NULL */
+  int draft_tokens; /* guesses of a step, at most 15; 0: as many as pay */
+  att_cache_type cache_type; /* of what att_generate keeps; a service has its own */
+  att_prompt_fn *on_prompt;  /* or NULL */
+  void *on_prompt_user;      /* what it gets */
+  const char *load_cache; /* a file of save_cache: what the prompt begins with as its prompt does is not read again; or
+                             NULL. att_generate's alone, as is: */
+  const char *save_cache; /* gets what is kept of the prompt, once the output is whole; or NULL */
 } att_generate_options;
 
 /* Behind att_generate_options_default. */
@@ -396,6 +417,7 @@ typedef struct att_piece_of_text {
   size_t shared_tokens;     /* of the prompt's: had been read for another request */
   double score;             /* of encoder-decoders, in a sample's last piece: att_hypothesis's, as is alignment */
   const int32_t *alignment; /* [token_count], or NULL */
+  size_t guessed, accepted; /* of its tokens so far: guesses that were read, and those of them that were right */
 } att_piece_of_text;
 
 /* Gets a piece. Pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */
@@ -780,7 +802,9 @@ typedef struct att_service_options {
                          model's positions for each slot */
   int64_t kept_rows; /* of them, for what ended requests have read, which later ones may begin with alike; what was used
                         last stays longest. 0: none; -1: the model's positions */
-  int64_t prompt_tokens; /* tokens of prompts and sources that are read in a step while others write: 64 */
+  int64_t prompt_tokens;     /* tokens of prompts and sources that are read in a step while others write: 64 */
+  att_cache_type cache_type; /* of a decoder's keys and values: float32 */
+  char unused[4];            /* 0 */
 } att_service_options;
 
 /* Behind att_service_options_default. */

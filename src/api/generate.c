@@ -5,6 +5,8 @@
 #include "base/random.h"
 #include "decode/stops.h"
 
+#include <string.h>
+
 #define ATT_DEFAULT_TOKENS 256
 
 void att_generate_options_init(const att_model *model, att_generate_options *options, size_t size) {
@@ -16,7 +18,8 @@ void att_generate_options_init(const att_model *model, att_generate_options *opt
                               .samples = g->do_sample ? samples : 1,
                               .stop = g->stop_strings,
                               .stop_count = g->stop_string_count,
-                              .seed = 1};
+                              .seed = 1,
+                              .cache_type = ATT_CACHE_F16};
   att_generation_give(g, ATT_OPTIONS_GENERATE, &own);
   if (!g->do_sample) own.temperature = 0;
   if (g->max_new_tokens == 0 && whole) own.max_length = g->max_length, own.max_tokens = 0;
@@ -27,6 +30,8 @@ const char *att_generate_options_wrong(const att_generate_options *o) {
   const char *wrong = att_stops_wrong(o->stop, o->stop_count);
   if (o->max_tokens < 0) wrong = "max_tokens must be 0 (as many as the model has positions for) or more";
   if (o->max_length < 0) wrong = "max_length must be 0 (no bound) or more";
+  if (o->draft_tokens < 0 || o->draft_tokens > ATT_MOST_GUESSES) wrong = "draft_tokens must be 0 to 15";
+  if ((unsigned)o->cache_type > ATT_CACHE_Q8_0) wrong = "cache_type is none of att_cache_type";
   if (o->samples < 1 || o->samples > ATT_MOST_SAMPLES) wrong = "samples must be 1 to 64";
   return wrong;
 }
@@ -78,6 +83,27 @@ static att_status bound_length(att_model *model, const att_generate_options *o, 
   return ATT_OK;
 }
 
+/* Its tokens must be the model's, one for one. */
+static att_status check_draft(att_model *model, att_model *draft) {
+  int64_t tokens = model->config.vocab_size;
+  const char *wrong = NULL;
+  if (draft->ctx != model->ctx) return att_fail(model->ctx, ATT_ARGUMENT, "the draft model is of another context");
+  if (draft->config.kind != ATT_DECODER || draft->config.head != ATT_HEAD_TOKENS) wrong = "is no language model";
+  if (!wrong && draft->config.vocab_size != tokens) wrong = "has a vocabulary of another size";
+  for (int64_t i = 0; !wrong && i < tokens; i++) {
+    const char *a = att_token(model, (int32_t)i), *b = att_token(draft, (int32_t)i);
+    if ((a == NULL) != (b == NULL) || (a && strcmp(a, b) != 0)) wrong = "has other tokens";
+  }
+  if (!wrong) return ATT_OK;
+  return att_fail(model->ctx, ATT_ARGUMENT, "the draft model cannot guess for this one: it %s", wrong);
+}
+
+static att_status plan_draft(att_model *model, const att_generate_options *o, att_draft_plan *plan) {
+  if (o->draft) ATT_TRY(check_draft(model, o->draft));
+  *plan = (att_draft_plan){.lookup = !o->no_lookup, .model = o->draft, .count = o->draft_tokens};
+  return ATT_OK;
+}
+
 att_status att_generate_plan(att_model *model, const att_generate_options *options, size_t prompt_tokens,
                              att_generation *settings, att_search_plan *plan) {
   *plan = (att_search_plan){.beam = 1,
@@ -86,6 +112,7 @@ att_status att_generate_plan(att_model *model, const att_generate_options *optio
                             .key = att_key(options->seed, options->prompt_number),
                             .settings = settings};
   ATT_TRY(bound_length(model, options, prompt_tokens, plan));
+  ATT_TRY(plan_draft(model, options, &plan->draft));
   *settings = model->generation;
   ATT_TRY(att_generation_take(model->ctx, ATT_OPTIONS_GENERATE, options, settings));
   if (options->min_tokens > 0) settings->min_length = 0; /* as in generate(), the one counts where both are said */

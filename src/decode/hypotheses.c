@@ -37,6 +37,12 @@ att_status att_search_begin(att_search *s, att_session *session, const att_searc
     return ATT_MEMORY;
   }
   s->hypotheses[s->running++] = (att_running){.sequence = sequence, .token = token};
+  bool drafts = most == 1 && att_session_reads_ahead(session) && (plan->draft.lookup || plan->draft.model);
+  if (drafts) {
+    s->draft = ATT_NEW(ctx, 1, att_draft);
+    if (!s->draft) return ATT_MEMORY;
+    ATT_TRY(att_draft_begin(s->draft, &plan->draft));
+  }
   while (s->running < count) {
     int32_t fork;
     ATT_TRY(att_session_fork(session, sequence, att_session_length(session, sequence), &fork));
@@ -55,6 +61,8 @@ void att_search_end(att_search *s) {
   att_free(ctx, s->next);
   att_free(ctx, s->results);
   att_buffer_free(ctx, &s->text);
+  if (s->draft) att_draft_free(s->draft);
+  att_free(ctx, s->draft);
   *s = (att_search){0};
 }
 
@@ -237,7 +245,7 @@ static att_status advance(att_search *s, att_arena *arena, const att_choice *cho
   return s->stuck ? follow(s, 0) : advance_alone(s, arena, choices);
 }
 
-/* ---- the step ------------------------------------------------------------------------------------------------- */
+/* ---- what is chosen ------------------------------------------------------------------------------------------- */
 
 /* What all running hypotheses of the searches need together; on the arena. */
 typedef struct joint {
@@ -247,6 +255,10 @@ typedef struct joint {
   int32_t *counts;       /* [rows] choices */
   att_choice *choices;   /* of each row as many as its search wants */
   float *logits;         /* [rows, vocab] */
+  att_draft *draft;      /* of the one hypothesis that there is, whose logits are a row for each guess more; or NULL */
+  double begun;          /* on the clock */
+  int64_t written;       /* tokens, which stand in: */
+  int32_t tokens[1 + ATT_MOST_GUESSES];
 } joint;
 
 static att_status gather(att_arena *arena, att_search *const *searches, int64_t count, joint *j) {
@@ -263,7 +275,8 @@ static att_status gather(att_arena *arena, att_search *const *searches, int64_t 
   for (int64_t i = 0, row = 0; i < count; i++) {
     const att_search *s = searches[i];
     for (int64_t h = 0; h < s->running; h++, row++) {
-      j->readings[row] = (att_reading){s->hypotheses[h].sequence, &s->hypotheses[h].token, 1, 0};
+      j->readings[row] =
+          (att_reading){.sequence = s->hypotheses[h].sequence, .tokens = &s->hypotheses[h].token, .count = 1};
       j->uniform[row] = att_uniform(att_key(s->plan.key, (uint64_t)s->hypotheses[h].number), (uint64_t)s->length);
     }
   }
@@ -337,19 +350,75 @@ static att_status choose_all(att_session *session, att_arena *arena, att_search 
   return ATT_OK;
 }
 
-static att_status step(att_session *session, att_arena *arena, att_search *const *searches, int64_t count) {
-  joint j = {0};
-  ATT_TRY(gather(arena, searches, count, &j));
-  ATT_TRY(att_session_step(session, arena, j.readings, j.rows, &j.logits));
-  ATT_TRY(choose_all(session, arena, searches, count, &j));
-  const att_choice *choices = j.choices;
-  const int32_t *counts = j.counts;
+/* ---- guesses -------------------------------------------------------------------------------------------------- */
+
+/* The sequence and its token, and guesses behind them; no more than there may still be tokens. */
+static att_status guess(att_session *session, att_arena *arena, const att_search *s, joint *j) {
+  const att_running *h = s->hypotheses;
+  int64_t length = att_session_length(session, h->sequence);
+  att_arena_mark mark = att_arena_save(arena);
+  int32_t *tokens = ATT_ARENA_NEW(arena, length + 1, int32_t);
+  if (!tokens) return ATT_MEMORY;
+  att_session_tokens(session, h->sequence, 0, length, tokens);
+  tokens[length] = h->token;
+  ATT_TRY(att_draft_guess(s->draft, arena, tokens, length + 1, s->plan.most - s->length - 1, s->plan.settings,
+                          att_key(s->plan.key, (uint64_t)h->number), s->length));
+  att_arena_restore(arena, mark);
+  j->draft = s->draft;
+  j->readings[0].tokens = s->draft->tokens;
+  j->readings[0].guesses = s->draft->count;
+  s->draft->guessed += s->draft->count;
+  return ATT_OK;
+}
+
+/* Whether the token that was just chosen is the guess that was read behind the last one. */
+static bool is_guessed(const joint *j) {
+  const att_draft *d = j->draft;
+  return d && j->counts[0] && j->written < d->count && j->choices[0].token == d->tokens[1 + j->written];
+}
+
+/* Whether the step goes on: with the logits after the guess that proved right. */
+static bool goes_on(att_session *session, const att_search *s, joint *j) {
+  const att_running *h = s->hypotheses;
+  bool guessed = is_guessed(j);
+  if (!j->draft || s->stuck) return false;
+  j->tokens[j->written++] = j->choices[0].token;
+  if (s->running && guessed) {
+    att_session_accept(session, h->sequence);
+    j->logits += s->processors.vocab;
+    j->uniform[0] = att_uniform(att_key(s->plan.key, (uint64_t)h->number), (uint64_t)s->length);
+    return true;
+  }
+  if (s->running) att_session_cut(session, h->sequence, att_session_length(session, h->sequence));
+  att_draft_learn(j->draft, j->tokens, j->written, att_now() - j->begun);
+  return false;
+}
+
+/* ---- the step ------------------------------------------------------------------------------------------------- */
+
+static att_status choose_and_advance(att_session *session, att_arena *arena, att_search *const *searches, int64_t count,
+                                     joint *j) {
+  ATT_TRY(choose_all(session, arena, searches, count, j));
+  if (is_guessed(j)) j->draft->accepted++;
+  const att_choice *choices = j->choices;
+  const int32_t *counts = j->counts;
   for (int64_t i = 0; i < count; i++) {
     int64_t rows = searches[i]->running;
     ATT_TRY(advance(searches[i], arena, choices, counts));
     choices += rows * searches[i]->width;
     counts += rows;
   }
+  return ATT_OK;
+}
+
+static att_status step(att_session *session, att_arena *arena, att_search *const *searches, int64_t count) {
+  joint j = {0};
+  ATT_TRY(gather(arena, searches, count, &j));
+  if (count == 1 && searches[0]->draft) ATT_TRY(guess(session, arena, searches[0], &j));
+  j.begun = att_now();
+  ATT_TRY(att_session_step(session, arena, j.readings, j.rows, &j.logits));
+  do ATT_TRY(choose_and_advance(session, arena, searches, count, &j));
+  while (goes_on(session, searches[0], &j));
   return ATT_OK;
 }
 

@@ -9,7 +9,7 @@
 #define ATT_DECODE_HYPOTHESES_H
 
 #include "decode/candidates.h"
-#include "decode/session.h"
+#include "decode/draft.h"
 
 /* One finished output: its tokens, end token in where it was reached. */
 typedef struct att_output {
@@ -49,6 +49,7 @@ typedef struct att_search_plan {
   size_t stop_count;
   att_token_fn *give; /* beam 1: gets each token; results are kept where it is NULL */
   void *user;
+  att_draft_plan draft; /* beam and samples 1; acts where the session reads ahead, in steps of this search alone */
 } att_search_plan;
 
 typedef struct att_search {
@@ -63,7 +64,8 @@ typedef struct att_search {
   att_running *next;       /* scratch */
   att_output *results;     /* [result_count] best first, owned */
   int64_t result_count;
-  att_buffer text; /* scratch, where there are stop texts */
+  att_buffer text;  /* scratch, where there are stop texts */
+  att_draft *draft; /* or NULL */
 } att_search;
 
 /* Begins with one sequence, which the search owns from now on (also where it fails), and the token after it. */
@@ -71,8 +73,9 @@ att_status att_search_begin(att_search *search, att_session *session, const att_
                             int32_t token);
 /* Drops what is running. Zero-initialised is fine. */
 void att_search_end(att_search *search);
-/* One token more for every hypothesis of the searches, all of one session and all running. The arena is as before
- * afterwards. ATT_INTERRUPTED: nothing has changed; after another failure they can only be ended. */
+/* One token more for every hypothesis of the searches, all of one session and all running; of a search with a draft
+ * that is alone, as many more as are guessed right. The arena is as before afterwards. ATT_INTERRUPTED: nothing has
+ * changed; after another failure they can only be ended. */
 att_status att_searches_step(att_session *session, att_arena *arena, att_search *const *searches, int64_t count);
 
 #endif

@@ -4,9 +4,9 @@
 /* Rows of the first block. Memory that no row has come to is not touched. */
 #define ATT_FIRST_ROWS 256
 
-att_status att_rows_init(att_rows *rows, att_context *ctx, int64_t layers, int64_t width, int64_t most) {
-  *rows = (att_rows){.layers = layers, .width = width, .most = most};
-  rows->data = ATT_NEW(ctx, layers, float *);
+att_status att_rows_init(att_rows *rows, att_context *ctx, int64_t layers, size_t size, int64_t most) {
+  *rows = (att_rows){.layers = layers, .size = size, .most = most};
+  rows->data = ATT_NEW(ctx, layers, void *);
   return rows->data ? ATT_OK : ATT_MEMORY;
 }
 
@@ -21,9 +21,8 @@ int64_t att_rows_used(const att_rows *rows) { return rows->made - rows->free_cou
 
 /* Where one array cannot grow, those before it are larger than `room` says, which does no harm. */
 static att_status grow(att_rows *rows, att_context *ctx, int64_t room) {
-  size_t row = (size_t)rows->width * sizeof(float);
   for (int64_t i = 0; i < rows->layers; i++) {
-    float *data = att_resize_aligned(ctx, rows->data[i], (size_t)rows->made * row, (size_t)room, row);
+    void *data = att_resize_aligned(ctx, rows->data[i], (size_t)rows->made * rows->size, (size_t)room, rows->size);
     if (!data) return ATT_MEMORY;
     rows->data[i] = data;
   }

@@ -17,6 +17,7 @@ typedef struct sequence {
   int32_t *table; /* [room] rows of its tokens; stays for the next one that takes this place */
   int64_t length, room;
   int64_t read_as; /* the length of text that its rows were made for */
+  int64_t ahead;   /* guesses that were read: their rows stand in the table behind the sequence's own */
   int32_t source;  /* or -1 */
   int32_t next;    /* of a free place: the next one, or -1 */
 } sequence;
@@ -24,6 +25,7 @@ typedef struct sequence {
 struct att_session {
   att_model *model;
   att_cache_shape shape;
+  att_type type; /* of self */
   bool aligned;
   att_rows self, cross;
   int32_t *tokens, *alignment; /* [noted] of each row of self */
@@ -40,16 +42,28 @@ static att_status init(att_session *s, int64_t most) {
   att_context *ctx = s->model->ctx;
   att_model_cache_shape(s->model, &s->shape);
   if (s->shape.layers == 0) return att_fail(ctx, ATT_UNSUPPORTED, "this model has no decoder that goes step by step");
+  if (s->shape.head_size == 0) s->type = ATT_F32;
+  if (s->shape.head_size % att_type_block(s->type)) {
+    return att_fail(ctx, ATT_UNSUPPORTED,
+                    "a cache of %s needs heads of a multiple of %d columns, this model's have %lld",
+                    att_type_name(s->type), (int)att_type_block(s->type), (long long)s->shape.head_size);
+  }
   if (most <= 0 || most > INT32_MAX) most = INT32_MAX;
-  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, s->shape.self_width, most));
-  return att_rows_init(&s->cross, ctx, s->shape.layers, s->shape.cross_width, most);
+  size_t cross = (size_t)s->shape.cross_width * sizeof(float);
+  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, att_type_bytes(s->type, s->shape.self_width), most));
+  return att_rows_init(&s->cross, ctx, s->shape.layers, cross, most);
 }
 
 att_status att_session_new(att_model *model, int64_t most_rows, att_session **out) {
+  return att_session_new_typed(model, most_rows, ATT_F32, out);
+}
+
+att_status att_session_new_typed(att_model *model, int64_t most_rows, att_type type, att_session **out) {
   *out = NULL;
   att_session *s = ATT_NEW(model->ctx, 1, att_session);
   if (!s) return ATT_MEMORY;
   s->model = model;
+  s->type = type;
   s->free = -1;
   att_status status = init(s, most_rows);
   if (status) {
@@ -76,6 +90,11 @@ void att_session_free(att_session *s) {
 
 bool att_session_align(att_session *s) { return s->aligned = s->shape.alignment_heads > 0; }
 
+/* Not where what a token leaves in the cache goes by the length of the text. */
+bool att_session_reads_ahead(const att_session *s) {
+  return s->shape.head_size > 0 && att_model_goes_on(s->model, 1, s->model->config.max_position_embeddings);
+}
+
 /* ---- sequences ------------------------------------------------------------------------------------------------ */
 
 static att_status more_places(att_session *s) {
@@ -95,7 +114,7 @@ static att_status take_sequence(att_session *s, int32_t *out) {
   if (s->free < 0) ATT_TRY(more_places(s));
   sequence *q = &s->sequences[ *out = s->free];
   s->free = q->next;
-  q->length = q->read_as = 0;
+  q->length = q->ahead = q->read_as = 0;
   q->source = -1;
   return ATT_OK;
 }
@@ -133,8 +152,18 @@ att_status att_session_fork(att_session *s, int32_t from, int64_t length, int32_
   return ATT_OK;
 }
 
+void att_session_accept(att_session *s, int32_t number) {
+  s->sequences[number].length++;
+  s->sequences[number].ahead--;
+}
+
+static void forget_guesses(att_session *s, sequence *q) {
+  while (q->ahead) att_rows_release(&s->self, q->table[q->length + --q->ahead]);
+}
+
 void att_session_cut(att_session *s, int32_t number, int64_t length) {
   sequence *q = &s->sequences[number];
+  forget_guesses(s, q);
   while (q->length > length) att_rows_release(&s->self, q->table[--q->length]);
 }
 
@@ -177,7 +206,8 @@ int64_t att_session_common(const att_session *s, int32_t number, const int32_t *
 }
 
 att_session_use att_session_used(const att_session *s) {
-  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->cross)};
+  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->cross),
+                           att_rows_bytes(&s->self) + att_rows_bytes(&s->cross)};
 }
 
 /* ---- sources -------------------------------------------------------------------------------------------------- */
@@ -245,10 +275,10 @@ att_status att_session_add_sources(att_session *s, att_arena *arena, const att_i
 
 /* ---- steps ---------------------------------------------------------------------------------------------------- */
 
-/* Where a pass puts what it makes. */
+/* Where a pass puts what it makes. For the model each guess is a sequence of its own, with one new token behind what
+ * the guesses before it leave: it then goes through the same sums as if it were read alone. */
 typedef struct pass {
-  const att_reading *readings;
-  int64_t count, rows;
+  int64_t count, rows;                     /* readings and guesses; tokens */
   int32_t *ids;                            /* [rows] */
   int64_t *start;                          /* [count + 1] */
   int64_t *counts, *source_counts;         /* [count] */
@@ -257,10 +287,10 @@ typedef struct pass {
   float **probs;                           /* [count] of the last layer's cross-attention; NULL: not wanted */
 } pass;
 
-/* All that can fail before anything changes. */
-static att_status make_room(att_session *s, const pass *p) {
+/* Rows, and what is noted of them. */
+static att_status more_rows(att_session *s, int64_t count) {
   att_context *ctx = s->model->ctx;
-  ATT_TRY(att_rows_reserve(&s->self, ctx, p->rows));
+  ATT_TRY(att_rows_reserve(&s->self, ctx, count));
   if (s->noted < s->self.room) {
     int32_t *tokens = att_resize(ctx, s->tokens, (size_t)s->self.room, sizeof *tokens);
     if (!tokens) return ATT_MEMORY;
@@ -270,46 +300,57 @@ static att_status make_room(att_session *s, const pass *p) {
     s->alignment = alignment;
     s->noted = s->self.room;
   }
-  for (int64_t i = 0; i < p->count; i++) {
-    sequence *q = &s->sequences[p->readings[i].sequence];
-    ATT_TRY(table_room(s, q, q->length + p->readings[i].count));
+  return ATT_OK;
+}
+
+/* All that can fail before anything changes. */
+static att_status make_room(att_session *s, const att_reading *readings, int64_t count, const pass *p) {
+  ATT_TRY(more_rows(s, p->rows));
+  for (int64_t i = 0; i < count; i++) {
+    sequence *q = &s->sequences[readings[i].sequence];
+    ATT_TRY(table_room(s, q, q->length + readings[i].count + readings[i].guesses));
   }
   return ATT_OK;
 }
 
-static att_status begin_pass(att_session *s, att_arena *arena, pass *p) {
+static att_status begin_pass(att_session *s, att_arena *arena, const att_reading *readings, int64_t count, pass *p) {
+  for (int64_t i = 0; i < count; i++) {
+    p->count += 1 + readings[i].guesses;
+    p->rows += readings[i].count + readings[i].guesses;
+    forget_guesses(s, &s->sequences[readings[i].sequence]);
+  }
   p->start = ATT_ARENA_NEW(arena, p->count + 1, int64_t);
-  if (!p->start) return ATT_MEMORY;
-  p->start[0] = 0;
-  for (int64_t i = 0; i < p->count; i++) p->start[i + 1] = p->start[i] + p->readings[i].count;
-  p->rows = p->start[p->count];
   p->ids = ATT_ARENA_NEW(arena, p->rows, int32_t);
   p->counts = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->lengths = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->source_counts = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
   p->source_tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
-  if (!p->ids || !p->counts || !p->lengths || !p->source_counts || !p->tables || !p->source_tables) return ATT_MEMORY;
-  return make_room(s, p);
+  if (!p->start || !p->ids || !p->counts || !p->lengths || !p->source_counts || !p->tables || !p->source_tables)
+    return ATT_MEMORY;
+  return make_room(s, readings, count, p);
 }
 
-/* Each new token gets a row. */
-static void append(att_session *s, pass *p) {
-  for (int64_t i = 0; i < p->count; i++) {
-    const att_reading *reading = &p->readings[i];
-    sequence *q = &s->sequences[reading->sequence];
-    memcpy(p->ids + p->start[i], reading->tokens, (size_t)reading->count * sizeof *p->ids);
-    for (int64_t j = 0; j < reading->count; j++) {
-      int32_t row = q->table[q->length++] = att_rows_take(&s->self);
-      s->tokens[row] = reading->tokens[j];
-      s->alignment[row] = -1;
-    }
-    p->tables[i] = q->table;
-    p->counts[i] = q->length;
-    p->lengths[i] = reading->length ? reading->length : q->length;
+/* Each new token gets a row. at: where the pass has the first of them. */
+static void append(att_session *s, pass *p, const att_reading *reading, int64_t at) {
+  sequence *q = &s->sequences[reading->sequence];
+  int64_t count = reading->count + reading->guesses;
+  memcpy(p->ids + p->start[at], reading->tokens, (size_t)count * sizeof *p->ids);
+  for (int64_t j = 0; j < count; j++) {
+    int32_t row = q->table[q->length + j] = att_rows_take(&s->self);
+    s->tokens[row] = reading->tokens[j];
+    s->alignment[row] = -1;
+  }
+  q->length += reading->count;
+  q->ahead = reading->guesses;
+  for (int64_t j = 0; j <= reading->guesses; j++, at++) {
+    p->start[at + 1] = p->start[at] + (j ? 1 : reading->count);
+    p->tables[at] = q->table;
+    p->counts[at] = q->length + j;
+    p->lengths[at] = reading->length && !j ? reading->length : q->length + j;
     if (q->source < 0) continue;
-    p->source_tables[i] = s->sources[q->source].rows;
-    p->source_counts[i] = s->sources[q->source].count;
+    p->source_tables[at] = s->sources[q->source].rows;
+    p->source_counts[at] = s->sources[q->source].count;
   }
 }
 
@@ -321,7 +362,8 @@ static att_status make_probs(att_session *s, att_arena *arena, pass *p, att_maps
   for (int64_t i = 0; i < layers; i++) of_layers[i] = NULL;
   of_layers[layers - 1] = p->probs;
   for (int64_t i = 0; i < p->count; i++) {
-    p->probs[i] = ATT_ARENA_NEW(arena, s->shape.alignment_heads * p->readings[i].count * p->source_counts[i], float);
+    int64_t fresh = p->start[i + 1] - p->start[i];
+    p->probs[i] = ATT_ARENA_NEW(arena, s->shape.alignment_heads * fresh * p->source_counts[i], float);
     if (!p->probs[i]) return ATT_MEMORY;
   }
   maps->cross = of_layers;
@@ -345,14 +387,14 @@ static int32_t most_attended(const float *probs, int64_t next, int64_t heads, in
 
 static void keep_alignment(att_session *s, const pass *p) {
   for (int64_t i = 0; i < p->count; i++) {
-    int64_t fresh = p->readings[i].count, keys = p->source_counts[i];
+    int64_t fresh = p->start[i + 1] - p->start[i], keys = p->source_counts[i];
     const int32_t *rows = p->tables[i] + p->counts[i] - fresh;
     for (int64_t t = 0; t < fresh; t++)
       s->alignment[rows[t]] = most_attended(p->probs[i] + t * keys, fresh * keys, s->shape.alignment_heads, keys);
   }
 }
 
-/* Logits after the last token of each. */
+/* Logits after the last token of each sequence that the pass has. */
 static att_status last_logits(att_session *s, att_run *run, const pass *p, const att_tensor *hidden, float **out) {
   att_tensor last = *hidden, logits;
   if (p->rows > p->count) {
@@ -372,6 +414,7 @@ static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **lo
   if (s->aligned) ATT_TRY(make_probs(s, arena, p, &maps));
   att_input input = {.ids = p->ids, .sequences = {p->count, p->start}};
   att_cache cache = {.self = s->self.data,
+                     .self_type = s->type,
                      .cross = s->cross.data,
                      .self_rows = p->tables,
                      .self_counts = p->counts,
@@ -399,7 +442,9 @@ static att_status read_again(att_session *s, att_arena *arena, int32_t number, i
   for (int64_t done = 0; !status && done < count; done += piece) {
     att_arena_mark mark = att_arena_save(arena);
     piece = count - done < ATT_PIECE ? count - done : ATT_PIECE;
-    status = att_session_step(s, arena, &(att_reading){fresh, tokens + done, piece, length}, 1, NULL);
+    status = att_session_step(
+        s, arena, &(att_reading){.sequence = fresh, .tokens = tokens + done, .count = piece, .length = length}, 1,
+        NULL);
     att_arena_restore(arena, mark);
   }
   if (!status) {
@@ -422,14 +467,53 @@ static att_status follow_length(att_session *s, att_arena *arena, const att_read
 
 att_status att_session_step(att_session *s, att_arena *arena, const att_reading *readings, int64_t count,
                             float **logits) {
-  pass p = {.readings = readings, .count = count};
+  pass p = {0};
   if (att_is_interrupted(s->model->ctx)) return att_fail(s->model->ctx, ATT_INTERRUPTED, "interrupted");
   for (int64_t i = 0; i < count; i++) ATT_TRY(follow_length(s, arena, &readings[i]));
-  ATT_TRY(begin_pass(s, arena, &p));
-  append(s, &p);
+  ATT_TRY(begin_pass(s, arena, readings, count, &p));
+  p.start[0] = 0;
+  for (int64_t i = 0, at = 0; i < count; at += 1 + readings[i++].guesses) append(s, &p, &readings[i], at);
   att_status status = run_pass(s, arena, &p, logits);
   for (int64_t i = 0; status && i < count; i++)
-    att_session_cut(s, readings[i].sequence, p.counts[i] - readings[i].count);
-  for (int64_t i = 0; !status && i < count; i++) s->sequences[readings[i].sequence].read_as = p.lengths[i];
+    att_session_cut(s, readings[i].sequence, s->sequences[readings[i].sequence].length - readings[i].count);
+  for (int64_t i = 0; !status && i < count; i++) {
+    sequence *q = &s->sequences[readings[i].sequence];
+    q->read_as = readings[i].length ? readings[i].length : q->length;
+  }
   return status;
+}
+
+/* ---- rows from elsewhere -------------------------------------------------------------------------------------- */
+
+att_session_layout att_session_layout_of(const att_session *s) {
+  return (att_session_layout){s->shape.layers, s->type, s->self.size};
+}
+
+void att_session_get_rows(const att_session *s, int32_t number, int64_t layer, int64_t first, int64_t count,
+                          void *out) {
+  const int32_t *table = s->sequences[number].table + first;
+  const char *rows = s->self.data[layer];
+  for (int64_t i = 0; i < count; i++)
+    memcpy((char *)out + (size_t)i * s->self.size, rows + (size_t)table[i] * s->self.size, s->self.size);
+}
+
+att_status att_session_add_rows(att_session *s, const int32_t *tokens, int64_t count, const void *const *rows,
+                                int32_t *number) {
+  ATT_TRY(more_rows(s, count));
+  ATT_TRY(att_session_add(s, number));
+  sequence *q = &s->sequences[*number];
+  att_status status = table_room(s, q, count);
+  if (status) {
+    att_session_drop(s, *number);
+    return status;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    int32_t row = q->table[q->length++] = att_rows_take(&s->self);
+    s->tokens[row] = tokens[i];
+    s->alignment[row] = -1;
+    for (int64_t l = 0; l < s->shape.layers; l++)
+      memcpy((char *)s->self.data[l] + (size_t)row * s->self.size, (const char *)rows[l] + (size_t)i * s->self.size,
+             s->self.size);
+  }
+  return ATT_OK;
 }

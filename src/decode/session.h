@@ -22,6 +22,9 @@ typedef struct att_session att_session;
 /* most_rows: tokens that the cache may hold, shared ones once, and as many of sources; 0: INT32_MAX. The model may have
  * other sessions beside this one. */
 att_status att_session_new(att_model *model, int64_t most_rows, att_session **session);
+/* The same, with keys and values of a type: ATT_F32, ATT_F16 or ATT_Q8_0. What keeps other things keeps them in
+ * float32. ATT_UNSUPPORTED: heads that are no whole blocks of that type. */
+att_status att_session_new_typed(att_model *model, int64_t most_rows, att_type type, att_session **session);
 /* With all its sequences. NULL is fine. */
 void att_session_free(att_session *session);
 
@@ -41,20 +44,29 @@ att_status att_session_fork(att_session *session, int32_t sequence, int64_t leng
 void att_session_cut(att_session *session, int32_t sequence, int64_t length);
 void att_session_drop(att_session *session, int32_t sequence);
 
-/* New tokens of a sequence, one or more. */
+/* New tokens of a sequence, one or more; and guesses at those behind them, which are read ahead: att_session_accept
+ * makes the first of them the sequence's, one after another. Those that it did not are forgotten with the next step,
+ * cut or drop of the sequence; a fork has none. */
 typedef struct att_reading {
   int32_t sequence;
-  const int32_t *tokens; /* [count] */
+  const int32_t *tokens; /* [count], then [guesses] */
   int64_t count;
-  int64_t length; /* of the sequence once tokens that follow at once are read too, a prompt's in pieces; 0: none do */
+  int64_t guesses; /* 0 where the session does not read ahead (att_session_reads_ahead) */
+  int64_t length;  /* of the sequence once tokens that follow at once are read too, a prompt's in pieces; 0: none do */
 } att_reading;
 
-/* Reads new tokens of some sequences, each once, in one pass. logits (or NULL, where none are wanted): [count,
- * vocab_size] after the last token of each; they may be written into, and are on the arena, as is the work. A failure
- * (ATT_FULL: beyond most_rows) leaves every sequence as it was. Where the model reads a text otherwise from some length
- * on (att_model_goes_on), a sequence that reaches it is read again first. */
+/* Reads new tokens of some sequences, each once, in one pass. logits (or NULL, where none are wanted): of each reading
+ * vocab_size after its last token, and after each of its guesses, which have the bits that they have without the
+ * others; they may be written into, and are on the arena, as is the work. A failure (ATT_FULL: beyond most_rows) leaves
+ * every sequence as it was. Where the model reads a text otherwise from some length on (att_model_goes_on), a sequence
+ * that reaches it is read again first. */
 att_status att_session_step(att_session *session, att_arena *arena, const att_reading *readings, int64_t count,
                             float **logits);
+
+void att_session_accept(att_session *session, int32_t sequence);
+/* Whether guesses can be read: what a token leaves does not pass through the one before it, as a recurrent state does.
+ */
+bool att_session_reads_ahead(const att_session *session);
 
 att_model *att_session_model(const att_session *session);
 int64_t att_session_length(const att_session *session, int32_t sequence);
@@ -67,9 +79,23 @@ void att_session_alignment(const att_session *session, int32_t sequence, int64_t
 /* How many of the tokens a sequence begins with. */
 int64_t att_session_common(const att_session *session, int32_t sequence, const int32_t *tokens, int64_t count);
 
-/* Rows in use: of the cache, of sources. */
+/* For files of it (saved.h): how the cache's rows lie, */
+typedef struct att_session_layout {
+  int64_t layers;
+  att_type type; /* of a row's numbers */
+  size_t row_bytes;
+} att_session_layout;
+att_session_layout att_session_layout_of(const att_session *session);
+/* those of tokens [first, first + count) of a sequence in one layer, into out[count, row_bytes]; */
+void att_session_get_rows(const att_session *session, int32_t sequence, int64_t layer, int64_t first, int64_t count,
+                          void *out);
+/* and a sequence of a decoder alone with given tokens[count] and rows[layers], each [count, row_bytes]. */
+att_status att_session_add_rows(att_session *session, const int32_t *tokens, int64_t count, const void *const *rows,
+                                int32_t *sequence);
+
+/* Rows in use: of the cache, of sources. And bytes of the cache that there is room for. */
 typedef struct att_session_use {
-  int64_t rows, source_rows;
+  int64_t rows, source_rows, cache_bytes;
 } att_session_use;
 att_session_use att_session_used(const att_session *session);
 

@@ -156,7 +156,7 @@ typedef struct att_kernels {
   /* Adam (Kingma & Ba 2015) with decoupled decay; w, m, v in place */
   void (*adam)(float *w, float *m, float *v, const float *g, const att_adam_args *args, int64_t n);
 
-  /* between types: exact upwards, round to nearest even downwards */
+  /* between types: exact upwards, round to nearest even downwards. Types of floats, and ATT_Q8_0 (q8_rows.h) */
   void (*to_f32)(float *y, const void *x, att_type type, int64_t n);
   void (*from_f32)(void *y, const float *x, att_type type, int64_t n);
 

@@ -327,6 +327,7 @@ static void adam(float *w, float *m, float *v, const float *g, const att_adam_ar
 }
 
 static void to_f32(float *y, const void *x, att_type type, int64_t n) {
+  if (type == ATT_Q8_0) att_q8_to_f32(y, x, n);
   if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *y);
   for (int64_t i = 0; type == ATT_F16 && i < n; i++) y[i] = att_f16_to_f32(att_half_at(x, i));
   for (int64_t i = 0; type == ATT_BF16 && i < n; i++) y[i] = att_bf16_to_f32(att_half_at(x, i));
@@ -334,6 +335,7 @@ static void to_f32(float *y, const void *x, att_type type, int64_t n) {
 
 static void from_f32(void *y, const float *x, att_type type, int64_t n) {
   uint16_t *half = y;
+  if (type == ATT_Q8_0) att_q8_from_f32(y, x, n);
   if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *x);
   for (int64_t i = 0; type == ATT_F16 && i < n; i++) half[i] = att_f32_to_f16(x[i]);
   for (int64_t i = 0; type == ATT_BF16 && i < n; i++) half[i] = att_f32_to_bf16(x[i]);

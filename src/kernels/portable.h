@@ -3,6 +3,7 @@
 #define ATT_KERNELS_PORTABLE_H
 
 #include "kernels/kernels.h"
+#include "kernels/q8_rows.h"
 
 /* Each overwrites what it has and leaves the rest; false: this program was built for another kind of processor. */
 void att_kernels_portable(att_kernels *table);

@@ -372,6 +372,10 @@ static void adam(float *w, float *m, float *v, const float *g, const att_adam_ar
 
 static void to_f32(float *y, const void *x, att_type type, int64_t n) {
   int64_t i = 0;
+  if (type == ATT_Q8_0) {
+    att_q8_to_f32(y, x, n);
+    return;
+  }
   if (type == ATT_F32) {
     if (n > 0) memcpy(y, x, (size_t)n * sizeof *y);
     return;
@@ -384,6 +388,10 @@ static void to_f32(float *y, const void *x, att_type type, int64_t n) {
 static void from_f32(void *y, const float *x, att_type type, int64_t n) {
   uint16_t *half = y;
   int64_t i = 0;
+  if (type == ATT_Q8_0) {
+    att_q8_from_f32(y, x, n);
+    return;
+  }
   if (type == ATT_F32) {
     if (n > 0) memcpy(y, x, (size_t)n * sizeof *x);
     return;

@@ -2,6 +2,8 @@
  */
 #include "layers/attention.h"
 
+#include "kernels/kernels.h"
+
 #include <string.h>
 
 static att_attention_shape shape_of(const att_block *block, const att_block_input *input, const att_tensor *q,
@@ -13,8 +15,9 @@ static att_attention_shape shape_of(const att_block *block, const att_block_inpu
 /* A cache's rows as tensors of keys and values, `width` columns each. */
 static void view_cache(const att_stored_keys *cache, int64_t width, att_attention_shape *shape, att_tensor *k,
                        att_tensor *v) {
-  *k = (att_tensor){.data = cache->rows, .cols = width, .stride = 2 * width};
-  *v = att_tensor_columns(k, width, width);
+  *k = *v = (att_tensor){.data = cache->rows, .cols = width, .stride = 2 * width};
+  v->data = (void *)((char *)cache->rows + att_type_bytes(cache->type, width));
+  shape->key_type = cache->type;
   shape->key_rows = cache->row_tables;
   shape->key_counts = cache->counts;
 }
@@ -26,8 +29,8 @@ static void store_keys(const att_tensor *k, att_sequences sequences, const att_s
     int64_t first = sequences.start[i], fresh = sequences.start[i + 1] - first;
     const int32_t *rows = cache->row_tables[i] + cache->counts[i] - fresh;
     for (int64_t t = 0; t < fresh; t++) {
-      memcpy(cache->rows + rows[t] * 2 * width, k->data + (first + t) * k->stride, /* v stands beside k */
-             (size_t)(2 * width) * sizeof(float));
+      char *to = (char *)cache->rows + (size_t)rows[t] * att_type_bytes(cache->type, 2 * width);
+      att_kernels_get()->from_f32(to, k->data + (first + t) * k->stride, cache->type, 2 * width); /* v beside k */
     }
   }
 }

@@ -49,7 +49,8 @@ att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm 
 
 /* Keys and values that are not made by this pass: a session's cache. Rows as in att_attention_shape. */
 typedef struct att_stored_keys {
-  float *rows; /* [.., 2 * width]: k, then v */
+  void *rows; /* [.., 2 * width]: k, then v */
+  att_type type;
   const int32_t *const *row_tables;
   const int64_t *counts;
 } att_stored_keys;

@@ -50,7 +50,7 @@ struct att_family_calls {
   att_status (*decode)(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
                        const att_maps *maps, att_tensor *embedded, att_tensor *hidden);
   att_status (*cross)(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                      float *const *cross);
+                      void *const *cross);
   att_status (*step)(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                      const att_maps *maps, att_tensor *hidden);
   /* The last rows before the projection to the vocabulary, and that projection; rows may be hidden itself. For heads

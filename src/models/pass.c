@@ -79,7 +79,7 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
 }
 
 att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                           float *const *cross) {
+                           void *const *cross) {
   ATT_TRY(check_kind(model, has_memory(model) && model->calls->cross, "encoder beside its decoder"));
   return model->calls->cross(run, model, memory, rows, cross);
 }

@@ -31,12 +31,16 @@ typedef struct att_cache_shape {
   int64_t layers;                  /* of self and cross */
   int64_t self_width, cross_width; /* floats a row; cross 0: no memory */
   int64_t alignment_heads;         /* heads of the last layer's attention over the memory; 0: none */
+  /* Of keys and values, else 0: columns of a head. What a row leaves is then there for the rows behind it in the same
+   * pass, whichever sequence they are given as; and self may be of another type than float32. */
+  int64_t head_size;
 } att_cache_shape;
 void att_model_cache_shape(const att_model *model, att_cache_shape *shape);
 
 typedef struct att_cache {
-  float *const *self;  /* [layers] each [rows, self_width] */
-  float *const *cross; /* [layers] each [memory rows, cross_width]: from att_model_cross */
+  void *const *self;  /* [layers] each [rows, self_width] */
+  att_type self_type; /* of keys and values; float32 elsewhere */
+  void *const *cross; /* [layers] each [memory rows, cross_width] floats: from att_model_cross */
   const int32_t *const
       *self_rows;             /* [sequences] each [past + new]: this call's new tokens go into the last `new` of them */
   const int64_t *self_counts; /* [sequences]: past + new */
@@ -68,7 +72,7 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
 /* What each layer's cross[layer] holds, over the memory: row i of it goes to row rows[i], or i where rows is NULL. No
  * tape. */
 att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                           float *const *cross);
+                           void *const *cross);
 /* Whether what tokens leave in the cache stays right as their text grows from one length to another. Else all of them
  * are to be read again, as a text of the new length. */
 bool att_model_goes_on(const att_model *model, int64_t from, int64_t to);

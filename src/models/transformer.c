@@ -239,13 +239,14 @@ void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape)
   if (!decoder->layers) return;
   const att_block *last = &decoder->blocks[decoder->layers - 1];
   shape->self_width = 2 * (int64_t)last->kv_heads * last->head_size;
+  shape->head_size = last->head_size;
   if (!last->has_cross) return;
   shape->cross_width = 2 * model->config.d_model;
   shape->alignment_heads = last->heads;
 }
 
 att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                                 float *const *cross) {
+                                 void *const *cross) {
   const att_stack *decoder = &layers_of(model)->decoder;
   for (int64_t i = 0; i < decoder->layers; i++) {
     ATT_TRY(att_cross_keys(run, &decoder->blocks[i], &memory->rows, rows, cross[i]));
@@ -259,10 +260,10 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
   att_block_input block;
   ATT_TRY(begin(run, model, true, input, cache, NULL, &block, hidden));
   for (int64_t i = 0; i < decoder->layers; i++) {
-    att_stored_keys self = {cache->self[i], cache->self_rows, cache->self_counts}, cross;
+    att_stored_keys self = {cache->self[i], cache->self_type, cache->self_rows, cache->self_counts}, cross;
     block.self_cache = &self;
     if (decoder->blocks[i].has_cross) {
-      cross = (att_stored_keys){cache->cross[i], cache->cross_rows, cache->cross_counts};
+      cross = (att_stored_keys){cache->cross[i], ATT_F32, cache->cross_rows, cache->cross_counts};
       block.cross_cache = &cross;
     }
     block.self_probs = maps && maps->decoder ? maps->decoder[i] : NULL;

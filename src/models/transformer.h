@@ -92,7 +92,7 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
 att_status att_transformer_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
                                   const att_maps *maps, att_tensor *embedded, att_tensor *hidden);
 att_status att_transformer_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                                 float *const *cross);
+                                 void *const *cross);
 att_status att_transformer_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                                 const att_maps *maps, att_tensor *hidden);
 att_status att_transformer_output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,

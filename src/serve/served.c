@@ -38,6 +38,8 @@ static att_status read_prompt(att_served *s, const att_request *request) {
   ATT_TRY(att_generate_plan(s->model, &options, s->tokens.count, &s->settings, &s->plan));
   s->plan.stop = options.stop;
   s->plan.stop_count = options.stop_count;
+  s->on_prompt = options.on_prompt;
+  s->on_prompt_user = options.on_prompt_user;
   return ATT_OK;
 }
 
@@ -139,6 +141,8 @@ static void give(att_served *s, att_piece_of_text *piece) {
   piece->truncated = s->truncated;
   piece->prompt_tokens = s->tokens.count;
   piece->shared_tokens = (size_t)s->shared;
+  piece->guessed = s->search.draft ? (size_t)s->search.draft->guessed : 0;
+  piece->accepted = s->search.draft ? (size_t)s->search.draft->accepted : 0;
   if (s->give(s->user, piece) != 0) s->cancelled = true; /* or it has cancelled itself */
 }
 

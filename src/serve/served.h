@@ -24,8 +24,10 @@ typedef struct att_served {
   att_ids tokens; /* the prompt, or the source */
   bool truncated;
   att_search_plan plan;
-  att_generation settings; /* the plan's */
-  int64_t nbest;           /* of a beam */
+  att_generation settings;  /* the plan's */
+  int64_t nbest;            /* of a beam */
+  att_prompt_fn *on_prompt; /* or NULL */
+  void *on_prompt_user;
   att_generate_fn *give;
   void *user;
   int32_t sequence; /* reading; else -1 */

@@ -2,6 +2,8 @@
  * Owns whose turn it is: the queue, slots and rows, which prompts are read and which wait for others that begin alike,
  * and the step that serves all that run. Refuses to know how a request searches and what it gives (served.c).
  */
+#include "serve/service.h"
+
 #include "serve/served.h"
 
 #include <string.h>
@@ -48,6 +50,7 @@ static att_status read_options(att_service *v, const att_service_options *given)
   if (o->cache_rows < 0 || o->cache_rows > INT32_MAX) wrong = "cache_rows must be 0 to 2^31 - 1";
   if (o->kept_rows < -1) wrong = "kept_rows must be -1 or more";
   if (o->prompt_tokens < 1) wrong = "prompt_tokens must be 1 or more";
+  if ((unsigned)o->cache_type > ATT_CACHE_Q8_0) wrong = "cache_type is none of att_cache_type";
   if (wrong) return att_fail(ctx, ATT_ARGUMENT, "%s", wrong);
   if (o->cache_rows == 0) o->cache_rows = positions < INT32_MAX / o->slots ? positions * o->slots : INT32_MAX;
   if (o->kept_rows < 0) o->kept_rows = positions;
@@ -57,12 +60,17 @@ static att_status read_options(att_service *v, const att_service_options *given)
 
 /* ---- making and freeing --------------------------------------------------------------------------------------- */
 
+static att_type cache_type(const att_service *v) {
+  static const att_type types[] = {ATT_F32, ATT_F16, ATT_Q8_0};
+  return v->model->config.kind == ATT_DECODER ? types[v->options.cache_type] : ATT_F32;
+}
+
 static att_status init(att_service *v, const att_service_options *options) {
   bool decoder = v->model->config.kind == ATT_DECODER;
   ATT_TRY(att_check_verb(v->model, decoder ? ATT_VERB_GENERATE : ATT_VERB_TRANSLATE));
   ATT_TRY(read_options(v, options));
   ATT_TRY(att_arena_new(v->model->ctx, &v->arena));
-  ATT_TRY(att_session_new(v->model, v->options.cache_rows, &v->session));
+  ATT_TRY(att_session_new_typed(v->model, v->options.cache_rows, cache_type(v), &v->session));
   v->kept.session = v->session;
   v->kept.most = v->options.kept_rows;
   return ATT_OK;
@@ -330,8 +338,10 @@ static void share_out(att_served *const *readers, int64_t count, int64_t most, a
   int64_t share = most / count;
   for (int64_t i = 0; i < count; i++) {
     int64_t unread = att_served_unread(readers[i]);
-    readings[i] = (att_reading){readers[i]->sequence, readers[i]->tokens.data + read_of(readers[i]), unread,
-                                read_of(readers[i]) + unread + 1};
+    readings[i] = (att_reading){.sequence = readers[i]->sequence,
+                                .tokens = readers[i]->tokens.data + read_of(readers[i]),
+                                .count = unread,
+                                .length = read_of(readers[i]) + unread + 1};
     if (readings[i].count > share) readings[i].count = share;
     most -= readings[i].count;
   }
@@ -369,8 +379,11 @@ static att_status read_prompts(att_service *v, int64_t most) {
     if (readings[i].count) readings[pieces++] = readings[i];
   }
   ATT_TRY(att_session_step(v->session, v->arena, readings, pieces, NULL));
-  for (int64_t i = 0; i < count; i++)
-    if (att_served_unread(readers[i]) == 0) ATT_TRY(begin_writing(v, readers[i]));
+  for (int64_t i = 0; i < count; i++) {
+    att_served *s = readers[i];
+    if (s->on_prompt) s->on_prompt(s->on_prompt_user, (size_t)read_of(s), s->tokens.count);
+    if (att_served_unread(s) == 0) ATT_TRY(begin_writing(v, s));
+  }
   return ATT_OK;
 }
 
@@ -408,4 +421,21 @@ const att_service_info *att_service_describe(att_service *v) {
   v->info.source_rows = use.source_rows;
   v->info.kept_rows = v->kept.rows;
   return &v->info;
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------------- */
+
+att_status att_service_load(att_service *v, const char *path) {
+  int32_t sequence;
+  ATT_TRY(att_session_load(v->session, path, &sequence));
+  att_status status = att_kept_add(&v->kept, v->model->ctx, sequence);
+  att_session_drop(v->session, sequence);
+  return status;
+}
+
+att_status att_service_save(att_service *v, int64_t length, const char *path) {
+  if (v->kept.count == 0) return att_fail(v->model->ctx, ATT_ARGUMENT, "there is nothing to save in %s", path);
+  int32_t sequence = v->kept.sequences[v->kept.count - 1];
+  int64_t kept = att_session_length(v->session, sequence);
+  return att_session_save(v->session, sequence, length < kept ? length : kept, path);
 }

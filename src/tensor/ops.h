@@ -104,7 +104,9 @@ typedef struct att_attention_shape {
   att_sequences keys; /* rows of k and v; of sequence i: the keys of query sequence i. Unused where key_rows is given */
   const int32_t *const *key_rows; /* [queries.count] rows of k and v in a cache, or NULL (then no tape) */
   const int64_t *key_counts;      /* [queries.count], with key_rows */
-  float *const *probs;            /* [queries.count] each [heads, its queries, its keys], or NULL */
+  att_type
+      key_type; /* of k and v in a cache: their data points to rows of that type, and their stride counts numbers */
+  float *const *probs;           /* [queries.count] each [heads, its queries, its keys], or NULL */
   const att_distance_bias *bias; /* or NULL; its values and gradient must outlive backward. Query i of a sequence stands
                                     at its keys - its queries + i */
   float scale;                   /* 0: size^-0.5 */

@@ -193,13 +193,14 @@ static void cache_shape(const att_model *model, att_cache_shape *shape) {
 }
 
 static att_status cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                        float *const *out) {
+                        void *const *out) {
   (void)run;
   int64_t d = model->config.d_model;
   const int64_t *start = memory->sequences.start;
   for (int64_t i = 0; i < memory->sequences.count; i++) {
     if (start[i] == start[i + 1]) continue;
-    memcpy(out[0] + (rows ? rows[start[i]] : start[i]) * d, memory->state.data + i * d, (size_t)d * sizeof(float));
+    memcpy((float *)out[0] + (rows ? rows[start[i]] : start[i]) * d, memory->state.data + i * d,
+           (size_t)d * sizeof(float));
   }
   return ATT_OK;
 }
@@ -213,7 +214,8 @@ static att_status stored_sources(att_run *run, att_model *model, att_sequences s
   ATT_TRY(read_texts(run, model, &(att_input){.sequences = {1, nothing}}, NULL, &empty));
   ATT_TRY(att_tensor_new(run, sequences.start[sequences.count], d, out));
   for (int64_t i = 0; i < sequences.count; i++) {
-    const float *from = cache->cross_counts[i] ? cache->cross[0] + cache->cross_rows[i][0] * d : empty.data;
+    const float *from =
+        cache->cross_counts[i] ? (const float *)cache->cross[0] + cache->cross_rows[i][0] * d : empty.data;
     for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++)
       memcpy(out->data + row * d, from, (size_t)d * sizeof(float));
   }
@@ -227,17 +229,18 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
   const padded *p = model->layers;
   att_sequences sequences = input->sequences;
   int64_t slots = model->config.max_position_embeddings, n = sequences.start[sequences.count], count = 0;
+  float *self = cache->self[0];
   int32_t *rows = ATT_ARENA_NEW(run->arena, n * slots, int32_t), *ids = ATT_ARENA_NEW(run->arena, n * slots, int32_t);
   att_tensor tokens, source;
   if (!rows || !ids) return ATT_MEMORY;
   for (int64_t i = 0; i < sequences.count; i++) {
     int64_t past = cache->self_counts[i] - (sequences.start[i + 1] - sequences.start[i]);
     for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++, past++) {
-      cache->self[0][cache->self_rows[i][past]] = (float)input->ids[row];
+      self[cache->self_rows[i][past]] = (float)input->ids[row];
       for (int64_t s = 0; s < slots; s++) {
         int64_t at = past - (slots - 1) + s;
         rows[row * slots + s] = at < 0 ? -1 : (int32_t)count;
-        if (at >= 0) ids[count++] = (int32_t)cache->self[0][cache->self_rows[i][at]];
+        if (at >= 0) ids[count++] = (int32_t)self[cache->self_rows[i][at]];
       }
     }
   }

@@ -149,9 +149,10 @@ static void store_columns(float *cache, int64_t width, const int32_t *rows, cons
 }
 
 static att_status cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
-                        float *const *out) {
+                        void *const *out) {
   const att_config *c = &model->config;
   cross_columns at = columns_of(c);
+  float *table = out[0];
   memory_view view;
   att_arena_mark mark = att_arena_save(run->arena);
   att_tensor *before = ATT_ARENA_NEW(run->arena, c->decoder_layers, att_tensor);
@@ -159,15 +160,15 @@ static att_status cross(att_run *run, att_model *model, const att_memory *memory
   ATT_TRY(first_states(run, model, &memory->state, before));
   ATT_TRY(view_memory(run, model, memory, &view));
   if (c->scoring != ATT_SCORING_NONE) {
-    store_columns(out[0], at.width, rows, &view.alignment.keys);
-    store_columns(out[0] + at.memory, at.width, rows, &memory->rows);
+    store_columns(table, at.width, rows, &view.alignment.keys);
+    store_columns(table + at.memory, at.width, rows, &memory->rows);
   }
-  if (c->scoring == ATT_SCORING_ADDITIVE) store_columns(out[0] + at.inputs, at.width, rows, &view.inputs);
+  if (c->scoring == ATT_SCORING_ADDITIVE) store_columns(table + at.inputs, at.width, rows, &view.inputs);
   for (int64_t l = 0; l < c->decoder_layers; l++) {
     for (int64_t i = 0; i < memory->sequences.count; i++) {
       int64_t first = memory->sequences.start[i];
       if (first == memory->sequences.start[i + 1]) continue;
-      float *to = out[0] + (rows ? rows[first] : first) * at.width + at.states + l * before[l].cols;
+      float *to = table + (rows ? rows[first] : first) * at.width + at.states + l * before[l].cols;
       memcpy(to, before[l].data + i * before[l].cols, (size_t)before[l].cols * sizeof *to);
     }
   }
@@ -199,6 +200,7 @@ static att_status states_before(att_run *run, const att_model *model, att_sequen
                                 att_tensor *before) {
   const att_config *c = &model->config;
   int64_t state = state_width(c), width = c->decoder_layers * state;
+  const float *self = cache->self[0], *cross = cache->cross ? cache->cross[0] : NULL;
   cross_columns at = columns_of(c);
   att_tensor *empty = ATT_ARENA_NEW(run->arena, c->decoder_layers, att_tensor);
   if (!empty) return ATT_MEMORY;
@@ -210,10 +212,10 @@ static att_status states_before(att_run *run, const att_model *model, att_sequen
       float *to = before[l].data + i * state;
       const float *from = NULL;
       if (past > 0) {
-        from = cache->self[0] + cache->self_rows[i][past - 1] * width + l * state;
+        from = self + cache->self_rows[i][past - 1] * width + l * state;
       } else if (c->kind == ATT_ENCODER_DECODER) {
         bool none = cache->cross_counts[i] == 0;
-        from = none ? empty[l].data : cache->cross[0] + cache->cross_rows[i][0] * at.width + at.states + l * state;
+        from = none ? empty[l].data : cross + cache->cross_rows[i][0] * at.width + at.states + l * state;
       }
       if (from) memcpy(to, from, (size_t)state * sizeof *to);
       if (!from) memset(to, 0, (size_t)state * sizeof *to);
@@ -228,12 +230,13 @@ static void store_states(const att_model *model, att_sequences sequences, const 
   const att_config *c = &model->config;
   int64_t w = c->d_model, state = state_width(c), width = c->decoder_layers * state;
   size_t bytes = (size_t)w * sizeof(float);
+  float *self = cache->self[0];
   for (int64_t i = 0; i < sequences.count; i++) {
     int64_t first = sequences.start[i], fresh = sequences.start[i + 1] - first;
     const int32_t *rows = cache->self_rows[i] + cache->self_counts[i] - fresh;
     for (int64_t t = 0; t < fresh; t++) {
       for (int64_t l = 0; l < c->decoder_layers; l++) {
-        float *to = cache->self[0] + rows[t] * width + l * state;
+        float *to = self + rows[t] * width + l * state;
         memcpy(to, pass->states[l].data + (first + t) * w, bytes);
         if (state > w) memcpy(to + w, pass->cells[l].data + (first + t) * w, bytes);
       }
