@@ -438,7 +438,7 @@ static att_status check_tensor(const output *o, const att_to_store *tensor, uint
     const char *why = *type == ATT_TYPES ? "GGUF has not its type"
                       : !shaped          ? "GGUF has not such a shape"
                                          : "its name is too long for GGUF";
-    return att_fail(o->ctx, ATT_ARGUMENT, "%s: tensor %.200s: %s", o->path, tensor->name, why);
+    return att_fail(o->ctx, ATT_ARGUMENT, "%s: tensor %.200s cannot be written: %s", o->path, tensor->name, why);
   }
   return att_to_store_size(o->ctx, o->path, tensor, size);
 }

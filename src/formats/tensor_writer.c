@@ -16,7 +16,7 @@
 /* ---- shapes --------------------------------------------------------------------------------------------------- */
 
 static att_status refuse(att_context *ctx, const char *path, const att_to_store *tensor, const char *what) {
-  return att_fail(ctx, ATT_ARGUMENT, "%s: tensor %.200s: %s", path, tensor->name, what);
+  return att_fail(ctx, ATT_ARGUMENT, "%s: tensor %.200s cannot be written: %s", path, tensor->name, what);
 }
 
 static int64_t row_of(const att_to_store *tensor) { return tensor->rank > 0 ? tensor->shape[tensor->rank - 1] : 1; }

@@ -98,10 +98,10 @@ static const char *pattern_of(writer *w) {
 
 /* ---- tokens --------------------------------------------------------------------------------------------------- */
 
+/* "<0x0A>" */
 static bool is_byte(const char *token) {
-  unsigned byte;
-  int end = 0;
-  return strlen(token) == 6 && sscanf(token, "<0x%2X>%n", &byte, &end) == 1 && end == 6;
+  static const char digits[] = "0123456789ABCDEFabcdef";
+  return strlen(token) == 6 && strncmp(token, "<0x", 3) == 0 && strspn(token + 3, digits) == 2 && token[5] == '>';
 }
 
 static token_type type_of(const att_tokenizer *t, int32_t id) {
