@@ -7,6 +7,7 @@
 typedef struct classify_options {
   att_cli_common common;
   const char *data;
+  att_columns columns;
   int top;
   bool json, confusion;
 } classify_options;
@@ -16,7 +17,14 @@ typedef struct classify_options {
 /* clang-format off */
 static const att_cli_option options[] = {
     {.group = "Measuring", .name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
-     .help = "in place of lines: measure the model on a file as `train classifier` takes it"},
+     .help = "in place of lines: measure the model on a table as `train classifier` takes it"},
+    {.name = "text-column", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = AT(columns.text),
+     .help = "with --data: the column of the text, by its name in the first row or its number from 1",
+     .initial = "from the data"},
+    {.name = "text-pair-column", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = AT(columns.text_pair),
+     .help = "with --data: the column of the second text", .initial = "from the data"},
+    {.name = "label-column", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = AT(columns.label),
+     .help = "with --data: the column of the label", .initial = "by its name; else the last"},
     {.name = "confusion", .kind = ATT_CLI_FLAG, .offset = AT(confusion),
      .help = "with --data: a table of true labels (lines) by those given (columns)"},
 
@@ -286,7 +294,7 @@ static int measure_file(classify_run *run) {
   att_evaluation e;
   if (run->options->confusion && run->info->head != ATT_HEAD_CLASSES)
     return att_cli_fail(cli, ATT_CLI_FAILED, "--confusion is for models that give one of several labels");
-  att_status done = att_evaluate(run->model, run->options->data, &e);
+  att_status done = att_evaluate(run->model, run->options->data, &run->options->columns, &e);
   if (done != ATT_OK) return att_cli_failed(cli, done);
   int status = 0;
   if (e.truncated)
@@ -305,6 +313,8 @@ static int check(att_cli *cli, const classify_options *o) {
   if (o->data && cli->word_count > 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--data takes the place of FILE: give one of them");
   if (o->data && o->top) return att_cli_fail(cli, ATT_CLI_MISUSED, "--top is for lines, not for --data");
+  if ((o->columns.text || o->columns.text_pair || o->columns.label) && !o->data)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "the options of columns are for --data");
   if (o->confusion && !o->data) return att_cli_fail(cli, ATT_CLI_MISUSED, "--confusion is for --data");
   return 0;
 }

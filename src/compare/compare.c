@@ -7,6 +7,7 @@
 #include "formats/file.h"
 #include "formats/json.h"
 #include "models/head.h"
+#include "train/data/labelled.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -47,6 +48,7 @@ typedef struct att_comparison {
   char *train[2], *valid[2]; /* paths; of lm and classifier the first alone */
   att_text *lines[2];        /* of validation; blocks */
   size_t line_count;
+  att_labelled labelled; /* in place of lines */
   att_text *texts; /* probes: inputs, references and second texts, one block */
   att_probes probes;
   /* results, a place each */
@@ -141,13 +143,45 @@ static att_status take_files(att_comparison *c, int side, const char *train, con
   return c->train[side] && c->valid[side] ? ATT_OK : ATT_MEMORY;
 }
 
+static const char *asked(const char *text) { return *text ? text : NULL; }
+
+static att_status read_table(att_comparison *c, const char *path, att_labelled *labelled) {
+  const att_plan *p = &c->options.plan;
+  const att_columns columns = {asked(p->text_column), asked(p->text_pair_column), asked(p->label_column)};
+  return att_labelled_read(c->ctx, path, &columns, labelled);
+}
+
+/* Every tenth row is held out, at most 2,000. */
+static bool is_held(size_t row) { return row % 10 == 9 && row < 20000; }
+static bool is_kept(size_t row) { return !is_held(row); }
+
+static att_status split_table(att_comparison *c) {
+  att_plan *p = &c->options.plan;
+  att_labelled labelled;
+  c->train[0] = att_path(c->ctx, c->options.out, "train.tsv");
+  c->valid[0] = att_path(c->ctx, c->options.out, "valid.tsv");
+  if (!c->train[0] || !c->valid[0]) return ATT_MEMORY;
+  ATT_TRY(read_table(c, c->options.data, &labelled));
+  att_status status = ATT_OK;
+  if (labelled.lines.count < 10) {
+    status = att_fail(c->ctx, ATT_FORMAT, "%s: %zu rows are too few to hold some out: give a validation file",
+                      c->options.data, labelled.lines.count);
+  }
+  if (!status) status = att_labelled_write(c->ctx, &labelled, is_kept, c->train[0]);
+  if (!status) status = att_labelled_write(c->ctx, &labelled, is_held, c->valid[0]);
+  att_labelled_free(c->ctx, &labelled);
+  p->text_column[0] = p->text_pair_column[0] = p->label_column[0] = '\0'; /* those files have names of their own */
+  return status;
+}
+
 static att_status find_data(att_comparison *c) {
   const att_train_options *o = &c->options;
   if (c->task == ATT_COMPARE_TRANSLATION) {
     ATT_TRY(take_files(c, 0, o->source, o->valid_source, "train.source.txt", "valid.source.txt"));
     return take_files(c, 1, o->target, o->valid_target, "train.target.txt", "valid.target.txt");
   }
-  if (c->task == ATT_COMPARE_CLASSIFIER) return take_files(c, 0, o->data, o->valid, "train.tsv", "valid.tsv");
+  if (c->task == ATT_COMPARE_CLASSIFIER && !o->valid) return split_table(c);
+  if (c->task == ATT_COMPARE_CLASSIFIER) return take_files(c, 0, o->data, o->valid, NULL, NULL);
   if (o->texts.count > 1 && !o->valid) {
     return att_fail(c->ctx, ATT_ARGUMENT, "a comparison over several texts needs a validation text (valid)");
   }
@@ -186,27 +220,20 @@ static att_status probe_pairs(att_comparison *c) {
 
 static att_text field(att_text line, size_t begin, size_t end) { return (att_text){line.data + begin, end - begin}; }
 
-/* text, tab, label; or text, tab, text, tab, label. */
 static att_status probe_classes(att_comparison *c) {
-  ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
-  size_t count = c->line_count, taken = 0;
-  att_text *inputs = take_texts(c, count), *references = inputs + count, *seconds = references + count;
-  bool pairs = false;
+  ATT_TRY(read_table(c, c->valid[0], &c->labelled));
+  const att_lines *lines = &c->labelled.lines;
+  att_text *inputs = take_texts(c, lines->count), *references = inputs + lines->count;
+  att_text *seconds = references + lines->count;
   if (!inputs) return ATT_MEMORY;
-  for (size_t i = 0; i < count; i++) {
-    att_text line = c->lines[0][i];
-    size_t last = line.size, first = 0;
-    while (last > 0 && line.data[last - 1] != '\t') last--;
-    while (first < line.size && line.data[first] != '\t') first++;
-    if (last == 0) continue;
-    inputs[taken] = field(line, 0, first);
-    seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
-    pairs |= first + 1 < last;
-    references[taken++] = att_trimmed(field(line, last, line.size));
+  for (size_t i = 0; i < lines->count; i++) {
+    seconds[i] = (att_text){"", 0};
+    att_labelled_texts(lines->source[i], &inputs[i], &seconds[i]);
+    references[i] = lines->target[i];
   }
   c->probes.references = references;
-  c->probes.seconds = pairs ? seconds : NULL;
-  c->probes.count = taken;
+  c->probes.seconds = c->labelled.pairs ? seconds : NULL;
+  c->probes.count = lines->count;
   return ATT_OK;
 }
 
@@ -502,6 +529,7 @@ static void clear(att_comparison *c) {
     att_free(c->ctx, c->curves[i]);
   }
   att_probes_free(&c->probes);
+  att_labelled_free(c->ctx, &c->labelled);
   att_folder_unlock(c->lock);
   att_free(c->ctx, c->texts);
   att_free(c->ctx, c);

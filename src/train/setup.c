@@ -64,6 +64,17 @@ static void say_plan(att_trainer *t) {
   say_learning(t);
 }
 
+/* Where a resumed run goes on. */
+static void say_where(att_trainer *t) {
+  char text[96], step[32], steps[32];
+  const att_state *s = &t->state;
+  if (s->plan.steps > 0)
+    snprintf(text, sizeof text, "going on from step %s of %s", att_grouped(step, s->step), att_grouped(steps, s->plan.steps));
+  else
+    snprintf(text, sizeof text, "going on from step %s", att_grouped(step, s->step));
+  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+}
+
 /* ---- the folder ----------------------------------------------------------------------------------------------- */
 
 static att_status has(att_trainer *t, const char *name, bool *there) {
@@ -190,6 +201,7 @@ static att_status open_model(att_trainer *t) {
 static att_status begin_state(att_trainer *t, const att_plan *wanted, uint64_t train, uint64_t valid) {
   att_state_begin(&t->state, att_task_names[t->options->task]);
   t->state.plan = *wanted;
+  t->state.options = t->options;
   t->state.train_fingerprint = train;
   t->state.valid_fingerprint = valid;
   return t->options->from ? open_model(t) : make_model(t, wanted);
@@ -272,6 +284,7 @@ static att_status make_the_rest(att_trainer *t, const att_plan *wanted) {
         att_now(); /* what the killed run had done beyond the checkpoint, and this start, are not its time */
     ATT_TRY(att_budget_extend(t, wanted));
     ATT_TRY(go_on_writing(t));
+    say_where(t);
   }
   return ATT_OK;
 }
@@ -291,6 +304,7 @@ static att_status set_up(att_trainer *t, const att_plan *wanted) {
   uint64_t train, valid;
   if (t->resumed) {
     ATT_TRY(att_checkpoint_load_state(t->ctx, t->options->out, &t->state));
+    t->state.options = t->options;
     ATT_TRY(check_same_task(t));
     ATT_TRY(att_plan_compare(t->ctx, &t->state.plan, wanted));
     seed = t->state.plan.seed;

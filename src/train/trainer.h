@@ -47,6 +47,8 @@ int att_trainer_work(void *trainer, double done);
 void att_trainer_say(att_trainer *trainer, att_progress_kind kind, const char *text);
 /* "12,345" into out, of at least 32 bytes; returns out. */
 const char *att_grouped(char *out, int64_t number);
+/* "0.7 s", "12.5 minutes", "3.2 hours" into out, of at least 32 bytes; returns out. */
+const char *att_spell_seconds(char *out, double seconds);
 
 /* ---- save.c ---- */
 /* Writes a checkpoint; refuses one that holds infinities (ATT_NUMERIC). */
