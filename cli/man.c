@@ -70,9 +70,9 @@ void att_cli_print_man(att_cli *cli) {
                 ".SH NAME\nattend \\- trains Transformers, runs them and lets you look inside them\n"
                 ".SH SYNOPSIS\n\\fBattend\\fR \\fIVERB\\fR \\fIMODEL\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n"
                 ".SH DESCRIPTION\n"
-                "A \\fIMODEL\\fR is a folder that Hugging Face tools read too. Text goes in on standard input (or from "
-                "a named file) and comes out on standard output, a line for a line; everything else goes to standard "
-                "error.\n.SH VERBS\n",
+                "A \\fIMODEL\\fR is a folder that Hugging Face tools read too. A text after it, or the lines of "
+                "\\-\\-file or standard input, goes in, and a line for a line comes out on standard output; everything "
+                "else goes to standard error.\n.SH VERBS\n",
                 att_version());
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++) print_verb(cli, *verb);
   att_cli_print(cli, ".SH OPTIONS OF EVERY VERB\n");

@@ -89,7 +89,7 @@ static att_status list_unknown(const att_model *model, att_text text, unknown_li
   return status;
 }
 
-att_status att_warn_unknown(att_model *model, att_text text, const char *what, int64_t number, const int32_t *ids,
+att_status att_warn_unknown(const att_model *model, att_text text, const char *what, int64_t number, const int32_t *ids,
                             size_t count) {
   unknown_list list = {0};
   char place[64], shown[8 * MOST_UNKNOWN];

@@ -24,7 +24,7 @@ att_status att_text_ids(att_model *model, att_text text, const char *what, att_i
 
 /* Warns of the characters of a text that the tokenizer has no token for; ids: of the text. what: "line", "the prompt";
  * number, from 0, or -1: there is one alone. */
-att_status att_warn_unknown(att_model *model, att_text text, const char *what, int64_t number, const int32_t *ids,
+att_status att_warn_unknown(const att_model *model, att_text text, const char *what, int64_t number, const int32_t *ids,
                             size_t count);
 
 #endif
