@@ -146,8 +146,8 @@ static int unknown_verb(att_cli *cli, const char *word) {
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb && count + 1 < MOST_NAMES; verb++)
     names[count++] = (*verb)->name;
   const char *nearest = att_cli_nearest(word, names, count);
-  if (nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "no verb '%s'; did you mean %s?", word, nearest);
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "no verb '%s'; 'attend --help' lists them", word);
+  if (nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "unknown verb '%s'; did you mean %s?", word, nearest);
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "unknown verb '%s'; 'attend --help' lists them", word);
 }
 
 static int dispatch(att_cli *cli, int argc, char **argv) {

@@ -55,7 +55,7 @@ typedef struct att_comparison {
   att_results results[ATT_MOST_COMPARED];
   att_report_network rows[ATT_MOST_COMPARED];
   att_report_point *curves[ATT_MOST_COMPARED];
-  char notes[ATT_MOST_COMPARED][160];
+  char notes[ATT_MOST_COMPARED][200];
   const char *quality;  /* what validations measured; NULL: nothing */
   char quality_key[32]; /* its name in train.jsonl */
 } att_comparison;
@@ -90,7 +90,7 @@ static att_status prepare_folder(att_comparison *c) {
   ATT_TRY(att_folder_lock(c->ctx, out, &c->lock));
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
   if (empty || c->options.resume == 1) return ATT_OK;
-  return att_fail(c->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
+  return att_fail(c->ctx, ATT_IO, "%s: the folder exists and is not empty: name another, or resume its run", out);
 }
 
 static char *copy_path(att_context *ctx, const char *path) { return att_copy_text(ctx, path, strlen(path)); }
@@ -377,6 +377,20 @@ static void name_quality(att_comparison *c, const att_head_calls *head) {
   for (char *at = c->quality_key; *at; at++) *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
 }
 
+/* Where a training ended before its last step: it is not to be read as one that had its whole course. */
+static att_status note_end(att_comparison *c, size_t place, const char *folder) {
+  att_state state;
+  char step[32], steps[32];
+  ATT_TRY(att_checkpoint_load_state(c->ctx, folder, &state));
+  const att_plan *p = &state.plan;
+  if (p->steps == 0 || state.step >= p->steps) return ATT_OK;
+  bool stale = p->patience > 0 && state.stale >= p->patience;
+  snprintf(c->notes[place], sizeof c->notes[place], "%s at step %s of %s",
+           stale ? "no longer improved: stopped" : "cut short by the clock", att_grouped(step, state.step),
+           att_grouped(steps, p->steps));
+  return ATT_OK;
+}
+
 static att_status measure(att_comparison *c, size_t place, const char *folder) {
   att_report_network *row = &c->rows[place];
   att_model *model;
@@ -396,11 +410,14 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   row->score = a->score;
   row->by_length = a->by_length;
   row->by_distance = a->by_distance;
+  ATT_TRY(note_end(c, place, folder));
   if (a->refused) {
-    snprintf(c->notes[place], sizeof c->notes[place], "%zu of %zu texts are longer than it can take", a->refused,
-             c->probes.count);
-    row->note = c->notes[place];
+    char *note = c->notes[place];
+    size_t used = strlen(note);
+    snprintf(note + used, sizeof c->notes[place] - used, "%s%zu of %zu texts are longer than it can take",
+             used ? "; " : "", a->refused, c->probes.count);
   }
+  row->note = c->notes[place][0] ? c->notes[place] : NULL;
   return read_record(c, folder, row, &c->curves[place]);
 }
 
@@ -409,6 +426,20 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
 /* Of classifiers: how often the likeliest label is one of the text's; of numbers their rank correlation. */
 static const char *score_name(const att_comparison *c) {
   return c->quality && strcmp(c->quality, "Spearman") == 0 ? "Spearman x 100" : "Accuracy";
+}
+
+/* "1.2 million", "850,000": two digits are enough of what is about so many. */
+static const char *spell_about(char text[32], int64_t number) {
+  double unit = number >= 1000000000 ? 1e9 : number >= 1000000 ? 1e6 : 1, tens = 1;
+  double value = (double)number / unit;
+  while (value / tens >= 100) tens *= 10;
+  while (value / tens < 10 && tens > 0.1) tens /= 10;
+  value = round(value / tens) * tens;
+  if (unit > 1)
+    att_format(text, 32, "%.15g %s", value, unit >= 1e9 ? "billion" : "million");
+  else
+    att_grouped(text, (int64_t)value);
+  return text;
 }
 
 static void describe(const att_comparison *c, att_report *r, char *subtitle, size_t size) {
@@ -424,7 +455,7 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
     snprintf(budget, sizeof budget, "as many steps or epochs each");
   snprintf(subtitle, size,
            "%s: %zu networks of about %s parameters, %s; measured on %zu texts that none has learned from",
-           titles[c->task], c->count, att_grouped(parameters, c->parameters), budget, c->probes.count);
+           titles[c->task], c->count, spell_about(parameters, c->parameters), budget, c->probes.count);
   *r = (att_report){.task = tasks[c->task],
                     .title = "Networks compared",
                     .subtitle = subtitle,

@@ -103,7 +103,7 @@ static att_status prepare_folder(att_trainer *t) {
   ATT_TRY(att_folder_lock(t->ctx, out, &t->lock));
   ATT_TRY(att_folder_is_empty(t->ctx, out, &empty));
   if (!empty && t->options->resume != 1) {
-    return att_fail(t->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
+    return att_fail(t->ctx, ATT_IO, "%s: the folder exists and is not empty: name another, or resume its run", out);
   }
   if (!empty) ATT_TRY(att_checkpoint_find(t->ctx, out, &t->resumed));
   return empty || t->resumed ? ATT_OK : check_unfinished(t);
@@ -185,6 +185,18 @@ static att_status weights_fingerprint(const att_model *model, uint64_t *key) {
     att_free(model->ctx, row);
   }
   return ATT_OK;
+}
+
+att_status att_trainer_wrong_model(const att_trainer *t, const char *folder, const char *needs) {
+  static const char *const kinds[ATT_KIND_COUNT] = {"an encoder-decoder", "a decoder", "an encoder"};
+  static const char *const takers[ATT_KIND_COUNT] = {"translation", "lm", "mlm"};
+  att_kind kind = t->model->config.kind;
+  const char *task = att_task_names[t->options->task];
+  bool other = strcmp(task, takers[kind]) != 0;
+  return att_fail(t->ctx, ATT_UNSUPPORTED, "%s is %s with %s%s; train %s needs %s%s%s", folder, kinds[kind],
+                  t->model->config.head == ATT_HEAD_NONE ? "no head" : "a head of ",
+                  t->model->config.head == ATT_HEAD_NONE ? "" : t->model->head->name, task, needs,
+                  other ? "; for this folder use train " : "", other ? takers[kind] : "");
 }
 
 static att_status open_model(att_trainer *t) {

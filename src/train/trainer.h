@@ -55,6 +55,8 @@ const char *att_spell_seconds(char *out, double seconds);
 att_status att_trainer_save(att_trainer *trainer);
 
 /* ---- setup.c ---- */
+/* Refuses trainer->model (of `folder`), saying what it is, what the task needs, and what would take it. */
+att_status att_trainer_wrong_model(const att_trainer *trainer, const char *folder, const char *needs);
 /* ATT_OK with state.complete: there is nothing to do. On failure att_trainer_free is still to be called. */
 att_status att_trainer_setup(att_trainer *trainer);
 void att_trainer_free(att_trainer *trainer);

@@ -250,7 +250,7 @@ att_status att_columns_find(att_context *ctx, const char *path, const att_table 
   const att_columns none = {0};
   *layout = (att_layout){.text_pair = -1};
   column_finder finder = {.ctx = ctx, .path = path, .table = table, .out = layout};
-  if (table->rows == 0) return att_fail(ctx, ATT_FORMAT, "%s: there is nothing in it", path);
+  if (table->rows == 0) return att_fail(ctx, ATT_FORMAT, "%s: it has no rows", path);
   if (table->columns < 2) {
     return att_fail(ctx, ATT_FORMAT,
                     "%s: line %zu has one column: a row is a text and its label, or two texts and a label, separated "

@@ -67,7 +67,7 @@ static void take_row(const att_table *t, const att_layout *layout, size_t row, c
 static att_status take_rows(att_context *ctx, const char *path, const att_table *t, const att_layout *layout,
                             att_labelled *out) {
   size_t first = layout->header, count = t->rows - first, size = 1;
-  if (count == 0) return att_fail(ctx, ATT_FORMAT, "%s: there is nothing in it", path);
+  if (count == 0) return att_fail(ctx, ATT_FORMAT, "%s: it has no rows", path);
   if (count > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "%s: %zu rows are more than %d", path, count, INT32_MAX);
   for (size_t row = first; row < t->rows; row++) size += size_of_row(t, layout, row);
   out->text = att_alloc(ctx, size, 1);

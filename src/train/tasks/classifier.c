@@ -178,7 +178,7 @@ static att_status fits(att_trainer *t, const char *folder) {
   const classifier_data *d = data_of(t);
   const att_config *c = &t->model->config;
   if (c->kind == ATT_ENCODER_DECODER) {
-    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", folder);
+    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert or gpt2");
   }
   if (!t->resumed || (c->head == d->labels.head && c->label_count == d->labels.count)) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it has other labels than the data: the checkpoint is damaged",
@@ -224,7 +224,7 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
             name, unclean);
   }
   if (out->truncated) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens cut", name, (long long)out->truncated,
+    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens are truncated", name, (long long)out->truncated,
             (long long)most);
   }
   return ATT_OK;

@@ -164,8 +164,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_DECODER && t->model->head->output) return ATT_OK;
-  return att_fail(t->ctx, ATT_UNSUPPORTED,
-                  "%s: it is no decoder with a head of tokens, which a language model goes on from", folder);
+  return att_trainer_wrong_model(t, folder, "a decoder with a head of tokens, such as gpt2 or llama");
 }
 
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
@@ -197,7 +196,7 @@ static void say_unknown(att_trainer *t) {
   for (size_t i = 0; i < d->valid.count; i++) unknown += d->valid.data[i] == unk;
   if (unknown) {
     att_log(t->ctx, ATT_LOG_WARNING,
-            "the validation text has %zu characters that the training text has not: each is %s", unknown,
+            "the validation text has %zu characters that the training text does not have: each is %s", unknown,
             att_tokenizer_token(t->model->tokenizer, unk));
   }
 }
