@@ -117,7 +117,7 @@ static att_evaluation learn(char kind, const char *quality, const char *closing,
   if (!(w.best >= least)) fail_msg("%s of %c is only %.3f", quality, kind, w.best);
   att_model *model = open_model(out);
   att_evaluation e;
-  if (att_evaluate(model, valid, &e)) fail_msg("%s", att_message(ctx));
+  if (att_evaluate(model, valid, NULL, &e)) fail_msg("%s", att_message(ctx));
   att_model_close(model);
   assert_int_equal(e.count, 60);
   return e;
@@ -258,8 +258,8 @@ static void lines_are_answered_in_order(void **state) {
   assert_int_equal(att_classify(model, NULL, NULL, 0, 0, keep, &a), ATT_OK);
   must_say(att_classify(model, NULL, NULL, 1, 0, keep, &a), ATT_ARGUMENT, "needs lines");
   att_evaluation e;
-  must_say(att_evaluate(model, write_data("other.tsv", 'p', 30, 1), &e), ATT_FORMAT, "none of the 2 that there are");
-  must_say(att_evaluate(model, in_folder("nowhere"), &e), ATT_IO, "nowhere");
+  must_say(att_evaluate(model, write_data("other.tsv", 'p', 30, 1), NULL, &e), ATT_FORMAT, "there are: ");
+  must_say(att_evaluate(model, in_folder("nowhere"), NULL, &e), ATT_IO, "nowhere");
   att_model_close(model);
 }
 
@@ -273,7 +273,7 @@ static att_status classify_and_measure(att_context *small, void *unused) {
   snprintf(out, sizeof out, "%s/learned-c", folder);
   att_status status = att_model_open(small, out, &model);
   if (!status) status = att_classify(model, lines, NULL, 2, 0, keep, a);
-  if (!status) status = att_evaluate(model, valid, &e);
+  if (!status) status = att_evaluate(model, valid, NULL, &e);
   att_release(small, (void *)(uintptr_t)e.confusion);
   att_model_close(model);
   free(a);

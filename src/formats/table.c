@@ -36,8 +36,7 @@ static char find_delimiter(const char *path, const char *text, const char *end) 
     commas += *text == ',';
     semicolons += *text == ';';
   }
-  bool csv = is_called(path, ".csv"), tsv = is_called(path, ".tsv") || is_called(path, ".tab");
-  if (tsv || (tabs && (!csv || commas + semicolons == 0))) return '\t';
+  if (tabs && (!is_called(path, ".csv") || commas + semicolons == 0)) return '\t';
   return semicolons > commas ? ';' : ',';
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "formats/file.h"
+#include "models/head.h"
 #include "train/freeze.h"
 
 #include <stdio.h>

@@ -358,6 +358,7 @@ att_status att_label_set_find(att_context *ctx, const char *path, const att_labe
   if (!status) status = count_uses(ctx, in, &list, form == ATT_SEVERAL_LABELS, set);
   if (!status) warn_of_names(ctx, path, in, set);
   att_free(ctx, list.items);
+  if (status) att_label_set_free(ctx, set);
   return status;
 }
 
