@@ -505,6 +505,62 @@ static void test_each_end_mark_ends(void **state) {
   close_folder(&s);
 }
 
+/* The likeliest token after a window, read alone by a session of its own. */
+static int32_t likeliest_after(setup *s, const int32_t *window, int64_t count) {
+  att_session *session;
+  att_arena *arena;
+  int32_t sequence, best = 0;
+  float *logits;
+  require_ok(s, att_session_new(s->model, 0, &session));
+  require_ok(s, att_arena_new(s->ctx, &arena));
+  require_ok(s, att_session_add(session, &sequence));
+  const att_reading reading = {sequence, window, count};
+  require_ok(s, att_session_step(session, arena, &reading, 1, &logits));
+  for (int32_t i = 1; i < s->model->config.vocab_size; i++)
+    if (logits[i] > logits[best]) best = i;
+  att_session_free(session);
+  att_arena_free(arena);
+  return best;
+}
+
+/* Beyond the context each token is the likeliest after the window, which is read anew each time it is moved. */
+static void test_windows_move(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    setup s;
+    open_folder(&s, folders[f], 2);
+    int64_t positions = s.model->config.max_position_embeddings, count = 0;
+    int32_t *window, *tokens;
+    size_t prompt;
+    att_generate_options options;
+    att_generate_options_default(s.model, &options);
+    options.max_tokens = (int)(2 * positions + 10);
+    options.slide = options.ignore_end = true;
+    options.temperature = 0;
+    require_ok(&s, att_tokenize(s.model, text("A dog"), true, &tokens, &prompt));
+    collector *all = generate(&s, text("A dog"), &options);
+    const collected *c = &all->samples[0];
+    assert_int_equal(c->finish, ATT_FINISH_LENGTH);
+    assert_int_equal(c->count, options.max_tokens);
+    window = calloc((size_t)positions + 1, sizeof *window);
+    for (; count < (int64_t)c->prompt_tokens; count++) window[count] = tokens[count];
+    for (size_t i = 0; i < c->count; i++) {
+      if (count > positions) { /* the new token does not fit: the last half of those before it, and it */
+        int64_t starts = s.model->config.bos >= 0 && window[0] == s.model->config.bos, kept = positions / 2;
+        memmove(window + starts, window + positions - kept, (size_t)(kept + 1) * sizeof *window);
+        count = starts + kept + 1;
+      }
+      if (count >= positions - 2 || count <= positions / 2 + 2)
+        assert_int_equal(c->tokens[i], likeliest_after(&s, window, count));
+      window[count++] = c->tokens[i];
+    }
+    free(window);
+    free(all);
+    att_release(s.ctx, tokens);
+    close_folder(&s);
+  }
+}
+
 static void test_full_contexts(void **state) {
   (void)state;
   setup s;
@@ -735,6 +791,7 @@ int main(void) {
       cmocka_unit_test(test_stop_texts),
       cmocka_unit_test(test_the_end_mark_can_be_passed),
       cmocka_unit_test(test_each_end_mark_ends),
+      cmocka_unit_test(test_windows_move),
       cmocka_unit_test(test_full_contexts),
       cmocka_unit_test(test_empty_prompts),
       cmocka_unit_test(test_long_prompts_are_read_in_pieces),
