@@ -77,6 +77,8 @@ void att_cli_print_man(att_cli *cli) {
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++) print_verb(cli, *verb);
   att_cli_print(cli, ".SH OPTIONS OF EVERY VERB\n");
   print_options(cli, att_cli_common_options);
+  att_cli_print(cli, ".SH COMPLETION\n\\fBattend \\-\\-completion\\fR bash, zsh or fish writes what that shell completes; "
+                     "cmake \\-\\-install puts it where shells look.\n");
   att_cli_print(cli, ".SH EXIT STATUS\n"
                      ".TP\n\\fB0\\fR\nDone; also where the reader of standard output went away.\n"
                      ".TP\n\\fB1\\fR\nIt could not be done: a file, a model, memory.\n"

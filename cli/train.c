@@ -15,14 +15,14 @@ static int run(att_cli *cli, const char *hint, const char *after) {
   return status;
 }
 
-static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " < FILE"); }
+static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " \"A text\""); }
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
-static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " < FILE"); }
+static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
 
 const att_cli_verb att_cli_train_translation = {
     .name = "train translation",
-    .arguments = "--source FILE --target FILE --out DIR | --resume DIR",
+    .arguments = "--source FILE --target FILE --out DIR",
     .summary = "train a translator from two text files",
     .about = "Trains its own joint byte-level BPE on the two files, then an encoder-decoder Transformer. Sizes, batch, "
              "learning rate and schedule come from the data and the budget unless given; they are printed, and kept in "
@@ -37,7 +37,7 @@ const att_cli_verb att_cli_train_translation = {
 
 const att_cli_verb att_cli_train_lm = {
     .name = "train lm",
-    .arguments = "--text FILE [FILE]... --out DIR | --resume DIR",
+    .arguments = "--text FILE [FILE]... --out DIR",
     .summary = "train a language model from text",
     .about = "Trains a decoder that predicts the next character, byte or piece of its own BPE: GPT-2's blocks, or "
              "Llama's with --norm rms, or a recurrent network with --family. Sizes, pieces, batch and learning rate "
@@ -53,7 +53,7 @@ const att_cli_verb att_cli_train_lm = {
 
 const att_cli_verb att_cli_train_classifier = {
     .name = "train classifier",
-    .arguments = "--data FILE --out DIR | --resume DIR",
+    .arguments = "--data FILE --out DIR",
     .summary = "train a classifier from texts and labels",
     .about =
         "Trains its own tokenizer and an encoder with a head of labels, or with --from puts that head on an encoder "
@@ -63,7 +63,7 @@ const att_cli_verb att_cli_train_classifier = {
         "which is seen from the data and said. Choices are printed, and kept in DIR/checkpoint. The best model is "
         "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes on.",
     .example = "attend train classifier --data train.tsv --valid dev.tsv -o sentiment\n"
-               "attend train classifier --data reviews.csv --text-column body --label-column stars -o reviews",
+               "attend train classifier --data reviews.csv --text-column body -o reviews",
     .library = "classifier",
     .most_words = 1,
     .run = run_classifier,
@@ -71,7 +71,7 @@ const att_cli_verb att_cli_train_classifier = {
 
 const att_cli_verb att_cli_train_mlm = {
     .name = "train mlm",
-    .arguments = "--text FILE [FILE]... --out DIR | --resume DIR",
+    .arguments = "--text FILE [FILE]... --out DIR",
     .summary = "train an encoder to fill in masks",
     .about =
         "Trains an encoder on unlabelled text as BERT was: of 15 in 100 tokens it is to say what stood there. What "

@@ -407,7 +407,7 @@ static void a_masked_model_becomes_a_classifier(void **state) {
   masked.plan.encoder_layers = masked.plan.width = masked.plan.heads = masked.plan.feedforward = masked.plan.vocab =
       masked.plan.context = ATT_UNSET,
   masked.plan.tokenizer = ATT_UNSET;
-  must_say(att_train(ctx, &masked, NULL, NULL), ATT_UNSUPPORTED, "filling masks goes on from");
+  must_say(att_train(ctx, &masked, NULL, NULL), ATT_UNSUPPORTED, "train mlm needs an encoder with a mask token");
   assert_false(att_file_exists(in_folder("not-made")));
 }
 
