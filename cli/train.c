@@ -8,8 +8,6 @@ static int run(att_cli *cli, const char *hint, const char *after) {
   att_train_options *options;
   int status = att_cli_call_library(cli, att_train, &options);
   const char *out = options ? att_train_options_get(options, "out", 0) : NULL;
-  if (status == ATT_CLI_INTERRUPTED && out && !cli->common.quiet)
-    fprintf(stderr, "To go on: attend train --resume %s\n", out);
   if (!status && !cli->common.quiet) fprintf(stderr, "%s%s%s\n", hint, out, after);
   att_train_options_free(options);
   return status;

@@ -181,7 +181,7 @@ static int keep(void *user, const att_classification *c) {
   assert_int_equal(c->line, a->count);
   a->best[a->count] = c->best;
   a->truncated[a->count] = c->truncated;
-  a->sums[a->count++] = c->scores[0] + c->scores[1];
+  a->sums[a->count++] = c->scores ? c->scores[0] + c->scores[1] : 0; /* of a blank line: none */
   return a->stop_at && a->count == a->stop_at;
 }
 
@@ -248,7 +248,8 @@ static void lines_are_answered_in_order(void **state) {
   if (att_classify(model, lines, NULL, 2100, 0, keep, &a)) fail_msg("%s", att_message(ctx));
   assert_int_equal(a.count, 2100);
   for (size_t i = 0; i < 2100; i++) {
-    assert_true(fabs(a.sums[i] - 1) < 1e-9);
+    bool blank = i % 4 == 2 && i != 1501;
+    assert_true(fabs(a.sums[i] - !blank) < 1e-9);
     assert_int_equal(a.truncated[i], i == 1501);
     if (i % 4 != 2 && i != 1501) assert_int_equal(a.best[i], i % 4 != 1);
   }

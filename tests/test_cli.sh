@@ -107,7 +107,7 @@ kill -INT $pid
 wait $pid
 status=$?
 [ $status = 130 ] || fail "an interrupted training exited with $status, not 130"
-has err "To go on: attend train --resume stopped" "an interrupted training"
+has err "attend train --resume stopped goes on" "an interrupted training"
 [ -s stopped/checkpoint/model.safetensors ] || fail "an interrupted training left no checkpoint"
 step=$(sed -nE 's/.*interrupted at step ([0-9]+);.*/\1/p' err)
 (cd / && timeout --preserve-status -s INT 20 "$attend" train --resume "$work/stopped") 2>err

@@ -173,7 +173,7 @@ static void an_interrupted_run_ends_in_the_same_bits(void **state) {
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
     att_status status = att_train(ctx, &o, interrupt_at, &stops[i]);
     if (status == ATT_OK) break;
-    must_say(status, ATT_INTERRUPTED, "--resume goes on");
+    must_say(status, ATT_INTERRUPTED, "goes on");
     assert_int_equal(state_of(out).step, stops[i]);
     o.resume = true;
     resumed++;
