@@ -117,6 +117,12 @@ run 1 train --resume moved && has err "lines" "train --resume DIR with a changed
 cp kept.en train.en
 run 2 train --resume moved --source train.en --layers 2 && has err "began with" "train --resume DIR with another option"
 
+# a budget in minutes: no total and no share of it while the first steps are timed
+run 0 "${tiny[@]}" --out timed --minutes 0.05 && has err "timing the first steps" "a budget in minutes"
+grep -qE '/0( |$)' err && fail "a total of 0 steps: $(grep -E '/0( |$)' err | head -1)"
+script -qec "stty cols 120; '$attend' ${tiny[*]} --out timed-2 --minutes 0.05" /dev/null >bar 2>&1 </dev/null || true
+grep -qE '[0-9]/0 ' bar && fail "a bar with a total of 0 steps"
+
 # a signal while a product is under way spoils nothing: it did in one run of ten, where it came on the same stack
 for i in $(seq 1 12); do
   rm -rf stopped

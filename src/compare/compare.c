@@ -331,7 +331,11 @@ static att_status train(att_comparison *c, const att_compared *one, const char *
   if (c->task == ATT_COMPARE_LM && o.texts.count == 1) o.texts.names = &text;
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
   o.resume = !empty;
-  return att_train(c->ctx, &o, on_progress, c);
+  att_status status = att_train(c->ctx, &o, on_progress, c);
+  if (status != ATT_INTERRUPTED) return status;
+  return att_fail(c->ctx, ATT_INTERRUPTED,
+                  "interrupted while training %s; what was learned is saved: the same command with --resume goes on",
+                  one->name);
 }
 
 /* ---- what a run left ------------------------------------------------------------------------------------------ */
