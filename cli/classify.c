@@ -369,7 +369,8 @@ const att_cli_verb att_cli_classify = {
         "Writes for TEXT, or each line of --file or standard input, its likeliest label, a tab "
         "and the label's probability; of a model that gives numbers the number's name and the number; of a model that "
         "labels tokens each token, a tab and its label, and an empty line after each text. A tab in a "
-        "line parts two texts; an empty line stays empty. With --data the model is measured on labelled texts: accuracy, macro-F1 and the "
+        "line parts two texts; an empty line stays empty. With --data the model is measured on labelled texts: "
+        "accuracy, macro-F1 and the "
         "Matthews correlation; macro-F1 and micro-F1 where a text has any of several labels; Pearson's and "
         "Spearman's correlation of numbers.",
     .example = "attend classify sentiment \"a warm and funny film\"\n"

@@ -116,7 +116,8 @@ static void print_zsh(att_cli *cli) {
     each_option(cli, *verb, zsh_option);
     att_cli_print(cli, " \\\n        '*:file:_files' ;;\n");
   }
-  att_cli_print(cli, "  esac\n}\nif [ \"$funcstack[1]\" = _attend ]; then _attend \"$@\"; else compdef _attend attend; fi\n");
+  att_cli_print(
+      cli, "  esac\n}\nif [ \"$funcstack[1]\" = _attend ]; then _attend \"$@\"; else compdef _attend attend; fi\n");
 }
 
 /* ---- fish ---- */

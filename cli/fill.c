@@ -97,7 +97,8 @@ const att_cli_verb att_cli_fill = {
     .name = "fill",
     .arguments = "MODEL [TEXT]",
     .summary = "the likeliest words behind a mask",
-    .about = "Reads TEXT, or the lines of --file or standard input, with the model's mask token in it ([MASK], of some <mask>), and "
+    .about = "Reads TEXT, or the lines of --file or standard input, with the model's mask token in it ([MASK], of some "
+             "<mask>), and "
              "writes the likeliest tokens in its place, best first: the token, its probability over the whole "
              "vocabulary and the text with it, tabs between. Of several masks each is filled alone, in their order.",
     .example = "attend fill bert \"The man [MASK] the ball.\"",

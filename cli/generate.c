@@ -231,10 +231,11 @@ const att_cli_verb att_cli_generate = {
     .name = "generate",
     .arguments = "MODEL [PROMPT]",
     .summary = "continue a prompt",
-    .about = "Writes PROMPT and how the model continues it, as it comes; without PROMPT, of the lines of --file or "
-             "standard input each is continued separately; --- separates them. Where the model's context is full, it "
-             "goes on with the last half of it, which is said once. An empty prompt begins with the model's start token. "
-             "The same seed gives the same text.",
+    .about =
+        "Writes PROMPT and how the model continues it, as it comes; without PROMPT, of the lines of --file or "
+        "standard input each is continued separately; --- separates them. Where the model's context is full, it "
+        "goes on with the last half of it, which is said once. An empty prompt begins with the model's start token. "
+        "The same seed gives the same text.",
     .example = "attend generate model \"Once upon a time\"\n"
                "attend generate model \"ROMEO:\" --temperature 0.8 --samples 3 --stop \"JULIET:\"",
     .options = options,

@@ -74,11 +74,13 @@ void att_cli_print_overview(att_cli *cli) {
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
     att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
   att_cli_print(cli, "\n");
-  print_wrapped(cli,
-                "MODEL is a folder that Hugging Face tools read too. A text after it, or the lines of --file or standard "
-                "input, goes in, and a line for a line comes out on standard output. 'attend VERB --help' says more about a verb, 'man attend' all of "
-                "it.",
-                0, 0);
+  print_wrapped(
+      cli,
+      "MODEL is a folder that Hugging Face tools read too. A text after it, or the lines of --file or standard "
+      "input, goes in, and a line for a line comes out on standard output. 'attend VERB --help' says more about a "
+      "verb, 'man attend' all of "
+      "it.",
+      0, 0);
   print_example(cli, "attend train translation --source train.de --target train.en -o de-en\n"
                      "attend translate de-en \"Ein Hund läuft durch den Schnee.\"\n"
                      "attend look de-en \"Ein Hund läuft durch den Schnee.\"");

@@ -62,8 +62,8 @@ static int set_words(att_cli *cli, att_train_options *options) {
     return att_cli_failed(cli, att_train_options_set(options, "out", cli->words[0]));
   for (int i = 0; i < cli->word_count; i++) {
     if (!att_cli_given(cli, "text"))
-      return att_cli_fail(cli, ATT_CLI_MISUSED, "unexpected '%s'; usage: attend %s %s", cli->words[i],
-                          cli->verb->name, cli->verb->arguments);
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "unexpected '%s'; usage: attend %s %s", cli->words[i], cli->verb->name,
+                          cli->verb->arguments);
     if (att_train_options_set(options, "text", cli->words[i]) != ATT_OK)
       return att_cli_fail(cli, ATT_CLI_FAILED, "%s", att_message(cli->ctx));
   }

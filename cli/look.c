@@ -161,10 +161,11 @@ const att_cli_verb att_cli_look = {
     .name = "look",
     .arguments = "MODEL [TEXT]",
     .summary = "see which words a model looks at",
-    .about = "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
-             "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
-             "--file or standard input, is looked at as it is; a translator translates it first, unless --target gives a "
-             "translation.",
+    .about =
+        "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
+        "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
+        "--file or standard input, is looked at as it is; a translator translates it first, unless --target gives a "
+        "translation.",
     .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
                "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html\n"
                "attend look gpt2 \"Once upon a time\" --gradient",

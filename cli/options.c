@@ -295,7 +295,6 @@ int att_cli_parse(att_cli *cli, void *into) {
   if (cli->word_count > verb->most_words)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is one word too many; usage: attend %s %s",
                         cli->words[verb->most_words], verb->name, verb->arguments);
-  if (cli->word_count < verb->least_words)
-    return missing_word(cli);
+  if (cli->word_count < verb->least_words) return missing_word(cli);
   return 0;
 }

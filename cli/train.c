@@ -57,9 +57,11 @@ const att_cli_verb att_cli_train_classifier = {
         "Trains its own tokenizer and an encoder with a head of labels, or with --from puts that head on an encoder "
         "or decoder that is there. The data is a table, CSV or TSV: a row has a text and its label, or two texts "
         "and a label. Columns are found by their names in the first row, or by what is in them, which is said; "
-        "--text-column and --label-column name others. A label is one of several, any of several with commas between, or a number; "
+        "--text-column and --label-column name others. A label is one of several, any of several with commas between, "
+        "or a number; "
         "which is seen from the data and said. Choices are printed, and kept in DIR/checkpoint. The best model is "
-        "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes on.",
+        "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes "
+        "on.",
     .example = "attend train classifier --data train.tsv --valid dev.tsv -o sentiment\n"
                "attend train classifier --data reviews.csv --text-column body -o reviews",
     .library = "classifier",
@@ -74,7 +76,8 @@ const att_cli_verb att_cli_train_mlm = {
     .about =
         "Trains an encoder on unlabelled text as BERT was: of 15 in 100 tokens it is to say what stood there. What "
         "it learns helps `attend train classifier --from`, where labelled texts are few. The best model is kept in "
-        "DIR, which Hugging Face Transformers opens as a BertForMaskedLM. Ctrl-C saves, and `attend train --resume DIR` goes on.",
+        "DIR, which Hugging Face Transformers opens as a BertForMaskedLM. Ctrl-C saves, and `attend train --resume "
+        "DIR` goes on.",
     .example = "attend train mlm --text wiki.txt --minutes 60 -o pretrained",
     .library = "mlm",
     .most_words = ATT_CLI_MOST_TEXTS,

@@ -215,8 +215,9 @@ const att_cli_verb att_cli_translate = {
     .name = "translate",
     .arguments = "MODEL [TEXT]",
     .summary = "translate lines of text",
-    .about = "Translates TEXT, or the lines of --file or standard input, a line for a line. What a pipe or a person types "
-             "is answered line by line. A line too long for the model is truncated, with a warning.",
+    .about =
+        "Translates TEXT, or the lines of --file or standard input, a line for a line. What a pipe or a person types "
+        "is answered line by line. A line too long for the model is truncated, with a warning.",
     .example = "attend translate de-en \"Ein Hund läuft durch den Schnee.\"\n"
                "attend translate de-en < in.de > out.en\n"
                "attend translate de-en --file in.de --beam 8 --nbest 3",

@@ -403,8 +403,18 @@ run 0 translate model --max-tokens 4 --file long && lines out 2 "a line of a mil
 has err "line 1 is too long" "a line of a million letters"
 run 0 translate model --max-tokens 4 <long && lines out 2 "a line of a million letters on standard input"
 
-# a pipe is answered line by line
-coproc ANSWER { exec "$attend" translate model; }
+# a pipe is answered line by line; threads spin for a bounded time, unless somebody has said how they wait
+coproc ANSWER { exec env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT -u KMP_BLOCKTIME "$attend" translate model; }
+for _ in $(seq 1 100); do
+  grep -qz '^GOMP_SPINCOUNT=10000$' /proc/$ANSWER_PID/environ 2>proc.said && break
+  sleep 0.1
+done
+grep -qz '^GOMP_SPINCOUNT=10000$' /proc/$ANSWER_PID/environ || fail "threads spin as long as they like"
+sleep 2 | OMP_WAIT_POLICY=active "$attend" translate model &
+pid=$!
+sleep 1
+grep -qz '^GOMP_SPINCOUNT=' /proc/$pid/environ 2>proc.said && fail "OMP_WAIT_POLICY is not obeyed"
+wait $pid
 echo Hund >&"${ANSWER[1]}"
 read -r -t 60 -u "${ANSWER[0]}" answer || fail "a pipe's first line was not answered before the next came"
 eval "exec ${ANSWER[1]}>&-"

@@ -215,7 +215,7 @@ static void headers_are_found(void **state) {
   must_read_review("nr\tsatz\tart\n", "%d\ta film, number %d\t%s\n", 30);
   must_read_review(",text,label\n", "%d,\"a film, number %d\",%s\n", 30);
   must_read_review("Satz\tArt\n", "a film, number %d\t%s\n", 30); /* single words over texts */
-  must_read_review("", "%d\ta film, number %d\t%s\n", 30);           /* a column that counts the rows */
+  must_read_review("", "%d\ta film, number %d\t%s\n", 30);        /* a column that counts the rows */
   must_read_review("a first film\tneutral\n", "a film, number %d\t%s\n", 31);
   must_read_review("id;text;label\n", "%d;\"a film, number %d\";%s\n", 30);
   att_labelled l;

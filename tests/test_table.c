@@ -1,6 +1,7 @@
 /*
  * Tables of text: RFC 4180's rules one by one, TSV with and without quotes, hostile files, allocations that fail. What
- * Python's csv module makes of the same bytes is the truth of `truth` (tests/data/tables, tools/make_table_fixtures.py).
+ * Python's csv module makes of the same bytes is the truth of `truth` (tests/data/tables,
+ * tools/make_table_fixtures.py).
  */
 #include "scratch.h"
 
@@ -22,8 +23,11 @@ static void must_be(const char *name, const char *text, const char *expected) {
   for (size_t r = 0; r < t.rows; r++)
     for (size_t c = 0; c < t.columns; c++) {
       att_text cell = att_table_cell(&t, r, c);
-      snprintf(found + strlen(found), sizeof found - strlen(found), "%s%.*s", c ? "|" : r ? "/" : "", (int)cell.size,
-               cell.data);
+      snprintf(found + strlen(found), sizeof found - strlen(found), "%s%.*s",
+               c   ? "|"
+               : r ? "/"
+                   : "",
+               (int)cell.size, cell.data);
     }
   assert_string_equal(found, expected);
   att_table_free(ctx, &t);

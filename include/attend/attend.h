@@ -356,8 +356,8 @@ typedef struct att_generate_options {
   int min_tokens;                    /* new ones before the first that may be an end token */
   int max_length, min_length;        /* of prompt and output together; 0: no bound */
   bool ignore_end;                   /* go on beyond the end token */
-  bool slide;     /* go on beyond the model's context: where it is full, with its last half (the start token stays). What
-                     repeats is then looked for in that alone. Not where max_tokens is 0 */
+  bool slide; /* go on beyond the model's context: where it is full, with its last half (the start token stays). What
+                 repeats is then looked for in that alone. Not where max_tokens is 0 */
   char unused[2]; /* 0 */
 } att_generate_options;
 
@@ -691,8 +691,8 @@ ATT_API att_status att_train_options_set(att_train_options *options, const char 
 ATT_API att_status att_train_options_set_int(att_train_options *options, const char *name, int64_t value);
 /* The same for NUMBER. */
 ATT_API att_status att_train_options_set_number(att_train_options *options, const char *name, double value);
-/* Options that resume the run in a folder: its task, its folder, and the files that it began with, by the names that its
- * checkpoint has. Others may be set beside them, a larger budget for one. ATT_IO where there is no checkpoint. */
+/* Options that resume the run in a folder: its task, its folder, and the files that it began with, by the names that
+ * its checkpoint has. Others may be set beside them, a larger budget for one. ATT_IO where there is no checkpoint. */
 ATT_API att_status att_train_options_resume(att_context *ctx, const char *folder, att_train_options **options);
 /* The name of their task. */
 ATT_API const char *att_train_options_task(const att_train_options *options);

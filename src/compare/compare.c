@@ -49,7 +49,7 @@ typedef struct att_comparison {
   att_text *lines[2];        /* of validation; blocks */
   size_t line_count;
   att_labelled labelled; /* in place of lines */
-  att_text *texts; /* probes: inputs, references and second texts, one block */
+  att_text *texts;       /* probes: inputs, references and second texts, one block */
   att_probes probes;
   /* results, a place each */
   att_results results[ATT_MOST_COMPARED];

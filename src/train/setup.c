@@ -70,7 +70,8 @@ static void say_where(att_trainer *t) {
   char text[96], step[32], steps[32];
   const att_state *s = &t->state;
   if (s->plan.steps > 0)
-    snprintf(text, sizeof text, "going on from step %s of %s", att_grouped(step, s->step), att_grouped(steps, s->plan.steps));
+    snprintf(text, sizeof text, "going on from step %s of %s", att_grouped(step, s->step),
+             att_grouped(steps, s->plan.steps));
   else
     snprintf(text, sizeof text, "going on from step %s", att_grouped(step, s->step));
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);

@@ -100,7 +100,8 @@ static att_status get_files(att_context *ctx, const char *path, const json_t *ro
     const json_t *names = json_object_get(files, o->name);
     for (size_t k = 0; k < json_array_size(names); k++) {
       const char *name = json_string_value(json_array_get(names, k));
-      if (!name || !*name) return att_fail(ctx, ATT_FORMAT, "%s: %s names no file: the checkpoint is damaged", path, o->name);
+      if (!name || !*name)
+        return att_fail(ctx, ATT_FORMAT, "%s: %s names no file: the checkpoint is damaged", path, o->name);
       ATT_TRY(att_train_options_set(options, o->name, name));
     }
   }

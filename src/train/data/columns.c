@@ -23,7 +23,9 @@ typedef struct column_finder {
   bool taken[ATT_MOST_COLUMNS]; /* known to be something */
 } column_finder;
 
-static att_text name_at(const column_finder *f, size_t column) { return att_trimmed(att_table_cell(f->table, 0, column)); }
+static att_text name_at(const column_finder *f, size_t column) {
+  return att_trimmed(att_table_cell(f->table, 0, column));
+}
 
 static bool is_number(att_text cell) {
   double value;
@@ -47,18 +49,35 @@ static bool is_one_of(att_text text, const char *const *words) {
 }
 
 static bool names_text(att_text name) {
-  static const char *const names[] = {"text",     "sentence",  "sentence1",  "sentence2", "text1",   "text2",
-                                      "texts",    "review",    "utterance",  "premise",   "comment", "hypothesis",
-                                      "question", "question1", "question2",  "tweet",     "content", "title",
-                                      "body",     "message",   "text_a",     "text_b",    "query",   "passage",
+  static const char *const names[] = {"text",     "sentence",  "sentence1",  "sentence2",  "text1",   "text2",
+                                      "texts",    "review",    "utterance",  "premise",    "comment", "hypothesis",
+                                      "question", "question1", "question2",  "tweet",      "content", "title",
+                                      "body",     "message",   "text_a",     "text_b",     "query",   "passage",
                                       "document", "answer",    "sentence_a", "sentence_b", NULL};
   return is_one_of(name, names);
 }
 
 static bool names_label(att_text name) {
-  static const char *const names[] = {"label", "labels",     "class",   "category", "target", "score",    "sentiment", "value",
-                                      "rating", "emotion",   "similarity", "intent", "gold",  "polarity", "stars",     "gold_label",
-                                      "topic", "is_duplicate", "relatedness_score", NULL};
+  static const char *const names[] = {"label",
+                                      "labels",
+                                      "class",
+                                      "category",
+                                      "target",
+                                      "score",
+                                      "sentiment",
+                                      "value",
+                                      "rating",
+                                      "emotion",
+                                      "similarity",
+                                      "intent",
+                                      "gold",
+                                      "polarity",
+                                      "stars",
+                                      "gold_label",
+                                      "topic",
+                                      "is_duplicate",
+                                      "relatedness_score",
+                                      NULL};
   return is_one_of(name, names);
 }
 
@@ -221,7 +240,8 @@ static void say_columns(const column_finder *f) {
   const att_layout *o = f->out;
   char pair[ATT_LONGEST_NAMED + 32] = "";
   att_text text = name_at(f, o->text), label = name_at(f, o->label);
-#define SHOWN(name) (int)((name).size < ATT_LONGEST_NAMED ? (name).size : ATT_LONGEST_NAMED), (name).size ? (name).data : ""
+#define SHOWN(name)                                                                                                    \
+  (int)((name).size < ATT_LONGEST_NAMED ? (name).size : ATT_LONGEST_NAMED), (name).size ? (name).data : ""
   if (o->text_pair >= 0) {
     att_text second = name_at(f, (size_t)o->text_pair);
     snprintf(pair, sizeof pair, " and \"%.*s\"", SHOWN(second));

@@ -238,8 +238,8 @@ static att_status check_list(att_context *ctx, const char *path, att_head head, 
   }
   if (list->count > (size_t)ATT_MOST_LABELS || are_apart(list)) {
     return att_fail(ctx, ATT_FORMAT,
-                    "%s: %zu different labels in %zu rows: is that column the label? label-column names another",
-                    path, list->count, list->used);
+                    "%s: %zu different labels in %zu rows: is that column the label? label-column names another", path,
+                    list->count, list->used);
   }
   return ATT_OK;
 }

@@ -224,8 +224,8 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
             name, unclean);
   }
   if (out->truncated) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens are truncated", name, (long long)out->truncated,
-            (long long)most);
+    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens are truncated", name,
+            (long long)out->truncated, (long long)most);
   }
   return ATT_OK;
 }
