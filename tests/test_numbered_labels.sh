@@ -49,7 +49,7 @@ try "fractions as names" $one 7 '' 0 -q --labels one
 data 'i * 3'
 try "numbers that never come again" $number 1 'warning: a text has a number, 0 to 1815, detected from the labels; --labels one' 1 -q
 data 'i % 3' 'utterance\tintent id'
-try "a header" $one 3 'line 1 is left out as names of the columns: its label is "intent id"' 1 -q
+try "a header" $one 3 'line 1 is taken for the names of the columns: "utterance" is the text, "intent id" the label' 1 -q
 data 'i % 3 "," i % 2 + 3'
 try "several" $many 5 'a text has any of 5 labels' any
 data '7'

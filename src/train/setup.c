@@ -193,12 +193,12 @@ att_status att_trainer_wrong_model(const att_trainer *t, const char *folder, con
   static const char *const kinds[ATT_KIND_COUNT] = {"an encoder-decoder", "a decoder", "an encoder"};
   static const char *const takers[ATT_KIND_COUNT] = {"translation", "lm", "mlm"};
   att_kind kind = t->model->config.kind;
-  const char *task = att_task_names[t->options->task];
-  bool other = strcmp(task, takers[kind]) != 0;
+  const char *task = att_task_names[t->options->task], *taker = t->model->head->output ? takers[kind] : "classifier";
+  bool other = strcmp(task, taker) != 0;
   return att_fail(t->ctx, ATT_UNSUPPORTED, "%s is %s with %s%s; train %s needs %s%s%s", folder, kinds[kind],
                   t->model->config.head == ATT_HEAD_NONE ? "no head" : "a head of ",
                   t->model->config.head == ATT_HEAD_NONE ? "" : t->model->head->name, task, needs,
-                  other ? "; for this folder use train " : "", other ? takers[kind] : "");
+                  other ? "; for this folder use train " : "", other ? taker : "");
 }
 
 static att_status open_model(att_trainer *t) {
