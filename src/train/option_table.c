@@ -231,7 +231,8 @@ const att_option att_options[] = {
 
     /* ---- running ---- */
     {.name = "resume", .group = "Running", FLAG, RUN(resume), .tasks = ALL,
-     .help = "continue from the last checkpoint in the folder, with the files of its run; starts anew where there is none", .initial = "no",
+     .help = "continue from the last checkpoint in the folder, with the files of its run; starts anew where there is "
+             "none", .initial = "no",
      .own[ATT_TASK_COMPARE] = {.help = "continue the comparison where it stopped"}},
     {.name = "from", .group = "Running", FOLDER, RUN(from), .tasks = TRAINING,
      .help = "begin with this model and its tokenizer"},
