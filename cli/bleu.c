@@ -248,6 +248,7 @@ static int run(att_cli *cli) {
   const char *hypothesis = cli->word_count ? cli->words[0] : "-";
   if (!status) status = check(cli, &o, hypothesis);
   if (!status) status = att_cli_start(cli);
+  if (!status && strcmp(hypothesis, "-") == 0) att_cli_say_waiting(cli, "the hypotheses, a line each");
   if (!status) status = read_lines(cli, &o, hypothesis, &lines);
   if (!status) status = write_scores(cli, &o, &lines);
   att_release(cli->ctx, lines.hypotheses);

@@ -6,7 +6,8 @@
 
 typedef struct classify_options {
   att_cli_common common;
-  const char *data;
+  const char *file, *data;
+  att_columns columns;
   int top;
   bool json, confusion;
 } classify_options;
@@ -15,8 +16,17 @@ typedef struct classify_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+
     {.group = "Measuring", .name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
-     .help = "in place of lines: measure the model on a file as `train classifier` takes it"},
+     .help = "in place of lines: measure the model on a table as `train classifier` takes it"},
+    {.name = "text-column", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = AT(columns.text),
+     .help = "with --data: the column of the text, by its name in the first row or its number from 1",
+     .initial = "from the data"},
+    {.name = "text-pair-column", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = AT(columns.text_pair),
+     .help = "with --data: the column of the second text", .initial = "from the data"},
+    {.name = "label-column", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = AT(columns.label),
+     .help = "with --data: the column of the label", .initial = "by its name; else the last"},
     {.name = "confusion", .kind = ATT_CLI_FLAG, .offset = AT(confusion),
      .help = "with --data: a table of true labels (lines) by those given (columns)"},
 
@@ -49,6 +59,12 @@ static void write_label(att_cli *cli, const char *label) { att_cli_write_line_te
 static void write_json(classify_run *run, const att_classification *given) {
   att_cli *cli = run->cli;
   char number[32];
+  if (!given->scores) {
+    bool one = run->info->head == ATT_HEAD_CLASSES;
+    att_cli_print(cli, "{\"line\": %zu, %s\"scores\": {}, \"truncated\": false}\n", run->first + given->line + 1,
+                  one ? "\"label\": null, \"score\": null, " : "");
+    return;
+  }
   att_cli_print(cli, "{\"line\": %zu, ", run->first + given->line + 1);
   if (run->info->head == ATT_HEAD_CLASSES) {
     att_cli_print(cli, "\"label\": ");
@@ -184,12 +200,15 @@ static void write_tokens(classify_run *run, const att_classification *given) {
 
 static int on_classification(void *user, const att_classification *given) {
   classify_run *run = user;
-  if (!given->scores && run->options->json)
+  bool tokens = run->info->head == ATT_HEAD_TOKEN_CLASSES;
+  if (tokens && run->options->json)
     run->status = write_tokens_json(run, given);
-  else if (!given->scores)
+  else if (tokens)
     write_tokens(run, given);
   else if (run->options->json)
     write_json(run, given);
+  else if (!given->scores)
+    att_cli_print(run->cli, "\n");
   else
     write_text(run, given);
   return run->status || !att_cli_flush(run->cli);
@@ -286,7 +305,7 @@ static int measure_file(classify_run *run) {
   att_evaluation e;
   if (run->options->confusion && run->info->head != ATT_HEAD_CLASSES)
     return att_cli_fail(cli, ATT_CLI_FAILED, "--confusion is for models that give one of several labels");
-  att_status done = att_evaluate(run->model, run->options->data, &e);
+  att_status done = att_evaluate(run->model, run->options->data, &run->options->columns, &e);
   if (done != ATT_OK) return att_cli_failed(cli, done);
   int status = 0;
   if (e.truncated)
@@ -302,9 +321,11 @@ static int measure_file(classify_run *run) {
 /* ---- the verb ---- */
 
 static int check(att_cli *cli, const classify_options *o) {
-  if (o->data && cli->word_count > 1)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data takes the place of FILE: give one of them");
+  if (o->data && (cli->word_count > 1 || o->file))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data measures, and takes no %s", o->file ? "--file" : "TEXT");
   if (o->data && o->top) return att_cli_fail(cli, ATT_CLI_MISUSED, "--top is for lines, not for --data");
+  if ((o->columns.text || o->columns.text_pair || o->columns.label) && !o->data)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "the options of columns are for --data");
   if (o->confusion && !o->data) return att_cli_fail(cli, ATT_CLI_MISUSED, "--confusion is for --data");
   return 0;
 }
@@ -319,7 +340,7 @@ static int work(classify_run *run) {
     status = att_cli_fail(cli, ATT_CLI_FAILED, "--top is for models that label whole texts");
   run->order = calloc(run->label_count + 1, sizeof *run->order);
   if (!status && !run->order) status = att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
-  if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
+  if (!status) status = att_cli_input_open(cli, run->options->file, &input);
   if (!status) status = classify_lines(run, input);
   att_cli_input_close(input);
   return status;
@@ -342,19 +363,20 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_classify = {
     .name = "classify",
-    .arguments = "MODEL [FILE]",
+    .arguments = "MODEL [TEXT]",
     .summary = "label lines of text, or measure a classifier",
     .about =
-        "Reads lines from FILE (plain text or .gz) or standard input and writes for each its likeliest label, a tab "
+        "Writes for TEXT, or each line of --file or standard input, its likeliest label, a tab "
         "and the label's probability; of a model that gives numbers the number's name and the number; of a model that "
         "labels tokens each token, a tab and its label, and an empty line after each text. A tab in a "
-        "line parts two texts. With --data the model is measured on labelled texts: accuracy, macro-F1 and the "
+        "line parts two texts; an empty line stays empty. With --data the model is measured on labelled texts: "
+        "accuracy, macro-F1 and the "
         "Matthews correlation; macro-F1 and micro-F1 where a text has any of several labels; Pearson's and "
         "Spearman's correlation of numbers.",
-    .example = "echo 'a warm and funny film' | attend classify sentiment\n"
+    .example = "attend classify sentiment \"a warm and funny film\"\n"
                "attend classify sentiment --data dev.tsv --confusion",
     .options = options,
     .least_words = 1,
-    .most_words = 2,
+    .most_words = INT32_MAX,
     .run = run,
 };

@@ -69,8 +69,6 @@ int att_cli_open_model_for(att_cli *cli, att_verb verb, att_model **model);
 /* Bytes of a byte order mark that the text begins with: 3 or 0. It is no part of a text, whichever way that comes in.
  */
 size_t att_cli_byte_order_mark(const char *data, size_t size);
-/* The words after MODEL as one text, to be freed; NULL after saying why. */
-char *att_cli_join_words(att_cli *cli);
 void att_cli_catch_signals(void);
 /* For a verb that goes on after a signal: while it rests the first one ends the program; when it goes on working the
  * next one is the first. */
@@ -105,12 +103,18 @@ bool att_cli_unicode(void);  /* by the locale; yes where none is set */
 
 typedef struct att_cli_input att_cli_input;
 
-/* The lines of a file (plain or .gz), or of standard input where path is NULL or "-". 0, or the exit status. */
+/* Where a verb's texts come from, the same for all: the words after MODEL are one text (word_count above 1); else the
+ * lines of a file (plain or .gz; of the option --file), or where path is NULL or "-" of standard input. A single word
+ * that names a file is refused, with what to type. 0, or the exit status. */
 int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **input);
 /* Some thousand lines at most: from a pipe or a person those that have arrived, so that each is answered at once.
  * *count 0: the end. *lines is valid until the next call. *first: the index of lines[0]. 0, or the exit status. */
 int att_cli_input_next(att_cli_input *input, const att_text **lines, size_t *count, size_t *first);
 void att_cli_input_close(att_cli_input *input);
+/* Whether the texts are the words. */
+bool att_cli_input_is_words(const att_cli_input *input);
+/* Where standard input is a terminal: says that `what` is waited for. */
+void att_cli_say_waiting(att_cli *cli, const char *what);
 
 /* ---- ask.c: one line at a time, from a person or a pipe ---- */
 
@@ -125,11 +129,13 @@ bool att_cli_asks_person(const att_cli_asker *asker);
 int att_cli_ask(att_cli_asker *asker, att_text *line, bool *end);
 void att_cli_asker_close(att_cli_asker *asker);
 
-/* ---- help.c, man.c ---- */
+/* ---- help.c, man.c, completion.c ---- */
 
 void att_cli_print_overview(att_cli *cli);
 void att_cli_print_help(att_cli *cli);
 void att_cli_print_man(att_cli *cli);
+/* For "bash", "zsh" or "fish"; false for another. */
+bool att_cli_print_completion(att_cli *cli, const char *shell);
 
 /* ---- the verbs, one file each ---- */
 

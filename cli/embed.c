@@ -11,13 +11,15 @@ typedef struct embed_options {
   att_embed_options embed;
   int pooling; /* an att_pooling */
   bool normalise, no_normalise, json;
-  const char *npy;
+  const char *npy, *file;
 } embed_options;
 
 #define AT(member) offsetof(embed_options, member)
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+
     {.group = "Vectors", .name = "pooling", .kind = ATT_CLI_CHOICE,
      .value = "mean|first|last|max|mean_sqrt_len_tokens|weightedmean", .offset = AT(pooling),
      .help = "what becomes of the tokens' vectors: their mean, the first, the last, of each number the largest, their "
@@ -123,7 +125,7 @@ static int run(att_cli *cli) {
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model_for(cli, ATT_VERB_EMBED, &work.model);
-  if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
+  if (!status) status = att_cli_input_open(cli, o.file, &input);
   if (!status) status = settle(&work);
   if (!status) status = embed_lines(&work, input);
   if (!status && work.npy) {
@@ -138,19 +140,19 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_embed = {
     .name = "embed",
-    .arguments = "MODEL [FILE]",
+    .arguments = "MODEL [TEXT]",
     .summary = "lines of text to vectors",
-    .about = "Reads lines from FILE (plain text or .gz) or standard input and writes a vector for each: what the "
+    .about = "Writes a vector for TEXT, or for each line of --file or standard input: what the "
              "model's last layer makes of its tokens, pooled into one. A folder of sentence-transformers says what "
              "else is done (poolings, Dense, LayerNorm, Normalize, prompts, the longest text), and the vectors are "
              "those of sentence-transformers; of other folders they are the mean over all tokens, of decoders the "
              "last token's. Two texts are alike where the product of their vectors, scaled to length 1, is near 1. A "
              "line too long is truncated, with a warning.",
-    .example = "attend embed all-MiniLM-L6-v2 sentences.txt --npy sentences.npy\n"
-               "attend embed e5 questions.txt --prompt \"query: \"\n"
-               "echo \"A dog runs.\" | attend embed bert --pooling first --json",
+    .example = "attend embed all-MiniLM-L6-v2 --file sentences.txt --npy sentences.npy\n"
+               "attend embed e5 --file questions.txt --prompt \"query: \"\n"
+               "attend embed bert \"A dog runs.\" --pooling first --json",
     .options = options,
     .least_words = 1,
-    .most_words = 2,
+    .most_words = INT32_MAX,
     .run = run,
 };

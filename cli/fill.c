@@ -7,6 +7,7 @@
 
 typedef struct fill_options {
   att_cli_common common;
+  const char *file;
   int top;
   bool json;
 } fill_options;
@@ -15,6 +16,8 @@ typedef struct fill_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+
     {.group = "Output", .name = "top", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1000, .offset = AT(top),
      .help = "words for each mask", .initial = "5"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
@@ -47,16 +50,16 @@ static void write_json(att_cli *cli, size_t line, const att_filling **fillings, 
   att_cli_print(cli, "]]}\n");
 }
 
-/* line: from 1, of standard input; 0: the text is an argument. */
-static int fill(att_cli *cli, att_model *model, const fill_options *o, att_text text, size_t line) {
+/* line: from 1. only: there is no other. */
+static int fill(att_cli *cli, att_model *model, const fill_options *o, att_text text, size_t line, bool only) {
   const att_filling **fillings;
   size_t masks, per_mask;
   att_status done = att_fill(model, text, (size_t)o->top, &fillings, &masks, &per_mask);
-  if (done == ATT_ARGUMENT && line)
+  if (done == ATT_ARGUMENT && !only)
     return att_cli_fail(cli, ATT_CLI_FAILED, "line %zu: %s", line, att_message(cli->ctx));
   if (done != ATT_OK) return att_cli_failed(cli, done);
   if (o->json)
-    write_json(cli, line ? line : 1, fillings, masks, per_mask);
+    write_json(cli, line, fillings, masks, per_mask);
   else
     write_rows(cli, fillings, masks * per_mask);
   att_release(cli->ctx, fillings);
@@ -67,10 +70,11 @@ static int fill_lines(att_cli *cli, att_model *model, const fill_options *o) {
   att_cli_input *input = NULL;
   const att_text *lines;
   size_t count = 1, first;
-  int status = att_cli_input_open(cli, NULL, &input);
+  int status = att_cli_input_open(cli, o->file, &input);
   while (!status && count) {
     status = att_cli_input_next(input, &lines, &count, &first);
-    for (size_t i = 0; !status && i < count; i++) status = fill(cli, model, o, lines[i], first + i + 1);
+    for (size_t i = 0; !status && i < count; i++)
+      status = fill(cli, model, o, lines[i], first + i + 1, att_cli_input_is_words(input));
   }
   att_cli_input_close(input);
   return status;
@@ -84,13 +88,7 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model_for(cli, ATT_VERB_FILL, &model);
-  if (!status && cli->word_count > 1) {
-    char *text = att_cli_join_words(cli);
-    status = text ? fill(cli, model, &o, (att_text){text, strlen(text)}, 0) : ATT_CLI_FAILED;
-    free(text);
-  } else if (!status) {
-    status = fill_lines(cli, model, &o);
-  }
+  if (!status) status = fill_lines(cli, model, &o);
   att_model_close(model);
   return status;
 }
@@ -99,7 +97,8 @@ const att_cli_verb att_cli_fill = {
     .name = "fill",
     .arguments = "MODEL [TEXT]",
     .summary = "the likeliest words behind a mask",
-    .about = "Reads TEXT, or lines of standard input, with the model's mask token in it ([MASK], of some <mask>), and "
+    .about = "Reads TEXT, or the lines of --file or standard input, with the model's mask token in it ([MASK], of some "
+             "<mask>), and "
              "writes the likeliest tokens in its place, best first: the token, its probability over the whole "
              "vocabulary and the text with it, tabs between. Of several masks each is filled alone, in their order.",
     .example = "attend fill bert \"The man [MASK] the ball.\"",

@@ -10,7 +10,7 @@ typedef struct generate_options {
   att_cli_common common;
   att_generate_options generate;
   att_cli_texts stop;
-  const char *prompt_file, *system, *draft;
+  const char *file, *prompt_file, *system, *draft;
   bool chat, no_prompt, json;
 } generate_options;
 
@@ -19,14 +19,16 @@ typedef struct generate_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+    {.name = "prompt-file", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt_file),
+     .help = "continue all of FILE (plain text or .gz), but for one line end at its end"},
+
     {.group = "Text", .name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1 << 30,
-     .offset = IN(max_tokens), .help = "the most new tokens; 0: until the model's positions are full",
+     .offset = IN(max_tokens), .help = "the most new tokens, also beyond the model's context; 0: until that is full",
      .initial = "the model's, else 256"},
     {.name = "stop", .kind = ATT_CLI_TEXTS, .value = "TEXT", .offset = AT(stop),
      .help = "end before this text; may be given several times", .initial = "the model's"},
     {.name = "ignore-end", .kind = ATT_CLI_FLAG, .offset = IN(ignore_end), .help = "go on beyond the model's end token"},
-    {.name = "prompt-file", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt_file),
-     .help = "go on from all of FILE (plain text or .gz), but for one line end at its end"},
     {.name = "chat", .kind = ATT_CLI_FLAG, .offset = AT(chat),
      .help = "the prompt is a message to a chat model, whose chat template makes of it what the model reads; the answer "
              "is printed alone"},
@@ -37,7 +39,7 @@ static const att_cli_option options[] = {
 
     ATT_CLI_SAMPLING(IN),
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(samples),
-     .help = "continuations of each prompt, with a line of --- between"},
+     .help = "continuations of each prompt; --- separates them"},
 
     {.group = "Speed and memory", .name = "draft", .kind = ATT_CLI_TEXT, .value = "lookup|none|MODEL",
      .offset = AT(draft),
@@ -80,6 +82,7 @@ typedef struct generate_run {
   bool open;    /* a block's line has not ended */
   bool no_memory;
   int full; /* samples that ended for want of positions */
+  int64_t context;
 } generate_run;
 
 static bool keep_text(sample_text *s, const char *data, size_t size) {
@@ -194,21 +197,12 @@ static int go_on(generate_run *run, att_text given, size_t line) {
   end_block(run);
   att_cli_flush(cli);
   if (run->full && !cli->common.quiet && !run->options->json)
-    att_cli_fail(cli, 0, "%d of %d ended because the model's positions were full", run->full,
-                 run->options->generate.samples);
+    att_cli_fail(cli, 0, "stopped: the context of %lld tokens is full", (long long)run->context);
   if (run->no_memory) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory for the text");
   return att_cli_failed(cli, done);
 }
 
 /* ---- where prompts come from ---- */
-
-static int go_on_from_words(generate_run *run) {
-  char *text = att_cli_join_words(run->cli);
-  if (!text) return ATT_CLI_FAILED;
-  int status = go_on(run, (att_text){text, strlen(text)}, 0);
-  free(text);
-  return status;
-}
 
 static int go_on_from_file(generate_run *run) {
   char *text;
@@ -227,7 +221,7 @@ static int go_on_from_lines(generate_run *run) {
   att_cli_input *input = NULL;
   const att_text *lines;
   size_t count = 1, first;
-  int status = att_cli_input_open(run->cli, NULL, &input);
+  int status = att_cli_input_open(run->cli, run->options->file, &input);
   while (!status && count) {
     status = att_cli_input_next(input, &lines, &count, &first);
     for (size_t i = 0; i < count && !status; i++) status = go_on(run, lines[i], first + i);
@@ -268,8 +262,10 @@ static int settle(att_cli *cli, att_model *model, generate_options *o) {
   if (generate->save_cache && !o->prompt_file && cli->word_count == 1)
     return att_cli_fail(cli, ATT_CLI_MISUSED,
                         "--save-cache is for one prompt: give it after the model or --prompt-file");
-  if (o->prompt_file && cli->word_count > 1)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and a prompt after the model exclude each other");
+  generate->slide = true;
+  if (o->prompt_file && (cli->word_count > 1 || o->file))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and %s exclude each other",
+                        o->file ? "--file" : "a prompt after the model");
   return 0;
 }
 
@@ -277,23 +273,23 @@ static int run(att_cli *cli) {
   generate_options *o = calloc(1, sizeof *o);
   generate_run *work = calloc(1, sizeof *work);
   att_model *model = NULL;
+  const att_model_info *info;
   int status = o && work ? att_cli_parse(cli, o) : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model_for(cli, ATT_VERB_GENERATE, &model);
   if (!status) status = settle(cli, model, o);
+  if (!status) status = att_cli_failed(cli, att_model_describe(model, &info));
   if (!status) {
     work->cli = cli;
     work->options = o;
     work->model = model;
+    work->context = info->context;
     o->generate.on_prompt = on_prompt;
     o->generate.on_prompt_user = work;
     att_cli_progress_start(&work->progress, cli);
     status = open_draft(work);
   }
-  if (!status)
-    status = o->prompt_file        ? go_on_from_file(work)
-             : cli->word_count > 1 ? go_on_from_words(work)
-                                   : go_on_from_lines(work);
+  if (!status) status = (o->prompt_file ? go_on_from_file : go_on_from_lines)(work);
   if (work) att_model_close(work->draft);
   for (int i = 0; work && i < 64; i++) free(work->samples[i].data);
   free(work);
@@ -305,10 +301,12 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_generate = {
     .name = "generate",
     .arguments = "MODEL [PROMPT]",
-    .summary = "go on from a prompt",
-    .about = "Writes PROMPT and what the model makes of it, as it comes; without PROMPT, lines of standard input, each "
-             "gone on from by itself, with a line of --- between. An empty prompt begins with the model's start token. "
-             "The same seed gives the same text.",
+    .summary = "continue a prompt",
+    .about =
+        "Writes PROMPT and how the model continues it, as it comes; without PROMPT, of the lines of --file or "
+        "standard input each is continued separately; --- separates them. Where the model's context is full, it "
+        "goes on with the last half of it, which is said once. An empty prompt begins with the model's start token. "
+        "The same seed gives the same text.",
     .example = "attend generate model \"Once upon a time\"\n"
                "attend generate model \"ROMEO:\" --temperature 0.8 --samples 3 --stop \"JULIET:\"\n"
                "attend generate model --chat \"What is the capital of France?\"",

@@ -76,11 +76,13 @@ void att_cli_print_overview(att_cli *cli) {
   att_cli_print(cli, "\n");
   print_wrapped(
       cli,
-      "MODEL is a folder that Hugging Face tools read too, or a .gguf. Text goes in on standard input and comes out on "
-      "standard output, a line for a line. 'attend VERB --help' says more about a verb, 'man attend' all of "
+      "MODEL is a folder that Hugging Face tools read too, or a .gguf. A text after it, or the lines of --file or "
+      "standard "
+      "input, goes in, and a line for a line comes out on standard output. 'attend VERB --help' says more about a "
+      "verb, 'man attend' all of "
       "it.",
       0, 0);
   print_example(cli, "attend train translation --source train.de --target train.en -o de-en\n"
-                     "echo \"Ein Hund läuft durch den Schnee.\" | attend translate de-en\n"
+                     "attend translate de-en \"Ein Hund läuft durch den Schnee.\"\n"
                      "attend look de-en \"Ein Hund läuft durch den Schnee.\"");
 }

@@ -1,17 +1,20 @@
-/* Owns reading lines: a file at once, standard input as it arrives. See cli.h. */
-#include "cli.h"
+/* Owns where a verb's texts come from: its words, a file at once, standard input as it arrives. See cli.h. */
+#include "options.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST_LINES = 2048, MOST_BYTES = 64 << 20, CHUNK = 64 << 10, TURN = 200 /* ms */ };
 
 struct att_cli_input {
   att_cli *cli;
-  att_text *file; /* all lines of a named file, or NULL: standard input */
+  att_text *file; /* all lines of a named file, or NULL: standard input, unless there are: */
+  char *words;    /* one text */
   size_t file_count, next;
   char *buffer; /* [capacity]; bytes [0, used) are read, of which [0, scanned) are known to hold `ends` line ends */
   size_t used, scanned, ends, capacity;
@@ -24,25 +27,69 @@ size_t att_cli_byte_order_mark(const char *data, size_t size) {
   return size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
+/* The words after MODEL as one text, to be freed; NULL: there is no memory. */
+static char *join_words(const att_cli *cli) {
+  size_t size = 1;
+  for (int i = 1; i < cli->word_count; i++) size += strlen(cli->words[i]) + 1;
+  char *text = calloc(size, 1), *at = text;
+  for (int i = 1; i < cli->word_count && at; i++) {
+    const char *word = cli->words[i];
+    if (i == 1) word += att_cli_byte_order_mark(word, strlen(word));
+    at += sprintf(at, "%s%s", i > 1 ? " " : "", word);
+  }
+  if (at > text && at[-1] == '\r') at[-1] = '\0'; /* of $(head -1 FILE): the shell takes the other half */
+  return text;
+}
+
+/* A text of one word that is the name of a file is hardly meant as a text. */
+static int check_words(att_cli *cli, const char *path) {
+  struct stat info;
+  if (path) return att_cli_fail(cli, ATT_CLI_MISUSED, "a text after the model and --file FILE exclude each other");
+  if (cli->word_count != 2 || stat(cli->words[1], &info) != 0 || !S_ISREG(info.st_mode)) return 0;
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is a file: to read its lines, give --file %s", cli->words[1],
+                      cli->words[1]);
+}
+
+static int take_words(att_cli *cli, const char *path, att_cli_input *input) {
+  int status = check_words(cli, path);
+  if (status) return status;
+  input->words = join_words(cli);
+  if (!input->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  input->lines[0] = (att_text){input->words, strlen(input->words)};
+  return 0;
+}
+
 int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **out) {
   att_cli_input *input = calloc(1, sizeof *input);
+  int status = 0;
   *out = NULL;
   if (!input) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   input->cli = cli;
-  if (path && strcmp(path, "-") != 0) {
-    att_status status = att_read_lines(cli->ctx, path, &input->file, &input->file_count);
-    if (status != ATT_OK) {
-      free(input);
-      return att_cli_failed(cli, status);
-    }
+  if (cli->word_count > 1)
+    status = take_words(cli, path, input);
+  else if (path && strcmp(path, "-") != 0)
+    status = att_cli_failed(cli, att_read_lines(cli->ctx, path, &input->file, &input->file_count));
+  else
+    att_cli_say_waiting(cli, "lines of text");
+  if (status) {
+    att_cli_input_close(input);
+    return status;
   }
   *out = input;
   return 0;
 }
 
+bool att_cli_input_is_words(const att_cli_input *input) { return input->words != NULL; }
+
+void att_cli_say_waiting(att_cli *cli, const char *what) {
+  if (!cli->common.quiet && isatty(STDIN_FILENO))
+    att_cli_fail(cli, 0, "waiting for %s; Ctrl-D on a line of its own ends them", what);
+}
+
 void att_cli_input_close(att_cli_input *input) {
   if (!input) return;
   att_release(input->cli->ctx, input->file);
+  free(input->words);
   free(input->buffer);
   free(input);
 }
@@ -126,7 +173,10 @@ static int next_of_stdin(att_cli_input *input, size_t *count) {
 
 int att_cli_input_next(att_cli_input *input, const att_text **lines, size_t *count, size_t *first) {
   *first = input->next;
-  if (input->file) {
+  if (input->words) {
+    *count = input->next == 0;
+    *lines = input->lines;
+  } else if (input->file) {
     size_t left = input->file_count - input->next;
     *count = left < MOST_LINES ? left : MOST_LINES;
     *lines = input->file + input->next;

@@ -56,12 +56,14 @@ int att_cli_refused(att_cli *cli) {
   return att_cli_fail(cli, ATT_CLI_MISUSED, "%s%s", att_cli_has(cli->verb, first) ? "--" : "", message);
 }
 
-/* Files that follow a `--text`, as a shell makes them of *.txt, belong to it. */
+/* Files that follow a `--text`, as a shell makes them of *.txt, belong to it; a folder after --resume is the run's. */
 static int set_words(att_cli *cli, att_train_options *options) {
+  if (cli->word_count == 1 && att_cli_given(cli, "resume") && !att_cli_given(cli, "out")) /* --resume DIR */
+    return att_cli_failed(cli, att_train_options_set(options, "out", cli->words[0]));
   for (int i = 0; i < cli->word_count; i++) {
     if (!att_cli_given(cli, "text"))
-      return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is no option; usage: attend %s %s", cli->words[i],
-                          cli->verb->name, cli->verb->arguments);
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "unexpected '%s'; usage: attend %s %s", cli->words[i], cli->verb->name,
+                          cli->verb->arguments);
     if (att_train_options_set(options, "text", cli->words[i]) != ATT_OK)
       return att_cli_fail(cli, ATT_CLI_FAILED, "%s", att_message(cli->ctx));
   }

@@ -8,7 +8,7 @@
 
 typedef struct look_options {
   att_cli_common common;
-  const char *target;
+  const char *target, *file;
   const char *files[4]; /* by att_look_format; that of the terminal is unused */
   int part;             /* an att_look_part, or -1: the one that says most of those the model has */
   int layer, head;
@@ -19,6 +19,8 @@ typedef struct look_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+
     {.group = "What", .name = "target", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(target),
      .help = "look at this translation, or at this second text of an encoder", .initial = "the model's own"},
     {.name = "part", .kind = ATT_CLI_CHOICE, .value = "encoder|decoder|cross", .offset = AT(part),
@@ -114,7 +116,7 @@ static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, 
     int status = att_cli_input_next(input, &lines, &count, &first);
     if (status || count == 0) return status;
     for (size_t i = 0; i < count; i++) {
-      if (lines[i].size == 0) continue;
+      if (lines[i].size == 0 && !att_cli_input_is_words(input)) continue;
       if (first + i > 0 && (to_files(o) || o->target))
         return att_cli_fail(cli, ATT_CLI_MISUSED,
                             "--target, --svg, --html and --json take one text, not several lines");
@@ -124,14 +126,6 @@ static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, 
       if (!att_cli_flush(cli)) return ATT_CLI_FAILED;
     }
   }
-}
-
-static int look_at_words(att_cli *cli, att_model *model, const look_options *o) {
-  char *text = att_cli_join_words(cli);
-  if (!text) return ATT_CLI_FAILED;
-  int status = look_at(cli, model, (att_text){text, strlen(text)}, o);
-  free(text);
-  return status;
 }
 
 /* Two documents in one stream are none; a gradient has one map. */
@@ -156,12 +150,8 @@ static int run(att_cli *cli) {
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model(cli, &model);
-  if (!status && cli->word_count > 1) {
-    status = look_at_words(cli, model, &o);
-  } else if (!status) {
-    status = att_cli_input_open(cli, NULL, &input);
-    if (!status) status = look_at_lines(cli, model, &o, input);
-  }
+  if (!status) status = att_cli_input_open(cli, o.file, &input);
+  if (!status) status = look_at_lines(cli, model, &o, input);
   att_cli_input_close(input);
   att_model_close(model);
   return status;
@@ -171,10 +161,11 @@ const att_cli_verb att_cli_look = {
     .name = "look",
     .arguments = "MODEL [TEXT]",
     .summary = "see which words a model looks at",
-    .about = "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
-             "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
-             "standard input, is looked at as it is; a translator translates it first, unless --target gives a "
-             "translation.",
+    .about =
+        "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
+        "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
+        "--file or standard input, is looked at as it is; a translator translates it first, unless --target gives a "
+        "translation.",
     .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
                "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html\n"
                "attend look gpt2 \"Once upon a time\" --gradient",

@@ -1,4 +1,4 @@
-/* Owns the way from the first words to a verb: attend VERB ..., --help, --version, --man. */
+/* Owns the way from the first words to a verb: attend VERB ..., --help, --version, --man, --completion. */
 #include "options.h"
 
 #include <fcntl.h>
@@ -32,6 +32,8 @@ const att_cli_verb *const att_cli_verbs[] = {
 /* clang-format on */
 enum { MOST_NAMES = 32 };
 
+static char **given_words; /* of main, as they came */
+
 /* A closed standard stream would let a model's file take its number; these fail as closed ones do. */
 static void hold_standard_streams(void) {
   for (int fd = 0; fd <= 2; fd++)
@@ -60,6 +62,19 @@ static int print_version(att_cli *cli) {
   return att_cli_close_output(cli, ATT_CLI_DONE);
 }
 
+/* Threads that wait for work spin for half a millisecond, and sleep then. By default they spin for many (libgomp about
+ * 15, libomp 200), which nobody notices who is alone; but two runs on the same cores then wait for each other's
+ * spinning threads, and each takes five times as long. OpenMP reads this from the environment as it is loaded, and has
+ * no call for it, so that the command starts once more, as the same process; the library leaves its host's environment
+ * alone. Who has said how threads wait is obeyed. */
+static void bound_spinning(void) {
+  static const char *const said[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"};
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+    if (getenv(said[i])) return;
+  if (setenv("GOMP_SPINCOUNT", "10000", 1) != 0 || setenv("KMP_BLOCKTIME", "1", 1) != 0) return;
+  execv("/proc/self/exe", given_words); /* where it cannot, threads wait as OpenMP has it */
+}
+
 static int run_verb(att_cli *cli, int argc, char **argv) {
   cli->argc = argc;
   cli->argv = argv;
@@ -68,6 +83,7 @@ static int run_verb(att_cli *cli, int argc, char **argv) {
     return att_cli_close_output(cli, ATT_CLI_DONE);
   }
   if (asks(argc, argv, "--version", "-v")) return print_version(cli);
+  bound_spinning();
   cli->words = calloc((size_t)argc + 1, sizeof *cli->words);
   cli->settings = calloc((size_t)argc + 1, sizeof *cli->settings);
   int status = cli->words && cli->settings ? cli->verb->run(cli) : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
@@ -78,10 +94,46 @@ static int run_verb(att_cli *cli, int argc, char **argv) {
   return status;
 }
 
+/* The DIR of `attend train --resume DIR`, or NULL. */
+static const char *resumed_folder(int argc, char **argv) {
+  if (argc > 0 && strncmp(argv[0], "--resume=", 9) == 0) return argv[0] + 9;
+  return argc > 1 && strcmp(argv[0], "--resume") == 0 && argv[1][0] != '-' ? argv[1] : NULL;
+}
+
+/* The run in the folder says which kind of training it is. */
+static int find_run(att_cli *cli, const char *folder) {
+  att_context *ctx;
+  att_train_options *options = NULL;
+  if (att_context_new(NULL, &ctx) != ATT_OK) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  int status = 0;
+  if (att_train_options_resume(ctx, folder, &options) != ATT_OK)
+    status = att_cli_fail(cli, ATT_CLI_FAILED, "train: %s", att_message(ctx));
+  for (const att_cli_verb *const *verb = att_cli_verbs; !status && *verb; verb++)
+    if ((*verb)->library && strcmp((*verb)->library, att_train_options_task(options)) == 0) cli->verb = *verb;
+  att_train_options_free(options);
+  att_context_free(ctx);
+  return status;
+}
+
+static int resume(att_cli *cli, const char *folder, int argc, char **argv) {
+  static char flag[] = "--resume", out[] = "--out";
+  int status = find_run(cli, folder), taken = argv[0][8] == '=' ? 1 : 2;
+  char **words = calloc((size_t)argc + 4, sizeof *words), *name = strdup(folder);
+  if (!status && (!words || !name)) status = att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  if (!status) {
+    words[0] = flag, words[1] = out, words[2] = name;
+    memcpy(words + 3, argv + taken, (size_t)(argc - taken) * sizeof *words);
+    status = run_verb(cli, 3 + argc - taken, words);
+  }
+  free(words);
+  free(name);
+  return status;
+}
+
 /* `attend train` with nothing, or nothing known, after it. */
 static int run_train(att_cli *cli, int argc, char **argv) {
   if (asks(argc, argv, "--help", "-h")) {
-    att_cli_print(cli, "Usage: attend train WHAT [options]\n\n");
+    att_cli_print(cli, "Usage: attend train WHAT [options]\n       attend train --resume DIR [options]\n\n");
     for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
       if (strncmp((*verb)->name, "train ", 6) == 0) att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
     return att_cli_close_output(cli, ATT_CLI_DONE);
@@ -97,7 +149,10 @@ static int run_train(att_cli *cli, int argc, char **argv) {
                              : i + 1 < count ? ", "
                                              : " or ",
                              names[i]);
-  if (argc == 0) return att_cli_fail(cli, ATT_CLI_MISUSED, "say what to train: %s", list);
+  const char *folder = resumed_folder(argc, argv);
+  if (folder) return resume(cli, folder, argc, argv);
+  if (argc == 0 || argv[0][0] == '-')
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "say what to train: %s; or --resume DIR", list);
   const char *nearest = att_cli_nearest(argv[0], names, count);
   if (!nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s': say %s", argv[0], list);
   return att_cli_fail(cli, ATT_CLI_MISUSED, "cannot train '%s'; did you mean attend train %s?", argv[0], nearest);
@@ -109,8 +164,8 @@ static int unknown_verb(att_cli *cli, const char *word) {
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb && count + 1 < MOST_NAMES; verb++)
     names[count++] = (*verb)->name;
   const char *nearest = att_cli_nearest(word, names, count);
-  if (nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "no verb '%s'; did you mean %s?", word, nearest);
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "no verb '%s'; 'attend --help' lists them", word);
+  if (nearest) return att_cli_fail(cli, ATT_CLI_MISUSED, "unknown verb '%s'; did you mean %s?", word, nearest);
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "unknown verb '%s'; 'attend --help' lists them", word);
 }
 
 static int dispatch(att_cli *cli, int argc, char **argv) {
@@ -125,6 +180,7 @@ static int dispatch(att_cli *cli, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  given_words = argv;
   hold_standard_streams();
   att_cli_catch_signals();
   setlocale(LC_CTYPE, "");
@@ -135,6 +191,10 @@ int main(int argc, char **argv) {
   }
   const char *word = argv[1];
   if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0) return print_version(&cli);
+  if (strcmp(word, "--completion") == 0) {
+    if (argc == 3 && att_cli_print_completion(&cli, argv[2])) return att_cli_close_output(&cli, ATT_CLI_DONE);
+    return att_cli_fail(&cli, ATT_CLI_MISUSED, "--completion: say for which shell: bash, zsh or fish");
+  }
   if (strcmp(word, "--man") == 0) {
     att_cli_print_man(&cli);
     return att_cli_close_output(&cli, ATT_CLI_DONE);

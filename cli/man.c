@@ -65,30 +65,37 @@ static void print_verb(att_cli *cli, const att_cli_verb *verb) {
 }
 
 void att_cli_print_man(att_cli *cli) {
-  att_cli_print(cli,
-                ".TH ATTEND 1 \"\" \"attend %s\" \"User Commands\"\n"
-                ".SH NAME\nattend \\- trains Transformers, runs them and lets you look inside them\n"
-                ".SH SYNOPSIS\n\\fBattend\\fR \\fIVERB\\fR \\fIMODEL\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n"
-                ".SH DESCRIPTION\n"
-                "A \\fIMODEL\\fR is a folder that Hugging Face tools read too, or a .gguf. Text goes in on standard "
-                "input (or from "
-                "a named file) and comes out on standard output, a line for a line; everything else goes to standard "
-                "error.\n.SH VERBS\n",
-                att_version());
+  att_cli_print(
+      cli,
+      ".TH ATTEND 1 \"\" \"attend %s\" \"User Commands\"\n"
+      ".SH NAME\nattend \\- trains Transformers, runs them and lets you look inside them\n"
+      ".SH SYNOPSIS\n\\fBattend\\fR \\fIVERB\\fR \\fIMODEL\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n"
+      ".SH DESCRIPTION\n"
+      "A \\fIMODEL\\fR is a folder that Hugging Face tools read too, or a .gguf. A text after it, or the lines of "
+      "\\-\\-file or standard input, goes in, and a line for a line comes out on standard output; everything "
+      "else goes to standard error.\n.SH VERBS\n",
+      att_version());
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++) print_verb(cli, *verb);
   att_cli_print(cli, ".SH OPTIONS OF EVERY VERB\n");
   print_options(cli, att_cli_common_options);
-  att_cli_print(cli, ".SH EXIT STATUS\n"
-                     ".TP\n\\fB0\\fR\nDone; also where the reader of standard output went away.\n"
-                     ".TP\n\\fB1\\fR\nIt could not be done: a file, a model, memory.\n"
-                     ".TP\n\\fB2\\fR\nThe command line is wrong.\n"
-                     ".TP\n\\fB130\\fR\nInterrupted, after what was made is saved.\n"
-                     ".SH ENVIRONMENT\n"
-                     ".TP\n\\fBNO_COLOR\\fR\nIf not empty, nothing is coloured.\n"
-                     ".TP\n\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR\n"
-                     "Whether the terminal shows UTF\\-8; where none is set, it does.\n"
-                     ".TP\n\\fBATTEND_ISA\\fR\n"
-                     "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"
-                     ".TP\n\\fBATTEND_GEMM\\fR\n"
-                     "Matrix products of training: own, onednn or cblas, of those that were built in.\n");
+  att_cli_print(cli,
+                ".SH COMPLETION\n\\fBattend \\-\\-completion\\fR bash, zsh or fish writes what that shell completes; "
+                "cmake \\-\\-install puts it where shells look.\n");
+  att_cli_print(
+      cli, ".SH EXIT STATUS\n"
+           ".TP\n\\fB0\\fR\nDone; also where the reader of standard output went away.\n"
+           ".TP\n\\fB1\\fR\nIt could not be done: a file, a model, memory.\n"
+           ".TP\n\\fB2\\fR\nThe command line is wrong.\n"
+           ".TP\n\\fB130\\fR\nInterrupted, after what was made is saved.\n"
+           ".SH ENVIRONMENT\n"
+           ".TP\n\\fBNO_COLOR\\fR\nIf not empty, nothing is coloured.\n"
+           ".TP\n\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR\n"
+           "Whether the terminal shows UTF\\-8; where none is set, it does.\n"
+           ".TP\n\\fBOMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\\fR, \\fBKMP_BLOCKTIME\\fR\n"
+           "How threads wait for work. Where none is set, they spin for about half a millisecond and then sleep, so "
+           "that two runs on the same cores hardly hinder each other.\n"
+           ".TP\n\\fBATTEND_ISA\\fR\n"
+           "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"
+           ".TP\n\\fBATTEND_GEMM\\fR\n"
+           "Matrix products of training: own, onednn or cblas, of those that were built in.\n");
 }

@@ -263,6 +263,17 @@ static int parse_option(att_cli *cli, int *at, void *into) {
   return store(cli, option, denied ? "no" : text, into);
 }
 
+/* Names the first argument that is not there. */
+static int missing_word(att_cli *cli) {
+  const char *name = cli->verb->arguments;
+  for (int i = 0; i < cli->word_count && *name; i++) {
+    name += strcspn(name, " ");
+    name += strspn(name, " ");
+  }
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "%.*s is missing; usage: attend %s %s", (int)strcspn(name, " "), name,
+                      cli->verb->name, cli->verb->arguments);
+}
+
 int att_cli_parse(att_cli *cli, void *into) {
   bool words_only = false;
   cli->word_count = cli->given_count = cli->setting_count = 0;
@@ -284,7 +295,6 @@ int att_cli_parse(att_cli *cli, void *into) {
   if (cli->word_count > verb->most_words)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is one word too many; usage: attend %s %s",
                         cli->words[verb->most_words], verb->name, verb->arguments);
-  if (cli->word_count < verb->least_words)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "something is missing; usage: attend %s %s", verb->name, verb->arguments);
+  if (cli->word_count < verb->least_words) return missing_word(cli);
   return 0;
 }

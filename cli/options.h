@@ -53,6 +53,13 @@ typedef struct att_cli_verb {
 
 extern const att_cli_option att_cli_common_options[];
 
+/* The option of every verb that reads lines of text; offset: of the verb's const char *. */
+#define ATT_CLI_FILE(place)                                                                                            \
+  {                                                                                                                    \
+    .group = "Input", .name = "file", .letter = 'f', .kind = ATT_CLI_TEXT, .value = "FILE", .offset = (place),         \
+    .help = "read the lines of FILE, plain text or .gz", .initial = "TEXT, else standard input"                        \
+  }
+
 /* Reads cli->argv into `into` (the verb's struct, whose first member is att_cli_common), cli->words and cli->given. May
  * be called again, to lay the same words over other defaults. 0, or ATT_CLI_MISUSED after saying why. */
 int att_cli_parse(att_cli *cli, void *into);

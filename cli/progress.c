@@ -71,6 +71,16 @@ static void say_network(const att_progress *event) {
   if (event->network) fprintf(stderr, "%s: ", event->network);
 }
 
+/* The first steps of a budget in minutes: how many there will be is not known yet. */
+static void show_timing(att_cli_progress *progress, const att_progress *event, const char *who) {
+  char text[200];
+  snprintf(text, sizeof text, "%s%stiming the first steps  loss %.3f", who, *who ? ": " : "", event->loss);
+  if (progress->bar)
+    draw_bar(progress, event->network ? event->whole : 0, text);
+  else
+    fprintf(stderr, "%s\n", text);
+}
+
 static void show_step(att_cli_progress *progress, const att_progress *event) {
   const char *who = event->network ? event->network : "";
   double time = now(), pause = progress->bar ? seconds_between_bars : seconds_between_lines;
@@ -78,6 +88,10 @@ static void show_step(att_cli_progress *progress, const att_progress *event) {
   progress->shown = time;
   char text[200], left[24];
   spell_time(event->seconds_left, left);
+  if (event->steps == 0) {
+    show_timing(progress, event, who);
+    return;
+  }
   if (progress->bar) {
     snprintf(text, sizeof text, "%s%s%lld/%lld  loss %.3f  %.0f tok/s%s%s%s", who, *who ? ": " : "",
              (long long)event->step, (long long)event->steps, event->loss, event->tokens_per_second, *left ? "  " : "",

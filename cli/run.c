@@ -117,20 +117,6 @@ void att_cli_end(att_cli *cli) {
   att_context_free(cli->ctx);
 }
 
-char *att_cli_join_words(att_cli *cli) {
-  size_t size = 1;
-  for (int i = 1; i < cli->word_count; i++) size += strlen(cli->words[i]) + 1;
-  char *text = calloc(size, 1), *at = text;
-  if (!text) att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
-  for (int i = 1; i < cli->word_count && at; i++) {
-    const char *word = cli->words[i];
-    if (i == 1) word += att_cli_byte_order_mark(word, strlen(word));
-    at += sprintf(at, "%s%s", i > 1 ? " " : "", word);
-  }
-  if (at > text && at[-1] == '\r') at[-1] = '\0'; /* of $(head -1 FILE): the shell takes the other half */
-  return text;
-}
-
 int att_cli_open_model(att_cli *cli, att_model **model) {
   return att_cli_failed(cli, att_model_open(cli->ctx, cli->words[0], model));
 }

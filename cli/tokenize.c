@@ -7,6 +7,7 @@
 
 typedef struct tokenize_options {
   att_cli_common common;
+  const char *file;
   bool ids, decode, special, json;
 } tokenize_options;
 
@@ -14,6 +15,8 @@ typedef struct tokenize_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+
     {.group = "Output", .name = "ids", .kind = ATT_CLI_FLAG, .offset = AT(ids), .help = "token ids in place of "
                                                                                         "pieces"},
     {.name = "decode", .kind = ATT_CLI_FLAG, .offset = AT(decode),
@@ -124,7 +127,7 @@ static int run(att_cli *cli) {
   if (!status && o.ids && o.json) status = att_cli_fail(cli, ATT_CLI_MISUSED, "--json holds the ids: leave out --ids");
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model(cli, &model);
-  if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
+  if (!status) status = att_cli_input_open(cli, o.file, &input);
   if (!status) status = tokenize_lines(cli, model, &o, input);
   att_cli_input_close(input);
   att_model_close(model);
@@ -133,14 +136,14 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_tokenize = {
     .name = "tokenize",
-    .arguments = "MODEL [FILE]",
+    .arguments = "MODEL [TEXT]",
     .summary = "text to a model's pieces or ids, and back",
-    .about = "Writes for each line of FILE (plain text or .gz) or standard input the pieces that the model sees, with "
+    .about = "Writes for TEXT, or each line of --file or standard input, the pieces that the model sees, with "
              "spaces between.",
-    .example = "attend tokenize de-en < in.de\n"
+    .example = "attend tokenize de-en \"Ein Hund.\"\n"
                "attend tokenize de-en --ids < in.de | attend tokenize de-en --decode",
     .options = options,
     .least_words = 1,
-    .most_words = 2,
+    .most_words = INT32_MAX,
     .run = run,
 };

@@ -7,14 +7,15 @@
 static int run(att_cli *cli, const char *hint, const char *after) {
   att_train_options *options;
   int status = att_cli_call_library(cli, att_train, &options);
-  if (!status && !cli->common.quiet) fprintf(stderr, "%s%s%s\n", hint, att_train_options_get(options, "out", 0), after);
+  const char *out = options ? att_train_options_get(options, "out", 0) : NULL;
+  if (!status && !cli->common.quiet) fprintf(stderr, "%s%s%s\n", hint, out, after);
   att_train_options_free(options);
   return status;
 }
 
-static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " < FILE"); }
+static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " \"A text\""); }
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
-static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " < FILE"); }
+static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
 
 const att_cli_verb att_cli_train_translation = {
@@ -24,10 +25,11 @@ const att_cli_verb att_cli_train_translation = {
     .about = "Trains its own joint byte-level BPE on the two files, then an encoder-decoder Transformer. Sizes, batch, "
              "learning rate and schedule come from the data and the budget unless given; they are printed, and kept in "
              "DIR/checkpoint. The best model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, "
-             "and --resume goes on.",
+             "and `attend train --resume DIR` goes on.",
     .example = "attend train translation --source train.de.gz --target train.en.gz \\\n"
                "  --valid-source val.de.gz --valid-target val.en.gz --minutes 60 -o de-en",
     .library = "translation",
+    .most_words = 1,
     .run = run_translation,
 };
 
@@ -38,8 +40,8 @@ const att_cli_verb att_cli_train_lm = {
     .about = "Trains a decoder that predicts the next character, byte or piece of its own BPE: GPT-2's blocks, or "
              "Llama's with --norm rms, or a recurrent network with --family. Sizes, pieces, batch and learning rate "
              "come from the amount of text and the budget unless given; they are printed, and kept in DIR/checkpoint. "
-             "The best model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and --resume "
-             "goes on.",
+             "The best model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and "
+             "`attend train --resume DIR` goes on.",
     .example = "attend train lm --text shakespeare.txt --minutes 10 -o bard\n"
                "attend train lm --text more.txt --from bard -o bard-2",
     .library = "lm",
@@ -53,13 +55,17 @@ const att_cli_verb att_cli_train_classifier = {
     .summary = "train a classifier from texts and labels",
     .about =
         "Trains its own tokenizer and an encoder with a head of labels, or with --from puts that head on an encoder "
-        "or decoder that is there. A line of the data is text<TAB>label, or text<TAB>text<TAB>label; a first line "
-        "of column names is left out. A label is one of several, any of several with commas between, or a number; "
+        "or decoder that is there. The data is a table, CSV or TSV: a row has a text and its label, or two texts "
+        "and a label. Columns are found by their names in the first row, or by what is in them, which is said; "
+        "--text-column and --label-column name others. A label is one of several, any of several with commas between, "
+        "or a number; "
         "which is seen from the data and said. Choices are printed, and kept in DIR/checkpoint. The best model is "
-        "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and --resume goes on.",
+        "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes "
+        "on.",
     .example = "attend train classifier --data train.tsv --valid dev.tsv -o sentiment\n"
-               "attend train classifier --data train.tsv --from pretrained -o sentiment",
+               "attend train classifier --data reviews.csv --text-column body -o reviews",
     .library = "classifier",
+    .most_words = 1,
     .run = run_classifier,
 };
 
@@ -70,7 +76,8 @@ const att_cli_verb att_cli_train_mlm = {
     .about =
         "Trains an encoder on unlabelled text as BERT was: of 15 in 100 tokens it is to say what stood there. What "
         "it learns helps `attend train classifier --from`, where labelled texts are few. The best model is kept in "
-        "DIR, which Hugging Face Transformers opens as a BertForMaskedLM. Ctrl-C saves, and --resume goes on.",
+        "DIR, which Hugging Face Transformers opens as a BertForMaskedLM. Ctrl-C saves, and `attend train --resume "
+        "DIR` goes on.",
     .example = "attend train mlm --text wiki.txt --minutes 60 -o pretrained",
     .library = "mlm",
     .most_words = ATT_CLI_MOST_TEXTS,

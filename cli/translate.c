@@ -8,6 +8,7 @@ typedef struct translate_options {
   att_cli_common common;
   att_decode_options decode;
   att_cli_texts stop;
+  const char *file;
   int max_tokens, samples;
   bool json;
 } translate_options;
@@ -17,6 +18,8 @@ typedef struct translate_options {
 
 /* clang-format off */
 static const att_cli_option options[] = {
+    ATT_CLI_FILE(AT(file)),
+
     {.group = "Searching", .name = "beam", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(beam),
      .help = "hypotheses kept at each step; 1 is greedy", .initial = "the model's"},
     {.name = "length-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = -100, .high = 100,
@@ -195,7 +198,7 @@ static int run(att_cli *cli) {
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model_for(cli, ATT_VERB_TRANSLATE, &model);
   if (!status) status = settle(cli, model, &o);
-  if (!status) status = att_cli_input_open(cli, cli->word_count > 1 ? cli->words[1] : NULL, &input);
+  if (!status) status = att_cli_input_open(cli, o.file, &input);
   if (!status) {
     translate_run work = {.cli = cli,
                           .options = &o,
@@ -210,16 +213,16 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_translate = {
     .name = "translate",
-    .arguments = "MODEL [FILE]",
+    .arguments = "MODEL [TEXT]",
     .summary = "translate lines of text",
-    .about = "Reads lines from FILE (plain text or .gz) or standard input and writes their translations, a line for a "
-             "line. What a pipe or a person types is answered line by line. A line too long for the model is "
-             "truncated, with "
-             "a warning.",
-    .example = "attend translate de-en < in.de > out.en\n"
-               "attend translate de-en in.de --beam 8 --nbest 3",
+    .about =
+        "Translates TEXT, or the lines of --file or standard input, a line for a line. What a pipe or a person types "
+        "is answered line by line. A line too long for the model is truncated, with a warning.",
+    .example = "attend translate de-en \"Ein Hund läuft durch den Schnee.\"\n"
+               "attend translate de-en < in.de > out.en\n"
+               "attend translate de-en --file in.de --beam 8 --nbest 3",
     .options = options,
     .least_words = 1,
-    .most_words = 2,
+    .most_words = INT32_MAX,
     .run = run,
 };

@@ -1,5 +1,5 @@
-# What `cmake --install` puts where: the header, both libraries, the command, its man page (the command writes it), a
-# pkg-config file and a CMake package.
+# What `cmake --install` puts where: the header, both libraries, the command, its man page and what shells complete (the
+# command writes them), a pkg-config file and a CMake package.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attend)
 install(TARGETS attend RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -19,14 +19,22 @@ cmake_path(APPEND ATTEND_PC_INCLUDEDIR "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(attend.pc.in attend.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/attend.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-cmake_path(APPEND man_dir "\${CMAKE_INSTALL_PREFIX}" ${CMAKE_INSTALL_MANDIR} man1)
-install(
-  CODE "
-  set(page \"\$ENV{DESTDIR}${man_dir}/attend.1\")
-  message(STATUS \"Installing: \${page}\")
-  get_filename_component(folder \"\${page}\" DIRECTORY)
-  file(MAKE_DIRECTORY \"\${folder}\")
-  execute_process(COMMAND \"$<TARGET_FILE:attend>\" --man OUTPUT_FILE \"\${page}\" RESULT_VARIABLE failed)
-  if(failed)
-    message(FATAL_ERROR \"attend --man failed\")
-  endif()")
+# Writes what `attend ARGUMENTS` says into a file of the prefix.
+function(install_output path)
+  cmake_path(APPEND whole "\${CMAKE_INSTALL_PREFIX}" ${path})
+  list(JOIN ARGN " " arguments)
+  install(
+    CODE "
+    set(page \"\$ENV{DESTDIR}${whole}\")
+    message(STATUS \"Installing: \${page}\")
+    get_filename_component(folder \"\${page}\" DIRECTORY)
+    file(MAKE_DIRECTORY \"\${folder}\")
+    execute_process(COMMAND \"$<TARGET_FILE:attend>\" ${arguments} OUTPUT_FILE \"\${page}\" RESULT_VARIABLE failed)
+    if(failed)
+      message(FATAL_ERROR \"attend ${arguments} failed\")
+    endif()")
+endfunction()
+install_output(${CMAKE_INSTALL_MANDIR}/man1/attend.1 --man)
+install_output(${CMAKE_INSTALL_DATADIR}/bash-completion/completions/attend --completion bash)
+install_output(${CMAKE_INSTALL_DATADIR}/zsh/site-functions/_attend --completion zsh)
+install_output(${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d/attend.fish --completion fish)

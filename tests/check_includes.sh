@@ -16,7 +16,7 @@ declare -A may=(
   [train]="base kernels tensor layers models formats text train"
   [train/tasks]="base kernels tensor layers models decode formats text metrics train/data train train/tasks"
   [view]="base formats text view"
-  [compare]="base formats text models train view compare"
+  [compare]="base formats text models train/data train view compare"
   [api]="base kernels tensor layers models decode formats text metrics train/data view api"
   [serve]="base kernels tensor layers models decode formats text api serve"
 )

@@ -18,7 +18,8 @@ paths=$(find "$prefix" -name '*.pc' -o -name '*.cmake' | while IFS= read -r file
   grep -nE '(^|[ ;"=])/[a-z]+/|/first/' "$file" | sed "s|^|$(basename "$file"): |"
 done)
 [ -z "$paths" ] || { echo "what is installed names this machine's paths:"; echo "$paths"; exit 1; }
-for file in bin/attend include/attend/attend.h share/man/man1/attend.1; do
+for file in bin/attend include/attend/attend.h share/man/man1/attend.1 \
+  share/bash-completion/completions/attend share/zsh/site-functions/_attend share/fish/vendor_completions.d/attend.fish; do
   [ -s "$prefix/$file" ] || { echo "$file was not installed"; exit 1; }
 done
 lib=$(dirname "$(find "$prefix" -name libattend.a)")

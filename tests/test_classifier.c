@@ -117,7 +117,7 @@ static att_evaluation learn(char kind, const char *quality, const char *closing,
   if (!(w.best >= least)) fail_msg("%s of %c is only %.3f", quality, kind, w.best);
   att_model *model = open_model(out);
   att_evaluation e;
-  if (att_evaluate(model, valid, &e)) fail_msg("%s", att_message(ctx));
+  if (att_evaluate(model, valid, NULL, &e)) fail_msg("%s", att_message(ctx));
   att_model_close(model);
   assert_int_equal(e.count, 60);
   return e;
@@ -181,7 +181,7 @@ static int keep(void *user, const att_classification *c) {
   assert_int_equal(c->line, a->count);
   a->best[a->count] = c->best;
   a->truncated[a->count] = c->truncated;
-  a->sums[a->count++] = c->scores[0] + c->scores[1];
+  a->sums[a->count++] = c->scores ? c->scores[0] + c->scores[1] : 0; /* of a blank line: none */
   return a->stop_at && a->count == a->stop_at;
 }
 
@@ -248,7 +248,8 @@ static void lines_are_answered_in_order(void **state) {
   if (att_classify(model, lines, NULL, 2100, 0, keep, &a)) fail_msg("%s", att_message(ctx));
   assert_int_equal(a.count, 2100);
   for (size_t i = 0; i < 2100; i++) {
-    assert_true(fabs(a.sums[i] - 1) < 1e-9);
+    bool blank = i % 4 == 2 && i != 1501;
+    assert_true(fabs(a.sums[i] - !blank) < 1e-9);
     assert_int_equal(a.truncated[i], i == 1501);
     if (i % 4 != 2 && i != 1501) assert_int_equal(a.best[i], i % 4 != 1);
   }
@@ -258,8 +259,8 @@ static void lines_are_answered_in_order(void **state) {
   assert_int_equal(att_classify(model, NULL, NULL, 0, 0, keep, &a), ATT_OK);
   must_say(att_classify(model, NULL, NULL, 1, 0, keep, &a), ATT_ARGUMENT, "needs lines");
   att_evaluation e;
-  must_say(att_evaluate(model, write_data("other.tsv", 'p', 30, 1), &e), ATT_FORMAT, "none of the 2 that there are");
-  must_say(att_evaluate(model, in_folder("nowhere"), &e), ATT_IO, "nowhere");
+  must_say(att_evaluate(model, write_data("other.tsv", 'p', 30, 1), NULL, &e), ATT_FORMAT, "there are: ");
+  must_say(att_evaluate(model, in_folder("nowhere"), NULL, &e), ATT_IO, "nowhere");
   att_model_close(model);
 }
 
@@ -273,7 +274,7 @@ static att_status classify_and_measure(att_context *small, void *unused) {
   snprintf(out, sizeof out, "%s/learned-c", folder);
   att_status status = att_model_open(small, out, &model);
   if (!status) status = att_classify(model, lines, NULL, 2, 0, keep, a);
-  if (!status) status = att_evaluate(model, valid, &e);
+  if (!status) status = att_evaluate(model, valid, NULL, &e);
   att_release(small, (void *)(uintptr_t)e.confusion);
   att_model_close(model);
   free(a);
@@ -407,7 +408,7 @@ static void a_masked_model_becomes_a_classifier(void **state) {
   masked.plan.encoder_layers = masked.plan.width = masked.plan.heads = masked.plan.feedforward = masked.plan.vocab =
       masked.plan.context = ATT_UNSET,
   masked.plan.tokenizer = ATT_UNSET;
-  must_say(att_train(ctx, &masked, NULL, NULL), ATT_UNSUPPORTED, "filling masks goes on from");
+  must_say(att_train(ctx, &masked, NULL, NULL), ATT_UNSUPPORTED, "train mlm needs an encoder with a mask token");
   assert_false(att_file_exists(in_folder("not-made")));
 }
 

@@ -80,7 +80,7 @@ run 0 generate decoder "A dog" --quiet && has err "num_beams is not applied" gen
 for bad in '{"num_beams": 0}' '{"top_k": "many"}' '{"bad_words_ids": [[100000]]}' '[1]'; do
   echo "$bad" >decoder/generation_config.json
   run 1 generate decoder x && has err "generation_config.json" "$bad" && [ "$(wc -l <err)" = 1 ] || fail "$bad: not a line"
-  for verb in "score decoder --text lines" "info decoder" "tokenize decoder lines" "embed decoder lines"; do
+  for verb in "score decoder --text lines" "info decoder" "tokenize decoder --file lines" "embed decoder --file lines"; do
     run 0 $verb && grep -v "^[0-9]* tokens" err >said
     empty said "$verb with $bad"
   done
@@ -105,9 +105,9 @@ run 0 convert translator --out again && equal translator/generation_config.json 
 printf '\357\273\277fae dgbd\r\nab a hbac' >mark.txt
 printf 'fae dgbd\nab a hbac\n' >plain.txt
 gzip -k mark.txt
-run 0 tokenize translator plain.txt && cp out wanted
-run 0 tokenize translator mark.txt && equal wanted out "a file with a byte order mark"
-run 0 tokenize translator mark.txt.gz && equal wanted out "the same, packed"
+run 0 tokenize translator --file plain.txt && cp out wanted
+run 0 tokenize translator --file mark.txt && equal wanted out "a file with a byte order mark"
+run 0 tokenize translator --file mark.txt.gz && equal wanted out "the same, packed"
 run 0 tokenize translator <mark.txt && equal wanted out "standard input with a byte order mark"
 (head -c 2 mark.txt; sleep 0.3; tail -c +3 mark.txt) | "$attend" tokenize translator >out && equal wanted out "the same, slowly"
 printf '\357\273\277' | "$attend" tokenize translator >out && empty out "a byte order mark alone"

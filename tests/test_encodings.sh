@@ -40,7 +40,7 @@ refused() {
 }
 for kind in 1 2 3 4; do
   # named files
-  for words in "translate $marian text.$kind" "embed $bert text.$kind" "classify $labels text.$kind" "tokenize $bert text.$kind" \
+  for words in "translate $marian --file text.$kind" "embed $bert --file text.$kind" "classify $labels --file text.$kind" "tokenize $bert --file text.$kind" \
     "score $gpt2 --text text.$kind" "score $marian --source text.$kind --target text" \
     "score $marian --source text --target text.$kind" "bleu --reference text.$kind text" "bleu --reference text text.$kind" \
     "train translation --source text.$kind --target text --out new" "train translation --source text --target text.$kind --out new" \
@@ -75,7 +75,7 @@ for words in "translate $marian" "embed $bert" "classify $labels" "tokenize $ber
   cmp -s plain marked || fail "$words: a byte order mark on standard input changes what comes out"
   [ "${words%% *}" = generate ] && continue
   # shellcheck disable=SC2086
-  "$attend" $words text.marked >marked 2>err
+  "$attend" $words --file text.marked >marked 2>err
   cmp -s plain marked || fail "$words: a byte order mark in a file changes what comes out"
 done
 printf 'The man throws the ball.\nThe woman reads.\n' >text

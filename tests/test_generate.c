@@ -297,7 +297,7 @@ static const int32_t some_seen[] = {3, 17, 3, 60};
 
 /* The same without the model, from its first logits alone: many draws in little time. */
 static void count_chosen(setup *s, const float *logits, const att_generate_options *o, int64_t draws, int64_t *counts) {
-  const att_sequence sequence = {some_seen, 4, some_seen, 4};
+  const att_sequence sequence = {some_seen, 4, some_seen, 4, 0};
   att_processors p;
   att_generation settings = s->model->generation;
   require_ok(s, att_generation_take(s->ctx, ATT_OPTIONS_GENERATE, o, &settings));
@@ -505,6 +505,63 @@ static void test_each_end_mark_ends(void **state) {
   assert_int_equal(all->samples[0].count, first + 1);
   free(all);
   close_folder(&s);
+}
+
+/* The likeliest token after a window, read alone by a session of its own. */
+static int32_t likeliest_after(setup *s, const int32_t *window, int64_t count) {
+  att_session *session;
+  att_arena *arena;
+  int32_t sequence, best = 0;
+  float *logits;
+  require_ok(s, att_session_new(s->model, 0, &session));
+  require_ok(s, att_arena_new(s->ctx, &arena));
+  require_ok(s, att_session_add(session, &sequence));
+  const att_reading reading = {.sequence = sequence, .tokens = window, .count = count};
+  require_ok(s, att_session_step(session, arena, &reading, 1, &logits));
+  for (int32_t i = 1; i < s->model->config.vocab_size; i++)
+    if (logits[i] > logits[best]) best = i;
+  att_session_free(session);
+  att_arena_free(arena);
+  return best;
+}
+
+/* Beyond the context each token is the likeliest after the window, which is read anew each time it is moved. */
+static void test_windows_move(void **state) {
+  (void)state;
+  for (size_t f = 0; f < FOLDERS; f++) {
+    setup s;
+    open_folder(&s, folders[f], 2);
+    int64_t positions = s.model->config.max_position_embeddings, count = 0;
+    int32_t *window, *tokens;
+    size_t prompt;
+    att_generate_options options;
+    att_generate_options_default(s.model, &options);
+    options.max_tokens = (int)(2 * positions + 10);
+    options.slide = options.ignore_end = true;
+    options.cache_type = ATT_CACHE_F32; /* as the session's that it is compared with */
+    options.temperature = 0;
+    require_ok(&s, att_tokenize(s.model, text("A dog"), true, &tokens, &prompt));
+    collector *all = generate(&s, text("A dog"), &options);
+    const collected *c = &all->samples[0];
+    assert_int_equal(c->finish, ATT_FINISH_LENGTH);
+    assert_int_equal(c->count, options.max_tokens);
+    window = calloc((size_t)positions + 1, sizeof *window);
+    for (; count < (int64_t)c->prompt_tokens; count++) window[count] = tokens[count];
+    for (size_t i = 0; i < c->count; i++) {
+      if (count > positions) { /* the new token does not fit: the last half of those before it, and it */
+        int64_t starts = s.model->config.bos >= 0 && window[0] == s.model->config.bos, kept = positions / 2;
+        memmove(window + starts, window + positions - kept, (size_t)(kept + 1) * sizeof *window);
+        count = starts + kept + 1;
+      }
+      if (count >= positions - 2 || count <= positions / 2 + 2)
+        assert_int_equal(c->tokens[i], likeliest_after(&s, window, count));
+      window[count++] = c->tokens[i];
+    }
+    free(window);
+    free(all);
+    att_release(s.ctx, tokens);
+    close_folder(&s);
+  }
 }
 
 static void test_full_contexts(void **state) {
@@ -737,6 +794,7 @@ int main(void) {
       cmocka_unit_test(test_stop_texts),
       cmocka_unit_test(test_the_end_mark_can_be_passed),
       cmocka_unit_test(test_each_end_mark_ends),
+      cmocka_unit_test(test_windows_move),
       cmocka_unit_test(test_full_contexts),
       cmocka_unit_test(test_empty_prompts),
       cmocka_unit_test(test_long_prompts_are_read_in_pieces),

@@ -240,12 +240,12 @@ static void an_older_program_evaluates(void **state) {
   const char *path = in_folder("labelled.tsv");
   write_bytes(path, text, size);
   fill(old.behind);
-  att_status status = att_evaluate_sized(model, path, (att_evaluation *)(void *)&old, sizeof old.options);
+  att_status status = att_evaluate_sized(model, path, NULL, (att_evaluation *)(void *)&old, sizeof old.options);
   untouched(old.behind);
   if (status) fail_msg("%s", att_message(ctx));
   assert_int_equal(old.options.count, 2);
   att_release(ctx, (void *)(uintptr_t)old.options.confusion);
-  assert_int_equal(att_evaluate(model, path, &full), ATT_OK);
+  assert_int_equal(att_evaluate(model, path, NULL, &full), ATT_OK);
   assert_int_equal(full.count, 2);
   att_release(ctx, (void *)(uintptr_t)full.confusion);
   unlink(path);

@@ -50,7 +50,7 @@ for task in "${!tasks[@]}"; do
     # shellcheck disable=SC2086
     "$attend" train $task ${tasks[$task]} --from "$data/$model" -o new -q >out 2>err
     status=$?
-    [ $status = 1 ] && grep -q "$model: .*go.* on from" err && [ "$(wc -l <err)" = 1 ] || fail "train $task from $model: status $status: $(cat err)"
+    [ $status = 1 ] && grep -q "$model is an* .*; train $task needs an* " err && [ "$(wc -l <err)" = 1 ] || fail "train $task from $model: status $status: $(cat err)"
     [ -e new ] && fail "train $task from $model left a folder"
   done
 done

@@ -32,24 +32,24 @@ try() {
 }
 one=single_label_classification number=regression many=multi_label_classification
 data 'i % 101'
-try "101 numbers" $one 101 'warning: a text has one of 101 labels, the numbers 0 to 100, by the look of the labels; --labels number' 1 -q
+try "101 numbers" $one 101 'warning: a text has one of 101 labels, the numbers 0 to 100, detected from the labels; --labels number' 1 -q
 try "101 numbers, asked for" $one 101 '' 0 -q --labels one
 try "101 numbers as quantities" $number 1 '' 0 -q --labels number
 try "101 numbers, loud" $one 101 'a text has one of 101 labels' any
 data 'i % 5 + 1'
 try "1 to 5" $one 5 '' 0 -q
-try "1 to 5, loud" $one 5 'a text has one of 5 labels, the numbers 1 to 5, by the look of the labels; --labels number' any
+try "1 to 5, loud" $one 5 'a text has one of 5 labels, the numbers 1 to 5, detected from the labels; --labels number' any
 try "1 to 5 as quantities" $number 1 '' 0 -q --labels number
 try "a width that is looked for" $one 5 'a text has one of 5' any --parameters 20000
 data 'i % 2'
 try "0 and 1" $one 2 '' 0 -q
 data 'i % 7 + 0.25'
-try "fractions" $number 1 'a text has a number, 0.25 to 6.25, by the look of the labels; --labels one' any
+try "fractions" $number 1 'a text has a number, 0.25 to 6.25, detected from the labels; --labels one' any
 try "fractions as names" $one 7 '' 0 -q --labels one
 data 'i * 3'
-try "numbers that never come again" $number 1 'warning: a text has a number, 0 to 1815, by the look of the labels; --labels one' 1 -q
+try "numbers that never come again" $number 1 'warning: a text has a number, 0 to 1815, detected from the labels; --labels one' 1 -q
 data 'i % 3' 'utterance\tintent id'
-try "a header" $one 3 'line 1 is left out as names of the columns: its label is "intent id"' 1 -q
+try "a header" $one 3 'line 1 is taken for the names of the columns: "utterance" is the text, "intent id" the label' 1 -q
 data 'i % 3 "," i % 2 + 3'
 try "several" $many 5 'a text has any of 5 labels' any
 data '7'

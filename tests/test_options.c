@@ -198,7 +198,7 @@ static void values_are_checked(void **state) {
   (void)state;
   each_option(check_values);
   att_train_options *options = new_options(att_train_task(0));
-  must_say(att_train_options_set(options, "no-such-option", "1"), ATT_ARGUMENT, "no-such-option is no option of");
+  must_say(att_train_options_set(options, "no-such-option", "1"), ATT_ARGUMENT, "no-such-option is not an option of");
   assert_int_equal(att_train_options_set(options, NULL, "1"), ATT_ARGUMENT);
   assert_int_equal(att_train_options_set_int(options, "no-such-option", 1), ATT_ARGUMENT);
   assert_int_equal(att_train_options_set_number(options, "no-such-option", 1), ATT_ARGUMENT);

@@ -432,7 +432,7 @@ static void test_text_is_refused(void **state) {
   must_say(att_look(s.model, line, (att_text){0}, &attention), ATT_UNSUPPORTED, clue);
   write_bytes(in_folder("data.tsv"), "a\tstand\nb\twalk\n", 15);
   att_evaluation evaluation;
-  must_say(att_evaluate(s.model, in_folder("data.tsv"), &evaluation), ATT_UNSUPPORTED, clue);
+  must_say(att_evaluate(s.model, in_folder("data.tsv"), NULL, &evaluation), ATT_UNSUPPORTED, clue);
   close_sample(&s);
 }
 

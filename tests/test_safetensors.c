@@ -156,7 +156,8 @@ static void values_that_cannot_be_stored(void **state) {
   assert_int_equal(att_safetensors_write(ctx, path, &good, 1), ATT_OK);
   att_unmap(&before);
   const att_to_store huge = {"huge", ATT_F32, 2, {INT64_MAX, 2}, values, ATT_F32, NULL, NULL};
-  must_say(att_safetensors_write(ctx, path, &huge, 1), ATT_ARGUMENT, "tensor huge: has an impossible shape");
+  must_say(att_safetensors_write(ctx, path, &huge, 1), ATT_ARGUMENT,
+           "tensor huge cannot be written: has an impossible shape");
 }
 
 /* ---- damaged files -------------------------------------------------------------------------------------------- */

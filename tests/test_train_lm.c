@@ -176,7 +176,7 @@ static void check_same_bits(const char *name, att_train_options o) {
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
     att_status status = att_train(ctx, &o, interrupt_at, &stops[i]);
     if (status == ATT_OK) break;
-    must_say(status, ATT_INTERRUPTED, "--resume goes on");
+    must_say(status, ATT_INTERRUPTED, "goes on");
     o.resume = true;
     stopped++;
   }
@@ -222,9 +222,9 @@ static void a_model_is_gone_on_from(void **state) {
   assert_true(w.first_loss < 1.5); /* a fresh one begins above 3 */
   remove_all(out);
   o.plan.tokenizer = ATT_BYTE;
-  must_refuse(&o, ATT_ARGUMENT, "the tokenizer comes with the model");
+  must_refuse(&o, ATT_ARGUMENT, "the tokenizer is that of the model");
   o.plan.tokenizer = ATT_UNSET, o.plan.width = 64;
-  must_refuse(&o, ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
+  must_refuse(&o, ATT_ARGUMENT, "width is 64, but the model given with from has 32");
 }
 
 /* ---- odd texts ------------------------------------------------------------------------------------------------ */
@@ -260,7 +260,7 @@ static void odd_text_is_said(void **state) {
   o.plan.steps = 2, o.valid = path;
   write_bytes(path, "the cat \xc3\xa9 \xe4\xb8\xad sees\nthe dog", 27);
   train(&o);
-  assert_non_null(strstr(said, "2 characters that the training text has not"));
+  assert_non_null(strstr(said, "2 characters that the training text does not have"));
   remove_all(out);
   write_bytes(path, "the cat \xff sees\0the dog", 22);
   train(&o);

@@ -173,7 +173,7 @@ static void an_interrupted_run_ends_in_the_same_bits(void **state) {
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
     att_status status = att_train(ctx, &o, interrupt_at, &stops[i]);
     if (status == ATT_OK) break;
-    must_say(status, ATT_INTERRUPTED, "--resume goes on");
+    must_say(status, ATT_INTERRUPTED, "goes on");
     assert_int_equal(state_of(out).step, stops[i]);
     o.resume = true;
     resumed++;
@@ -296,6 +296,48 @@ static void what_differs_is_refused(void **state) {
   same_runs(unbroken, in_folder("broken"));
 }
 
+/* The folder alone is enough to resume a run: its checkpoint names the task and the files. */
+static void a_folder_is_enough_to_resume(void **state) {
+  (void)state;
+  char out[512], state_path[600], moved[600];
+  int64_t stop = 9;
+  att_train_options *again;
+  snprintf(out, sizeof out, "%s/alone", folder);
+  att_train_options o = small_options(out);
+  must_say(att_train(ctx, &o, interrupt_at, &stop), ATT_INTERRUPTED, "attend train --resume");
+  must_say(att_train_options_resume(ctx, folder, &again), ATT_IO, "there is no checkpoint in it");
+  assert_null(again);
+  assert_int_equal(att_train_options_resume(ctx, out, &again), ATT_OK);
+  assert_string_equal(att_train_options_task(again), "translation");
+  assert_string_equal(att_train_options_get(again, "out", 0), out);
+  assert_string_equal(att_train_options_get(again, "source", 0), paths[0]);
+  att_watch w = {.steps = 9};
+  if (att_train(ctx, again, watch, &w)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(w.steps, 30);
+  att_train_options_free(again);
+  same_runs(unbroken, out);
+
+  /* a file that is there no more is said by its name; one that is given counts */
+  snprintf(moved, sizeof moved, "%s.moved", paths[0]);
+  assert_int_equal(rename(paths[0], moved), 0);
+  assert_int_equal(att_train_options_resume(ctx, out, &again), ATT_OK);
+  must_say(att_train(ctx, again, NULL, NULL), ATT_IO, paths[0]);
+  assert_int_equal(att_train_options_set(again, "source", moved), ATT_OK);
+  if (att_train(ctx, again, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(again);
+  assert_int_equal(rename(moved, paths[0]), 0);
+
+  snprintf(state_path, sizeof state_path, "%s/checkpoint/trainer_state.json", out);
+  att_buffer text = read_whole(state_path);
+  char *at = strstr(text.data, "\"source\": [\"");
+  assert_non_null(at);
+  memcpy(at, "\"source\": [17,", 14); /* no name */
+  write_bytes(state_path, text.data, text.size);
+  att_buffer_free(ctx, &text);
+  assert_int_equal(att_train_options_resume(ctx, out, &again), ATT_FORMAT);
+  remove_all(out);
+}
+
 static void a_larger_budget_goes_on(void **state) {
   (void)state;
   char out[512];
@@ -385,7 +427,7 @@ static void a_model_is_tuned_further(void **state) {
   remove_all(out);
   o.resume = false;
   o.plan.width = 64;
-  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model to go on from has 32");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model given with from has 32");
   assert_false(att_file_exists(out));
 }
 
@@ -677,6 +719,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(saving_changes_nothing),
       cmocka_unit_test(a_killed_run_ends_in_the_same_bits),
       cmocka_unit_test(what_differs_is_refused),
+      cmocka_unit_test(a_folder_is_enough_to_resume),
       cmocka_unit_test(a_larger_budget_goes_on),
       cmocka_unit_test(resuming_nothing_starts_afresh),
       cmocka_unit_test(a_checkpoint_between_places_is_found),

@@ -371,9 +371,10 @@ typedef struct att_generate_options {
   int max_length, min_length;        /* of prompt and output together; 0: no bound */
   bool ignore_end;                   /* go on beyond the end token */
   bool no_special_tokens;            /* the prompt has those that it spells and no others: it is att_chat_prompt's */
-  bool no_lookup;   /* do not guess the next tokens from what stands in prompt and output; guesses change the time that
-                       writing takes, never what is written: docs/DECODING.md, "Guessing ahead" */
-  char unused[1];   /* 0 */
+  bool no_lookup; /* do not guess the next tokens from what stands in prompt and output; guesses change the time that
+                     writing takes, never what is written: docs/DECODING.md, "Guessing ahead" */
+  bool slide; /* go on beyond the model's context: where it is full, with its last half (the start token stays). What
+                 repeats is then looked for in that alone. Not where max_tokens is 0 */
   att_model *draft; /* a smaller model of the same context and vocabulary, which guesses in place of that; or NULL */
   int draft_tokens; /* guesses of a step, at most 15; 0: as many as pay */
   att_cache_type cache_type; /* of what att_generate keeps; a service has its own */
@@ -424,7 +425,8 @@ typedef struct att_piece_of_text {
 typedef int att_generate_fn(void *user, const att_piece_of_text *piece);
 
 /* Continues the prompt (empty: from the model's start token). A prompt that leaves no position free is refused
- * (ATT_ARGUMENT) with the numbers; a sample that reaches the last position ends with ATT_FINISH_CONTEXT. Models of kind
+ * (ATT_ARGUMENT) with the numbers, or with `slide` its last half is read; a sample that reaches the last position ends
+ * with ATT_FINISH_CONTEXT, or with `slide` goes on. That it does is said in the log, once. Models of kind
  * ATT_DECODER only. options NULL: the defaults. */
 ATT_API att_status att_generate(att_model *model, att_text prompt, const att_generate_options *options,
                                 att_generate_fn *give, void *user);
@@ -471,7 +473,8 @@ typedef struct att_token_class {
 /* What a line is. */
 typedef struct att_classification {
   size_t line;          /* index into `lines` */
-  const double *scores; /* [labels]: probabilities; of a head of values the values; NULL where tokens have labels */
+  const double *scores; /* [labels]: probabilities; of a head of values the values; NULL where tokens have labels, and
+                           of a blank line, which has none */
   size_t best;          /* the likeliest label */
   bool truncated;       /* it was too long for the model */
   const att_token_class *tokens; /* [token_count], special tokens left out, of a head that labels each; else NULL */
@@ -726,6 +729,11 @@ ATT_API att_status att_train_options_set(att_train_options *options, const char 
 ATT_API att_status att_train_options_set_int(att_train_options *options, const char *name, int64_t value);
 /* The same for NUMBER. */
 ATT_API att_status att_train_options_set_number(att_train_options *options, const char *name, double value);
+/* Options that resume the run in a folder: its task, its folder, and the files that it began with, by the names that
+ * its checkpoint has. Others may be set beside them, a larger budget for one. ATT_IO where there is no checkpoint. */
+ATT_API att_status att_train_options_resume(att_context *ctx, const char *folder, att_train_options **options);
+/* The name of their task. */
+ATT_API const char *att_train_options_task(const att_train_options *options);
 /* What was given, as att_train_options_set takes it; index: of FILES which, else 0. NULL where nothing was. Valid until
  * the next call with these options. */
 ATT_API const char *att_train_options_get(att_train_options *options, const char *name, size_t index);
@@ -912,10 +920,20 @@ typedef struct att_evaluation {
   att_measure measures[ATT_MOST_MEASURES]; /* [measure_count] */
 } att_evaluation;
 
+/* Which columns of a table are read: each by its name in the first row, or by its number from 1. Members that are NULL
+ * are found by names and contents, as training finds them. Never grows. */
+typedef struct att_columns {
+  const char *text;      /* the text */
+  const char *text_pair; /* the second text, of models of pairs */
+  const char *label;     /* the label */
+} att_columns;
+
 /* Behind att_evaluate. size: of *evaluation. */
-ATT_API att_status att_evaluate_sized(att_model *model, const char *path, att_evaluation *evaluation, size_t size);
-/* path: a file of the form that the option "data" of training a classifier takes. */
-#define att_evaluate(model, path, evaluation) att_evaluate_sized((model), (path), (evaluation), sizeof *(evaluation))
+ATT_API att_status att_evaluate_sized(att_model *model, const char *path, const att_columns *columns,
+                                      att_evaluation *evaluation, size_t size);
+/* path: a table as the option "data" of training a classifier takes it. columns NULL: none is named. */
+#define att_evaluate(model, path, columns, evaluation)                                                                 \
+  att_evaluate_sized((model), (path), (columns), (evaluation), sizeof *(evaluation))
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * order. Rows are packed without padding, so that lines need no sorting by length. Works through windows of lines, so
  * that memory stays bounded and output starts early. Refuses models without a head of labels.
  */
+#include "api/text.h"
 #include "text/unicode.h"
 #include "train/data/examples.h"
 #include "train/data/labelled.h"
@@ -47,7 +48,10 @@ static att_status add_line(classifying *w, size_t number, bool *truncated) {
   if (!att_utf8_valid(line.data, line.size) || (other && !att_utf8_valid(other->data, other->size))) {
     att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is not valid UTF-8: its wrong bytes become U+FFFD", shown);
   }
+  size_t before = w->examples.ids.count;
   ATT_TRY(att_examples_add(w->model, line, other, 0, &w->examples, truncated));
+  const att_ids *ids = &w->examples.ids;
+  ATT_TRY(att_warn_unknown(w->model, line, "line", (int64_t)shown - 1, ids->data + before, ids->count - before));
   if (*truncated) {
     att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is too long for the model: truncated to %lld tokens", shown,
             (long long)w->model->config.max_position_embeddings);
@@ -81,10 +85,12 @@ static att_status label_tokens(classifying *w, int64_t text, const double *score
 /* scores: of the text's first row of logits, which is the only one of a head over texts. */
 static att_status give_line(classifying *w, size_t first, int64_t text, const double *scores) {
   att_classification c = {.line = first + (size_t)text, .truncated = w->truncated[text]};
-  if (w->model->head->texts) {
+  const att_text *other = w->others && w->others[c.line].data ? &w->others[c.line] : NULL;
+  bool blank = att_is_blank(w->lines[c.line]) && (!other || att_is_blank(*other));
+  if (w->model->head->texts && !blank) {
     c.scores = scores;
     c.best = likeliest(scores, w->model->config.label_count);
-  } else {
+  } else if (!w->model->head->texts) {
     ATT_TRY(label_tokens(w, text, scores, &c));
   }
   if (w->give(w->user, &c) == 0) return ATT_OK;
@@ -149,9 +155,9 @@ typedef struct measuring {
   double *scores; /* [count, labels] */
 } measuring;
 
-static att_status read_file(att_model *model, const char *path, measuring *m) {
+static att_status read_file(att_model *model, const char *path, const att_columns *columns, measuring *m) {
   const att_config *c = &model->config;
-  ATT_TRY(att_labelled_read(model->ctx, path, &m->labelled));
+  ATT_TRY(att_labelled_read(model->ctx, path, columns, &m->labelled));
   const att_lines *lines = &m->labelled.lines;
   ATT_TRY(att_truth_read(model->ctx, path, lines, m->labelled.number, c->head, c->labels, c->label_count, &m->truth));
   for (size_t i = 0; i < lines->count; i++) {
@@ -181,7 +187,8 @@ static att_status score_file(att_model *model, measuring *m) {
   return ATT_OK;
 }
 
-static att_status measure(att_model *model, const char *path, measuring *m, att_evaluation *out) {
+static att_status measure(att_model *model, const char *path, const att_columns *columns, measuring *m,
+                          att_evaluation *out) {
   const att_head_calls *head = model->head;
   size_t count, labels = (size_t)model->config.label_count;
   double values[ATT_HEAD_MEASURES];
@@ -190,7 +197,7 @@ static att_status measure(att_model *model, const char *path, measuring *m, att_
     return att_fail(model->ctx, ATT_UNSUPPORTED, "a model with a head of %s is not measured on a file of texts",
                     head->name);
   }
-  ATT_TRY(read_file(model, path, m));
+  ATT_TRY(read_file(model, path, columns, m));
   ATT_TRY(score_file(model, m));
   count = m->labelled.lines.count;
   ATT_TRY(head->measure(model->ctx, m->scores, &m->truth, count, labels, values));
@@ -209,12 +216,12 @@ static att_status measure(att_model *model, const char *path, measuring *m, att_
   return ATT_OK;
 }
 
-static att_status evaluate(att_model *model, const char *path, att_evaluation *out) {
+static att_status evaluate(att_model *model, const char *path, const att_columns *columns, att_evaluation *out) {
   att_context *ctx = model->ctx;
   measuring m = {0};
   if (!path) return att_fail(ctx, ATT_ARGUMENT, "att_evaluate needs a file");
   ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
-  att_status status = measure(model, path, &m, out);
+  att_status status = measure(model, path, columns, &m, out);
   att_labelled_free(ctx, &m.labelled);
   att_truth_free(ctx, &m.truth);
   att_examples_free(ctx, &m.examples);
@@ -223,9 +230,10 @@ static att_status evaluate(att_model *model, const char *path, att_evaluation *o
   return status;
 }
 
-att_status att_evaluate_sized(att_model *model, const char *path, att_evaluation *out, size_t size) {
+att_status att_evaluate_sized(att_model *model, const char *path, const att_columns *columns, att_evaluation *out,
+                              size_t size) {
   att_evaluation own = {0};
-  att_status status = evaluate(model, path, &own);
+  att_status status = evaluate(model, path, columns, &own);
   att_give_struct(&own, sizeof own, out, size);
   return status;
 }

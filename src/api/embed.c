@@ -33,7 +33,7 @@ static att_status check_options(const att_model *model, const att_embed_options 
   att_context *ctx = model->ctx;
   if (options->batch_tokens < 1) return att_fail(ctx, ATT_ARGUMENT, "batch_tokens must be at least 1");
   if ((unsigned)options->pooling > ATT_POOL_DEFAULT) {
-    return att_fail(ctx, ATT_ARGUMENT, "pooling %d is none that there is", (int)options->pooling);
+    return att_fail(ctx, ATT_ARGUMENT, "pooling %d is unknown", (int)options->pooling);
   }
   if ((unsigned)options->normalise <= ATT_NORMALISE_NO) return ATT_OK;
   return att_fail(ctx, ATT_ARGUMENT, "normalise %d is none of default, yes and no", (int)options->normalise);

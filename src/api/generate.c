@@ -65,7 +65,8 @@ static att_status bound_length(att_model *model, const att_generate_options *o, 
                                att_search_plan *plan) {
   int64_t positions = model->config.max_position_embeddings, left = positions - (int64_t)prompt_tokens;
   int64_t bound = o->max_length - (int64_t)prompt_tokens; /* where there is a max_length */
-  if (left < 1) {
+  bool slide = o->slide && o->max_tokens > 0;
+  if (left < 1 && !slide) {
     return att_fail(model->ctx, ATT_ARGUMENT,
                     "the prompt has %zu tokens, but the model has %lld positions, and one must be free: shorten it",
                     prompt_tokens, (long long)positions);
@@ -76,7 +77,8 @@ static att_status bound_length(att_model *model, const att_generate_options *o, 
                     "how many new tokens there may be",
                     prompt_tokens, o->max_length);
   }
-  plan->most = left;
+  plan->slide = slide && o->max_tokens > left;
+  plan->most = plan->slide ? o->max_tokens : left;
   plan->at_most = ATT_FINISH_CONTEXT;
   if (o->max_length) shorten(plan, bound);
   if (o->max_tokens) shorten(plan, o->max_tokens);

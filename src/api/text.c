@@ -2,6 +2,7 @@
 #include "api/text.h"
 #include "text/unicode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 att_status att_tokenize(att_model *model, att_text text, bool special, int32_t **out, size_t *count) {
@@ -53,6 +54,63 @@ static att_status check_ids(const att_model *model, const att_ids *ids) {
   return ATT_OK;
 }
 
+/* ---- characters without a token ------------------------------------------------------------------------------- */
+
+enum { MOST_UNKNOWN = 16 };
+
+typedef struct unknown_list {
+  att_text items[MOST_UNKNOWN];
+  size_t count;
+} unknown_list;
+
+static bool is_listed(const unknown_list *list, att_text character) {
+  for (size_t i = 0; i < list->count; i++)
+    if (list->items[i].size == character.size && memcmp(list->items[i].data, character.data, character.size) == 0)
+      return true;
+  return false;
+}
+
+/* Each character alone: whatever it is in its word, it has no token of its own. */
+static att_status list_unknown(const att_model *model, att_text text, unknown_list *list) {
+  att_ids ids = {0};
+  att_status status = ATT_OK;
+  for (size_t at = 0, size; at < text.size && list->count < MOST_UNKNOWN && !status; at += size) {
+    size = 1;
+    while (at + size < text.size && ((unsigned char)text.data[at + size] & 0xc0) == 0x80) size++;
+    att_text character = {text.data + at, size};
+    if ((unsigned char)*character.data <= ' ' || is_listed(list, character)) continue;
+    ids.count = 0;
+    status = att_tokenizer_encode(model->tokenizer, model->ctx, character, false, &ids);
+    bool unknown = false;
+    for (size_t i = 0; i < ids.count && !status; i++) unknown = unknown || ids.data[i] == model->config.unk;
+    if (unknown) list->items[list->count++] = character;
+  }
+  att_free(model->ctx, ids.data);
+  return status;
+}
+
+att_status att_warn_unknown(const att_model *model, att_text text, const char *what, int64_t number, const int32_t *ids,
+                            size_t count) {
+  unknown_list list = {0};
+  char place[64], shown[8 * MOST_UNKNOWN];
+  bool some = false;
+  size_t used = 0;
+  for (size_t i = 0; i < count && model->config.unk >= 0 && !some; i++) some = ids[i] == model->config.unk;
+  if (!some || !att_utf8_valid(text.data, text.size)) return ATT_OK;
+  ATT_TRY(list_unknown(model, text, &list));
+  for (size_t i = 0; i < list.count; i++) {
+    used += (size_t)snprintf(shown + used, sizeof shown - used, "%s%.*s", i ? " " : "", (int)list.items[i].size,
+                             list.items[i].data);
+  }
+  if (list.count == 0) return ATT_OK; /* the text spells the unknown token itself, or a word is unknown as a whole */
+  if (number < 0)
+    snprintf(place, sizeof place, "%s", what);
+  else
+    snprintf(place, sizeof place, "%s %lld", what, (long long)number + 1);
+  att_log(model->ctx, ATT_LOG_WARNING, "%s has characters that the model does not know: %s", place, shown);
+  return ATT_OK;
+}
+
 /* How a line becomes ids. */
 typedef struct rule {
   const att_tokenizer *tokenizer;
@@ -72,6 +130,7 @@ static att_status line_ids(const att_model *model, const rule *by, att_text line
   }
   ATT_TRY(att_tokenizer_encode(by->tokenizer, model->ctx, line, true, ids));
   ATT_TRY(check_ids(model, ids));
+  ATT_TRY(att_warn_unknown(model, line, what, (int64_t)number, ids->data, ids->count));
   bool ends = ids->count && ids->data[ids->count - 1] == eos;
   if (by->end_token && !ends) {
     ATT_TRY(att_ids_push(model->ctx, ids, eos));
@@ -118,5 +177,6 @@ att_status att_text_ids(att_model *model, att_text text, bool special, const cha
   ATT_TRY(att_tokenizer_encode(model->tokenizer, model->ctx, text, special, ids));
   bool ends = special && ids->count && ids->data[ids->count - 1] == model->config.eos;
   if (ends && !ends_with_special(model, text)) ids->count--;
-  return check_ids(model, ids);
+  ATT_TRY(check_ids(model, ids));
+  return att_warn_unknown(model, text, what, -1, ids->data, ids->count);
 }

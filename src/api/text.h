@@ -22,4 +22,9 @@ att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer,
  * that the text spells. what: for the warning of invalid UTF-8. */
 att_status att_text_ids(att_model *model, att_text text, bool special, const char *what, att_ids *ids);
 
+/* Warns of the characters of a text that the tokenizer has no token for; ids: of the text. what: "line", "the prompt";
+ * number, from 0, or -1: there is one alone. */
+att_status att_warn_unknown(const att_model *model, att_text text, const char *what, int64_t number, const int32_t *ids,
+                            size_t count);
+
 #endif

@@ -7,6 +7,7 @@
 #include "formats/file.h"
 #include "formats/json.h"
 #include "models/head.h"
+#include "train/data/labelled.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -47,13 +48,14 @@ typedef struct att_comparison {
   char *train[2], *valid[2]; /* paths; of lm and classifier the first alone */
   att_text *lines[2];        /* of validation; blocks */
   size_t line_count;
-  att_text *texts; /* probes: inputs, references and second texts, one block */
+  att_labelled labelled; /* in place of lines */
+  att_text *texts;       /* probes: inputs, references and second texts, one block */
   att_probes probes;
   /* results, a place each */
   att_results results[ATT_MOST_COMPARED];
   att_report_network rows[ATT_MOST_COMPARED];
   att_report_point *curves[ATT_MOST_COMPARED];
-  char notes[ATT_MOST_COMPARED][160];
+  char notes[ATT_MOST_COMPARED][200];
   const char *quality;  /* what validations measured; NULL: nothing */
   char quality_key[32]; /* its name in train.jsonl */
 } att_comparison;
@@ -88,7 +90,7 @@ static att_status prepare_folder(att_comparison *c) {
   ATT_TRY(att_folder_lock(c->ctx, out, &c->lock));
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
   if (empty || c->options.resume == 1) return ATT_OK;
-  return att_fail(c->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
+  return att_fail(c->ctx, ATT_IO, "%s: the folder exists and is not empty: name another, or resume its run", out);
 }
 
 static char *copy_path(att_context *ctx, const char *path) { return att_copy_text(ctx, path, strlen(path)); }
@@ -141,13 +143,45 @@ static att_status take_files(att_comparison *c, int side, const char *train, con
   return c->train[side] && c->valid[side] ? ATT_OK : ATT_MEMORY;
 }
 
+static const char *asked(const char *text) { return *text ? text : NULL; }
+
+static att_status read_table(att_comparison *c, const char *path, att_labelled *labelled) {
+  const att_plan *p = &c->options.plan;
+  const att_columns columns = {asked(p->text_column), asked(p->text_pair_column), asked(p->label_column)};
+  return att_labelled_read(c->ctx, path, &columns, labelled);
+}
+
+/* Every tenth row is held out, at most 2,000. */
+static bool is_held(size_t row) { return row % 10 == 9 && row < 20000; }
+static bool is_kept(size_t row) { return !is_held(row); }
+
+static att_status split_table(att_comparison *c) {
+  att_plan *p = &c->options.plan;
+  att_labelled labelled;
+  c->train[0] = att_path(c->ctx, c->options.out, "train.tsv");
+  c->valid[0] = att_path(c->ctx, c->options.out, "valid.tsv");
+  if (!c->train[0] || !c->valid[0]) return ATT_MEMORY;
+  ATT_TRY(read_table(c, c->options.data, &labelled));
+  att_status status = ATT_OK;
+  if (labelled.lines.count < 10) {
+    status = att_fail(c->ctx, ATT_FORMAT, "%s: %zu rows are too few to hold some out: give a validation file",
+                      c->options.data, labelled.lines.count);
+  }
+  if (!status) status = att_labelled_write(c->ctx, &labelled, is_kept, c->train[0]);
+  if (!status) status = att_labelled_write(c->ctx, &labelled, is_held, c->valid[0]);
+  att_labelled_free(c->ctx, &labelled);
+  p->text_column[0] = p->text_pair_column[0] = p->label_column[0] = '\0'; /* those files have names of their own */
+  return status;
+}
+
 static att_status find_data(att_comparison *c) {
   const att_train_options *o = &c->options;
   if (c->task == ATT_COMPARE_TRANSLATION) {
     ATT_TRY(take_files(c, 0, o->source, o->valid_source, "train.source.txt", "valid.source.txt"));
     return take_files(c, 1, o->target, o->valid_target, "train.target.txt", "valid.target.txt");
   }
-  if (c->task == ATT_COMPARE_CLASSIFIER) return take_files(c, 0, o->data, o->valid, "train.tsv", "valid.tsv");
+  if (c->task == ATT_COMPARE_CLASSIFIER && !o->valid) return split_table(c);
+  if (c->task == ATT_COMPARE_CLASSIFIER) return take_files(c, 0, o->data, o->valid, NULL, NULL);
   if (o->texts.count > 1 && !o->valid) {
     return att_fail(c->ctx, ATT_ARGUMENT, "a comparison over several texts needs a validation text (valid)");
   }
@@ -186,27 +220,20 @@ static att_status probe_pairs(att_comparison *c) {
 
 static att_text field(att_text line, size_t begin, size_t end) { return (att_text){line.data + begin, end - begin}; }
 
-/* text, tab, label; or text, tab, text, tab, label. */
 static att_status probe_classes(att_comparison *c) {
-  ATT_TRY(att_read_lines(c->ctx, c->valid[0], &c->lines[0], &c->line_count));
-  size_t count = c->line_count, taken = 0;
-  att_text *inputs = take_texts(c, count), *references = inputs + count, *seconds = references + count;
-  bool pairs = false;
+  ATT_TRY(read_table(c, c->valid[0], &c->labelled));
+  const att_lines *lines = &c->labelled.lines;
+  att_text *inputs = take_texts(c, lines->count), *references = inputs + lines->count;
+  att_text *seconds = references + lines->count;
   if (!inputs) return ATT_MEMORY;
-  for (size_t i = 0; i < count; i++) {
-    att_text line = c->lines[0][i];
-    size_t last = line.size, first = 0;
-    while (last > 0 && line.data[last - 1] != '\t') last--;
-    while (first < line.size && line.data[first] != '\t') first++;
-    if (last == 0) continue;
-    inputs[taken] = field(line, 0, first);
-    seconds[taken] = first + 1 < last ? field(line, first + 1, last - 1) : (att_text){"", 0};
-    pairs |= first + 1 < last;
-    references[taken++] = att_trimmed(field(line, last, line.size));
+  for (size_t i = 0; i < lines->count; i++) {
+    seconds[i] = (att_text){"", 0};
+    att_labelled_texts(lines->source[i], &inputs[i], &seconds[i]);
+    references[i] = lines->target[i];
   }
   c->probes.references = references;
-  c->probes.seconds = pairs ? seconds : NULL;
-  c->probes.count = taken;
+  c->probes.seconds = c->labelled.pairs ? seconds : NULL;
+  c->probes.count = lines->count;
   return ATT_OK;
 }
 
@@ -304,7 +331,11 @@ static att_status train(att_comparison *c, const att_compared *one, const char *
   if (c->task == ATT_COMPARE_LM && o.texts.count == 1) o.texts.names = &text;
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
   o.resume = !empty;
-  return att_train(c->ctx, &o, on_progress, c);
+  att_status status = att_train(c->ctx, &o, on_progress, c);
+  if (status != ATT_INTERRUPTED) return status;
+  return att_fail(c->ctx, ATT_INTERRUPTED,
+                  "interrupted while training %s; what was learned is saved: the same command with --resume goes on",
+                  one->name);
 }
 
 /* ---- what a run left ------------------------------------------------------------------------------------------ */
@@ -350,6 +381,20 @@ static void name_quality(att_comparison *c, const att_head_calls *head) {
   for (char *at = c->quality_key; *at; at++) *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
 }
 
+/* Where a training ended before its last step: it is not to be read as one that had its whole course. */
+static att_status note_end(att_comparison *c, size_t place, const char *folder) {
+  att_state state;
+  char step[32], steps[32];
+  ATT_TRY(att_checkpoint_load_state(c->ctx, folder, &state));
+  const att_plan *p = &state.plan;
+  if (p->steps == 0 || state.step >= p->steps) return ATT_OK;
+  bool stale = p->patience > 0 && state.stale >= p->patience;
+  snprintf(c->notes[place], sizeof c->notes[place], "%s at step %s of %s",
+           stale ? "no longer improved: stopped" : "cut short by the clock", att_grouped(step, state.step),
+           att_grouped(steps, p->steps));
+  return ATT_OK;
+}
+
 static att_status measure(att_comparison *c, size_t place, const char *folder) {
   att_report_network *row = &c->rows[place];
   att_model *model;
@@ -369,11 +414,14 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
   row->score = a->score;
   row->by_length = a->by_length;
   row->by_distance = a->by_distance;
+  ATT_TRY(note_end(c, place, folder));
   if (a->refused) {
-    snprintf(c->notes[place], sizeof c->notes[place], "%zu of %zu texts are longer than it can take", a->refused,
-             c->probes.count);
-    row->note = c->notes[place];
+    char *note = c->notes[place];
+    size_t used = strlen(note);
+    snprintf(note + used, sizeof c->notes[place] - used, "%s%zu of %zu texts are longer than it can take",
+             used ? "; " : "", a->refused, c->probes.count);
   }
+  row->note = c->notes[place][0] ? c->notes[place] : NULL;
   return read_record(c, folder, row, &c->curves[place]);
 }
 
@@ -382,6 +430,20 @@ static att_status measure(att_comparison *c, size_t place, const char *folder) {
 /* Of classifiers: how often the likeliest label is one of the text's; of numbers their rank correlation. */
 static const char *score_name(const att_comparison *c) {
   return c->quality && strcmp(c->quality, "Spearman") == 0 ? "Spearman x 100" : "Accuracy";
+}
+
+/* "1.2 million", "850,000": two digits are enough of what is about so many. */
+static const char *spell_about(char text[32], int64_t number) {
+  double unit = number >= 1000000000 ? 1e9 : number >= 1000000 ? 1e6 : 1, tens = 1;
+  double value = (double)number / unit;
+  while (value / tens >= 100) tens *= 10;
+  while (value / tens < 10 && tens > 0.1) tens /= 10;
+  value = round(value / tens) * tens;
+  if (unit > 1)
+    att_format(text, 32, "%.15g %s", value, unit >= 1e9 ? "billion" : "million");
+  else
+    att_grouped(text, (int64_t)value);
+  return text;
 }
 
 static void describe(const att_comparison *c, att_report *r, char *subtitle, size_t size) {
@@ -397,7 +459,7 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
     snprintf(budget, sizeof budget, "as many steps or epochs each");
   snprintf(subtitle, size,
            "%s: %zu networks of about %s parameters, %s; measured on %zu texts that none has learned from",
-           titles[c->task], c->count, att_grouped(parameters, c->parameters), budget, c->probes.count);
+           titles[c->task], c->count, spell_about(parameters, c->parameters), budget, c->probes.count);
   *r = (att_report){.task = tasks[c->task],
                     .title = "Networks compared",
                     .subtitle = subtitle,
@@ -502,6 +564,7 @@ static void clear(att_comparison *c) {
     att_free(c->ctx, c->curves[i]);
   }
   att_probes_free(&c->probes);
+  att_labelled_free(c->ctx, &c->labelled);
   att_folder_unlock(c->lock);
   att_free(c->ctx, c->texts);
   att_free(c->ctx, c);

@@ -261,6 +261,51 @@ typedef struct joint {
   int32_t tokens[1 + ATT_MOST_GUESSES];
 } joint;
 
+/* The last half of a full context, before it the start token, and the new token, for a sequence of its own: every
+ * position begins anew, so that it does not matter how positions enter the model. The sequence is empty still. */
+static att_status slide(att_search *s, att_arena *arena, const att_running *h, att_reading *reading) {
+  const att_config *config = &att_session_model(s->session)->config;
+  int64_t length = att_session_length(s->session, h->sequence), kept = config->max_position_embeddings / 2;
+  int32_t *tokens = ATT_ARENA_NEW(arena, length + 1, int32_t), fresh;
+  if (!tokens) return ATT_MEMORY;
+  att_session_tokens(s->session, h->sequence, 0, length, tokens);
+  ATT_TRY(att_session_add(s->session, &fresh));
+  int64_t starts = config->bos >= 0 && tokens[0] == config->bos;
+  if (kept > length - starts) kept = length - starts;
+  memmove(tokens + starts, tokens + length - kept, (size_t)kept * sizeof *tokens);
+  tokens[starts + kept] = h->token;
+  *reading = (att_reading){.sequence = fresh, .tokens = tokens, .count = starts + kept + 1};
+  if (!s->slid) {
+    att_log(context_of(s), ATT_LOG_NOTE, "the context of %lld tokens is full: going on with the last %lld",
+            (long long)config->max_position_embeddings, (long long)kept);
+  }
+  s->slid = true;
+  return ATT_OK;
+}
+
+/* The next reading of a hypothesis. */
+static att_status read_on(att_search *s, att_arena *arena, const att_running *h, att_reading *reading) {
+  int64_t positions = att_session_model(s->session)->config.max_position_embeddings;
+  *reading = (att_reading){.sequence = h->sequence, .tokens = &h->token, .count = 1};
+  if (!s->plan.slide || att_session_length(s->session, h->sequence) < positions) return ATT_OK;
+  return slide(s, arena, h, reading);
+}
+
+/* Sequences that windows were moved to take the places of the full ones (done), or go. */
+static void settle_windows(att_search *const *searches, int64_t count, const joint *j, int64_t rows, bool done) {
+  for (int64_t i = 0, row = 0; i < count; i++) {
+    att_search *s = searches[i];
+    for (int64_t h = 0; h < s->running && row < rows; h++, row++) {
+      att_running *running = &s->hypotheses[h];
+      int32_t fresh = j->readings[row].sequence, full = running->sequence;
+      if (fresh == full) continue;
+      if (done) running->gone += att_session_length(s->session, full) + 1 - j->readings[row].count;
+      if (done) running->sequence = fresh;
+      att_session_drop(s->session, done ? full : fresh);
+    }
+  }
+}
+
 static att_status gather(att_arena *arena, att_search *const *searches, int64_t count, joint *j) {
   int64_t choices = 0;
   for (int64_t i = 0; i < count; i++) {
@@ -273,10 +318,11 @@ static att_status gather(att_arena *arena, att_search *const *searches, int64_t 
   j->choices = ATT_ARENA_NEW(arena, choices, att_choice);
   if (!j->readings || !j->uniform || !j->counts || !j->choices) return ATT_MEMORY;
   for (int64_t i = 0, row = 0; i < count; i++) {
-    const att_search *s = searches[i];
+    att_search *s = searches[i];
     for (int64_t h = 0; h < s->running; h++, row++) {
-      j->readings[row] =
-          (att_reading){.sequence = s->hypotheses[h].sequence, .tokens = &s->hypotheses[h].token, .count = 1};
+      att_status status = read_on(s, arena, &s->hypotheses[h], &j->readings[row]);
+      if (status) settle_windows(searches, count, j, row, false);
+      if (status) return status;
       j->uniform[row] = att_uniform(att_key(s->plan.key, (uint64_t)s->hypotheses[h].number), (uint64_t)s->length);
     }
   }
@@ -305,11 +351,12 @@ static att_status make_sequences(att_session *session, att_arena *arena, att_sea
     const att_search *s = searches[i];
     for (int64_t h = 0; h < s->running; h++, row++, sequences++) {
       int32_t number = j->readings[row].sequence;
+      int64_t gone = s->hypotheses[h].gone, prompt = s->processors.begin - gone;
       int64_t length = att_session_length(session, number);
       int32_t *tokens = ATT_ARENA_NEW(arena, length, int32_t);
       if (!tokens) return ATT_MEMORY;
       att_session_tokens(session, number, 0, length, tokens);
-      *sequences = (att_sequence){tokens, length, tokens, s->processors.begin};
+      *sequences = (att_sequence){tokens, length, tokens, prompt > 0 ? prompt : 0, gone};
       if (!s->plan.source) continue;
       sequences->source = s->plan.source;
       sequences->source_count = s->plan.source_count;
@@ -352,7 +399,7 @@ static att_status choose_all(att_session *session, att_arena *arena, att_search 
 
 /* ---- guesses -------------------------------------------------------------------------------------------------- */
 
-/* The sequence and its token, and guesses behind them; no more than there may still be tokens. */
+/* The sequence and its token, and guesses behind them; no more than there may still be tokens, and positions. */
 static att_status guess(att_session *session, att_arena *arena, const att_search *s, joint *j) {
   const att_running *h = s->hypotheses;
   int64_t length = att_session_length(session, h->sequence);
@@ -361,7 +408,10 @@ static att_status guess(att_session *session, att_arena *arena, const att_search
   if (!tokens) return ATT_MEMORY;
   att_session_tokens(session, h->sequence, 0, length, tokens);
   tokens[length] = h->token;
-  ATT_TRY(att_draft_guess(s->draft, arena, tokens, length + 1, s->plan.most - s->length - 1, s->plan.settings,
+  int64_t most = s->plan.most - s->length - 1,
+          free = att_session_model(session)->config.max_position_embeddings - length - 1;
+  if (most > free) most = free;
+  ATT_TRY(att_draft_guess(s->draft, arena, tokens, length + 1, most, s->plan.settings,
                           att_key(s->plan.key, (uint64_t)h->number), s->length));
   att_arena_restore(arena, mark);
   j->draft = s->draft;
@@ -414,9 +464,11 @@ static att_status choose_and_advance(att_session *session, att_arena *arena, att
 static att_status step(att_session *session, att_arena *arena, att_search *const *searches, int64_t count) {
   joint j = {0};
   ATT_TRY(gather(arena, searches, count, &j));
-  if (count == 1 && searches[0]->draft) ATT_TRY(guess(session, arena, searches[0], &j));
+  if (count == 1 && searches[0]->draft && j.readings[0].count == 1) ATT_TRY(guess(session, arena, searches[0], &j));
   j.begun = att_now();
-  ATT_TRY(att_session_step(session, arena, j.readings, j.rows, &j.logits));
+  att_status read = att_session_step(session, arena, j.readings, j.rows, &j.logits);
+  settle_windows(searches, count, &j, j.rows, read == ATT_OK);
+  ATT_TRY(read);
   do ATT_TRY(choose_and_advance(session, arena, searches, count, &j));
   while (goes_on(session, searches[0], &j));
   return ATT_OK;

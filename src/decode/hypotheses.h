@@ -23,6 +23,7 @@ typedef struct att_output {
 typedef struct att_running {
   int32_t sequence, token;
   int32_t number; /* which sample it is */
+  int64_t gone;   /* tokens before its sequence, which the window left behind */
   double logprob; /* of its tokens */
 } att_running;
 
@@ -36,6 +37,7 @@ typedef struct att_search_plan {
   int64_t most;                      /* tokens of a hypothesis */
   att_finish at_most;                /* how it ends there */
   bool ignore_end;                   /* go on beyond the end token */
+  bool slide;                        /* beam 1, tokens given: a full context goes on with its last half */
   double length_penalty;             /* of a beam: score = log-probability / tokens^length_penalty */
   att_early_stopping early_stopping; /* of a beam */
   bool alignment;                    /* of the results, where the model has one */
@@ -59,6 +61,7 @@ typedef struct att_search {
   int width;               /* choices wanted of a hypothesis */
   int64_t length;          /* tokens of each running hypothesis */
   int64_t running;         /* 0: the search is over */
+  bool slid;               /* a window was moved */
   bool stuck;              /* it is, because the settings ruled out every token: att_fail_no_token */
   att_running *hypotheses; /* [running] */
   att_running *next;       /* scratch */

@@ -16,6 +16,9 @@ static void set_all(const att_token_list *list, float value, float *scores) {
   for (int64_t i = 0; i < list->count; i++) scores[list->tokens[i]] = value;
 }
 
+/* All its tokens, those in that the window left behind. */
+static int64_t length_of(const att_sequence *s) { return s->gone + s->count; }
+
 /* ---- biases ------------------------------------------------------------------------------------------------------ */
 
 static void add_biases(const att_bias_list *list, const att_sequence *s, float *scores) {
@@ -45,7 +48,7 @@ static void suppress(const att_processors *p, const att_sequence *s, float *scor
 static void begin_suppress(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   bool forced = p->begin == 1 && p->settings->forced_bos.count > 0;
   (void)scratch;
-  if (s->count == p->begin + forced) set_all(&p->settings->begin_suppress_tokens, -INFINITY, scores);
+  if (length_of(s) == p->begin + forced) set_all(&p->settings->begin_suppress_tokens, -INFINITY, scores);
 }
 
 /* ---- repetition -------------------------------------------------------------------------------------------------- */
@@ -91,12 +94,12 @@ static void encoder_no_repeat_ngram(const att_processors *p, const att_sequence 
 
 static void min_length(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   (void)scratch;
-  if (s->count < p->settings->min_length) set_all(&p->settings->ends, -INFINITY, scores);
+  if (length_of(s) < p->settings->min_length) set_all(&p->settings->ends, -INFINITY, scores);
 }
 
 static void min_new_tokens(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   (void)scratch;
-  if (s->count - p->begin < p->settings->min_new_tokens) set_all(&p->settings->ends, -INFINITY, scores);
+  if (length_of(s) - p->begin < p->settings->min_new_tokens) set_all(&p->settings->ends, -INFINITY, scores);
 }
 
 static void force(const att_processors *p, const att_token_list *tokens, float *scores) {
@@ -107,18 +110,18 @@ static void force(const att_processors *p, const att_token_list *tokens, float *
 /* After the start token, which may also be a prompt of one token. */
 static void forced_bos(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   (void)scratch;
-  if (s->count == 1) force(p, &p->settings->forced_bos, scores);
+  if (length_of(s) == 1) force(p, &p->settings->forced_bos, scores);
 }
 
 static void forced_eos(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   (void)scratch;
-  if (s->count == p->most - 1) force(p, &p->settings->forced_eos, scores);
+  if (length_of(s) == p->most - 1) force(p, &p->settings->forced_eos, scores);
 }
 
 /* The end becomes likelier from a length on, by a power of the tokens beyond it. */
 static void length_decay(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   const att_token_list *ends = &p->settings->ends;
-  int64_t beyond = s->count - (p->settings->decay_start + p->begin);
+  int64_t beyond = length_of(s) - (p->settings->decay_start + p->begin);
   (void)scratch;
   for (int64_t i = 0; beyond > 0 && i < ends->count; i++) {
     float *score = &scores[ends->tokens[i]];

@@ -14,6 +14,7 @@ typedef struct att_sequence {
   int64_t count;
   const int32_t *source; /* [source_count]: what the encoder read; of a decoder alone the prompt */
   int64_t source_count;
+  int64_t gone; /* tokens before `tokens`, which a window left behind */
 } att_sequence;
 
 typedef struct att_processors att_processors;

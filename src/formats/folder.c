@@ -136,7 +136,7 @@ static att_status begin(att_folder *folder) {
   }
   ATT_TRY(att_folder_is_empty(folder->ctx, folder->path, &empty));
   if (!empty) {
-    return att_fail(folder->ctx, ATT_IO, "%s: the folder is there and not empty: name another", folder->path);
+    return att_fail(folder->ctx, ATT_IO, "%s: the folder exists and is not empty: name another", folder->path);
   }
   return make_aside(folder);
 }

@@ -31,6 +31,12 @@ static att_status serve(att_service *service, const att_request *request) {
   return ATT_OK;
 }
 
+/* Twice the context for each sample: where it is full, a window is read anew beside it. */
+static int64_t cache_rows(const att_model *model, int samples) {
+  int64_t rows = 2 * model->config.max_position_embeddings + 2, most = INT32_MAX / (samples > 0 ? samples : 1);
+  return (rows < most ? rows : most) * (samples > 0 ? samples : 1);
+}
+
 att_status att_generate(att_model *model, att_text prompt, const att_generate_options *given, att_generate_fn *give,
                         void *user) {
   att_context *ctx = model->ctx;
@@ -47,6 +53,7 @@ att_status att_generate(att_model *model, att_text prompt, const att_generate_op
   service_options.slots = ATT_MOST_SAMPLES;
   service_options.kept_rows = options.load_cache || options.save_cache ? -1 : 0;
   service_options.cache_type = options.cache_type;
+  service_options.cache_rows = cache_rows(model, options.samples);
   att_request_default(&request);
   request.text = prompt;
   request.generate = &options;

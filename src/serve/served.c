@@ -8,6 +8,7 @@
 #include "text/unicode.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- what is asked for ---------------------------------------------------------------------------------------- */
 
@@ -27,6 +28,18 @@ static att_status copy_tokens(att_served *s, const int32_t *tokens, size_t count
   return ATT_OK;
 }
 
+/* A prompt that leaves no position free goes on with its last half, as a full context does; the start token stays. */
+static void cut_prompt(att_served *s) {
+  const att_config *config = &s->model->config;
+  size_t positions = (size_t)config->max_position_embeddings, kept = positions / 2;
+  size_t starts = config->bos >= 0 && s->tokens.data[0] == config->bos;
+  if (s->tokens.count < positions) return;
+  att_log(s->model->ctx, ATT_LOG_NOTE, "the prompt has %zu tokens, the context %zu: going on from its last %zu",
+          s->tokens.count, positions, kept);
+  memmove(s->tokens.data + starts, s->tokens.data + s->tokens.count - kept, kept * sizeof *s->tokens.data);
+  s->tokens.count = starts + kept;
+}
+
 static att_status read_prompt(att_served *s, const att_request *request) {
   att_generate_options options;
   att_generate_options_default(s->model, &options);
@@ -36,6 +49,7 @@ static att_status read_prompt(att_served *s, const att_request *request) {
   if (request->tokens) ATT_TRY(copy_tokens(s, request->tokens, request->token_count));
   if (s->tokens.count == 0) ATT_TRY(att_prompt_ids(s->model, request->text, !options.no_special_tokens, &s->tokens));
   ATT_TRY(att_generate_plan(s->model, &options, s->tokens.count, &s->settings, &s->plan));
+  if (s->plan.slide) cut_prompt(s);
   s->plan.stop = options.stop;
   s->plan.stop_count = options.stop_count;
   s->on_prompt = options.on_prompt;
@@ -123,7 +137,9 @@ int64_t att_served_unread(const att_served *s) {
 int64_t att_served_rows(const att_served *s) {
   bool writes = s->stage == ATT_STAGE_WRITING;
   int64_t hypotheses = writes && s->plan.beam == 1 ? s->search.running : att_served_slots(s);
-  return att_served_unread(s) + hypotheses * (s->plan.most - (writes ? s->search.length : 0));
+  int64_t rows = s->plan.most - (writes ? s->search.length : 0), positions = s->model->config.max_position_embeddings;
+  if (s->plan.slide && rows > positions + positions / 2 + 1) rows = positions + positions / 2 + 1; /* while it moves */
+  return att_served_unread(s) + hypotheses * rows;
 }
 
 att_status att_served_write(att_served *s, att_session *session, int32_t sequence) {

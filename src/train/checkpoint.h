@@ -41,6 +41,7 @@ typedef struct att_state {
   att_snapshot snapshots[ATT_MOST_AVERAGE];
   int64_t snapshot_count; /* oldest first */
   bool complete;
+  const struct att_train_options *options; /* whose files are written down beside it; NULL: none. Not read back */
 } att_state;
 
 /* A state of nothing done of a task (by its name). */

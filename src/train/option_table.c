@@ -72,7 +72,16 @@ const att_option att_options[] = {
      .tasks = LM | MLM | COMPARE, .required = LM | MLM,
      .help = "text to learn from, plain or .gz; may be given several times"},
     {.name = "data", .group = "Data", FILE_, RUN(data), .tasks = CLASSIFIER | COMPARE, .required = CLASSIFIER,
-     .help = "lines of text<TAB>label, or text<TAB>text<TAB>label; plain or .gz"},
+     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label"},
+    {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
+     .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},
+    {.name = "text-pair-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_pair_column),
+     .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "the column of the second text, where a row has two", .chosen = "from the data"},
+    {.name = "label-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(label_column),
+     .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "the column of the label", .chosen = "by its name; else the last"},
     {.name = "valid", .group = "Data", FILE_, RUN(valid), .tasks = LM | CLASSIFIER | MLM | COMPARE,
      .help = "the same, to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_LM] = {.chosen = "the last tenth is held out"},
@@ -175,7 +184,7 @@ const att_option att_options[] = {
      .help = "cut texts to so many tokens", .chosen = "256; at most the context",
      .own = {[ATT_TASK_TRANSLATION] = {.help = "leave out pairs with more tokens on a side"},
              [ATT_TASK_LM] = {.help = "tokens of a training window",
-                              .chosen = "the context; at most 1024 of a model to go on from"},
+                              .chosen = "the context; with from at most 1024"},
              [ATT_TASK_MLM] = {.help = "tokens of a training window", .chosen = "128; at most the context"}}},
 
     /* ---- learning ---- */
@@ -213,20 +222,20 @@ const att_option att_options[] = {
      .initial = "0",
      .own = {[ATT_TASK_TRANSLATION] = {.initial = "0.1"},
              [ATT_TASK_CLASSIFIER] = {.help = "probability spread over all labels",
-                                      .chosen = "0.1 where a text has one of several labels; 0 of a model to go on "
-                                                "from"}}},
+                                      .chosen = "0.1 where a text has one of several labels; 0 with from"}}},
     {.name = "token-dropout", .group = "Learning", NUMBER, PLAN(token_dropout), .tasks = CLASSIFIER, .high = 0.99,
      .help = "share of a text's tokens that are hidden behind the mask, drawn anew in every step", .initial = "0",
-     .own[ATT_TASK_CLASSIFIER] = {.chosen = "0.1; 0 or 0.2 of a model to go on from"}},
+     .own[ATT_TASK_CLASSIFIER] = {.chosen = "0.1; with from 0 or 0.2"}},
     {.name = "average", .group = "Learning", WHOLE, PLAN(average), .tasks = TRAINING, .low = 1,
      .high = ATT_MOST_AVERAGE, .help = "average the last N good checkpoints; 1 keeps the best alone", .initial = "5"},
 
     /* ---- running ---- */
     {.name = "resume", .group = "Running", FLAG, RUN(resume), .tasks = ALL,
-     .help = "go on from the last checkpoint in the model's folder; starts afresh where there is none", .initial = "no",
-     .own[ATT_TASK_COMPARE] = {.help = "go on with the comparison where it stopped"}},
+     .help = "continue from the last checkpoint in the folder, with the files of its run; starts anew where there is "
+             "none", .initial = "no",
+     .own[ATT_TASK_COMPARE] = {.help = "continue the comparison where it stopped"}},
     {.name = "from", .group = "Running", FOLDER, RUN(from), .tasks = TRAINING,
-     .help = "go on from this model, with its tokenizer"},
+     .help = "begin with this model and its tokenizer"},
     {.name = "freeze", .group = "Running", .kind = ATT_OPTION_TEXT, .value = "WHAT", PLAN(freeze), .tasks = TRAINING,
      .standing = ATT_IF_ASKED,
      .help = "leave a part as it is: embeddings, encoder, all-but-head, or a pattern (*, ?) of parameter names or of "

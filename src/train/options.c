@@ -229,7 +229,7 @@ void att_train_options_free(att_train_options *options) {
 static att_status look_up(const att_train_options *options, const char *name, const att_option **option) {
   *option = find(name, options->task);
   if (*option) return ATT_OK;
-  return att_fail(options->ctx, ATT_ARGUMENT, "%s is no option of %s", name ? name : "NULL",
+  return att_fail(options->ctx, ATT_ARGUMENT, "%s is not an option of %s", name ? name : "NULL",
                   att_task_names[options->task]);
 }
 
@@ -285,7 +285,7 @@ att_status att_train_options_set_number(att_train_options *options, const char *
   char text[32];
   ATT_TRY(look_up(options, name, &option));
   if (option->kind != ATT_OPTION_NUMBER)
-    return att_fail(options->ctx, ATT_ARGUMENT, "%s: it does not take a number with a point", name);
+    return att_fail(options->ctx, ATT_ARGUMENT, "%s: it does not take a fraction", name);
   return att_train_options_set(options, name, isfinite(value) ? att_number_spell(value, text) : "not finite");
 }
 

@@ -34,7 +34,7 @@ static att_status adopt(att_context *ctx, const char *name, int64_t *value, int6
   if (*value != ATT_UNSET && *value != of_model) {
     const att_option *option = find(name);
     char is[32], has[32];
-    return att_fail(ctx, ATT_ARGUMENT, "%s is %s, but the model to go on from has %s: leave that option out", name,
+    return att_fail(ctx, ATT_ARGUMENT, "%s is %s, but the model given with from has %s: leave that option out", name,
                     att_option_spell(option, value, is), att_option_spell(option, &of_model, has));
   }
   *value = of_model;
@@ -75,7 +75,7 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *c)
     ATT_TRY(adopt(ctx, "position", &plan->position, c->position));
   }
   if (plan->lowercase != ATT_UNSET || plan->tokenizer != ATT_UNSET) {
-    return att_fail(ctx, ATT_ARGUMENT, "%s cannot be chosen: the tokenizer comes with the model to go on from",
+    return att_fail(ctx, ATT_ARGUMENT, "%s cannot be chosen: the tokenizer is that of the model given with from",
                     plan->lowercase != ATT_UNSET ? "lowercase" : "tokenizer");
   }
   plan->lowercase = 0;

@@ -42,6 +42,7 @@ typedef struct att_plan {
   double label_smoothing, bpe_dropout, token_dropout;
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
   char freeze[ATT_PLAN_TEXT];                         /* freeze.h */
+  char text_column[ATT_PLAN_TEXT], text_pair_column[ATT_PLAN_TEXT], label_column[ATT_PLAN_TEXT]; /* att_columns */
 } att_plan;
 
 typedef struct att_size {

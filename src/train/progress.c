@@ -16,6 +16,12 @@ const char *att_grouped(char *out, int64_t number) {
   return out;
 }
 
+const char *att_spell_seconds(char *out, double seconds) {
+  double value = seconds < 90 ? seconds : seconds < 5400 ? seconds / 60 : seconds / 3600;
+  att_format(out, 32, "%.1f %s", value, seconds < 90 ? "s" : seconds < 5400 ? "minutes" : "hours");
+  return out;
+}
+
 void att_trainer_say(att_trainer *t, att_progress_kind kind, const char *text) {
   if (!t->progress) return;
   const att_state *s = &t->state;

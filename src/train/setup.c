@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "formats/file.h"
+#include "models/head.h"
 #include "train/freeze.h"
 
 #include <stdio.h>
@@ -64,6 +65,18 @@ static void say_plan(att_trainer *t) {
   say_learning(t);
 }
 
+/* Where a resumed run goes on. */
+static void say_where(att_trainer *t) {
+  char text[96], step[32], steps[32];
+  const att_state *s = &t->state;
+  if (s->plan.steps > 0)
+    snprintf(text, sizeof text, "going on from step %s of %s", att_grouped(step, s->step),
+             att_grouped(steps, s->plan.steps));
+  else
+    snprintf(text, sizeof text, "going on from step %s", att_grouped(step, s->step));
+  att_trainer_say(t, ATT_PROGRESS_PLAN, text);
+}
+
 /* ---- the folder ----------------------------------------------------------------------------------------------- */
 
 static att_status has(att_trainer *t, const char *name, bool *there) {
@@ -93,7 +106,7 @@ static att_status prepare_folder(att_trainer *t) {
   ATT_TRY(att_folder_lock(t->ctx, out, &t->lock));
   ATT_TRY(att_folder_is_empty(t->ctx, out, &empty));
   if (!empty && t->options->resume != 1) {
-    return att_fail(t->ctx, ATT_IO, "%s: the folder is there and not empty: name another, or resume its run", out);
+    return att_fail(t->ctx, ATT_IO, "%s: the folder exists and is not empty: name another, or resume its run", out);
   }
   if (!empty) ATT_TRY(att_checkpoint_find(t->ctx, out, &t->resumed));
   return empty || t->resumed ? ATT_OK : check_unfinished(t);
@@ -177,6 +190,18 @@ static att_status weights_fingerprint(const att_model *model, uint64_t *key) {
   return ATT_OK;
 }
 
+att_status att_trainer_wrong_model(const att_trainer *t, const char *folder, const char *needs) {
+  static const char *const kinds[ATT_KIND_COUNT] = {"an encoder-decoder", "a decoder", "an encoder"};
+  static const char *const takers[ATT_KIND_COUNT] = {"translation", "lm", "mlm"};
+  att_kind kind = t->model->config.kind;
+  const char *task = att_task_names[t->options->task], *taker = t->model->head->output ? takers[kind] : "classifier";
+  bool other = strcmp(task, taker) != 0;
+  return att_fail(t->ctx, ATT_UNSUPPORTED, "%s is %s with %s%s; train %s needs %s%s%s", folder, kinds[kind],
+                  t->model->config.head == ATT_HEAD_NONE ? "no head" : "a head of ",
+                  t->model->config.head == ATT_HEAD_NONE ? "" : t->model->head->name, task, needs,
+                  other ? "; for this folder use train " : "", other ? taker : "");
+}
+
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
   ATT_TRY(att_model_check_text(t->model));
@@ -191,6 +216,7 @@ static att_status open_model(att_trainer *t) {
 static att_status begin_state(att_trainer *t, const att_plan *wanted, uint64_t train, uint64_t valid) {
   att_state_begin(&t->state, att_task_names[t->options->task]);
   t->state.plan = *wanted;
+  t->state.options = t->options;
   t->state.train_fingerprint = train;
   t->state.valid_fingerprint = valid;
   return t->options->from ? open_model(t) : make_model(t, wanted);
@@ -273,6 +299,7 @@ static att_status make_the_rest(att_trainer *t, const att_plan *wanted) {
         att_now(); /* what the killed run had done beyond the checkpoint, and this start, are not its time */
     ATT_TRY(att_budget_extend(t, wanted));
     ATT_TRY(go_on_writing(t));
+    say_where(t);
   }
   return ATT_OK;
 }
@@ -292,6 +319,7 @@ static att_status set_up(att_trainer *t, const att_plan *wanted) {
   uint64_t train, valid;
   if (t->resumed) {
     ATT_TRY(att_checkpoint_load_state(t->ctx, t->options->out, &t->state));
+    t->state.options = t->options;
     ATT_TRY(check_same_task(t));
     ATT_TRY(att_plan_compare(t->ctx, &t->state.plan, wanted));
     seed = t->state.plan.seed;

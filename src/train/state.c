@@ -1,8 +1,12 @@
 /* Owns what state.h says. Refuses a state in which any value cannot be, alone or beside the others. */
 #include "train/state.h"
 
+#include "train/options.h"
+
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ATT_STATE_VERSION 2
@@ -49,6 +53,69 @@ static att_status put_progress(att_context *ctx, const att_state *s, att_buffer 
   return put_number(ctx, out, "highest_quality", s->lowest.quality);
 }
 
+/* ---- the run's files ------------------------------------------------------------------------------------------ */
+
+/* An option of the task whose value is a file; the run's own folder is none of its files. */
+static bool is_file(const att_option *option, int task) {
+  bool file = option->kind == ATT_OPTION_FILE || option->kind == ATT_OPTION_FILES;
+  return file && option->tasks >> task & 1 && strcmp(option->name, "out") != 0;
+}
+
+/* From whatever folder the run is resumed. */
+static att_status put_path(att_context *ctx, const char *name, att_buffer *out) {
+  char whole[PATH_MAX];
+  const char *path = strcmp(name, "-") != 0 && realpath(name, whole) ? whole : name;
+  return att_json_put_string(ctx, out, path, strlen(path));
+}
+
+static att_status put_files(att_context *ctx, const att_train_options *options, att_buffer *out) {
+  const char *before = "\n    ";
+  ATT_TRY(att_buffer_print(ctx, out, "  \"files\": {"));
+  for (size_t i = 0; options && i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    const void *place = (const char *)options + o->offset;
+    if (!is_file(o, options->task) || !att_option_is_given(o, options)) continue;
+    const char *const *names = place;
+    size_t count = 1;
+    if (o->kind == ATT_OPTION_FILES) {
+      names = ((const att_files *)place)->names;
+      count = ((const att_files *)place)->count;
+    }
+    ATT_TRY(att_buffer_print(ctx, out, "%s\"%s\": [", before, o->name));
+    for (size_t k = 0; k < count; k++) {
+      if (k) ATT_TRY(att_buffer_print(ctx, out, ", "));
+      ATT_TRY(put_path(ctx, names[k], out));
+    }
+    ATT_TRY(att_buffer_print(ctx, out, "]"));
+    before = ",\n    ";
+  }
+  return att_buffer_print(ctx, out, "},\n");
+}
+
+static att_status get_files(att_context *ctx, const char *path, const json_t *root, att_train_options *options) {
+  const json_t *files = json_object_get(root, "files");
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    if (!is_file(o, options->task) || att_option_is_given(o, options)) continue;
+    const json_t *names = json_object_get(files, o->name);
+    for (size_t k = 0; k < json_array_size(names); k++) {
+      const char *name = json_string_value(json_array_get(names, k));
+      if (!name || !*name)
+        return att_fail(ctx, ATT_FORMAT, "%s: %s names no file: the checkpoint is damaged", path, o->name);
+      ATT_TRY(att_train_options_set(options, o->name, name));
+    }
+  }
+  return ATT_OK;
+}
+
+att_status att_state_read_files(att_context *ctx, const char *path, att_train_options *options) {
+  json_t *root;
+  ATT_TRY(att_json_open(ctx, path, &root));
+  att_status status = get_files(ctx, path, root, options);
+  json_decref(root);
+  return status;
+}
+
 att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out) {
   ATT_TRY(att_buffer_print(ctx, out, "{\n  \"version\": %d,\n  \"task\": ", ATT_STATE_VERSION));
   ATT_TRY(att_json_put_string(ctx, out, s->task, strlen(s->task)));
@@ -56,6 +123,7 @@ att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out
   ATT_TRY(put_int(ctx, out, "train_fingerprint", (int64_t)s->train_fingerprint));
   ATT_TRY(put_int(ctx, out, "valid_fingerprint", (int64_t)s->valid_fingerprint));
   ATT_TRY(put_int(ctx, out, "from_fingerprint", (int64_t)s->from_fingerprint));
+  ATT_TRY(put_files(ctx, s->options, out));
   ATT_TRY(put_progress(ctx, s, out));
   ATT_TRY(att_buffer_print(ctx, out, "  \"best\": "));
   ATT_TRY(put_snapshot(ctx, out, &s->best));

@@ -6,5 +6,8 @@
 
 att_status att_state_write(att_context *ctx, const att_state *state, att_buffer *out);
 att_status att_state_read(att_context *ctx, const char *path, att_state *state);
+/* Sets those files of the options that are not given to what the state at `path` says: whole paths, as they were when
+ * it was written. */
+att_status att_state_read_files(att_context *ctx, const char *path, struct att_train_options *options);
 
 #endif

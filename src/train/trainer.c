@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "formats/file.h"
+#include "train/resume.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -236,14 +237,14 @@ static void describe(const att_trainer *t, att_score_of_model score, char *text,
 
 static void say_done(att_trainer *t, int64_t averaged) {
   const att_state *s = &t->state;
-  char text[1024], kind[96], score[160];
+  char text[1024], kind[96], score[160], time[32];
   describe(t, s->best.score, score, sizeof score);
   if (averaged > 0)
     snprintf(kind, sizeof kind, "the mean of the last %lld good checkpoints", (long long)averaged);
   else
     snprintf(kind, sizeof kind, "of step %lld", (long long)s->best.step);
-  att_format(text, sizeof text, "done: %lld steps in %.1f minutes; validation %s; the model, %s, is in %s",
-             (long long)s->step, att_trainer_seconds(t) / 60, score, kind, t->options->out);
+  att_format(text, sizeof text, "done: %lld steps in %s; validation %s; the model, %s, is in %s", (long long)s->step,
+             att_spell_seconds(time, att_trainer_seconds(t)), score, kind, t->options->out);
   att_trainer_say(t, ATT_PROGRESS_DONE, text);
 }
 
@@ -299,25 +300,31 @@ static att_status run(att_trainer *t) {
 static att_status leave(att_trainer *t) {
   if (!t->finishing) ATT_TRY(att_trainer_save(t));
   return att_fail(t->ctx, ATT_INTERRUPTED,
-                  "interrupted at step %lld; what was learned is saved in %s: the same command "
-                  "with --resume goes on",
+                  "interrupted at step %lld; what was learned is saved: attend train --resume %s goes on",
                   (long long)t->state.step, t->options->out);
 }
 
 att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,
                            att_progress_fn *progress, void *user) {
+  double begin = att_now();
+  att_train_options *whole;
+  ATT_TRY(att_train_options_recall(ctx, options, &whole));
   att_trainer *t = ATT_NEW(ctx, 1, att_trainer);
-  if (!t) return ATT_MEMORY;
+  if (!t) {
+    att_train_options_free(whole);
+    return ATT_MEMORY;
+  }
   *t = (att_trainer){
-      .ctx = ctx, .task = task, .options = options, .progress = progress, .user = user, .clock_start = att_now()};
+      .ctx = ctx, .task = task, .options = whole, .progress = progress, .user = user, .clock_start = begin};
   att_status status = att_trainer_setup(t);
   if (status == ATT_OK && t->state.complete) {
-    att_trainer_say(t, ATT_PROGRESS_DONE, "the run is complete: nothing to do");
+    att_trainer_say(t, ATT_PROGRESS_DONE, "the run is complete: nothing to do; a larger budget goes on with it");
   } else if (status == ATT_OK) {
     status = run(t);
     if (status == ATT_INTERRUPTED) status = leave(t);
   }
   att_trainer_free(t);
   att_free(ctx, t);
+  att_train_options_free(whole);
   return status;
 }

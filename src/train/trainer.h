@@ -47,12 +47,16 @@ int att_trainer_work(void *trainer, double done);
 void att_trainer_say(att_trainer *trainer, att_progress_kind kind, const char *text);
 /* "12,345" into out, of at least 32 bytes; returns out. */
 const char *att_grouped(char *out, int64_t number);
+/* "0.7 s", "12.5 minutes", "3.2 hours" into out, of at least 32 bytes; returns out. */
+const char *att_spell_seconds(char *out, double seconds);
 
 /* ---- save.c ---- */
 /* Writes a checkpoint; refuses one that holds infinities (ATT_NUMERIC). */
 att_status att_trainer_save(att_trainer *trainer);
 
 /* ---- setup.c ---- */
+/* Refuses trainer->model (of `folder`), saying what it is, what the task needs, and what would take it. */
+att_status att_trainer_wrong_model(const att_trainer *trainer, const char *folder, const char *needs);
 /* ATT_OK with state.complete: there is nothing to do. On failure att_trainer_free is still to be called. */
 att_status att_trainer_setup(att_trainer *trainer);
 void att_trainer_free(att_trainer *trainer);

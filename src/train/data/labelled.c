@@ -3,8 +3,10 @@
 
 #include "formats/file.h"
 #include "text/unicode.h"
+#include "train/data/columns.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,20 +21,6 @@ static att_status go_on(att_context *ctx, const char *path) {
 
 /* ---- columns -------------------------------------------------------------------------------------------------- */
 
-/* Cuts a line at its last tab; returns how many columns it has. */
-static size_t cut_line(att_text line, att_text *source, att_text *label) {
-  size_t columns = 1, last = 0;
-  for (size_t i = 0; i < line.size; i++) {
-    if (line.data[i] != '\t') continue;
-    columns++;
-    last = i;
-  }
-  if (columns == 1) return 1;
-  *source = (att_text){line.data, last};
-  *label = att_trimmed((att_text){line.data + last + 1, line.size - last - 1});
-  return columns;
-}
-
 bool att_labelled_texts(att_text source, att_text *first, att_text *second) {
   const char *tab = source.size ? memchr(source.data, '\t', source.size) : NULL;
   *first = source;
@@ -42,113 +30,108 @@ bool att_labelled_texts(att_text source, att_text *first, att_text *second) {
   return true;
 }
 
-static bool is_one_of(att_text text, const char *const *words) {
-  for (; *words; words++) {
-    size_t i = 0, size = strlen(*words);
-    if (size != text.size) continue;
-    while (i < size && (text.data[i] | 0x20) == (*words)[i]) i++;
-    if (i == size) return true;
-  }
-  return false;
-}
-
-/* Whether the first line names its columns; refuses one that says that the label comes first. */
-static att_status find_header(att_context *ctx, const char *path, att_text source, att_text label, bool *header) {
-  static const char *const texts[] = {"text",    "sentence",  "sentence1", "text1",   "review", "utterance",
-                                      "premise", "question",  "question1", "comment", "tweet",  "content",
-                                      "title",   "sentence2", "text2",     NULL};
-  static const char *const labels[] = {"label",     "labels",   "class",  "category", "target",     "score",
-                                       "sentiment", "value",    "rating", "emotion",  "similarity", "intent",
-                                       "gold",      "polarity", "stars",  NULL};
-  att_text first, second;
-  att_labelled_texts(source, &first, &second);
-  first = att_trimmed(first);
-  *header = is_one_of(first, texts) && is_one_of(label, labels);
-  if (!is_one_of(first, labels) || !is_one_of(label, texts)) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT,
-                  "%s: line 1 says that the label stands before the text: a line must be text<TAB>label, or "
-                  "text<TAB>text<TAB>label",
-                  path);
-}
-
-static att_status wrong_columns(att_context *ctx, const char *path, size_t number, size_t columns, size_t expected) {
-  if (columns == expected || (expected == 0 && columns >= 2 && columns <= 3)) return ATT_OK;
-  if (columns == 1) {
-    return att_fail(ctx, ATT_FORMAT, "%s: line %zu has no tab: a line is text<TAB>label, or text<TAB>text<TAB>label",
-                    path, number);
-  }
-  return att_fail(ctx, ATT_FORMAT,
-                  "%s: line %zu has %zu columns%s: a line is text<TAB>label, or text<TAB>text<TAB>label", path, number,
-                  columns,
-                  expected == 2 ? ", those before it 2"
-                  : expected    ? ", those before it 3"
-                                : "");
-}
-
 static bool read_number(att_text text, double *value) {
   return att_read_number(text.data, text.size, value) && fabs(*value) <= 1e30;
 }
 
-/* Names of columns that find_header does not know: where every label but the first line's is a number, it is a name. */
-static void drop_header(att_context *ctx, const char *path, att_labelled *l) {
-  double value;
-  if (l->lines.count < 4 || read_number(l->lines.target[0], &value)) return;
-  for (size_t i = 1; i < l->lines.count; i++)
-    if (!read_number(l->lines.target[i], &value)) return;
-  att_text name = l->lines.target[0];
-  att_log(ctx, ATT_LOG_WARNING,
-          "%s: line %zu is left out as names of the columns: its label is \"%.*s\", all others are numbers", path,
-          l->number[0], (int)(name.size < 80 ? name.size : 80), name.data);
-  size_t left = --l->lines.count;
-  memmove(l->lines.source, l->lines.source + 1, left * sizeof *l->lines.source);
-  memmove(l->lines.target, l->lines.target + 1, left * sizeof *l->lines.target);
-  memmove(l->number, l->number + 1, left * sizeof *l->number);
+/* What a row takes of the block: two texts with a tab between them, the label. */
+static size_t size_of_row(const att_table *t, const att_layout *layout, size_t row) {
+  size_t size = att_table_cell(t, row, layout->text).size + att_table_cell(t, row, layout->label).size;
+  return layout->text_pair < 0 ? size : size + 1 + att_table_cell(t, row, (size_t)layout->text_pair).size;
 }
 
-static att_status split_lines(att_context *ctx, const char *path, size_t raw_count, att_labelled *out) {
-  size_t expected = 0;
-  bool header = false;
-  for (size_t i = 0; i < raw_count; i++) {
-    att_text source, label;
-    ATT_TRY(go_on(ctx, path));
-    if (att_is_blank(out->raw[i]) && !memchr(out->raw[i].data, '\t', out->raw[i].size)) continue;
-    size_t columns = cut_line(out->raw[i], &source, &label), at = out->lines.count;
-    ATT_TRY(wrong_columns(ctx, path, i + 1, columns, expected));
-    if (expected == 0) ATT_TRY(find_header(ctx, path, source, label, &header));
-    expected = columns;
-    if (header) att_log(ctx, ATT_LOG_NOTE, "%s: line %zu names the columns: left out", path, i + 1);
-    if (header) {
-      header = false;
-      continue;
-    }
-    out->lines.source[at] = source;
-    out->lines.target[at] = label;
-    out->number[at] = i + 1;
-    out->lines.count++;
+/* A text is a line. */
+static char *put_text(char *at, att_text text) {
+  for (size_t i = 0; i < text.size; i++) {
+    char c = text.data[i];
+    at[i] = c == '\t' || c == '\n' || c == '\r' ? ' ' : c;
   }
-  out->pairs = expected == 3;
-  drop_header(ctx, path, out);
-  if (out->lines.count == 0) return att_fail(ctx, ATT_FORMAT, "%s: there is nothing in it", path);
-  if (out->lines.count <= INT32_MAX) return ATT_OK;
-  return att_fail(ctx, ATT_UNSUPPORTED, "%s: %zu lines are more than %d", path, out->lines.count, INT32_MAX);
+  return at + text.size;
 }
 
-att_status att_labelled_read(att_context *ctx, const char *path, att_labelled *out) {
-  size_t count;
-  *out = (att_labelled){0};
-  ATT_TRY(att_read_lines(ctx, path, &out->raw, &count));
+static void take_row(const att_table *t, const att_layout *layout, size_t row, char **at, att_labelled *out) {
+  size_t line = out->lines.count++;
+  char *begin = *at;
+  *at = put_text(*at, att_table_cell(t, row, layout->text));
+  if (layout->text_pair >= 0) {
+    *(*at)++ = '\t';
+    *at = put_text(*at, att_table_cell(t, row, (size_t)layout->text_pair));
+  }
+  out->lines.source[line] = (att_text){begin, (size_t)(*at - begin)};
+  begin = *at;
+  *at = put_text(*at, att_table_cell(t, row, layout->label));
+  out->lines.target[line] = att_trimmed((att_text){begin, (size_t)(*at - begin)});
+  out->number[line] = t->line[row];
+}
+
+static att_status take_rows(att_context *ctx, const char *path, const att_table *t, const att_layout *layout,
+                            att_labelled *out) {
+  size_t first = layout->header, count = t->rows - first, size = 1;
+  if (count == 0) return att_fail(ctx, ATT_FORMAT, "%s: it has no rows", path);
+  if (count > INT32_MAX) return att_fail(ctx, ATT_UNSUPPORTED, "%s: %zu rows are more than %d", path, count, INT32_MAX);
+  for (size_t row = first; row < t->rows; row++) size += size_of_row(t, layout, row);
+  out->text = att_alloc(ctx, size, 1);
   out->lines.source = ATT_NEW(ctx, count, att_text);
   out->lines.target = ATT_NEW(ctx, count, att_text);
   out->number = ATT_NEW(ctx, count, size_t);
-  bool room = out->lines.source && out->lines.target && out->number;
-  att_status status = room ? split_lines(ctx, path, count, out) : ATT_MEMORY;
+  if (!out->text || !out->lines.source || !out->lines.target || !out->number) return ATT_MEMORY;
+  char *at = out->text;
+  for (size_t row = first; row < t->rows; row++) {
+    ATT_TRY(go_on(ctx, path));
+    take_row(t, layout, row, &at, out);
+  }
+  out->pairs = layout->text_pair >= 0;
+  return ATT_OK;
+}
+
+att_status att_labelled_read(att_context *ctx, const char *path, const att_columns *given, att_labelled *out) {
+  att_table table;
+  att_layout layout;
+  *out = (att_labelled){0};
+  ATT_TRY(att_table_read(ctx, path, &table));
+  att_status status = att_columns_find(ctx, path, &table, given, &layout);
+  if (!status) status = take_rows(ctx, path, &table, &layout, out);
+  att_table_free(ctx, &table);
   if (status) att_labelled_free(ctx, out);
+  return status;
+}
+
+/* A cell that begins with a quotation mark would be read as a quoted one. */
+static att_status write_cell(att_context *ctx, att_buffer *out, att_text cell, char end) {
+  bool quote = cell.size && cell.data[0] == '"';
+  if (quote) ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
+  for (size_t i = 0; quote && i < cell.size; i++) {
+    if (cell.data[i] == '"') ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
+    ATT_TRY(att_buffer_append(ctx, out, cell.data + i, 1));
+  }
+  if (!quote) ATT_TRY(att_buffer_append(ctx, out, cell.data, cell.size));
+  if (quote) ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
+  return att_buffer_append(ctx, out, &end, 1);
+}
+
+static att_status write_row(att_context *ctx, const att_labelled *l, size_t row, att_buffer *out) {
+  att_text first, second;
+  bool two = att_labelled_texts(l->lines.source[row], &first, &second);
+  ATT_TRY(write_cell(ctx, out, first, '\t'));
+  if (two) ATT_TRY(write_cell(ctx, out, second, '\t'));
+  return write_cell(ctx, out, l->lines.target[row], '\n');
+}
+
+/* The columns are named, so that no row is taken for names. */
+att_status att_labelled_write(att_context *ctx, const att_labelled *l, bool (*wanted)(size_t row), const char *path) {
+  att_buffer out = {0};
+  const char *names = l->pairs ? "text1\ttext2\tlabel\n" : "text\tlabel\n";
+  att_status status = att_buffer_append(ctx, &out, names, strlen(names));
+  for (size_t i = 0; i < l->lines.count && !status; i++)
+    if (wanted(i)) status = write_row(ctx, l, i, &out);
+  if (!status) status = att_write_file(ctx, path, out.data, out.size);
+  att_buffer_free(ctx, &out);
   return status;
 }
 
 void att_labelled_free(att_context *ctx, att_labelled *labelled) {
   att_lines_free(ctx, &labelled->lines);
-  att_release(ctx, labelled->raw);
+  att_free(ctx, labelled->text);
   att_free(ctx, labelled->number);
   *labelled = (att_labelled){0};
 }
@@ -255,9 +238,8 @@ static att_status check_list(att_context *ctx, const char *path, att_head head, 
   }
   if (list->count > (size_t)ATT_MOST_LABELS || are_apart(list)) {
     return att_fail(ctx, ATT_FORMAT,
-                    "%s: %zu different labels in %zu: is the last column the label? (a line is text<TAB>label, or "
-                    "text<TAB>text<TAB>label, and nothing else)",
-                    path, list->count, list->used);
+                    "%s: %zu different labels in %zu rows: is that column the label? label-column names another", path,
+                    list->count, list->used);
   }
   return ATT_OK;
 }
@@ -330,6 +312,35 @@ static void look_at_names(att_label_set *set) {
   }
 }
 
+/* A label that is on the first line alone may be the name of its column. */
+static void warn_of_names(att_context *ctx, const char *path, const att_labelled *in, const att_label_set *set) {
+  att_text label = in->lines.target[0];
+  if (set->count < 3 || in->lines.count < 10 || in->number[0] != 1) return;
+  for (int64_t k = 0; k < set->count; k++) {
+    bool same = strlen(set->names[k]) == label.size && memcmp(set->names[k], label.data, label.size) == 0;
+    if (!same || set->uses[k] != 1) continue;
+    att_log(ctx, ATT_LOG_WARNING,
+            "%s: the label \"%.*s\" is on line 1 alone: where that line names the columns, give label-column that name",
+            path, (int)(label.size < 80 ? label.size : 80), label.data);
+  }
+}
+
+/* names: of the set, in order. */
+static att_status count_uses(att_context *ctx, const att_labelled *in, const label_list *list, bool many,
+                             att_label_set *set) {
+  set->uses = ATT_NEW(ctx, set->count, int64_t);
+  if (!set->uses) return ATT_MEMORY;
+  for (size_t i = 0; i < in->lines.count; i++) {
+    att_text field = in->lines.target[i], piece = field;
+    bool more = !many;
+    for (size_t at = 0; more || (many && next_piece(field, &at, &piece)); more = false) {
+      const att_text *found = bsearch(&piece, list->items, list->count, sizeof *list->items, by_name);
+      if (found) set->uses[found - list->items]++;
+    }
+  }
+  return ATT_OK;
+}
+
 att_status att_label_set_find(att_context *ctx, const char *path, const att_labelled *in, int head,
                               att_label_set *set) {
   *set = (att_label_set){.head = (att_head)head};
@@ -344,12 +355,16 @@ att_status att_label_set_find(att_context *ctx, const char *path, const att_labe
   if (!status) status = check_list(ctx, path, set->head, &list);
   if (!status) status = keep_names(ctx, list.items, list.count, set);
   if (!status) look_at_names(set);
+  if (!status) status = count_uses(ctx, in, &list, form == ATT_SEVERAL_LABELS, set);
+  if (!status) warn_of_names(ctx, path, in, set);
   att_free(ctx, list.items);
+  if (status) att_label_set_free(ctx, set);
   return status;
 }
 
 void att_label_set_free(att_context *ctx, att_label_set *set) {
   att_free(ctx, set->names);
+  att_free(ctx, set->uses);
   *set = (att_label_set){0};
 }
 
@@ -384,8 +399,15 @@ static att_status find_name(const truth_reader *r, att_text name, int64_t *place
       bsearch(&(name_place){name, 0}, r->names, (size_t)r->count, sizeof *r->names, by_place_name);
   if (found) *place = found->place;
   if (found) return ATT_OK;
-  return att_fail(r->ctx, ATT_FORMAT, "%s: line %zu: the label \"%.*s\" is none of the %lld that there are", r->path,
-                  r->number, (int)(name.size < 80 ? name.size : 80), name.data, (long long)r->count);
+  char known[240];
+  size_t used = (size_t)snprintf(known, sizeof known, "there are: ");
+  for (int64_t i = 0; i < r->count && used < sizeof known - 48; i++) {
+    int size = (int)(r->names[i].name.size < 40 ? r->names[i].name.size : 40);
+    used += (size_t)snprintf(known + used, sizeof known - used, "%s%.*s", i ? ", " : "", size, r->names[i].name.data);
+    if (i + 1 < r->count && used >= sizeof known - 48) snprintf(known + used, sizeof known - used, " ...");
+  }
+  return att_fail(r->ctx, ATT_FORMAT, "%s: line %zu: unknown label \"%.*s\"; %s", r->path, r->number,
+                  (int)(name.size < 80 ? name.size : 80), name.data, known);
 }
 
 static att_status read_labels(const truth_reader *r, att_text field, float *values) {

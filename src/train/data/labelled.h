@@ -1,7 +1,7 @@
 /*
- * Owns labelled texts: files whose lines are text<TAB>label or text<TAB>text<TAB>label, what kind of labels they have,
- * and which there are. Refuses, with the line's number, columns that are not so many as in the first line, a missing
- * label and a label that is not known; and labels that nothing can be learned from.
+ * Owns labelled texts: tables (formats/table.h) with a text, or two, and a label in each row, what kind of labels they
+ * have, and which there are. Refuses, with the line's number, a missing label and a label that is not known; and labels
+ * that nothing can be learned from.
  */
 #ifndef ATT_TRAIN_DATA_LABELLED_H
 #define ATT_TRAIN_DATA_LABELLED_H
@@ -11,15 +11,18 @@
 
 /* Zero-initialised is empty. */
 typedef struct att_labelled {
-  att_text *raw;   /* of att_read_lines: what the lines point into */
+  char *text;      /* what the lines point into; NULL: nothing was read */
   att_lines lines; /* source: the text, or two texts with a tab between them; target: the label */
-  size_t *number;  /* [lines.count]: of each line in the file, from 1 */
+  size_t *number;  /* [lines.count]: where each begins in the file, from 1 */
   bool pairs;
 } att_labelled;
 
-/* Blank lines are left out; a first line of column names ("sentence", "label"; or any, where the other labels are
- * numbers) too, which the log says. */
-att_status att_labelled_read(att_context *ctx, const char *path, att_labelled *labelled);
+/* given: which columns are what (columns.h), or NULL. Rows without anything are left out, and a first row of names too,
+ * which the log says. A text is a line: tabs and line ends in it become spaces. */
+att_status att_labelled_read(att_context *ctx, const char *path, const att_columns *given, att_labelled *labelled);
+/* Writes the rows that are wanted (by their places, from 0) as a table that att_labelled_read reads to the same. */
+att_status att_labelled_write(att_context *ctx, const att_labelled *labelled, bool (*wanted)(size_t row),
+                              const char *path);
 void att_labelled_free(att_context *ctx, att_labelled *labelled);
 
 /* The two texts of a line; returns false where it has only the first. */
@@ -30,6 +33,7 @@ typedef struct att_label_set {
   att_head head;
   char **names; /* [count], one block (att_free): sorted, whole numbers by value; of values one: "value" */
   int64_t count;
+  int64_t *uses;      /* [count]: how many lines have each; of numbers: NULL */
   bool whole;         /* the labels are whole numbers: they could be names or quantities */
   double least, most; /* of numbers */
 } att_label_set;

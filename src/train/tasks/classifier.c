@@ -14,9 +14,11 @@
 #include "base/random.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#define ATT_FEW_LABELS 10
+#define ATT_FEW_LABELS    10
+#define ATT_LISTED_LABELS 20
 
 typedef struct classifier_data {
   att_labelled train, valid_file;
@@ -38,15 +40,35 @@ static const att_head_calls *head_of(const att_trainer *t) { return att_head_get
 static bool is_one_label(const att_trainer *t) { return head_of(t)->form == ATT_ONE_LABEL; }
 
 static const att_lines *valid_lines(const classifier_data *d) {
-  return d->valid_file.raw ? &d->valid_file.lines : &d->held;
+  return d->valid_file.text ? &d->valid_file.lines : &d->held;
 }
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
 static att_status same_columns(att_trainer *t, const classifier_data *d) {
-  if (!d->valid_file.raw || d->valid_file.pairs == d->train.pairs) return ATT_OK;
-  return att_fail(t->ctx, ATT_FORMAT, "%s has %s a line, %s %s: both need the same", t->options->data,
+  if (!d->valid_file.text || d->valid_file.pairs == d->train.pairs) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT, "%s has %s a row, %s %s: both need the same", t->options->data,
                   d->train.pairs ? "two texts" : "one text", t->options->valid, d->train.pairs ? "one" : "two");
+}
+
+/* "labels: neg 120, pos 130": all of a few, else the rarest and the most frequent. */
+static void say_counts(const att_trainer *t, const att_label_set *l) {
+  char text[1024];
+  size_t used = (size_t)snprintf(text, sizeof text, "labels: ");
+  int64_t rarest = 0, most = 0;
+  for (int64_t k = 0; k < l->count; k++) {
+    if (l->uses[k] < l->uses[rarest]) rarest = k;
+    if (l->uses[k] > l->uses[most]) most = k;
+  }
+  for (int64_t k = 0; k < l->count && l->count <= ATT_LISTED_LABELS; k++) {
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%.32s %lld", k ? ", " : "", l->names[k],
+                             (long long)l->uses[k]);
+  }
+  if (l->count > ATT_LISTED_LABELS) {
+    snprintf(text + used, sizeof text - used, "from %.32s %lld to %.32s %lld", l->names[rarest],
+             (long long)l->uses[rarest], l->names[most], (long long)l->uses[most]);
+  }
+  att_log(t->ctx, ATT_LOG_NOTE, "%s", text);
 }
 
 /* What was taken for what. Whole numbers can be names as well as quantities, so that a guess is one to be told of: but
@@ -56,11 +78,11 @@ static void say_labels(const att_trainer *t) {
   bool number = head_of(t)->form == ATT_NUMBER, one = is_one_label(t);
   const char *other = number     ? "--labels one takes them for names"
                       : l->whole ? "--labels number learns to come near them"
-                                 : "--labels says otherwise";
+                                 : "--labels overrides";
   bool given = t->options->plan.head != ATT_UNSET, few = one && l->count <= ATT_FEW_LABELS;
   att_log_level level = !given && l->whole && !few ? ATT_LOG_WARNING : ATT_LOG_NOTE;
-  char what[160], range[64] = "", why[96] = "as asked for";
-  if (!given) snprintf(why, sizeof why, "by the look of the labels; %s", other);
+  char what[160], range[64] = "", why[96] = "as given";
+  if (!given) snprintf(why, sizeof why, "detected from the labels; %s", other);
   if (number || l->whole) att_format(range, sizeof range, "%.6g to %.6g", l->least, l->most);
   if (number)
     snprintf(what, sizeof what, "a text has a number, %s", range);
@@ -68,19 +90,23 @@ static void say_labels(const att_trainer *t) {
     snprintf(what, sizeof what, "a text has %s of %lld labels%s%s", one ? "one" : "any", (long long)l->count,
              l->whole ? ", the numbers " : "", range);
   att_log(t->ctx, level, "%s, %s", what, why);
+  if (!number) say_counts(t, l);
 }
+
+static const char *asked(const char *text) { return *text ? text : NULL; }
 
 static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
   classifier_data *d = ATT_NEW(t->ctx, 1, classifier_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  bool begun = t->resumed && t->state.plan.head != ATT_UNSET;
-  int64_t head = begun ? t->state.plan.head : o->plan.head;
-  ATT_TRY(att_labelled_read(t->ctx, o->data, &d->train));
+  const att_plan *p = t->resumed ? &t->state.plan : &o->plan;
+  int64_t head = p->head;
+  const att_columns columns = {asked(p->text_column), asked(p->text_pair_column), asked(p->label_column)};
+  ATT_TRY(att_labelled_read(t->ctx, o->data, &columns, &d->train));
   ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head == ATT_UNSET ? -1 : (int)head, &d->labels));
   if (o->valid) {
-    ATT_TRY(att_labelled_read(t->ctx, o->valid, &d->valid_file));
+    ATT_TRY(att_labelled_read(t->ctx, o->valid, &columns, &d->valid_file));
     ATT_TRY(same_columns(t, d));
   } else {
     ATT_TRY(att_lines_hold_out(t->ctx, &d->train.lines, 10, seed, &d->held));
@@ -152,7 +178,7 @@ static att_status fits(att_trainer *t, const char *folder) {
   const classifier_data *d = data_of(t);
   const att_config *c = &t->model->config;
   if (c->kind == ATT_ENCODER_DECODER) {
-    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a classifier goes on from an encoder or a decoder", folder);
+    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert or gpt2");
   }
   if (!t->resumed || (c->head == d->labels.head && c->label_count == d->labels.count)) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it has other labels than the data: the checkpoint is damaged",
@@ -198,8 +224,8 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
             name, unclean);
   }
   if (out->truncated) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens cut", name, (long long)out->truncated,
-            (long long)most);
+    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens are truncated", name,
+            (long long)out->truncated, (long long)most);
   }
   return ATT_OK;
 }

@@ -135,7 +135,7 @@ static att_status iterate(att_nearby *n, uint64_t seed, int (*work)(void *user, 
     n->in = rows;
     if (!stop) att_parallel_dynamic(n->ctx, n->vocab, multiply_rows, n);
     if (stop || att_is_interrupted(n->ctx)) {
-      return att_fail(n->ctx, ATT_INTERRUPTED, "interrupted while placing the words");
+      return att_fail(n->ctx, ATT_INTERRUPTED, "interrupted while initialising word vectors");
     }
     orthonormalise(n, rows, n->out);
   }

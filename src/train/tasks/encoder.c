@@ -62,7 +62,7 @@ void att_encoder_configure(const att_plan *p, const att_tokenizer *tokenizer, at
 static att_status find_rows(att_trainer *t, const att_parameter *p, const att_ids *ids, bool *specials, float *rows) {
   uint64_t key = att_key((uint64_t)t->state.plan.seed, 0x706c616365);
   for (int32_t i = 0; i < p->rows; i++) specials[i] = att_tokenizer_is_special(t->model->tokenizer, i);
-  t->work = "placing the words";
+  t->work = "initialising word vectors";
   return att_cooccurrence_rows(t->ctx, ids->data, ids->count, specials, p->rows, p->cols, key, att_trainer_work, t,
                                rows);
 }

@@ -104,8 +104,14 @@ static double dropout_for(const att_trainer *t, double epochs) {
   return numbers > 5 * tokens ? 0.2 : numbers > tokens / 2 ? 0.1 : 0;
 }
 
+/* Two windows at least of what is held out, a tenth. */
+static int64_t context_for(const att_plan *p, double tokens) {
+  if (p->network != ATT_TRANSFORMER) return 128;
+  return p->width >= 768 ? 1024 : p->width <= 128 && tokens < 20 * 256 ? 128 : 256;
+}
+
 static void choose_windows(att_plan *p, double tokens) {
-  att_choose_whole(&p->context, p->network != ATT_TRANSFORMER || p->width <= 128 ? 128 : p->width < 768 ? 256 : 1024);
+  att_choose_whole(&p->context, context_for(p, tokens));
   att_choose_whole(&p->max_length, p->fine_tuned == 1 && p->context > 1024 ? 1024 : p->context);
   int64_t together = tokens < 2e6 ? 2048 : tokens < 2e7 ? 4096 : tokens < 2e8 ? 8192 : 32768;
   if (p->batch_tokens != ATT_UNSET) together = p->batch_tokens;
@@ -158,8 +164,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_DECODER && t->model->head->output) return ATT_OK;
-  return att_fail(t->ctx, ATT_UNSUPPORTED,
-                  "%s: it is no decoder with a head of tokens, which a language model goes on from", folder);
+  return att_trainer_wrong_model(t, folder, "a decoder with a head of tokens, such as gpt2 or llama");
 }
 
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
@@ -191,7 +196,7 @@ static void say_unknown(att_trainer *t) {
   for (size_t i = 0; i < d->valid.count; i++) unknown += d->valid.data[i] == unk;
   if (unknown) {
     att_log(t->ctx, ATT_LOG_WARNING,
-            "the validation text has %zu characters that the training text has not: each is %s", unknown,
+            "the validation text has %zu characters that the training text does not have: each is %s", unknown,
             att_tokenizer_token(t->model->tokenizer, unk));
   }
 }

@@ -91,8 +91,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind == ATT_ENCODER && t->model->head->output && c->mask >= 0) return ATT_OK;
-  return att_fail(t->ctx, ATT_UNSUPPORTED,
-                  "%s: filling masks goes on from an encoder with a mask token and a head of tokens", folder);
+  return att_trainer_wrong_model(t, folder, "an encoder with a mask token and a head of tokens, such as bert");
 }
 
 /* ---- windows -------------------------------------------------------------------------------------------------- */

@@ -124,7 +124,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   if (c->kind != ATT_ENCODER_DECODER || !t->model->head->output)
-    return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: it is no encoder-decoder, which translation goes on from", folder);
+    return att_trainer_wrong_model(t, folder, "an encoder-decoder, such as marian or m2m_100");
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
     return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out", folder);
   return att_config_check_pairs(t->ctx, folder, c);

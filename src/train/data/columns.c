@@ -1,0 +1,283 @@
+/* Owns what columns.h says. */
+#include "train/data/columns.h"
+
+#include "base/number.h"
+#include "formats/file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATT_MOST_COLUMNS  256
+#define ATT_FEW_ROWS      4  /* below, numbers tell nothing of the first row */
+#define ATT_ENOUGH_ROWS   10 /* below, labels tell nothing of it */
+#define ATT_MOST_LISTED   400
+#define ATT_LONGEST_NAMED 40 /* bytes of a name, in a list of them */
+
+typedef struct column_finder {
+  att_context *ctx;
+  const char *path;
+  const att_table *table;
+  att_layout *out;
+  bool taken[ATT_MOST_COLUMNS]; /* known to be something */
+} column_finder;
+
+static att_text name_at(const column_finder *f, size_t column) {
+  return att_trimmed(att_table_cell(f->table, 0, column));
+}
+
+static bool is_number(att_text cell) {
+  double value;
+  cell = att_trimmed(cell);
+  return att_read_number(cell.data, cell.size, &value);
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------- */
+
+static bool is_word(att_text text, const char *word) {
+  size_t i = 0, size = strlen(word);
+  if (size != text.size) return false;
+  while (i < size && (text.data[i] | 0x20) == (word[i] | 0x20)) i++;
+  return i == size;
+}
+
+static bool is_one_of(att_text text, const char *const *words) {
+  for (; *words; words++)
+    if (is_word(text, *words)) return true;
+  return false;
+}
+
+static bool names_text(att_text name) {
+  static const char *const names[] = {"text",     "sentence",  "sentence1",  "sentence2",  "text1",   "text2",
+                                      "texts",    "review",    "utterance",  "premise",    "comment", "hypothesis",
+                                      "question", "question1", "question2",  "tweet",      "content", "title",
+                                      "body",     "message",   "text_a",     "text_b",     "query",   "passage",
+                                      "document", "answer",    "sentence_a", "sentence_b", NULL};
+  return is_one_of(name, names);
+}
+
+static bool names_label(att_text name) {
+  static const char *const names[] = {"label",
+                                      "labels",
+                                      "class",
+                                      "category",
+                                      "target",
+                                      "score",
+                                      "sentiment",
+                                      "value",
+                                      "rating",
+                                      "emotion",
+                                      "similarity",
+                                      "intent",
+                                      "gold",
+                                      "polarity",
+                                      "stars",
+                                      "gold_label",
+                                      "topic",
+                                      "is_duplicate",
+                                      "relatedness_score",
+                                      NULL};
+  return is_one_of(name, names);
+}
+
+/* Of what numbers the rows. */
+static bool names_number(att_text name) {
+  static const char *const names[] = {"id", "idx", "index", "nr", "no", "number", "#", "unnamed: 0", "", NULL};
+  return is_one_of(name, names);
+}
+
+/* "1 id, 2 text, 3 label" */
+static void list_columns(const column_finder *f, char list[ATT_MOST_LISTED]) {
+  size_t used = 0;
+  list[0] = '\0';
+  for (size_t c = 0; c < f->table->columns && used + ATT_LONGEST_NAMED + 16 < ATT_MOST_LISTED; c++) {
+    att_text name = name_at(f, c);
+    int size = (int)(name.size < ATT_LONGEST_NAMED ? name.size : ATT_LONGEST_NAMED);
+    used += (size_t)snprintf(list + used, ATT_MOST_LISTED - used, "%s%zu \"%.*s\"", c ? ", " : "", c + 1, size,
+                             size ? name.data : "");
+  }
+}
+
+static att_status unknown_columns(const column_finder *f, const char *what) {
+  char list[ATT_MOST_LISTED];
+  list_columns(f, list);
+  return att_fail(f->ctx, ATT_FORMAT,
+                  "%s: %s: name them with text-column, text-pair-column and label-column, by name or number; the first "
+                  "row has %s",
+                  f->path, what, list);
+}
+
+/* By its name in the first row, else by its number; *found: the column. */
+static att_status find_given(column_finder *f, const char *option, const char *given, int64_t *found) {
+  size_t size = strlen(given);
+  char *end, list[ATT_MOST_LISTED];
+  for (size_t c = 0; c < f->table->columns; c++) {
+    att_text name = name_at(f, c);
+    if (name.size != size || memcmp(name.data, given, size) != 0) continue;
+    f->out->header = true;
+    f->taken[c] = true;
+    *found = (int64_t)c;
+    return ATT_OK;
+  }
+  long number = strtol(given, &end, 10);
+  if (*end == '\0' && number >= 1 && (unsigned long)number <= f->table->columns) {
+    f->taken[number - 1] = true;
+    *found = number - 1;
+    return ATT_OK;
+  }
+  list_columns(f, list);
+  return att_fail(f->ctx, ATT_FORMAT, "%s: it has no column \"%s\" (%s); the first row has %s", f->path, given, option,
+                  list);
+}
+
+/* ---- the first row -------------------------------------------------------------------------------------------- */
+
+static bool has_known_names(const column_finder *f) {
+  bool text = false, label = false;
+  for (size_t c = 0; c < f->table->columns; c++) {
+    text = text || names_text(name_at(f, c));
+    label = label || names_label(name_at(f, c));
+  }
+  return text && label;
+}
+
+/* Whether the first cell alone is no number. */
+static bool stands_over_numbers(const column_finder *f, size_t column) {
+  if (f->table->rows < ATT_FEW_ROWS || is_number(name_at(f, column))) return false;
+  for (size_t r = 1; r < f->table->rows; r++)
+    if (!is_number(att_table_cell(f->table, r, column))) return false;
+  return true;
+}
+
+static bool is_single(att_text cell) {
+  cell = att_trimmed(cell);
+  return cell.size <= ATT_LONGEST_NAMED && !(cell.size && memchr(cell.data, ' ', cell.size));
+}
+
+/* Single words over texts, and a label that never comes again. */
+static bool looks_like_names(const column_finder *f, size_t label) {
+  const att_table *t = f->table;
+  size_t single = 0, texts = 0;
+  att_text name = name_at(f, label);
+  if (t->rows < ATT_ENOUGH_ROWS) return false;
+  for (size_t c = 0; c < t->columns; c++)
+    if (!is_single(name_at(f, c)) || name_at(f, c).size == 0) return false;
+  for (size_t r = 1; r < t->rows; r++) {
+    att_text other = att_trimmed(att_table_cell(t, r, label));
+    if (other.size == name.size && memcmp(other.data, name.data, name.size) == 0) return false;
+    for (size_t c = 0; c < t->columns; c++) {
+      if (c == label || is_number(att_table_cell(t, r, c))) continue;
+      texts++;
+      single += is_single(att_table_cell(t, r, c));
+    }
+  }
+  return texts > 0 && 5 * single < texts;
+}
+
+static void find_header(column_finder *f, size_t label) {
+  att_layout *out = f->out;
+  out->header = out->header || has_known_names(f);
+  for (size_t c = 0; c < f->table->columns && !out->header; c++) out->header = out->guessed = stands_over_numbers(f, c);
+  if (!out->header) out->header = out->guessed = looks_like_names(f, label);
+}
+
+/* ---- which is which ------------------------------------------------------------------------------------------- */
+
+static size_t find_label(const column_finder *f) {
+  for (size_t c = 0; c < f->table->columns; c++)
+    if (!f->taken[c] && names_label(name_at(f, c)) && has_known_names(f)) return c;
+  size_t last = f->table->columns - 1;
+  while (last > 0 && f->taken[last]) last--;
+  return last;
+}
+
+/* Whole numbers that only rise, or a column of that name. */
+static bool numbers_rows(const column_finder *f, size_t column) {
+  const att_table *t = f->table;
+  double before = -INFINITY, value;
+  if (f->out->header && names_number(name_at(f, column))) return true;
+  if (t->rows < ATT_FEW_ROWS) return false;
+  for (size_t r = f->out->header; r < t->rows; r++) {
+    att_text cell = att_trimmed(att_table_cell(t, r, column));
+    if (!att_read_number(cell.data, cell.size, &value) || value != floor(value) || value <= before) return false;
+    before = value;
+  }
+  return true;
+}
+
+/* The columns that may be texts: of known names where there are any, else all that do not number the rows. */
+static size_t list_texts(const column_finder *f, size_t columns[ATT_MOST_COLUMNS]) {
+  size_t count = 0;
+  for (size_t c = 0; c < f->table->columns; c++)
+    if (!f->taken[c] && f->out->header && names_text(name_at(f, c))) columns[count++] = c;
+  bool named = count > 0;
+  for (size_t c = 0; !named && c < f->table->columns; c++)
+    if (!f->taken[c] && !numbers_rows(f, c)) columns[count++] = c;
+  bool left = count > 0;
+  for (size_t c = 0; !left && c < f->table->columns; c++)
+    if (!f->taken[c]) columns[count++] = c;
+  return count;
+}
+
+static att_status find_texts(column_finder *f, int64_t text, int64_t text_pair) {
+  size_t columns[ATT_MOST_COLUMNS];
+  att_layout *out = f->out;
+  out->text_pair = text_pair;
+  if (text >= 0) {
+    out->text = (size_t)text;
+    return ATT_OK;
+  }
+  size_t count = list_texts(f, columns), most = text_pair >= 0 ? 1 : 2;
+  if (count == 0) return unknown_columns(f, "no column is left for the text");
+  if (count > most) return unknown_columns(f, "more than two of its columns may be the text");
+  out->text = columns[0];
+  if (count == 2) out->text_pair = (int64_t)columns[1];
+  return ATT_OK;
+}
+
+static void say_columns(const column_finder *f) {
+  const att_layout *o = f->out;
+  char pair[ATT_LONGEST_NAMED + 32] = "";
+  att_text text = name_at(f, o->text), label = name_at(f, o->label);
+#define SHOWN(name)                                                                                                    \
+  (int)((name).size < ATT_LONGEST_NAMED ? (name).size : ATT_LONGEST_NAMED), (name).size ? (name).data : ""
+  if (o->text_pair >= 0) {
+    att_text second = name_at(f, (size_t)o->text_pair);
+    snprintf(pair, sizeof pair, " and \"%.*s\"", SHOWN(second));
+  }
+  att_log(f->ctx, o->guessed ? ATT_LOG_WARNING : ATT_LOG_NOTE,
+          "%s: line %zu %s the columns: \"%.*s\"%s is the text, \"%.*s\" the label", f->path, f->table->line[0],
+          o->guessed ? "is taken for the names of" : "names", SHOWN(text), pair, SHOWN(label));
+#undef SHOWN
+}
+
+static att_status find_columns(column_finder *f, const att_columns *given) {
+  int64_t text = -1, text_pair = -1, label = -1;
+  if (given->text) ATT_TRY(find_given(f, "text-column", given->text, &text));
+  if (given->text_pair) ATT_TRY(find_given(f, "text-pair-column", given->text_pair, &text_pair));
+  if (given->label) ATT_TRY(find_given(f, "label-column", given->label, &label));
+  f->out->label = label >= 0 ? (size_t)label : find_label(f);
+  find_header(f, f->out->label);
+  f->taken[f->out->label] = true;
+  ATT_TRY(find_texts(f, text, text_pair));
+  if (f->out->header) say_columns(f);
+  return ATT_OK;
+}
+
+att_status att_columns_find(att_context *ctx, const char *path, const att_table *table, const att_columns *given,
+                            att_layout *layout) {
+  const att_columns none = {0};
+  *layout = (att_layout){.text_pair = -1};
+  column_finder finder = {.ctx = ctx, .path = path, .table = table, .out = layout};
+  if (table->rows == 0) return att_fail(ctx, ATT_FORMAT, "%s: it has no rows", path);
+  if (table->columns < 2) {
+    return att_fail(ctx, ATT_FORMAT,
+                    "%s: line %zu has one column: a row is a text and its label, or two texts and a label, separated "
+                    "by tabs or commas",
+                    path, table->line[0]);
+  }
+  if (table->columns > ATT_MOST_COLUMNS)
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: %zu columns are more than %d", path, table->columns, ATT_MOST_COLUMNS);
+  return find_columns(&finder, given ? given : &none);
+}

@@ -1,0 +1,87 @@
+/* Owns what resume.h says, and att_train_options_resume. */
+#include "train/resume.h"
+
+#include "formats/file.h"
+#include "train/state.h"
+
+#include <string.h>
+
+/* The state of the run in a folder, found without changing anything in it: another process may be training there. */
+static char *find_state(att_context *ctx, const char *folder, bool *found) {
+  static const char *const places[] = {"checkpoint/trainer_state.json", "checkpoint.old/trainer_state.json"};
+  char *path = NULL;
+  *found = false;
+  for (size_t i = 0; i < sizeof places / sizeof *places && !*found; i++) {
+    att_free(ctx, path);
+    path = att_path(ctx, folder, places[i]);
+    if (!path) return NULL;
+    *found = att_file_exists(path);
+  }
+  return path;
+}
+
+static att_status copy_option(const att_option *option, const att_train_options *given, att_train_options *out) {
+  const void *from = (const char *)given + option->offset;
+  if (option->kind == ATT_OPTION_FILE)
+    return *(const char *const *)from ? att_train_options_set(out, option->name, *(const char *const *)from) : ATT_OK;
+  const att_files *files = from;
+  for (size_t i = 0; option->kind == ATT_OPTION_FILES && i < files->count; i++)
+    ATT_TRY(att_train_options_set(out, option->name, files->names[i]));
+  return ATT_OK;
+}
+
+static att_status copy_options(const att_train_options *given, att_train_options *out) {
+  out->plan = given->plan;
+  out->resume = given->resume;
+  for (size_t i = 0; i < att_option_count; i++)
+    if (att_options[i].tasks >> given->task & 1) ATT_TRY(copy_option(&att_options[i], given, out));
+  return ATT_OK;
+}
+
+static att_status recall(att_context *ctx, att_train_options *options) {
+  bool found;
+  if (options->resume != 1 || !options->out) return ATT_OK;
+  char *path = find_state(ctx, options->out, &found);
+  att_status status = path ? ATT_OK : ATT_MEMORY;
+  if (!status && found) status = att_state_read_files(ctx, path, options);
+  att_free(ctx, path);
+  return status;
+}
+
+att_status att_train_options_recall(att_context *ctx, const att_train_options *given, att_train_options **out) {
+  ATT_TRY(att_train_options_new(ctx, att_task_names[given->task], out));
+  att_status status = copy_options(given, *out);
+  if (!status) status = recall(ctx, *out);
+  if (status) {
+    att_train_options_free(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
+static att_status resume(att_context *ctx, const char *folder, const char *path, att_train_options **out) {
+  att_state state;
+  ATT_TRY(att_state_read(ctx, path, &state));
+  ATT_TRY(att_train_options_new(ctx, state.task, out));
+  ATT_TRY(att_train_options_set(*out, "out", folder));
+  ATT_TRY(att_train_options_set(*out, "resume", "yes"));
+  return att_state_read_files(ctx, path, *out);
+}
+
+att_status att_train_options_resume(att_context *ctx, const char *folder, att_train_options **out) {
+  bool found;
+  if (!folder || !*folder) return att_fail(ctx, ATT_ARGUMENT, "att_train_options_resume: no folder is named");
+  *out = NULL;
+  char *path = find_state(ctx, folder, &found);
+  if (!path) return ATT_MEMORY;
+  att_status status = found ? resume(ctx, folder, path, out)
+                            : att_fail(ctx, ATT_IO, "%s: there is no checkpoint in it to resume from", folder);
+  att_free(ctx, path);
+  if (status) {
+    att_train_options_free(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
+const char *att_train_options_task(const att_train_options *options) { return att_task_names[options->task]; }
