@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How fast attend translates beside CTranslate2: the same model in float32, the same lines, in turn several times.
+"""How fast attend translates beside CTranslate2: the same model in float32 (with --int8 FOLDER: in eight bits), the same
+lines, in turn several times.
 
     cmake -S . -B build -DATTEND_BENCH=ON && cmake --build build && python3 bench/translate.py MODEL [--source F]
 
@@ -27,6 +28,8 @@ FLICKR = os.path.join(peers.ROOT, "..", "shared", "data", "multi30k", "test_2016
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("model", help="a Hugging Face folder that both open")
+    parser.add_argument("--int8", metavar="FOLDER", help="what `attend quantize MODEL --type q8_0` made of the model; CTranslate2 "
+                        "then computes in int8")
     parser.add_argument("--source", default=FLICKR, help="lines to translate, plain or .gz (Multi30k's test_2016_flickr)")
     parser.add_argument("--lines", type=int, default=320, help="how many of them (320; one at a time: a quarter)")
     parser.add_argument("--program", default=os.path.join(peers.ROOT, "build", "bench_translate"))
@@ -43,10 +46,10 @@ def read_lines(path, count):
         return [line.rstrip("\n") for line in file if line.strip()][:count]
 
 
-def convert(model, folder):
-    """The folder as CTranslate2's converter makes it, float32."""
+def convert(model, folder, quantization):
+    """The folder as CTranslate2's converter makes it."""
     from ctranslate2.converters import TransformersConverter
-    TransformersConverter(model).convert(folder, quantization="float32", force=True)
+    TransformersConverter(model).convert(folder, quantization=quantization, force=True)
 
 
 class Peer:
@@ -55,7 +58,8 @@ class Peer:
         from tokenizers import Tokenizer
         self.options = options
         self.tokenizer = Tokenizer.from_file(os.path.join(options.model, "tokenizer.json"))
-        self.translator = ctranslate2.Translator(folder, device="cpu", compute_type="float32", inter_threads=1,
+        self.translator = ctranslate2.Translator(folder, device="cpu", inter_threads=1,
+                                                 compute_type="int8" if options.int8 else "float32",
                                                  intra_threads=options.threads)
 
     def translate(self, sources, batch):
@@ -75,7 +79,7 @@ class Peer:
 
 
 def attend(options, path, batch):
-    command = [options.program, options.model, path, str(batch), str(options.beam), str(options.max_length),
+    command = [options.program, options.int8 or options.model, path, str(batch), str(options.beam), str(options.max_length),
                str(options.threads)]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if result.returncode:
@@ -104,7 +108,7 @@ def main():
         sys.exit(f"{options.program} is not there: cmake -S . -B build -DATTEND_BENCH=ON && cmake --build build")
     lines = read_lines(options.source, options.lines)
     with tempfile.TemporaryDirectory() as folder:
-        convert(options.model, os.path.join(folder, "model"))
+        convert(options.model, os.path.join(folder, "model"), "int8" if options.int8 else "float32")
         peer = Peer(options, os.path.join(folder, "model"))
         results = [compare(options, peer, lines, 32), compare(options, peer, lines[:max(1, len(lines) // 4)], 1)]
     for r in results:
