@@ -61,7 +61,8 @@ const att_cli_verb att_cli_convert = {
     .about =
         "Writes MODEL, a folder or a .gguf, anew: as a folder of Hugging Face's, or as a .gguf, which llama.cpp and "
         "others "
-        "read (of llama, gpt2 and bert models); with its weights in another type: float16 halves the file of a float32 "
+        "read (of llama, qwen2, qwen3, gpt2 and bert models); with its weights in another type: float16 halves the "
+        "file of a float32 "
         "model. The model is opened with its own checks, and what is written opens wherever MODEL did.",
     .example = "attend convert de-en --out de-en-half",
     .options = convert_list,

@@ -146,6 +146,38 @@ static void files_come_back(void **state) {
   }
 }
 
+/* Those of Qwen, whose names and keys llama.cpp's converter has so; windows, which a .gguf says nothing of, are
+ * refused. */
+static void qwens_come_back(void **state) {
+  (void)state;
+  static const struct {
+    const char *folder, *tensor;
+  } cases[] = {{"family_qwen2", "blk.1.attn_k.bias"}, {"family_qwen3", "blk.1.attn_k_norm.weight"}};
+  for (size_t i = 0; i < LENGTH(cases); i++) {
+    att_model *model, *file;
+    att_tensor_file *tensors;
+    att_config config;
+    ok(att_config_read(ctx, folder_of(cases[i].folder), &config));
+    config.rope = (att_rope){.base = 500};
+    config.sliding_window = 6;
+    memset(config.local_layers, 0, sizeof config.local_layers);
+    ok(att_model_new(ctx, &config, NULL, 3, &model));
+    ok(att_model_save(model, in_folder("x.gguf"), NULL));
+    ok(att_gguf_open(ctx, in_folder("x.gguf"), &tensors));
+    assert_non_null(att_tensor_file_find(tensors, cases[i].tensor));
+    assert_non_null(att_tensor_file_find(tensors, "blk.0.ffn_gate.weight"));
+    att_tensor_file_close(tensors);
+    file = open_model(in_folder("x.gguf"));
+    assert_true(value_difference(model, file) == 0);
+    assert_true(answer_difference(model, file) < 1e-6);
+    model->config.local_layers[1] = true;
+    must_say(att_model_save(model, in_folder("y.gguf"), NULL), ATT_UNSUPPORTED, "cannot say which layers");
+    att_model_close(model);
+    att_model_close(file);
+    empty_folder(NULL);
+  }
+}
+
 static bool same_text(const att_gguf_entry *a, const att_gguf_entry *b) {
   att_text x = att_gguf_string_at(a, 0), y = att_gguf_string_at(b, 0);
   return x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
@@ -498,7 +530,7 @@ static void what_is_missing(void **state) {
   att_model *model;
   must_say(att_model_open(ctx, in_folder("none.gguf"), &model), ATT_IO, "none.gguf: cannot be opened");
   must_say(att_model_open(ctx, file_of("metadata"), &model), ATT_UNSUPPORTED,
-           "general.architecture is \"test\"; attend knows llama, gpt2 and bert");
+           "general.architecture is \"test\"; attend knows llama, qwen2, qwen3, gpt2 and bert");
 }
 
 static void settings_that_lie(void **state) {
@@ -615,6 +647,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(files_of_the_package),
       cmocka_unit_test_teardown(files_come_back, empty_folder),
+      cmocka_unit_test_teardown(qwens_come_back, empty_folder),
       cmocka_unit_test_teardown(files_are_as_the_package_has_them, empty_folder),
       cmocka_unit_test_teardown(tokenizers_are_written, empty_folder),
       cmocka_unit_test_teardown(every_type, empty_folder),

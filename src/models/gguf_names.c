@@ -41,6 +41,26 @@ static const att_gguf_flag llama_flags[] = {
     {"blk.0.attn_q.bias", "attention_bias"}, {"blk.0.ffn_up.bias", "mlp_bias"}, {NULL, NULL}};
 static const att_gguf_flag no_flags[] = {{NULL, NULL}};
 
+/* Qwen's rows of q and k stand as in its folders. */
+#define QWEN_NAMES                                                                                                     \
+  {"token_embd", "model.embed_tokens", NULL}, {"output_norm", "model.norm", NULL}, {"output", "lm_head", NULL},        \
+      {"blk.#.attn_norm", "model.layers.#.input_layernorm", NULL},                                                     \
+      {"blk.#.attn_q", "model.layers.#.self_attn.q_proj", NULL},                                                       \
+      {"blk.#.attn_k", "model.layers.#.self_attn.k_proj", NULL},                                                       \
+      {"blk.#.attn_v", "model.layers.#.self_attn.v_proj", NULL},                                                       \
+      {"blk.#.attn_output", "model.layers.#.self_attn.o_proj", NULL},                                                  \
+      {"blk.#.ffn_norm", "model.layers.#.post_attention_layernorm", NULL},                                             \
+      {"blk.#.ffn_gate", "model.layers.#.mlp.gate_proj", NULL}, {"blk.#.ffn_up", "model.layers.#.mlp.up_proj", NULL},  \
+  {                                                                                                                    \
+    "blk.#.ffn_down", "model.layers.#.mlp.down_proj", NULL                                                             \
+  }
+static const att_gguf_name qwen2_names[] = {QWEN_NAMES, {NULL, NULL, NULL}};
+static const att_gguf_name qwen3_names[] = {QWEN_NAMES,
+                                            {"blk.#.attn_q_norm", "model.layers.#.self_attn.q_norm", NULL},
+                                            {"blk.#.attn_k_norm", "model.layers.#.self_attn.k_norm", NULL},
+                                            {NULL, NULL, NULL}};
+static const att_gguf_flag qwen3_flags[] = {{"blk.0.attn_q.bias", "attention_bias"}, {NULL, NULL}};
+
 static const att_gguf_name gpt2_names[] = {{"token_embd", "transformer.wte", NULL},
                                            {"position_embd", "transformer.wpe", NULL},
                                            {"output_norm", "transformer.ln_f", NULL},
@@ -84,6 +104,8 @@ static const att_gguf_key bert_keys[] = {{"context_length", "max_position_embedd
 
 static const att_gguf_architecture architectures[] = {
     {"llama", "llama", "LlamaForCausalLM", llama_names, llama_keys, llama_flags, true},
+    {"qwen2", "qwen2", "Qwen2ForCausalLM", qwen2_names, llama_keys, no_flags, true},
+    {"qwen3", "qwen3", "Qwen3ForCausalLM", qwen3_names, llama_keys, qwen3_flags, true},
     {"gpt2", "gpt2", "GPT2LMHeadModel", gpt2_names, gpt2_keys, no_flags, true},
     {"bert", "bert", "BertModel", bert_names, bert_keys, no_flags, false},
 };

@@ -215,6 +215,12 @@ static void put_tensors(builder *b, const att_mixture *wanted) {
 
 /* ---- the whole ------------------------------------------------------------------------------------------------ */
 
+static bool sees_windows(const att_config *c) {
+  for (int64_t i = 0; i < c->decoder_layers; i++)
+    if (c->local_layers[i]) return true;
+  return false;
+}
+
 static att_status build(builder *b, const att_mixture *wanted) {
   const char *type = att_config_type(&b->model->config);
   b->a = att_gguf_architecture_for(type);
@@ -223,6 +229,10 @@ static att_status build(builder *b, const att_mixture *wanted) {
                     "%s: GGUF has no architecture of %s models that attend writes: name a folder, which then has a "
                     "model.gguf of attend's own",
                     b->path, type);
+  }
+  if (sees_windows(&b->model->config)) {
+    return att_fail(b->ctx, ATT_UNSUPPORTED,
+                    "%s: a .gguf cannot say which layers of a %s model see a window: name a folder", b->path, type);
   }
   b->tensors = ATT_ARENA_NEW(b->arena, b->model->parameter_count + 1, att_to_store);
   if (!b->tensors) return ATT_MEMORY;
