@@ -59,7 +59,7 @@ static void score_keys(float *s, int64_t lds, const float *q, int64_t ldq, int64
       int64_t row = j + i < keys ? j + i : keys - 1;
       key[i] = (const char *)(k + (rows ? rows[row] : row) * ldk);
     }
-    few_groups(s + j, lds, q, ldq, key, ATT_F32, -1, queries, 4, size, false);
+    few_groups(s + j, 1, lds, q, ldq, key, ATT_F32, queries, 4, size, false);
   }
 }
 

@@ -160,8 +160,8 @@ INLINE vec load_last_weights(const char *w, const att_type type, int64_t count) 
 /* y[rows, n <= 4] (+)= the products of `rows` rows of x with four of w over one block of k, of which the first n are
  * wanted. The weights `ahead` bytes on come next: with several rows there is so much to do with each that memory would
  * wait (one row alone keeps it busy). -1: they do not. */
-INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
-                      int64_t ahead, int64_t n, int64_t k, bool accumulate, const int rows) {
+INLINE void few_block(float *y, int64_t apart, int64_t ldy, const float *x, int64_t ldx, const char *const *w,
+                      const att_type type, int64_t n, int64_t k, bool accumulate, const int rows) {
   const int64_t size = type == ATT_F32 ? 4 : 2;
   vec sum[FEW_STEP][4], value[FEW_STEP];
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < 4; j++) sum[i][j] = v_zero();
@@ -170,7 +170,6 @@ INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const 
     UNROLL for (int i = 0; i < rows; i++) value[i] = v_load_all(x + i * ldx + p);
     UNROLL for (int j = 0; j < 4; j++) {
       vec weight = load_weights(w[j] + p * size, type);
-      if (rows > 1 && ahead >= 0) __builtin_prefetch(w[j] + p * size + ahead);
       UNROLL for (int i = 0; i < rows; i++) sum[i][j] = v_fma(value[i], weight, sum[i][j]);
     }
   }
@@ -183,27 +182,27 @@ INLINE void few_block(float *y, int64_t ldy, const float *x, int64_t ldx, const 
     }
   }
   UNROLL for (int i = 0; i < rows; i++) {
-    float four[4], *to = n == 4 && !accumulate ? y + i * ldy : four;
-    v_sum4(to, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-    for (int64_t j = 0; to == four && j < n; j++) y[i * ldy + j] = accumulate ? y[i * ldy + j] + four[j] : four[j];
+    float four[4], *to = y + i * ldy;
+    v_sum4(four, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+    for (int64_t j = 0; j < n; j++) to[j * apart] = accumulate ? to[j * apart] + four[j] : four[j];
   }
 }
 
 /* The same with any number of rows. */
-INLINE void few_groups(float *y, int64_t ldy, const float *x, int64_t ldx, const char *const *w, const att_type type,
-                       int64_t ahead, int64_t m, int64_t n, int64_t k, bool accumulate) {
+INLINE void few_groups(float *y, int64_t apart, int64_t ldy, const float *x, int64_t ldx, const char *const *w,
+                       const att_type type, int64_t m, int64_t n, int64_t k, bool accumulate) {
   int64_t i = 0;
   for (; i + FEW_STEP <= m; i += FEW_STEP)
-    few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, accumulate, FEW_STEP);
-  for (; i + 2 <= m; i += 2) few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, accumulate, 2);
-  if (i < m) few_block(y + i * ldy, ldy, x + i * ldx, ldx, w, type, ahead, n, k, accumulate, 1);
+    few_block(y + i * ldy, apart, ldy, x + i * ldx, ldx, w, type, n, k, accumulate, FEW_STEP);
+  for (; i + 2 <= m; i += 2) few_block(y + i * ldy, apart, ldy, x + i * ldx, ldx, w, type, n, k, accumulate, 2);
+  if (i < m) few_block(y + i * ldy, apart, ldy, x + i * ldx, ldx, w, type, n, k, accumulate, 1);
 }
 
 /* Four rows of weights from row j on. One that is not there is another one again, so that each sum is made in the same
  * way wherever it lies. */
-INLINE int64_t four_rows(const char **four, const char *w, int64_t stride, int64_t j, int64_t n) {
-  const int64_t count = n - j < 4 ? n - j : 4;
-  for (int64_t i = 0; i < 4; i++) four[i] = w + (j + (i < count ? i : count - 1)) * stride;
+INLINE int64_t four_rows(const char **four, const char *w, int64_t stride, int64_t j, int64_t apart, int64_t n) {
+  const int64_t count = (n - j + apart - 1) / apart < 4 ? (n - j + apart - 1) / apart : 4;
+  for (int64_t i = 0; i < 4; i++) four[i] = w + (j + (i < count ? i : count - 1) * apart) * stride;
   return count;
 }
 
@@ -222,8 +221,8 @@ INLINE void many_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const 
       for (int64_t r = 0; r < group; r++) memcpy(kept_x + r * k, x + (i + r) * ldx, (size_t)size);
       for (int64_t j = 0; j < count; j += 4) {
         const char *four[4];
-        int64_t wanted = four_rows(four, (const char *)kept_w, size, j, count);
-        few_groups(y + i * ldy + c + j, ldy, kept_x, k, four, ATT_F32, -1, group, wanted, k, accumulate);
+        int64_t wanted = four_rows(four, (const char *)kept_w, size, j, 1, count);
+        few_groups(y + i * ldy + c + j, 1, ldy, kept_x, k, four, ATT_F32, group, wanted, k, accumulate);
       }
     }
   }
@@ -231,17 +230,17 @@ INLINE void many_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const 
 
 INLINE void few_rows_of(float *y, int64_t ldy, const float *x, int64_t ldx, const char *w, const att_type type,
                         int64_t ldw, int64_t m, int64_t n, int64_t k) {
-  const int64_t size = type == ATT_F32 ? 4 : 2, stride = ldw * size;
+  const int64_t size = type == ATT_F32 ? 4 : 2, stride = ldw * size, apart = (n + 3) / 4;
   for (int64_t p = 0; m > MANY_ROWS && p < k; p += ATT_SUM_BLOCK)
     many_rows(y, ldy, x + p, ldx, w + p * size, type, stride, m, n, k - p < ATT_SUM_BLOCK ? k - p : ATT_SUM_BLOCK,
               p > 0);
   if (m > MANY_ROWS && k > 0) return;
-  for (int64_t j = 0; j < n; j += 4) {
+  for (int64_t j = 0; j < apart; j++) {
     const char *four[4];
-    int64_t p = 0, wanted = four_rows(four, w, stride, j, n);
+    int64_t p = 0, wanted = four_rows(four, w, stride, j, apart, n);
     do {
       const int64_t depth = k - p < ATT_SUM_BLOCK ? k - p : ATT_SUM_BLOCK;
-      few_groups(y + j, ldy, x + p, ldx, four, type, j + 8 <= n ? 4 * stride : 0, m, wanted, depth, p > 0);
+      few_groups(y + j, apart, ldy, x + p, ldx, four, type, m, wanted, depth, p > 0);
       for (int i = 0; i < 4; i++) four[i] += depth * size;
     } while ((p += ATT_SUM_BLOCK) < k);
   }
