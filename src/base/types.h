@@ -5,8 +5,9 @@
 #ifndef ATT_BASE_TYPES_H
 #define ATT_BASE_TYPES_H
 
-#include "base/context.h"
-
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Weights may be of the types before ATT_WEIGHT_TYPES; the others stand in files beside them. Those from

@@ -8,6 +8,7 @@
 #ifndef ATT_KERNELS_GEMM_H
 #define ATT_KERNELS_GEMM_H
 
+#include "base/context.h"
 #include "kernels/kernels.h"
 
 /* c[m, n] = op(a)[m, k] * op(b)[k, n] (+ c where accumulate); row-major; op transposes where its flag is set.

@@ -2,6 +2,7 @@
 #ifndef ATT_KERNELS_GEMM_OWN_H
 #define ATT_KERNELS_GEMM_OWN_H
 
+#include "base/context.h"
 #include "kernels/kernels.h"
 
 /* As att_gemm, with b of any type, on the context's threads. Sums are made in the order that kernels.h says. Each

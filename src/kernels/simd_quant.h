@@ -117,7 +117,7 @@ INLINE void multiply_rows(float *sums, const att_quant_rows *x, int64_t row, int
                           const uint8_t *panel, const unpacked *u, const int v, const att_type type, const int rows) {
   const shape s = shape_of(type);
   const int groups = s.part / 4, halves = PIECE / s.part;
-  const int64_t pieces = x->cols / PIECE, parts = x->cols / s.part;
+  const int64_t pieces = x->cols / PIECE, parts = x->cols / s.part, ahead = x->cols / s.block * block_bytes(s);
   const int8_t *q[16];
   const float *scale[16];
   const int32_t *start[16];
@@ -132,6 +132,9 @@ INLINE void multiply_rows(float *sums, const att_quant_rows *x, int64_t row, int
     const int64_t block = i * PIECE / s.block;
     const int inside = (int)(i * PIECE % s.block / PIECE);
     const uint8_t *at = panel + block * block_bytes(s), *planes = at + numbers_at(s) + inside * PLANE * s.bits;
+    if (!u) /* the next panel's lines, while there is something to do: each of this panel's passes asks for some */
+      UNROLL for (int line = v * PLANE / VECTORS; line < PLANE * s.bits + 64; line += PLANE)
+          __builtin_prefetch(planes + ahead + line);
     UNROLL for (int h = 0; h < halves; h++) {
       const int64_t p = i * halves + h;
       ints sum[16];
