@@ -129,7 +129,8 @@ static void length_decay(const att_processors *p, const att_sequence *s, float *
   }
 }
 
-/* ---- timestamps --------------------------------------------------------------------------------------------------- */
+/* ---- timestamps ---------------------------------------------------------------------------------------------------
+ */
 
 static void rule_out(float *scores, int64_t first, int64_t end) {
   for (int64_t i = first; i < end; i++) scores[i] = -INFINITY;
@@ -151,8 +152,8 @@ static void rule_out_timestamps(const att_processors *p, const int32_t *tokens, 
     rule_out(scores, (int64_t)first + p->settings->last_initial_timestamp + 1, p->vocab);
 }
 
-/* Radford et al. 2022, section 2.3 and 4.5, as WhisperTimeStampLogitsProcessor has it: where all timestamps together are
- * likelier than any other token, one of them it is. */
+/* Radford et al. 2022, section 2.3 and 4.5, as WhisperTimeStampLogitsProcessor has it: where all timestamps together
+ * are likelier than any other token, one of them it is. */
 static void timestamps(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
   int32_t first = p->settings->first_timestamp;
   float best = -INFINITY;
