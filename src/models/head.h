@@ -77,8 +77,10 @@ struct att_head_calls {
 const att_head_calls *att_head_get(att_head head);
 /* The head that a key of config.json names; *head stays where the key is absent. */
 att_status att_head_find(const att_settings *in, const char *key, att_head *head);
-/* That of a class of Hugging Face: the first one with the longest ending that fits. */
-att_status att_head_find_class(const att_settings *in, const char *name, att_head *head);
+/* That of a class of Hugging Face: the first one with the longest ending that fits; none, of a class whose head the
+ * family leaves out. */
+att_status att_head_find_class(const att_settings *in, const char *name, const att_family_calls *family,
+                               att_head *head);
 /* Which of the heads of one class it is, by config.json's problem_type and the number of labels. */
 att_status att_head_find_problem(const att_settings *in, int64_t labels, att_head *head);
 /* How the class of Hugging Face ends that reads such a config; NULL: none does, and its model_type is "attend". */
