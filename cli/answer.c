@@ -244,8 +244,7 @@ static int split_line(answer_run *run, att_text line, size_t number, const att_t
   const char *tab = context ? NULL : memchr(line.data, '\t', line.size);
   if (!context && !tab)
     return att_cli_fail(run->cli, ATT_CLI_FAILED,
-                        "line %zu has no tab between a question and its context; or give --context FILE",
-                        number);
+                        "line %zu has no tab between a question and its context; or give --context FILE", number);
   size_t size = tab ? (size_t)(tab - line.data) : line.size;
   out->question = (att_text){line.data, size};
   out->context = context ? *context : (att_text){tab + 1, line.size - size - 1};
@@ -288,7 +287,8 @@ static int ask_context(answer_run *run) {
 
 static int check(att_cli *cli, const answer_options *o) {
   if (o->data && (o->context || o->questions.count || o->file))
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data has its own questions: leave out --context, --question and --file");
+    return att_cli_fail(cli, ATT_CLI_MISUSED,
+                        "--data has its own questions: leave out --context, --question and --file");
   if (o->out && !o->data) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out needs --data");
   if (o->questions.count && !o->context) return att_cli_fail(cli, ATT_CLI_MISUSED, "--question needs --context FILE");
   if (o->questions.count && o->file)

@@ -92,8 +92,9 @@ const att_cli_verb att_cli_squad = {
     .name = "squad",
     .arguments = "--reference FILE PREDICTIONS",
     .summary = "exact match and F1 of answers, as the official scripts count",
-    .about = "Reads PREDICTIONS, a JSON object of question ids and answers as `answer --data --out` writes it, and prints "
-             "what evaluate-v1.1.py does, or evaluate-v2.0.py where some questions have no answer.",
+    .about =
+        "Reads PREDICTIONS, a JSON object of question ids and answers as `answer --data --out` writes it, and prints "
+        "what evaluate-v1.1.py does, or evaluate-v2.0.py where some questions have no answer.",
     .example = "attend answer MODEL --data dev.json -o out && attend squad --reference dev.json out/predictions.json",
     .options = options,
     .least_words = 1,

@@ -77,7 +77,8 @@ static att_status run_windows(answerer *a, const att_window_plan *plan, int64_t 
   ATT_TRY(att_model_hidden(&run, model, &input, NULL, NULL, &hidden));
   ATT_TRY(att_head_logits(&run, model, &hidden, &logits));
   for (int64_t i = 0; i < count; i++)
-    ATT_TRY(att_span_search_window(&a->search, first + i, &logits, a->start[i], a->start[i + 1] - a->start[i], a->at[i]));
+    ATT_TRY(
+        att_span_search_window(&a->search, first + i, &logits, a->start[i], a->start[i + 1] - a->start[i], a->at[i]));
   return ATT_OK;
 }
 
@@ -110,7 +111,8 @@ static att_status give_answers(answerer *a, size_t number, bool cut, att_answer_
   for (size_t i = 0; i < count; i++) {
     const att_found_span *s = &spans[i];
     list[i] = &answers[i];
-    answers[i] = (att_found_answer){.text = "", .score = s->score, .start_logit = s->start_logit, .end_logit = s->end_logit};
+    answers[i] =
+        (att_found_answer){.text = "", .score = s->score, .start_logit = s->start_logit, .end_logit = s->end_logit};
     if (s->first < 0) continue;
     answers[i].text = s->text.data;
     answers[i].size = s->text.size;

@@ -2,8 +2,8 @@
  * Owns the calls about files of questions: att_squad_open and its kind, and how good predictions are
  * (att_evaluate_squad), as the official scripts count it (evaluate-v1.1.py, evaluate-v2.0.py).
  */
-#include "metrics/answers.h"
 #include "train/data/squad.h"
+#include "metrics/answers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -93,10 +93,12 @@ static att_status judge(judging *j) {
     one->answerable = item->answer_count > 0;
     one->predicted = json_is_string(given);
     if (given && !one->predicted) status = att_fail(j->ctx, ATT_FORMAT, "%s: %s is no text", j->path, item->id);
-    const att_text text = {one->predicted ? json_string_value(given) : "", one->predicted ? json_string_length(given) : 0};
+    const att_text text = {one->predicted ? json_string_value(given) : "",
+                           one->predicted ? json_string_length(given) : 0};
     one->said = text.size > 0;
     if (!status && one->predicted)
-      status = att_answer_score(j->ctx, &scorer, text, item->answers, item->answer_count, version2, &one->exact, &one->f1);
+      status =
+          att_answer_score(j->ctx, &scorer, text, item->answers, item->answer_count, version2, &one->exact, &one->f1);
     if (!status && j->odds) status = read_odds(j, i);
   }
   att_answer_scorer_free(j->ctx, &scorer);

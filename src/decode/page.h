@@ -12,7 +12,7 @@ typedef struct att_page {
   att_buffer repaired;
   att_ids ids;
   att_token_spans spans; /* [ids.count] bytes of text */
-} att_page;            /* zero-initialised is empty */
+} att_page;              /* zero-initialised is empty */
 
 /* Replaces what was there. Bytes that are no UTF-8 become U+FFFD; *unclean: there were some. */
 att_status att_page_read(const att_model *model, att_text text, att_page *page, bool *unclean);

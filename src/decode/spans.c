@@ -55,16 +55,15 @@ static bool take(const att_span_search *s, int64_t window, const column ends[2],
   int64_t first = att_window_first(s->plan, window), size = att_window_size(s->plan, window);
   if (begin < at || end >= at + size || end < begin || end - begin >= s->most_tokens) return false;
   *out = (att_found_span){.first = first + begin - at,
-                    .last = first + end - at,
-                    .start_logit = at_row(&ends[0], begin),
-                    .end_logit = at_row(&ends[1], end)};
+                          .last = first + end - at,
+                          .start_logit = at_row(&ends[0], begin),
+                          .end_logit = at_row(&ends[1], end)};
   if (att_window_of(s->plan, out->first) != window) return false;
   out->text = att_page_text(s->page, out->first, out->last);
   return out->text.size > 0;
 }
 
-static att_status take_likeliest(att_span_search *s, int64_t window, const column ends[2], int64_t at,
-                                 int64_t *rows) {
+static att_status take_likeliest(att_span_search *s, int64_t window, const column ends[2], int64_t at, int64_t *rows) {
   int64_t *begins = rows, *finals = rows + s->best + 1;
   int64_t begin_count = likeliest(&ends[0], s->best, begins), final_count = likeliest(&ends[1], s->best, finals);
   for (int64_t i = 0; i < begin_count; i++)
@@ -80,7 +79,9 @@ static void take_any(att_span_search *s, int64_t window, const column ends[2], i
   for (int64_t begin = at; begin < ends[0].rows; begin++)
     for (int64_t end = begin; end < ends[0].rows && end - begin < s->most_tokens; end++) {
       att_found_span span;
-      if (s->fallback.score > 0 && (double)at_row(&ends[0], begin) + (double)at_row(&ends[1], end) <= sum_of(&s->fallback)) continue;
+      if (s->fallback.score > 0 &&
+          (double)at_row(&ends[0], begin) + (double)at_row(&ends[1], end) <= sum_of(&s->fallback))
+        continue;
       if (!take(s, window, ends, at, begin, end, &span)) continue;
       s->fallback = span;
       s->fallback.score = 1;

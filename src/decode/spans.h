@@ -21,17 +21,17 @@ typedef struct att_span_search {
   const att_page *page;
   const att_window_plan *plan;
   int64_t best, most_tokens; /* beginnings and ends of a window, and answers; tokens of an answer */
-  att_found_span *found;           /* [count] */
+  att_found_span *found;     /* [count] */
   size_t count, capacity;
   att_found_span fallback, null; /* the best of all that could be; no answer. score: 0 until there is one, then 1 */
-} att_span_search; /* begin with ctx, page, plan, best and most_tokens; free `found` with att_free */
+} att_span_search;               /* begin with ctx, page, plan, best and most_tokens; free `found` with att_free */
 
 /* A window's logits [rows, 2]; at: of the page's first token in it. ATT_NUMERIC where they are no numbers. */
 att_status att_span_search_window(att_span_search *search, int64_t window, const att_tensor *logits, int64_t first_row,
                                   int64_t rows, size_t at);
 /* The best ones, best first, each text once, probabilities among them; [*count] on the arena. null: no answer is one.
  * *odds: what it has more than the best answer; 0 where there is none. */
-att_status att_span_search_end(att_span_search *search, bool null, att_arena *arena, att_found_span **spans, size_t *count,
-                               double *odds);
+att_status att_span_search_end(att_span_search *search, bool null, att_arena *arena, att_found_span **spans,
+                               size_t *count, double *odds);
 
 #endif

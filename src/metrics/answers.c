@@ -18,7 +18,8 @@ void att_answer_scorer_free(att_context *ctx, att_answer_scorer *s) {
 
 /* ---- normalize_answer ------------------------------------------------------------------------------------------- */
 
-/* As Python's str.isspace, and what a word is to its \b: letters and numbers (the line "_" is punctuation, and gone). */
+/* As Python's str.isspace, and what a word is to its \b: letters and numbers (the line "_" is punctuation, and gone).
+ */
 static bool is_blank(int32_t code) { return att_is_space(code) || (code >= 0x1c && code <= 0x1f); }
 static bool is_in_word(int32_t code) { return att_is_letter(code) || att_is_number(code); }
 
@@ -46,8 +47,7 @@ static att_status lower(att_context *ctx, att_text text, att_buffer *out) {
 static att_status drop_punctuation(att_context *ctx, att_text text, att_buffer *out) {
   out->size = 0;
   for (size_t at = 0, next; at < text.size; at = next)
-    if (!is_punctuation(att_code_at(text, at, &next)))
-      ATT_TRY(att_buffer_append(ctx, out, text.data + at, next - at));
+    if (!is_punctuation(att_code_at(text, at, &next))) ATT_TRY(att_buffer_append(ctx, out, text.data + at, next - at));
   return ATT_OK;
 }
 

@@ -53,7 +53,8 @@ static att_status try_part(follower *f, size_t begin, size_t end, bool *fits) {
   att_buffer *piece = &f->r->piece;
   piece->size = 0;
   ATT_TRY(f->step->apply(f->r->ctx, f->step, (att_text){f->text.data + begin, end - begin}, piece, &first));
-  *fits = piece->size <= f->after.size - f->done && (piece->size == 0 || memcmp(f->after.data + f->done, piece->data, piece->size) == 0);
+  *fits = piece->size <= f->after.size - f->done &&
+          (piece->size == 0 || memcmp(f->after.data + f->done, piece->data, piece->size) == 0);
   return ATT_OK;
 }
 
@@ -86,7 +87,8 @@ static att_status follow_characters(follower *f) {
     if (!fits) break;
     bool same = f->r->piece.size == end - at && memcmp(f->r->piece.data, f->text.data + at, end - at) == 0;
     if (!same && f->r->piece.size == end - at) { /* not byte for byte */
-      for (size_t i = 0; i < end - at; i++) f->made[f->done + i] = (att_token_span){f->old[at].begin, f->old[end - 1].end};
+      for (size_t i = 0; i < end - at; i++)
+        f->made[f->done + i] = (att_token_span){f->old[at].begin, f->old[end - 1].end};
       f->done += end - at;
     } else {
       put(f, at, end, f->r->piece.size);
@@ -105,7 +107,10 @@ static att_status follow_replace(follower *f) {
     if (!found) return ATT_OK;
     size_t size = strlen(f->step->with);
     att_token_span whole = {f->old[start < f->text.size ? start : f->text.size - 1].begin,
-                            f->old[end > start ? end - 1 : start < f->text.size ? start : f->text.size - 1].end};
+                            f->old[end > start            ? end - 1
+                                   : start < f->text.size ? start
+                                                          : f->text.size - 1]
+                                .end};
     for (size_t i = 0; i < size; i++) f->made[f->done++] = whole;
   }
 }
@@ -116,7 +121,8 @@ static att_status follow(follower *f) {
   case ATT_STEP_REPLACE: return follow_replace(f);
   case ATT_STEP_PREPEND: put(f, 0, 0, f->after.size - f->text.size); break;
   case ATT_STEP_STRIP:
-    for (; f->step->left && left < f->text.size && att_is_space(att_code_at(f->text, left, &next)); left = next) continue;
+    for (; f->step->left && left < f->text.size && att_is_space(att_code_at(f->text, left, &next)); left = next)
+      continue;
     break;
   default: return follow_characters(f);
   }
@@ -203,14 +209,16 @@ static att_status push(att_span_recorder *r, att_token_span span) {
   return ATT_OK;
 }
 
-static bool is_inside(att_text text, const char *at) { return text.data && at >= text.data && at <= text.data + text.size; }
+static bool is_inside(att_text text, const char *at) {
+  return text.data && at >= text.data && at <= text.data + text.size;
+}
 
 att_status att_spans_found(att_span_recorder *r, const char *begin, const char *end) {
   if (is_inside(r->text, begin) && is_inside(r->text, end))
     return push(r, (att_token_span){(size_t)(begin - r->text.data), (size_t)(end - r->text.data)});
   size_t from = (size_t)(begin - r->normal.data), to = (size_t)(end - r->normal.data);
   if (from < to) return push(r, (att_token_span){r->origins[from].begin, r->origins[to - 1].end});
-  size_t place = r->normal.size == 0        ? 0
+  size_t place = r->normal.size == 0     ? 0
                  : from < r->normal.size ? r->origins[from].begin
                                          : r->origins[r->normal.size - 1].end;
   return push(r, (att_token_span){place, place});
@@ -228,8 +236,7 @@ static att_text letters_of(const att_tokenizer *t, int32_t id, size_t at) {
   size_t before = strlen(prefix), behind = strlen(suffix);
   if (at > 0 && before && out.size > before && memcmp(out.data, prefix, before) == 0)
     out = (att_text){out.data + before, out.size - before};
-  if (!t->wordpiece.used && behind && out.size > behind &&
-      memcmp(out.data + out.size - behind, suffix, behind) == 0)
+  if (!t->wordpiece.used && behind && out.size > behind && memcmp(out.data + out.size - behind, suffix, behind) == 0)
     out.size -= behind;
   return out;
 }

@@ -19,9 +19,9 @@ typedef struct att_span_recorder {
   att_context *ctx;
   att_text text; /* all of it; valid UTF-8 */
   att_token_spans *spans;
-  att_text normal;                 /* the piece that was normalised last, as it became */
-  att_token_span *origins;         /* [normal.size]: of each byte; the bytes of the text that it was made of */
-  att_token_span *scratch;         /* */
+  att_text normal;         /* the piece that was normalised last, as it became */
+  att_token_span *origins; /* [normal.size]: of each byte; the bytes of the text that it was made of */
+  att_token_span *scratch; /* */
   size_t capacity, scratch_capacity;
   att_buffer steps[2], piece;
   att_text changed[ATT_MOST_PRETOKENIZERS]; /* what stood before each pre-tokenizer's change; data NULL: nothing */

@@ -4,7 +4,9 @@
  */
 #include "models/families/bert_encoder.h"
 
-static const att_size_key sizes[] = {ATT_BERT_SIZES, ATT_BERT_TYPES, ATT_BERT_EMBEDDING,
+static const att_size_key sizes[] = {ATT_BERT_SIZES,
+                                     ATT_BERT_TYPES,
+                                     ATT_BERT_EMBEDDING,
                                      {"num_hidden_groups", offsetof(att_config, layer_groups), ATT_MOST_LAYERS}};
 
 /* configuration_albert.py */
@@ -79,5 +81,5 @@ static att_status albert_check(att_context *ctx, const char *name, const att_con
                   (long long)config->layer_groups, (long long)config->encoder_layers);
 }
 
-const att_family_calls att_albert_calls = {
-    ATT_BERT_CALLS(albert), .stem = "Albert", .forms = att_bert_forms, .prefix = "albert."};
+const att_family_calls att_albert_calls = {ATT_BERT_CALLS(albert), .stem = "Albert", .forms = att_bert_forms,
+                                           .prefix = "albert."};

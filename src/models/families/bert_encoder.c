@@ -137,8 +137,8 @@ static att_status add_embeddings(att_model *model, const att_bert_encoder *d, co
   if (model->head->output && c->tie_word_embeddings)
     att_name_aliases(model, (const char *const[]){d->output, NULL}, false);
   if (c->type_vocab_size)
-    ATT_TRY(att_name_table(&n, "embeddings.token_type_embeddings.weight", c->type_vocab_size, width, -1,
-                           &stack->types));
+    ATT_TRY(
+        att_name_table(&n, "embeddings.token_type_embeddings.weight", c->type_vocab_size, width, -1, &stack->types));
   ATT_TRY(att_name_norm(&n, "embeddings.LayerNorm", c->norm, width, &stack->embedding_norm));
   if (!d->widen || (width == c->d_model && !d->widen_always)) return ATT_OK;
   return add_linear(&n, d->widen, c->d_model, width, &stack->widen);

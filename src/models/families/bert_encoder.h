@@ -48,8 +48,9 @@ extern const att_head_form att_bert_forms[], att_bert_out_forms[];
       {"hidden_size", offsetof(att_config, d_model), ATT_LARGEST_SIZE},                                                \
       {"num_hidden_layers", offsetof(att_config, encoder_layers), ATT_MOST_LAYERS},                                    \
       {"num_attention_heads", offsetof(att_config, encoder_attention_heads), ATT_LARGEST_SIZE},                        \
-      {"intermediate_size", offsetof(att_config, encoder_ffn_dim), ATT_LARGEST_SIZE},                                  \
-      {"max_position_embeddings", offsetof(att_config, max_position_embeddings), ATT_LARGEST_SIZE}
+      {"intermediate_size", offsetof(att_config, encoder_ffn_dim), ATT_LARGEST_SIZE}, {                                \
+    "max_position_embeddings", offsetof(att_config, max_position_embeddings), ATT_LARGEST_SIZE                         \
+  }
 #define ATT_BERT_TYPES                                                                                                 \
   { "type_vocab_size", offsetof(att_config, type_vocab_size), ATT_LARGEST_SIZE }
 #define ATT_BERT_EMBEDDING                                                                                             \

@@ -63,5 +63,5 @@ static const att_bert_encoder distilbert = {
 };
 
 ATT_BERT_FAMILY(distilbert)
-const att_family_calls att_distilbert_calls = {
-    ATT_BERT_CALLS(distilbert), .stem = "DistilBert", .forms = att_bert_forms, .prefix = "distilbert."};
+const att_family_calls att_distilbert_calls = {ATT_BERT_CALLS(distilbert), .stem = "DistilBert",
+                                               .forms = att_bert_forms, .prefix = "distilbert."};

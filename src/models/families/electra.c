@@ -45,5 +45,5 @@ static const att_bert_encoder electra = {
 static const char *const bodies[] = {"ForPreTraining", NULL};
 
 ATT_BERT_FAMILY(electra)
-const att_family_calls att_electra_calls = {
-    ATT_BERT_CALLS(electra), .stem = "Electra", .forms = att_bert_out_forms, .prefix = "electra.", .bodies = bodies};
+const att_family_calls att_electra_calls = {ATT_BERT_CALLS(electra), .stem = "Electra", .forms = att_bert_out_forms,
+                                            .prefix = "electra.", .bodies = bodies};

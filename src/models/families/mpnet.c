@@ -73,5 +73,5 @@ static att_status mpnet_check(att_context *ctx, const char *name, const att_conf
   return att_bert_check(ctx, name, &mpnet, config);
 }
 
-const att_family_calls att_mpnet_calls = {
-    ATT_BERT_CALLS(mpnet), .stem = "MPNet", .forms = att_bert_out_forms, .prefix = "mpnet."};
+const att_family_calls att_mpnet_calls = {ATT_BERT_CALLS(mpnet), .stem = "MPNet", .forms = att_bert_out_forms,
+                                          .prefix = "mpnet."};

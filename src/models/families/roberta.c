@@ -37,7 +37,7 @@ static const att_bert_encoder xlm_roberta = ROBERTA(ATT_XLM_ROBERTA, 30522);
 
 ATT_BERT_FAMILY(roberta)
 ATT_BERT_FAMILY(xlm_roberta)
-const att_family_calls att_roberta_calls = {
-    ATT_BERT_CALLS(roberta), .stem = "Roberta", .forms = att_bert_out_forms, .prefix = "roberta."};
-const att_family_calls att_xlm_roberta_calls = {
-    ATT_BERT_CALLS(xlm_roberta), .stem = "XLMRoberta", .forms = att_bert_out_forms, .prefix = "roberta."};
+const att_family_calls att_roberta_calls = {ATT_BERT_CALLS(roberta), .stem = "Roberta", .forms = att_bert_out_forms,
+                                            .prefix = "roberta."};
+const att_family_calls att_xlm_roberta_calls = {ATT_BERT_CALLS(xlm_roberta), .stem = "XLMRoberta",
+                                                .forms = att_bert_out_forms, .prefix = "roberta."};

@@ -94,8 +94,7 @@ static att_status read_articles(reader *r, const json_t *data) {
   for (size_t i = 0; i < json_array_size(data); i++) {
     const json_t *paragraphs = json_object_get(json_array_get(data, i), "paragraphs");
     if (!json_is_array(paragraphs)) return no_squad(r, "an article has no list \"paragraphs\"");
-    for (size_t k = 0; k < json_array_size(paragraphs); k++)
-      ATT_TRY(read_paragraph(r, json_array_get(paragraphs, k)));
+    for (size_t k = 0; k < json_array_size(paragraphs); k++) ATT_TRY(read_paragraph(r, json_array_get(paragraphs, k)));
   }
   return ATT_OK;
 }
@@ -202,7 +201,8 @@ static bool ends_with(const char *text, const char *end) {
 att_status att_squad_read(att_context *ctx, const char *path, att_squad_file *out) {
   *out = (att_squad_file){0};
   reader r = {.ctx = ctx, .path = path, .file = out};
-  bool table = ends_with(path, ".tsv") || ends_with(path, ".csv") || ends_with(path, ".tsv.gz") || ends_with(path, ".csv.gz");
+  bool table =
+      ends_with(path, ".tsv") || ends_with(path, ".csv") || ends_with(path, ".tsv.gz") || ends_with(path, ".csv.gz");
   att_status status = table ? read_table(&r) : read_json(&r);
   if (!status && out->count == 0) status = att_fail(ctx, ATT_FORMAT, "%s: has no question", path);
   if (status) att_squad_file_free(ctx, out);

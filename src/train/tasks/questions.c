@@ -144,9 +144,11 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_ENCODER_DECODER) return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert");
+  if (c->kind == ATT_ENCODER_DECODER)
+    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert");
   if (!t->resumed || c->head == ATT_HEAD_SPANS) return ATT_OK;
-  return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it does not answer questions: the checkpoint is damaged", folder);
+  return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it does not answer questions: the checkpoint is damaged",
+                  folder);
 }
 
 static att_status adopt(att_trainer *t) {
@@ -236,8 +238,8 @@ static void say_wrongs(const att_trainer *t, const char *name, const misplaced *
     att_log(t->ctx, ATT_LOG_WARNING, "%s: %zu questions take more than half of a window, and are cut", name, m->cut);
 }
 
-static att_status put_all(att_trainer *t, windows *w, const att_squad_item *const *items, size_t count, const char *name,
-                          bool keep) {
+static att_status put_all(att_trainer *t, windows *w, const att_squad_item *const *items, size_t count,
+                          const char *name, bool keep) {
   misplaced m = {0};
   att_page page = {0}, *now = &page;
   att_ids question = {0};
@@ -410,7 +412,8 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   att_status status = att_arena_new(t->ctx, &c.arena);
   if (!status) status = check_all(&c, &loss);
   double questions = (double)c.w->count;
-  if (!status) *score = (att_score_of_model){loss.loss / (double)loss.count, 100 * c.f1 / questions, {100 * c.exact / questions}};
+  if (!status)
+    *score = (att_score_of_model){loss.loss / (double)loss.count, 100 * c.f1 / questions, {100 * c.exact / questions}};
   att_arena_free(c.arena);
   att_free(t->ctx, c.search.found);
   att_answer_scorer_free(t->ctx, &c.scorer);
