@@ -16,6 +16,9 @@ static int run(att_cli *cli, const char *hint, const char *after) {
 static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " \"A text\""); }
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
 static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
+static int run_qa(att_cli *cli) {
+  return run(cli, "To ask: attend answer ", " --context page.txt --question \"A question?\"");
+}
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
 
 const att_cli_verb att_cli_train_translation = {
@@ -82,4 +85,25 @@ const att_cli_verb att_cli_train_mlm = {
     .library = "mlm",
     .most_words = ATT_CLI_MOST_TEXTS,
     .run = run_mlm,
+};
+
+const att_cli_verb att_cli_train_qa = {
+    .name = "train qa",
+    .arguments = "--data FILE --out DIR",
+    .summary = "train an encoder to answer questions about texts",
+    .about =
+        "Learns where in a text the answer to a question begins and ends, from SQuAD's files (1.1, 2.0) or a table of "
+        "context, question, answer and start (code points before the answer; empty: where it first stands). With "
+        "--from "
+        "an encoder that is there, which such a task needs to be good. Questions without an answer are learned as "
+        "such. "
+        "Answers that do not stand where they should are left out, and named. Validated by F1 and exact match. The "
+        "best "
+        "model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume "
+        "DIR` "
+        "goes on.",
+    .example = "attend train qa --data train-v1.1.json --valid dev-v1.1.json --from all-MiniLM-L6-v2 -o reader",
+    .library = "qa",
+    .most_words = 1,
+    .run = run_qa,
 };

@@ -1,5 +1,5 @@
 /*
- * gpt2, llama and bert with each head against PyTorch: hidden states, logits, loss, every gradient, attention; folders
+ * Decoders and encoders with each head against PyTorch: hidden states, logits, loss, every gradient, attention; folders
  * written and read again; another head on the same body; settings and weights that cannot be.
  */
 #include "model_fixture.h"
@@ -34,7 +34,30 @@ static const char *const names[] = {"family_gpt2",
                                     "family_llama_values",
                                     "family_bert_token_classes",
                                     "family_gpt2_token_classes",
-                                    "family_llama_token_classes"};
+                                    "family_llama_token_classes",
+                                    "family_bert_spans",
+                                    "family_gpt2_spans",
+                                    "family_llama_spans",
+                                    "family_roberta_masked",
+                                    "family_roberta_classes",
+                                    "family_roberta_token_classes",
+                                    "family_roberta_spans",
+                                    "family_xlm_roberta",
+                                    "family_xlm_roberta_values",
+                                    "family_distilbert_masked",
+                                    "family_distilbert_labels",
+                                    "family_distilbert_spans",
+                                    "family_electra",
+                                    "family_electra_masked",
+                                    "family_electra_values",
+                                    "family_electra_token_classes",
+                                    "family_albert_masked",
+                                    "family_albert_classes",
+                                    "family_albert_spans",
+                                    "family_mpnet",
+                                    "family_mpnet_masked",
+                                    "family_mpnet_classes",
+                                    "family_mpnet_spans"};
 #define COUNT (sizeof names / sizeof *names)
 
 /* A folder and its texts; what belongs to no text is NULL. */
@@ -68,6 +91,7 @@ static void open_family(sample *s, const char *name) {
   s->labels = ids_or_null(f, "labels");
   s->label_rows = ids_or_null(f, "label_rows");
   if (!s->labels) s->labels = ids_or_null(f, "classes");
+  if (!s->labels) s->labels = ids_or_null(f, "spans");
   s->values = has(f, "values") ? stored_floats(f, "values") : NULL;
   s->starts = stored_longs(f, "starts");
   s->input = (att_input){.ids = s->ids, .types = s->types, .sequences = {stored(f, "starts")->count - 1, s->starts}};
@@ -263,6 +287,8 @@ static void same_settings(const att_config *a, const att_config *b) {
   assert_true(a->attention_softcap == b->attention_softcap && a->logit_softcap == b->logit_softcap);
   assert_true(a->scale_embedding == b->scale_embedding && (!a->head_size || a->head_size == b->head_size));
   assert_memory_equal(a->local_layers, b->local_layers, sizeof a->local_layers);
+  assert_true(a->embedding_size == b->embedding_size && a->layer_groups == b->layer_groups);
+  assert_true(a->type_vocab_size == b->type_vocab_size && a->max_position_embeddings == b->max_position_embeddings);
   assert_true(a->attention_bias == b->attention_bias && a->feedforward_bias == b->feedforward_bias);
   assert_int_equal(a->label_count, b->label_count);
   for (int64_t i = 0; i < a->label_count; i++) assert_string_equal(a->labels[i], b->labels[i]);
@@ -382,7 +408,7 @@ static void test_new_heads(void **state) {
       sample s;
       att_model *other;
       att_tensor before, after, logits;
-      bool labelled = att_head_get((att_head)head)->read != NULL;
+      bool labelled = att_head_get((att_head)head)->check == att_labels_check;
       open_family(&s, names[i]);
       forward(&s, s.f.model, NULL, &before, &logits);
       char **copy = labelled ? att_labels_copy(s.f.ctx, labels, 2) : NULL;
@@ -633,6 +659,22 @@ static const struct {
     {"family_bert", "architectures", "[\"BertForMaskedLM\"]", "cls.predictions"},
     {"family_bert", "architectures", "[\"BertForSequenceClassification\"]", "classifier.weight is missing"},
     {"family_bert_masked", "architectures", "[\"BertModel\"]", NULL},
+    {"family_bert", "architectures", "[\"BertForQuestionAnswering\"]", "qa_outputs.weight is missing"},
+    {"family_roberta_spans", "pad_token_id", "null", "there is no pad_token_id"},
+    {"family_roberta_spans", "max_position_embeddings", "2", "of which 2 stand before the first"},
+    {"family_roberta_spans", "architectures", "[\"RobertaForCausalLM\"]", "lm_head"},
+    {"family_roberta_spans", "is_decoder", "true", "attend knows only roberta models"},
+    {"family_roberta_masked", "max_position_embeddings", "35", "another shape"},
+    {"family_distilbert_spans", "sinusoidal_pos_embds", "true", NULL},
+    {"family_distilbert_spans", "dim", "15", "dim is 15"},
+    {"family_electra", "embedding_size", "0", "embedding_size is 0"},
+    {"family_electra", "embedding_size", "16", "another shape"},
+    {"family_electra_values", "embedding_size", "10", "another shape"},
+    {"family_albert_spans", "num_hidden_groups", "4", "num_hidden_groups is 4, more than the 3 layers"},
+    {"family_albert_spans", "num_hidden_groups", "3", "is missing"},
+    {"family_albert_spans", "inner_group_num", "2", "inner_group_num is 2"},
+    {"family_mpnet", "relative_attention_num_buckets", "16", "attend knows only mpnet models"},
+    {"family_mpnet", "pad_token_id", "0", "attend knows only mpnet models"},
 };
 
 static void test_impossible_settings(void **state) {
@@ -705,8 +747,9 @@ static att_status use(att_context *ctx, void *name) {
 
 static void test_each_allocation_may_fail(void **state) {
   (void)state;
-  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked", "family_gemma3"};
-  for (size_t i = 0; i < 4; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
+  static const char *const some[] = {"family_gpt2_classes", "family_llama3", "family_bert_masked", "family_gemma3",
+                                     "family_albert_spans"};
+  for (size_t i = 0; i < sizeof some / sizeof *some; i++) assert_true(fail_each_allocation(use, (void *)some[i]) > 100);
 }
 
 int main(void) {

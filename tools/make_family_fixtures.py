@@ -12,8 +12,10 @@ Each expected.safetensors holds, for four texts that stand one after another wit
     labels [, label_rows]       int64: targets of a decoder's rows; of an encoder's rows label_rows; of the rows that
                                 have a class, where tokens have
     classes | values            int64 [texts] | float32 [texts, label count]
+    spans                       int64 [texts, 2]: first and last row of each text's answer, counted in the text
     loss                        mean over targets, label smoothing 0.1 where they are tokens or classes; of classes of
-                                tokens the loss that the model itself gives
+                                tokens the loss that the model itself gives; of spans that of each text alone, for
+                                its class counts the padding too
     grad.NAME                   of the loss, for every parameter
     maps [layers, heads, n, n]  attention of the text `sample`
 
@@ -25,18 +27,28 @@ import json
 import os
 
 if __name__ == "__main__":  # before the imports that follow: --help needs none of them
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="folders with this in their names")
+    args = parser.parse_args()
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification,
-                          BertModel, Gemma2Config, Gemma2ForCausalLM, Gemma2ForSequenceClassification, Gemma3ForCausalLM,
-                          Gemma3TextConfig, GPT2Config, GPT2ForSequenceClassification, GPT2ForTokenClassification,
-                          GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification,
-                          LlamaForTokenClassification, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
-                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, pipeline)
+from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnswering, AlbertForSequenceClassification,
+                          BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertForSequenceClassification,
+                          BertForTokenClassification, BertModel, DistilBertConfig, DistilBertForMaskedLM,
+                          DistilBertForQuestionAnswering, DistilBertForSequenceClassification, ElectraConfig,
+                          ElectraForMaskedLM, ElectraForPreTraining, ElectraForSequenceClassification,
+                          ElectraForTokenClassification, Gemma2Config, Gemma2ForCausalLM, Gemma2ForSequenceClassification, Gemma3ForCausalLM,
+                          Gemma3TextConfig, GPT2Config, GPT2ForQuestionAnswering, GPT2ForSequenceClassification, GPT2ForTokenClassification,
+                          GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaForQuestionAnswering, LlamaForSequenceClassification,
+                          LlamaForTokenClassification, MistralConfig, MistralForCausalLM, MPNetConfig, MPNetForMaskedLM, MPNetForQuestionAnswering,
+                          MPNetForSequenceClassification, MPNetModel, Phi3Config, Phi3ForCausalLM,
+                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
+                          RobertaConfig, RobertaForMaskedLM, RobertaForQuestionAnswering,
+                          RobertaForSequenceClassification, RobertaForTokenClassification, XLMRobertaConfig,
+                          XLMRobertaForSequenceClassification, XLMRobertaModel, pipeline)
 
 from make_model_fixtures import OUT, SAMPLE, SMOOTHING, TEXT, packed, pad, starts
 
@@ -52,6 +64,16 @@ LLAMA = dict(vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, num_hi
              num_key_value_heads=2, head_dim=6, max_position_embeddings=64, bos_token_id=0, eos_token_id=0)
 BERT = dict(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
             max_position_embeddings=64, pad_token_id=0)
+ENCODER = dict(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24)
+ROBERTA = dict(ENCODER, max_position_embeddings=34, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2)
+DISTILBERT = dict(vocab_size=VOCABULARY, dim=16, n_layers=1, n_heads=2, hidden_dim=24, max_position_embeddings=32,
+                  pad_token_id=0)
+ELECTRA = dict(ENCODER, embedding_size=10, max_position_embeddings=32, pad_token_id=0)
+ALBERT = dict(ENCODER, embedding_size=10, num_hidden_layers=5, num_hidden_groups=2, max_position_embeddings=32,
+              pad_token_id=0)
+MPNET = dict(ENCODER, max_position_embeddings=34, pad_token_id=1, bos_token_id=0, eos_token_id=2)
+ONE, SEVERAL, NUMBER = (dict(problem_type=name) for name in
+                        ("single_label_classification", "multi_label_classification", "regression"))
 LLAMA3 = dict(rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=16)
 YARN = dict(rope_type="yarn", rope_theta=500.0, factor=4.0, original_max_position_embeddings=16, beta_fast=4.0)
@@ -103,13 +125,43 @@ FOLDERS = {
                             dict(LLAMA, num_hidden_layers=1, pad_token_id=1, problem_type="regression")),
     "family_bert_token_classes": (BertConfig, BertForTokenClassification, dict(BERT, num_hidden_layers=1, **ENTITIES)),
     "family_gpt2_token_classes": (GPT2Config, GPT2ForTokenClassification, dict(GPT2, n_layer=1, **ENTITIES)),
+    "family_bert_spans": (BertConfig, BertForQuestionAnswering, dict(BERT, num_hidden_layers=1)),
+    "family_gpt2_spans": (GPT2Config, GPT2ForQuestionAnswering, dict(GPT2, n_layer=1)),
+    "family_llama_spans": (LlamaConfig, LlamaForQuestionAnswering, dict(LLAMA, num_hidden_layers=1)),
+    "family_roberta_masked": (RobertaConfig, RobertaForMaskedLM, dict(ROBERTA, num_hidden_layers=2)),
+    "family_roberta_classes": (RobertaConfig, RobertaForSequenceClassification, dict(ROBERTA, type_vocab_size=2, **ONE)),
+    "family_roberta_token_classes": (RobertaConfig, RobertaForTokenClassification, dict(ROBERTA, **ENTITIES)),
+    "family_roberta_spans": (RobertaConfig, RobertaForQuestionAnswering, ROBERTA),
+    "family_xlm_roberta": (XLMRobertaConfig, XLMRobertaModel, ROBERTA),
+    "family_xlm_roberta_values": (XLMRobertaConfig, XLMRobertaForSequenceClassification, dict(ROBERTA, **NUMBER)),
+    "family_distilbert_masked": (DistilBertConfig, DistilBertForMaskedLM, dict(DISTILBERT, activation="relu")),
+    "family_distilbert_labels": (DistilBertConfig, DistilBertForSequenceClassification, dict(DISTILBERT, **SEVERAL)),
+    "family_distilbert_spans": (DistilBertConfig, DistilBertForQuestionAnswering, dict(DISTILBERT, n_layers=2)),
+    "family_electra": (ElectraConfig, ElectraForPreTraining, ELECTRA),
+    "family_electra_masked": (ElectraConfig, ElectraForMaskedLM, dict(ELECTRA, hidden_act="relu")),
+    "family_electra_values": (ElectraConfig, ElectraForSequenceClassification, dict(ELECTRA, embedding_size=16, **NUMBER)),
+    "family_electra_token_classes": (ElectraConfig, ElectraForTokenClassification, dict(ELECTRA, **ENTITIES)),
+    "family_albert_masked": (AlbertConfig, AlbertForMaskedLM, ALBERT),
+    "family_albert_classes": (AlbertConfig, AlbertForSequenceClassification,
+                              dict(ALBERT, num_hidden_layers=3, num_hidden_groups=1, embedding_size=16, **ONE)),
+    "family_albert_spans": (AlbertConfig, AlbertForQuestionAnswering, dict(ALBERT, num_hidden_layers=3)),
+    "family_mpnet": (MPNetConfig, MPNetModel, MPNET),
+    "family_mpnet_masked": (MPNetConfig, MPNetForMaskedLM, dict(MPNET, num_hidden_layers=2)),
+    "family_mpnet_classes": (MPNetConfig, MPNetForSequenceClassification, dict(MPNET, **ONE)),
+    "family_mpnet_spans": (MPNetConfig, MPNetForQuestionAnswering, MPNET),
     "family_llama_token_classes": (LlamaConfig, LlamaForTokenClassification,
                                    dict(LLAMA, num_hidden_layers=1, **ENTITIES)),
 }
 
 
-def make_tokenizer(bert):
-    first = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] if bert else ["<|endoftext|>"]
+ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig)
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+PAD_SECOND = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]  # RoBERTa's order
+
+
+def make_tokenizer(config):
+    first = (["<|endoftext|>"] if not isinstance(config, ENCODERS) else PAD_SECOND if config.pad_token_id == 1 else
+             SPECIALS)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -130,10 +182,11 @@ def make_model(config_class, model_class, options):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             norm = "norm" in name.lower() or ".ln_" in name
-            sharp = parameter.dim() == 1 or any(part in name for part in ("q_proj", "k_proj", "query", "key", "c_attn", "qkv"))
+            sharp = parameter.dim() == 1 or any(part in name for part in ("q_proj", "k_proj", "query", "key", "c_attn", "qkv", "q_lin",
+                                                                     "k_lin", "attn.q", "attn.k"))
             centre = 1.0 if norm and name.endswith("weight") and "Gemma" not in model_class.__name__ else 0.0
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * (0.5 if sharp else 0.3) + centre)
-        if config_class is BertConfig:
+        if config_class in ENCODERS:
             model.get_input_embeddings().weight[config.pad_token_id] = 0
     return model.eval()
 
@@ -164,6 +217,17 @@ def token_classes(texts, count, draw, out):
     return pad([list(c) for c in classes], UNLABELLED)
 
 
+def spans_loss(logits, texts, draw, out):
+    """The mean over texts; a text's softmax is over its own rows."""
+    out["spans"] = np.array([np.sort(draw.integers(0, len(t), 2)) for t in texts], np.int64)
+    loss, at = 0, 0
+    for text, span in zip(texts, out["spans"]):
+        own = logits[at:at + len(text)]
+        loss = loss + torch.nn.functional.cross_entropy(own.T, torch.tensor(span)) / len(texts)
+        at += len(text)
+    return loss
+
+
 def expect_alone(model):
     """Of a causal language model, each text by itself: padding would be NaN in windows, and frequencies go by the longest
     text of a batch."""
@@ -185,13 +249,13 @@ def expect_alone(model):
 
 def expect(model):
     config, draw = model.config, np.random.default_rng(11)
-    bert = isinstance(config, BertConfig)
+    bert = isinstance(config, ENCODERS)
     texts = [list(draw.integers(5, VOCABULARY, n)) for n in LENGTHS]
     out = {"ids": np.concatenate(texts).astype(np.int64), "starts": starts(texts), "sample": np.array([SAMPLE])}
     ids = pad(texts, 0 if config.pad_token_id is None else config.pad_token_id)
     mask = torch.tensor([[int(j < len(t)) for j in range(ids.shape[1])] for t in texts])
     extra = {}
-    if bert:
+    if bert and getattr(config, "type_vocab_size", 0) > 1:
         types = [list(np.sort(draw.integers(0, 2, len(t)))) for t in texts]
         out["types"] = np.concatenate(types).astype(np.int64)
         extra["token_type_ids"] = pad(types, 0)
@@ -206,10 +270,14 @@ def expect(model):
     if by_token:
         out["logits"] = result.logits.reshape(-1, config.num_labels)[rows].detach().numpy().astype(np.float32)
         loss = result.loss
+    elif "QuestionAnswering" in type(model).__name__:
+        logits = torch.stack([result.start_logits, result.end_logits], -1).reshape(-1, 2)[rows]
+        out["logits"] = logits.detach().numpy().astype(np.float32)
+        loss = spans_loss(logits, texts, draw, out)
     elif getattr(config, "problem_type", None):
         out["logits"] = result.logits.detach().numpy().astype(np.float32)
         loss = labels_loss(config.problem_type, result.logits, draw, out)
-    elif "logits" in result:
+    elif "logits" in result and "PreTraining" not in type(model).__name__:
         logits = result.logits.reshape(-1, VOCABULARY)[rows]
         if bert:
             out["label_rows"] = np.array([0, 3, 4, 17, 20, 20, 31], np.int64)
@@ -232,11 +300,13 @@ def expect(model):
 
 def main():
     for name, (config_class, model_class, options) in FOLDERS.items():
+        if args.only and args.only not in name:
+            continue
         folder = os.path.join(OUT, name)
         model = make_model(config_class, model_class, options)
-        bert = config_class is BertConfig
+        bert = config_class in ENCODERS
         model.save_pretrained(folder)
-        make_tokenizer(bert).save(os.path.join(folder, "tokenizer.json"), pretty=False)
+        make_tokenizer(model.config).save(os.path.join(folder, "tokenizer.json"), pretty=False)
         names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
                  "mask_token": "[MASK]"} if bert else {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         with open(os.path.join(folder, "tokenizer_config.json"), "w") as file:

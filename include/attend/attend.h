@@ -133,6 +133,7 @@ typedef enum att_head {
   ATT_HEAD_VALUES,        /* numbers: regression */
   ATT_HEAD_NONE,          /* hidden states only */
   ATT_HEAD_TOKEN_CLASSES, /* one of several labels for each token */
+  ATT_HEAD_SPANS,         /* where in a text the answer to a question begins and ends */
   ATT_HEAD_COUNT          /* how many there are */
 } att_head;
 
@@ -208,7 +209,8 @@ typedef enum att_verb {
   ATT_VERB_CLASSIFY,    /* att_classify, att_evaluate */
   ATT_VERB_FILL,        /* att_fill */
   ATT_VERB_EMBED,       /* att_embed */
-  ATT_VERB_TRANSCRIBE   /* att_transcribe */
+  ATT_VERB_TRANSCRIBE,  /* att_transcribe */
+  ATT_VERB_ANSWER       /* att_answer */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -489,6 +491,106 @@ typedef int att_classification_fn(void *user, const att_classification *classifi
  * in the lines' order. first_line: as in att_decode_options. */
 ATT_API att_status att_classify(att_model *model, const att_text *lines, const att_text *others, size_t count,
                                 size_t first_line, att_classification_fn *give, void *user);
+
+/* A question about a text. Never grows. */
+typedef struct att_question {
+  att_text context, question; /* UTF-8; bytes that are not become U+FFFD, with a warning */
+} att_question;
+
+/* An answer: a part of the text. */
+typedef struct att_found_answer {
+  const char *text;             /* of the context; no NUL at its end */
+  size_t size;                  /* bytes; 0: no answer */
+  double score;                 /* its probability among those given */
+  float start_logit, end_logit; /* what the model says of its first and last token */
+  size_t start, end;            /* code points of the context: the first one, and the one behind the last */
+} att_found_answer;
+
+/* What was found for a question. */
+typedef struct att_answers {
+  size_t question;                        /* index into `questions` */
+  const att_found_answer *const *answers; /* [count], best first, each text once; an empty context has none */
+  size_t count;                           /* of answers */
+  size_t best;                            /* which of them is the answer */
+  double null_odds;                       /* logits of no answer, less those of the best one */
+  bool may_be_none;                       /* no answer was one of them */
+  bool truncated;                         /* the question was too long for a window */
+} att_answers;
+
+/* Gets a question's. Pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */
+typedef int att_answer_fn(void *user, const att_answers *answers);
+
+/* Whether there may be no answer. */
+typedef enum att_no_answer {
+  ATT_NO_ANSWER_DEFAULT, /* as the model has learned it with attend */
+  ATT_NO_ANSWER_ALLOWED, /* there may: of models trained on SQuAD 2.0 */
+  ATT_NO_ANSWER_NEVER    /* always an answer */
+} att_no_answer;
+
+/* Made by att_answer_options_default. */
+typedef struct att_answer_options {
+  size_t size;               /* of this struct */
+  int64_t nbest;             /* answers at most, no answer not counted */
+  int64_t max_answer_tokens; /* of an answer */
+  int64_t window, stride;    /* tokens that the model reads at once, question and special tokens in; from one window's
+                                first to the next one's */
+  double null_threshold;     /* no answer is the answer where its odds are above it */
+  size_t first_question;     /* as first_line in att_decode_options */
+  att_no_answer no_answer;   /* whether it may be */
+  char unused[4];            /* 0 */
+} att_answer_options;
+
+/* Behind att_answer_options_default. */
+ATT_API void att_answer_options_init(att_answer_options *options, size_t size);
+/* 20 answers of at most 30 tokens, windows of 384 tokens every 128, threshold 0. */
+#define att_answer_options_default(options) att_answer_options_init((options), sizeof *(options))
+
+/* Answers questions[0..count), in their order, each by a part of its context; what a question and its context have of
+ * each other's words is never mixed up. Questions in turn about one context (the same pointer) should follow each
+ * other: it is tokenized once. As Transformers' run_squad chooses (docs/QUESTIONS.md). options NULL: the defaults. */
+ATT_API att_status att_answer(att_model *model, const att_question *questions, size_t count,
+                              const att_answer_options *options, att_answer_fn *give, void *user);
+
+/* A file of questions: SQuAD's JSON (1.1, 2.0), or a .tsv or .csv of context, question, answer and start. */
+typedef struct att_squad att_squad;
+
+/* One of them. */
+typedef struct att_squad_question {
+  const char *id;          /* a table's: the line */
+  att_question asked;      /* one context is one pointer */
+  const att_text *answers; /* [answer_count], any of which is right */
+  size_t answer_count;     /* 0: there is none in the context */
+} att_squad_question;
+
+/* Opens one. ATT_FORMAT: it is none, and says why. */
+ATT_API att_status att_squad_open(att_context *ctx, const char *path, att_squad **squad);
+/* NULL is fine. */
+ATT_API void att_squad_close(att_squad *squad);
+/* How many questions; *unanswerable (may be NULL): some have no answer, as in SQuAD 2.0. */
+ATT_API size_t att_squad_count(const att_squad *squad, bool *unanswerable);
+/* A question, from 0; valid until the next call; NULL after the last. */
+ATT_API const att_squad_question *att_squad_at(att_squad *squad, size_t index);
+
+/* How good predictions are, in percent, as the official scripts count it. */
+typedef struct att_squad_score {
+  size_t total, missing; /* questions that count: of version 2.0 only those with a prediction; those without one */
+  double exact, f1;      /* of them */
+  size_t has_answer, no_answer;            /* of them, those with an answer, and those without */
+  double has_answer_exact, has_answer_f1;  /* NaN: there are none, as below */
+  double no_answer_exact, no_answer_f1;    /* */
+  double best_exact, best_exact_threshold; /* by the threshold that is best; NaN: no odds were given */
+  double best_f1, best_f1_threshold;       /* */
+  bool version2;                           /* counted as SQuAD 2.0 is */
+  char unused[7];                          /* 0 */
+} att_squad_score;
+
+/* Behind att_evaluate_squad. size: of *score. */
+ATT_API att_status att_evaluate_squad_sized(att_squad *squad, const char *predictions, const char *odds,
+                                            double threshold, att_squad_score *score, size_t size);
+/* predictions: a JSON object of ids and texts. odds: one of ids and the odds of no answer, or NULL; above the threshold
+ * there is none (the official script's is 1). */
+#define att_evaluate_squad(squad, predictions, odds, threshold, score)                                                 \
+  att_evaluate_squad_sized((squad), (predictions), (odds), (threshold), (score), sizeof *(score))
 
 /* A token in place of a mask. */
 typedef struct att_filling {

@@ -93,7 +93,7 @@ static att_status read_whole(looker *look, att_text text, const att_text *other)
   bool truncated = false;
   ATT_TRY(att_tokenizer_encode_pair(model->tokenizer, model->ctx, text, other->data ? other : NULL, most, &look->source,
                                     &look->types, &truncated));
-  if (!other->data) look->types.count = 0;
+  if (!other->data || model->config.type_vocab_size < 2) look->types.count = 0;
   if (truncated)
     att_log(model->ctx, ATT_LOG_WARNING, "the text is too long for the model: truncated to %lld tokens", most);
   if (look->source.count > 0) return ATT_OK;

@@ -10,7 +10,8 @@ static const struct {
   const char *what, *command;
 } verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
              {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
-             {"embed", "embed"},         {"transcribe", "transcribe"}};
+             {"embed", "embed"},         {"transcribe", "transcribe"},
+             {"answer questions", "answer"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */

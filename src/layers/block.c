@@ -76,9 +76,9 @@ static att_status run_sublayer(att_run *run, const att_block *block, const att_b
 }
 
 att_status att_block_forward(att_run *run, const att_block *b, const att_block_input *input, att_tensor *x) {
-  const sublayer self = {att_self_attention, &b->self_norm, &b->self_out_norm, b->place},
-                 cross = {att_cross_attention, &b->cross_norm, NULL, b->place + 1},
-                 last = {feedforward, &b->feedforward_norm, &b->feedforward_out_norm, b->place + 2};
+  const sublayer self = {att_self_attention, &b->self_norm, &b->self_out_norm, input->place},
+                 cross = {att_cross_attention, &b->cross_norm, NULL, input->place + 1},
+                 last = {feedforward, &b->feedforward_norm, &b->feedforward_out_norm, input->place + 2};
   ATT_TRY(run_sublayer(run, b, input, self, x));
   if (b->has_cross) ATT_TRY(run_sublayer(run, b, input, cross, x));
   return run_sublayer(run, b, input, last, x);

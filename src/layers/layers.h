@@ -41,7 +41,6 @@ typedef struct att_block {
   bool local;                     /* turned by the local angles */
   att_epilogue activation;
   float epsilon;
-  uint32_t place; /* of its dropouts: place, place + 1, place + 2 */
 } att_block;
 
 att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,
@@ -64,6 +63,7 @@ typedef struct att_block_input {
   float *const *self_probs, *const *cross_probs;   /* one an item of sequences, or NULL */
   const att_turns *turns, *local_turns;            /* of rotary positions, for self-attention; or NULL */
   const att_distance_bias *distances;              /* of self-attention; or NULL. All on the arena */
+  uint32_t place;                                  /* of the block's dropouts: place, place + 1, place + 2 */
 } att_block_input;
 
 /* *x, contiguous, becomes the block's output: a new tensor where the run has a tape; else it is written over, and

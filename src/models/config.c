@@ -105,7 +105,8 @@ static att_status read_own(const att_settings *in, att_config *out) {
 /* The class that wrote the folder says what stands on top. */
 static att_status read_head(const att_settings *in, att_config *out) {
   const char *name = json_string_value(json_array_get(json_object_get(in->root, "architectures"), 0));
-  return !name || out->kind == ATT_ENCODER_DECODER ? ATT_OK : att_head_find_class(in, name, &out->head);
+  if (!name || out->kind == ATT_ENCODER_DECODER) return ATT_OK;
+  return att_head_find_class(in, name, att_family_get(out->family), &out->head);
 }
 
 static bool needs_vocabulary(const att_config *config) {

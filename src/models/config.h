@@ -24,6 +24,12 @@ typedef enum att_family {
   ATT_GEMMA3, /* "gemma3_text" */
   ATT_PHI3,
   ATT_BERT,
+  ATT_ROBERTA,
+  ATT_XLM_ROBERTA,
+  ATT_DISTILBERT,
+  ATT_ELECTRA,
+  ATT_ALBERT,
+  ATT_MPNET,
   ATT_WHISPER,
   ATT_RECURRENT, /* "attend-rnn" */
   ATT_PADDED,    /* "attend-ffn" */
@@ -65,7 +71,7 @@ typedef struct att_config {
       decoder_ffn_dim;
   int64_t key_value_heads; /* of self-attention; as many as heads where they are not grouped */
   int64_t head_size;       /* d_model / heads, but rotary decoders may say another */
-  int64_t type_vocab_size; /* bert; 0: none */
+  int64_t type_vocab_size; /* of encoders; 0: none */
   int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
                               place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
   int64_t input_stride; /* two convolutions of 3 rows stand before the positions and make one row of 2 (the second has
@@ -79,11 +85,12 @@ typedef struct att_config {
   double query_scalar; /* attention's scores are divided by its root; 0: by that of the head's size */
   float attention_softcap, logit_softcap;      /* of these scores, of a head of tokens; 0: none */
   int64_t relative_buckets, relative_distance; /* relative: 32 and 128, as T5's */
+  int64_t layer_groups; /* an encoder's layers share the parameters of so many (albert); 0: each has its own */
   /* recurrent */
-  att_network network;      /* ATT_TRANSFORMER but in ATT_RECURRENT (the cell) and ATT_PADDED */
-  att_scoring scoring;      /* of a recurrent translator */
-  bool bidirectional;       /* its encoder */
-  int64_t embedding_size;   /* recurrent, padded; d_model is the state's, or the inner layers' */
+  att_network network;    /* ATT_TRANSFORMER but in ATT_RECURRENT (the cell) and ATT_PADDED */
+  att_scoring scoring;    /* of a recurrent translator */
+  bool bidirectional;     /* its encoder */
+  int64_t embedding_size; /* recurrent, padded: d_model is the state's, or the inner layers'; of encoders 0: d_model */
   bool tie_word_embeddings; /* one matrix for source, target and output */
   bool scale_embedding;
   float dropout;
@@ -93,6 +100,7 @@ typedef struct att_config {
   int64_t model_max_length; /* of tokenizer_config.json: tokens that Transformers truncates to; 0: not said */
   int32_t mask, unk;        /* -1: none */
   att_type storage;         /* of model.safetensors */
+  bool null_answers;        /* a head of spans: learned to give no answer */
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;
@@ -104,6 +112,10 @@ att_status att_config_read(att_context *ctx, const char *folder, att_config *out
 att_status att_config_take(att_context *ctx, const char *name, json_t *root, att_config *out);
 /* Labels as a config has them: one block (att_free); NULL: no memory. */
 char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t count);
+/* Columns of a Transformer's embeddings. */
+static inline int64_t att_config_embedding(const att_config *c) {
+  return c->embedding_size ? c->embedding_size : c->d_model;
+}
 /* Whether that side reads rows of floats. */
 static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
   return c->input_width > 0 && decoder == (c->kind == ATT_DECODER);

@@ -14,7 +14,9 @@ typedef struct att_head_form {
   const char *ending;     /* of the class: "ForMaskedLM" */
   const char *projection; /* what the family calls the head's; NULL: as the head does */
   bool no_bias;
-  const char *stem; /* of that class; NULL: the family's */
+  const char *stem;   /* of that class; NULL: the family's */
+  const char *prefix; /* of the body's names in its files; NULL: the family's */
+  bool absent;        /* there is no such class, though the head is common */
 } att_head_form;
 
 struct att_family_calls {
@@ -29,6 +31,8 @@ struct att_family_calls {
   const att_head_form *forms;              /* of its classes, the last one's ending NULL; or NULL */
   bool (*plain)(const att_config *config); /* whether they can say it, whatever the head; with stem */
   const struct att_rotary_decoder *rotary; /* of decoders built as Llama (families/rotary_decoder.h); else NULL */
+  const struct att_bert_encoder *encoder;  /* of encoders built as BERT (families/bert_encoder.h); else NULL */
+  const char *const *bodies; /* endings of classes that are read as the body alone, without their head; NULL-ended */
   /* What of the config cannot be in this family: one line naming the key. */
   att_status (*check)(att_context *ctx, const char *name, const att_config *config);
   /* Layers and table from model->config, the head's (att_head_plan) before what is not trained; model->layers is freed
@@ -64,7 +68,8 @@ struct att_family_calls {
 
 extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls,
     att_qwen3_calls, att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls,
-    att_whisper_calls, att_recurrent_calls, att_padded_calls;
+    att_roberta_calls, att_xlm_roberta_calls, att_distilbert_calls, att_electra_calls, att_albert_calls,
+    att_mpnet_calls, att_whisper_calls, att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
 

@@ -14,15 +14,6 @@ static int64_t hidden_width(const att_config *c) {
   return c->d_model * (c->bidirectional && c->kind == ATT_ENCODER ? 2 : 1);
 }
 
-const att_head_form *att_head_form_of(const att_head_calls *head, const att_family_calls *family) {
-  for (const att_head_form *form = family->forms; form && form->ending; form++) {
-    for (const char *const *ending = head->endings; ending && *ending; ending++) {
-      if (strcmp(form->ending, *ending) == 0) return form;
-    }
-  }
-  return NULL;
-}
-
 att_status att_head_plan_projection(att_model *model, int64_t outputs) {
   const att_head_form *form = att_head_form_of(model->head, model->calls);
   const char *name = form && form->projection ? form->projection : model->head->projection;

@@ -10,6 +10,8 @@
 #include "metrics/classes.h"
 #include "models/family.h"
 
+#include <string.h>
+
 /* How a file of texts writes what is true of each: one name, names with commas between, a number. */
 typedef enum att_label_form { ATT_NO_LABEL, ATT_ONE_LABEL, ATT_SEVERAL_LABELS, ATT_NUMBER } att_label_form;
 
@@ -71,23 +73,32 @@ struct att_head_calls {
                         double *values);
 };
 
+/* What a family's classes say of a head; NULL: nothing. */
+static inline const att_head_form *att_head_form_of(const att_head_calls *head, const att_family_calls *family) {
+  for (const att_head_form *form = family->forms; form && form->ending; form++) {
+    for (const char *const *ending = head->endings; ending && *ending; ending++) {
+      if (strcmp(form->ending, *ending) == 0) return form;
+    }
+  }
+  return NULL;
+}
+
 /* ---- head_list.c ---- */
 
 /* The calls of a head; NULL: none that there is. */
 const att_head_calls *att_head_get(att_head head);
 /* The head that a key of config.json names; *head stays where the key is absent. */
 att_status att_head_find(const att_settings *in, const char *key, att_head *head);
-/* That of a class of Hugging Face: the first one with the longest ending that fits. */
-att_status att_head_find_class(const att_settings *in, const char *name, att_head *head);
+/* That of a class of Hugging Face: the first one with the longest ending that fits; none, of a class whose head the
+ * family leaves out. */
+att_status att_head_find_class(const att_settings *in, const char *name, const att_family_calls *family,
+                               att_head *head);
 /* Which of the heads of one class it is, by config.json's problem_type and the number of labels. */
 att_status att_head_find_problem(const att_settings *in, int64_t labels, att_head *head);
 /* How the class of Hugging Face ends that reads such a config; NULL: none does, and its model_type is "attend". */
 const char *att_head_class(const att_config *config, const att_family_calls *family);
 
 /* ---- what heads share (head.c) ---- */
-
-/* What a family's classes say of a head; NULL: nothing. */
-const att_head_form *att_head_form_of(const att_head_calls *head, const att_family_calls *family);
 
 /* model->head_layers becomes a linear layer of so many outputs over the hidden rows, or the texts' vectors. */
 att_status att_head_plan_projection(att_model *model, int64_t outputs);

@@ -4,12 +4,13 @@
 #include <string.h>
 
 extern const att_head_calls att_tokens_head, att_classes_head, att_labels_head, att_values_head, att_no_head,
-    att_token_classes_head;
+    att_token_classes_head, att_spans_head;
 
 static const att_head_calls *const heads[ATT_HEAD_COUNT] = {
     [ATT_HEAD_TOKENS] = &att_tokens_head, [ATT_HEAD_CLASSES] = &att_classes_head,
     [ATT_HEAD_LABELS] = &att_labels_head, [ATT_HEAD_VALUES] = &att_values_head,
     [ATT_HEAD_NONE] = &att_no_head,       [ATT_HEAD_TOKEN_CLASSES] = &att_token_classes_head,
+    [ATT_HEAD_SPANS] = &att_spans_head,
 };
 
 const att_head_calls *att_head_get(att_head head) { return (unsigned)head < ATT_HEAD_COUNT ? heads[head] : NULL; }
@@ -23,7 +24,8 @@ const char *att_head_class(const att_config *config, const att_family_calls *fam
   const att_head_calls *head = att_head_get(config->head);
   const att_head_form *form = att_head_form_of(head, family);
   if (!family->stem || (config->input_width && !family->rows) || !family->plain(config)) return NULL;
-  return form ? form->ending : head->common ? head->endings[0] : NULL;
+  if (form) return form->absent ? NULL : form->ending;
+  return head->common ? head->endings[0] : NULL;
 }
 
 att_status att_head_find(const att_settings *in, const char *key, att_head *out) {
@@ -38,8 +40,15 @@ att_status att_head_find(const att_settings *in, const char *key, att_head *out)
   return att_fail(in->ctx, ATT_UNSUPPORTED, "%s: %s is \"%.60s\", which attend does not know", in->name, key, text);
 }
 
-att_status att_head_find_class(const att_settings *in, const char *class, att_head *out) {
+att_status att_head_find_class(const att_settings *in, const char *class, const att_family_calls *family,
+                               att_head *out) {
   size_t longest = 0;
+  for (const char *const *body = family->bodies; body && *body; body++) {
+    if (!ends_with(class, *body)) continue;
+    att_log(in->ctx, ATT_LOG_NOTE, "%s: %.60s is read without its head", in->name, class);
+    *out = ATT_HEAD_NONE;
+    return ATT_OK;
+  }
   for (int i = 0; i < ATT_HEAD_COUNT; i++) {
     for (const char *const *ending = heads[i]->endings; ending && *ending; ending++) {
       if (strlen(*ending) <= longest || !ends_with(class, *ending)) continue;

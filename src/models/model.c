@@ -96,11 +96,11 @@ static int32_t find_special(const att_model *model, const char *one, const char 
   return id < model->config.vocab_size ? id : -1;
 }
 
-/* A parameter of another head's model, whose names may have the family's prefix or not. */
-static att_parameter *find_parameter(const att_model *model, const char *name) {
+/* By a name without prefix: another head's model may have another. */
+static att_parameter *find_parameter(const att_model *model, const char *bare) {
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
-    if (strcmp(att_bare_name(model, p->name), att_bare_name(model, name)) == 0) return p;
+    if (strcmp(att_bare_name(model, p->name), bare) == 0) return p;
   }
   return NULL;
 }
@@ -113,7 +113,7 @@ static bool same_shape(const att_parameter *p, const att_parameter *from) {
  * hands its block over by copies. */
 static att_status take_values(att_model *model, att_model *body, bool *fresh) {
   for (size_t i = 0; i < model->parameter_count; i++) {
-    att_parameter *p = &model->parameters[i], *from = find_parameter(body, p->name);
+    att_parameter *p = &model->parameters[i], *from = find_parameter(body, att_bare_name(model, p->name));
     fresh[i] = !same_shape(p, from);
     if (fresh[i] || from->trained) {
       ATT_TRY(att_parameter_allocate(model, p, ATT_F32));

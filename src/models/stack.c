@@ -50,11 +50,14 @@ att_status att_name_linear(att_namer *n, const char *const *names, const int64_t
   return ATT_OK;
 }
 
-att_status att_name_matrix(att_namer *n, const char *name, int64_t rows, int64_t frozen_row, att_weight *weight) {
+att_status att_name_table(att_namer *n, const char *name, int64_t rows, int64_t cols, int64_t frozen_row,
+                          att_weight *weight) {
   return att_name_add(
-      n, name,
-      (att_parameter_plan){
-          .rows = rows, .cols = n->model->config.d_model, .rank = 2, .weight = weight, .frozen_row = frozen_row});
+      n, name, (att_parameter_plan){.rows = rows, .cols = cols, .rank = 2, .weight = weight, .frozen_row = frozen_row});
+}
+
+att_status att_name_matrix(att_namer *n, const char *name, int64_t rows, int64_t frozen_row, att_weight *weight) {
+  return att_name_table(n, name, rows, n->model->config.d_model, frozen_row, weight);
 }
 
 static att_status add_one(att_namer *n, const char *name, int64_t out, int64_t in, const att_stack_names *names,
@@ -144,7 +147,6 @@ static void describe(const att_model *model, bool decoder, int64_t index, att_bl
   }
   block->activation = att_epilogue_of(c->activation);
   block->epsilon = c->layer_norm_epsilon;
-  block->place = (uint32_t)(4 * index + 4) * 2 + (decoder ? 4 : 0);
 }
 
 static att_status add_block(att_model *model, bool decoder, int64_t index, const att_stack_names *names,
@@ -186,7 +188,7 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
   const att_config *c = &model->config;
   const att_transformer *layers = model->layers;
   bool learned = c->position == ATT_LEARNED;
-  int64_t rows = c->max_position_embeddings + (learned ? 0 : layers->first_position);
+  int64_t rows = c->max_position_embeddings + layers->first_position;
   if (!decoder && c->max_source_positions) rows = c->max_source_positions;
   att_namer n = {.model = model};
   char name[96];
@@ -195,7 +197,7 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
   snprintf(name, sizeof name, "%s.weight", names->positions);
   return att_name_add(&n, name,
                       (att_parameter_plan){.rows = rows,
-                                           .cols = c->d_model,
+                                           .cols = decoder ? c->d_model : att_config_embedding(c),
                                            .rank = 2,
                                            .fixed = !learned || names->fixed_positions,
                                            .not_in_file = !learned,
@@ -208,9 +210,11 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
 static att_status add_distances(att_model *model, bool decoder, const att_stack_names *names) {
   const att_config *c = &model->config;
   att_namer n = {.model = model};
+  char name[96];
   snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
   snprintf(n.part, sizeof n.part, "%s positions", names->part);
-  return att_name_add(&n, "relative_attention_bias.weight",
+  snprintf(name, sizeof name, "%s.weight", names->distances ? names->distances : "relative_attention_bias");
+  return att_name_add(&n, name,
                       (att_parameter_plan){.rows = c->relative_buckets,
                                            .cols = decoder ? c->decoder_attention_heads : c->encoder_attention_heads,
                                            .rank = 2,
@@ -251,11 +255,13 @@ att_status att_transformer_stack(att_model *model, bool decoder, const att_stack
   const att_config *c = &model->config;
   att_stack *stack = stack_of(model, decoder);
   if (c->position == ATT_LEARNED) ATT_TRY(add_positions(model, decoder, names));
-  if (c->position == ATT_RELATIVE) ATT_TRY(add_distances(model, decoder, names));
+  if (c->position == ATT_RELATIVE || (names->distances && c->position != ATT_ALIBI))
+    ATT_TRY(add_distances(model, decoder, names));
   stack->layers = decoder ? c->decoder_layers : c->encoder_layers;
-  stack->blocks = ATT_NEW(model->ctx, stack->layers, att_block);
+  stack->groups = !decoder && c->layer_groups ? c->layer_groups : stack->layers;
+  stack->blocks = ATT_NEW(model->ctx, stack->groups, att_block);
   if (!stack->blocks) return ATT_MEMORY;
-  for (int64_t i = 0; i < stack->layers; i++) {
+  for (int64_t i = 0; i < stack->groups; i++) {
     ATT_TRY(add_block(model, decoder, i, names, &stack->blocks[i]));
   }
   if (!c->norm_before) return ATT_OK;
@@ -274,6 +280,8 @@ att_status att_transformer_plan_decoder(att_model *model, const att_stack_names 
   att_stack_names names = *given;
   att_transformer *layers;
   att_namer n = {.model = model, .part = "embedding"};
+  const att_head_form *form = att_head_form_of(model->head, model->calls);
+  if (form && form->prefix) names.prefix = form->prefix;
   if (model->head->bare) names.prefix = "";
   snprintf(n.prefix, sizeof n.prefix, "%s", names.prefix);
   ATT_TRY(att_transformer_new(model, &layers));

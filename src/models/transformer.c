@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Places of dropout outside the blocks. */
-enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, POOLER = 3 };
+enum { ENCODER_EMBEDDING = 1, DECODER_EMBEDDING = 2, POOLER = 3, BEFORE_POOLER = 4 };
 
 static const att_weight none;
 
@@ -16,14 +16,20 @@ static att_transformer *layers_of(const att_model *model) { return model->layers
 
 /* ---- before the blocks ---------------------------------------------------------------------------------------- */
 
-/* first[i]: the position of sequence i's first row. */
-static att_status number_positions(att_run *run, att_sequences sequences, const int64_t *first, int64_t shift,
-                                   int32_t **out) {
+/* first[i]: the position of sequence i's first row; shift: of its first token. counted: tokens that stand for nothing
+ * (of the id before the first position, which is the pad token's) are not counted, and have the row before it. */
+static att_status number_positions(att_run *run, const att_input *input, const int64_t *first, int64_t shift,
+                                   bool counted, int32_t **out) {
+  att_sequences sequences = input->sequences;
   int32_t *positions = *out = ATT_ARENA_NEW(run->arena, sequences.start[sequences.count], int32_t);
   if (!positions) return ATT_MEMORY;
+  counted = counted && shift > 0 && input->ids;
   for (int64_t i = 0; i < sequences.count; i++) {
     int64_t begin = shift + first[i];
-    for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++) positions[row] = (int32_t)begin++;
+    for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++) {
+      bool pad = counted && input->ids[row] == shift - 1;
+      positions[row] = (int32_t)(pad ? shift - 1 : begin++);
+    }
   }
   return ATT_OK;
 }
@@ -96,7 +102,10 @@ static att_status embed(att_run *run, att_model *model, const att_stack *stack, 
   if (!rows && !normed) return ATT_OK;
   att_tensor sum = *x, scaled = *x;
   if (normed) ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
-  return att_op_dropout(run, &scaled, place, x);
+  ATT_TRY(att_op_dropout(run, &scaled, place, x));
+  if (!stack->widen.weight.data) return ATT_OK;
+  att_tensor narrow = *x;
+  return att_op_linear(run, &narrow, &stack->widen.weight, &stack->widen.bias, ATT_PLAIN, x);
 }
 
 /* What attention adds to scores by distance, where the model has it; lengths: keys of each sequence. On the arena, for
@@ -106,7 +115,7 @@ static att_status make_distances(att_run *run, const att_model *model, const att
   const att_config *c = &model->config;
   int64_t reach = 1;
   *out = NULL;
-  if (c->position != ATT_ALIBI && c->position != ATT_RELATIVE) return ATT_OK;
+  if (c->position != ATT_ALIBI && !stack->distances.data) return ATT_OK;
   for (int64_t i = 0; i < sequences.count; i++) {
     if (lengths[i] > reach) reach = lengths[i];
   }
@@ -148,7 +157,7 @@ static att_status begin(att_run *run, att_model *model, bool decoder, const att_
     lengths[i] = cache ? cache->self_counts[i] : fresh;
     past[i] = lengths[i] - fresh;
   }
-  ATT_TRY(number_positions(run, sequences, past, layers_of(model)->first_position, &positions));
+  ATT_TRY(number_positions(run, input, past, layers_of(model)->first_position, !decoder, &positions));
   *block = (att_block_input){.sequences = sequences};
   ATT_TRY(embed(run, model, stack, input, positions, decoder ? DECODER_EMBEDDING : ENCODER_EMBEDDING, embedded, x));
   ATT_TRY(make_turns(run, model, stack, cache && cache->lengths ? cache->lengths : lengths, positions, block));
@@ -177,6 +186,8 @@ static bool embedding_learns(const att_model *model, const att_stack *stack) {
                                        &stack->convolutions[1].bias,
                                        &stack->embedding_norm.gamma,
                                        &stack->embedding_norm.beta,
+                                       &stack->widen.weight,
+                                       &stack->widen.bias,
                                        &stack->distances};
   return any_learns(weights, sizeof weights / sizeof *weights);
 }
@@ -215,6 +226,15 @@ static att_run *first_run(att_run *run, att_run *quiet, const att_model *model, 
 
 /* ---- stacks --------------------------------------------------------------------------------------------------- */
 
+/* The block of a layer. Where layers share a group's, it is found as Transformers does, in floating point. */
+static const att_block *block_of(const att_stack *stack, int64_t layer) {
+  if (stack->groups == stack->layers) return &stack->blocks[layer];
+  return &stack->blocks[(int64_t)((double)layer / ((double)stack->layers / (double)stack->groups))];
+}
+
+/* Of a layer's dropouts: this one and the two behind it. */
+static uint32_t place_of(bool decoder, int64_t layer) { return (uint32_t)(4 * layer + 4) * 2 + (decoder ? 4 : 0); }
+
 static att_status last_norm(att_run *run, att_model *model, const att_stack *stack, att_tensor *x) {
   if (!stack->norm.gamma.data) return ATT_OK;
   att_tensor inner = *x;
@@ -230,9 +250,11 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
   ATT_TRY(begin(now, model, false, input, NULL, embedded, &block, &memory->rows));
   memory->sequences = block.sequences;
   for (int64_t i = 0; i < encoder->layers; i++) {
-    if (block_learns(&encoder->blocks[i])) now = run;
+    const att_block *layer = block_of(encoder, i);
+    if (block_learns(layer)) now = run;
     block.self_probs = maps && maps->encoder ? maps->encoder[i] : NULL;
-    ATT_TRY(att_block_forward(now, &encoder->blocks[i], &block, &memory->rows));
+    block.place = place_of(false, i);
+    ATT_TRY(att_block_forward(now, layer, &block, &memory->rows));
   }
   return last_norm(run, model, encoder, &memory->rows);
 }
@@ -251,6 +273,7 @@ att_status att_transformer_decode(att_run *run, att_model *model, const att_inpu
     if (block_learns(&decoder->blocks[i])) now = run;
     block.self_probs = maps && maps->decoder ? maps->decoder[i] : NULL;
     block.cross_probs = maps && maps->cross ? maps->cross[i] : NULL;
+    block.place = place_of(true, i);
     ATT_TRY(att_block_forward(now, &decoder->blocks[i], &block, hidden));
   }
   return last_norm(run, model, decoder, hidden);
@@ -305,8 +328,8 @@ att_status att_transformer_output(att_run *run, att_model *model, const att_tens
   *rows = *hidden;
   if (layers->transform.weight.data) {
     att_tensor inner;
-    ATT_TRY(att_op_linear(run, hidden, &layers->transform.weight, &layers->transform.bias,
-                          att_epilogue_of(c->activation), &inner));
+    ATT_TRY(att_op_linear(run, hidden, &layers->transform.weight, &layers->transform.bias, layers->transform_activation,
+                          &inner));
     ATT_TRY(att_norm_forward(run, &layers->transform_norm, c->norm, c->layer_norm_epsilon, &inner, rows));
   }
   *weight = layers->output.data           ? layers->output
@@ -328,6 +351,11 @@ att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden
   for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(decoder ? start[i + 1] - 1 : start[i]);
   if (decoder) return att_op_rows(run, &hidden->rows, rows, count, vectors);
   ATT_TRY(att_op_rows(run, &hidden->rows, rows, count, &tokens));
-  ATT_TRY(att_op_linear(run, &tokens, &layers->pooler.weight, &layers->pooler.bias, ATT_WITH_TANH, &pooled));
+  if (layers->pooler_drops) {
+    att_tensor whole = tokens;
+    ATT_TRY(att_op_dropout(run, &whole, BEFORE_POOLER, &tokens));
+  }
+  ATT_TRY(
+      att_op_linear(run, &tokens, &layers->pooler.weight, &layers->pooler.bias, layers->pooler_activation, &pooled));
   return att_op_dropout(run, &pooled, POOLER, vectors);
 }

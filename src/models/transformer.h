@@ -11,14 +11,15 @@
 
 /* Blocks over one sequence, with what stands before and after them. */
 typedef struct att_stack {
-  att_weight tokens, positions, types; /* [vocab, d_model], [positions, d_model], [type_vocab_size, d_model] */
+  att_weight tokens, positions, types; /* [vocab, e], [positions, e], [type_vocab_size, e]; e: att_config_embedding */
   att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats; */
   att_linear_layer convolutions[2];    /* or two of 3 rows, with GELU: [d_model, 3 * input_width or d_model] */
   att_norm_layer embedding_norm;       /* bert's, over the sum of them */
+  att_linear_layer widen;              /* [d_model, e] after it; or absent */
   att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
-  att_block *blocks;                   /* [layers] */
-  int64_t layers;
-  att_norm_layer norm; /* the last one, where norms stand before */
+  att_block *blocks;                   /* [groups] */
+  int64_t layers, groups;              /* groups: layers that have parameters of their own */
+  att_norm_layer norm;                 /* the last one, where norms stand before */
 } att_stack;
 
 typedef struct att_transformer {
@@ -26,9 +27,12 @@ typedef struct att_transformer {
   att_weight output, output_bias; /* [vocab, d_model], or absent: a token embedding is it; [1, vocab] or absent */
   int64_t first_position;         /* row of `positions` that position 0 has */
   att_sinusoid sinusoid;
-  att_linear_layer transform;    /* of a masked language model, before its norm and the projection (bert) */
-  att_norm_layer transform_norm; /* */
-  att_linear_layer pooler;       /* bert's, with tanh, of a head over texts */
+  att_linear_layer transform;        /* of a masked language model, before its norm and the projection (bert) */
+  att_norm_layer transform_norm;     /* */
+  att_epilogue transform_activation; /* */
+  att_linear_layer pooler;           /* bert's, of a head over texts */
+  att_epilogue pooler_activation;    /* */
+  bool pooler_drops;                 /* a dropout stands before it too */
 } att_transformer;
 
 /* ---- names (table.c) ---- */
@@ -45,9 +49,10 @@ typedef struct att_stack_names {
   const char *gate, *up, *down, *feedforward_norm;
   const char *self_out_norm, *feedforward_out_norm; /* of what the sub-layers give; NULL: none */
   const char *query_norm, *key_norm;                /* of the heads of self-attention; NULL: none */
-  const char *tokens, *output;     /* of decoders: the whole tail of the name behind the prefix; a whole name */
-  const char *norm, *positions;    /* an attend model's distances: "relative_attention_bias" behind the prefix */
-  bool transposed;                 /* the files hold linear weights as [in, out] */
+  const char *tokens, *output; /* of decoders: the whole tail of the name behind the prefix; a whole name */
+  const char *norm, *positions;
+  const char *distances; /* relative positions beside others; NULL: relative ones are "relative_attention_bias" */
+  bool transposed;       /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
   bool no_out_bias;                /* attention's output projection has none */
   const char *without_bias;        /* nor has the projection of attention whose name ends so; NULL: all have */
@@ -71,6 +76,9 @@ att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t 
 void att_name_aliases(att_model *model, const char *const *names, bool save);
 /* A matrix that is no linear layer: [rows, d_model], not decayed; frozen_row: as in att_parameter. */
 att_status att_name_matrix(att_namer *n, const char *name, int64_t rows, int64_t frozen_row, att_weight *weight);
+/* The same of so many columns. */
+att_status att_name_table(att_namer *n, const char *name, int64_t rows, int64_t cols, int64_t frozen_row,
+                          att_weight *weight);
 /* A table of tokens [vocab_size, d_model]; the whole name, and the part's. */
 att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
                            att_weight *weight);

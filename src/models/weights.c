@@ -3,7 +3,7 @@
 #include "base/parallel.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
-#include "models/family.h"
+#include "models/head.h"
 #include "models/parameters.h"
 
 #include <inttypes.h>
@@ -20,6 +20,8 @@ static const char *behind(const char *name, const char *prefix) {
 
 const char *att_bare_name(const att_model *model, const char *name) {
   const char *prefix = model->calls->prefix, *bare = NULL;
+  const att_head_form *form = att_head_form_of(model->head, model->calls);
+  if (form && form->prefix) bare = behind(name, form->prefix);
   for (const char *const *outer = model->calls->outer; outer && *outer && !bare; outer++) bare = behind(name, *outer);
   if (!bare && prefix) bare = behind(name, prefix);
   return bare ? bare : name;

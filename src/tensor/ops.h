@@ -140,6 +140,11 @@ att_status att_op_label_loss(att_run *run, const att_tensor *logits, const float
                              att_loss *out);
 att_status att_op_value_loss(att_run *run, const att_tensor *values, const float *targets, double divisor,
                              att_loss *out);
+/* logits [rows, 2]: of each sequence's rows, where a span in it begins and where it ends; the mean of the two
+ * cross-entropies over its rows. targets: two a sequence, rows counted from its first, inside it. count grows by the
+ * sequences. */
+att_status att_op_span_loss(att_run *run, const att_tensor *logits, att_sequences sequences, const int32_t *targets,
+                            double divisor, att_loss *out);
 
 /* ---- recurrent (recurrent.c, align.c, concat.c, windows.c, ends.c) ---- */
 

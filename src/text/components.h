@@ -18,12 +18,21 @@
 #define ATT_MOST_STEPS         16
 #define ATT_MOST_PRETOKENIZERS 8
 
+/* How what a step gives belongs to what it was given (token_spans.c). */
+typedef enum att_step_kind {
+  ATT_STEP_CHARACTERS, /* a character and its marks after another, each by itself */
+  ATT_STEP_STRIP,
+  ATT_STEP_PREPEND,
+  ATT_STEP_REPLACE
+} att_step_kind;
+
 /* What a normaliser does to a text. BertNormalizer is a row of these. Strings here and below are those of the parts'
  * JSON. */
 typedef struct att_normal_step {
   /* Appends the text as it becomes. *first is made false where its beginning is left out. */
   att_status (*apply)(att_context *ctx, const struct att_normal_step *step, att_text text, att_buffer *out,
                       bool *first);
+  att_step_kind kind;
   att_form form;           /* of a normal form */
   att_pattern pattern;     /* what Replace looks for */
   const char *with;        /* its content; what Prepend puts before */
@@ -184,10 +193,11 @@ att_status att_tokenizer_finish(att_tokenizer *tokenizer);
 att_status att_normalize(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_buffer buffers[2],
                          bool *first, att_text *out);
 /* Gives the words of a normalised text, in their order. buffers: [ATT_MOST_PRETOKENIZERS], used again from call to
- * call. */
+ * call. changed: [ATT_MOST_PRETOKENIZERS], or NULL: where a pre-tokenizer changed the text and wrote it to its buffer,
+ * what it was before; data NULL where it did not. */
 typedef att_status att_word_fn(void *user, att_text word);
 att_status att_split_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
-                           att_buffer *buffers, att_word_fn *word, void *user);
+                           att_buffer *buffers, att_text *changed, att_word_fn *word, void *user);
 
 /* From now on special tokens are not looked for in a text. */
 att_status att_tokenizer_split_specials(att_tokenizer *tokenizer);

@@ -143,7 +143,7 @@ static att_status read_charsmap(const att_part_reader *r, const json_t *part) {
 }
 
 static att_status read_strip(const att_part_reader *r, const json_t *part) {
-  att_normal_step step = {apply_strip, .left = true, .right = true};
+  att_normal_step step = {apply_strip, .kind = ATT_STEP_STRIP, .left = true, .right = true};
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "strip_left", false, &step.left));
   ATT_TRY(att_json_bool(r->ctx, r->name, part, "strip_right", false, &step.right));
   return push(r, step);
@@ -153,13 +153,14 @@ static att_status read_replace(const att_part_reader *r, const json_t *part) {
   att_normal_step *step;
   ATT_TRY(push_step(r, &step));
   step->apply = apply_replace;
+  step->kind = ATT_STEP_REPLACE;
   ATT_TRY(att_json_string(r->ctx, r->name, part, "content", true, &step->with));
   if (strlen(step->with) > ATT_MOST_GROWTH) return att_part_unsupported(r, "Replace", "content of more than 64 bytes");
   return att_part_pattern(r, part, "Replace", &step->pattern);
 }
 
 static att_status read_prepend(const att_part_reader *r, const json_t *part) {
-  att_normal_step step = {.apply = apply_prepend};
+  att_normal_step step = {.apply = apply_prepend, .kind = ATT_STEP_PREPEND};
   ATT_TRY(att_json_string(r->ctx, r->name, part, "prepend", true, &step.with));
   return strlen(step.with) < ATT_MOST_GROWTH ? push(r, step)
                                              : att_part_unsupported(r, "Prepend", "of 64 bytes or more");

@@ -92,8 +92,7 @@ static size_t code_size(att_text text, size_t at, int32_t *code) {
   return (size_t)att_utf8_next(text.data + at, text.size - at, code, &bad);
 }
 
-/* Where the character that begins at `at` ends for a user (Unicode Standard Annex 29, extended grapheme clusters). */
-static size_t character_end(att_text text, size_t at) {
+size_t att_cluster_end(att_text text, size_t at) {
   int32_t before, code;
   utf8proc_int32_t state = 0;
   at += code_size(text, at, &before);
@@ -106,7 +105,7 @@ static size_t character_end(att_text text, size_t at) {
 
 att_status att_charsmap_apply(const att_charsmap *map, att_context *ctx, att_text text, att_buffer *out) {
   for (size_t at = 0, end, size; at < text.size; at = end) {
-    end = character_end(text, at);
+    end = att_cluster_end(text, at);
     att_text becomes;
     if (end - at < 6 && find(map, (att_text){text.data + at, end - at}, &becomes)) {
       ATT_TRY(att_buffer_append(ctx, out, becomes.data, becomes.size));

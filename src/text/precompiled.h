@@ -14,6 +14,8 @@ typedef struct att_charsmap {
   att_text units, texts;
 } att_charsmap;
 
+/* Where the character that begins at `at` ends for a user (Unicode Standard Annex 29, extended grapheme clusters). */
+size_t att_cluster_end(att_text text, size_t at);
 /* base64: with padding. Broken: ATT_FORMAT, `name` in the message. */
 att_status att_charsmap_read(att_context *ctx, const char *name, const char *base64, att_charsmap *map);
 /* Appends the text (valid UTF-8) as the normaliser of `tokenizers` has it: what a user sees as one character, where it

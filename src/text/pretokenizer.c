@@ -232,6 +232,7 @@ typedef struct cutter {
   const att_tokenizer *t;
   att_context *ctx;
   att_buffer *buffers;
+  att_text *changed;
   att_word_fn *word;
   void *user;
 } cutter;
@@ -291,8 +292,10 @@ static att_status cut_from(const cutter *c, int step, att_text text, bool first)
   if (step == c->t->pretokenizer_count) return c->word(c->user, text);
   const att_pretokenizer *p = &c->t->pretokenizers[step];
   if (p->change) {
+    const att_text before = text;
     c->buffers[step].size = 0;
     ATT_TRY(p->change(c->ctx, p, text, first, &c->buffers[step], &text));
+    if (c->changed) c->changed[step] = text.data == before.data ? (att_text){0} : before;
   }
   if (!p->end) return cut_by_pattern(c, step, text, first);
   for (size_t start = 0, end; start < text.size; start = end) {
@@ -304,7 +307,7 @@ static att_status cut_from(const cutter *c, int step, att_text text, bool first)
 }
 
 att_status att_split_words(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool first,
-                           att_buffer *buffers, att_word_fn *word, void *user) {
-  const cutter c = {tokenizer, ctx, buffers, word, user};
+                           att_buffer *buffers, att_text *changed, att_word_fn *word, void *user) {
+  const cutter c = {tokenizer, ctx, buffers, changed, word, user};
   return cut_from(&c, 0, text, first);
 }

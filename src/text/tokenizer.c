@@ -1,5 +1,6 @@
 /* Owns the handle: its making, looking up, text to ids. See tokenizer.h. */
 #include "text/components.h"
+#include "text/token_spans.h"
 #include "text/unicode.h"
 
 #include <string.h>
@@ -129,6 +130,7 @@ typedef struct encoder {
   att_bpe_scratch scratch;
   att_unigram_scratch ways;
   att_buffer repaired, normal[2], pieces[ATT_MOST_PRETOKENIZERS];
+  att_span_recorder *recorder; /* of where the tokens stand; or NULL */
 } encoder;
 
 static void encoder_free(encoder *e) {
@@ -151,26 +153,37 @@ static att_status split(encoder *e, const att_matcher *matcher, att_text text, b
     if (token->lstrip && start < done) start = done;
     if (done < start) ATT_TRY(part(e, (att_text){text.data + done, start - done}, first && done == 0));
     ATT_TRY(att_ids_push(e->ctx, e->ids, token->id));
+    if (e->recorder) ATT_TRY(att_spans_found(e->recorder, text.data + start, text.data + end));
     done = end;
   }
   if (done == text.size) return ATT_OK;
   return part(e, (att_text){text.data + done, text.size - done}, first && done == 0);
 }
 
-static att_status encode_word(void *user, att_text word) {
-  encoder *e = user;
+static att_status find_tokens(encoder *e, att_text word) {
   const att_tokenizer *t = e->tokenizer;
   if (t->wordpiece.used) return att_wordpiece_encode(&t->wordpiece, &t->vocabulary, e->ctx, word, e->ids);
   if (t->unigram.used) return att_unigram_encode(&t->unigram, &t->vocabulary, e->ctx, &e->ways, word, e->ids);
   return att_bpe_encode(&t->bpe, &t->vocabulary, e->ctx, &e->scratch, word, e->ids);
 }
 
+static att_status encode_word(void *user, att_text word) {
+  encoder *e = user;
+  size_t before = e->ids->count;
+  ATT_TRY(find_tokens(e, word));
+  if (!e->recorder) return ATT_OK;
+  return att_spans_word(e->recorder, e->pieces, word, e->ids->data + before, e->ids->count - before);
+}
+
 static att_status encode_words(encoder *e, att_text text, bool first) {
-  return att_split_words(e->tokenizer, e->ctx, text, first, e->pieces, encode_word, e);
+  att_text *changed = e->recorder ? e->recorder->changed : NULL;
+  return att_split_words(e->tokenizer, e->ctx, text, first, e->pieces, changed, encode_word, e);
 }
 
 static att_status encode_raw(encoder *e, att_text text, bool first) {
+  const att_text piece = text;
   ATT_TRY(att_normalize(e->tokenizer, e->ctx, text, e->normal, &first, &text));
+  if (e->recorder) ATT_TRY(att_spans_normalize(e->recorder, piece, text));
   return split(e, &e->tokenizer->normalized, text, first, encode_words);
 }
 
@@ -202,6 +215,17 @@ att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_cont
       status = att_ids_push(ctx, ids, template->items[i].id);
   }
   encoder_free(&e);
+  return status;
+}
+
+att_status att_tokenizer_encode_spans(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_ids *ids,
+                                      att_token_spans *spans) {
+  att_span_recorder recorder = {.tokenizer = tokenizer, .ctx = ctx, .text = text, .spans = spans};
+  encoder e = {.tokenizer = tokenizer, .ctx = ctx, .ids = ids, .recorder = &recorder};
+  if (!att_utf8_valid(text.data, text.size)) return att_fail(ctx, ATT_ARGUMENT, "the text is not valid UTF-8");
+  att_status status = encode_text(&e, text);
+  encoder_free(&e);
+  att_span_recorder_free(&recorder);
   return status;
 }
 
@@ -268,4 +292,21 @@ att_status att_tokenizer_encode_pair(const att_tokenizer *tokenizer, att_context
   att_free(ctx, texts[1].data);
   encoder_free(&e);
   return status;
+}
+
+size_t att_tokenizer_pair_specials(const att_tokenizer *tokenizer) {
+  size_t specials = 0;
+  for (size_t i = 0; i < tokenizer->pair.count; i++) specials += tokenizer->pair.items[i].kind == ATT_ITEM_SPECIAL;
+  return specials;
+}
+
+att_status att_tokenizer_join(const att_tokenizer *tokenizer, att_context *ctx, const att_ids *first,
+                              const att_ids *second, att_ids *ids, att_ids *types, size_t *second_at) {
+  const att_template *template = &tokenizer->pair;
+  const att_ids texts[2] = {*first, *second};
+  const size_t lengths[2] = {first->count, second->count};
+  *second_at = 0;
+  for (size_t i = 0; i < template->count && template->items[i].kind != ATT_ITEM_SECOND; i++)
+    *second_at += template->items[i].kind == ATT_ITEM_SPECIAL ? 1 : first->count;
+  return join(tokenizer, ctx, template, texts, lengths, ids, types);
 }

@@ -114,6 +114,23 @@ att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer);
  * for one unless `tokenizers` does so too. */
 att_status att_tokenizer_encode(const att_tokenizer *tokenizer, att_context *ctx, att_text text, bool special,
                                 att_ids *ids);
+/* Where tokens stand in a text: bytes [begin, end). A token of a part of a character has the whole of what the
+ * normalizer made that part of; one that stands for nothing (a space put before the text) has begin = end. */
+typedef struct att_token_span {
+  size_t begin, end;
+} att_token_span;
+typedef struct att_token_spans {
+  att_token_span *data;
+  size_t count, capacity;
+} att_token_spans; /* zero-initialised is empty; free data with att_free */
+/* Appends the text's ids, without the post-processor's, and where each stands. Invalid UTF-8: ATT_ARGUMENT. */
+att_status att_tokenizer_encode_spans(const att_tokenizer *tokenizer, att_context *ctx, att_text text, att_ids *ids,
+                                      att_token_spans *spans);
+/* The special tokens that the post-processor puts around two texts, and two texts' ids with them; types as below.
+ * *second_at: where the second one's first token stands among those that ids grew by. */
+size_t att_tokenizer_pair_specials(const att_tokenizer *tokenizer);
+att_status att_tokenizer_join(const att_tokenizer *tokenizer, att_context *ctx, const att_ids *first,
+                              const att_ids *second, att_ids *ids, att_ids *types, size_t *second_at);
 /* Two texts as the post-processor joins them ("[CLS] a [SEP] b [SEP]"); types, which may be NULL, gets 0 for the first
  * one's tokens and 1 for the second's, as many as ids grew by. Without a pair in the post-processor: a's special
  * tokens, then b's. most: tokens at most (0: any); the longer text is truncated first ("longest_first"), special tokens

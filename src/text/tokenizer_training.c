@@ -91,7 +91,7 @@ static att_status count_line(counter *c, att_text line) {
     line = (att_text){c->buffers[0].data, c->buffers[0].size};
   }
   ATT_TRY(att_normalize(t, c->r->ctx, line, c->buffers + 1, &first, &line));
-  return att_split_words(t, c->r->ctx, line, first, c->pieces, c->word, c->user);
+  return att_split_words(t, c->r->ctx, line, first, c->pieces, NULL, c->word, c->user);
 }
 
 /* Gives each word of the texts to `word`. */

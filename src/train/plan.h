@@ -33,7 +33,7 @@ typedef struct att_plan {
   int64_t embedding, one_direction, attention; /* of recurrent networks (embedding also of padded ones) */
   int64_t activation, norm, norm_order, position, tied;
   int64_t head; /* of a classifier: an att_head */
-  int64_t tokenizer, vocab, max_length, lowercase;
+  int64_t tokenizer, vocab, max_length, stride, lowercase;
   int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
   double lr, min_lr;
   int64_t warmup, schedule;

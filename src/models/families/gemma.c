@@ -44,10 +44,12 @@ static const att_head_form gemma3_forms[] = {
     {.ending = "ForCausalLM", .stem = "Gemma3"},
     {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true},
     {.ending = "ForTokenClassification", .projection = "score"},
+    ATT_ROTARY_NO_ANSWERS,
     {.ending = NULL}};
+static const att_head_form gemma2_forms[] = {ATT_ROTARY_FORMS, ATT_ROTARY_NO_ANSWERS, {.ending = NULL}};
 
 ATT_ROTARY_FAMILY(gemma2)
-const att_family_calls att_gemma2_calls = {ATT_ROTARY_CALLS(gemma2), .stem = "Gemma2", .forms = att_rotary_forms};
+const att_family_calls att_gemma2_calls = {ATT_ROTARY_CALLS(gemma2), .stem = "Gemma2", .forms = gemma2_forms};
 /* A Gemma 3 that reads images too has its text model under these; written, it is that alone. */
 static const char *const gemma3_outer[] = {"language_model.model.", "model.language_model.", NULL};
 

@@ -103,7 +103,7 @@ static att_status plan(att_model *model) {
 }
 
 /* Masks that older files carry; the head of another class. */
-static const char *const ignored[] = {".attn.bias", ".attn.masked_bias", "lm_head.", "score.", NULL};
+static const char *const ignored[] = {".attn.bias", ".attn.masked_bias", "lm_head.", "score.", "qa_outputs.", NULL};
 
 static const att_head_form forms[] = {{.ending = "LMHeadModel"},
                                       {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true},

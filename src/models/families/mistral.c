@@ -33,5 +33,7 @@ static const att_rotary_decoder mistral = {
     .names = {ATT_ROTARY_NAMES, ATT_ROTARY_PARTS, .feedforward_norm = "post_attention_layernorm"},
 };
 
+static const att_head_form forms[] = {ATT_ROTARY_FORMS, {.ending = NULL}};
+
 ATT_ROTARY_FAMILY(mistral)
-const att_family_calls att_mistral_calls = {ATT_ROTARY_CALLS(mistral), .stem = "Mistral", .forms = att_rotary_forms};
+const att_family_calls att_mistral_calls = {ATT_ROTARY_CALLS(mistral), .stem = "Mistral", .forms = forms};

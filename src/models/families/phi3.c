@@ -33,5 +33,7 @@ static const att_rotary_decoder phi3 = {
               .feedforward_norm = "post_attention_layernorm"},
 };
 
+static const att_head_form forms[] = {ATT_ROTARY_FORMS, ATT_ROTARY_NO_ANSWERS, {.ending = NULL}};
+
 ATT_ROTARY_FAMILY(phi3)
-const att_family_calls att_phi3_calls = {ATT_ROTARY_CALLS(phi3), .stem = "Phi3", .forms = att_rotary_forms};
+const att_family_calls att_phi3_calls = {ATT_ROTARY_CALLS(phi3), .stem = "Phi3", .forms = forms};

@@ -291,10 +291,7 @@ att_status att_rotary_plan(att_model *model) {
 }
 
 /* Frequencies that older files carry; the head of another class. */
-const char *const att_rotary_ignored[] = {"rotary_emb.inv_freq", "lm_head.", "score.", NULL};
+const char *const att_rotary_ignored[] = {"rotary_emb.inv_freq", "lm_head.", "score.", "qa_outputs.", NULL};
 
 const att_head_form att_rotary_forms[] = {
-    {.ending = "ForCausalLM"},
-    {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true},
-    {.ending = "ForTokenClassification", .projection = "score"},
-    {.ending = NULL}};
+    ATT_ROTARY_FORMS, {.ending = "ForQuestionAnswering", .prefix = "transformer."}, {.ending = NULL}};

@@ -37,6 +37,13 @@ att_status att_rotary_check(att_context *ctx, const char *name, const att_config
 att_status att_rotary_plan(att_model *model);
 extern const char *const att_rotary_ignored[];
 extern const att_head_form att_rotary_forms[];
+/* Those that all have, and of families whose answering class is like them, or is not. */
+#define ATT_ROTARY_FORMS                                                                                               \
+  {.ending = "ForCausalLM"}, {.ending = "ForSequenceClassification", .projection = "score", .no_bias = true}, {        \
+    .ending = "ForTokenClassification", .projection = "score"                                                          \
+  }
+#define ATT_ROTARY_NO_ANSWERS                                                                                          \
+  { .ending = "ForQuestionAnswering", .absent = true }
 
 /* Names that they share. */
 #define ATT_ROTARY_NAMES                                                                                               \

@@ -84,3 +84,35 @@ att_status att_op_value_loss(att_run *run, const att_tensor *values, const float
   loss_task task = {.targets = targets};
   return sum_rows(run, values, value_row, &task, divisor, out);
 }
+
+/* One end of all spans: column `end` of a sequence's rows through *row, whose gradient goes to dx. */
+static void span_end(const att_tensor *logits, int64_t begin, int64_t rows, int end, int32_t target, float scale,
+                     float *row, float *dx, bool accumulate, att_loss *out) {
+  double loss, nll;
+  for (int64_t i = 0; i < rows; i++) row[i] = logits->data[(begin + i) * logits->stride + end];
+  att_kernels_get()->cross_entropy(row, &loss, &nll, target, 0, scale, true, rows);
+  out->loss += loss / 2;
+  out->nll += nll / 2;
+  for (int64_t i = 0; dx && i < rows; i++) {
+    float *to = dx + (begin + i) * logits->stride + end;
+    *to = accumulate ? *to + row[i] : row[i];
+  }
+}
+
+att_status att_op_span_loss(att_run *run, const att_tensor *logits, att_sequences sequences, const int32_t *targets,
+                            double divisor, att_loss *out) {
+  float *dx = NULL;
+  bool accumulate = false;
+  if (run->tape && logits->gradient) ATT_TRY(att_gradient_open(run, logits, &dx, &accumulate));
+  att_arena_mark mark = att_arena_save(run->arena);
+  float *row = ATT_ARENA_NEW(run->arena, logits->rows, float);
+  if (!row) return ATT_MEMORY;
+  for (int64_t i = 0; i < sequences.count; i++) {
+    int64_t begin = sequences.start[i], rows = sequences.start[i + 1] - begin;
+    for (int end = 0; end < 2; end++)
+      span_end(logits, begin, rows, end, targets[2 * i + end], (float)(0.5 / divisor), row, dx, accumulate, out);
+  }
+  out->count += sequences.count;
+  att_arena_restore(run->arena, mark);
+  return ATT_OK;
+}

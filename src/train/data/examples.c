@@ -44,6 +44,14 @@ att_status att_examples_add(const att_model *model, att_text first, const att_te
   return ATT_OK;
 }
 
+att_status att_examples_end(const att_model *model, att_examples *e) {
+  ATT_TRY(make_room(model->ctx, e));
+  int64_t length = (int64_t)e->ids.count - e->start[e->count];
+  if (length > e->longest) e->longest = length;
+  e->start[++e->count] = (int64_t)e->ids.count;
+  return ATT_OK;
+}
+
 void att_examples_clear(att_examples *e) {
   e->ids.count = e->types.count = 0;
   e->count = e->truncated = e->longest = 0;

@@ -20,6 +20,8 @@ typedef struct att_examples {
  * *truncated (may be NULL): it was longer. A text without any token becomes one end token. */
 att_status att_examples_add(const att_model *model, att_text first, const att_text *second, int64_t most,
                             att_examples *examples, bool *truncated);
+/* What was appended to ids and types since the last text is one, and not empty. */
+att_status att_examples_end(const att_model *model, att_examples *examples);
 void att_examples_clear(att_examples *examples); /* keeps the memory */
 void att_examples_free(att_context *ctx, att_examples *examples);
 
