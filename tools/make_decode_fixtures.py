@@ -152,7 +152,7 @@ def main():
         config = config_class(**{**SIZES, **options})
         config._attn_implementation = "eager"
         model, marian = model_class(config), config_class is MarianConfig
-        tokenizer = make_tokenizer(marian)
+        tokenizer = make_tokenizer(config_class)
         loss = learn(model, tokenizer)
         model.eval()
         if marian:

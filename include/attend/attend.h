@@ -673,6 +673,53 @@ ATT_API att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, 
 #define att_bleu(ctx, hypotheses, count, references, reference_count, options, result)                                 \
   att_bleu_sized((ctx), (hypotheses), (count), (references), (reference_count), (options), (result), sizeof *(result))
 
+/* ---- measuring summaries ---- */
+
+/* Of n-grams, or words in the same order, that a summary and its reference share: shares from 0 to 1. */
+typedef struct att_rouge_score {
+  double precision, recall, f; /* of the summary's, of the reference's, their harmonic mean */
+} att_rouge_score;
+
+/* n-grams of one and of two words; the longest common subsequence of the whole texts, and the union of those of each
+ * sentence (a line of the text). */
+typedef enum att_rouge_kind { ATT_ROUGE_1, ATT_ROUGE_2, ATT_ROUGE_L, ATT_ROUGE_LSUM, ATT_ROUGE_KINDS } att_rouge_kind;
+
+/* By att_rouge_kind. */
+typedef struct att_rouge_scores {
+  att_rouge_score kinds[ATT_ROUGE_KINDS];
+} att_rouge_scores;
+
+/* Made by att_rouge_options_default. */
+typedef struct att_rouge_options {
+  size_t size;          /* of this struct */
+  double confidence;    /* of the interval; 0.95 */
+  uint64_t seed;        /* of its samples; 1 */
+  int samples;          /* of the bootstrap that the interval comes from; 0: no interval */
+  bool stem;            /* English words above three letters by their stems (Porter 1980, as NLTK has it) */
+  bool unicode_words;   /* letters and digits of every script, and each character of Chinese and Japanese, make words;
+                           else   a-z and 0-9 alone, as rouge-score has it: it gives 0 for other scripts */
+  bool mean;            /* of several references the mean; else the one with the highest f, of each kind by itself */
+  unsigned char unused; /* zero */
+} att_rouge_options;
+
+/* Of all texts: the mean of their scores, and where there are samples, the interval of the mean. */
+typedef struct att_rouge_result {
+  att_rouge_scores mean, low, high;
+} att_rouge_result;
+
+/* Behind att_rouge_options_default. */
+ATT_API void att_rouge_options_init(att_rouge_options *options, size_t size);
+/* rouge-score's own: no stems, the best reference. */
+#define att_rouge_options_default(options) att_rouge_options_init((options), sizeof *(options))
+
+/* ROUGE (Lin 2004) of texts[i] against references[0][i], references[1][i] ... up to reference_count, as rouge-score
+ * 0.1.2 computes it. scores: [count], those of each text, or NULL. result: or NULL. options NULL: the defaults. A text
+ * of several lines is compared with each line of the reference: such pairs may have 2^28 pairs of words. att_interrupt
+ * stops it. */
+ATT_API att_status att_rouge(att_context *ctx, const att_text *texts, size_t count, const att_text *const *references,
+                             size_t reference_count, const att_rouge_options *options, att_rouge_scores *scores,
+                             att_rouge_result *result);
+
 /* ---- training ------------------------------------------------------------------------------------------------- */
 
 /* Options of a training run, by name: what is not given is chosen from the data and the budget (docs/TRAINING.md). */

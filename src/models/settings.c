@@ -13,7 +13,8 @@ static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "le
                                                                "relative",   "alibi",   "none"};
 
 static const char *const family_types[ATT_FAMILY_COUNT] = {
-    [ATT_MARIAN] = "marian",      [ATT_M2M_100] = "m2m_100", [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
+    [ATT_MARIAN] = "marian",      [ATT_M2M_100] = "m2m_100", [ATT_BART] = "bart",       [ATT_MBART] = "mbart",
+    [ATT_PEGASUS] = "pegasus",    [ATT_T5] = "t5",           [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
     [ATT_QWEN2] = "qwen2",        [ATT_QWEN3] = "qwen3",     [ATT_MISTRAL] = "mistral", [ATT_GEMMA2] = "gemma2",
     [ATT_GEMMA3] = "gemma3_text", [ATT_PHI3] = "phi3",       [ATT_BERT] = "bert",       [ATT_RECURRENT] = "attend-rnn",
     [ATT_PADDED] = "attend-ffn"};
@@ -98,6 +99,10 @@ void att_read_dropout(const att_settings *in, const char *key, att_config *confi
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out) {
   const char *name = activation_names[*out];
   ATT_TRY(att_read_string(in, key, &name));
+  return att_activation_find(in, key, name, out);
+}
+
+att_status att_activation_find(const att_settings *in, const char *key, const char *name, att_activation *out) {
   if (strcmp(name, "swish") == 0) name = "silu"; /* two names of one function, as below */
   if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_fast") == 0) name = "gelu_new";
   for (size_t i = 0; i < ATT_COUNT(activation_names); i++) {

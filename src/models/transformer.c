@@ -241,7 +241,7 @@ void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape)
   shape->self_width = 2 * (int64_t)last->kv_heads * last->head_size;
   shape->head_size = last->head_size;
   if (!last->has_cross) return;
-  shape->cross_width = 2 * model->config.d_model;
+  shape->cross_width = 2 * (int64_t)last->heads * last->head_size;
   shape->alignment_heads = last->heads;
 }
 
@@ -286,6 +286,7 @@ att_status att_transformer_output(att_run *run, att_model *model, const att_tens
                           att_epilogue_of(c->activation), &inner));
     ATT_TRY(att_norm_forward(run, &layers->transform_norm, c->norm, c->layer_norm_epsilon, &inner, rows));
   }
+  if (c->scale_output) ATT_TRY(att_op_scale(run, hidden, 1.0f / sqrtf((float)c->d_model), rows));
   *weight = layers->output.data           ? layers->output
             : layers->encoder.tokens.data ? layers->encoder.tokens
                                           : layers->decoder.tokens;

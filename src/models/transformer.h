@@ -13,7 +13,7 @@
 typedef struct att_stack {
   att_weight tokens, positions, types; /* [vocab, d_model], [positions, d_model], [type_vocab_size, d_model] */
   att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats */
-  att_norm_layer embedding_norm;       /* bert's, over the sum of them */
+  att_norm_layer embedding_norm;       /* bert's and bart's, over the sum of them */
   att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
   att_block *blocks;                   /* [layers] */
   int64_t layers;
@@ -44,8 +44,9 @@ typedef struct att_stack_names {
   const char *gate, *up, *down, *feedforward_norm;
   const char *self_out_norm, *feedforward_out_norm; /* of what the sub-layers give; NULL: none */
   const char *query_norm, *key_norm;                /* of the heads of self-attention; NULL: none */
-  const char *tokens, *output;     /* of decoders: the whole tail of the name behind the prefix; a whole name */
-  const char *norm, *positions;    /* an attend model's distances: "relative_attention_bias" behind the prefix */
+  const char *tokens, *output; /* of decoders: the whole tail of the name behind the prefix; a whole name */
+  const char *norm, *positions;
+  const char *distances;           /* the whole tail; NULL: "relative_attention_bias.weight" behind the prefix */
   bool transposed;                 /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
   bool no_out_bias;                /* attention's output projection has none */
