@@ -147,6 +147,7 @@ extern const struct att_cli_verb
     att_cli_train_mlm,
     att_cli_compare,
     att_cli_translate,
+    att_cli_summarize,
     att_cli_generate,
     att_cli_chat,
     att_cli_score,

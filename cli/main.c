@@ -15,6 +15,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_train_classifier,
     &att_cli_train_mlm,
     &att_cli_translate,
+    &att_cli_summarize,
     &att_cli_generate,
     &att_cli_chat,
     &att_cli_score,

@@ -130,8 +130,7 @@ static void write_table(att_cli *cli, const att_rouge_result *r, bool intervals)
     const att_rouge_score *s = &r->mean.kinds[k];
     att_cli_print(cli, "%-10s %6.2f  precision %6.2f  recall %6.2f", names[k], 100 * s->f, 100 * s->precision,
                   100 * s->recall);
-    if (intervals)
-      att_cli_print(cli, "  interval %.2f to %.2f", 100 * r->low.kinds[k].f, 100 * r->high.kinds[k].f);
+    if (intervals) att_cli_print(cli, "  interval %.2f to %.2f", 100 * r->low.kinds[k].f, 100 * r->high.kinds[k].f);
     att_cli_print(cli, "\n");
   }
 }
@@ -200,10 +199,11 @@ const att_cli_verb att_cli_rouge = {
     .name = "rouge",
     .arguments = "--reference FILE [SUMMARIES]",
     .summary = "ROUGE of summaries, as rouge-score counts",
-    .about = "Compares the lines of SUMMARIES (or standard input) with those of the references: ROUGE-1, 2, L and Lsum, "
-             "the mean over the lines in percent. --sentence-level writes the four f-measures of each line, from 0 to 1.",
+    .about =
+        "Compares the lines of SUMMARIES (or standard input) with those of the references: ROUGE-1, 2, L and Lsum, "
+        "the mean over the lines in percent. --sentence-level writes the four f-measures of each line, from 0 to 1.",
     .example = "attend summarize my-model < mails.txt | attend rouge --reference subjects.txt\n"
-               "attend rouge --reference one.txt --reference two.txt --stem --bootstrap 1000 out.txt",
+               "attend rouge --reference a.txt --reference b.txt --bootstrap 1000 out.txt",
     .options = options,
     .most_words = 1,
     .run = run,

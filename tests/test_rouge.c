@@ -1,7 +1,7 @@
 /*
  * ROUGE against rouge-score: odd pairs of texts with and without stems, one reference and several; Porter's stems
- * against NLTK's (tests/data/rouge.json, made by tools/make_rouge_fixtures.py). Then what has no other program: words of
- * other scripts, the mean of several references, the bootstrap, what cannot be, memory that runs out.
+ * against NLTK's (tests/data/rouge.json, made by tools/make_rouge_fixtures.py). Then what has no other program: words
+ * of other scripts, the mean of several references, the bootstrap, what cannot be, memory that runs out.
  */
 #include <attend/attend.h>
 
@@ -67,8 +67,8 @@ static void compare(const json_t *pair, bool stem, double *sum) {
     for (size_t i = 0; i < 3; i++) {
       double value = json_number_value(json_array_get(json_array_get(want, k), i));
       if (!(fabs(got[i] - value) < 1e-15)) {
-        fail_msg("\"%s\", kind %zu, value %zu: %.17g, not %.17g", json_string_value(json_object_get(pair, "text")), k, i,
-                 got[i], value);
+        fail_msg("\"%s\", kind %zu, value %zu: %.17g, not %.17g", json_string_value(json_object_get(pair, "text")), k,
+                 i, got[i], value);
       }
       *sum += got[i];
     }

@@ -207,7 +207,8 @@ typedef enum att_verb {
   ATT_VERB_SCORE_TEXT,  /* att_score_text */
   ATT_VERB_CLASSIFY,    /* att_classify, att_evaluate */
   ATT_VERB_FILL,        /* att_fill */
-  ATT_VERB_EMBED        /* att_embed */
+  ATT_VERB_EMBED,       /* att_embed */
+  ATT_VERB_SUMMARIZE    /* att_summarize */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -321,6 +322,51 @@ typedef int att_translation_fn(void *user, const att_translation *translation);
  * before has one. options NULL: the defaults. An empty line gives an empty text with no tokens. */
 ATT_API att_status att_translate(att_model *model, const att_text *lines, size_t count,
                                  const att_decode_options *options, att_translation_fn *give, void *user);
+
+/* ---- summaries -------------------------------------------------------------------------------------------------- */
+
+/* Made by att_summary_options_default. */
+typedef struct att_summary_options {
+  size_t size;                      /* of this struct */
+  const att_decode_options *decode; /* NULL: those of att_summary_decode_default */
+  const char *prefix;               /* stands before each text as the model reads it; NULL: the model's, if any */
+  bool parts;              /* a text that is too long is split between sentences, and the summaries of its parts
+                              are joined; else it is truncated, with a warning */
+  unsigned char unused[7]; /* zero */
+} att_summary_options;
+
+/* Behind att_summary_options_default. */
+ATT_API void att_summary_options_init(att_summary_options *options, size_t size);
+/* The model's own settings; long texts are truncated. */
+#define att_summary_options_default(options) att_summary_options_init((options), sizeof *(options))
+/* Behind att_summary_decode_default. */
+ATT_API void att_summary_decode_init(const att_model *model, att_decode_options *options, size_t size);
+/* As att_decode_options_default, with one summary, and at most 128 tokens of it where the model says nothing. */
+#define att_summary_decode_default(model, options) att_summary_decode_init((model), (options), sizeof *(options))
+
+/* What became of a text. */
+typedef struct att_summary {
+  size_t text;         /* index into `texts` */
+  const char *summary; /* ends in NUL */
+  size_t size;         /* bytes, NUL not counted */
+  size_t parts;        /* that the text was summed up in: 1, but of an empty text 0 */
+  bool truncated;      /* the text, or a sentence of it, was too long for the model */
+} att_summary;
+
+/* Gets a text's summary. All pointers are valid during the call only. A non-zero return stops the work with
+ * ATT_INTERRUPTED. */
+typedef int att_summary_fn(void *user, const att_summary *summary);
+
+/* Sums up texts[0..count) with an encoder-decoder, in their order. A text may have line ends. options NULL: the
+ * defaults. An empty text has an empty summary. */
+ATT_API att_status att_summarize(att_model *model, const att_text *texts, size_t count,
+                                 const att_summary_options *options, att_summary_fn *give, void *user);
+
+/* The texts of lines of JSON, objects each with the text under "text", "document", "article", "source", "body",
+ * "dialogue" or "abstract". first_line: the number, from 0, of lines[0], for messages. *texts: [count], one block: free
+ * with att_release. ATT_FORMAT: a line is no such object. */
+ATT_API att_status att_parse_documents(att_context *ctx, const att_text *lines, size_t count, size_t first_line,
+                                       att_text **texts);
 
 /* Never grows. */
 typedef struct att_score {

@@ -156,20 +156,20 @@ static bool has_measure_with_l(const char *text, size_t size) { return has_measu
 
 static void double_suffixes(stem *s) {
   static const rule rules[] = {
-      {"ational", "ate", has_measure}, {"tional", "tion", has_measure}, {"enci", "ence", has_measure},
-      {"anci", "ance", has_measure},   {"izer", "ize", has_measure},    {"bli", "ble", has_measure},
-      {"alli", "al", has_measure},     {"entli", "ent", has_measure},   {"eli", "e", has_measure},
-      {"ousli", "ous", has_measure},   {"ization", "ize", has_measure}, {"ation", "ate", has_measure},
-      {"ator", "ate", has_measure},    {"alism", "al", has_measure},    {"iveness", "ive", has_measure},
-      {"fulness", "ful", has_measure}, {"ousness", "ous", has_measure}, {"aliti", "al", has_measure},
-      {"iviti", "ive", has_measure},   {"biliti", "ble", has_measure},  {"fulli", "ful", has_measure},
+      {"ational", "ate", has_measure},    {"tional", "tion", has_measure}, {"enci", "ence", has_measure},
+      {"anci", "ance", has_measure},      {"izer", "ize", has_measure},    {"bli", "ble", has_measure},
+      {"alli", "al", has_measure},        {"entli", "ent", has_measure},   {"eli", "e", has_measure},
+      {"ousli", "ous", has_measure},      {"ization", "ize", has_measure}, {"ation", "ate", has_measure},
+      {"ator", "ate", has_measure},       {"alism", "al", has_measure},    {"iveness", "ive", has_measure},
+      {"fulness", "ful", has_measure},    {"ousness", "ous", has_measure}, {"aliti", "al", has_measure},
+      {"iviti", "ive", has_measure},      {"biliti", "ble", has_measure},  {"fulli", "ful", has_measure},
       {"logi", "log", has_measure_with_l}};
   while (ends(s, "alli") && has_measure(s->text, s->size - 4)) replace(s, "alli", "al");
   APPLY(s, rules);
 }
 
 static void single_suffixes(stem *s) {
-  static const rule rules[] = {{"icate", "ic", has_measure}, {"ative", "", has_measure}, {"alize", "al", has_measure},
+  static const rule rules[] = {{"icate", "ic", has_measure}, {"ative", "", has_measure},  {"alize", "al", has_measure},
                                {"iciti", "ic", has_measure}, {"ical", "ic", has_measure}, {"ful", "", has_measure},
                                {"ness", "", has_measure}};
   APPLY(s, rules);
@@ -181,10 +181,11 @@ static bool has_two_and_ends_in_s_or_t(const char *text, size_t size) {
 
 static void endings(stem *s) {
   static const rule rules[] = {
-      {"al", "", has_two},   {"ance", "", has_two}, {"ence", "", has_two},  {"er", "", has_two},   {"ic", "", has_two},
-      {"able", "", has_two}, {"ible", "", has_two}, {"ant", "", has_two},   {"ement", "", has_two}, {"ment", "", has_two},
-      {"ent", "", has_two},  {"ion", "", has_two_and_ends_in_s_or_t},       {"ou", "", has_two},   {"ism", "", has_two},
-      {"ate", "", has_two},  {"iti", "", has_two},  {"ous", "", has_two},   {"ive", "", has_two},  {"ize", "", has_two}};
+      {"al", "", has_two},    {"ance", "", has_two}, {"ence", "", has_two}, {"er", "", has_two},
+      {"ic", "", has_two},    {"able", "", has_two}, {"ible", "", has_two}, {"ant", "", has_two},
+      {"ement", "", has_two}, {"ment", "", has_two}, {"ent", "", has_two},  {"ion", "", has_two_and_ends_in_s_or_t},
+      {"ou", "", has_two},    {"ism", "", has_two},  {"ate", "", has_two},  {"iti", "", has_two},
+      {"ous", "", has_two},   {"ive", "", has_two},  {"ize", "", has_two}};
   APPLY(s, rules);
 }
 
@@ -199,12 +200,11 @@ static void last_e_and_ll(stem *s) {
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static const char *irregular(const char *word, size_t size) {
-  static const char *const forms[][2] = {{"sky", "sky"},         {"skies", "sky"},       {"dying", "die"},
-                                         {"lying", "lie"},       {"tying", "tie"},       {"news", "news"},
-                                         {"innings", "inning"},  {"inning", "inning"},   {"outings", "outing"},
-                                         {"outing", "outing"},   {"cannings", "canning"}, {"canning", "canning"},
-                                         {"howe", "howe"},       {"proceed", "proceed"}, {"exceed", "exceed"},
-                                         {"succeed", "succeed"}};
+  static const char *const forms[][2] = {
+      {"sky", "sky"},        {"skies", "sky"},       {"dying", "die"},        {"lying", "lie"},
+      {"tying", "tie"},      {"news", "news"},       {"innings", "inning"},   {"inning", "inning"},
+      {"outings", "outing"}, {"outing", "outing"},   {"cannings", "canning"}, {"canning", "canning"},
+      {"howe", "howe"},      {"proceed", "proceed"}, {"exceed", "exceed"},    {"succeed", "succeed"}};
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
     if (strlen(forms[i][0]) == size && memcmp(forms[i][0], word, size) == 0) return forms[i][1];
   }

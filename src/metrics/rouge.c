@@ -1,6 +1,6 @@
 /*
- * Owns ROUGE (Lin 2004): n-grams of one and two words, longest common subsequences, the bootstrap; the numbers are those
- * of rouge-score 0.1.2 to the last digit. Refuses pairs of texts that are absurdly long.
+ * Owns ROUGE (Lin 2004): n-grams of one and two words, longest common subsequences, the bootstrap; the numbers are
+ * those of rouge-score 0.1.2 to the last digit. Refuses pairs of texts that are absurdly long.
  */
 #include "metrics/ngrams.h"
 #include "metrics/porter.h"
@@ -47,8 +47,7 @@ static bool stands_alone(int32_t c) {
 
 static bool belongs(const rouge_work *w, int32_t c) {
   if (is_plain(c)) return true;
-  return w->options->unicode_words && c >= 0x80 &&
-         (att_category_bit(c) & (ATT_LETTERS | ATT_MARKS | ATT_NUMBERS)) != 0;
+  return w->options->unicode_words && c >= 0x80 && (att_category_bit(c) & (ATT_LETTERS | ATT_MARKS | ATT_NUMBERS)) != 0;
 }
 
 static att_status put_space(rouge_work *w) {
@@ -125,7 +124,8 @@ static att_rouge_score score_ngrams(const att_ngram_count *c) {
   return score_of((size_t)c->match, (size_t)c->hypothesis, (size_t)c->reference);
 }
 
-/* ---- longest common subsequences ---------------------------------------------------------------------------------- */
+/* ---- longest common subsequences ----------------------------------------------------------------------------------
+ */
 
 static att_status too_long(const rouge_work *w, size_t rows, size_t columns) {
   return att_fail(w->ctx, ATT_UNSUPPORTED, "texts of %zu and %zu words are too long to compare", columns, rows);
@@ -242,7 +242,8 @@ static att_status score_sentences(rouge_work *w, att_rouge_score *out) {
   return ATT_OK;
 }
 
-/* ---- a pair ------------------------------------------------------------------------------------------------------- */
+/* ---- a pair -------------------------------------------------------------------------------------------------------
+ */
 
 static att_status score_pair(rouge_work *w, att_text text, att_text reference, att_rouge_scores *out) {
   size_t length;
@@ -293,7 +294,8 @@ static att_status score_text(rouge_work *w, att_text text, const att_text *const
   return ATT_OK;
 }
 
-/* ---- the bootstrap ------------------------------------------------------------------------------------------------- */
+/* ---- the bootstrap -------------------------------------------------------------------------------------------------
+ */
 
 static int by_value(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -338,7 +340,8 @@ static att_status make_interval(rouge_work *w, const att_rouge_scores *scores, s
   return status;
 }
 
-/* ---- the public call ----------------------------------------------------------------------------------------------- */
+/* ---- the public call -----------------------------------------------------------------------------------------------
+ */
 
 void att_rouge_options_init(att_rouge_options *options, size_t size) {
   const att_rouge_options own = {.size = size, .confidence = 0.95, .seed = 1};
