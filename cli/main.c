@@ -11,15 +11,18 @@
 /* clang-format off */
 const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_train_translation,
+    &att_cli_train_summarization,
     &att_cli_train_lm,
     &att_cli_train_classifier,
     &att_cli_train_mlm,
     &att_cli_train_qa,
     &att_cli_translate,
+    &att_cli_summarize,
     &att_cli_generate,
     &att_cli_chat,
     &att_cli_score,
     &att_cli_bleu,
+    &att_cli_rouge,
     &att_cli_squad,
     &att_cli_classify,
     &att_cli_embed,

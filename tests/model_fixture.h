@@ -18,7 +18,9 @@
 #include "models/pass.h"
 
 static const char *const fixture_names[] = {"model_marian_relu",  "model_marian_gelu",    "model_m2m_100_relu",
-                                            "model_m2m_100_silu", "model_m2m_100_untied", "model_whisper"};
+                                            "model_m2m_100_silu", "model_m2m_100_untied", "model_bart",
+                                            "model_mbart",        "model_pegasus",        "model_t5",
+                                            "model_t5_gated",     "model_t5_untied",      "model_whisper"};
 #define FIXTURES (sizeof fixture_names / sizeof *fixture_names)
 
 typedef struct fixture {

@@ -349,7 +349,7 @@ static const struct {
     {SMALL ", \"decoder_layerdrop\": 0.05, \"normalize_before\": true, \"decoder_vocab_size\": null", ATT_OK, NULL},
     {"", ATT_FORMAT, "config.json: model_type is missing"},
     {"\"model_type\": 3", ATT_FORMAT, "model_type is 3, not a string"},
-    {"\"model_type\": \"bart\"", ATT_UNSUPPORTED, "model_type is \"bart\"; attend knows"},
+    {"\"model_type\": \"blenderbot\"", ATT_UNSUPPORTED, "model_type is \"blenderbot\"; attend knows"},
     {"\"model_type\": \"attend\"", ATT_FORMAT, "normalize_before is missing"},
     {"\"model_type\": \"attend\", \"normalize_before\": true", ATT_FORMAT, "position_embedding_type is missing"},
     {"\"model_type\": \"attend\", \"normalize_before\": true, \"position_embedding_type\": \"rotating\"",
@@ -395,7 +395,8 @@ static const struct {
     {CLASSES ", \"id2label\": {\"0\": 5}", ATT_FORMAT, "id2label has no name for label 0"},
     {CLASSES ", \"hidden_size\": 1048577", ATT_FORMAT, "hidden_size is 1048577"},
     {CLASSES ", \"num_attention_heads\": 7", ATT_FORMAT, "hidden_size is 768, not a multiple of 7 heads"},
-    {"\"model_type\": \"attend\", \"attend_family\": \"bart\"", ATT_UNSUPPORTED, "attend_family is \"bart\""},
+    {"\"model_type\": \"attend\", \"attend_family\": \"blenderbot\"", ATT_UNSUPPORTED,
+     "attend_family is \"blenderbot\""},
     {"\"model_type\": \"attend\", \"attend_family\": \"gpt2\", \"position_embedding_type\": \"none\", \"norm\": "
      "\"batch\"",
      ATT_UNSUPPORTED, "norm is \"batch\""},

@@ -18,6 +18,7 @@ ENDS_IN(att_transcribe_options, unused);
 ENDS_IN(att_look_options, unused);
 ENDS_IN(att_bleu_options, unused);
 ENDS_IN(att_answer_options, unused);
+ENDS_IN(att_rouge_options, unused);
 
 #define BEGINS_WITH_SIZE(type) _Static_assert(offsetof(type, size) == 0 && sizeof(((type *)0)->size) == 8, #type)
 BEGINS_WITH_SIZE(att_context_options);
@@ -28,6 +29,7 @@ BEGINS_WITH_SIZE(att_transcribe_options);
 BEGINS_WITH_SIZE(att_look_options);
 BEGINS_WITH_SIZE(att_bleu_options);
 BEGINS_WITH_SIZE(att_answer_options);
+BEGINS_WITH_SIZE(att_rouge_options);
 
 /* ---- programs -------------------------------------------------------------------------------------------------------
  */

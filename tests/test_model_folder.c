@@ -296,7 +296,7 @@ static const struct setting {
     {"decoder_ffn_dim", "1048576", "shape"},
     {"max_position_embeddings", "0", NULL},
     {"max_position_embeddings", "1099511627776", NULL},
-    {"model_type", "\"bart\"", "bart"},
+    {"model_type", "\"blenderbot\"", "blenderbot"},
     {"model_type", "7", NULL},
     {"activation_function", "\"mish\"", "mish"},
     {"pad_token_id", "-5", NULL},

@@ -195,6 +195,24 @@ static void test_soft_cap(void **state) {
   }
 }
 
+static void scale_reference(const problem *p, double *out) {
+  for (int64_t i = 0; i < p->sizes[0]; i++) out[i] = 0.25 * p->values[0][i];
+}
+
+static void test_scale(void **state) {
+  fixture *f = *state;
+  const int64_t sizes[][2] = {{1, 1}, {7, 19}, {50, 33}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    begin(f, 0);
+    att_tensor x = new_input(f, sizes[i][0], sizes[i][1], 1), out;
+    assert_int_equal(att_op_scale(&f->run, &x, 0.25f, &out), ATT_OK);
+    problem p = {.reference = scale_reference};
+    add_input(f, &p, x.data, x.gradient->data, sizes[i][0] * sizes[i][1]);
+    prepare(f, &p, sizes[i][0] * sizes[i][1]);
+    finish(f, &p, &out);
+  }
+}
+
 /* ---- rotary ---- */
 
 typedef struct rotary_case {
@@ -626,6 +644,7 @@ int main(void) {
       cmocka_unit_test(test_rms_norm),
       cmocka_unit_test(test_head_norm),
       cmocka_unit_test(test_soft_cap),
+      cmocka_unit_test(test_scale),
       cmocka_unit_test(test_rotary),
       cmocka_unit_test(test_residual),
       cmocka_unit_test(test_dropout),

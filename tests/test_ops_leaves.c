@@ -51,6 +51,12 @@ static void soft_cap(fixture *f, att_tensor *in, att_weight *w, att_tensor *out,
   *outs = 1;
 }
 
+static void scale(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
+  (void)w;
+  ok(att_op_scale(&f->run, &in[0], 0.5f, out));
+  *outs = 1;
+}
+
 static void gated(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
   (void)w;
   ok(att_op_gated(&f->run, &in[0], ATT_WITH_SILU, out));
@@ -262,6 +268,7 @@ static const op_case cases[] = {
     {"RMS norm", 1, 1, {FLAT}, {{1, WIDE}}, rms_norm},
     {"RMS norm plus one", 1, 1, {FLAT}, {{1, WIDE}}, norm_plus_one},
     {"soft cap", 1, 0, {FLAT}, {{0}}, soft_cap},
+    {"scale", 1, 0, {FLAT}, {{0}}, scale},
     {"gated", 1, 0, {{ROWS, 2 * WIDE}}, {{0}}, gated},
     {"dropout", 1, 0, {FLAT}, {{0}}, dropout},
     {"no dropout", 1, 0, {FLAT}, {{0}}, no_dropout},

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/data/decode_*: two small translators, and what Hugging Face Transformers' generate() makes of 30 sources.
+"""Makes tests/data/decode_*: four small translators, and what Hugging Face Transformers' generate() makes of 30 sources,
+or 50 of the last two, which have forced tokens, n-grams that may not come again and least lengths.
 
     python3 -m pip install torch transformers tokenizers safetensors numpy
     python3 tools/make_decode_fixtures.py
@@ -26,16 +27,21 @@ if __name__ == "__main__":  # before the imports that follow: --help needs none 
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 
 import torch
-from transformers import M2M100Config, M2M100ForConditionalGeneration, MarianConfig, MarianMTModel
+from transformers import (BartConfig, BartForConditionalGeneration, M2M100Config, M2M100ForConditionalGeneration,
+                          MarianConfig, MarianMTModel, T5Config, T5ForConditionalGeneration)
 
-from make_model_fixtures import M2M_100, MARIAN, OUT, VOCABULARY, make_tokenizer
+from make_model_fixtures import BART, M2M_100, MARIAN, OUT, T5, VOCABULARY, make_tokenizer
 
 SIZES = dict(vocab_size=VOCABULARY, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
              decoder_attention_heads=4, encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=32, dropout=0.0,
              attention_dropout=0.0, activation_dropout=0.0, encoder_layerdrop=0.0, decoder_layerdrop=0.0,
              activation_function="relu", scale_embedding=True, init_std=0.2)
 MODELS = {"decode_marian": (MarianConfig, MarianMTModel, MARIAN),
-          "decode_m2m_100": (M2M100Config, M2M100ForConditionalGeneration, M2M_100)}
+          "decode_m2m_100": (M2M100Config, M2M100ForConditionalGeneration, M2M_100),
+          "decode_bart": (BartConfig, BartForConditionalGeneration, BART),
+          "decode_t5": (T5Config, T5ForConditionalGeneration,
+                        dict(T5, d_model=32, d_kv=8, d_ff=64, num_heads=4, dropout_rate=0.0, initializer_factor=1.0))}
+FORCED = {"decode_bart": dict(forced_bos_token_id=0, forced_eos_token_id=2), "decode_t5": dict(forced_eos_token_id=1)}
 STEPS, BATCH, SOURCES, LONGEST = 800, 64, 30, 19
 PAD_BIAS = 8.0
 RUNS = [dict(beam=1, length_penalty=1.0, early_stopping=False, max_length=LONGEST, nbest=1),
@@ -48,6 +54,12 @@ RUNS = [dict(beam=1, length_penalty=1.0, early_stopping=False, max_length=LONGES
         dict(beam=4, length_penalty=1.0, early_stopping=False, max_length=5, nbest=4),
         dict(beam=1, length_penalty=1.0, early_stopping=False, max_length=4, nbest=1),
         dict(beam=9, length_penalty=0.0, early_stopping=False, max_length=LONGEST, nbest=3)]
+PLAIN = dict(length_penalty=1.0, early_stopping=False, max_length=LONGEST)
+FORCED_RUNS = [dict(PLAIN, beam=1, nbest=1), dict(PLAIN, beam=4, nbest=4),
+               dict(PLAIN, beam=4, nbest=2, no_repeat_ngram=2), dict(PLAIN, beam=1, nbest=1, no_repeat_ngram=1),
+               dict(PLAIN, beam=4, nbest=2, min_tokens=9), dict(PLAIN, beam=1, nbest=1, min_tokens=12),
+               dict(PLAIN, beam=4, nbest=2, max_length=5), dict(PLAIN, beam=1, nbest=1, max_length=3),
+               dict(PLAIN, beam=4, nbest=2, length_penalty=2.0, early_stopping=True, no_repeat_ngram=3, min_tokens=6)]
 
 
 def draw_source(draw):
@@ -107,10 +119,12 @@ def logprobs(model, source, target):
     return rows[torch.arange(len(target)), torch.tensor(target)].tolist(), look.tolist()
 
 
-def run_generate(model, sources, beam, length_penalty, early_stopping, max_length, nbest):
+def run_generate(model, sources, beam, length_penalty, early_stopping, max_length, nbest, no_repeat_ngram=0,
+                 min_tokens=0):
     config = model.config
     source = pad(sources, config.pad_token_id)
     search = dict(length_penalty=length_penalty, early_stopping=early_stopping) if beam > 1 else {}
+    search.update(no_repeat_ngram_size=no_repeat_ngram, min_new_tokens=min_tokens or None)
     result = model.generate(input_ids=source, attention_mask=(source != config.pad_token_id).long(), num_beams=beam,
                             num_return_sequences=nbest, max_length=max_length + 1, do_sample=False,
                             return_dict_in_generate=True, output_scores=True, **search)
@@ -129,11 +143,11 @@ def run_generate(model, sources, beam, length_penalty, early_stopping, max_lengt
 
 
 @torch.no_grad()
-def expect(model, tokenizer):
+def expect(model, tokenizer, forced):
     draw = random.Random(6)
-    texts = [draw_source(draw) for _ in range(SOURCES)]
+    texts = [draw_source(draw) for _ in range(50 if forced else SOURCES)]
     sources = [tokenizer.encode(text).ids for text in texts]
-    runs = [{**run, "outputs": run_generate(model, sources, **run)} for run in RUNS]
+    runs = [{**run, "outputs": run_generate(model, sources, **run)} for run in (FORCED_RUNS if forced else RUNS)]
     pairs = []
     for text, ids in zip(texts[:10], sources):
         target = draw_target(draw, text)
@@ -149,10 +163,10 @@ def main():
     for name, (config_class, model_class, options) in MODELS.items():
         folder = os.path.join(OUT, name)
         torch.manual_seed(3)
-        config = config_class(**{**SIZES, **options})
+        config = config_class(**(options if config_class is T5Config else {**SIZES, **options}))
         config._attn_implementation = "eager"
         model, marian = model_class(config), config_class is MarianConfig
-        tokenizer = make_tokenizer(marian)
+        tokenizer = make_tokenizer(config_class)
         loss = learn(model, tokenizer)
         model.eval()
         if marian:
@@ -161,17 +175,19 @@ def main():
             model.generation_config.bad_words_ids = [[config.pad_token_id]]
         model.generation_config.max_length = LONGEST + 1
         model.generation_config.num_beams = 4
+        for key, token in FORCED.get(name, {}).items():
+            setattr(model.generation_config, key, token)
         model.save_pretrained(folder)
         tokenizer.save(os.path.join(folder, "tokenizer.json"), pretty=False)
-        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "</s>" if marian else "<s>"}
+        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>" if tokenizer.token_to_id("<s>") is not None else "</s>"}
         with open(os.path.join(folder, "tokenizer_config.json"), "w") as file:
             json.dump({"tokenizer_class": "PreTrainedTokenizerFast", **names}, file, indent=2)
-        expected = expect(model.double(), tokenizer)
+        expected = expect(model.double(), tokenizer, name in FORCED)
         with open(os.path.join(folder, "expected.json"), "w") as file:
             json.dump(expected, file, separators=(",", ":"))
         outputs = [run["outputs"] for run in expected["runs"]]
         print(name, "loss %.3f" % loss, "different first outputs between greedy and beam:",
-              sum(a[0]["tokens"] != b[0]["tokens"] for a, b in zip(outputs[0], outputs[1])), "of", SOURCES,
+              sum(a[0]["tokens"] != b[0]["tokens"] for a, b in zip(outputs[0], outputs[1])), "of", len(outputs[0]),
               "lengths", sorted({len(h[0]["tokens"]) for h in outputs[1]}))
 
 

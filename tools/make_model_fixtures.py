@@ -29,7 +29,9 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (M2M100Config, M2M100ForConditionalGeneration, MarianConfig, MarianMTModel, WhisperConfig,
+from transformers import (BartConfig, BartForConditionalGeneration, M2M100Config, M2M100ForConditionalGeneration,
+                          MarianConfig, MarianMTModel, MBartConfig, MBartForConditionalGeneration, PegasusConfig,
+                          PegasusForConditionalGeneration, T5Config, T5ForConditionalGeneration, WhisperConfig,
                           WhisperForConditionalGeneration)
 
 VOCABULARY = 280
@@ -48,6 +50,11 @@ MARIAN = dict(pad_token_id=VOCABULARY - 1, decoder_start_token_id=VOCABULARY - 1
 M2M_100 = dict(pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2)
 WHISPER = dict(pad_token_id=0, bos_token_id=0, eos_token_id=0, decoder_start_token_id=1, num_mel_bins=8, begin_suppress_tokens=None,
                max_source_positions=12, max_target_positions=32)
+BART = dict(M2M_100, forced_eos_token_id=None)
+PEGASUS = dict(pad_token_id=0, eos_token_id=1, bos_token_id=None, decoder_start_token_id=0, forced_eos_token_id=None)
+T5 = dict(vocab_size=VOCABULARY, d_model=16, d_kv=6, d_ff=24, num_layers=2, num_heads=2,
+          relative_attention_num_buckets=8, relative_attention_max_distance=12, pad_token_id=0, eos_token_id=1,
+          decoder_start_token_id=0)
 UNEVEN = dict(decoder_layers=1, decoder_attention_heads=4, encoder_ffn_dim=24, decoder_ffn_dim=40)
 MODELS = {
     "model_marian_relu": (MarianConfig, MarianMTModel, dict(activation_function="relu", scale_embedding=False, **MARIAN)),
@@ -62,12 +69,27 @@ MODELS = {
                                   encoder_layers=1, decoder_layers=1, **M2M_100)),
     "model_whisper": (WhisperConfig, WhisperForConditionalGeneration,
                       dict(activation_function="gelu", **WHISPER, **UNEVEN)),
+    "model_bart": (BartConfig, BartForConditionalGeneration, dict(activation_function="gelu", **BART, **UNEVEN)),
+    "model_mbart": (MBartConfig, MBartForConditionalGeneration,
+                    dict(activation_function="relu", scale_embedding=True, encoder_layers=1, **BART)),
+    "model_pegasus": (PegasusConfig, PegasusForConditionalGeneration,
+                      dict(activation_function="relu", scale_embedding=True, decoder_layers=1, **PEGASUS)),
+    "model_t5": (T5Config, T5ForConditionalGeneration, T5),
+    "model_t5_gated": (T5Config, T5ForConditionalGeneration,
+                       dict(T5, num_layers=1, num_decoder_layers=2, feed_forward_proj="gated-gelu",
+                            tie_word_embeddings=False)),  # which Transformers 5 takes as "hidden states not scaled"
+    "model_t5_untied": (T5Config, T5ForConditionalGeneration,
+                        dict(T5, num_layers=1, feed_forward_proj="gated-silu", tie_word_embeddings=False)),
 }
+UNTIED = "model_t5_untied"  # as FLAN-T5's files: a second matrix
 
 
-def make_tokenizer(marian, whisper):
-    """Byte-level BPE whose marks have the ids that attend writes for the family."""
-    first = ["<|endoftext|>", "<|startoftranscript|>"] if whisper else ["</s>", "<unk>"] if marian else ["<s>", "<pad>", "</s>", "<unk>"]
+def make_tokenizer(config_class):
+    """Byte-level BPE whose special tokens have the ids that attend writes for the family."""
+    marian = config_class is MarianConfig
+    first = {MarianConfig: ["</s>", "<unk>"], T5Config: ["<pad>", "</s>", "<unk>"],
+             PegasusConfig: ["<pad>", "</s>", "<unk>"],
+             WhisperConfig: ["<|endoftext|>", "<|startoftranscript|>"]}.get(config_class, ["<s>", "<pad>", "</s>", "<unk>"])
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -86,14 +108,16 @@ def make_tokenizer(marian, whisper):
     return tokenizer
 
 
-def make_model(config_class, model_class, options):
-    config = config_class(**{**SIZES, **options})
+def make_model(config_class, model_class, options, untied=False):
+    config = config_class(**(options if config_class is T5Config else {**SIZES, **options}))
     config._attn_implementation = "eager"
     model = model_class(config)
+    if untied:
+        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "embed_positions" in name and not parameter.requires_grad:
+            if not parameter.requires_grad or ("embed_positions" in name and config_class in (MarianConfig, M2M100Config)):
                 continue
             sharp = parameter.dim() == 1 or "q_proj" in name or "k_proj" in name  # attention that is not flat
             spread = 0.5 if sharp else 0.3
@@ -113,7 +137,7 @@ def make_model(config_class, model_class, options):
 def make_pairs(config):
     """Random sentences that end in the end token; no other mark stands in them."""
     draw = np.random.default_rng(11)
-    marks = {config.pad_token_id, config.eos_token_id, config.bos_token_id, config.decoder_start_token_id}
+    marks = {getattr(config, name + "_token_id", None) for name in ("pad", "eos", "bos", "decoder_start")}
     plain = [i for i in range(config.vocab_size) if i not in marks]
     sentence = lambda n: list(draw.choice(plain, n - 1)) + [config.eos_token_id]
     return [(sentence(source), sentence(target)) for source, target in LENGTHS]
@@ -176,15 +200,14 @@ def expect(model):
 def main():
     for name, (config_class, model_class, options) in MODELS.items():
         folder = os.path.join(OUT, name)
-        model = make_model(config_class, model_class, options)
+        model = make_model(config_class, model_class, options, name == UNTIED)
         model.generation_config.max_length = 40
         model.generation_config.num_beams = 2
         model.save_pretrained(folder)
-        marian = config_class is MarianConfig
-        whisper = config_class is WhisperConfig
-        make_tokenizer(marian, whisper).save(os.path.join(folder, "tokenizer.json"), pretty=False)
-        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "</s>" if marian else "<s>"}
-        if whisper:
+        tokenizer = make_tokenizer(config_class)
+        tokenizer.save(os.path.join(folder, "tokenizer.json"), pretty=False)
+        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>" if tokenizer.token_to_id("<s>") is not None else "</s>"}
+        if config_class is WhisperConfig:
             names = dict.fromkeys(("pad_token", "eos_token", "bos_token", "unk_token"), "<|endoftext|>")
         with open(os.path.join(folder, "tokenizer_config.json"), "w") as file:
             json.dump({"tokenizer_class": "PreTrainedTokenizerFast", **names}, file, indent=2)

@@ -210,7 +210,8 @@ typedef enum att_verb {
   ATT_VERB_FILL,        /* att_fill */
   ATT_VERB_EMBED,       /* att_embed */
   ATT_VERB_TRANSCRIBE,  /* att_transcribe */
-  ATT_VERB_ANSWER       /* att_answer */
+  ATT_VERB_ANSWER,      /* att_answer */
+  ATT_VERB_SUMMARIZE    /* att_summarize */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -324,6 +325,51 @@ typedef int att_translation_fn(void *user, const att_translation *translation);
  * before has one. options NULL: the defaults. An empty line gives an empty text with no tokens. */
 ATT_API att_status att_translate(att_model *model, const att_text *lines, size_t count,
                                  const att_decode_options *options, att_translation_fn *give, void *user);
+
+/* ---- summaries -------------------------------------------------------------------------------------------------- */
+
+/* Made by att_summary_options_default. */
+typedef struct att_summary_options {
+  size_t size;                      /* of this struct */
+  const att_decode_options *decode; /* NULL: those of att_summary_decode_default */
+  const char *prefix;               /* stands before each text as the model reads it; NULL: the model's, if any */
+  bool parts;              /* a text that is too long is split between sentences, and the summaries of its parts
+                              are joined; else it is truncated, with a warning */
+  unsigned char unused[7]; /* zero */
+} att_summary_options;
+
+/* Behind att_summary_options_default. */
+ATT_API void att_summary_options_init(att_summary_options *options, size_t size);
+/* The model's own settings; long texts are truncated. */
+#define att_summary_options_default(options) att_summary_options_init((options), sizeof *(options))
+/* Behind att_summary_decode_default. */
+ATT_API void att_summary_decode_init(const att_model *model, att_decode_options *options, size_t size);
+/* As att_decode_options_default, with one summary, and at most 128 tokens of it where the model says nothing. */
+#define att_summary_decode_default(model, options) att_summary_decode_init((model), (options), sizeof *(options))
+
+/* What became of a text. */
+typedef struct att_summary {
+  size_t text;         /* index into `texts` */
+  const char *summary; /* ends in NUL */
+  size_t size;         /* bytes, NUL not counted */
+  size_t parts;        /* that the text was summed up in: 1, but of an empty text 0 */
+  bool truncated;      /* the text, or a sentence of it, was too long for the model */
+} att_summary;
+
+/* Gets a text's summary. All pointers are valid during the call only. A non-zero return stops the work with
+ * ATT_INTERRUPTED. */
+typedef int att_summary_fn(void *user, const att_summary *summary);
+
+/* Sums up texts[0..count) with an encoder-decoder, in their order. A text may have line ends. options NULL: the
+ * defaults. An empty text has an empty summary. */
+ATT_API att_status att_summarize(att_model *model, const att_text *texts, size_t count,
+                                 const att_summary_options *options, att_summary_fn *give, void *user);
+
+/* The texts of lines of JSON, objects each with the text under "text", "document", "article", "source", "body",
+ * "dialogue" or "abstract". first_line: the number, from 0, of lines[0], for messages. *texts: [count], one block: free
+ * with att_release. ATT_FORMAT: a line is no such object. */
+ATT_API att_status att_parse_documents(att_context *ctx, const att_text *lines, size_t count, size_t first_line,
+                                       att_text **texts);
 
 /* Never grows. */
 typedef struct att_score {
@@ -847,12 +893,60 @@ ATT_API att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, 
 #define att_bleu(ctx, hypotheses, count, references, reference_count, options, result)                                 \
   att_bleu_sized((ctx), (hypotheses), (count), (references), (reference_count), (options), (result), sizeof *(result))
 
+/* ---- measuring summaries ---- */
+
+/* Of n-grams, or words in the same order, that a summary and its reference share: shares from 0 to 1. */
+typedef struct att_rouge_score {
+  double precision, recall, f; /* of the summary's, of the reference's, their harmonic mean */
+} att_rouge_score;
+
+/* n-grams of one and of two words; the longest common subsequence of the whole texts, and the union of those of each
+ * sentence (a line of the text). */
+typedef enum att_rouge_kind { ATT_ROUGE_1, ATT_ROUGE_2, ATT_ROUGE_L, ATT_ROUGE_LSUM, ATT_ROUGE_KINDS } att_rouge_kind;
+
+/* By att_rouge_kind. */
+typedef struct att_rouge_scores {
+  att_rouge_score kinds[ATT_ROUGE_KINDS];
+} att_rouge_scores;
+
+/* Made by att_rouge_options_default. */
+typedef struct att_rouge_options {
+  size_t size;          /* of this struct */
+  double confidence;    /* of the interval; 0.95 */
+  uint64_t seed;        /* of its samples; 1 */
+  int samples;          /* of the bootstrap that the interval comes from; 0: no interval */
+  bool stem;            /* English words above three letters by their stems (Porter 1980, as NLTK has it) */
+  bool unicode_words;   /* letters and digits of every script, and each character of Chinese and Japanese, make words;
+                           else   a-z and 0-9 alone, as rouge-score has it: it gives 0 for other scripts */
+  bool mean;            /* of several references the mean; else the one with the highest f, of each kind by itself */
+  unsigned char unused; /* zero */
+} att_rouge_options;
+
+/* Of all texts: the mean of their scores, and where there are samples, the interval of the mean. */
+typedef struct att_rouge_result {
+  att_rouge_scores mean, low, high;
+} att_rouge_result;
+
+/* Behind att_rouge_options_default. */
+ATT_API void att_rouge_options_init(att_rouge_options *options, size_t size);
+/* rouge-score's own: no stems, the best reference. */
+#define att_rouge_options_default(options) att_rouge_options_init((options), sizeof *(options))
+
+/* ROUGE (Lin 2004) of texts[i] against references[0][i], references[1][i] ... up to reference_count, as rouge-score
+ * 0.1.2 computes it. scores: [count], those of each text, or NULL. result: or NULL. options NULL: the defaults. A text
+ * of several lines is compared with each line of the reference: such pairs may have 2^28 pairs of words. att_interrupt
+ * stops it. */
+ATT_API att_status att_rouge(att_context *ctx, const att_text *texts, size_t count, const att_text *const *references,
+                             size_t reference_count, const att_rouge_options *options, att_rouge_scores *scores,
+                             att_rouge_result *result);
+
 /* ---- training ------------------------------------------------------------------------------------------------- */
 
 /* Options of a training run, by name: what is not given is chosen from the data and the budget (docs/TRAINING.md). */
 typedef struct att_train_options att_train_options;
 
-/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm"; NULL after the last. */
+/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm", "summarization"; NULL after the last.
+ */
 ATT_API const char *att_train_task(size_t index);
 
 /* Options of a task, or of "compare" (for att_compare), in which nothing is given. ATT_ARGUMENT for another name. */

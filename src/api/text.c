@@ -147,9 +147,14 @@ static att_status line_ids(const att_model *model, const rule *by, att_text line
   return ATT_OK;
 }
 
+int64_t att_source_limit(const att_model *model) {
+  int64_t positions = model->config.max_position_embeddings, said = model->config.model_max_length;
+  return said > 0 && said < positions ? said : positions;
+}
+
 att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
                         bool *truncated) {
-  const rule by = {model->tokenizer, (size_t)model->config.max_position_embeddings, what, end_token};
+  const rule by = {model->tokenizer, (size_t)att_source_limit(model), what, end_token};
   return line_ids(model, &by, line, number, ids, truncated);
 }
 

@@ -7,6 +7,10 @@
 
 #include "models/pass.h"
 
+/* Tokens of a text that the model reads: as many as it has positions, or the fewer of tokenizer_config.json, which are
+ * all that t5 says. */
+int64_t att_source_limit(const att_model *model);
+
 /* The ids of a line with the special tokens of the model's tokenizer; replaces what `ids` held. *truncated: there were
  * more than the model has positions; the first ones stay, and the end token. end_token: added where the tokenizer has
  * not. number, from 0, and what ("line", "target"...) are for warnings: of a cut, and of invalid UTF-8. */

@@ -10,8 +10,8 @@ static const struct {
   const char *what, *command;
 } verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
              {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
-             {"embed", "embed"},         {"transcribe", "transcribe"},
-             {"answer questions", "answer"}};
+             {"embed", "embed"},         {"transcribe", "transcribe"},      {"answer questions", "answer"},
+             {"summarize", "summarize"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */
@@ -25,11 +25,11 @@ static void list_verbs(unsigned can, char *out, size_t size) {
 
 /* What the folder lacks, or has wrong, that this verb needs. */
 static att_status check_settings(att_model *model, att_verb verb) {
-  if (verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_SCORE_PAIRS) {
+  bool writes = verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_SUMMARIZE;
+  if (writes || verb == ATT_VERB_SCORE_PAIRS) {
     ATT_TRY(att_config_check_pairs(model->ctx, model->folder ? model->folder : "the model", &model->config));
   }
-  bool generates = verb == ATT_VERB_TRANSLATE || verb == ATT_VERB_GENERATE;
-  return generates ? att_generation_use(model->ctx, &model->generation) : ATT_OK;
+  return writes || verb == ATT_VERB_GENERATE ? att_generation_use(model->ctx, &model->generation) : ATT_OK;
 }
 
 /* A model of sound that writes tokens transcribes, and has no text to do anything else with. */

@@ -8,10 +8,14 @@
 #include <math.h>
 #include <string.h>
 
+/* Tokens of a translation where neither the folder nor the model's positions say less. */
+#define ATT_USUAL_LENGTH ((int64_t)1 << 12)
+
 void att_decode_options_init(const att_model *model, att_decode_options *options, size_t size) {
   const att_generation *g = &model->generation;
   int64_t positions = model->config.max_position_embeddings;
-  int64_t length = g->max_new_tokens > 0 ? g->max_new_tokens : g->max_length > 1 ? g->max_length - 1 : positions;
+  int64_t usual = positions < ATT_USUAL_LENGTH ? positions : ATT_USUAL_LENGTH;
+  int64_t length = g->max_new_tokens > 0 ? g->max_new_tokens : g->max_length > 1 ? g->max_length - 1 : usual;
   bool drawn = g->do_sample && g->num_beams == 1;
   int beam = g->num_beams < ATT_WIDEST_BEAM ? g->num_beams : ATT_WIDEST_BEAM, most = drawn ? ATT_WIDEST_BEAM : beam;
   att_decode_options own = {.size = size,

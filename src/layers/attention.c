@@ -74,9 +74,10 @@ att_status att_self_attention(att_run *run, const att_block *block, const att_bl
 att_status att_cross_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                                att_tensor *out) {
   att_tensor q, kv, k, v, mixed;
-  int64_t width = x->cols;
+  int64_t width = (int64_t)block->heads * block->head_size;
   ATT_TRY(att_op_linear(run, x, &block->cross.in.weight, &block->cross.in.bias, ATT_PLAIN, &q));
   att_attention_shape shape = shape_of(block, input, &q, block->heads);
+  shape.scale = block->scale;
   shape.probs = input->cross_probs;
   if (input->cross_cache) {
     view_cache(input->cross_cache, width, &shape, &k, &v);

@@ -35,8 +35,8 @@ typedef struct att_block {
   bool norm_before; /* x + f(norm(x)), else norm(x + f(x)) (Xiong et al. 2020) */
   bool gated;       /* `up` makes the gate and what it lets through (Shazeer 2020), 2 * inner columns */
   att_norm norm;
-  int heads, kv_heads, head_size; /* of self-attention; cross-attention has as many key/value heads as heads */
-  float scale, softcap;           /* of self-attention's scores, as att_attention_shape */
+  int heads, kv_heads, head_size; /* cross-attention has as many key/value heads as heads */
+  float scale, softcap;           /* of scores, as att_attention_shape; softcap: of self-attention's */
   int64_t window;                 /* of a causal block, as att_attention_shape */
   bool local;                     /* turned by the local angles */
   att_epilogue activation;

@@ -49,7 +49,7 @@ static att_status read_choice(const att_settings *in, const char *key, const cha
 }
 
 static att_status find_family(const att_settings *in, const char *key, const char *type, att_family *out) {
-  char known[256] = "";
+  char known[512] = "";
   for (int i = 0; i < ATT_FAMILY_COUNT; i++) {
     const char *name = att_family_type((att_family)i);
     *out = (att_family)i;
@@ -105,8 +105,11 @@ static att_status read_own(const att_settings *in, att_config *out) {
 /* The class that wrote the folder says what stands on top. */
 static att_status read_head(const att_settings *in, att_config *out) {
   const char *name = json_string_value(json_array_get(json_object_get(in->root, "architectures"), 0));
-  if (!name || out->kind == ATT_ENCODER_DECODER) return ATT_OK;
-  return att_head_find_class(in, name, att_family_get(out->family), &out->head);
+  if (!name) return ATT_OK;
+  ATT_TRY(att_head_find_class(in, name, att_family_get(out->family), &out->head));
+  /* what such a class lacks, it has: its embedding is the projection */
+  if (out->kind == ATT_ENCODER_DECODER && out->head == ATT_HEAD_NONE) out->head = ATT_HEAD_TOKENS;
+  return ATT_OK;
 }
 
 static bool needs_vocabulary(const att_config *config) {

@@ -15,6 +15,10 @@
 typedef enum att_family {
   ATT_MARIAN,
   ATT_M2M_100,
+  ATT_BART,
+  ATT_MBART,
+  ATT_PEGASUS,
+  ATT_T5,
   ATT_GPT2,
   ATT_LLAMA,
   ATT_QWEN2,
@@ -92,7 +96,8 @@ typedef struct att_config {
   bool bidirectional;     /* its encoder */
   int64_t embedding_size; /* recurrent, padded: d_model is the state's, or the inner layers'; of encoders 0: d_model */
   bool tie_word_embeddings; /* one matrix for source, target and output */
-  bool scale_embedding;
+  bool scale_embedding;     /* by the root of d_model */
+  bool scale_output;        /* hidden states are divided by it before a tied projection to the vocabulary (t5) */
   float dropout;
   float layer_norm_epsilon; /* 1e-5 */
   int32_t pad, bos, eos;    /* -1: none; of a list the first: what ends a text is generation.h's */

@@ -43,6 +43,7 @@ struct att_family_calls {
   const char *prefix;
   const char *const *ignored;
   const char *const *outer;       /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
+  bool tie_unsaid;                /* whether the projection is the embedding the file says, whatever config.json does */
   bool small_weights;             /* a new model's matrices are N(0, 0.02) (parameters.c) */
   void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
   void (*initialise)(att_model *model); /* of a new model, what does not begin as others do; or NULL */
@@ -66,10 +67,11 @@ struct att_family_calls {
   att_status (*pool)(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors);
 };
 
-extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls,
-    att_qwen3_calls, att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls,
-    att_roberta_calls, att_xlm_roberta_calls, att_distilbert_calls, att_electra_calls, att_albert_calls,
-    att_mpnet_calls, att_whisper_calls, att_recurrent_calls, att_padded_calls;
+extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_bart_calls, att_mbart_calls, att_pegasus_calls,
+    att_t5_calls, att_whisper_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls, att_qwen3_calls,
+    att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls, att_roberta_calls,
+    att_xlm_roberta_calls, att_distilbert_calls, att_electra_calls, att_albert_calls, att_mpnet_calls,
+    att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
 

@@ -4,6 +4,10 @@
 static const att_family_calls *const families[ATT_FAMILY_COUNT] = {
     [ATT_MARIAN] = &att_marian_calls,
     [ATT_M2M_100] = &att_m2m_100_calls,
+    [ATT_BART] = &att_bart_calls,
+    [ATT_MBART] = &att_mbart_calls,
+    [ATT_PEGASUS] = &att_pegasus_calls,
+    [ATT_T5] = &att_t5_calls,
     [ATT_GPT2] = &att_gpt2_calls,
     [ATT_LLAMA] = &att_llama_calls,
     [ATT_QWEN2] = &att_qwen2_calls,

@@ -194,9 +194,11 @@ static att_status untie(att_model **model, const att_tensor_file *file) {
   att_model *before = *model, *after;
   att_config config = before->config;
   if (!config.tie_word_embeddings || !att_model_ties_differ(before, file)) return ATT_OK;
-  att_log(before->ctx, ATT_LOG_WARNING,
-          "%s: the output projection is not the embedding that config.json ties it to; it is used as it is",
-          file->path);
+  if (!before->calls->tie_unsaid) {
+    att_log(before->ctx, ATT_LOG_WARNING,
+            "%s: the output projection is not the embedding that config.json ties it to; it is used as it is",
+            file->path);
+  }
   config.tie_word_embeddings = false;
   ATT_TRY(make_model(before->ctx, &config, &after));
   after->config.labels = before->config.labels;

@@ -14,6 +14,10 @@ static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "le
 
 static const char *const family_types[ATT_FAMILY_COUNT] = {[ATT_MARIAN] = "marian",
                                                            [ATT_M2M_100] = "m2m_100",
+                                                           [ATT_BART] = "bart",
+                                                           [ATT_MBART] = "mbart",
+                                                           [ATT_PEGASUS] = "pegasus",
+                                                           [ATT_T5] = "t5",
                                                            [ATT_GPT2] = "gpt2",
                                                            [ATT_LLAMA] = "llama",
                                                            [ATT_QWEN2] = "qwen2",
@@ -29,8 +33,8 @@ static const char *const family_types[ATT_FAMILY_COUNT] = {[ATT_MARIAN] = "maria
                                                            [ATT_ELECTRA] = "electra",
                                                            [ATT_ALBERT] = "albert",
                                                            [ATT_MPNET] = "mpnet",
-    [ATT_WHISPER] = "whisper",
-    [ATT_RECURRENT] = "attend-rnn",
+                                                           [ATT_WHISPER] = "whisper",
+                                                           [ATT_RECURRENT] = "attend-rnn",
                                                            [ATT_PADDED] = "attend-ffn"};
 
 const char *att_family_type(att_family family) { return family_types[family]; }
@@ -113,6 +117,10 @@ void att_read_dropout(const att_settings *in, const char *key, att_config *confi
 att_status att_read_activation(const att_settings *in, const char *key, att_activation *out) {
   const char *name = activation_names[*out];
   ATT_TRY(att_read_string(in, key, &name));
+  return att_activation_find(in, key, name, out);
+}
+
+att_status att_activation_find(const att_settings *in, const char *key, const char *name, att_activation *out) {
   if (strcmp(name, "swish") == 0) name = "silu"; /* two names of one function, as below */
   if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_fast") == 0) name = "gelu_new";
   for (size_t i = 0; i < ATT_COUNT(activation_names); i++) {

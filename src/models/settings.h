@@ -72,6 +72,8 @@ void att_put_specials(att_object *out, const att_config *config);
 /* Hugging Face's name of an activation, attend's of a position; NULL: none that a config can have. */
 const char *att_activation_name(att_activation activation);
 const char *att_position_name(att_position position);
+/* By its name in a file; key: for the message. */
+att_status att_activation_find(const att_settings *in, const char *key, const char *name, att_activation *out);
 att_status att_position_find(att_context *ctx, const char *name, const char *text, att_position *out);
 
 /* What all Transformers share: kind, heads, positions, parameters. key: what the file calls the width. */

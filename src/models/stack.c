@@ -108,11 +108,12 @@ static att_status add_self(att_namer *n, const att_stack_names *names, int64_t w
 }
 
 static att_status add_cross(att_namer *n, const att_stack_names *names, int64_t width, att_block *block) {
-  const int64_t rows[ATT_MOST_JOINED] = {width, width};
+  int64_t inner = (int64_t)block->heads * block->head_size;
+  const int64_t rows[ATT_MOST_JOINED] = {inner, inner};
   bool bias = names->attention_bias;
-  ATT_TRY(add_one(n, names->cross_in, width, width, names, bias, &block->cross.in));
+  ATT_TRY(add_one(n, names->cross_in, inner, width, names, bias, &block->cross.in));
   ATT_TRY(att_name_linear(n, names->cross_memory, rows, width, names->transposed, bias, &block->cross.memory));
-  return add_one(n, names->cross_out, width, width, names, bias, &block->cross.out);
+  return add_one(n, names->cross_out, width, inner, names, bias, &block->cross.out);
 }
 
 static att_status add_feedforward(att_namer *n, const att_stack_names *names, int64_t width, int64_t inner,
@@ -201,6 +202,7 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
                                            .rank = 2,
                                            .fixed = !learned || names->fixed_positions,
                                            .not_in_file = !learned,
+                                           .optional = !learned,
                                            .floats = true,
                                            .weight = &stack_of(model, decoder)->positions,
                                            .frozen_row = -1});
@@ -210,11 +212,9 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
 static att_status add_distances(att_model *model, bool decoder, const att_stack_names *names) {
   const att_config *c = &model->config;
   att_namer n = {.model = model};
-  char name[96];
   snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
   snprintf(n.part, sizeof n.part, "%s positions", names->part);
-  snprintf(name, sizeof name, "%s.weight", names->distances ? names->distances : "relative_attention_bias");
-  return att_name_add(&n, name,
+  return att_name_add(&n, names->distances ? names->distances : "relative_attention_bias.weight",
                       (att_parameter_plan){.rows = c->relative_buckets,
                                            .cols = decoder ? c->decoder_attention_heads : c->encoder_attention_heads,
                                            .rank = 2,
@@ -305,16 +305,25 @@ void att_transformer_free(att_model *model) {
   att_free(model->ctx, layers);
 }
 
-static void fill(const att_transformer *layers, const att_weight *weight) {
-  if (!weight->data) return;
+/* Whether the file had them: those are used, rounded or not, as Transformers does. */
+static bool are_read(const att_model *model, const att_weight *positions) {
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    if (model->parameters[i].weight == positions) return model->parameters[i].in_file;
+  }
+  return false;
+}
+
+static void fill(const att_model *model, const att_weight *positions) {
+  const att_transformer *layers = model->layers;
+  if (!positions->data || are_read(model, positions)) return;
   int64_t first = layers->first_position;
-  float *rows = (float *)(uintptr_t)weight->data; /* of a fixed parameter: the model's own memory */
-  att_sinusoids(rows + first * weight->cols, layers->sinusoid, first, weight->rows - first, weight->cols);
+  float *rows = (float *)(uintptr_t)positions->data; /* of a fixed parameter: the model's own memory */
+  att_sinusoids(rows + first * positions->cols, layers->sinusoid, first, positions->rows - first, positions->cols);
 }
 
 void att_transformer_fill(att_model *model) {
   const att_transformer *layers = model->layers;
   if (model->config.position != ATT_SINUSOIDAL) return;
-  fill(layers, &layers->encoder.positions);
-  fill(layers, &layers->decoder.positions);
+  fill(model, &layers->encoder.positions);
+  fill(model, &layers->decoder.positions);
 }

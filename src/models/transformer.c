@@ -287,7 +287,7 @@ void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape)
   shape->self_width = 2 * (int64_t)last->kv_heads * last->head_size;
   shape->head_size = last->head_size;
   if (!last->has_cross) return;
-  shape->cross_width = 2 * model->config.d_model;
+  shape->cross_width = 2 * (int64_t)last->heads * last->head_size;
   shape->alignment_heads = last->heads;
 }
 
@@ -332,6 +332,7 @@ att_status att_transformer_output(att_run *run, att_model *model, const att_tens
                           &inner));
     ATT_TRY(att_norm_forward(run, &layers->transform_norm, c->norm, c->layer_norm_epsilon, &inner, rows));
   }
+  if (c->scale_output) ATT_TRY(att_op_scale(run, hidden, 1.0f / sqrtf((float)c->d_model), rows));
   *weight = layers->output.data           ? layers->output
             : layers->encoder.tokens.data ? layers->encoder.tokens
                                           : layers->decoder.tokens;

@@ -14,7 +14,7 @@ typedef struct att_stack {
   att_weight tokens, positions, types; /* [vocab, e], [positions, e], [type_vocab_size, e]; e: att_config_embedding */
   att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats; */
   att_linear_layer convolutions[2];    /* or two of 3 rows, with GELU: [d_model, 3 * input_width or d_model] */
-  att_norm_layer embedding_norm;       /* bert's, over the sum of them */
+  att_norm_layer embedding_norm;       /* bert's and bart's, over the sum of them */
   att_linear_layer widen;              /* [d_model, e] after it; or absent */
   att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
   att_block *blocks;                   /* [groups] */
@@ -51,8 +51,8 @@ typedef struct att_stack_names {
   const char *query_norm, *key_norm;                /* of the heads of self-attention; NULL: none */
   const char *tokens, *output; /* of decoders: the whole tail of the name behind the prefix; a whole name */
   const char *norm, *positions;
-  const char *distances; /* relative positions beside others; NULL: relative ones are "relative_attention_bias" */
-  bool transposed;       /* the files hold linear weights as [in, out] */
+  const char *distances;           /* the whole tail; NULL: "relative_attention_bias.weight" behind the prefix */
+  bool transposed;                 /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
   bool no_out_bias;                /* attention's output projection has none */
   const char *without_bias;        /* nor has the projection of attention whose name ends so; NULL: all have */

@@ -46,7 +46,7 @@ static bool has_name(const att_model *model, const att_parameter *p, const char 
   if (strcmp(att_bare_name(model, p->name), att_bare_name(model, name)) == 0) return true;
   if (older_name(p->name, older) && strcmp(att_bare_name(model, older), att_bare_name(model, name)) == 0) return true;
   for (int i = 0; i < 4 && p->aliases[i]; i++) {
-    if (strcmp(p->aliases[i], name) == 0) return true;
+    if (strcmp(att_bare_name(model, p->aliases[i]), att_bare_name(model, name)) == 0) return true;
   }
   return false;
 }
@@ -87,7 +87,7 @@ static const att_stored *find(const att_model *model, const att_tensor_file *fil
   const att_stored *stored = find_name(model, file, p->name);
   *count = stored != NULL;
   for (int i = 0; i < 4 && p->aliases[i]; i++) {
-    const att_stored *other = att_tensor_file_find(file, p->aliases[i]);
+    const att_stored *other = find_either(model, file, p->aliases[i]);
     *count += other != NULL;
     if (!stored) stored = other;
   }
@@ -333,7 +333,7 @@ bool att_model_ties_differ(const att_model *model, const att_tensor_file *file) 
     const att_parameter *p = &model->parameters[i];
     const att_stored *first = find_name(model, file, p->name);
     for (int j = 0; !p->save_aliases && j < 4 && p->aliases[j]; j++) {
-      const att_stored *other = att_tensor_file_find(file, p->aliases[j]);
+      const att_stored *other = find_either(model, file, p->aliases[j]);
       if (!first) first = other;
       if (!other || other == first || !has_shape(file, other, p) || !has_shape(file, first, p)) continue;
       if (other->size != first->size || memcmp(other->data, first->data, first->size) != 0) return true;

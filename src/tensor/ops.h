@@ -50,6 +50,9 @@ att_status att_op_head_norm(att_run *run, att_tensor *x, int heads, const att_we
  * values again in backward. */
 att_status att_op_soft_cap(att_run *run, att_tensor *x, float cap);
 
+/* out = factor * x */
+att_status att_op_scale(att_run *run, const att_tensor *x, float factor, att_tensor *out);
+
 /* out[n, d] = f(x[:, 0 .. d)) * x[:, d .. 2d): a gated linear unit (Shazeer 2020). f: any but ATT_PLAIN */
 att_status att_op_gated(att_run *run, const att_tensor *x, att_epilogue f, att_tensor *out);
 

@@ -1,57 +1,89 @@
 /*
- * Owns the encoder-decoders of Hugging Face: marian, whose norms stand after each sub-layer, and m2m_100, whose norms
- * stand before. Their names and settings differ in positions, final norms and final_logits_bias only.
+ * Owns the encoder-decoders of Hugging Face that Marian and fairseq wrote first: marian and bart, whose norms stand
+ * after each sub-layer, m2m_100 (NLLB too), mbart and pegasus, whose norms stand before. They share names and settings,
+ * and differ in positions, a norm over the embeddings and final_logits_bias.
  */
 #include "models/settings.h"
 #include "models/transformer.h"
 
 #include <inttypes.h>
-
-#define ATT_LAYER_NORM_EPSILON 1e-5f
+#include <stdio.h>
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
-/* configuration_marian.py and configuration_m2m_100.py */
-static const att_config class_defaults[] = {
-    [ATT_MARIAN] = {.family = ATT_MARIAN,
-                    .activation = ATT_GELU,
-                    .d_model = 1024,
-                    .vocab_size = 58101,
-                    .max_position_embeddings = 1024,
-                    .encoder_layers = 12,
-                    .decoder_layers = 12,
-                    .encoder_attention_heads = 16,
-                    .decoder_attention_heads = 16,
-                    .encoder_ffn_dim = 4096,
-                    .decoder_ffn_dim = 4096,
-                    .tie_word_embeddings = true,
-                    .dropout = 0.1f,
-                    .layer_norm_epsilon = ATT_LAYER_NORM_EPSILON,
-                    .pad = 58100,
-                    .bos = -1,
-                    .eos = 0,
-                    .decoder_start = 58100},
-    [ATT_M2M_100] = {.family = ATT_M2M_100,
-                     .activation = ATT_RELU,
-                     .norm_before = true,
-                     .d_model = 1024,
-                     .vocab_size = 128112,
-                     .max_position_embeddings = 1024,
-                     .encoder_layers = 12,
-                     .decoder_layers = 12,
-                     .encoder_attention_heads = 16,
-                     .decoder_attention_heads = 16,
-                     .encoder_ffn_dim = 4096,
-                     .decoder_ffn_dim = 4096,
-                     .tie_word_embeddings = true,
-                     .scale_embedding = true,
-                     .dropout = 0.1f,
-                     .layer_norm_epsilon = ATT_LAYER_NORM_EPSILON,
-                     .pad = 1,
-                     .bos = 0,
-                     .eos = 2,
-                     .decoder_start = 2},
+/* What tells one from another. */
+typedef struct description {
+  att_config defaults; /* of its class: configuration_marian.py and so on */
+  att_sinusoid sinusoid;
+  int64_t first_learned; /* row of the first position */
+  bool positions_after_pad, embedding_norm, logits_bias;
+} description;
+
+#define LARGE_SIZES                                                                                                    \
+  .d_model = 1024, .max_position_embeddings = 1024, .encoder_layers = 12, .decoder_layers = 12,                        \
+  .encoder_attention_heads = 16, .decoder_attention_heads = 16, .encoder_ffn_dim = 4096, .decoder_ffn_dim = 4096,      \
+  .tie_word_embeddings = true, .dropout = 0.1f, .layer_norm_epsilon = 1e-5f
+
+static const description descriptions[] = {
+    [ATT_MARIAN] = {.defaults = {.family = ATT_MARIAN,
+                                 .activation = ATT_GELU,
+                                 .vocab_size = 58101,
+                                 LARGE_SIZES,
+                                 .pad = 58100,
+                                 .bos = -1,
+                                 .eos = 0,
+                                 .decoder_start = 58100},
+                    .logits_bias = true},
+    [ATT_M2M_100] = {.defaults = {.family = ATT_M2M_100,
+                                  .activation = ATT_RELU,
+                                  .norm_before = true,
+                                  .vocab_size = 128112,
+                                  LARGE_SIZES,
+                                  .scale_embedding = true,
+                                  .pad = 1,
+                                  .bos = 0,
+                                  .eos = 2,
+                                  .decoder_start = 2},
+                     .sinusoid = ATT_SINUSOID_M2M,
+                     .positions_after_pad = true},
+    [ATT_BART] = {.defaults = {.family = ATT_BART,
+                               .position = ATT_LEARNED,
+                               .activation = ATT_GELU,
+                               .vocab_size = 50265,
+                               LARGE_SIZES,
+                               .pad = 1,
+                               .bos = 0,
+                               .eos = 2,
+                               .decoder_start = 2},
+                  .first_learned = 2,
+                  .embedding_norm = true,
+                  .logits_bias = true},
+    [ATT_MBART] = {.defaults = {.family = ATT_MBART,
+                                .position = ATT_LEARNED,
+                                .activation = ATT_GELU,
+                                .norm_before = true,
+                                .vocab_size = 50265,
+                                LARGE_SIZES,
+                                .pad = 1,
+                                .bos = 0,
+                                .eos = 2,
+                                .decoder_start = -1},
+                   .first_learned = 2,
+                   .embedding_norm = true,
+                   .logits_bias = true},
+    [ATT_PEGASUS] = {.defaults = {.family = ATT_PEGASUS,
+                                  .activation = ATT_GELU,
+                                  .norm_before = true,
+                                  .vocab_size = 50265,
+                                  LARGE_SIZES,
+                                  .pad = 0,
+                                  .bos = -1,
+                                  .eos = 1,
+                                  .decoder_start = 0},
+                     .logits_bias = true},
 };
+
+static const description *description_of(const att_config *config) { return &descriptions[config->family]; }
 
 static const att_size_key sizes[] = {
     {"vocab_size", offsetof(att_config, vocab_size), ATT_LARGEST_SIZE},
@@ -75,18 +107,19 @@ static att_status read_vocabulary(const att_settings *in, const att_config *conf
 }
 
 static att_status read_settings(const att_settings *in, att_config *config) {
-  bool before = config->family == ATT_M2M_100;
+  const description *d = description_of(config);
+  bool before = d->defaults.norm_before;
   const att_switch_key switches[] = {
       {"is_encoder_decoder", true},
       {"normalize_before", before},
       {"add_final_layer_norm", before},
-      {"normalize_embedding", false},
-      {"static_position_embeddings", true},
+      {"normalize_embedding", d->embedding_norm},
+      {"static_position_embeddings", d->defaults.position == ATT_SINUSOIDAL},
       {"add_bias_logits", false},
       {"is_decoder", false},
       {"share_encoder_decoder_embeddings", true},
   };
-  *config = class_defaults[config->family];
+  *config = d->defaults;
   ATT_TRY(att_refuse_switches(in, att_family_type(config->family), switches, ATT_COUNT(switches)));
   ATT_TRY(att_read_sizes(in, sizes, ATT_COUNT(sizes), config));
   ATT_TRY(read_vocabulary(in, config));
@@ -120,8 +153,9 @@ static void write_settings(att_object *out, const att_config *config) {
 }
 
 static bool plain(const att_config *config) {
-  return config->position == ATT_SINUSOIDAL && config->norm == ATT_NORM_LAYER && !config->gated &&
-         config->norm_before != (config->family == ATT_MARIAN) && att_config_has_own_heads(config);
+  const att_config *class = &description_of(config)->defaults;
+  return config->position == class->position && config->norm == ATT_NORM_LAYER && !config->gated &&
+         config->norm_before == class->norm_before && att_config_has_own_heads(config);
 }
 
 static att_status check(att_context *ctx, const char *name, const att_config *config) {
@@ -133,7 +167,7 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
   if (config->pad >= 0 && config->eos == config->pad) {
     return att_fail(ctx, ATT_FORMAT, "%s: eos_token_id and pad_token_id are both %" PRId32, name, config->pad);
   }
-  if (config->family == ATT_M2M_100 && config->pad < 0) { /* its positions begin after it */
+  if (description_of(config)->positions_after_pad && config->pad < 0) {
     return att_fail(ctx, ATT_FORMAT, "%s: pad_token_id is none of the %" PRId64 " tokens", name, config->vocab_size);
   }
   return ATT_OK;
@@ -181,8 +215,8 @@ static const att_stack_names sides[] = {
 };
 
 /* Tied: one matrix under four names, of which Hugging Face writes the first. Untied: three, and `shared` is written as
- * a fourth that none uses. marian's pad is also the start token, and its row is zero and stays so; m2m_100's is never
- * looked up. */
+ * a fourth that none uses. What is looked up of the pad token learns nothing, as in PyTorch: marian's is the start
+ * token and stays zero. */
 static att_status add_embeddings(att_model *model, att_transformer *layers) {
   static const char *const tied[] = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
                                      "lm_head.weight", NULL};
@@ -201,43 +235,66 @@ static att_status add_embeddings(att_model *model, att_transformer *layers) {
   return att_name_tokens(model, tied[2], "output projection", -1, &layers->output);
 }
 
-static att_status plan(att_model *model) {
-  const att_config *c = &model->config;
-  bool marian = c->family == ATT_MARIAN;
-  att_transformer *layers;
-  ATT_TRY(att_transformer_new(model, &layers));
-  layers->sinusoid = marian ? ATT_SINUSOID_PAPER : ATT_SINUSOID_M2M;
-  layers->first_position = !marian && c->position == ATT_SINUSOIDAL ? c->pad + 1 : 0;
-  if (c->input_width) ATT_TRY(att_transformer_input(model, false, &sides[0]));
-  ATT_TRY(add_embeddings(model, layers));
-  for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_stack(model, side == 1, &sides[side]));
-  ATT_TRY(att_head_plan(model));
-  for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_positions(model, side == 1, &sides[side]));
-  if (!marian) return ATT_OK;
+static att_status add_embedding_norm(att_model *model, bool decoder, att_norm_layer *layer) {
+  att_namer n = {.model = model};
+  snprintf(n.prefix, sizeof n.prefix, "%s", sides[decoder].prefix);
+  snprintf(n.part, sizeof n.part, "%s embedding norm", sides[decoder].part);
+  return att_name_norm(&n, "layernorm_embedding", model->config.norm, model->config.d_model, layer);
+}
+
+static att_status add_logits_bias(att_model *model, att_weight *bias) {
   att_namer n = {.model = model, .part = "final_logits_bias"};
   return att_name_add(&n, "final_logits_bias",
                       (att_parameter_plan){.rows = 1,
-                                           .cols = c->vocab_size,
+                                           .cols = model->config.vocab_size,
                                            .rank = 2,
                                            .fixed = true,
                                            .optional = true,
                                            .floats = true,
-                                           .weight = &layers->output_bias,
+                                           .weight = bias,
                                            .frozen_row = -1});
+}
+
+static int64_t first_position(const att_config *c) {
+  const description *d = description_of(c);
+  if (c->position == ATT_LEARNED) return d->first_learned;
+  return c->position == ATT_SINUSOIDAL && d->positions_after_pad ? c->pad + 1 : 0;
+}
+
+static att_status plan(att_model *model) {
+  const att_config *c = &model->config;
+  const description *d = description_of(c);
+  att_transformer *layers;
+  ATT_TRY(att_transformer_new(model, &layers));
+  layers->sinusoid = d->sinusoid;
+  layers->first_position = first_position(c);
+  if (c->input_width) ATT_TRY(att_transformer_input(model, false, &sides[0]));
+  ATT_TRY(add_embeddings(model, layers));
+  for (int side = 0; side < 2; side++) {
+    att_stack *stack = side ? &layers->decoder : &layers->encoder;
+    if (d->embedding_norm) ATT_TRY(add_embedding_norm(model, side == 1, &stack->embedding_norm));
+    ATT_TRY(att_transformer_stack(model, side == 1, &sides[side]));
+  }
+  ATT_TRY(att_head_plan(model));
+  for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_positions(model, side == 1, &sides[side]));
+  return d->logits_bias ? add_logits_bias(model, &layers->output_bias) : ATT_OK;
 }
 
 /* Names that older files carry and that say nothing: sinusoids that are computed. */
 static const char *const ignored[] = {"embed_positions.weights", NULL};
 
 static const att_head_form marian_forms[] = {{.ending = "MTModel"}, {.ending = NULL}};
-static const att_head_form m2m_100_forms[] = {{.ending = "ForConditionalGeneration"}, {.ending = NULL}};
+static const att_head_form forms[] = {{.ending = "ForConditionalGeneration"}, {.ending = NULL}};
 
 #define ATT_ENCODER_DECODER_CALLS(name, heads)                                                                         \
   {                                                                                                                    \
     .read = read_settings, .write = write_settings, .stem = name, .forms = heads, .plain = plain, .check = check,      \
-    .plan = plan, .ignored = ignored, .fill = att_transformer_fill, .free = att_transformer_free,                      \
+    .plan = plan, .prefix = "model.", .ignored = ignored, .fill = att_transformer_fill, .free = att_transformer_free,  \
     .cache_shape = att_transformer_cache_shape, .encode = att_transformer_encode, .decode = att_transformer_decode,    \
     .cross = att_transformer_cross, .step = att_transformer_step, .output = att_transformer_output                     \
   }
 const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS("Marian", marian_forms);
-const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", m2m_100_forms);
+const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", forms);
+const att_family_calls att_bart_calls = ATT_ENCODER_DECODER_CALLS("Bart", forms);
+const att_family_calls att_mbart_calls = ATT_ENCODER_DECODER_CALLS("MBart", forms);
+const att_family_calls att_pegasus_calls = ATT_ENCODER_DECODER_CALLS("Pegasus", forms);

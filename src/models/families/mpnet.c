@@ -45,7 +45,7 @@ static const att_bert_encoder mpnet = {
               .feedforward_norm = "output.LayerNorm",
               .norm = "encoder.norm",
               .positions = "embeddings.position_embeddings",
-              .distances = "encoder.relative_attention_bias",
+              .distances = "encoder.relative_attention_bias.weight",
               .attention_bias = true,
               .other_bias = true},
     ATT_ROBERTA_HEADS,

@@ -32,7 +32,8 @@ static const char *const endings[] = {
 const att_head_calls att_tokens_head = {
     .name = "tokens",
     .endings = endings,
-    .kinds = {[ATT_ENCODER_DECODER] = {"an encoder-decoder", ATT_CAN(TRANSLATE) | ATT_CAN(SCORE_PAIRS)},
+    .kinds = {[ATT_ENCODER_DECODER] = {"an encoder-decoder",
+                                       ATT_CAN(TRANSLATE) | ATT_CAN(SUMMARIZE) | ATT_CAN(SCORE_PAIRS)},
               [ATT_DECODER] = {"a decoder", ATT_CAN(GENERATE) | ATT_CAN(SCORE_TEXT)},
               [ATT_ENCODER] = {"an encoder that fills in masks", ATT_CAN(FILL)}},
     .vocabulary = true,

@@ -1,0 +1,209 @@
+/*
+ * Owns att_summarize: texts to what the model reads (a prefix, parts where a text is long), and what it makes of the
+ * parts to summaries. The search is att_translate's.
+ */
+#include "api/text.h"
+#include "text/sentences.h"
+#include "text/unicode.h"
+
+#include <string.h>
+
+#define WINDOW       256 /* texts at a time */
+#define USUAL_LENGTH 128 /* tokens of a summary, where the model says none */
+
+typedef struct summarizer {
+  att_model *model;
+  const att_summary_options *options;
+  att_decode_options decode;
+  const char *prefix;
+  int64_t most; /* tokens that the model reads */
+  att_ids ids;  /* scratch */
+  /* the window */
+  att_buffer bytes; /* the parts, one behind another */
+  size_t *ends;     /* [parts] of each, in bytes */
+  size_t *text;     /* [parts]: whose it is */
+  size_t parts, capacity;
+  /* the summary that is being joined */
+  size_t first; /* text of the window's first */
+  size_t now, count;
+  att_buffer joined;
+  size_t joined_parts;
+  bool truncated;
+  att_status status; /* of giving */
+  att_summary_fn *give;
+  void *user;
+} summarizer;
+
+void att_summary_options_init(att_summary_options *options, size_t size) {
+  const att_summary_options own = {.size = size};
+  att_give_struct(&own, sizeof own, options, size);
+}
+
+void att_summary_decode_init(const att_model *model, att_decode_options *options, size_t size) {
+  const att_generation *g = &model->generation;
+  att_decode_options own;
+  att_decode_options_default(model, &own);
+  if (!g->max_length && !g->max_new_tokens && own.max_length > USUAL_LENGTH) own.max_length = USUAL_LENGTH;
+  own.nbest = 1;
+  own.size = size;
+  att_give_struct(&own, sizeof own, options, size);
+}
+
+/* ---- parts --------------------------------------------------------------------------------------------------------
+ */
+
+static att_status end_part(summarizer *s, size_t text) {
+  if (s->parts == s->capacity) {
+    size_t capacity = 2 * s->capacity + WINDOW;
+    size_t *ends = att_resize(s->model->ctx, s->ends, capacity, sizeof *ends);
+    if (ends) s->ends = ends;
+    size_t *texts = ends ? att_resize(s->model->ctx, s->text, capacity, sizeof *texts) : NULL;
+    if (!texts) return ATT_MEMORY;
+    s->text = texts;
+    s->capacity = capacity;
+  }
+  s->ends[s->parts] = s->bytes.size;
+  s->text[s->parts++] = text;
+  return ATT_OK;
+}
+
+static att_status append(summarizer *s, att_text text) {
+  return att_buffer_append(s->model->ctx, &s->bytes, text.data, text.size);
+}
+
+static att_status begin_part(summarizer *s) { return append(s, (att_text){s->prefix, strlen(s->prefix)}); }
+
+/* Tokens of a text as a part, its prefix and special tokens in. */
+static att_status count_tokens(summarizer *s, att_text text, int64_t *count) {
+  s->ids.count = 0;
+  ATT_TRY(att_tokenizer_encode(s->model->tokenizer, s->model->ctx, text, true, &s->ids));
+  *count = (int64_t)s->ids.count;
+  return ATT_OK;
+}
+
+/* The text from `begin` on in s->bytes, which is a part that grows by sentences up to what the model reads. */
+static att_status add_parts(summarizer *s, att_text text, size_t number) {
+  att_text sentence;
+  int64_t used = 0, prefix, tokens;
+  size_t at = 0;
+  ATT_TRY(count_tokens(s, (att_text){s->prefix, strlen(s->prefix)}, &prefix));
+  while (att_sentence_next(text, &at, &sentence)) {
+    ATT_TRY(count_tokens(s, sentence, &tokens));
+    bool fits = used > 0 && used + tokens <= s->most;
+    if (used > 0 && !fits) ATT_TRY(end_part(s, number));
+    ATT_TRY(fits ? append(s, (att_text){" ", 1}) : begin_part(s));
+    used = (fits ? used : prefix) + tokens;
+    ATT_TRY(append(s, sentence));
+  }
+  return used > 0 ? end_part(s, number) : ATT_OK;
+}
+
+static att_status add_text(summarizer *s, att_text text, size_t number) {
+  int64_t tokens = 0, prefix = 0;
+  if (att_is_blank(text)) return end_part(s, number); /* so that parts are counted as texts where none is split */
+  if (s->options->parts) {
+    ATT_TRY(count_tokens(s, text, &tokens));
+    ATT_TRY(count_tokens(s, (att_text){s->prefix, strlen(s->prefix)}, &prefix));
+  }
+  if (tokens + prefix > s->most) return add_parts(s, text, number);
+  ATT_TRY(begin_part(s));
+  ATT_TRY(append(s, text));
+  return end_part(s, number);
+}
+
+/* ---- summaries ----------------------------------------------------------------------------------------------------
+ */
+
+static att_status give_one(summarizer *s) {
+  ATT_TRY(att_buffer_append(s->model->ctx, &s->joined, "", 0)); /* ends in NUL */
+  const att_summary summary = {s->now, s->joined.data, s->joined.size, s->joined_parts, s->truncated};
+  if (s->give(s->user, &summary) != 0)
+    return att_fail(s->model->ctx, ATT_INTERRUPTED, "stopped at text %zu", s->now + 1);
+  s->now++;
+  s->joined.size = s->joined_parts = 0;
+  s->truncated = false;
+  return ATT_OK;
+}
+
+/* Those of the texts before `end` that have no part any more to come. */
+static att_status give_before(summarizer *s, size_t end) {
+  while (s->now < end) ATT_TRY(give_one(s));
+  return ATT_OK;
+}
+
+static att_status join(summarizer *s, const att_translation *given) {
+  ATT_TRY(give_before(s, s->text[given->line]));
+  att_text text = {given->hypotheses[0]->text, given->hypotheses[0]->text_size};
+  while (text.size && text.data[0] == ' ') text.data++, text.size--;
+  if (s->joined.size && text.size) ATT_TRY(att_buffer_append(s->model->ctx, &s->joined, " ", 1));
+  s->joined_parts += given->source_count > 0;
+  s->truncated |= given->truncated;
+  return att_buffer_append(s->model->ctx, &s->joined, text.data, text.size);
+}
+
+static int on_translation(void *user, const att_translation *given) {
+  summarizer *s = user;
+  s->status = join(s, given);
+  return s->status != ATT_OK;
+}
+
+static att_status translate_parts(summarizer *s) {
+  att_context *ctx = s->model->ctx;
+  att_text *lines = ATT_NEW(ctx, s->parts, att_text);
+  if (!lines) return ATT_MEMORY;
+  for (size_t i = 0; i < s->parts; i++) {
+    size_t begin = i ? s->ends[i - 1] : 0;
+    lines[i] = (att_text){s->bytes.data + begin, s->ends[i] - begin};
+  }
+  s->decode.first_line = s->first;
+  att_status status = att_translate(s->model, lines, s->parts, &s->decode, on_translation, s);
+  att_free(ctx, lines);
+  return s->status ? s->status : status;
+}
+
+static att_status summarize_window(summarizer *s, const att_text *texts, size_t count) {
+  s->bytes.size = s->parts = 0;
+  for (size_t i = 0; i < count; i++) ATT_TRY(add_text(s, texts[i], s->first + i));
+  if (s->parts) ATT_TRY(translate_parts(s));
+  return give_before(s, s->first + count);
+}
+
+/* ---- the public call ------------------------------------------------------------------------------------------------
+ */
+
+static att_status check(att_model *model, const att_text *texts, size_t count, att_summary_fn *give) {
+  if ((count && !texts) || !give) return att_fail(model->ctx, ATT_ARGUMENT, "att_summarize needs texts and a callback");
+  ATT_TRY(att_check_verb(model, ATT_VERB_SUMMARIZE));
+  return att_model_check_text(model);
+}
+
+static void settle(summarizer *s, const att_summary_options *options) {
+  att_summary_decode_default(s->model, &s->decode);
+  s->options = options;
+  s->prefix = options->prefix ? options->prefix : "";
+  s->most = att_source_limit(s->model);
+}
+
+att_status att_summarize(att_model *model, const att_text *texts, size_t count, const att_summary_options *given,
+                         att_summary_fn *give, void *user) {
+  att_context *ctx = model->ctx;
+  att_summary_options options;
+  att_summary_options_default(&options);
+  ATT_TRY(att_take_options(ctx, "att_summarize", given, &options, sizeof options));
+  ATT_TRY(check(model, texts, count, give));
+  summarizer s = {.model = model, .give = give, .user = user};
+  settle(&s, &options);
+  att_status status = ATT_OK;
+  if (options.decode)
+    status = att_take_options(ctx, "att_summarize: decode", options.decode, &s.decode, sizeof s.decode);
+  for (s.first = 0; s.first < count && !status; s.first += WINDOW) {
+    size_t left = count - s.first;
+    status = summarize_window(&s, texts + s.first, left < WINDOW ? left : WINDOW);
+  }
+  att_free(ctx, s.ids.data);
+  att_buffer_free(ctx, &s.bytes);
+  att_buffer_free(ctx, &s.joined);
+  att_free(ctx, s.ends);
+  att_free(ctx, s.text);
+  return status;
+}

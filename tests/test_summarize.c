@@ -1,0 +1,347 @@
+/*
+ * Summaries: sentences of a text; texts whole, truncated and in parts, in order and whatever their number; documents of
+ * JSON lines, JSON lists and tables; folders of other heads; memory that runs out.
+ */
+#include <attend/attend.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "counting.h"
+#include "text/sentences.h"
+#include "train/data/documents.h"
+
+static att_text text_of(const char *text) { return (att_text){text, strlen(text)}; }
+
+/* ---- sentences ---- */
+
+static void test_sentences(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *sentences[5];
+  } cases[] = {
+      {"", {NULL}},
+      {" \n\t ", {NULL}},
+      {"One", {"One"}},
+      {"One. Two! Three?", {"One.", "Two!", "Three?"}},
+      {"Dr. Smith et al. went. He said \"No.\" Then 3.5 more.",
+       {"Dr. Smith et al. went.", "He said \"No.\"", "Then 3.5 more."}},
+      {"J. R. Tolkien wrote, e.g. this. and more... Then", {"J. R. Tolkien wrote, e.g. this. and more...", "Then"}},
+      {"a line\nanother\r\n\nlast", {"a line", "another", "last"}},
+      {"\xe6\x97\xa5\xe6\x9c\xac\xe3\x80\x82\xe8\xaa\x9e", {"\xe6\x97\xa5\xe6\x9c\xac\xe3\x80\x82", "\xe8\xaa\x9e"}},
+      {"bad \xff. \xfe", {"bad \xff.", "\xfe"}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    att_text text = text_of(cases[i].text), sentence;
+    size_t at = 0, count = 0;
+    for (; att_sentence_next(text, &at, &sentence); count++) {
+      const char *want = cases[i].sentences[count];
+      if (!want || strlen(want) != sentence.size || memcmp(want, sentence.data, sentence.size) != 0)
+        fail_msg("\"%s\": sentence %zu is \"%.*s\", not \"%s\"", cases[i].text, count, (int)sentence.size,
+                 sentence.data, want ? want : "");
+    }
+    assert_null(cases[i].sentences[count]);
+  }
+}
+
+/* ---- summaries ---- */
+
+typedef struct got {
+  size_t count, parts, truncated;
+  char text[400][64];
+} got;
+
+static int keep(void *user, const att_summary *summary) {
+  got *g = user;
+  assert_int_equal(summary->text, g->count);
+  assert_true(g->count < 400);
+  assert_int_equal(strlen(summary->summary), summary->size);
+  snprintf(g->text[g->count++], 64, "%s", summary->summary);
+  g->parts += summary->parts;
+  g->truncated += summary->truncated;
+  return 0;
+}
+
+static att_model *open_model(att_context *ctx, const char *name) {
+  att_model *model;
+  char path[1024];
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, name);
+  if (att_model_open(ctx, path, &model) != ATT_OK) fail_msg("%s", att_message(ctx));
+  return model;
+}
+
+static got *summarize(att_model *model, const att_text *texts, size_t count, const att_summary_options *options) {
+  static got g;
+  memset(&g, 0, sizeof g);
+  assert_int_equal(att_summarize(model, texts, count, options, keep, &g), ATT_OK);
+  assert_int_equal(g.count, count);
+  return &g;
+}
+
+static void test_texts(void **state) {
+  (void)state;
+  att_context *ctx;
+  att_text texts[300];
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  att_model *model = open_model(ctx, "decode_t5");
+  for (size_t i = 0; i < 300; i++) texts[i] = text_of(i % 3 == 2 ? " " : i % 3 ? "abc\nde" : "gg hh");
+  const got *g = summarize(model, texts, 300, NULL);
+  assert_int_equal(g->parts, 200);
+  assert_string_equal(g->text[2], "");
+  assert_true(strlen(g->text[0]) > 0 && strcmp(g->text[0], g->text[1]) != 0);
+  for (size_t i = 3; i < 300; i++) assert_string_equal(g->text[i], g->text[i % 3]);
+  att_summary_options options;
+  att_summary_options_default(&options);
+  char first[64];
+  snprintf(first, sizeof first, "%s", g->text[0]);
+  options.prefix = "gg ";
+  const att_text rest = text_of("hh");
+  assert_string_equal(summarize(model, &rest, 1, &options)->text[0], first);
+  att_model_close(model);
+  att_context_free(ctx);
+}
+
+static void test_parts(void **state) {
+  (void)state;
+  static const char text[] = "abc gg. Abd hh. Cab aa fe. Ddd ee ab.";
+  att_context *ctx;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  att_model *model = open_model(ctx, "decode_bart"); /* of 64 positions */
+  att_summary_options options;
+  att_summary_options_default(&options);
+  char longer[4 * sizeof text] = "";
+  for (int i = 0; i < 4; i++) strcat(strcat(longer, text), " ");
+  const att_text texts[] = {text_of(longer), text_of("abc")};
+  const got *g = summarize(model, texts, 2, &options);
+  assert_true(g->truncated == 1 && g->parts == 2);
+  char last[64];
+  snprintf(last, sizeof last, "%s", g->text[1]);
+  options.parts = true;
+  g = summarize(model, texts, 2, &options);
+  assert_true(g->truncated == 0 && g->parts > 3);
+  assert_non_null(strchr(g->text[0], ' '));
+  assert_string_equal(g->text[1], last);
+  att_model_close(model);
+  model = open_model(ctx, "family_bert");
+  assert_int_equal(att_summarize(model, texts, 2, NULL, keep, NULL), ATT_UNSUPPORTED);
+  assert_non_null(strstr(att_message(ctx), "cannot summarize"));
+  att_model_close(model);
+  att_context_free(ctx);
+}
+
+static int stop(void *user, const att_summary *summary) {
+  (void)summary;
+  return ++*(int *)user == 2;
+}
+
+static void test_stopping(void **state) {
+  (void)state;
+  att_context *ctx;
+  int calls = 0;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  att_model *model = open_model(ctx, "decode_t5");
+  const att_text texts[] = {text_of("ab"), text_of("cd"), text_of("ef")};
+  assert_int_equal(att_summarize(model, texts, 3, NULL, stop, &calls), ATT_INTERRUPTED);
+  assert_int_equal(calls, 2);
+  assert_int_equal(att_summarize(model, texts, 3, NULL, NULL, NULL), ATT_ARGUMENT);
+  att_model_close(model);
+  att_context_free(ctx);
+}
+
+/* ---- documents ---- */
+
+static const char *write_file(const char *name, const char *text) {
+  static char path[64];
+  snprintf(path, sizeof path, "/tmp/attend-test-%d-%s", (int)getpid(), name);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+  return path;
+}
+
+static att_status read_document(att_context *ctx, const char *name, const char *text, att_lines *lines) {
+  const char *path = write_file(name, text);
+  att_status status = att_documents_read(ctx, path, lines);
+  unlink(path);
+  return status;
+}
+
+static void same(att_text got, const char *want) {
+  if (got.size != strlen(want) || memcmp(got.data, want, got.size) != 0)
+    fail_msg("\"%.*s\" is not \"%s\"", (int)got.size, got.data, want);
+}
+
+static void test_documents(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *text;
+  } good[] = {
+      {"a.jsonl", "{\"text\": \"A long\\ntext\", \"summary\": \"short\", \"others\": []}\n\n{\"article\": \"x\", "
+                  "\"highlights\": \"y\"}\n"},
+      {"b.json", "[{\"source\": [\"A long\", \"text\"], \"target\": [\"short\", \"other\"]},\n {\"document\": \"x\", "
+                 "\"title\": \"y\"}]"},
+      {"c.csv", "summary,id,text\nshort,1,\"A long\ntext\"\ny,2,x\n"},
+      {"d.csv", "\"A long\ntext\",short\nx,y\n"},
+  };
+  static const struct {
+    const char *name, *text, *says;
+  } bad[] = {
+      {"a.jsonl", "{\"text\": \"x\", \"summary\": \"y\"}\nno json\n", "line 2"},
+      {"b.jsonl", "plain text\n", "line 1: is no JSON object"},
+      {"c.jsonl", "{\"text\": \"x\"}\n", "no summary under \"summary\""},
+      {"d.jsonl", "{\"words\": \"x\", \"summary\": \"y\"}\n", "no text under \"text\""},
+      {"e.json", "[1]", "item 1: is no JSON object"},
+      {"f.jsonl", "{\"text\": \"x\", \"summary\": []}\n", "no summary"},
+      {"g.tsv", "one column\nof text\n", "two columns"},
+      {"h.jsonl", "", "no texts"},
+  };
+  att_context *ctx;
+  att_lines lines;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    if (read_document(ctx, good[i].name, good[i].text, &lines)) fail_msg("%s: %s", good[i].name, att_message(ctx));
+    assert_int_equal(lines.count, 2);
+    same(lines.source[0], "A long\ntext");
+    same(lines.target[0], "short");
+    same(lines.source[1], "x");
+    same(lines.target[1], "y");
+    att_lines_free(ctx, &lines);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    assert_int_equal(read_document(ctx, bad[i].name, bad[i].text, &lines), ATT_FORMAT);
+    if (!strstr(att_message(ctx), bad[i].says)) fail_msg("%s: %s", bad[i].name, att_message(ctx));
+  }
+  att_context_free(ctx);
+}
+
+/* ---- training ---- */
+
+static void set(att_train_options *options, att_context *ctx, const char *name, const char *value) {
+  if (att_train_options_set(options, name, value)) fail_msg("%s: %s", name, att_message(ctx));
+}
+
+static att_train_options *training(att_context *ctx, const char *data, const char *out) {
+  static const char *const small[][2] = {{"steps", "6"},        {"width", "16"},      {"heads", "2"},
+                                         {"feedforward", "16"}, {"layers", "1"},      {"max-length", "12"},
+                                         {"batch", "8"},        {"valid-every", "3"}, {"vocab", "280"}};
+  att_train_options *options;
+  assert_int_equal(att_train_options_new(ctx, "summarization", &options), ATT_OK);
+  if (data) set(options, ctx, "data", data);
+  set(options, ctx, "out", out);
+  for (size_t i = 0; i < sizeof small / sizeof *small; i++) set(options, ctx, small[i][0], small[i][1]);
+  return options;
+}
+
+static int count_warnings;
+static void count_log(void *user, att_log_level level, const char *text) {
+  (void)user;
+  if (level == ATT_LOG_WARNING && strstr(text, "cut to 12 tokens")) count_warnings++;
+}
+
+static void remove_all(const char *folder) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  assert_int_equal(system(command), 0);
+}
+
+/* A text that is too long is cut, not left out; the folder sums up, and says how long. */
+static void test_training(void **state) {
+  (void)state;
+  att_context *ctx;
+  att_model *model;
+  char text[8192] = "", folder[] = "/tmp/attend-test-XXXXXX", out[64], record[128], path[64];
+  att_context_options with = {.size = sizeof with, .threads = 2, .log = count_log};
+  assert_int_equal(att_context_new(&with, &ctx), ATT_OK);
+  assert_non_null(mkdtemp(folder));
+  snprintf(out, sizeof out, "%s/out", folder);
+  for (int i = 0; i < 40; i++) {
+    char line[200];
+    snprintf(line, sizeof line, "{\"text\": \"word %d and a text\\nthat goes on and on\", \"summary\": \"word %d\"}\n",
+             i, i);
+    strcat(text, line);
+  }
+  strcpy(path, write_file("train.jsonl", text));
+  att_train_options *options = training(ctx, path, out);
+  if (att_train(ctx, options, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(options);
+  unlink(path);
+  assert_int_equal(count_warnings, 2); /* of those to learn from, and to validate with */
+  snprintf(record, sizeof record, "%s/train.jsonl", out);
+  char *lines;
+  size_t size;
+  assert_int_equal(att_read_text(ctx, record, &lines, &size), ATT_OK);
+  assert_non_null(strstr(lines, "\"rouge-l\""));
+  att_release(ctx, lines);
+  assert_int_equal(att_model_open(ctx, out, &model), ATT_OK);
+  att_decode_options decode;
+  att_summary_decode_default(model, &decode);
+  assert_in_range(decode.max_length, 2, 14);
+  assert_int_equal(decode.no_repeat_ngram_size, 3);
+  const att_text one = text_of("word 3 and a text");
+  summarize(model, &one, 1, NULL);
+  att_model_close(model);
+  snprintf(out, sizeof out, "%s/other", folder);
+  options = training(ctx, NULL, out);
+  assert_int_equal(att_train(ctx, options, NULL, NULL), ATT_ARGUMENT);
+  assert_non_null(strstr(att_message(ctx), "data is missing"));
+  att_train_options_free(options);
+  remove_all(folder);
+  att_context_free(ctx);
+}
+
+/* ---- memory ---- */
+
+static att_status read_counted(att_context *ctx, void *arg) {
+  att_lines lines;
+  att_text *texts;
+  const att_text line = text_of("{\"text\": \"abc\"}");
+  ATT_TRY(att_documents_read(ctx, arg, &lines));
+  att_lines_free(ctx, &lines);
+  ATT_TRY(att_parse_documents(ctx, &line, 1, 0, &texts));
+  att_release(ctx, texts);
+  return ATT_OK;
+}
+
+static int nothing(void *user, const att_summary *summary) {
+  (void)user;
+  (void)summary;
+  return 0;
+}
+
+static att_status summarize_counted(att_context *ctx, void *arg) {
+  att_model *model;
+  att_summary_options options;
+  const att_text text = text_of("Abc. Def.");
+  att_summary_options_default(&options);
+  options.parts = true;
+  ATT_TRY(att_model_open(ctx, arg, &model));
+  att_status status = att_summarize(model, &text, 1, &options, nothing, NULL);
+  att_model_close(model);
+  return status;
+}
+
+static void test_memory(void **state) {
+  (void)state;
+  char path[64];
+  strcpy(path, write_file("memory.jsonl", "{\"text\": \"x\", \"summary\": \"y\"}\n"));
+  assert_true(fail_each_allocation(read_counted, path) > 8);
+  unlink(path);
+  char folder[] = ATT_TEST_DATA "/decode_t5";
+  assert_true(fail_each_allocation(summarize_counted, folder) > 50);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_sentences), cmocka_unit_test(test_texts),     cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_documents), cmocka_unit_test(test_training),
+      cmocka_unit_test(test_memory),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
