@@ -21,6 +21,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_bleu,
     &att_cli_classify,
     &att_cli_embed,
+    &att_cli_rank,
     &att_cli_fill,
     &att_cli_tokenize,
     &att_cli_look,

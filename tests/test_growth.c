@@ -14,6 +14,7 @@ ENDS_IN(att_context_options, log_user);
 ENDS_IN(att_decode_options, stop_count);
 ENDS_IN(att_generate_options, save_cache);
 ENDS_IN(att_embed_options, prompt);
+ENDS_IN(att_rank_options, first_line);
 ENDS_IN(att_look_options, unused);
 ENDS_IN(att_bleu_options, unused);
 
@@ -22,6 +23,7 @@ BEGINS_WITH_SIZE(att_context_options);
 BEGINS_WITH_SIZE(att_decode_options);
 BEGINS_WITH_SIZE(att_generate_options);
 BEGINS_WITH_SIZE(att_embed_options);
+BEGINS_WITH_SIZE(att_rank_options);
 BEGINS_WITH_SIZE(att_look_options);
 BEGINS_WITH_SIZE(att_bleu_options);
 
