@@ -133,7 +133,8 @@ static int check(att_cli *cli, const rank_options *o) {
                         : o->top  ? "--top"
                                   : "TEXT");
   if (!o->pairs && !o->query)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--query TEXT is missing (or --pairs FILE: a table of queries and texts)");
+    return att_cli_fail(cli, ATT_CLI_MISUSED,
+                        "--query TEXT is missing (or --pairs FILE: a table of queries and texts)");
   return 0;
 }
 
@@ -170,7 +171,8 @@ const att_cli_verb att_cli_rank = {
         "Writes the lines of --file or standard input with the most relevant to the query first: score, tab, line "
         "number, tab, the line. Blank lines are left out. A cross-encoder (a model with one label or value, as "
         "sentence-transformers' CrossEncoder and `train classifier` on numbers make it) reads query and line together; "
-        "any other model without labels gives each a vector, as embed does, and compares these: faster, and less exact.",
+        "any other model without labels gives each a vector, as embed does, and compares these: faster, and less "
+        "exact.",
     .example = "attend rank ms-marco-MiniLM-L6-v2 --query \"how birds fly\" --top 5 <notes.txt\n"
                "attend rank all-MiniLM-L6-v2 --query \"a garden\" --file notes.txt --json\n"
                "attend rank ms-marco-MiniLM-L6-v2 --pairs pairs.tsv",
