@@ -110,6 +110,8 @@ int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **input);
 /* Some thousand lines at most: from a pipe or a person those that have arrived, so that each is answered at once.
  * *count 0: the end. *lines is valid until the next call. *first: the index of lines[0]. 0, or the exit status. */
 int att_cli_input_next(att_cli_input *input, const att_text **lines, size_t *count, size_t *first);
+/* In place of that: all lines at once, valid until the input is closed. 0, or the exit status. */
+int att_cli_input_all(att_cli_input *input, const att_text **lines, size_t *count);
 void att_cli_input_close(att_cli_input *input);
 /* Whether the texts are the words. */
 bool att_cli_input_is_words(const att_cli_input *input);
@@ -158,6 +160,7 @@ extern const struct att_cli_verb
     att_cli_squad,
     att_cli_classify,
     att_cli_embed,
+    att_cli_rank,
     att_cli_fill,
     att_cli_answer,
     att_cli_transcribe,

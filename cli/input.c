@@ -188,3 +188,13 @@ int att_cli_input_next(att_cli_input *input, const att_text **lines, size_t *cou
   input->next += *count;
   return 0;
 }
+
+int att_cli_input_all(att_cli_input *input, const att_text **lines, size_t *count) {
+  att_cli *cli = input->cli;
+  int status = 0;
+  if (!input->words && !input->file)
+    status = att_cli_failed(cli, att_read_lines(cli->ctx, "-", &input->file, &input->file_count));
+  *lines = input->words ? input->lines : input->file;
+  *count = input->words ? 1 : input->file_count;
+  return status;
+}

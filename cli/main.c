@@ -26,6 +26,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_squad,
     &att_cli_classify,
     &att_cli_embed,
+    &att_cli_rank,
     &att_cli_fill,
     &att_cli_answer,
     &att_cli_transcribe,

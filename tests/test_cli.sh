@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train summarization" "train lm" "train classifier" "train mlm" "train qa" translate summarize generate chat score bleu rouge squad classify embed fill answer transcribe tokenize look info compare convert quantize)
+verbs=("train translation" "train summarization" "train lm" "train classifier" "train mlm" "train qa" translate summarize generate chat score bleu rouge squad classify embed rank fill answer transcribe tokenize look info compare convert quantize)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -240,6 +240,13 @@ done <<'LIST' >errors
 2 embed model --normalise --no-normalise
 2 embed model --json --npy vectors.npy
 1 embed model --npy nowhere/vectors.npy
+2 rank model
+2 rank model --query Hund --top 0
+2 rank model --query Hund --similarity near
+2 rank model --query Hund --pairs moods.tsv
+2 rank model --pairs moods.tsv --file six.de
+1 rank model --pairs nowhere.tsv
+1 rank model --query Hund --file nowhere
 2 fill model --top 0
 1 fill model "Ein [MASK]"
 1 look model Hund --svg nowhere/look.svg
@@ -574,6 +581,24 @@ cp vectors.npy kept.npy
 yes "Ein Hund" | timeout --preserve-status -s INT 2 "$attend" embed model --npy vectors.npy >out 2>err
 [ "${PIPESTATUS[1]}" = 130 ] || fail "an interrupted embed does not exit with 130"
 cmp -s vectors.npy kept.npy || fail "an interrupted embed leaves half a file"
+
+# ---- rank ------------------------------------------------------------------------------------------------------------
+printf 'a dog\n\nthe man throws the ball\na dog\n' >texts
+run 0 rank "$data/rank_bert" --query "a dog walks" --file texts && lines out 3 "rank without the blank line"
+[ "$(cut -f1 out | sort -rg)" = "$(cut -f1 out)" ] || fail "rank: not by relevance: $(cat out)"
+[ "$(cut -f2 out | sort -n | paste -sd' ')" = "1 3 4" ] || fail "rank: lines are not 1, 3 and 4: $(cat out)"
+cp out ranked
+run 0 rank "$data/rank_bert" --query "a dog walks" --top 2 <texts && head -2 ranked | cmp -s - out || fail "rank --top 2"
+run 0 rank "$data/rank_bert" --query "a dog walks" --json <texts
+python3 -c 'import json, sys
+for a, b in zip(open("ranked"), open("out"), strict=True):
+    score, line, text = a.rstrip("\n").split("\t")
+    assert json.loads(b) == {"line": int(line), "score": float(score), "text": text}, (a, b)' || fail "rank --json differs"
+grep -v '^$' texts | sed 's/^/a dog walks\t/' >pairs.tsv
+run 0 rank "$data/rank_bert" --pairs pairs.tsv && lines out 3 "rank --pairs"
+[ "$(sort -rg out)" = "$(cut -f1 ranked)" ] || fail "rank --pairs gives other scores: $(cat out)"
+run 0 rank model --query Hund --file six.de --similarity dot && lines out 6 "rank by vectors"
+run 1 rank moods --query Hund --file six.de && has err "cannot rank texts" "rank with a classifier"
 
 # ---- fill ------------------------------------------------------------------------------------------------------------
 run 0 fill "$data/look_bert" The man "[MASK]" the "[MASK]" --top 3 && lines out 6 fill

@@ -211,7 +211,8 @@ typedef enum att_verb {
   ATT_VERB_EMBED,       /* att_embed */
   ATT_VERB_TRANSCRIBE,  /* att_transcribe */
   ATT_VERB_ANSWER,      /* att_answer */
-  ATT_VERB_SUMMARIZE    /* att_summarize */
+  ATT_VERB_SUMMARIZE,   /* att_summarize */
+  ATT_VERB_RANK         /* att_rank, att_rank_pairs */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -698,6 +699,56 @@ ATT_API size_t att_embedding_width(att_model *model, const att_embed_options *op
  * options NULL: the defaults. */
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);
+
+/* ---- ranking -------------------------------------------------------------------------------------------------- */
+
+/* How alike the vectors of two texts are; higher is more. */
+typedef enum att_similarity {
+  ATT_SIMILARITY_DEFAULT,   /* as a sentence-transformers folder says; else the cosine */
+  ATT_SIMILARITY_COSINE,    /* of the angle between them */
+  ATT_SIMILARITY_DOT,       /* their dot product */
+  ATT_SIMILARITY_EUCLIDEAN, /* their distance, negative */
+  ATT_SIMILARITY_MANHATTAN  /* the sum of the absolute differences of their numbers, negative */
+} att_similarity;
+
+/* Made by att_rank_options_default. */
+typedef struct att_rank_options {
+  size_t size;               /* of this struct */
+  att_similarity similarity; /* of vectors */
+  bool logits;               /* a cross-encoder's output as it is, without the activation that the folder names, else a
+                                sigmoid */
+  char unused[3];            /* 0 */
+  const char *query_prompt;  /* put before each query: as `prompt` of att_embed_options; NULL: the folder's "query" */
+  const char *text_prompt;   /* before each text, where they have vectors; NULL: the folder's "document" */
+  int64_t batch_tokens;      /* bounds the tokens of a batch of texts that have vectors */
+  size_t first_line;         /* as in att_decode_options */
+} att_rank_options;
+
+/* Behind att_rank_options_default. */
+ATT_API void att_rank_options_init(const att_model *model, att_rank_options *options, size_t size);
+/* As the folder says. */
+#define att_rank_options_default(model, options) att_rank_options_init((model), (options), sizeof *(options))
+
+/* A result. Never grows. */
+typedef struct att_ranked {
+  size_t line;  /* index of the text */
+  double score; /* its relevance */
+} att_ranked;
+
+/* How relevant each text is to the query beside it: scores, [count], the caller's. A cross-encoder (a head of one
+ * label or value) reads both together, and the score is what CrossEncoder of sentence-transformers predicts; any other
+ * model without labels gives each a vector, as att_embed does, and the score is how alike they are. What is too long is
+ * truncated, with a warning. options NULL: the defaults. */
+ATT_API att_status att_rank_pairs(att_model *model, const att_text *queries, const att_text *texts, size_t count,
+                                  const att_rank_options *options, double *scores);
+/* The same of one query: ranked, [count], the caller's, gets all lines, the most relevant first; of equal ones the
+ * earlier. */
+ATT_API att_status att_rank(att_model *model, att_text query, const att_text *lines, size_t count,
+                            const att_rank_options *options, att_ranked *ranked);
+/* The pairs of a table (CSV, TSV, plain or .gz) of two columns, query and text, which its first row may name "query"
+ * and "text". *queries and all that both point to are one block: free with att_release. */
+ATT_API att_status att_read_pairs(att_context *ctx, const char *path, att_text **queries, att_text **texts,
+                                  size_t *count);
 
 /* ---- transcribing recordings ---------------------------------------------------------------------------------- */
 

@@ -42,21 +42,8 @@ typedef struct classifying {
 } classifying;
 
 static att_status add_line(classifying *w, size_t number, bool *truncated) {
-  att_text line = w->lines[number];
   const att_text *other = w->others && w->others[number].data ? &w->others[number] : NULL;
-  size_t shown = w->first_line + number + 1;
-  if (!att_utf8_valid(line.data, line.size) || (other && !att_utf8_valid(other->data, other->size))) {
-    att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is not valid UTF-8: its wrong bytes become U+FFFD", shown);
-  }
-  size_t before = w->examples.ids.count;
-  ATT_TRY(att_examples_add(w->model, line, other, 0, &w->examples, truncated));
-  const att_ids *ids = &w->examples.ids;
-  ATT_TRY(att_warn_unknown(w->model, line, "line", (int64_t)shown - 1, ids->data + before, ids->count - before));
-  if (*truncated) {
-    att_log(w->model->ctx, ATT_LOG_WARNING, "line %zu is too long for the model: truncated to %lld tokens", shown,
-            (long long)w->model->config.max_position_embeddings);
-  }
-  return ATT_OK;
+  return att_line_example(w->model, w->lines[number], other, 0, w->first_line + number, false, &w->examples, truncated);
 }
 
 static size_t likeliest(const double *scores, int64_t labels) {

@@ -2,6 +2,7 @@
  * Owns att_embed: lines to vectors. A folder of sentence-transformers says which stages follow the model
  * (models/sentence.h); any other has one, a pooling.
  */
+#include "api/embed.h"
 #include "api/text.h"
 #include "models/sentence.h"
 
@@ -48,6 +49,10 @@ static att_status settle(att_model *model, const att_embed_options *options, pip
   p->count = 1;
   if (sentence) {
     ATT_TRY(att_sentence_prepare(sentence));
+    if (sentence->cross) {
+      return att_fail(model->ctx, ATT_UNSUPPORTED,
+                      "cannot embed with a CrossEncoder, which scores pairs of texts: rank is its verb");
+    }
     p->stages = sentence->stages;
     p->count = sentence->stage_count;
   }
@@ -72,6 +77,8 @@ size_t att_embedding_width(att_model *model, const att_embed_options *options) {
 typedef struct embedder {
   att_model *model;
   const att_embed_options *options;
+  const char *what;      /* a line is called */
+  const size_t *numbers; /* of the lines, or NULL: 0, 1 ... */
   pipeline pipeline;
   const att_tokenizer *tokenizer;
   int64_t most;          /* tokens of a line, the prompt's included */
@@ -95,7 +102,7 @@ static att_status read_line(embedder *e, att_text text, size_t number) {
     ATT_TRY(att_buffer_append(ctx, &e->text, text.data, text.size));
     text = (att_text){e->text.data, e->text.size};
   }
-  ATT_TRY(att_line_ids_within(e->model, e->tokenizer, e->most, text, number, &e->line));
+  ATT_TRY(att_line_ids_within(e->model, e->tokenizer, e->most, text, e->what, number, &e->line));
   if (e->line.count > 0) return ATT_OK;
   return att_ids_push(ctx, &e->line, config->bos >= 0 ? config->bos : config->eos >= 0 ? config->eos : 0);
 }
@@ -115,20 +122,25 @@ static att_status add_line(embedder *e) {
   return ATT_OK;
 }
 
+static size_t number_of(const embedder *e, size_t line) {
+  return e->options->first_line + (e->numbers ? e->numbers[line] : line);
+}
+
 /* The first `width` numbers of the row, to length 1 where asked; refuses what is no number. */
 static att_status finish(const embedder *e, const float *row, float *vector, size_t number) {
   int64_t width = e->pipeline.width;
   double square = 0;
   for (int64_t c = 0; c < width; c++) square += (double)row[c] * (double)row[c];
   if (!isfinite(square)) {
-    return att_fail(e->model->ctx, ATT_NUMERIC, "line %zu: its vector is not made of finite numbers", number + 1);
+    return att_fail(e->model->ctx, ATT_NUMERIC, "%s %zu: its vector is not made of finite numbers", e->what,
+                    number + 1);
   }
   double scale = e->options->normalise == ATT_NORMALISE_YES && square > 0 ? 1 / sqrt(square) : 1;
   for (int64_t c = 0; c < width; c++) vector[c] = (float)(row[c] * scale);
   return ATT_OK;
 }
 
-/* Runs the batch, whose lines end before line `next`, and empties it. */
+/* Runs the batch, whose lines end before index `next`, and empties it. */
 static att_status run_batch(embedder *e, size_t next) {
   att_model *model = e->model;
   const pipeline *p = &e->pipeline;
@@ -147,7 +159,7 @@ static att_status run_batch(embedder *e, size_t next) {
   ATT_TRY(att_stages_run(&run, p->stages, p->count, e->options->pooling, &staged));
   for (size_t i = 0; i < e->count; i++, e->vectors += p->width) {
     const float *row = staged.sentences.data + (int64_t)i * staged.sentences.stride;
-    ATT_TRY(finish(e, row, e->vectors, next - e->count + i));
+    ATT_TRY(finish(e, row, e->vectors, number_of(e, next - e->count + i)));
   }
   e->count = e->ids.count = 0;
   return ATT_OK;
@@ -180,24 +192,28 @@ static att_status begin(embedder *e) {
 }
 
 static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
-  size_t first = e->options->first_line;
   ATT_TRY(begin(e));
   for (size_t i = 0; i < count; i++) {
     if (att_is_interrupted(e->model->ctx)) return att_fail(e->model->ctx, ATT_INTERRUPTED, "interrupted");
-    ATT_TRY(read_line(e, lines[i], first + i));
-    if ((int64_t)(e->ids.count + e->line.count) > e->options->batch_tokens) ATT_TRY(run_batch(e, first + i));
+    ATT_TRY(read_line(e, lines[i], number_of(e, i)));
+    if ((int64_t)(e->ids.count + e->line.count) > e->options->batch_tokens) ATT_TRY(run_batch(e, i));
     ATT_TRY(add_line(e));
   }
-  return run_batch(e, first + count);
+  return run_batch(e, count);
 }
 
 att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *given,
                      float *vectors) {
+  return att_embed_numbered(model, lines, "line", NULL, count, given, vectors);
+}
+
+att_status att_embed_numbered(att_model *model, const att_text *lines, const char *what, const size_t *numbers,
+                              size_t count, const att_embed_options *given, float *vectors) {
   att_context *ctx = model->ctx;
   att_embed_options own = {0}, *options = &own;
   if (!given || given->size < sizeof own) att_embed_options_default(model, &own);
   ATT_TRY(att_take_options(ctx, "att_embed", given, &own, sizeof own));
-  embedder e = {.model = model, .options = options, .vectors = vectors};
+  embedder e = {.model = model, .options = options, .what = what, .numbers = numbers, .vectors = vectors};
   ATT_TRY(settle(model, options, &e.pipeline));
   if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");
   att_status status = count ? embed_all(&e, lines, count) : ATT_OK;

@@ -159,10 +159,39 @@ att_status att_line_ids(att_model *model, att_text line, size_t number, const ch
 }
 
 att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, att_text line,
-                               size_t number, att_ids *ids) {
+                               const char *what, size_t number, att_ids *ids) {
   bool truncated;
-  const rule by = {tokenizer, (size_t)most, "line", false};
+  const rule by = {tokenizer, (size_t)most, what, false};
   return line_ids(model, &by, line, number, ids, &truncated);
+}
+
+att_status att_warn_unknown_of(const att_model *model, att_text text, const char *what, size_t number) {
+  att_ids ids = {0};
+  att_status status = att_tokenizer_encode(model->tokenizer, model->ctx, text, false, &ids);
+  if (!status) status = att_warn_unknown(model, text, what, (int64_t)number, ids.data, ids.count);
+  att_free(model->ctx, ids.data);
+  return status;
+}
+
+att_status att_line_example(const att_model *model, att_text line, const att_text *other, int64_t most, size_t number,
+                            bool known, att_examples *examples, bool *truncated) {
+  const att_ids *ids = &examples->ids;
+  int64_t positions = model->config.max_position_embeddings;
+  size_t before = ids->count;
+  bool unknown = false;
+  bool valid = (known || att_utf8_valid(line.data, line.size)) && (!other || att_utf8_valid(other->data, other->size));
+  if (!valid) {
+    att_log(model->ctx, ATT_LOG_WARNING, "line %zu is not valid UTF-8: its wrong bytes become U+FFFD", number + 1);
+  }
+  ATT_TRY(att_examples_add(model, line, other, most, examples, truncated));
+  for (size_t i = before; i < ids->count && !unknown; i++) unknown = ids->data[i] == model->config.unk;
+  if (unknown && !known) ATT_TRY(att_warn_unknown_of(model, line, "line", number));
+  if (unknown && other) ATT_TRY(att_warn_unknown_of(model, *other, "line", number));
+  if (*truncated) {
+    att_log(model->ctx, ATT_LOG_WARNING, "line %zu is too long for the model: truncated to %lld tokens", number + 1,
+            (long long)(most > 0 && most < positions ? most : positions));
+  }
+  return ATT_OK;
 }
 
 /* Whether the text itself, without special tokens, ends with the end token's spelling. */

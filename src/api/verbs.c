@@ -11,7 +11,7 @@ static const struct {
 } verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
              {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
              {"embed", "embed"},         {"transcribe", "transcribe"},      {"answer questions", "answer"},
-             {"summarize", "summarize"}};
+             {"summarize", "summarize"}, {"rank texts", "rank"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */
@@ -21,6 +21,12 @@ static void list_verbs(unsigned can, char *out, size_t size) {
     if (can & 1u << i) used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", verbs[i].command);
   }
   snprintf(out + used, size - used, "%slook", used ? " and " : "");
+}
+
+/* A cross-encoder has one value, and what has no labels has vectors. */
+static bool ranks(const att_model *model) {
+  int64_t labels = model->config.label_count;
+  return labels == 0 || (labels == 1 && model->head->texts);
 }
 
 /* What the folder lacks, or has wrong, that this verb needs. */
@@ -43,6 +49,7 @@ att_status att_check_verb(att_model *model, att_verb verb) {
   char list[96];
   const char *what = model->head->kinds[model->config.kind].what;
   unsigned can = verbs_of(model);
+  if (ranks(model)) can |= ATT_CAN(RANK);
   if ((unsigned)verb >= COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);
   if (can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);

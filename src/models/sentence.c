@@ -174,6 +174,11 @@ static att_status read_list(att_sentence *s, const char *name, const json_t *lis
   module first = {0};
   bool pools = false;
   ATT_TRY(read_first(s->ctx, name, list, &first));
+  if (s->cross && json_array_size(list) == 1) return ATT_OK;
+  if (s->cross) {
+    return att_fail(s->ctx, ATT_UNSUPPORTED, "%s: a CrossEncoder with stages behind its Transformer is not known",
+                    name);
+  }
   s->stages = ATT_NEW(s->ctx, json_array_size(list), att_stage);
   if (!s->stages) return ATT_MEMORY;
   for (size_t i = 1; i < json_array_size(list); i++) {
@@ -218,9 +223,10 @@ static att_status only(const settings *in, const json_t *object, const char *key
 
 /* What of the model's output the next stage gets, and how text comes in. */
 static att_status read_modality(const settings *in) {
+  bool cross = in->s->cross;
   const json_t *modalities = json_object_get(in->root, "modality_config"), *text = json_object_get(modalities, "text");
   if (json_object_get(in->root, "transformer_task")) {
-    ATT_TRY(only(in, in->root, "transformer_task", "feature-extraction"));
+    ATT_TRY(only(in, in->root, "transformer_task", cross ? "sequence-classification" : "feature-extraction"));
   }
   if (!modalities || json_is_null(modalities)) return ATT_OK;
   if (!text || json_object_get(modalities, "message")) {
@@ -228,8 +234,8 @@ static att_status read_modality(const settings *in) {
                     text ? "message (texts that are put into a chat)" : "no text");
   }
   ATT_TRY(only(in, text, "method", "forward"));
-  ATT_TRY(only(in, text, "method_output_name", "last_hidden_state"));
-  return only(in, in->root, "module_output_name", "token_embeddings");
+  ATT_TRY(only(in, text, "method_output_name", cross ? "logits" : "last_hidden_state"));
+  return only(in, in->root, "module_output_name", cross ? "scores" : "token_embeddings");
 }
 
 /* The tokens of a text: what the tokenizer is called with, else what it is made with, else max_seq_length. */
@@ -305,9 +311,11 @@ static att_status check_prompts(att_sentence *s, const char *name) {
     return att_fail(s->ctx, ATT_FORMAT, "%s: the prompt \"%.60s\" is not a string", name, key);
   }
   ATT_TRY(att_json_string(s->ctx, name, s->config, "model_type", false, &type));
-  if (strcmp(type, "SentenceTransformer") != 0) {
-    return att_fail(s->ctx, ATT_UNSUPPORTED, "%s: its model_type is %.60s: attend embeds with a SentenceTransformer",
-                    name, type);
+  s->cross = strcmp(type, "CrossEncoder") == 0;
+  if (!s->cross && strcmp(type, "SentenceTransformer") != 0) {
+    return att_fail(s->ctx, ATT_UNSUPPORTED,
+                    "%s: its model_type is %.60s: attend runs those of a SentenceTransformer or a CrossEncoder", name,
+                    type);
   }
   ATT_TRY(att_json_int(s->ctx, name, s->config, "truncate_dim", false, 1, LARGEST_COUNT, &s->truncate_dim));
   ATT_TRY(att_json_string(s->ctx, name, s->config, "default_prompt_name", false, &s->default_name));
@@ -332,9 +340,9 @@ static att_status read_config(att_sentence *s) {
 
 att_status att_sentence_prepare(att_sentence *sentence) {
   if (sentence->ready) return ATT_OK;
-  att_status status = read_stages(sentence);
+  att_status status = read_config(sentence);
+  if (!status) status = read_stages(sentence);
   if (!status) status = read_transformer(sentence);
-  if (!status) status = read_config(sentence);
   if (status) {
     forget(sentence);
     return status;
@@ -366,6 +374,59 @@ const char *att_sentence_prompt(att_sentence *sentence, const char *wish) {
   if (value || always_named(name)) return json_is_string(value) ? json_string_value(value) : "";
   say_names(sentence, wish);
   return wish;
+}
+
+/* ---- relevance ------------------------------------------------------------------------------------------------- */
+
+static att_status read_similarity(att_context *ctx, const json_t *config, att_relevance *out) {
+  static const char *const names[] = {"cosine", "dot", "euclidean", "manhattan"};
+  const char *name = NULL;
+  ATT_TRY(att_json_string(ctx, CONFIG, config, "similarity_fn_name", false, &name));
+  if (!name) return ATT_OK;
+  for (size_t i = 0; i < COUNT(names); i++) {
+    if (strcmp(name, names[i]) != 0) continue;
+    out->similarity = (att_similarity)(ATT_SIMILARITY_COSINE + i);
+    return ATT_OK;
+  }
+  return att_fail(ctx, ATT_UNSUPPORTED, CONFIG ": similarity_fn_name \"%.60s\" is not one that attend knows", name);
+}
+
+static att_status read_activation(att_context *ctx, const char *name, const json_t *object, const char *key,
+                                  att_relevance *out) {
+  const char *path = NULL;
+  ATT_TRY(att_json_string(ctx, name, object, key, false, &path));
+  if (!path) return ATT_OK;
+  out->activation = att_torch_activation(path);
+  if (out->activation) return ATT_OK;
+  return att_fail(ctx, ATT_UNSUPPORTED, "%s: %s \"%.100s\" is not one that attend knows", name, key, path);
+}
+
+/* Where cross-encoders before sentence-transformers 5.4 say it. */
+static att_status read_old_activation(att_context *ctx, const char *path, att_relevance *out) {
+  json_t *root = NULL;
+  if (!att_is_file(path)) return ATT_OK; /* a .gguf says nothing */
+  ATT_TRY(att_json_open(ctx, path, &root));
+  const json_t *now = json_object_get(root, "sentence_transformers");
+  att_status status = json_object_get(now, "activation_fn")
+                          ? read_activation(ctx, path, now, "activation_fn", out)
+                          : read_activation(ctx, path, root, "sbert_ce_default_activation_function", out);
+  json_decref(root);
+  return status;
+}
+
+att_status att_relevance_read(att_context *ctx, const char *folder, const att_sentence *sentence, att_relevance *out) {
+  const json_t *config = sentence ? sentence->config : NULL;
+  *out = (att_relevance){.activation = att_torch_activation("torch.nn.Sigmoid"), .similarity = ATT_SIMILARITY_COSINE};
+  if (config) ATT_TRY(read_similarity(ctx, config, out));
+  if (json_is_string(json_object_get(config, "activation_fn"))) {
+    return read_activation(ctx, CONFIG, config, "activation_fn", out);
+  }
+  if (sentence && sentence->place) folder = sentence->place;
+  if (!folder) return ATT_OK;
+  char *path = att_path(ctx, folder, "config.json");
+  att_status status = path ? read_old_activation(ctx, path, out) : ATT_MEMORY;
+  att_free(ctx, path);
+  return status;
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */

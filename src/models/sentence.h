@@ -22,6 +22,7 @@ typedef struct att_sentence {
   int64_t most_tokens;      /* of a text, special tokens included; 0: as the model has it */
   int64_t truncate_dim;     /* numbers kept of each vector; 0: all */
   json_t *config;           /* config_sentence_transformers.json, or empty */
+  bool cross;               /* a CrossEncoder: it scores pairs of texts, and has no stages */
   const char *default_name; /* of a prompt; NULL: none */
   bool told;                /* that a prompt is taken as text */
 } att_sentence;
@@ -33,11 +34,21 @@ att_status att_sentence_find(att_context *ctx, const char *folder, att_sentence 
 att_status att_sentence_of_pooling(att_context *ctx, att_pooling pooling, att_sentence **out);
 void att_sentence_free(att_sentence *sentence); /* NULL is fine */
 
-/* Reads all that running needs, once; a failure leaves it as it was found. */
+/* Reads all that running needs, once; a failure leaves it as it was found. A CrossEncoder is ready too: who wants
+ * vectors asks for `cross`. */
 att_status att_sentence_prepare(att_sentence *sentence);
 /* The text of the prompt of that name; what names none is the text itself (said in the log); NULL: the folder's
  * default. "": none. Prepared only. */
 const char *att_sentence_prompt(att_sentence *sentence, const char *wish);
+
+/* What a model's folder says of the relevance of a text to a query. */
+typedef struct att_relevance {
+  float (*activation)(float); /* of a cross-encoder's logit */
+  att_similarity similarity;  /* of vectors */
+} att_relevance;
+/* As sentence-transformers has it: config_sentence_transformers.json, else config.json, else a sigmoid and the cosine.
+ * folder: the model's, or NULL; sentence: prepared, or NULL. */
+att_status att_relevance_read(att_context *ctx, const char *folder, const att_sentence *sentence, att_relevance *out);
 
 /* Writes what belongs to the pipeline into another folder, which is there, and makes *place in it, where the
  * Transformer's files go (att_free). */

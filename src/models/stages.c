@@ -295,15 +295,18 @@ static const struct {
                    {"LogSigmoid", log_sigmoid},
                    {"Tanhshrink", tanhshrink}};
 
+float (*att_torch_activation(const char *path))(float) {
+  const char *name = att_class_name(path, "torch.nn.");
+  for (size_t i = 0; name && i < COUNT(activations); i++)
+    if (strcmp(name, activations[i].name) == 0) return activations[i].apply;
+  return NULL;
+}
+
 static att_status read_activation(const reader *r) {
   const char *path = "torch.nn.Tanh";
   ATT_TRY(att_json_string(r->ctx, r->path, r->config, "activation_function", false, &path));
-  const char *name = att_class_name(path, "torch.nn.");
-  for (size_t i = 0; name && i < COUNT(activations); i++) {
-    if (strcmp(name, activations[i].name) != 0) continue;
-    r->stage->activation = activations[i].apply;
-    return ATT_OK;
-  }
+  r->stage->activation = att_torch_activation(path);
+  if (r->stage->activation) return ATT_OK;
   return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: activation_function \"%.100s\" is not one that attend knows", r->path,
                   path);
 }

@@ -31,6 +31,9 @@ typedef struct att_stage {
  * package ("torch."). */
 const char *att_class_name(const char *path, const char *package);
 
+/* The activation of a class's path, "torch.nn.modules.activation.Tanh"; NULL where attend does not know it. */
+float (*att_torch_activation(const char *path))(float);
+
 /* type: the last part of the class's name in modules.json, "Dense". What is not known: ATT_UNSUPPORTED. On failure
  * there is nothing to free. */
 att_status att_stage_read(att_context *ctx, const char *type, const char *folder, att_stage *out);
