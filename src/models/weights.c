@@ -222,7 +222,7 @@ static void transpose(char *out, const char *in, int64_t rows, int64_t cols, siz
 
 /* Where ops can read the file's bytes as they lie. */
 static bool can_be_mapped(const att_stored *stored, const att_parameter *p, bool turned) {
-  if (stored->type >= ATT_FLOAT_TYPES || stored->heads > 0) return false;
+  if (stored->type >= ATT_FLOAT_TYPES || stored->heads > 0 || stored->more != 0) return false;
   bool aligned = (uintptr_t)stored->data % att_type_size(stored->type) == 0;
   return aligned && !turned && (!p->floats || stored->type == ATT_F32);
 }
@@ -284,6 +284,9 @@ static att_status take_one(att_model *model, const att_stored *stored, att_param
   if (stored->heads > 0 && !rows) return ATT_MEMORY;
   if (rows) ordered.data = rows;
   copy_values(model, &ordered, p, turned);
+  for (int64_t i = 0; stored->more != 0 && p->type == ATT_F32 && i < stored->count; i++) {
+    ((float *)p->memory)[i] -= stored->more;
+  }
   att_free(model->ctx, rows);
   att_tensor_file_forget(stored);
   return ATT_OK;
