@@ -154,6 +154,7 @@ ATT_API att_status att_model_save(att_model *model, const char *folder, const ch
 typedef struct att_part_info {
   const char *name;   /* "encoder layer 0 self-attention", ... */
   int64_t parameters; /* a tied weight counts where it first stands */
+  int64_t bytes;      /* of them, in memory */
 } att_part_info;
 
 /* Weights of one type in memory. */
@@ -227,6 +228,16 @@ typedef struct att_machine_info {
 
 /* Valid while the context is. */
 ATT_API att_status att_describe_machine(att_context *ctx, const att_machine_info **info);
+
+/* What the context's threads can do together at most, now: other programs at work make it less. */
+typedef struct att_machine_limits {
+  double read_bytes;       /* a second, of a block of memory that is much larger than the caches (256 MB) */
+  double float32_products; /* multiplications, each with its addition, a second: of matrices that stay in the caches */
+  double q8_0_products;    /* the same where one of the two has 8 bits a number */
+} att_machine_limits;
+
+/* Measures, for about half a second. Valid while the context is, until the next call. */
+ATT_API att_status att_measure_machine(att_context *ctx, const att_machine_limits **limits);
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 

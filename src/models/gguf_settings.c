@@ -1,6 +1,6 @@
 /* Owns the settings of a .gguf as a config.json (att_gguf_read_config of gguf_names.h). */
-#include "models/gguf_names.h"
 #include "models/config.h"
+#include "models/gguf_names.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,8 +39,7 @@ static void read_key(reader *r, const att_gguf_key *key) {
   own_key(r, key->gguf, name);
   if (r->status || (!(key->is & ATT_GGUF_NEEDED) && !att_gguf_find(r->m, name))) return;
   bool is_real = key->is & ATT_GGUF_REAL, absent = key->is & ATT_GGUF_ABSENT;
-  r->status =
-      is_real ? att_gguf_number(r->m, name, true, &real) : att_gguf_int(r->m, name, true, 0, INT32_MAX, &whole);
+  r->status = is_real ? att_gguf_number(r->m, name, true, &real) : att_gguf_int(r->m, name, true, 0, INT32_MAX, &whole);
   absent = absent && whole == 0 && real == 0;
   set(r, key->hf, absent ? json_null() : is_real ? json_real(real) : json_integer(whole));
 }
@@ -285,7 +284,8 @@ static void read_layers(reader *r) {
   json_t *list = json_array();
   for (int64_t i = 0; i < layers; i++) {
     bool local = period == 0 || (i + 1) % period != 0;
-    if (each) local = each->type == ATT_GGUF_BOOL ? att_gguf_bool_at(each, (size_t)i) : att_gguf_int_at(each, (size_t)i);
+    if (each)
+      local = each->type == ATT_GGUF_BOOL ? att_gguf_bool_at(each, (size_t)i) : att_gguf_int_at(each, (size_t)i);
     json_array_append_new(list, json_string(windows && local ? "sliding_attention" : "full_attention"));
   }
   set(r, "layer_types", list);
