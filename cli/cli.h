@@ -167,6 +167,7 @@ extern const struct att_cli_verb
     att_cli_tokenize,
     att_cli_look,
     att_cli_info,
+    att_cli_bench,
     att_cli_convert, att_cli_quantize;
 /* clang-format on */
 /* In the order of the help; ends in NULL. verbs.c */

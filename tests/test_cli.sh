@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train summarization" "train lm" "train classifier" "train mlm" "train qa" translate summarize generate chat score bleu rouge squad classify embed rank fill answer transcribe tokenize look info compare convert quantize)
+verbs=("train translation" "train summarization" "train lm" "train classifier" "train mlm" "train qa" translate summarize generate chat score bleu rouge squad classify embed rank fill answer transcribe tokenize look info bench compare convert quantize)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help
@@ -648,6 +648,13 @@ run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info
 run 0 info model --json && has out '"parameters": [0-9]' "info --json"
 run 0 info && has out "^kernels" "info of the machine"
 run 0 info --json && has out '"instruction_set": "' "info --json of the machine"
+for kind in model tongue encoder; do
+  run 0 bench $kind --lengths 4,6 --batches 2 --tokens 3 --seconds 0 --threads 1 && has out "^read  *2  *6 " "bench $kind"
+done
+run 0 bench tongue --lengths 4 --batches 1,3 --tokens 5 --seconds 0 --threads 1 --json && lines out 5 "bench --json"
+has out '^{"work": "write", "batch": 3, "tokens": 5, "seconds": [0-9.e-]*, "tokens_per_second": [0-9.e+]*, "memory_share": [0-9.e-]*, ' "bench --json"
+run 2 bench model --lengths 0 && has err 'lengths: "0" is no list of' "bench without a length"
+run 2 bench model --batches 1,,2 && has err 'batches: "1,,2" is no list of' "bench of no batch"
 
 # ---- compare ---------------------------------------------------------------------------------------------------------
 for i in $(seq 1 40); do printf 'a good dog, number %s\tnice\na bad dog that bites %s of us\tnasty\n' "$i" "$i"; done >labels.tsv

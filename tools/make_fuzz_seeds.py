@@ -67,6 +67,34 @@ def make_gguf():
     write("fuzz_gguf", "tensors", gguf([], tensors, bytes(160)))
 
 
+def make_gguf_models():
+    def number(value):
+        return 4, struct.pack("<I", value)
+
+    def real(value):
+        return 6, struct.pack("<f", value)
+
+    def text(value):
+        return 8, struct.pack("<Q", len(value)) + value
+
+    sizes = {"context_length": 8, "embedding_length": 4, "block_count": 2, "feed_forward_length": 4, "attention.head_count": 1}
+    windows = {"attention.sliding_window": number(3)}
+    layers = {"attention.sliding_window_pattern": (9, struct.pack("<IQ2B", 7, 2, 1, 0)), "rope.freq_base_swa": real(100),
+              "attention.scale": real(0.5), "final_logit_softcapping": real(30)}
+    yarn = {"rope.scaling.type": text(b"yarn"), "rope.scaling.factor": real(2), "rope.scaling.original_context_length": number(4)}
+    longrope = {"rope.dimension_count": number(2), "rope.scaling.attn_factor": real(1.1)}
+    factors = [(b"rope_factors_long.weight", [1], 0, 0), (b"rope_factors_short.weight", [1], 0, 32)]
+    models = {"llama": {**windows, **yarn}, "gemma3": {**windows, **layers}, "phi3": {**windows, **longrope}}
+    for name, own in models.items():
+        settings = {**{key: number(value) for key, value in sizes.items()}, "attention.layer_norm_rms_epsilon": real(1e-6), **own}
+        entries = [(b"general.architecture", *text(name.encode()))]
+        entries += [(f"{name}.{key}".encode(), *value) for key, value in settings.items()]
+        tensors = [(b"token_embd.weight", [4, 3], 0, 64), (b"blk.0.attn_q.weight", [4, 4], 0, 128)]
+        extra = factors if name == "phi3" else []
+        write("fuzz_gguf", name, gguf(entries, extra + [(n, s, k, o - (0 if extra else 64)) for n, s, k, o in tensors],
+                                      bytes(192 if extra else 128)))
+
+
 def make_config():
     small = {"vocab_size": 50, "d_model": 8, "encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2,
              "decoder_attention_heads": 4, "encoder_ffn_dim": 9, "decoder_ffn_dim": 5, "max_position_embeddings": 64,

@@ -14,6 +14,7 @@ the numbers of the tensor `numbers`, as closely as its type can.
 """
 import argparse
 import json
+import math
 import pathlib
 import sys
 
@@ -104,7 +105,10 @@ def make_split(writer, random):
 # ---- models ----
 
 FAMILIES = {"family_llama": gguf.MODEL_ARCH.LLAMA, "family_llama3": gguf.MODEL_ARCH.LLAMA,
-            "family_gpt2": gguf.MODEL_ARCH.GPT2, "family_bert": gguf.MODEL_ARCH.BERT}
+            "family_gpt2": gguf.MODEL_ARCH.GPT2, "family_bert": gguf.MODEL_ARCH.BERT,
+            "family_mistral": gguf.MODEL_ARCH.LLAMA, "family_gemma2": gguf.MODEL_ARCH.GEMMA2,
+            "family_gemma3": gguf.MODEL_ARCH.GEMMA3, "family_phi3": gguf.MODEL_ARCH.PHI3}
+ROTARY = ("llama", "mistral", "gemma2", "gemma3_text", "phi3")
 
 
 def permute(weights, heads):  # llama.cpp's convert_hf_to_gguf.py
@@ -120,6 +124,31 @@ def divisors(rope, size):  # the same
     return np.array(out, dtype=np.float32)
 
 
+def add_rotary(writer, config, rope):
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    if rope["rope_type"] == "longrope":
+        original = rope["original_max_position_embeddings"]
+        scale = config["max_position_embeddings"] / original
+        writer.add_rope_scaling_orig_ctx_len(original)
+        writer.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(scale) / math.log(original)))
+        for name in ("long", "short"):
+            writer.add_tensor(f"rope_factors_{name}.weight", np.array(rope[name + "_factor"], dtype=np.float32))
+    if config.get("sliding_window"):
+        writer.add_sliding_window(config["sliding_window"])
+    if "layer_types" in config:
+        local, period = [kind == "sliding_attention" for kind in config["layer_types"]], 2 if config["model_type"] == "gemma2" else 6
+        if local != [(i + 1) % period != 0 for i in range(len(local))]:
+            writer.add_sliding_window_pattern(local)
+    if "sliding_attention" in config["rope_parameters"]:
+        writer.add_rope_freq_base_swa(config["rope_parameters"]["sliding_attention"]["rope_theta"])
+    if "query_pre_attn_scalar" in config:  # llama.cpp has no key for it
+        writer.add_attention_scale(config["query_pre_attn_scalar"] ** -0.5)
+        writer.add_attn_logit_softcapping(config["attn_logit_softcapping"] or 0)
+        writer.add_final_logit_softcapping(config["final_logit_softcapping"] or 0)
+
+
 def add_settings(writer, config):
     def of(*names):
         return next((config[name] for name in names if config.get(name) is not None), None)
@@ -130,13 +159,15 @@ def add_settings(writer, config):
     writer.add_block_count(of("num_hidden_layers", "n_layer"))
     writer.add_feed_forward_length(of("intermediate_size", "n_inner") or 4 * width)
     writer.add_head_count(heads)
-    if config["model_type"] == "llama":
+    if config["model_type"] in ROTARY:
+        rope = config["rope_parameters"].get("full_attention", config["rope_parameters"])
         writer.add_head_count_kv(config["num_key_value_heads"])
         writer.add_key_length(config["head_dim"])
         writer.add_value_length(config["head_dim"])
-        writer.add_rope_dimension_count(config["head_dim"])
-        writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+        writer.add_rope_dimension_count(int(config["head_dim"] * rope.get("partial_rotary_factor", 1)))
+        writer.add_rope_freq_base(rope["rope_theta"])
         writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+        add_rotary(writer, config, rope)
     else:
         writer.add_layer_norm_eps(of("layer_norm_eps", "layer_norm_epsilon"))
     if config["model_type"] == "bert":
@@ -158,9 +189,11 @@ def make_family(folder, name, architecture):
             continue
         if config["model_type"] == "gpt2" and any(part in key for part in ("c_attn.weight", "c_proj.weight", "c_fc.weight")):
             values = values.T
-        if config["model_type"] == "llama" and "q_proj" in key:
+        if config["model_type"] in ("gemma2", "gemma3_text") and key.endswith("norm.weight"):
+            values = values + 1
+        if architecture == gguf.MODEL_ARCH.LLAMA and "q_proj" in key:
             values = permute(values, config["num_attention_heads"])
-        if config["model_type"] == "llama" and "k_proj" in key:
+        if architecture == gguf.MODEL_ARCH.LLAMA and "k_proj" in key:
             values = permute(values, config["num_key_value_heads"])
         writer.add_tensor(names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(values))
     if config.get("rope_parameters", {}).get("rope_type") == "llama3":

@@ -155,6 +155,7 @@ ATT_API att_status att_model_save(att_model *model, const char *folder, const ch
 typedef struct att_part_info {
   const char *name;   /* "encoder layer 0 self-attention", ... */
   int64_t parameters; /* a tied weight counts where it first stands */
+  int64_t bytes;      /* of them, in memory */
 } att_part_info;
 
 /* Weights of one type in memory. */
@@ -232,6 +233,16 @@ typedef struct att_machine_info {
 
 /* Valid while the context is. */
 ATT_API att_status att_describe_machine(att_context *ctx, const att_machine_info **info);
+
+/* What the context's threads can do together at most, now: other programs at work make it less. */
+typedef struct att_machine_limits {
+  double read_bytes;       /* a second, of a block of memory that is much larger than the caches (256 MB) */
+  double float32_products; /* multiplications, each with its addition, a second: of matrices that stay in the caches */
+  double q8_0_products;    /* the same where one of the two has 8 bits a number */
+} att_machine_limits;
+
+/* Measures, for about half a second. Valid while the context is, until the next call. */
+ATT_API att_status att_measure_machine(att_context *ctx, const att_machine_limits **limits);
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
@@ -538,6 +549,9 @@ typedef int att_classification_fn(void *user, const att_classification *classifi
  * in the lines' order. first_line: as in att_decode_options. */
 ATT_API att_status att_classify(att_model *model, const att_text *lines, const att_text *others, size_t count,
                                 size_t first_line, att_classification_fn *give, void *user);
+/* The same for the series of a file (.ts, or a table as training takes it, which needs no labels), of a model that was
+ * trained on series: `line` is a series' place in the file. */
+ATT_API att_status att_classify_series(att_model *model, const char *path, att_classification_fn *give, void *user);
 
 /* A question about a text. Never grows. */
 typedef struct att_question {

@@ -22,6 +22,7 @@ static att_status make_parts(att_model *model, att_model_info *info) {
       parts[info->part_count++].name = p->part;
     }
     parts[info->part_count - 1].parameters += p->rows * p->cols;
+    parts[info->part_count - 1].bytes += (int64_t)att_matrix_bytes(p->type, p->rows, p->cols);
     info->parameters += p->rows * p->cols;
   }
   return ATT_OK;

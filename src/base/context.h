@@ -19,8 +19,9 @@ struct att_context {
   volatile sig_atomic_t interrupted; /* asked for and not yet taken: see att_is_interrupted */
   int held;                          /* above 0: interrupts wait */
   char message[1024];
-  char processor[64];       /* its name, once att_describe_machine asked, */
-  att_machine_info machine; /* and all it said */
+  char processor[64];        /* its name, once att_describe_machine asked, */
+  att_machine_info machine;  /* and all it said */
+  att_machine_limits limits; /* att_measure_machine's */
 };
 
 /* Sets the message and returns status, so that a failure is one line: return att_fail(ctx, ATT_FORMAT, "%s: ...",

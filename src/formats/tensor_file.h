@@ -22,6 +22,7 @@ typedef struct att_stored {
   size_t size;                 /* bytes; 0 where not even the size of the type's blocks is known */
   int64_t heads; /* > 0: the rows are those of so many heads, and the two halves of each head's rows are in turn: 0, d /
                     2, 1, ... (GGUF's llama) */
+  float more;    /* its numbers are so much more than the parameter's (the norms of GGUF's gemma: 1) */
 } att_stored;
 
 /* Values and bytes of a shape, of a type with blocks of `block` numbers in block_size bytes (att_type_block,

@@ -49,6 +49,14 @@ static void put(builder *b, bool own, const char *key, att_gguf_type type, const
       .key = keep(b, name, strlen(name) + 1), .type = type, .count = 1, .data = keep(b, data, size), .size = size};
 }
 
+static void put_list(builder *b, const char *key, att_gguf_type type, const void *data, size_t count) {
+  size_t before = b->entry_count;
+  put(b, true, key, type, data, count * att_gguf_type_size(type));
+  if (b->entry_count == before) return;
+  b->entries[before].array = true;
+  b->entries[before].count = count;
+}
+
 static void put_u32(builder *b, bool own, const char *key, int64_t value) {
   put(b, own, key, ATT_GGUF_UINT32, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
 }
@@ -78,49 +86,110 @@ static void put_name(builder *b) {
   put_text(b, false, "general.name", name + first, size - first);
 }
 
+static void put_key(builder *b, const att_gguf_key *k) {
+  const json_t *value = json_object_get(b->config, k->hf);
+  bool absent = (k->is & ATT_GGUF_ABSENT) && json_is_null(value), real = k->is & ATT_GGUF_REAL;
+  if (!json_is_number(value) && !absent) return;
+  if (real) put_f32(b, true, k->gguf, absent ? 0 : json_number_value(value));
+  if (!real) put_u32(b, true, k->gguf, absent ? 0 : json_integer_value(value));
+}
+
 static void put_keys(builder *b) {
-  for (const att_gguf_key *k = b->a->keys; k->gguf; k++) {
-    const json_t *value = json_object_get(b->config, k->hf);
-    if (!json_is_number(value)) continue;
-    if (k->real) put_f32(b, true, k->gguf, json_number_value(value));
-    if (!k->real) put_u32(b, true, k->gguf, json_integer_value(value));
+  for (int table = 0; table < ATT_GGUF_TABLES && b->a->keys[table]; table++) {
+    for (const att_gguf_key *k = b->a->keys[table]; k->gguf; k++) put_key(b, k);
   }
 }
 
-/* What Llama 3 divides each frequency by, as a tensor of its own; its numbers stay in the arena. */
-static void put_divisors(builder *b, const json_t *rope) {
+/* Which layers see a window, where that is not what the architecture has. */
+static void put_layers(builder *b) {
   const att_config *c = &b->model->config;
-  int64_t count = (c->head_size ? c->head_size : c->d_model / c->decoder_attention_heads) / 2;
-  const att_llama3_scaling scaling = {json_number_value(json_object_get(rope, "rope_theta")),
-                                      json_number_value(json_object_get(rope, "factor")),
-                                      json_number_value(json_object_get(rope, "low_freq_factor")),
-                                      json_number_value(json_object_get(rope, "high_freq_factor")),
-                                      json_number_value(json_object_get(rope, "original_max_position_embeddings"))};
-  float *divisors = att_arena_alloc(b->arena, (size_t)count * sizeof *divisors, sizeof *divisors);
-  if (!divisors) {
-    b->status = ATT_MEMORY;
-    return;
+  bool *local = b->a->period ? ATT_ARENA_NEW(b->arena, c->decoder_layers, bool) : NULL, usual = true;
+  if (!local) return;
+  for (int64_t i = 0; i < c->decoder_layers; i++) {
+    local[i] = c->local_layers[i];
+    usual = usual && local[i] == ((i + 1) % b->a->period != 0);
   }
-  for (int64_t i = 0; i < count; i++) divisors[i] = (float)att_llama3_divisor(&scaling, i, count);
-  b->tensors[b->tensor_count++] =
-      (att_to_store){"rope_freqs.weight", ATT_F32, 1, {count}, divisors, ATT_F32, NULL, NULL};
+  if (!usual) put_list(b, "attention.sliding_window_pattern", ATT_GGUF_BOOL, local, (size_t)c->decoder_layers);
+}
+
+/* What llama.cpp has no key for. */
+static void put_scalar(builder *b) {
+  const att_config *c = &b->model->config;
+  const bool broad = c->decoder_layers == b->a->broad_layers;
+  if (!b->a->period) return;
+  int64_t usual = c->head_size && !broad ? c->head_size : c->d_model / c->decoder_attention_heads;
+  double scalar = json_number_value(json_object_get(b->config, "query_pre_attn_scalar"));
+  if (scalar == (double)usual) return;
+  put_f32(b, true, "attention.scale", 1 / sqrt(scalar));
+  att_log(b->ctx, ATT_LOG_WARNING,
+          "%s: query_pre_attn_scalar is %g where llama.cpp takes %lld; attend reads it from attention.scale", b->path,
+          scalar, (long long)usual);
+}
+
+/* ---- rotary positions ----------------------------------------------------------------------------------------- */
+
+static double real_of(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+
+/* A divisor of each frequency, as a tensor of its own; its numbers stay in the arena. NULL: no memory. */
+static float *new_divisors(builder *b, const char *name, int64_t count) {
+  float *divisors = att_arena_alloc(b->arena, (size_t)count * sizeof *divisors, sizeof *divisors);
+  if (divisors) {
+    b->tensors[b->tensor_count++] = (att_to_store){name, ATT_F32, 1, {count}, divisors, ATT_F32, NULL, NULL};
+  } else {
+    b->status = ATT_MEMORY;
+  }
+  return divisors;
+}
+
+static void put_llama3(builder *b, const json_t *rope, int64_t count) {
+  const att_llama3_scaling scaling = {real_of(rope, "rope_theta"), real_of(rope, "factor"),
+                                      real_of(rope, "low_freq_factor"), real_of(rope, "high_freq_factor"),
+                                      real_of(rope, "original_max_position_embeddings")};
+  float *divisors = new_divisors(b, "rope_freqs.weight", count);
+  for (int64_t i = 0; divisors && i < count; i++) divisors[i] = (float)att_llama3_divisor(&scaling, i, count);
+}
+
+static void put_longrope(builder *b, const json_t *rope, int64_t count) {
+  const att_rope *own = &b->model->config.rope;
+  float *longs = new_divisors(b, "rope_factors_long.weight", count);
+  float *shorts = longs ? new_divisors(b, "rope_factors_short.weight", count) : NULL;
+  if (!shorts) return;
+  memcpy(longs, own->long_factors, (size_t)count * sizeof *longs);
+  memcpy(shorts, own->short_factors, (size_t)count * sizeof *shorts);
+  put_u32(b, true, "rope.scaling.original_context_length", own->original);
+  put_f32(b, true, "rope.scaling.attn_factor", real_of(rope, "attention_factor"));
+}
+
+/* llama.cpp multiplies by what yarn makes of the factor. */
+static void put_yarn(builder *b, const json_t *rope) {
+  double factor = real_of(rope, "factor"), usual = factor > 1 ? 0.1 * log(factor) + 1 : 1;
+  put_f32(b, true, "rope.scaling.factor", factor);
+  put_u32(b, true, "rope.scaling.original_context_length", b->model->config.rope.original);
+  put_f32(b, true, "rope.scaling.yarn_beta_fast", real_of(rope, "beta_fast"));
+  put_f32(b, true, "rope.scaling.yarn_beta_slow", real_of(rope, "beta_slow"));
+  put_f32(b, true, "rope.scaling.attn_factor", real_of(rope, "attention_factor") / usual);
 }
 
 static void put_rope(builder *b) {
   const att_config *c = &b->model->config;
   const json_t *rope = json_object_get(b->config, "rope_parameters");
+  const json_t *full = json_object_get(rope, "full_attention");
+  if (full) rope = full;
   const char *type = json_string_value(json_object_get(rope, "rope_type"));
-  if (b->status || !rope || !type) return;
-  put_u32(b, true, "rope.dimension_count", c->head_size ? c->head_size : c->d_model / c->decoder_attention_heads);
-  if (strcmp(type, "default") == 0) return;
+  if (b->status || !type) return;
+  int64_t size = c->head_size ? c->head_size : c->d_model / c->decoder_attention_heads;
+  int64_t turned = att_rope_turned(&c->rope, size);
+  put_u32(b, true, "rope.dimension_count", turned);
   if (strcmp(type, "llama3") == 0) {
-    put_divisors(b, rope);
+    put_llama3(b, rope, turned / 2);
+  } else if (strcmp(type, "longrope") == 0) {
+    put_longrope(b, rope, turned / 2);
   } else if (strcmp(type, "linear") == 0) {
     put_text(b, true, "rope.scaling.type", type, strlen(type));
-    put_f32(b, true, "rope.scaling.factor", json_number_value(json_object_get(rope, "factor")));
-  } else if (!b->status) {
-    b->status = att_fail(b->ctx, ATT_UNSUPPORTED, "%s: attend does not write rotary scaling \"%.40s\" into a .gguf",
-                         b->path, type);
+    put_f32(b, true, "rope.scaling.factor", real_of(rope, "factor"));
+  } else if (strcmp(type, "yarn") == 0) {
+    put_text(b, true, "rope.scaling.type", type, strlen(type));
+    put_yarn(b, rope);
   }
 }
 
@@ -147,6 +216,8 @@ static void put_settings(builder *b, const att_mixture *written) {
   put_u32(b, false, "general.file_type", written->file_type);
   put_u32(b, false, "general.quantization_version", 2);
   put_keys(b);
+  put_layers(b);
+  put_scalar(b);
   put_u32(b, true, "vocab_size", c->vocab_size);
   if (json_object_get(b->config, "head_dim")) put_u32(b, true, "attention.value_length", whole_of(b, "head_dim"));
   if (c->kind == ATT_ENCODER) put(b, true, "attention.causal", ATT_GGUF_BOOL, &(char){0}, 1);
@@ -199,7 +270,8 @@ static void put_tensor(builder *b, const att_parameter *p, const att_mixture *wa
   }
   *w = (att_written){.model = b->model, .p = p, .path = b->path, .upright = true};
   w->type = att_written_type(b->model, p, wanted, true);
-  if (n->heads) w->heads = whole_of(b, n->heads);
+  w->heads = att_gguf_turned_heads(b->a, n, b->config);
+  w->more = att_gguf_more(b->a, n);
   att_written_put(&b->tensors[b->tensor_count++], w, keep(b, name, strlen(name) + 1));
 }
 
@@ -215,10 +287,87 @@ static void put_tensors(builder *b, const att_mixture *wanted) {
 
 /* ---- the whole ------------------------------------------------------------------------------------------------ */
 
-static bool sees_windows(const att_config *c) {
-  for (int64_t i = 0; i < c->decoder_layers; i++)
-    if (c->local_layers[i]) return true;
+/* Whether two settings are the same but for float32's roundings. */
+static bool same_value(const json_t *a, const json_t *b) {
+  const char *key;
+  json_t *value;
+  if (json_is_number(a) && json_is_number(b)) {
+    double x = json_number_value(a), y = json_number_value(b);
+    return fabs(x - y) <= 1e-6 * fmax(fabs(x), fabs(y));
+  }
+  if (json_is_array(a) && json_array_size(a) == json_array_size(b)) {
+    for (size_t i = 0; i < json_array_size(a); i++)
+      if (!same_value(json_array_get(a, i), json_array_get(b, i))) return false;
+    return true;
+  }
+  if (!json_is_object(a) || !json_is_object(b)) return json_equal(a, b);
+  json_object_foreach((json_t *)(uintptr_t)a, key, value) if (!same_value(value, json_object_get(b, key))) return false;
+  return json_object_size(a) == json_object_size(b);
+}
+
+/* What running the model does not depend on. */
+static bool is_beside(const char *key) {
+  static const char *const parts[] = {"token_id", "drop", "model_type", "architectures", "dtype", "initializer"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (strstr(key, parts[i])) return true;
   return false;
+}
+
+static att_status compare_configs(const builder *b, const json_t *read) {
+  const char *key;
+  json_t *value;
+  json_object_foreach(b->config, key, value) {
+    const json_t *other = json_object_get(read, key);
+    if (!other || is_beside(key) || same_value(value, other)) continue;
+    return att_fail(b->ctx, ATT_UNSUPPORTED,
+                    "%s: a .gguf cannot say the %s of this %s model: name a folder, which then has a model.gguf of "
+                    "attend's own",
+                    b->path, key, att_config_type(&b->model->config));
+  }
+  return ATT_OK;
+}
+
+static int compare_keys(const void *a, const void *b) {
+  return strcmp((*(const att_gguf_entry *const *)a)->key, (*(const att_gguf_entry *const *)b)->key);
+}
+
+/* The entries and tensors as the reader of a file has them. The file's data is that of `b`. */
+static att_status as_file(const builder *b, att_gguf_metadata *m, att_tensor_file *file) {
+  file->tensors = ATT_ARENA_NEW(b->arena, b->tensor_count, att_stored);
+  m->by_key = ATT_ARENA_NEW(b->arena, b->entry_count, const att_gguf_entry *);
+  if (!file->tensors || !m->by_key) return ATT_MEMORY;
+  for (size_t i = 0; i < b->entry_count; i++) m->by_key[i] = &b->entries[i];
+  qsort(m->by_key, b->entry_count, sizeof *m->by_key, compare_keys);
+  for (size_t i = 0; i < b->tensor_count; i++) {
+    const att_to_store *t = &b->tensors[i];
+    att_stored *stored = &file->tensors[i];
+    *stored = (att_stored){.name = t->name, .type = t->type, .rank = t->rank, .count = t->shape[0], .data = t->data};
+    memcpy(stored->shape, t->shape, sizeof stored->shape);
+    stored->size = (size_t)stored->count * sizeof(float); /* of what has data */
+  }
+  file->count = b->tensor_count;
+  return att_tensor_file_sort(file);
+}
+
+/* Reads the settings as who opens the file will, and refuses what came out otherwise. */
+static att_status check(const builder *b) {
+  att_gguf_metadata m = {
+      .ctx = b->ctx, .path = b->path, .count = b->entry_count, .entries = (att_gguf_entry *)b->entries};
+  att_tensor_file file = {.ctx = b->ctx, .path = (char *)(uintptr_t)b->path, .metadata = &m};
+  att_config config = {.labels = NULL};
+  const att_gguf_architecture *a;
+  json_t *root = NULL, *read = NULL;
+  att_status status = as_file(b, &m, &file);
+  if (!status) status = att_gguf_architecture_of(&m, &a);
+  if (!status) status = att_gguf_read_config(&file, a, &root);
+  if (!status) status = att_config_take(b->ctx, b->path, root, &config);
+  if (!status) status = att_config_give(b->ctx, &config, &read);
+  if (!status) status = compare_configs(b, read);
+  att_free(b->ctx, config.labels);
+  att_free(b->ctx, file.by_name);
+  json_decref(root);
+  json_decref(read);
+  return status;
 }
 
 static att_status build(builder *b, const att_mixture *wanted) {
@@ -230,11 +379,7 @@ static att_status build(builder *b, const att_mixture *wanted) {
                     "model.gguf of attend's own",
                     b->path, type);
   }
-  if (sees_windows(&b->model->config)) {
-    return att_fail(b->ctx, ATT_UNSUPPORTED,
-                    "%s: a .gguf cannot say which layers of a %s model see a window: name a folder", b->path, type);
-  }
-  b->tensors = ATT_ARENA_NEW(b->arena, b->model->parameter_count + 1, att_to_store);
+  b->tensors = ATT_ARENA_NEW(b->arena, b->model->parameter_count + 2, att_to_store);
   if (!b->tensors) return ATT_MEMORY;
   ATT_TRY(att_config_give(b->ctx, &b->model->config, &b->config));
   put_settings(b, wanted ? wanted : att_mixture_of(b->model->config.storage));
@@ -246,6 +391,7 @@ static att_status build(builder *b, const att_mixture *wanted) {
   }
   if (!b->status) put_tensors(b, wanted);
   if (b->status) return b->status;
+  ATT_TRY(check(b));
   return att_gguf_write(b->ctx, b->path, b->entries, b->entry_count, b->tensors, b->tensor_count);
 }
 

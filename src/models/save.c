@@ -21,8 +21,8 @@ static att_role role_of(const att_model *model, const char *name) {
   if (has(name, "embed_tokens") || has(name, "wte") || has(name, "shared") || has(name, "word_embeddings")) {
     return tied ? ATT_ROLE_OUTPUT : ATT_ROLE_TOKENS;
   }
+  if (has(name, "c_attn") || has(name, "qkv_proj")) return ATT_ROLE_JOINED;
   if (has(name, "v_proj") || has(name, "self.value")) return ATT_ROLE_VALUES;
-  if (has(name, "c_attn")) return ATT_ROLE_JOINED;
   if (has(name, "o_proj") || has(name, "out_proj") || has(name, "attn.c_proj") || has(name, "attention.output")) {
     return ATT_ROLE_ATTENTION_OUT;
   }
@@ -110,6 +110,7 @@ static att_status convert_rows(const att_written *w, int64_t first, int64_t coun
   float *rows = att_alloc(ctx, (size_t)(count * cols), sizeof *rows);
   att_status status = rows ? read_rows(w, first, count, cols, rows) : ATT_MEMORY;
   if (!status && w->heads && w->p->rank == 1) status = order_vector(w, rows);
+  for (int64_t i = 0; !status && w->more != 0 && i < count * cols; i++) rows[i] += w->more;
   if (!status) {
     status = att_convert_numbers(ctx, w->path, w->p->name, w->type, first * cols, rows, count * cols, out);
   }

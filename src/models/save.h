@@ -16,7 +16,8 @@ typedef struct att_written {
   const char *path; /* of the file, for messages */
   att_type type;
   bool upright;  /* as in att_tensor_file */
-  int64_t heads; /* as in att_stored */
+  int64_t heads; /* as in att_stored, */
+  float more;    /* and this, of a vector */
 } att_written;
 
 /* The type of a parameter in a file. wanted NULL: the one that it came in. What the file holds quantized, and what a

@@ -232,7 +232,7 @@ static void turn_kernels(const att_parameter *p, char *out, const char *in, size
 
 /* Where ops can read the file's bytes as they lie. */
 static bool can_be_mapped(const att_stored *stored, const att_parameter *p, bool turned) {
-  if (stored->type >= ATT_FLOAT_TYPES || stored->heads > 0) return false;
+  if (stored->type >= ATT_FLOAT_TYPES || stored->heads > 0 || stored->more != 0) return false;
   bool aligned = (uintptr_t)stored->data % att_type_size(stored->type) == 0;
   return aligned && !turned && !p->kernel && (!p->floats || stored->type == ATT_F32);
 }
@@ -296,6 +296,9 @@ static att_status take_one(att_model *model, const att_stored *stored, att_param
   if (stored->heads > 0 && !rows) return ATT_MEMORY;
   if (rows) ordered.data = rows;
   copy_values(model, &ordered, p, turned);
+  for (int64_t i = 0; stored->more != 0 && p->type == ATT_F32 && i < stored->count; i++) {
+    ((float *)p->memory)[i] -= stored->more;
+  }
   att_free(model->ctx, rows);
   att_tensor_file_forget(stored);
   return ATT_OK;

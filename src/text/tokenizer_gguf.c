@@ -199,6 +199,30 @@ static bool adds_space(const att_tokenizer *t) {
   return is_step(normalizer, "Prepend") || is_step(first, "Prepend");
 }
 
+/* A step of the normaliser, alone or in a sequence; NULL: there is none. */
+static const json_t *normal_step(const att_tokenizer *t, const char *type) {
+  const json_t *whole = t->parts[ATT_PART_NORMALIZER], *list = json_object_get(whole, "normalizers");
+  if (is_step(whole, type)) return whole;
+  for (size_t i = 0; i < json_array_size(list); i++)
+    if (is_step(json_array_get(list, i), type)) return json_array_get(list, i);
+  return NULL;
+}
+
+/* BERT's normaliser. Accents go with capitals where it does not say. */
+static void put_letters(writer *w) {
+  const json_t *step = normal_step(w->t, "BertNormalizer"), *accents = json_object_get(step, "strip_accents");
+  bool lower = step && !json_is_false(json_object_get(step, "lowercase"));
+  put_bool(w, "tokenizer.ggml.normalizer.lowercase", lower);
+  put_bool(w, "tokenizer.ggml.normalizer.strip_accents", json_is_boolean(accents) ? json_is_true(accents) : lower);
+}
+
+/* SentencePiece's table of what characters become. */
+static void put_charsmap(writer *w) {
+  const att_buffer *map = &w->t->charsmap.bytes;
+  if (!w->t->unigram.used || !map->size) return;
+  put(w, "tokenizer.ggml.precompiled_charsmap", ATT_GGUF_UINT8, true, map->size, copy(w, map->data, map->size).data);
+}
+
 att_status att_tokenizer_put_gguf(const att_tokenizer *tokenizer, att_arena *arena, int64_t size,
                                   att_gguf_entry *entries, size_t *count) {
   const bool pieces = tokenizer->wordpiece.used || tokenizer->unigram.used;
@@ -220,13 +244,16 @@ att_status att_tokenizer_put_gguf(const att_tokenizer *tokenizer, att_arena *are
               "which cuts some otherwise");
     }
     put_text(&w, "tokenizer.ggml.pre", pattern ? pattern : "default");
-  } else if (strcmp(kind, "bert") != 0) {
+  } else if (strcmp(kind, "bert") == 0) {
+    put_letters(&w);
+  } else {
     put_text(&w, "tokenizer.ggml.pre", "default");
     put_bool(&w, "tokenizer.ggml.add_space_prefix", adds_space(tokenizer));
   }
   put_tokens(&w);
   put_scores(&w);
   put_merges(&w);
+  put_charsmap(&w);
   put_template(&w);
   put_chat_template(&w);
   return w.status;
