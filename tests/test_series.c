@@ -131,8 +131,9 @@ static void must_have(const att_series *s, int64_t index, const char *label, int
 static void headers_lie(void **state) {
   (void)state;
   /* says equal lengths and none missing, and no timestamps */
-  att_series s = read_labelled("a.ts", "@equalLength true\n@missing false\n@timeStamps false\n@classLabel true x y\n@data\n"
-                                       "1,2,3:4,?,6:x\n\n1:2:y\r\n1,2:3:x\n");
+  att_series s =
+      read_labelled("a.ts", "@equalLength true\n@missing false\n@timeStamps false\n@classLabel true x y\n@data\n"
+                            "1,2,3:4,?,6:x\n\n1:2:y\r\n1,2:3:x\n");
   assert_int_equal(s.count, 3);
   assert_int_equal(s.channels, 2);
   must_have(&s, 0, "x", 3, (float[]){1, 4, 2, NAN, 3, 6});
@@ -141,7 +142,8 @@ static void headers_lie(void **state) {
   assert_int_equal(s.missing, 2);
   assert_int_equal(s.line[2], 9);
   att_series_free(ctx, &s);
-  s = read_labelled("a.ts", "# a comment\n@data\n(2020-01-01 00:00:00,1.5),(2020-01-01 00:00:10,NaN):(1,7),(2,8):two words\n");
+  s = read_labelled("a.ts",
+                    "# a comment\n@data\n(2020-01-01 00:00:00,1.5),(2020-01-01 00:00:10,NaN):(1,7),(2,8):two words\n");
   must_have(&s, 0, "two words", 2, (float[]){1.5f, 7, NAN, 8});
   att_series_free(ctx, &s);
 }
@@ -171,9 +173,9 @@ static void what_is_refused(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     att_series s;
-    att_status status = att_series_read_labelled(ctx, write_text(cases[i].name, cases[i].text),
-                                                 &(att_series_columns){.series = cases[i].name[0] == 'l' ? "id" : NULL},
-                                                 true, &s);
+    att_status status =
+        att_series_read_labelled(ctx, write_text(cases[i].name, cases[i].text),
+                                 &(att_series_columns){.series = cases[i].name[0] == 'l' ? "id" : NULL}, true, &s);
     must_say(status, ATT_FORMAT, cases[i].clue);
     assert_null(s.values);
   }
@@ -230,7 +232,8 @@ static void texts_are_no_series(void **state) {
                {"a.csv", "1,2,3,up\n4,5,6,down\n", true}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     bool is;
-    assert_int_equal(att_series_look(ctx, write_text(cases[i].name, cases[i].text), &(att_series_columns){0}, &is), ATT_OK);
+    assert_int_equal(att_series_look(ctx, write_text(cases[i].name, cases[i].text), &(att_series_columns){0}, &is),
+                     ATT_OK);
     if (is != cases[i].series) fail_msg("%s", cases[i].text);
   }
 }
@@ -273,8 +276,15 @@ static void write_gestures(const char *name, int count, int channels) {
 
 static att_train_options *options_of(const char *network, const char *out, const char *steps) {
   att_train_options *o;
-  const char *const pairs[][2] = {{"data", in_folder("g.ts")}, {"out", out}, {"family", network}, {"steps", steps},
-                                  {"width", "16"}, {"seed", "3"}, {"patch", "2"}, {"dropout", "0"}, {"lr", "0.01"}};
+  const char *const pairs[][2] = {{"data", in_folder("g.ts")},
+                                  {"out", out},
+                                  {"family", network},
+                                  {"steps", steps},
+                                  {"width", "16"},
+                                  {"seed", "3"},
+                                  {"patch", "2"},
+                                  {"dropout", "0"},
+                                  {"lr", "0.01"}};
   assert_int_equal(att_train_options_new(ctx, "classifier", &o), ATT_OK);
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
     if (att_train_options_set(o, pairs[i][0], pairs[i][1])) fail_msg("%s", att_message(ctx));
@@ -322,7 +332,8 @@ static void networks_learn_gestures(void **state) {
     must_say(att_classify_series(model, in_folder("other.ts"), count_right, &so_far), ATT_FORMAT,
              "its series have 3 channels, the model reads 2");
     const att_text line = {"hello", 5};
-    must_say(att_classify(model, &line, NULL, 1, 0, count_right, &so_far), ATT_UNSUPPORTED, "reads series of 2 channels");
+    must_say(att_classify(model, &line, NULL, 1, 0, count_right, &so_far), ATT_UNSUPPORTED,
+             "reads series of 2 channels");
     att_model_close(model);
   }
 }

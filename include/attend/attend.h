@@ -133,6 +133,7 @@ typedef enum att_head {
   ATT_HEAD_VALUES,        /* numbers: regression */
   ATT_HEAD_NONE,          /* hidden states only */
   ATT_HEAD_TOKEN_CLASSES, /* one of several labels for each token */
+  ATT_HEAD_FORECAST,      /* the values that follow a window of a series */
   ATT_HEAD_COUNT          /* how many there are */
 } att_head;
 
@@ -207,7 +208,8 @@ typedef enum att_verb {
   ATT_VERB_SCORE_TEXT,  /* att_score_text */
   ATT_VERB_CLASSIFY,    /* att_classify, att_evaluate */
   ATT_VERB_FILL,        /* att_fill */
-  ATT_VERB_EMBED        /* att_embed */
+  ATT_VERB_EMBED,       /* att_embed */
+  ATT_VERB_FORECAST     /* att_forecast, att_backtest */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what

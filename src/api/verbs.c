@@ -10,7 +10,7 @@ static const struct {
   const char *what, *command;
 } verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
              {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
-             {"embed", "embed"}};
+             {"embed", "embed"},         {"forecast", "forecast"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */

@@ -92,9 +92,9 @@ bool att_series_is_ts(const char *path) {
 typedef struct ts_reader {
   att_context *ctx;
   const char *path;
-  size_t number;   /* of the line, from 1 */
-  bool labelled;   /* the header says so */
-  bool data;       /* behind @data */
+  size_t number;     /* of the line, from 1 */
+  bool labelled;     /* the header says so */
+  bool data;         /* behind @data */
   int64_t has_label; /* -1: not known yet */
   att_series *out;
 } ts_reader;

@@ -11,11 +11,11 @@
 
 /* How a time is written. Equal forms are equal in all members. */
 typedef struct att_time_form {
-  bool number;       /* a plain number, and nothing below */
-  char date;         /* '-' or '/' */
-  char between;      /* ' ' or 'T', before the hours */
-  int parts;         /* 2: year and month; 3: a date; 5: with minutes; 6: with seconds */
-  char zone[8];      /* "Z", "+02:00", or empty */
+  bool number;  /* a plain number, and nothing below */
+  char date;    /* '-' or '/' */
+  char between; /* ' ' or 'T', before the hours */
+  int parts;    /* 2: year and month; 3: a date; 5: with minutes; 6: with seconds */
+  char zone[8]; /* "Z", "+02:00", or empty */
 } att_time_form;
 
 /* A step from one time to the next: so many months, or seconds (units, of plain numbers) where months is 0. */

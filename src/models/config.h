@@ -23,6 +23,7 @@ typedef enum att_family {
   ATT_GEMMA3, /* "gemma3_text" */
   ATT_PHI3,
   ATT_BERT,
+  ATT_PATCHTST,
   ATT_RECURRENT, /* "attend-rnn" */
   ATT_PADDED,    /* "attend-ffn" */
   ATT_FAMILY_COUNT
@@ -45,6 +46,19 @@ typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN,
 /* A recurrent translator's attention. */
 typedef enum att_scoring { ATT_SCORING_NONE, ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE } att_scoring;
 
+#define ATT_MOST_QUANTILES 32
+
+/* Of models that read windows of series (patching.h); lookback 0: of no others. */
+typedef struct att_patching {
+  int64_t channels, lookback; /* what is read: sequences of so many rows of so many floats */
+  int64_t stride;             /* from one patch to the next; a patch has input_width rows of one channel */
+  bool normalise;             /* each channel of a window by its own mean and deviation, undone in a forecast */
+  bool pooled;                /* patchtst: the mean of a window's patches stands for it, else all side by side */
+  int64_t horizon;            /* of a head of forecasts: rows ahead; and its quantiles behind their mean */
+  int64_t quantile_count;
+  float quantiles[ATT_MOST_QUANTILES];
+} att_patching;
+
 /* config.json, as attend needs it (generation_config.json: generation.h). Field names are Hugging Face's where they
  * have one. A decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What
  * no type of Hugging Face can say (a gpt2 with rotary positions) has the model_type "attend", with the family's name
@@ -66,7 +80,8 @@ typedef struct att_config {
   int64_t type_vocab_size; /* bert; 0: none */
   int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
                               place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
-  bool mean_pool;         /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
+  bool mean_pool; /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
+  att_patching patching;
   att_rope rope;          /* rotary */
   att_rope local_rope;    /* of local layers; base 0: as the others */
   int64_t sliding_window; /* tokens that a local layer of a decoder sees */
@@ -102,6 +117,10 @@ char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t coun
 /* Whether that side reads rows of floats. */
 static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
   return c->input_width > 0 && decoder == (c->kind == ATT_DECODER);
+}
+/* Floats of a row that is read. */
+static inline int64_t att_config_row_width(const att_config *c) {
+  return c->patching.lookback ? c->patching.channels : c->input_width;
 }
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);

@@ -63,7 +63,7 @@ struct att_family_calls {
 
 extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls,
     att_qwen3_calls, att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls,
-    att_recurrent_calls, att_padded_calls;
+    att_patchtst_calls, att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
 

@@ -62,13 +62,15 @@ static att_status read_column(att_context *ctx, const char *path, const json_t *
   return text && !*out ? ATT_MEMORY : ATT_OK;
 }
 
-static att_status read_root(att_context *ctx, const char *path, const json_t *root, int64_t width, att_series_front *f) {
+static att_status read_root(att_context *ctx, const char *path, const json_t *root, int64_t width,
+                            att_series_front *f) {
   f->patch = 1;
   ATT_TRY(att_json_int(ctx, path, root, "channels", true, 1, ATT_MOST_CHANNELS, &f->channels));
   ATT_TRY(att_json_int(ctx, path, root, "patch_length", false, 1, INT32_MAX, &f->patch));
   if (f->patch * f->channels != width) {
-    return att_fail(ctx, ATT_FORMAT, "%s: %lld channels by a patch_length of %lld are not config.json's input_width, %lld",
-                    path, (long long)f->channels, (long long)f->patch, (long long)width);
+    return att_fail(ctx, ATT_FORMAT,
+                    "%s: %lld channels by a patch_length of %lld are not config.json's input_width, %lld", path,
+                    (long long)f->channels, (long long)f->patch, (long long)width);
   }
   ATT_TRY(read_numbers(ctx, path, root, "mean", f->channels, &f->mean));
   ATT_TRY(read_numbers(ctx, path, root, "std", f->channels, &f->deviation));

@@ -12,9 +12,9 @@
 #define ATT_SERIES_FILE "series.json"
 
 typedef struct att_series_front {
-  int64_t channels, patch;   /* rows that stand side by side in a token */
-  double *mean, *deviation;  /* [channels] of what was learned from; no deviation is 0 */
-  char **names;              /* [channels], one block: of the columns; NULL: they have none */
+  int64_t channels, patch;     /* rows that stand side by side in a token */
+  double *mean, *deviation;    /* [channels] of what was learned from; no deviation is 0 */
+  char **names;                /* [channels], one block: of the columns; NULL: they have none */
   char *series, *time, *label; /* columns that were named, each NULL where not */
 } att_series_front;
 

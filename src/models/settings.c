@@ -13,10 +13,10 @@ static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "le
                                                                "relative",   "alibi",   "none"};
 
 static const char *const family_types[ATT_FAMILY_COUNT] = {
-    [ATT_MARIAN] = "marian",      [ATT_M2M_100] = "m2m_100", [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
-    [ATT_QWEN2] = "qwen2",        [ATT_QWEN3] = "qwen3",     [ATT_MISTRAL] = "mistral", [ATT_GEMMA2] = "gemma2",
-    [ATT_GEMMA3] = "gemma3_text", [ATT_PHI3] = "phi3",       [ATT_BERT] = "bert",       [ATT_RECURRENT] = "attend-rnn",
-    [ATT_PADDED] = "attend-ffn"};
+    [ATT_MARIAN] = "marian",        [ATT_M2M_100] = "m2m_100",  [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
+    [ATT_QWEN2] = "qwen2",          [ATT_QWEN3] = "qwen3",      [ATT_MISTRAL] = "mistral", [ATT_GEMMA2] = "gemma2",
+    [ATT_GEMMA3] = "gemma3_text",   [ATT_PHI3] = "phi3",        [ATT_BERT] = "bert",       [ATT_PATCHTST] = "patchtst",
+    [ATT_RECURRENT] = "attend-rnn", [ATT_PADDED] = "attend-ffn"};
 
 const char *att_family_type(att_family family) { return family_types[family]; }
 

@@ -38,6 +38,7 @@ typedef struct att_stack_names {
   const char *part;                              /* "encoder": for info */
   const char *prefix;                            /* "model.encoder." */
   const char *layers;                            /* "layers." */
+  const char *input;                             /* what projects rows of floats; NULL: "input_projection" */
   const char *self_in[4], *self_out, *self_norm; /* one name for q, k and v together, or three */
   const char *cross_in, *cross_memory[3], *cross_out, *cross_norm;
   /* gate: where the feed-forward part is gated; NULL: `up` has both, the gate first */
@@ -75,6 +76,8 @@ att_status att_name_tokens(att_model *model, const char *name, const char *part,
 att_status att_transformer_new(att_model *model, att_transformer **layers);
 /* What reads rows of floats: "input_projection" behind the stack's prefix. */
 att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names);
+/* Blocks alone. */
+att_status att_transformer_blocks(att_model *model, bool decoder, const att_stack_names *names);
 /* Blocks and last norm, and learned positions before them. */
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);
 /* All of a decoder: embedding, stack, output projection (tied or not) where the head reads one, the head's own. */

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define ATT_LOOKED_AT   200 /* rows that say what a column holds */
-#define ATT_WIDE_LEAST  3   /* columns of numbers that make a wide table one of series */
+#define ATT_LOOKED_AT  200 /* rows that say what a column holds */
+#define ATT_WIDE_LEAST 3   /* columns of numbers that make a wide table one of series */
 
 /* What the columns are; -1: there is none. */
 typedef struct series_layout {
@@ -35,8 +35,8 @@ static att_text cell_at(const att_table *t, size_t row, int64_t column) {
 
 /* ---- which column is what ------------------------------------------------------------------------------------- */
 
-static const char *const series_names[] = {"series",  "series_id", "id",     "item_id", "unique_id",    "case", "case_id",
-                                           "sample",  "sample_id", "trial",  "gesture", "recording_id", NULL};
+static const char *const series_names[] = {"series", "series_id", "id",    "item_id", "unique_id",    "case", "case_id",
+                                           "sample", "sample_id", "trial", "gesture", "recording_id", NULL};
 static const char *const time_names[] = {"time", "timestamp", "date", "datetime", "t", "step", "ds", "frame", NULL};
 static const char *const label_names[] = {"label", "class", "category", "target", NULL};
 
@@ -230,15 +230,17 @@ typedef struct row_taker {
   att_series *out;
 } row_taker;
 
-static bool same(att_text a, att_text b) { return a.size == b.size && (!a.size || memcmp(a.data, b.data, a.size) == 0); }
+static bool same(att_text a, att_text b) {
+  return a.size == b.size && (!a.size || memcmp(a.data, b.data, a.size) == 0);
+}
 
 static att_status read_time(const row_taker *t, size_t row, series_row *out) {
   const series_finder *f = t->f;
   att_text cell = cell_at(f->table, row, f->out->time);
   att_time_form form;
   if (!att_time_read(cell, &out->time, &form)) {
-    return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: \"%.*s\" is no time (a number, or as 2016-07-01 12:30:00)", f->path,
-                    f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
+    return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: \"%.*s\" is no time (a number, or as 2016-07-01 12:30:00)",
+                    f->path, f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
   }
   if (t->count == 0) t->out->form = form;
   if (att_time_form_is(&form, &t->out->form)) return ATT_OK;
@@ -266,9 +268,11 @@ static att_status sort_rows(row_taker *t) {
     t->rows[i].first = begins ? t->rows[i].row : t->rows[i - 1].first;
   }
   qsort(t->rows, rows, sizeof *t->rows, by_place);
-  for (size_t i = 1; i < rows; i++) moved += t->rows[i].first == t->rows[i - 1].first && t->rows[i].row < t->rows[i - 1].row;
+  for (size_t i = 1; i < rows; i++)
+    moved += t->rows[i].first == t->rows[i - 1].first && t->rows[i].row < t->rows[i - 1].row;
   if (moved) {
-    att_log(f->ctx, ATT_LOG_WARNING, "%s: the times go back in %zu places: the rows are sorted by them", f->path, moved);
+    att_log(f->ctx, ATT_LOG_WARNING, "%s: the times go back in %zu places: the rows are sorted by them", f->path,
+            moved);
   }
   return ATT_OK;
 }
@@ -280,16 +284,17 @@ static att_status check_row(const row_taker *t, size_t i, bool begins) {
   if (begins) return ATT_OK;
   if (l->time >= 0 && r->time <= t->rows[i - 1].time) {
     att_text cell = cell_at(f->table, r->row, l->time);
-    return att_fail(f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
-                    f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60),
-                    cell.data,
-                    l->series >= 0 ? ", in one series" : "; name the column that tells series apart with series-column");
+    return att_fail(
+        f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
+        f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60), cell.data,
+        l->series >= 0 ? ", in one series" : "; name the column that tells series apart with series-column");
   }
   if (l->label < 0) return ATT_OK;
   att_text label = cell_at(f->table, r->row, l->label);
   if (same(label, t->out->labels[t->out->count - 1])) return ATT_OK;
-  return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: the label \"%.*s\" is not that of the rows before it in its series",
-                  f->path, f->table->line[r->row], (int)(label.size < 60 ? label.size : 60), label.data);
+  return att_fail(f->ctx, ATT_FORMAT,
+                  "%s: line %zu: the label \"%.*s\" is not that of the rows before it in its series", f->path,
+                  f->table->line[r->row], (int)(label.size < 60 ? label.size : 60), label.data);
 }
 
 static att_status read_cell(const series_finder *f, size_t row, int64_t column, float *value) {
@@ -340,12 +345,14 @@ static att_status take_rows(row_taker *t) {
   const series_layout *l = f->out;
   att_series *s = t->out;
   if (l->count == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no column of numbers", f->path);
-  if (l->count > ATT_MOST_CHANNELS && !l->wide) return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: too many columns", f->path);
+  if (l->count > ATT_MOST_CHANNELS && !l->wide)
+    return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: too many columns", f->path);
   s->channels = l->wide ? 1 : l->count;
   s->timed = l->time >= 0;
   if (l->wide) {
     for (size_t row = l->header; row < f->table->rows; row++) {
-      if (att_is_interrupted(f->ctx)) return att_fail(f->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", f->path);
+      if (att_is_interrupted(f->ctx))
+        return att_fail(f->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", f->path);
       ATT_TRY(take_wide_row(t, row));
     }
     return ATT_OK;
