@@ -17,6 +17,7 @@ static int run_translation(att_cli *cli) { return run(cli, "To translate: attend
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
 static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
+static int run_forecast(att_cli *cli) { return run(cli, "To forecast: attend forecast ", " --data RECENT.csv"); }
 
 const att_cli_verb att_cli_train_translation = {
     .name = "train translation",
@@ -85,4 +86,27 @@ const att_cli_verb att_cli_train_mlm = {
     .library = "mlm",
     .most_words = ATT_CLI_MOST_TEXTS,
     .run = run_mlm,
+};
+
+const att_cli_verb att_cli_train_forecast = {
+    .name = "train forecast",
+    .arguments = "--data FILE --horizon N --out DIR",
+    .summary = "train a forecaster from a table of times and values",
+    .about =
+        "Trains a network that reads the last --lookback rows of each column and forecasts the next --horizon: "
+        "PatchTST "
+        "(patches of each column by itself, normalised within the window), or a recurrent network over the same "
+        "patches "
+        "with --family. The step from row to row is found; gaps and missing values are filled, and said. Several "
+        "series "
+        "stand in one table with a column that tells them apart. Beside the mean it learns quantiles. The last fifth "
+        "of "
+        "each series validates, and the last value and the last season again are measured beside it. The best model is "
+        "kept in DIR; with --quantiles none Hugging Face Transformers opens it too. Ctrl-C saves, and `attend train "
+        "--resume DIR` goes on.",
+    .example = "attend train forecast --data meter.csv --horizon 96 -o meter\n"
+               "attend train forecast --data shops.csv --series shop --target sales --horizon 14 --family gru -o shops",
+    .library = "forecast",
+    .most_words = 1,
+    .run = run_forecast,
 };

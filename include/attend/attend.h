@@ -940,6 +940,45 @@ ATT_API att_status att_evaluate_sized(att_model *model, const char *path, const 
 #define att_evaluate(model, path, columns, evaluation)                                                                 \
   att_evaluate_sized((model), (path), (columns), (evaluation), sizeof *(evaluation))
 
+/* ---- forecasts ------------------------------------------------------------------------------------------------ */
+
+/* A time of one column of one series: of the past that the model reads, then of what it forecasts. */
+typedef struct att_forecast_row {
+  const char *series, *target, *time; /* names, empty where there are none; the time as the table writes times */
+  bool past;                          /* mean is what was there, NaN where it was missing; else a forecast: */
+  double mean;                        /* in the table's own units */
+  const double *quantiles, *levels;   /* [quantile_count], rising; levels: 0.1, 0.5, ... */
+  size_t quantile_count;
+} att_forecast_row;
+
+/* Called for each row, series after series and column after column; non-zero stops. Valid during the call. */
+typedef int att_forecast_fn(void *user, const att_forecast_row *row);
+/* Forecasts what follows each series of a table (as training takes it: the same columns, the same step), of which the
+ * last rows are read. A series too short is left out, which the log says. */
+ATT_API att_status att_forecast(att_model *model, const char *path, att_forecast_fn *give, void *user);
+
+/* Errors of forecasts over all windows of a table: of values scaled as the model scales them. NaN: not measured. */
+typedef struct att_forecast_errors {
+  double mse, mae; /* squared and absolute */
+  double mase;     /* absolute, over the mean absolute difference of values a season apart (Hyndman & Koehler 2006) */
+  double pinball;  /* mean over the quantiles */
+  double coverage; /* share of values between the outer quantiles */
+} att_forecast_errors;
+
+/* A backtest: forecasts from every window of the table's past. */
+typedef struct att_backtest_result {
+  size_t windows, season;                             /* how many; rows of a season */
+  double nominal;                                     /* what coverage should be */
+  att_forecast_errors model, last_value, last_season; /* the last value, or season, again and again */
+} att_backtest_result;
+
+/* Behind att_backtest. size: of *result. */
+ATT_API att_status att_backtest_sized(att_model *model, const char *path, att_progress_fn *progress, void *user,
+                                      att_backtest_result *result, size_t size);
+/* progress may be NULL. */
+#define att_backtest(model, path, progress, user, result)                                                              \
+  att_backtest_sized((model), (path), (progress), (user), (result), sizeof *(result))
+
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 
 /* Writes a file whole or not at all: aside, synced, renamed. */
