@@ -17,6 +17,7 @@ static int run_translation(att_cli *cli) { return run(cli, "To translate: attend
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
 static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
+static int run_music(att_cli *cli) { return run(cli, "To compose: attend compose ", " -o tune.mid"); }
 static int run_forecast(att_cli *cli) { return run(cli, "To forecast: attend forecast ", " --data RECENT.csv"); }
 
 const att_cli_verb att_cli_train_translation = {
@@ -109,4 +110,17 @@ const att_cli_verb att_cli_train_forecast = {
     .library = "forecast",
     .most_words = 1,
     .run = run_forecast,
+};
+
+const att_cli_verb att_cli_train_music = {
+    .name = "train music",
+    .arguments = "--data FILE [FILE]... --out DIR",
+    .summary = "train a composer from tunes",
+    .about = "Trains a decoder on tunes as words (bars, metres, tempi, positions, instruments, velocities, keys and "
+             "lengths), read from MIDI files and ABC notation: a language model in all else, with the same options and "
+             "networks. The best model is kept in DIR. Ctrl-C saves, and `attend train --resume DIR` goes on.",
+    .example = "attend train music --data tunes/*.mid --minutes 30 -o tunes",
+    .library = "music",
+    .most_words = ATT_CLI_MOST_TEXTS,
+    .run = run_music,
 };

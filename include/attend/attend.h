@@ -979,6 +979,15 @@ ATT_API att_status att_backtest_sized(att_model *model, const char *path, att_pr
 #define att_backtest(model, path, progress, user, result)                                                              \
   att_backtest_sized((model), (path), (progress), (user), (result), sizeof *(result))
 
+/* ---- tunes ---------------------------------------------------------------------------------------------------- */
+
+/* The first tune of a .mid, .midi or .abc file as the words that models of `train music` read and write (bar,
+ * metre_3/4, tempo_120, pos_12, program_40, vel_80, key_60, len_24). *words ends in NUL (not counted); free with
+ * att_release. */
+ATT_API att_status att_tune_read(att_context *ctx, const char *path, char **words, size_t *size);
+/* Such words as a tune: a .mid or an .abc file, whole or not at all. Words that make no sense are passed over. */
+ATT_API att_status att_tune_write(att_context *ctx, const char *words, size_t size, const char *path);
+
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 
 /* Writes a file whole or not at all: aside, synced, renamed. */

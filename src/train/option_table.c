@@ -4,10 +4,10 @@
  */
 #include "train/options.h"
 
-const char *const att_task_names[ATT_TASK_COUNT] = {
-    [ATT_TASK_TRANSLATION] = "translation", [ATT_TASK_LM] = "lm",
-    [ATT_TASK_CLASSIFIER] = "classifier",   [ATT_TASK_MLM] = "mlm",
-    [ATT_TASK_FORECAST] = "forecast",       [ATT_TASK_COMPARE] = "compare"};
+const char *const att_task_names[ATT_TASK_COUNT] = {[ATT_TASK_TRANSLATION] = "translation", [ATT_TASK_LM] = "lm",
+                                                    [ATT_TASK_CLASSIFIER] = "classifier",   [ATT_TASK_MLM] = "mlm",
+                                                    [ATT_TASK_FORECAST] = "forecast",       [ATT_TASK_MUSIC] = "music",
+                                                    [ATT_TASK_COMPARE] = "compare"};
 
 enum {
   TRANSLATION = 1 << ATT_TASK_TRANSLATION,
@@ -15,9 +15,10 @@ enum {
   CLASSIFIER = 1 << ATT_TASK_CLASSIFIER,
   MLM = 1 << ATT_TASK_MLM,
   FORECAST = 1 << ATT_TASK_FORECAST,
+  MUSIC = 1 << ATT_TASK_MUSIC,
   COMPARE = 1 << ATT_TASK_COMPARE,
   TEXTS = TRANSLATION | LM | CLASSIFIER | MLM,
-  TRAINING = TEXTS | FORECAST,
+  TRAINING = TEXTS | FORECAST | MUSIC,
   ALL = TRAINING | COMPARE,
   OF_TEXTS = TEXTS | COMPARE,
 
@@ -79,6 +80,8 @@ const att_option att_options[] = {
      .own[ATT_TASK_FORECAST] = {.help = "a table, CSV or TSV, plain or .gz, with a row a time step"},
      .own[ATT_TASK_COMPARE] = {
          .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label"}},
+    {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(texts), .tasks = MUSIC,
+     .required = MUSIC, .help = "tunes to learn from, .mid and .abc files; may be given several times"},
     {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},
@@ -106,7 +109,7 @@ const att_option att_options[] = {
      .tasks = FORECAST, .standing = ATT_IF_ASKED,
      .help = "quantiles to forecast beside the mean, with commas between; none: the mean alone, which Hugging Face "
              "Transformers opens as a PatchTST", .chosen = "0.1,0.5,0.9"},
-    {.name = "valid", .group = "Data", FILE_, RUN(valid), .tasks = LM | CLASSIFIER | MLM | FORECAST | COMPARE,
+    {.name = "valid", .group = "Data", FILE_, RUN(valid), .tasks = LM | CLASSIFIER | MLM | FORECAST | MUSIC | COMPARE,
      .help = "the same, to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_LM] = {.chosen = "the last tenth is held out"},
              [ATT_TASK_COMPARE] = {.help = "the same as text or data, to measure with",
@@ -158,7 +161,7 @@ const att_option att_options[] = {
      .networks = TRANSFORMER, .low = 1, .high = 1 << 20, .help = "width inside the feed-forward part"},
     {.name = "activation", .group = "Model", CHOICE(activations), PLAN(activation), .tasks = TRAINING,
      .standing = ATT_OF_MODEL, .networks = TRANSFORMER,
-     .without = {1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH},
+     .without = {1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH},
      .help = "of the feed-forward part; swiglu is gated", .initial = "relu",
      .own = {[ATT_TASK_LM] = {.chosen = "gelu-tanh; swiglu where the norm is rms"},
              [ATT_TASK_CLASSIFIER] = {.initial = "gelu"}, [ATT_TASK_MLM] = {.initial = "gelu"}, [ATT_TASK_FORECAST] = {.initial = "gelu"}}},
@@ -174,10 +177,10 @@ const att_option att_options[] = {
      .help = "how positions enter", .initial = "sinusoidal",
      .own = {[ATT_TASK_LM] = {.chosen = "learned; rotary where the norm is rms"},
              [ATT_TASK_CLASSIFIER] = {.initial = "learned"}, [ATT_TASK_MLM] = {.initial = "learned"}, [ATT_TASK_FORECAST] = {.initial = "learned"}}},
-    {.name = "tie", .group = "Model", FLAG, PLAN(tied), .tasks = TRANSLATION | LM | MLM, .standing = ATT_OF_MODEL,
+    {.name = "tie", .group = "Model", FLAG, PLAN(tied), .tasks = TRANSLATION | LM | MLM | MUSIC, .standing = ATT_OF_MODEL,
      .networks = TRANSFORMER | RECURRENT, .help = "one matrix embeds what is read and predicts what is written",
      .initial = "yes"},
-    {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = OF_TEXTS, .standing = ATT_OF_MODEL, .low = 8,
+    {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = OF_TEXTS | MUSIC, .standing = ATT_OF_MODEL, .low = 8,
      .high = 1 << 20, .help = "the most tokens of a text (of a side) that the model can ever take"},
     {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER | FORECAST, .standing = ATT_IF_ASKED, .low = 1,
      .high = 65536, .help = "of series: rows that make a token", .chosen = "so many that a series has about 64 tokens",
@@ -212,7 +215,7 @@ const att_option att_options[] = {
              [ATT_TASK_COMPARE] = {.chosen = "no; of a classifier as in training"}}},
     {.name = "bpe-dropout", .group = "Text", NUMBER, PLAN(bpe_dropout), .tasks = TRANSLATION, .high = 0.99,
      .help = "probability that a merge is left out of a training word, drawn anew in every epoch", .initial = "0"},
-    {.name = "max-length", .group = "Text", WHOLE, PLAN(max_length), .tasks = TEXTS, .low = 2, .high = 1 << 20,
+    {.name = "max-length", .group = "Text", WHOLE, PLAN(max_length), .tasks = TEXTS | MUSIC, .low = 2, .high = 1 << 20,
      .help = "cut texts to so many tokens", .chosen = "256; at most the context",
      .own = {[ATT_TASK_TRANSLATION] = {.help = "leave out pairs with more tokens on a side"},
              [ATT_TASK_LM] = {.help = "tokens of a training window",
@@ -266,7 +269,7 @@ const att_option att_options[] = {
      .help = "continue from the last checkpoint in the folder, with the files of its run; starts anew where there is "
              "none", .initial = "no",
      .own[ATT_TASK_COMPARE] = {.help = "continue the comparison where it stopped"}},
-    {.name = "from", .group = "Running", FOLDER, RUN(from), .tasks = TEXTS,
+    {.name = "from", .group = "Running", FOLDER, RUN(from), .tasks = TEXTS | MUSIC,
      .help = "begin with this model and its tokenizer"},
     {.name = "freeze", .group = "Running", .kind = ATT_OPTION_TEXT, .value = "WHAT", PLAN(freeze), .tasks = TRAINING,
      .standing = ATT_IF_ASKED,
