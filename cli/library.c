@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_TASKS = 8, MOST_OPTIONS = 96, MOST_LETTERS = 120 };
+enum { MOST_TASKS = 16, MOST_OPTIONS = 96, MOST_LETTERS = 120 };
 
 typedef struct listed {
   const char *task;
@@ -56,15 +56,17 @@ int att_cli_refused(att_cli *cli) {
   return att_cli_fail(cli, ATT_CLI_MISUSED, "%s%s", att_cli_has(cli->verb, first) ? "--" : "", message);
 }
 
-/* Files that follow a `--text`, as a shell makes them of *.txt, belong to it; a folder after --resume is the run's. */
+/* Files that follow a `--text`, as a shell makes them of *.txt, or a `--data` of tunes, belong to it; a folder after
+ * --resume is the run's. */
 static int set_words(att_cli *cli, att_train_options *options) {
   if (cli->word_count == 1 && att_cli_given(cli, "resume") && !att_cli_given(cli, "out")) /* --resume DIR */
     return att_cli_failed(cli, att_train_options_set(options, "out", cli->words[0]));
+  const char *files = strcmp(cli->verb->library, "music") == 0 ? "data" : "text";
   for (int i = 0; i < cli->word_count; i++) {
-    if (!att_cli_given(cli, "text"))
+    if (!att_cli_given(cli, files))
       return att_cli_fail(cli, ATT_CLI_MISUSED, "unexpected '%s'; usage: attend %s %s", cli->words[i], cli->verb->name,
                           cli->verb->arguments);
-    if (att_train_options_set(options, "text", cli->words[i]) != ATT_OK)
+    if (att_train_options_set(options, files, cli->words[i]) != ATT_OK)
       return att_cli_fail(cli, ATT_CLI_FAILED, "%s", att_message(cli->ctx));
   }
   return 0;

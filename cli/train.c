@@ -21,6 +21,8 @@ static int run_qa(att_cli *cli) {
   return run(cli, "To ask: attend answer ", " --context page.txt --question \"A question?\"");
 }
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
+static int run_music(att_cli *cli) { return run(cli, "To compose: attend compose ", " -o tune.mid"); }
+static int run_forecast(att_cli *cli) { return run(cli, "To forecast: attend forecast ", " --data RECENT.csv"); }
 
 const att_cli_verb att_cli_train_translation = {
     .name = "train translation",
@@ -128,4 +130,40 @@ const att_cli_verb att_cli_train_qa = {
     .library = "qa",
     .most_words = 1,
     .run = run_qa,
+};
+
+const att_cli_verb att_cli_train_forecast = {
+    .name = "train forecast",
+    .arguments = "--data FILE --horizon N --out DIR",
+    .summary = "train a forecaster from a table of times and values",
+    .about =
+        "Trains a network that reads the last --lookback rows of each column and forecasts the next --horizon: "
+        "PatchTST "
+        "(patches of each column by itself, normalised within the window), or a recurrent network over the same "
+        "patches "
+        "with --family. The step from row to row is found; gaps and missing values are filled, and said. Several "
+        "series "
+        "stand in one table with a column that tells them apart. Beside the mean it learns quantiles. The last fifth "
+        "of "
+        "each series validates, and the last value and the last season again are measured beside it. The best model is "
+        "kept in DIR; with --quantiles none Hugging Face Transformers opens it too. Ctrl-C saves, and `attend train "
+        "--resume DIR` goes on.",
+    .example = "attend train forecast --data meter.csv --horizon 96 -o meter\n"
+               "attend train forecast --data shops.csv --series shop --target sales --horizon 14 --family gru -o shops",
+    .library = "forecast",
+    .most_words = 1,
+    .run = run_forecast,
+};
+
+const att_cli_verb att_cli_train_music = {
+    .name = "train music",
+    .arguments = "--data FILE [FILE]... --out DIR",
+    .summary = "train a composer from tunes",
+    .about = "Trains a decoder on tunes as words (bars, metres, tempi, positions, instruments, velocities, keys and "
+             "lengths), read from MIDI files and ABC notation: a language model in all else, with the same options and "
+             "networks. The best model is kept in DIR. Ctrl-C saves, and `attend train --resume DIR` goes on.",
+    .example = "attend train music --data tunes/*.mid --minutes 30 -o tunes",
+    .library = "music",
+    .most_words = ATT_CLI_MOST_TEXTS,
+    .run = run_music,
 };

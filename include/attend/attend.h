@@ -134,6 +134,7 @@ typedef enum att_head {
   ATT_HEAD_NONE,          /* hidden states only */
   ATT_HEAD_TOKEN_CLASSES, /* one of several labels for each token */
   ATT_HEAD_SPANS,         /* where in a text the answer to a question begins and ends */
+  ATT_HEAD_FORECAST,      /* the values that follow a window of a series */
   ATT_HEAD_COUNT          /* how many there are */
 } att_head;
 
@@ -213,7 +214,8 @@ typedef enum att_verb {
   ATT_VERB_TRANSCRIBE,  /* att_transcribe */
   ATT_VERB_ANSWER,      /* att_answer */
   ATT_VERB_SUMMARIZE,   /* att_summarize */
-  ATT_VERB_RANK         /* att_rank, att_rank_pairs */
+  ATT_VERB_RANK,        /* att_rank, att_rank_pairs */
+  ATT_VERB_FORECAST     /* att_forecast, att_backtest */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -1267,6 +1269,54 @@ ATT_API att_status att_evaluate_sized(att_model *model, const char *path, const 
 /* path: a table as the option "data" of training a classifier takes it. columns NULL: none is named. */
 #define att_evaluate(model, path, columns, evaluation)                                                                 \
   att_evaluate_sized((model), (path), (columns), (evaluation), sizeof *(evaluation))
+
+/* ---- forecasts ------------------------------------------------------------------------------------------------ */
+
+/* A time of one column of one series: of the past that the model reads, then of what it forecasts. */
+typedef struct att_forecast_row {
+  const char *series, *target, *time; /* names, empty where there are none; the time as the table writes times */
+  bool past;                          /* mean is what was there, NaN where it was missing; else a forecast: */
+  double mean;                        /* in the table's own units */
+  const double *quantiles, *levels;   /* [quantile_count], rising; levels: 0.1, 0.5, ... */
+  size_t quantile_count;
+} att_forecast_row;
+
+/* Called for each row, series after series and column after column; non-zero stops. Valid during the call. */
+typedef int att_forecast_fn(void *user, const att_forecast_row *row);
+/* Forecasts what follows each series of a table (as training takes it: the same columns, the same step), of which the
+ * last rows are read. A series too short is left out, which the log says. */
+ATT_API att_status att_forecast(att_model *model, const char *path, att_forecast_fn *give, void *user);
+
+/* Errors of forecasts over all windows of a table: of values scaled as the model scales them. NaN: not measured. */
+typedef struct att_forecast_errors {
+  double mse, mae; /* squared and absolute */
+  double mase;     /* absolute, over the mean absolute difference of values a season apart (Hyndman & Koehler 2006) */
+  double pinball;  /* mean over the quantiles */
+  double coverage; /* share of values between the outer quantiles */
+} att_forecast_errors;
+
+/* A backtest: forecasts from every window of the table's past. */
+typedef struct att_backtest_result {
+  size_t windows, season;                             /* how many; rows of a season */
+  double nominal;                                     /* what coverage should be */
+  att_forecast_errors model, last_value, last_season; /* the last value, or season, again and again */
+} att_backtest_result;
+
+/* Behind att_backtest. size: of *result. */
+ATT_API att_status att_backtest_sized(att_model *model, const char *path, att_progress_fn *progress, void *user,
+                                      att_backtest_result *result, size_t size);
+/* progress may be NULL. */
+#define att_backtest(model, path, progress, user, result)                                                              \
+  att_backtest_sized((model), (path), (progress), (user), (result), sizeof *(result))
+
+/* ---- tunes ---------------------------------------------------------------------------------------------------- */
+
+/* The first tune of a .mid, .midi or .abc file as the words that models of `train music` read and write (bar,
+ * metre_3/4, tempo_120, pos_12, program_40, vel_80, key_60, len_24). *words ends in NUL (not counted); free with
+ * att_release. */
+ATT_API att_status att_tune_read(att_context *ctx, const char *path, char **words, size_t *size);
+/* Such words as a tune: a .mid or an .abc file, whole or not at all. Words that make no sense are passed over. */
+ATT_API att_status att_tune_write(att_context *ctx, const char *words, size_t size, const char *path);
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 

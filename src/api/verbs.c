@@ -11,7 +11,7 @@ static const struct {
 } verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
              {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
              {"embed", "embed"},         {"transcribe", "transcribe"},      {"answer questions", "answer"},
-             {"summarize", "summarize"}, {"rank texts", "rank"}};
+             {"summarize", "summarize"}, {"rank texts", "rank"},            {"forecast", "forecast"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */

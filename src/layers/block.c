@@ -21,6 +21,9 @@ static att_status feedforward(att_run *run, const att_block *block, const att_bl
 
 att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,
                             const att_tensor *x, att_tensor *out) {
+  if (kind == ATT_NORM_BATCH) {
+    return att_op_batch_norm(run, x, &layer->gamma, &layer->beta, &layer->mean, &layer->variance, epsilon, out);
+  }
   if (kind == ATT_NORM_LAYER) return att_op_layer_norm(run, x, &layer->gamma, &layer->beta, epsilon, out);
   return att_op_rms_norm(run, x, &layer->gamma, kind == ATT_NORM_RMS_PLUS_ONE, epsilon, out);
 }

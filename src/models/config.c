@@ -17,8 +17,10 @@
 #include <string.h>
 
 static const char *const own_type = "attend";
-static const char *const norm_names[] = {
-    [ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms", [ATT_NORM_RMS_PLUS_ONE] = "rms_plus_one"};
+static const char *const norm_names[] = {[ATT_NORM_LAYER] = "layer",
+                                         [ATT_NORM_RMS] = "rms",
+                                         [ATT_NORM_RMS_PLUS_ONE] = "rms_plus_one",
+                                         [ATT_NORM_BATCH] = "batch"};
 static const char *const order_names[] = {"after", "before"};
 
 static const char *class_of(const att_config *config) { return att_head_class(config, att_family_get(config->family)); }

@@ -35,6 +35,7 @@ typedef enum att_family {
   ATT_ALBERT,
   ATT_MPNET,
   ATT_WHISPER,
+  ATT_PATCHTST,
   ATT_RECURRENT, /* "attend-rnn" */
   ATT_PADDED,    /* "attend-ffn" */
   ATT_FAMILY_COUNT
@@ -56,6 +57,19 @@ typedef enum att_network { ATT_TRANSFORMER, ATT_RNN, ATT_LSTM, ATT_GRU, ATT_FFN,
 
 /* A recurrent translator's attention. */
 typedef enum att_scoring { ATT_SCORING_NONE, ATT_SCORING_ADDITIVE, ATT_SCORING_MULTIPLICATIVE } att_scoring;
+
+#define ATT_MOST_QUANTILES 32
+
+/* Of models that read windows of series (patching.h); lookback 0: of no others. */
+typedef struct att_patching {
+  int64_t channels, lookback; /* what is read: sequences of so many rows of so many floats */
+  int64_t stride;             /* from one patch to the next; a patch has input_width rows of one channel */
+  bool normalise;             /* each channel of a window by its own mean and deviation, undone in a forecast */
+  bool pooled;                /* patchtst: the mean of a window's patches stands for it, else all side by side */
+  int64_t horizon;            /* of a head of forecasts: rows ahead; and its quantiles behind their mean */
+  int64_t quantile_count;
+  float quantiles[ATT_MOST_QUANTILES];
+} att_patching;
 
 /* config.json, as attend needs it (generation_config.json: generation.h). Field names are Hugging Face's where they
  * have one. A decoder alone has the decoder's fields, an encoder alone the encoder's; the other side has 0 layers. What
@@ -83,6 +97,7 @@ typedef struct att_config {
   int64_t max_source_positions; /* of the encoder, where it has others than the decoder; 0: max_position_embeddings */
   att_mel_settings mel;         /* of sound that is read (preprocessor_config.json, features.h); rate 0: none is */
   bool mean_pool;               /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
+  att_patching patching;
   att_rope rope;                /* rotary */
   att_rope local_rope;          /* of local layers; base 0: as the others */
   int64_t sliding_window;       /* tokens that a local layer of a decoder sees */
@@ -130,6 +145,10 @@ static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
 static inline int64_t att_config_most_read(const att_config *c, bool decoder) {
   int64_t positions = decoder || !c->max_source_positions ? c->max_position_embeddings : c->max_source_positions;
   return c->input_stride && att_config_reads_rows(c, decoder) ? positions * c->input_stride : positions;
+}
+/* Floats of a row that is read. */
+static inline int64_t att_config_row_width(const att_config *c) {
+  return c->patching.lookback ? c->patching.channels : c->input_width;
 }
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);

@@ -71,7 +71,7 @@ extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_bart_call
     att_t5_calls, att_whisper_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls, att_qwen3_calls,
     att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls, att_roberta_calls,
     att_xlm_roberta_calls, att_distilbert_calls, att_electra_calls, att_albert_calls, att_mpnet_calls,
-    att_recurrent_calls, att_padded_calls;
+    att_patchtst_calls, att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
 

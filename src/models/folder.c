@@ -230,7 +230,7 @@ static att_status needs_tokenizer(const att_listing *l, bool *needs) {
   char *path = att_path(l->ctx, l->path, "config.json");
   if (!path) return ATT_MEMORY;
   att_status status = att_json_open(l->ctx, path, &root);
-  *needs = !json_object_get(root, "input_width");
+  *needs = !json_object_get(root, "input_width") && !json_object_get(root, "context_length");
   json_decref(root);
   att_free(l->ctx, path);
   return status;

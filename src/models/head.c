@@ -1,5 +1,6 @@
 /* Owns what heads share: a projection of the hidden rows or of the texts' vectors, a softmax, counts of targets. */
 #include "models/head.h"
+#include "models/patching.h"
 #include "models/transformer.h"
 
 #include <math.h>
@@ -9,8 +10,11 @@
 
 /* ---- parameters ----------------------------------------------------------------------------------------------- */
 
-/* Columns of the last hidden rows: both directions' of a recurrent encoder. */
+/* Columns of what is projected: of the last hidden rows, both directions' of a recurrent encoder; of patchtst what its
+ * pool joins. */
 static int64_t hidden_width(const att_config *c) {
+  if (c->family == ATT_PATCHTST && c->head != ATT_HEAD_FORECAST) return c->patching.channels * c->d_model;
+  if (c->family == ATT_PATCHTST && !c->patching.pooled) return att_patch_count(c) * c->d_model;
   return c->d_model * (c->bidirectional && c->kind == ATT_ENCODER ? 2 : 1);
 }
 
@@ -28,7 +32,7 @@ att_status att_head_plan_labels(att_model *model) { return att_head_plan_project
 
 /* ---- logits --------------------------------------------------------------------------------------------------- */
 
-static att_status project(att_run *run, const att_model *model, const att_tensor *x, att_tensor *logits) {
+att_status att_head_project(att_run *run, const att_model *model, const att_tensor *x, att_tensor *logits) {
   const att_linear_layer *layer = model->head_layers;
   return att_op_linear(run, x, &layer->weight, &layer->bias, ATT_PLAIN, logits);
 }
@@ -40,13 +44,13 @@ att_status att_head_text_logits(att_run *run, att_model *model, const att_hidden
     if (start[i] == start[i + 1]) return att_fail(run->ctx, ATT_ARGUMENT, "a text without tokens has no label");
   }
   ATT_TRY(model->calls->pool(run, model, hidden, &vectors));
-  return project(run, model, &vectors, logits);
+  return att_head_project(run, model, &vectors, logits);
 }
 
 att_status att_head_row_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits) {
   att_tensor rows;
   ATT_TRY(att_op_dropout(run, &hidden->rows, PLACE, &rows));
-  return project(run, model, &rows, logits);
+  return att_head_project(run, model, &rows, logits);
 }
 
 /* ---- labels of rows ------------------------------------------------------------------------------------------- */

@@ -106,6 +106,8 @@ att_status att_head_plan_projection(att_model *model, int64_t outputs);
 att_status att_head_plan_labels(att_model *model);
 /* That layer over a vector a text, from the family's `pool`; refuses a text without a row. */
 att_status att_head_text_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits);
+/* That layer over given vectors. */
+att_status att_head_project(att_run *run, const att_model *model, const att_tensor *x, att_tensor *logits);
 /* That layer over each row. */
 att_status att_head_row_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits);
 /* The hidden rows that the batch's labels belong to, as rows of no particular text. Refuses labels outside [0, end) and

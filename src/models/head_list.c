@@ -4,13 +4,14 @@
 #include <string.h>
 
 extern const att_head_calls att_tokens_head, att_classes_head, att_labels_head, att_values_head, att_no_head,
-    att_token_classes_head, att_spans_head;
+    att_token_classes_head, att_spans_head, att_forecast_head;
 
 static const att_head_calls *const heads[ATT_HEAD_COUNT] = {
     [ATT_HEAD_TOKENS] = &att_tokens_head, [ATT_HEAD_CLASSES] = &att_classes_head,
     [ATT_HEAD_LABELS] = &att_labels_head, [ATT_HEAD_VALUES] = &att_values_head,
     [ATT_HEAD_NONE] = &att_no_head,       [ATT_HEAD_TOKEN_CLASSES] = &att_token_classes_head,
     [ATT_HEAD_SPANS] = &att_spans_head,
+    [ATT_HEAD_FORECAST] = &att_forecast_head,
 };
 
 const att_head_calls *att_head_get(att_head head) { return (unsigned)head < ATT_HEAD_COUNT ? heads[head] : NULL; }
@@ -23,7 +24,8 @@ static bool ends_with(const char *text, const char *end) {
 const char *att_head_class(const att_config *config, const att_family_calls *family) {
   const att_head_calls *head = att_head_get(config->head);
   const att_head_form *form = att_head_form_of(head, family);
-  if (!family->stem || (config->input_width && !family->rows) || !family->plain(config)) return NULL;
+  bool rows = family->rows || config->patching.lookback;
+  if (!family->stem || (config->input_width && !rows) || !family->plain(config)) return NULL;
   if (form) return form->absent ? NULL : form->ending;
   return head->common ? head->endings[0] : NULL;
 }

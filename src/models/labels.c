@@ -50,7 +50,10 @@ att_status att_labels_read(const att_settings *in, att_config *out) {
   if (map && !json_is_object(map)) {
     return att_fail(in->ctx, ATT_FORMAT, "%s: id2label is not an object", in->name);
   }
-  if (map) {
+  if (json_object_get(in->root, "num_targets")) { /* patchtst: its id2label may be another class's default */
+    ATT_TRY(att_json_int(in->ctx, in->name, in->root, "num_targets", true, 1, ATT_MOST_LABELS, &count));
+    if (map && (int64_t)json_object_size(map) != count) map = NULL;
+  } else if (map) {
     count = (int64_t)json_object_size(map);
   } else {
     ATT_TRY(att_json_int(in->ctx, in->name, in->root, "num_labels", false, 1, ATT_MOST_LABELS, &count));

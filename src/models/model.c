@@ -251,7 +251,7 @@ static att_status begin_model(att_context *ctx, const att_config *config, att_mo
 
 static att_status read_folder(att_model **model, const char *folder) {
   att_context *ctx = (*model)->ctx;
-  int64_t width = (*model)->config.input_width;
+  int64_t width = att_config_row_width(&(*model)->config);
   if (width) ATT_TRY(att_series_front_read(ctx, folder, width, &(*model)->series));
   ATT_TRY(att_generation_read(ctx, folder, &(*model)->config, &(*model)->generation));
   ATT_TRY(load_tokenizer(*model, folder, NULL));

@@ -3,6 +3,7 @@
  * and family.h.
  */
 #include "models/head.h"
+#include "models/patching.h"
 
 #include <math.h>
 
@@ -16,7 +17,7 @@ static att_status check_tokens(const att_model *model, const att_input *input, i
 }
 
 static att_status check_rows(const att_model *model, const att_input *input, int64_t rows) {
-  int64_t width = model->config.input_width;
+  int64_t width = att_config_row_width(&model->config);
   if (rows > 0 && !input->rows) {
     return att_fail(model->ctx, ATT_ARGUMENT, "the model reads rows of %lld floats, not tokens", (long long)width);
   }
@@ -35,7 +36,7 @@ static att_status check_input(const att_model *model, bool decoder, const att_in
   int64_t sequences = input->sequences.count, rows = start[sequences];
   int64_t most = att_config_most_read(c, decoder);
   ATT_TRY(att_config_reads_rows(c, decoder) ? check_rows(model, input, rows) : check_tokens(model, input, rows));
-  for (int64_t i = 0; i < sequences; i++) {
+  for (int64_t i = 0; i < sequences && !c->patching.lookback; i++) {
     int64_t count = counts ? counts[i] : start[i + 1] - start[i];
     if (count > most) {
       return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld %s is longer than the model's %lld positions",
@@ -65,7 +66,13 @@ att_status att_model_encode(att_run *run, att_model *model, const att_input *inp
                             att_tensor *embedded, att_memory *memory) {
   ATT_TRY(check_kind(model, has_encoder(model) && model->calls->encode, "encoder"));
   ATT_TRY(check_input(model, false, input, NULL));
-  return model->calls->encode(run, model, input, maps, embedded, memory);
+  if (!model->config.patching.lookback) return model->calls->encode(run, model, input, maps, embedded, memory);
+  att_input patches;
+  const float *scales;
+  ATT_TRY(att_patch(run, &model->config, input, &patches, &scales));
+  ATT_TRY(model->calls->encode(run, model, &patches, maps, embedded, memory));
+  memory->scales = scales;
+  return ATT_OK;
 }
 
 att_status att_model_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
@@ -118,6 +125,7 @@ att_status att_model_hidden(att_run *run, att_model *model, const att_input *inp
   ATT_TRY(att_model_encode(run, model, input, maps, embedded, &memory));
   hidden->rows = memory.rows;
   hidden->sequences = memory.sequences;
+  hidden->scales = memory.scales;
   return ATT_OK;
 }
 

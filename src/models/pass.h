@@ -14,7 +14,7 @@ typedef struct att_input {
   const int32_t *ids;
   const int32_t *types; /* bert's segment of each, or NULL: all 0 */
   att_sequences sequences;
-  const float *rows; /* [rows, config.input_width], in place of ids */
+  const float *rows; /* [rows, att_config_row_width], in place of ids */
 } att_input;
 
 /* What an encoder gives. Which rows are whose is said here: there may be more or fewer than were read. */
@@ -22,6 +22,7 @@ typedef struct att_memory {
   att_tensor rows;  /* [rows, d_model] */
   att_tensor state; /* recurrent: [sequences, ..]: the final states; data NULL elsewhere */
   att_sequences sequences;
+  const float *scales; /* [sequences, 2]: mean and deviation that windows were normalised by (patching.h), or NULL */
 } att_memory;
 
 /* The decoder's cache of one session. Row r of self[layer] holds what one decoded token leaves for those after it: keys
@@ -85,6 +86,7 @@ att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hi
 typedef struct att_hidden {
   att_tensor rows;         /* [rows, ..] */
   att_sequences sequences; /* which are whose: an encoder may have made more or fewer than it read */
+  const float *scales;     /* the memory's, or NULL */
   /* of a decoder that reads an encoder's memory, where the whole pass was made; else NULL */
   const att_memory *memory;
   const att_input *source;

@@ -68,14 +68,23 @@ static att_status add_one(att_namer *n, const char *name, int64_t out, int64_t i
 att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t width, att_norm_layer *layer) {
   char name[96];
   att_parameter_plan plan = {.rows = 1, .cols = width, .rank = 1, .frozen_row = -1};
-  snprintf(name, sizeof name, "%s.weight", base);
+  const char *inner = kind == ATT_NORM_BATCH ? ".batchnorm" : "";
+  snprintf(name, sizeof name, "%s%s.weight", base, inner);
   plan.weight = &layer->gamma;
   plan.ones = kind != ATT_NORM_RMS_PLUS_ONE;
   ATT_TRY(att_name_add(n, name, plan));
-  if (kind != ATT_NORM_LAYER) return ATT_OK;
-  snprintf(name, sizeof name, "%s.bias", base);
+  if (kind != ATT_NORM_LAYER && kind != ATT_NORM_BATCH) return ATT_OK;
+  snprintf(name, sizeof name, "%s%s.bias", base, inner);
   plan.weight = &layer->beta;
   plan.ones = false;
+  ATT_TRY(att_name_add(n, name, plan));
+  if (kind != ATT_NORM_BATCH) return ATT_OK;
+  plan.fixed = true;
+  plan.weight = &layer->mean;
+  snprintf(name, sizeof name, "%s.batchnorm.running_mean", base);
+  ATT_TRY(att_name_add(n, name, plan));
+  plan.weight = &layer->variance;
+  snprintf(name, sizeof name, "%s.batchnorm.running_var", base);
   return att_name_add(n, name, plan);
 }
 
@@ -247,16 +256,14 @@ att_status att_transformer_input(att_model *model, bool decoder, const att_stack
     ATT_TRY(add_convolution(&n, "conv1", model->config.input_width, &stack->convolutions[0]));
     return add_convolution(&n, "conv2", model->config.d_model, &stack->convolutions[1]);
   }
-  return att_name_linear(&n, (const char *const[]){"input_projection", NULL}, &model->config.d_model,
-                         model->config.input_width, false, true, &stack->input);
+  return att_name_linear(&n, (const char *const[]){names->input ? names->input : "input_projection", NULL},
+                         &model->config.d_model, model->config.input_width, false, true,
+                         &stack->input);
 }
 
-att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {
+att_status att_transformer_blocks(att_model *model, bool decoder, const att_stack_names *names) {
   const att_config *c = &model->config;
   att_stack *stack = stack_of(model, decoder);
-  if (c->position == ATT_LEARNED) ATT_TRY(add_positions(model, decoder, names));
-  if (c->position == ATT_RELATIVE || (names->distances && c->position != ATT_ALIBI))
-    ATT_TRY(add_distances(model, decoder, names));
   stack->layers = decoder ? c->decoder_layers : c->encoder_layers;
   stack->groups = !decoder && c->layer_groups ? c->layer_groups : stack->layers;
   stack->blocks = ATT_NEW(model->ctx, stack->groups, att_block);
@@ -264,6 +271,16 @@ att_status att_transformer_stack(att_model *model, bool decoder, const att_stack
   for (int64_t i = 0; i < stack->groups; i++) {
     ATT_TRY(add_block(model, decoder, i, names, &stack->blocks[i]));
   }
+  return ATT_OK;
+}
+
+att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {
+  const att_config *c = &model->config;
+  att_stack *stack = stack_of(model, decoder);
+  if (c->position == ATT_LEARNED) ATT_TRY(add_positions(model, decoder, names));
+  if (c->position == ATT_RELATIVE || (names->distances_too && c->position != ATT_ALIBI))
+    ATT_TRY(add_distances(model, decoder, names));
+  ATT_TRY(att_transformer_blocks(model, decoder, names));
   if (!c->norm_before) return ATT_OK;
   att_namer n = {.model = model};
   snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);

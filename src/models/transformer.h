@@ -43,6 +43,7 @@ typedef struct att_stack_names {
   const char *part;                              /* "encoder": for info */
   const char *prefix;                            /* "model.encoder." */
   const char *layers;                            /* "layers." */
+  const char *input;                             /* what projects rows of floats; NULL: "input_projection" */
   const char *self_in[4], *self_out, *self_norm; /* one name for q, k and v together, or three */
   const char *cross_in, *cross_memory[3], *cross_out, *cross_norm;
   /* gate: where the feed-forward part is gated; NULL: `up` has both, the gate first */
@@ -52,6 +53,7 @@ typedef struct att_stack_names {
   const char *tokens, *output; /* of decoders: the whole tail of the name behind the prefix; a whole name */
   const char *norm, *positions;
   const char *distances;           /* the whole tail; NULL: "relative_attention_bias.weight" behind the prefix */
+  bool distances_too; /* relative positions stand beside the others */
   bool transposed;                 /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
   bool no_out_bias;                /* attention's output projection has none */
@@ -87,6 +89,8 @@ att_status att_name_tokens(att_model *model, const char *name, const char *part,
 att_status att_transformer_new(att_model *model, att_transformer **layers);
 /* What reads rows of floats: "input_projection" behind the stack's prefix, or "conv1" and "conv2". */
 att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names);
+/* Blocks alone. */
+att_status att_transformer_blocks(att_model *model, bool decoder, const att_stack_names *names);
 /* Blocks and last norm, and learned positions before them. */
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);
 /* All of a decoder: embedding, stack, output projection (tied or not) where the head reads one, the head's own. */

@@ -149,6 +149,19 @@ att_status att_op_value_loss(att_run *run, const att_tensor *values, const float
 att_status att_op_span_loss(att_run *run, const att_tensor *logits, att_sequences sequences, const int32_t *targets,
                             double divisor, att_loss *out);
 
+/* Batch normalisation with statistics that are given (Ioffe & Szegedy 2015, algorithm 2): gamma (x - mean) /
+ * root(variance + epsilon) + beta, each [1, cols]; the statistics get no gradient. x is contiguous. */
+att_status att_op_batch_norm(att_run *run, const att_tensor *x, const att_weight *gamma, const att_weight *beta,
+                             const att_weight *mean, const att_weight *variance, float epsilon, att_tensor *out);
+/* out = x's row i * scales[2 i + 1] + scales[2 i]: undoes an instance normalisation (Kim et al. 2022). scales must
+ * outlive backward. */
+att_status att_op_scale_rows(att_run *run, const att_tensor *x, const float *scales, att_tensor *out);
+/* Of rows of a mean [horizon] and, behind it, count quantiles [horizon] each against targets [rows, horizon]: the mean
+ * square of the first, which nll counts alone, plus the quantiles' mean pinball loss (Koenker & Bassett 1978). As the
+ * losses above in all else. */
+att_status att_op_forecast_loss(att_run *run, const att_tensor *x, const float *targets, const float *quantiles,
+                                int64_t count, double divisor, att_loss *out);
+
 /* ---- recurrent (recurrent.c, align.c, concat.c, windows.c, ends.c) ---- */
 
 /* Columns of the gates: width, 4 * width (input, forget, cell, output), 3 * width (reset, update, new): PyTorch's. */

@@ -55,7 +55,9 @@ const char *att_option_choice(const att_option *option, int task, size_t value) 
 }
 
 att_option_words att_option_words_of(const att_option *option, int task) {
-  att_option_words words = option->own[task];
+  att_option_words words = option->own[task], language = option->own[ATT_TASK_LM];
+  bool of_language = task == ATT_TASK_MUSIC && !words.help && !words.initial && !words.chosen;
+  if (of_language) words = (att_option_words){NULL, language.initial, language.chosen}; /* tunes are a language */
   if (!words.help) words.help = option->help;
   if (words.initial || words.chosen) return words;
   return (att_option_words){words.help, option->initial, option->chosen};

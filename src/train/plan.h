@@ -44,7 +44,8 @@ typedef struct att_plan {
   char freeze[ATT_PLAN_TEXT];                         /* freeze.h */
   char text_column[ATT_PLAN_TEXT], text_pair_column[ATT_PLAN_TEXT], label_column[ATT_PLAN_TEXT]; /* att_columns */
   char series_column[ATT_PLAN_TEXT], time_column[ATT_PLAN_TEXT]; /* att_series_columns */
-  int64_t patch;                                                 /* of series: rows of a token */
+  char target_columns[ATT_PLAN_TEXT], quantiles[ATT_PLAN_TEXT];  /* of forecasts */
+  int64_t patch, patch_stride, horizon, lookback;                /* of series, in rows */
 } att_plan;
 
 typedef struct att_size {

@@ -46,6 +46,7 @@ static const att_bert_encoder mpnet = {
               .norm = "encoder.norm",
               .positions = "embeddings.position_embeddings",
               .distances = "encoder.relative_attention_bias.weight",
+              .distances_too = true,
               .attention_bias = true,
               .other_bias = true},
     ATT_ROBERTA_HEADS,

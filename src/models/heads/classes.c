@@ -4,9 +4,8 @@
 static att_status loss(att_run *run, att_model *model, const att_hidden *hidden, const att_batch *batch,
                        float smoothing, double divisor, att_loss *out) {
   att_tensor logits;
-  int64_t texts = hidden->sequences.count;
-  ATT_TRY(att_check_range(run->ctx, "class", batch->labels, texts, model->config.label_count));
   ATT_TRY(att_head_text_logits(run, model, hidden, &logits));
+  ATT_TRY(att_check_range(run->ctx, "class", batch->labels, logits.rows, model->config.label_count));
   return att_op_class_loss(run, &logits, batch->labels, smoothing, divisor, out);
 }
 
@@ -20,7 +19,7 @@ static att_status measure(att_context *ctx, const double *scores, const att_trut
   return ATT_OK;
 }
 
-static const char *const endings[] = {"ForSequenceClassification", NULL};
+static const char *const endings[] = {"ForSequenceClassification", "ForClassification", NULL};
 
 const att_head_calls att_classes_head = {
     .name = "classes",

@@ -1,13 +1,14 @@
 /*
- * Owns the task of language modelling: running text from one or many files, its last tenth held out, decoders that
- * predict the next token, batches of windows drawn anywhere in the text. Refuses text shorter than a window, and models
- * that are no decoders.
+ * Owns the task of language modelling, of text and of tunes as words (data/music.h): running text from one or many
+ * files, its last tenth held out, decoders that predict the next token, batches of windows drawn anywhere in the text.
+ * Refuses text shorter than a window, and models that are no decoders.
  *
  * An epoch reads the text once, in windows side by side whose first begins at a place of the epoch's own and whose
  * order is shuffled: both are functions of (seed, epoch).
  */
 #include "models/head.h"
 #include "train/data/batches.h"
+#include "train/data/music.h"
 #include "train/data/running_text.h"
 #include "train/trainer.h"
 
@@ -40,15 +41,21 @@ typedef struct att_language_data {
 
 static att_language_data *data_of(const att_trainer *t) { return t->data; }
 
+static bool is_music(const att_trainer *t) { return t->options->task == ATT_TASK_MUSIC; }
+
+static att_status read_files(const att_trainer *t, const char *const *names, size_t count, att_running *running) {
+  return is_music(t) ? att_music_read(t->ctx, names, count, running) : att_running_read(t->ctx, names, count, running);
+}
+
 static att_status read_text(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
   att_language_data *d = ATT_NEW(t->ctx, 1, att_language_data);
   (void)seed;
   if (!d) return ATT_MEMORY;
   t->data = d;
-  ATT_TRY(att_running_read(t->ctx, o->texts.names, o->texts.count, &d->text));
+  ATT_TRY(read_files(t, o->texts.names, o->texts.count, &d->text));
   if (o->valid) {
-    ATT_TRY(att_running_read(t->ctx, &o->valid, 1, &d->held));
+    ATT_TRY(read_files(t, &o->valid, 1, &d->held));
   } else {
     ATT_TRY(att_running_hold_out(t->ctx, &d->text, ATT_HELD_OUT, &d->held));
   }
@@ -125,7 +132,10 @@ static void choose(const att_trainer *t, att_plan *p) {
   if (p->fine_tuned != 1) {
     choose_style(p);
     att_plan_choose_size(p, &shapes, size_for(p, bytes));
-    choose_pieces(p, bytes);
+    if (is_music(t))
+      p->vocab = p->lowercase = 0;
+    else
+      choose_pieces(p, bytes);
   }
   double tokens = tokens_of(p, bytes);
   choose_windows(p, tokens);
@@ -142,6 +152,7 @@ static void choose(const att_trainer *t, att_plan *p) {
 
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const char *const specials[] = {document_token, unknown_token};
+  if (is_music(t)) return att_music_tokenizer(t->ctx, tokenizer);
   const att_plan *p = &t->state.plan;
   const att_running *text = &data_of(t)->text;
   const att_tokenizer_plan plan = {.kind = (att_tokenizer_kind)p->tokenizer,
@@ -329,6 +340,10 @@ static const char *quality(const att_trainer *t) {
 static void describe(const att_trainer *t, att_score_of_model score, char *text, size_t size) {
   const att_language_data *d = data_of(t);
   double bits = score.loss / log(2) * (double)d->valid.count;
+  if (is_music(t)) {
+    att_format(text, size, "loss %.4f nats a word, perplexity %.2f", score.loss, exp(score.loss));
+    return;
+  }
   att_format(text, size, "loss %.4f, perplexity %.2f, %.3f bits a character, %.3f a byte", score.loss, exp(score.loss),
              bits / d->valid_characters, bits / d->valid_bytes);
 }

@@ -1,0 +1,148 @@
+/* Owns `attend compose`: a tune from a model of tunes, begun by it or by a file. */
+#include "options.h"
+#include "progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct compose_options {
+  att_cli_common common;
+  const char *out, *prompt;
+  int bars;
+  double temperature, top_p;
+} compose_options;
+
+#define AT(member) offsetof(compose_options, member)
+
+/* clang-format off */
+static const att_cli_option options[] = {
+    {.group = "Output", .name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(out),
+     .help = "the tune: .mid or .abc; there, it is written over"},
+
+    {.group = "Tune", .name = "bars", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 10000, .offset = AT(bars),
+     .help = "bars to write, beyond those of the prompt; fewer where the model ends the tune", .initial = "16"},
+    {.name = "prompt", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt),
+     .help = "a tune (.mid or .abc) to go on from"},
+    {.name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 100, .offset = AT(temperature),
+     .help = "above 1 bolder, below 1 more as learned; 0: always the likeliest", .initial = "1"},
+    {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = AT(top_p),
+     .help = "draw from the likeliest words that have this probability together", .initial = "0.98"},
+    {.name = NULL}};
+/* clang-format on */
+
+typedef struct compose_run {
+  att_cli *cli;
+  const compose_options *options;
+  char *words;
+  size_t size, capacity;
+  int bars;
+  bool full, no_memory;
+} compose_run;
+
+static bool keep(compose_run *run, const char *data, size_t size) {
+  if (run->size + size + 1 > run->capacity) {
+    size_t capacity = 2 * (run->size + size) + 4096;
+    char *grown = realloc(run->words, capacity);
+    if (!grown) return false;
+    run->words = grown;
+    run->capacity = capacity;
+  }
+  memcpy(run->words + run->size, data, size);
+  run->size += size;
+  run->words[run->size] = '\0';
+  return true;
+}
+
+/* Bars that are begun in what has come. */
+static int count_bars(const char *words) {
+  int count = 0;
+  for (const char *at = words; (at = strstr(at, "bar")); at += 3)
+    count += (at == words || at[-1] == ' ') && (at[3] == ' ' || at[3] == '\0');
+  return count;
+}
+
+static int on_piece(void *user, const att_piece_of_text *piece) {
+  compose_run *run = user;
+  if (piece->size && !keep(run, piece->text, piece->size)) {
+    run->no_memory = true;
+    return 1;
+  }
+  run->full = run->words && count_bars(run->words) > run->bars;
+  return run->full;
+}
+
+/* The bar that was begun last is not whole. */
+static void drop_last_bar(compose_run *run) {
+  char *last = NULL;
+  for (char *at = run->words; (at = strstr(at, " bar")); at += 4) last = at;
+  if (last && run->full) *last = '\0';
+  if (last && run->full) run->size = (size_t)(last - run->words);
+}
+
+static int write_tune(compose_run *run) {
+  att_cli *cli = run->cli;
+  if (run->no_memory) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  drop_last_bar(run);
+  att_status done = att_tune_write(cli->ctx, run->words ? run->words : "", run->size, run->options->out);
+  return att_cli_failed(cli, done);
+}
+
+static int compose(compose_run *run, att_model *model) {
+  att_cli *cli = run->cli;
+  const compose_options *o = run->options;
+  att_generate_options g;
+  char *prompt = NULL;
+  size_t size = 0;
+  int status = o->prompt ? att_cli_failed(cli, att_tune_read(cli->ctx, o->prompt, &prompt, &size)) : 0;
+  if (status) return status;
+  att_generate_options_default(model, &g);
+  g.max_tokens = 1 << 20;
+  g.slide = true;
+  g.no_lookup = true;
+  g.temperature = o->temperature;
+  g.top_p = o->top_p;
+  g.top_k = 0;
+  g.seed = o->common.seed;
+  run->bars = o->bars;
+  if (size) {
+    run->bars += count_bars(prompt);
+    if (!keep(run, prompt, size) || !keep(run, " ", 1)) run->no_memory = true;
+  }
+  att_status done = att_generate(model, (att_text){prompt ? prompt : "", size}, &g, on_piece, run);
+  att_release(cli->ctx, prompt);
+  if (done != ATT_OK && !(run->full || run->no_memory)) return att_cli_failed(cli, done);
+  return write_tune(run);
+}
+
+static int run(att_cli *cli) {
+  compose_options o;
+  memset(&o, 0, sizeof o);
+  o.bars = 16;
+  o.temperature = 1;
+  o.top_p = 0.98;
+  compose_run run = {.cli = cli, .options = &o};
+  att_model *model = NULL;
+  int status = att_cli_parse(cli, &o);
+  if (!status && !o.out) status = att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the tune's file, .mid or .abc");
+  if (!status) status = att_cli_start(cli);
+  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_GENERATE, &model);
+  if (!status) status = compose(&run, model);
+  free(run.words);
+  att_model_close(model);
+  return status;
+}
+
+const att_cli_verb att_cli_compose = {
+    .name = "compose",
+    .arguments = "MODEL --out FILE",
+    .summary = "write a tune",
+    .about = "Writes a tune with a model of `train music`, as a MIDI file or in ABC notation, with metre, tempo, "
+             "instruments and velocities as the model says them. With --prompt it goes on from a tune. The same --seed "
+             "gives the same tune.",
+    .example = "attend compose tunes -o tune.mid --bars 16 --seed 7\n"
+               "attend compose tunes -o tune.abc --prompt beginning.mid",
+    .options = options,
+    .least_words = 1,
+    .most_words = 1,
+    .run = run,
+};

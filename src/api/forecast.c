@@ -1,0 +1,267 @@
+/*
+ * Owns att_forecast and att_backtest: a table of the recent past to the values that follow, and how well the model
+ * would have forecast what a table has, beside the last value and the last season. Refuses models without a head of
+ * forecasts, and series that are shorter than what the model reads.
+ */
+#include "models/series_front.h"
+#include "train/data/windows.h"
+
+#include "models/head.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATT_RUN_ROWS 65536 /* of a pass */
+
+typedef struct forecasting {
+  att_model *model;
+  const char *path;
+  att_grid grid;
+  att_windows windows;
+  att_arena *arena;
+  double *mean, *deviation; /* [channels] */
+} forecasting;
+
+/* ---- the table ------------------------------------------------------------------------------------------------ */
+
+/* The columns that the model was trained on, with commas between. */
+static att_status name_targets(att_model *model, att_buffer *out) {
+  const att_series_front *f = model->series;
+  for (int64_t i = 0; f && f->names && i < f->channels; i++)
+    ATT_TRY(att_buffer_print(model->ctx, out, "%s%s", i ? "," : "", f->names[i]));
+  return ATT_OK;
+}
+
+static att_status read_grid(forecasting *w) {
+  att_model *model = w->model;
+  const att_series_front *f = model->series;
+  att_buffer targets = {0};
+  att_series read;
+  att_status status = name_targets(model, &targets);
+  att_series_columns given = {.target = targets.size ? targets.data : NULL};
+  if (f) given.series = f->series;
+  if (f) given.time = f->time;
+  if (!status) status = att_series_read_timed(model->ctx, w->path, &given, &read);
+  att_buffer_free(model->ctx, &targets);
+  if (status) return status;
+  if (read.channels != model->config.patching.channels) {
+    int64_t channels = read.channels;
+    att_series_free(model->ctx, &read);
+    return att_fail(model->ctx, ATT_FORMAT, "%s: it has %lld columns of numbers, the model reads %lld", w->path,
+                    (long long)channels, (long long)model->config.patching.channels);
+  }
+  const att_time_step step = {f ? f->step_months : 0, f ? f->step_seconds : 0};
+  return att_grid_make(model->ctx, w->path, &read, step, &w->grid);
+}
+
+/* A folder without series.json reads values as they are. */
+static att_status scale(forecasting *w) {
+  const att_series_front *f = w->model->series;
+  int64_t channels = w->grid.series.channels;
+  w->mean = ATT_NEW(w->model->ctx, channels, double);
+  w->deviation = ATT_NEW(w->model->ctx, channels, double);
+  if (!w->mean || !w->deviation) return ATT_MEMORY;
+  for (int64_t c = 0; c < channels; c++) {
+    w->mean[c] = f ? f->mean[c] : 0;
+    w->deviation[c] = f ? f->deviation[c] : 1;
+  }
+  att_grid_say(w->model->ctx, w->path, &w->grid);
+  att_grid_scale(&w->grid, w->mean, w->deviation);
+  w->windows.lookback = w->model->config.patching.lookback;
+  w->windows.horizon = w->model->config.patching.horizon;
+  return att_arena_new(w->model->ctx, &w->arena);
+}
+
+static int by_value(const void *a, const void *b) {
+  float x = *(const float *)a, y = *(const float *)b;
+  return (x > y) - (x < y);
+}
+
+/* Quantiles of one time must rise, though each was learned by itself. */
+static void sort_quantiles(float *ahead, int64_t horizon, int64_t count) {
+  float at[ATT_MOST_QUANTILES];
+  for (int64_t t = 0; t < horizon; t++) {
+    for (int64_t q = 0; q < count; q++) at[q] = ahead[(q + 1) * horizon + t];
+    qsort(at, (size_t)count, sizeof *at, by_value);
+    for (int64_t q = 0; q < count; q++) ahead[(q + 1) * horizon + t] = at[q];
+  }
+}
+
+/* ahead: [count * channels, horizon * (1 + quantiles)], on the arena. */
+static att_status look_ahead(forecasting *w, const att_input *input, att_tensor *ahead) {
+  const att_patching *p = &w->model->config.patching;
+  att_run run = {.ctx = w->model->ctx, .arena = w->arena};
+  att_hidden hidden;
+  if (att_is_interrupted(run.ctx)) return att_fail(run.ctx, ATT_INTERRUPTED, "interrupted");
+  ATT_TRY(att_model_hidden(&run, w->model, input, NULL, NULL, &hidden));
+  ATT_TRY(att_head_logits(&run, w->model, &hidden, ahead));
+  for (int64_t i = 0; i < ahead->rows; i++)
+    sort_quantiles(ahead->data + i * ahead->stride, p->horizon, p->quantile_count);
+  return ATT_OK;
+}
+
+/* ---- forecasts ------------------------------------------------------------------------------------------------ */
+
+static att_status give_channel(forecasting *w, int64_t series, int64_t channel, const float *ahead,
+                               att_forecast_fn *give, void *user) {
+  const att_series *s = &w->grid.series;
+  const att_patching *p = &w->model->config.patching;
+  const att_series_front *f = w->model->series;
+  int64_t end = s->start[series + 1];
+  double mean = w->mean[channel], deviation = w->deviation[channel], quantiles[ATT_MOST_QUANTILES],
+         levels[ATT_MOST_QUANTILES];
+  char name[256], target[256], time[48];
+  snprintf(name, sizeof name, "%.*s", (int)(s->names[series].size < 255 ? s->names[series].size : 255),
+           s->names[series].size ? s->names[series].data : "");
+  snprintf(target, sizeof target, "%.255s", f && f->names ? f->names[channel] : "");
+  att_forecast_row row = {.series = name,
+                          .target = target,
+                          .time = time,
+                          .quantiles = quantiles,
+                          .levels = levels,
+                          .quantile_count = (size_t)p->quantile_count};
+  for (int64_t q = 0; q < p->quantile_count; q++) levels[q] = (double)p->quantiles[q];
+  for (int64_t i = end - p->lookback; i < end + p->horizon; i++) {
+    int64_t t = i - end;
+    row.past = t < 0;
+    att_time_spell(att_time_add(s->times[end - 1], w->grid.step, t + 1), &s->form, time);
+    row.mean = (double)(t < 0 ? w->grid.truth[i * s->channels + channel] : ahead[t]) * deviation + mean;
+    for (int64_t q = 0; q < p->quantile_count && t >= 0; q++)
+      quantiles[q] = (double)ahead[(q + 1) * p->horizon + t] * deviation + mean;
+    if (give(user, &row) != 0) return att_fail(w->model->ctx, ATT_INTERRUPTED, "stopped");
+  }
+  return ATT_OK;
+}
+
+static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
+  const att_series *s = &w->grid.series;
+  int64_t lookback = w->windows.lookback, short_ones = 0;
+  for (int64_t i = 0; i < s->count; i++) {
+    int64_t rows = s->start[i + 1] - s->start[i], start[2] = {0, lookback};
+    att_tensor ahead;
+    att_arena_reset(w->arena);
+    if (rows < lookback) {
+      short_ones++;
+      att_log(w->model->ctx, ATT_LOG_WARNING,
+              "%s: the series %.*s has %lld rows of the %lld that the model reads: left out", w->path,
+              (int)(s->names[i].size < 60 ? s->names[i].size : 60), s->names[i].size ? s->names[i].data : "",
+              (long long)rows, (long long)lookback);
+      continue;
+    }
+    const att_input input = {.rows = s->values + (s->start[i + 1] - lookback) * s->channels, .sequences = {1, start}};
+    ATT_TRY(look_ahead(w, &input, &ahead));
+    for (int64_t c = 0; c < s->channels; c++) ATT_TRY(give_channel(w, i, c, ahead.data + c * ahead.stride, give, user));
+  }
+  if (short_ones < s->count) return ATT_OK;
+  return att_fail(w->model->ctx, ATT_FORMAT, "%s: no series has the %lld rows that the model reads", w->path,
+                  (long long)lookback);
+}
+
+/* ---- backtest ------------------------------------------------------------------------------------------------- */
+
+/* The mean absolute difference of values a season apart, of all series (Hyndman & Koehler 2006): what MASE divides by.
+ */
+static double season_error(const att_grid *g, int64_t season) {
+  const att_series *s = &g->series;
+  double sum = 0;
+  int64_t count = 0;
+  for (int64_t i = 0; i < s->count; i++)
+    for (int64_t k = (s->start[i] + season) * s->channels; k < s->start[i + 1] * s->channels; k++) {
+      float now = g->truth[k], before = g->truth[k - season * s->channels];
+      if (isnan(now) || isnan(before)) continue;
+      sum += fabs((double)now - (double)before);
+      count++;
+    }
+  return count && sum > 0 ? sum / (double)count : NAN;
+}
+
+static void give_errors(const att_errors *e, double unit, int64_t quantiles, att_forecast_errors *out) {
+  double n = (double)(e->count ? e->count : 1);
+  *out = (att_forecast_errors){.mse = e->squared / n,
+                               .mae = e->absolute / n,
+                               .mase = e->absolute / n / unit,
+                               .pinball = quantiles ? e->pinball / n : NAN,
+                               .coverage = quantiles > 1 ? (double)e->inside / n : NAN};
+}
+
+static att_status measure(forecasting *w, att_progress_fn *progress, void *user, att_backtest_result *out) {
+  const att_series *s = &w->grid.series;
+  const att_patching *p = &w->model->config.patching;
+  int64_t season = w->model->series && w->model->series->season ? w->model->series->season : 1, channels = s->channels;
+  if (season > p->lookback) season = 1;
+  att_errors errors[3] = {{0}};
+  ATT_TRY(att_windows_find(w->model->ctx, &w->grid, NULL, NULL, &w->windows));
+  if (w->windows.count == 0) {
+    return att_fail(w->model->ctx, ATT_FORMAT, "%s: no series has the %lld + %lld rows of a window and its horizon",
+                    w->path, (long long)p->lookback, (long long)p->horizon);
+  }
+  int64_t most = ATT_RUN_ROWS / (p->lookback * channels), count;
+  for (int64_t begin = 0; begin < w->windows.count; begin += count) {
+    att_input input;
+    att_tensor ahead;
+    float *truth;
+    att_arena_reset(w->arena);
+    count = w->windows.count - begin < most ? w->windows.count - begin : most < 1 ? 1 : most;
+    ATT_TRY(att_windows_take(&w->grid, &w->windows, NULL, begin, count, true, w->arena, &input, &truth));
+    float *naive = ATT_ARENA_NEW(w->arena, p->horizon, float);
+    if (!naive) return ATT_MEMORY;
+    ATT_TRY(look_ahead(w, &input, &ahead));
+    for (int64_t i = 0; i < count * channels; i++) {
+      int64_t end = w->windows.first[begin + i / channels] + p->lookback;
+      const float *y = truth + i * p->horizon;
+      att_errors_add(&errors[0], ahead.data + i * ahead.stride, y, p->horizon, p->quantiles, p->quantile_count);
+      att_repeat_season(&w->grid, end, i % channels, 1, p->horizon, naive);
+      att_errors_add(&errors[1], naive, y, p->horizon, NULL, 0);
+      att_repeat_season(&w->grid, end, i % channels, season, p->horizon, naive);
+      att_errors_add(&errors[2], naive, y, p->horizon, NULL, 0);
+    }
+    const att_progress done = {
+        .kind = ATT_PROGRESS_WORK, .text = "forecasting", .done = (double)(begin + count) / (double)w->windows.count};
+    if (progress) progress(user, &done);
+  }
+  double unit = season_error(&w->grid, season);
+  out->windows = (size_t)w->windows.count;
+  out->season = (size_t)season;
+  if (p->quantile_count > 1) out->nominal = (double)(p->quantiles[p->quantile_count - 1] - p->quantiles[0]);
+  give_errors(&errors[0], unit, p->quantile_count, &out->model);
+  give_errors(&errors[1], unit, 0, &out->last_value);
+  give_errors(&errors[2], unit, 0, &out->last_season);
+  return ATT_OK;
+}
+
+/* ---- the calls ------------------------------------------------------------------------------------------------ */
+
+static void free_all(forecasting *w) {
+  att_context *ctx = w->model->ctx;
+  att_grid_free(ctx, &w->grid);
+  att_windows_free(ctx, &w->windows);
+  att_arena_free(w->arena);
+  att_free(ctx, w->mean);
+  att_free(ctx, w->deviation);
+}
+
+att_status att_forecast(att_model *model, const char *path, att_forecast_fn *give, void *user) {
+  if (!path || !give) return att_fail(model->ctx, ATT_ARGUMENT, "att_forecast needs a file and a callback");
+  ATT_TRY(att_check_verb(model, ATT_VERB_FORECAST));
+  forecasting w = {.model = model, .path = path};
+  att_status status = read_grid(&w);
+  if (!status) status = scale(&w);
+  if (!status) status = give_all(&w, give, user);
+  free_all(&w);
+  return status;
+}
+
+att_status att_backtest_sized(att_model *model, const char *path, att_progress_fn *progress, void *user,
+                              att_backtest_result *out, size_t size) {
+  att_backtest_result own = {.nominal = NAN};
+  if (!path || !out) return att_fail(model->ctx, ATT_ARGUMENT, "att_backtest needs a file and a place for the result");
+  ATT_TRY(att_check_verb(model, ATT_VERB_FORECAST));
+  forecasting w = {.model = model, .path = path};
+  att_status status = read_grid(&w);
+  if (!status) status = scale(&w);
+  if (!status) status = measure(&w, progress, user, &own);
+  free_all(&w);
+  att_give_struct(&own, sizeof own, out, size);
+  return status;
+}

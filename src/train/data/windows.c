@@ -1,0 +1,201 @@
+/* Owns what windows.h says. */
+#include "train/data/windows.h"
+
+#include <string.h>
+
+#define ATT_MOST_ROWS ((int64_t)1 << 31)
+
+/* ---- the grid ------------------------------------------------------------------------------------------------- */
+
+void att_grid_free(att_context *ctx, att_grid *g) {
+  att_series_free(ctx, &g->series);
+  att_free(ctx, g->truth);
+  *g = (att_grid){0};
+}
+
+static att_status find_step(att_context *ctx, const char *path, const att_series *s, att_time_step *step) {
+  int64_t longest = 0, most = 0;
+  for (int64_t i = 0; i < s->count; i++) {
+    int64_t rows = s->start[i + 1] - s->start[i];
+    if (rows > most) longest = i;
+    if (rows > most) most = rows;
+  }
+  if (most < 2) return att_fail(ctx, ATT_FORMAT, "%s: one row has no step to the next: there must be more", path);
+  att_status status;
+  *step = att_time_find_step(ctx, s->times + s->start[longest], most, &s->form, &status);
+  return status;
+}
+
+/* Rows of a series on the grid. */
+static att_status count_rows(att_context *ctx, const char *path, const att_series *s, int64_t index, att_time_step step,
+                             int64_t *rows) {
+  const double *times = s->times + s->start[index];
+  int64_t count = s->start[index + 1] - s->start[index];
+  *rows = 0;
+  for (int64_t i = 0; i < count; i++) {
+    bool exact;
+    char time[48], words[48];
+    int64_t place = att_time_distance(times[0], times[i], step, &exact);
+    if (!exact || place < *rows) {
+      return att_fail(ctx, ATT_FORMAT,
+                      "%s: the time %s is not a whole number of steps (%s) behind its series' first: the rows must be "
+                      "evenly spaced, though some may be missing",
+                      path, att_time_spell(times[i], &s->form, time), att_time_step_spell(step, &s->form, words));
+    }
+    *rows = place + 1;
+  }
+  if (*rows <= 16 * count + 1024) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: a series of %lld rows has gaps of %lld: cut it where it has long ones", path,
+                  (long long)count, (long long)(*rows - count));
+}
+
+static att_status place_rows(att_context *ctx, const char *path, const att_series *s, int64_t index, att_grid *g) {
+  int64_t rows, first = s->start[index], c = s->channels;
+  ATT_TRY(count_rows(ctx, path, s, index, g->step, &rows));
+  ATT_TRY(att_series_begin(ctx, &g->series, s->names[index], s->labels[index], s->line[index]));
+  float *to = att_series_add_rows(ctx, &g->series, rows);
+  if (!to) return ATT_MEMORY;
+  double *times = g->series.times + g->series.start[index];
+  for (int64_t i = 0; i < rows; i++) times[i] = att_time_add(s->times[first], g->step, i);
+  for (int64_t i = first; i < s->start[index + 1]; i++) {
+    bool exact;
+    int64_t place = att_time_distance(s->times[first], s->times[i], g->step, &exact);
+    memcpy(to + place * c, s->values + i * c, (size_t)c * sizeof *to);
+  }
+  g->gap_rows += rows - (s->start[index + 1] - first);
+  return ATT_OK;
+}
+
+static att_status make(att_context *ctx, const char *path, att_series *s, att_grid *g) {
+  if (!(g->step.months || g->step.seconds > 0)) ATT_TRY(find_step(ctx, path, s, &g->step));
+  for (int64_t i = 0; i < s->count; i++) {
+    if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
+    ATT_TRY(place_rows(ctx, path, s, i, g));
+  }
+  int64_t rows = g->series.start[g->series.count];
+  if (rows > ATT_MOST_ROWS) return att_fail(ctx, ATT_UNSUPPORTED, "%s: has too many rows", path);
+  g->truth = att_alloc(ctx, (size_t)rows, (size_t)s->channels * sizeof *g->truth);
+  if (!g->truth) return ATT_MEMORY;
+  memcpy(g->truth, g->series.values, (size_t)(rows * s->channels) * sizeof *g->truth);
+  g->series.missing = s->missing;
+  g->series.bytes = s->bytes; /* the texts' */
+  g->series.channel_names = s->channel_names;
+  s->bytes = NULL;
+  s->channel_names = NULL;
+  return ATT_OK;
+}
+
+att_status att_grid_make(att_context *ctx, const char *path, att_series *read, att_time_step step, att_grid *g) {
+  *g = (att_grid){.step = step, .series = {.channels = read->channels, .timed = true, .form = read->form}};
+  att_status status = make(ctx, path, read, g);
+  att_series_free(ctx, read);
+  if (status) att_grid_free(ctx, g);
+  return status;
+}
+
+void att_grid_scale(att_grid *g, const double *mean, const double *deviation) {
+  att_series *s = &g->series;
+  int64_t c = s->channels, count = s->start[s->count] * c;
+  for (int64_t i = 0; i < count; i++) g->truth[i] = (float)(((double)g->truth[i] - mean[i % c]) / deviation[i % c]);
+  memcpy(s->values, g->truth, (size_t)count * sizeof *s->values);
+  for (int64_t i = 0; i < s->count; i++)
+    att_series_fill(s->values + s->start[i] * c, s->start[i + 1] - s->start[i], c, NULL);
+}
+
+void att_grid_say(att_context *ctx, const char *path, const att_grid *g) {
+  const att_series *s = &g->series;
+  char step[48], from[48], to[48];
+  att_log(ctx, ATT_LOG_NOTE, "%s: %lld series of %lld column%s, a row every %s, %s to %s in the first", path,
+          (long long)s->count, (long long)s->channels, s->channels == 1 ? "" : "s",
+          att_time_step_spell(g->step, &s->form, step), att_time_spell(s->times[0], &s->form, from),
+          att_time_spell(s->times[s->start[1] - 1], &s->form, to));
+  if (g->gap_rows == 0 && s->missing == 0) return;
+  att_log(ctx, ATT_LOG_WARNING,
+          "%s: %lld rows are not there and %lld values are missing: each is taken from the straight line between its "
+          "neighbours, and not counted in errors",
+          path, (long long)g->gap_rows, (long long)s->missing);
+}
+
+int64_t att_season_of(att_time_step step, const att_time_form *form) {
+  static const struct {
+    double step;
+    int64_t season;
+  } seasons[] = {{7 * 86400.0, 52}, {86400, 7}, {3600, 24}, {1800, 48}, {900, 96}, {600, 144}, {300, 288}, {60, 1440}};
+  if (step.months) return step.months < 12 && 12 % step.months == 0 ? 12 / step.months : 1;
+  for (size_t i = 0; !form->number && i < sizeof seasons / sizeof *seasons; i++)
+    if (step.seconds == seasons[i].step) return seasons[i].season;
+  return 1;
+}
+
+/* ---- windows -------------------------------------------------------------------------------------------------- */
+
+static att_status push(att_context *ctx, att_windows *w, int64_t first) {
+  if (w->count == w->capacity) {
+    int64_t capacity = w->capacity ? 2 * w->capacity : 1024;
+    int64_t *more = att_resize(ctx, w->first, (size_t)capacity, sizeof *more);
+    if (!more) return ATT_MEMORY;
+    w->first = more;
+    w->capacity = capacity;
+  }
+  w->first[w->count++] = first;
+  return ATT_OK;
+}
+
+att_status att_windows_find(att_context *ctx, const att_grid *g, att_range_fn *range, const void *arg, att_windows *w) {
+  for (int64_t s = 0; s < g->series.count; s++) {
+    int64_t start = g->series.start[s], low = 0, high = g->series.start[s + 1] - start;
+    if (range) range(g, s, arg, &low, &high);
+    int64_t first = low > w->lookback ? low - w->lookback : 0;
+    for (; first + w->lookback + w->horizon <= high; first++) ATT_TRY(push(ctx, w, start + first));
+  }
+  return w->count <= INT32_MAX ? ATT_OK : att_fail(ctx, ATT_UNSUPPORTED, "too many windows");
+}
+
+void att_windows_free(att_context *ctx, att_windows *w) {
+  att_free(ctx, w->first);
+  *w = (att_windows){0};
+}
+
+att_status att_windows_take(const att_grid *g, const att_windows *w, const int32_t *which, int64_t begin, int64_t count,
+                            bool truth, att_arena *arena, att_input *input, float **target) {
+  int64_t c = g->series.channels, lookback = w->lookback, horizon = w->horizon;
+  int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t);
+  float *rows = att_arena_alloc(arena, (size_t)(count * lookback), (size_t)c * sizeof *rows);
+  float *ahead = target ? att_arena_alloc(arena, (size_t)(count * c), (size_t)horizon * sizeof *ahead) : NULL;
+  if (!start || !rows || (target && !ahead)) return ATT_MEMORY;
+  for (int64_t i = 0; i <= count; i++) start[i] = i * lookback;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t first = w->first[which ? which[begin + i] : begin + i];
+    memcpy(rows + i * lookback * c, g->series.values + first * c, (size_t)(lookback * c) * sizeof *rows);
+    const float *from = (truth ? g->truth : g->series.values) + (first + lookback) * c;
+    for (int64_t k = 0; target && k < c; k++)
+      for (int64_t t = 0; t < horizon; t++) ahead[(i * c + k) * horizon + t] = from[t * c + k];
+  }
+  *input = (att_input){.rows = rows, .sequences = {count, start}};
+  if (target) *target = ahead;
+  return ATT_OK;
+}
+
+/* ---- errors --------------------------------------------------------------------------------------------------- */
+
+void att_errors_add(att_errors *e, const float *forecast, const float *truth, int64_t horizon, const float *quantiles,
+                    int64_t quantile_count) {
+  for (int64_t t = 0; t < horizon; t++) {
+    if (isnan(truth[t])) continue;
+    double y = (double)truth[t], error = y - (double)forecast[t];
+    e->squared += error * error;
+    e->absolute += fabs(error);
+    e->count++;
+    for (int64_t q = 0; q < quantile_count; q++) {
+      double missed = y - (double)forecast[(q + 1) * horizon + t], level = (double)quantiles[q];
+      e->pinball += fmax(level * missed, (level - 1) * missed) / (double)quantile_count;
+    }
+    if (quantile_count > 1)
+      e->inside += truth[t] >= forecast[horizon + t] && truth[t] <= forecast[quantile_count * horizon + t];
+  }
+}
+
+void att_repeat_season(const att_grid *g, int64_t end, int64_t channel, int64_t season, int64_t horizon, float *out) {
+  int64_t c = g->series.channels;
+  for (int64_t t = 0; t < horizon; t++) out[t] = g->series.values[(end - season + t % season) * c + channel];
+}

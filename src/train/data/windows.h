@@ -1,0 +1,59 @@
+/*
+ * Owns series on a regular grid of times, and the windows that forecasts learn from: gaps become missing rows, missing
+ * values are filled, values are scaled. Refuses times that are off the grid, and series too short for one window.
+ */
+#ifndef ATT_TRAIN_DATA_WINDOWS_H
+#define ATT_TRAIN_DATA_WINDOWS_H
+
+#include "models/pass.h"
+#include "models/series_front.h"
+#include "train/data/series_table.h"
+
+/* Zero-initialised is empty. */
+typedef struct att_grid {
+  att_series series; /* a row a step; values filled, and scaled once att_grid_scale has run */
+  float *truth;      /* [rows, channels]: the same, NaN where it was missing */
+  att_time_step step;
+  int64_t gap_rows; /* rows that were not in the file */
+} att_grid;
+
+/* Takes what att_series_read_timed gave, whatever comes of it. step: the one wanted, or zeros: the one that most rows
+ * have, of all series. path: for messages. */
+att_status att_grid_make(att_context *ctx, const char *path, att_series *read, att_time_step step, att_grid *grid);
+void att_grid_free(att_context *ctx, att_grid *grid);
+/* By means and deviations [channels], and fills what is missing (a channel without any value by its mean). */
+void att_grid_scale(att_grid *grid, const double *mean, const double *deviation);
+/* What the log says of gaps and missing values. */
+void att_grid_say(att_context *ctx, const char *path, const att_grid *grid);
+/* Rows after which such a step comes again by the calendar: 24 of hours, 7 of days, 12 of months; 1: none is known. */
+int64_t att_season_of(att_time_step step, const att_time_form *form);
+
+/* Where windows begin: lookback rows, and horizon rows behind them. Zero-initialised is empty. */
+typedef struct att_windows {
+  int64_t lookback, horizon, count, capacity;
+  int64_t *first; /* [count] */
+} att_windows;
+
+/* Appends the windows of each series whose horizon lies in rows [low, high) of it, counted from its first. */
+typedef void att_range_fn(const att_grid *grid, int64_t series, const void *arg, int64_t *low, int64_t *high);
+att_status att_windows_find(att_context *ctx, const att_grid *grid, att_range_fn *range, const void *arg,
+                            att_windows *windows);
+void att_windows_free(att_context *ctx, att_windows *windows);
+/* count windows as a model reads them, [count * lookback, channels], and what follows, [count * channels, horizon];
+ * which: their places, or NULL: from begin on. target NULL: not wanted. truth: NaN stays where it was missing. */
+att_status att_windows_take(const att_grid *grid, const att_windows *windows, const int32_t *which, int64_t begin,
+                            int64_t count, bool truth, att_arena *arena, att_input *input, float **target);
+
+/* Errors of forecasts, summed over values that are there. */
+typedef struct att_errors {
+  double squared, absolute, pinball;
+  int64_t count, inside; /* inside: between the outer quantiles */
+} att_errors;
+
+/* forecast: [horizon] the mean, then the quantiles; truth may be NaN. */
+void att_errors_add(att_errors *errors, const float *forecast, const float *truth, int64_t horizon,
+                    const float *quantiles, int64_t quantile_count);
+/* The row `season` back, again and again, as a forecast of one channel of a window. */
+void att_repeat_season(const att_grid *grid, int64_t end, int64_t channel, int64_t season, int64_t horizon, float *out);
+
+#endif

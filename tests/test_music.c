@@ -1,0 +1,251 @@
+/*
+ * Tunes: MIDI files against what mido reads in them (tests/data/music, made by tools/make_music_fixtures.py), read,
+ * written and read again; hostile ones; ABC by hand; words there and back, in any order; a composer, trained and asked.
+ */
+#include "run_fixture.h"
+
+#include "formats/tune.h"
+#include "models/model.h"
+
+#include <stdlib.h>
+
+/* ---- MIDI ----------------------------------------------------------------------------------------------------- */
+
+static void spell(const att_tune *t, att_buffer *out) {
+  assert_int_equal(att_buffer_print(ctx, out, "quarter %lld\n", (long long)t->quarter), ATT_OK);
+  for (size_t i = 0; i < t->note_count; i++) {
+    const att_note *n = &t->notes[i];
+    assert_int_equal(att_buffer_print(ctx, out, "note %lld %lld %d %d %d\n", (long long)n->start, (long long)n->length,
+                                      n->program, n->key, n->velocity),
+                     ATT_OK);
+  }
+  for (size_t i = 0; i < t->tempo_count; i++)
+    assert_int_equal(
+        att_buffer_print(ctx, out, "tempo %lld %lld\n", (long long)t->tempi[i].at, (long long)t->tempi[i].microseconds),
+        ATT_OK);
+  for (size_t i = 0; i < t->metre_count; i++)
+    assert_int_equal(att_buffer_print(ctx, out, "metre %lld %d %d\n", (long long)t->metres[i].at,
+                                      t->metres[i].numerator, t->metres[i].denominator),
+                     ATT_OK);
+}
+
+static void must_be(const att_tune *t, const char *expected) {
+  att_buffer found = {0};
+  spell(t, &found);
+  assert_string_equal(found.data, expected);
+  att_buffer_free(ctx, &found);
+}
+
+static void midi_is_mido_s(void **state) {
+  (void)state;
+  for (int i = 0; i < 6; i++) {
+    char path[1024];
+    att_tune tune;
+    att_buffer written = {0};
+    snprintf(path, sizeof path, "%s/music/tune%d.mid", ATT_TEST_DATA, i);
+    att_buffer bytes = read_whole(path);
+    snprintf(path, sizeof path, "%s/music/tune%d.txt", ATT_TEST_DATA, i);
+    att_buffer expected = read_whole(path);
+    if (att_midi_read(ctx, path, (const unsigned char *)bytes.data, bytes.size, &tune))
+      fail_msg("%s", att_message(ctx));
+    assert_true(tune.note_count > 50);
+    must_be(&tune, expected.data);
+    assert_int_equal(att_midi_write(ctx, &tune, &written), ATT_OK);
+    att_tune_free(ctx, &tune);
+    if (att_midi_read(ctx, path, (const unsigned char *)written.data, written.size, &tune))
+      fail_msg("%s", att_message(ctx));
+    must_be(&tune, expected.data);
+    att_tune_free(ctx, &tune);
+    att_buffer_free(ctx, &bytes);
+    att_buffer_free(ctx, &expected);
+    att_buffer_free(ctx, &written);
+  }
+}
+
+#define HEAD "MThd\0\0\0\6\0\0\0\1\0\x60"
+
+static void what_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *bytes;
+    size_t size;
+    att_status status;
+    const char *clue;
+  } cases[] = {
+      {"", 0, ATT_FORMAT, "is no MIDI file"},
+      {"RIFF\0\0\0\0\0\0\0\0\0\0", 14, ATT_FORMAT, "is no MIDI file"},
+      {HEAD, 14, ATT_FORMAT, "has no track"},
+      {"MThd\0\0\0\6\0\2\0\1\0\x60", 14, ATT_UNSUPPORTED, "format 2"},
+      {"MThd\0\0\0\6\0\1\0\1\xe7\x28", 14, ATT_UNSUPPORTED, "SMPTE"},
+      {HEAD "MTrk\0\0\1\0\0\x90\x40\x40", 26, ATT_FORMAT, "track 1 is cut off"},
+      {HEAD "MTrk\0\0\0\3\0\x90\x40", 25, ATT_FORMAT, "track 1 is cut off"},
+      {HEAD "MTrk\0\0\0\3\0\x40\x40", 25, ATT_FORMAT, "data where an event must begin"},
+      {HEAD "MTrk\0\0\0\5\xff\xff\xff\xff\x7f", 27, ATT_FORMAT, "more than four bytes"},
+      {HEAD "MTrk\0\0\0\4\0\xff\x51\x7f", 26, ATT_FORMAT, "track 1 is cut off"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    att_tune tune;
+    must_say(att_midi_read(ctx, "x.mid", (const unsigned char *)cases[i].bytes, cases[i].size, &tune), cases[i].status,
+             cases[i].clue);
+    assert_null(tune.notes);
+  }
+}
+
+/* Bytes cut and changed anywhere: a message or a tune. */
+static void any_bytes(void **state) {
+  (void)state;
+  att_buffer bytes = read_whole(ATT_TEST_DATA "/music/tune2.mid");
+  for (size_t i = 0; i < 3 * bytes.size; i++) {
+    att_tune tune;
+    size_t at = i % bytes.size, size = i < bytes.size ? i : bytes.size;
+    char was = bytes.data[at];
+    if (i >= bytes.size) bytes.data[at] = (char)(i < 2 * bytes.size ? 0xff : was ^ 0x80);
+    if (att_midi_read(ctx, "x.mid", (const unsigned char *)bytes.data, size, &tune) == ATT_OK)
+      att_tune_free(ctx, &tune);
+    bytes.data[at] = was;
+  }
+  att_buffer_free(ctx, &bytes);
+}
+
+/* ---- ABC ------------------------------------------------------------------------------------------------------ */
+
+static att_status spell_one(void *user, const att_tune *tune) {
+  spell(tune, user);
+  return ATT_OK;
+}
+
+static void must_read(const char *abc, const char *expected) {
+  att_buffer found = {0};
+  char *text = strdup(abc);
+  if (att_abc_read(ctx, "x.abc", text, strlen(text), spell_one, &found)) fail_msg("%s: %s", abc, att_message(ctx));
+  free(text);
+  if (strcmp(found.data, expected) != 0) fail_msg("%s:\n%s\nnot\n%s", abc, found.data, expected);
+  att_buffer_free(ctx, &found);
+}
+
+static void abc_by_hand(void **state) {
+  (void)state;
+  /* D major: F and C are sharp; accidentals hold for the bar */
+  must_read(
+      "X:1\nT:x\nM:4/4\nL:1/8\nK:D\nD2 F=F F|F,c/2 z2 [Ac]3-[Ac]|\n",
+      "quarter 480\nnote 0 480 0 62 80\nnote 480 240 0 66 80\nnote 720 240 0 65 80\nnote 960 240 0 65 80\n"
+      "note 1200 240 0 54 80\nnote 1440 120 0 73 80\nnote 2040 960 0 69 80\nnote 2040 960 0 73 80\nmetre 0 4 4\n");
+  /* triplets, broken rhythm, a tempo, a metre within, no L: eighths in 3/4 */
+  must_read("X:1\nM:3/4\nQ:1/4=90\nK:Gm\n(3BBB A>G [M:2/4] e,,\n",
+            "quarter 480\nnote 0 160 0 70 80\nnote 160 160 0 70 80\nnote 320 160 0 70 80\nnote 480 360 0 69 80\n"
+            "note 840 120 0 67 80\nnote 960 240 0 51 80\ntempo 0 666666\nmetre 0 3 4\nmetre 960 2 4\n");
+  /* two tunes in a file; decorations, chords' names, grace notes and words are passed over */
+  must_read("X:1\nK:C\n\"Am\"!p!{d}C\nw:la\n\nX:2\nK:C\n^c'\n",
+            "quarter 480\nnote 0 240 0 60 80\nquarter 480\nnote 0 240 0 85 80\n");
+  char none[] = "hello\n";
+  must_say(att_abc_read(ctx, "x.abc", none, 6, spell_one, NULL), ATT_FORMAT, "there is no tune in it");
+}
+
+/* ---- words ---------------------------------------------------------------------------------------------------- */
+
+static void words_there_and_back(void **state) {
+  (void)state;
+  att_tune tune;
+  att_buffer words = {0}, again = {0};
+  const char *given =
+      "bar metre_5/8 tempo_90 pos_0 program_12 vel_80 key_60 len_24 key_64 len_12 pos_36 drums vel_120 key_38 "
+      "len_6 bar metre_3/4 pos_24 program_12 key_62 len_48 bar bar pos_0 key_60 len_1";
+  assert_int_equal(att_tune_from_words(ctx, given, strlen(given), &tune), ATT_OK);
+  must_be(&tune, "quarter 24\nnote 0 24 12 60 80\nnote 0 12 12 64 80\nnote 36 6 128 38 120\nnote 84 48 12 62 120\n"
+                 "note 204 1 12 60 120\ntempo 0 666666\nmetre 0 5 8\nmetre 60 3 4\n");
+  assert_int_equal(att_tune_to_words(ctx, &tune, &words), ATT_OK);
+  assert_string_equal(words.data, given);
+  att_tune_free(ctx, &tune);
+  /* what makes no sense is passed over */
+  const char *odd = "len_5 key_300 key_60 key_61 len_0 len_7 pos_x metre_0/4 metre_3/5 <unk> bar bar tempo_0 key_";
+  assert_int_equal(att_tune_from_words(ctx, odd, strlen(odd), &tune), ATT_OK);
+  must_be(&tune, "quarter 24\nnote 0 7 0 61 80\n");
+  att_tune_free(ctx, &tune);
+  att_buffer_free(ctx, &words);
+  att_buffer_free(ctx, &again);
+}
+
+static att_status there_and_back(att_context *own, void *arg) {
+  (void)arg;
+  att_tune tune;
+  att_buffer out = {0};
+  const char *given = "bar pos_0 program_12 key_60 len_24 bar tempo_80 metre_3/4 pos_2 key_5 len_3";
+  ATT_TRY(att_tune_from_words(own, given, strlen(given), &tune));
+  att_status status = att_midi_write(own, &tune, &out);
+  att_tune_free(own, &tune);
+  if (!status) status = att_midi_read(own, "x", (const unsigned char *)out.data, out.size, &tune);
+  if (!status) {
+    status = att_abc_write(own, &tune, &out);
+    att_tune_free(own, &tune);
+  }
+  att_buffer_free(own, &out);
+  return status;
+}
+
+static void each_allocation_may_fail(void **state) {
+  (void)state;
+  assert_true(fail_each_allocation(there_and_back, NULL) > 6);
+}
+
+/* ---- a composer ----------------------------------------------------------------------------------------------- */
+
+static int keep_words(void *user, const att_piece_of_text *piece) {
+  return att_buffer_append(ctx, user, piece->text, piece->size);
+}
+
+static void a_scale_is_learned(void **state) {
+  (void)state;
+  char abc[4096] = "X:1\nM:4/4\nL:1/8\nK:C\n", out[600];
+  for (int i = 0; i < 40; i++) strcat(abc, "CDEF GABc|cBAG FEDC|\n");
+  write_bytes(in_folder("scale.abc"), abc, strlen(abc));
+  snprintf(out, sizeof out, "%s", in_folder("model"));
+  att_train_options *o;
+  const char *const pairs[][2] = {{"data", in_folder("scale.abc")},
+                                  {"out", out},
+                                  {"steps", "60"},
+                                  {"width", "32"},
+                                  {"layers", "1"},
+                                  {"context", "64"},
+                                  {"lr", "0.01"},
+                                  {"dropout", "0"}};
+  assert_int_equal(att_train_options_new(ctx, "music", &o), ATT_OK);
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    if (att_train_options_set(o, pairs[i][0], pairs[i][1])) fail_msg("%s", att_message(ctx));
+  if (att_train(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(o);
+  att_model *model;
+  char *prompt;
+  size_t size;
+  att_buffer words = {0};
+  att_generate_options g;
+  if (att_model_open(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+  if (att_tune_read(ctx, in_folder("scale.abc"), &prompt, &size)) fail_msg("%s", att_message(ctx));
+  assert_non_null(strstr(prompt, "bar metre_4/4 tempo_120 pos_0 program_0 vel_80 key_60 len_12 pos_12 key_62"));
+  att_generate_options_default(model, &g);
+  g.max_tokens = 40;
+  const att_text begin_text = {prompt, (size_t)(strstr(prompt, " pos_36") - prompt)};
+  if (att_generate(model, begin_text, &g, keep_words, &words)) fail_msg("%s", att_message(ctx));
+  if (!strstr(words.data, "pos_36 key_65 len_12 pos_48 key_67 len_12 pos_60 key_69")) fail_msg("%s", words.data);
+  assert_int_equal(att_tune_write(ctx, words.data, words.size, in_folder("t.mid")), ATT_OK);
+  assert_int_equal(att_tune_write(ctx, words.data, words.size, in_folder("t.abc")), ATT_OK);
+  must_say(att_tune_write(ctx, words.data, words.size, in_folder("t.txt")), ATT_ARGUMENT, "as .mid or .abc");
+  att_release(ctx, prompt);
+  if (att_tune_read(ctx, in_folder("t.mid"), &prompt, &size)) fail_msg("%s", att_message(ctx));
+  assert_non_null(strstr(prompt, "key_65 len_12"));
+  att_release(ctx, prompt);
+  att_buffer_free(ctx, &words);
+  att_model_close(model);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(midi_is_mido_s),
+      cmocka_unit_test(what_is_refused),
+      cmocka_unit_test(any_bytes),
+      cmocka_unit_test(abc_by_hand),
+      cmocka_unit_test(words_there_and_back),
+      cmocka_unit_test(each_allocation_may_fail),
+      cmocka_unit_test_teardown(a_scale_is_learned, empty_folder),
+  };
+  return cmocka_run_group_tests(tests, begin, end);
+}
