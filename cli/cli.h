@@ -74,6 +74,8 @@ void att_cli_catch_signals(void);
  * next one is the first. */
 void att_cli_rest(void);
 void att_cli_work(att_cli *cli);
+/* A signal calls this in place of att_interrupt: for a verb that ends by itself. NULL: as before. */
+void att_cli_stop_by(void (*stop)(void *user), void *user);
 /* Whether a signal came: for what waits without the library. */
 bool att_cli_is_stopping(void);
 
@@ -157,6 +159,7 @@ extern const struct att_cli_verb
     att_cli_tokenize,
     att_cli_look,
     att_cli_info,
+    att_cli_serve,
     att_cli_convert, att_cli_quantize;
 /* clang-format on */
 /* In the order of the help; ends in NULL. verbs.c */
