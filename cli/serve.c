@@ -124,7 +124,7 @@ const att_cli_verb att_cli_serve = {
         "Ctrl-C or SIGTERM; requests that run then are finished. A model is called by the last part of its path, or "
         "by NAME where MODEL is NAME=PATH. No request writes a file or opens one, and no text is logged.",
     .example = "attend serve models/de-en\n"
-               "attend serve SmolLM2-135M-Instruct chat=qwen.gguf --port 8000 --api-key-file keys.txt\n"
+               "attend serve SmolLM2-135M-Instruct chat=qwen.gguf --api-key-file keys.txt\n"
                "curl -N 127.0.0.1:8080/v1/completions -d '{\"prompt\": \"Once upon\"}'",
     .options = options,
     .least_words = 1,
