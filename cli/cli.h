@@ -47,6 +47,7 @@ typedef struct att_cli {
   att_cli_common common;
   att_context *ctx;
   int write_error;  /* errno of the first failed write to standard output; 0: none */
+  bool drops_log;   /* of the library: what it warns of may quote a text */
   bool line_is_bar; /* stderr's last line is a progress bar, to be cleared before anything else is said */
 } att_cli;
 

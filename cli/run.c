@@ -106,6 +106,7 @@ void att_cli_catch_signals(void) {
 
 static void on_log(void *user, att_log_level level, const char *text) {
   att_cli *cli = user;
+  if (cli->drops_log) return;
   if (level == ATT_LOG_WARNING)
     att_cli_warn(cli, "%s", text);
   else if (!cli->common.quiet)

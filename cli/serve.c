@@ -83,6 +83,7 @@ static int serve(att_cli *cli, const att_server_options *o) {
   att_server *server = att_server_new(cli->ctx, o, message);
   if (!server && att_cli_is_stopping()) return ATT_CLI_INTERRUPTED;
   if (!server) return att_cli_fail(cli, ATT_CLI_FAILED, "%s", message);
+  cli->drops_log = true;
   att_cli_stop_by(stop, server);
   att_cli_print(cli, "%s\n", att_server_address(server));
   if (att_cli_flush(cli)) att_server_run(server);

@@ -1,4 +1,5 @@
 /* Owns /v1/completions and /v1/chat/completions: OpenAI's parameters, answers and events. */
+#include "requests.h"
 #include "routes.h"
 #include "sampling.h"
 #include "writing.h"
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 typedef struct completion_request {
@@ -239,22 +239,12 @@ static void on_end(att_writing *w) {
 /* ---- requests -----------------------------------------------------------------------------------------------------
  */
 
-static uint64_t new_seed(void) {
-  uint64_t seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = (uint64_t)(1e9 * att_seconds());
-  return seed >> 1;
-}
-
 /* What both have beside prompts, over the model's defaults. */
 static bool read_request(att_task *task, att_hosts *hosts, att_hosted *host, completion_request *r) {
-  att_wrong wrong;
   att_generate_options_default(host->model, &r->generate);
   r->generate.samples = 1;
-  r->generate.seed = new_seed();
-  if (!att_params_read(task->route->params, task->request, r, &wrong)) {
-    att_task_refuse(task, &wrong);
-    return false;
-  }
+  r->generate.seed = att_new_seed();
+  if (!att_take_params(task, r)) return false;
   if (r->max_tokens) r->generate.max_tokens = r->max_tokens;
   if (r->max_tokens) r->generate.max_length = 0;
   if (r->generate.max_tokens == 0 || r->generate.max_tokens > hosts->max_tokens)
@@ -286,7 +276,7 @@ static att_writing *make(att_task *task, att_hosts *hosts, att_hosted *host, com
   w->detail = c;
   *c = (completion){.created = (long)time(NULL), .chat = chat, .stream = r->stream, .echo = r->echo};
   c->usage = json_is_true(json_object_get(r->stream_options, "include_usage"));
-  snprintf(c->id, sizeof c->id, "%s-%016llx", chat ? "chatcmpl" : "cmpl", (unsigned long long)new_seed());
+  snprintf(c->id, sizeof c->id, "%s-%016llx", chat ? "chatcmpl" : "cmpl", (unsigned long long)att_new_seed());
   w->generate = r->generate;
   w->width = r->generate.samples;
   w->gathers = !r->stream;
@@ -332,9 +322,8 @@ static bool take_prompt(att_task *task, const att_hosts *hosts, att_part *part, 
 
 void att_begin_completion(att_task *task, att_hosts *hosts) {
   completion_request r = {.top_logprobs = 0};
-  json_t *name = json_object_get(task->request, "model"), *prompt = json_object_get(task->request, "prompt");
-  att_hosted *host =
-      att_find_model(task, hosts, (att_text){json_string_value(name), json_string_length(name)}, ATT_VERB_GENERATE);
+  json_t *prompt = json_object_get(task->request, "prompt");
+  att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
   if (!host || !read_request(task, hosts, host, &r)) return;
   bool several = json_is_array(prompt) && !is_tokens(prompt);
   size_t count = several ? json_array_size(prompt) : 1;
@@ -417,9 +406,7 @@ static bool make_prompt(att_task *task, att_hosts *hosts, att_hosted *host, cons
 
 void att_begin_chat(att_task *task, att_hosts *hosts) {
   completion_request r = {.top_logprobs = 0};
-  json_t *name = json_object_get(task->request, "model");
-  att_hosted *host =
-      att_find_model(task, hosts, (att_text){json_string_value(name), json_string_length(name)}, ATT_VERB_GENERATE);
+  att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
   if (!host || !read_request(task, hosts, host, &r) || !check_messages(task, r.messages)) return;
   if (!r.max_tokens) r.generate.max_tokens = hosts->max_tokens; /* an answer ends where the model ends it */
   r.generate.no_special_tokens = true;                          /* the template writes them */

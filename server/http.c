@@ -1,6 +1,7 @@
 /* Owns connections, over libmicrohttpd. See http.h. */
 #include "http.h"
 
+#include "page.h"
 #include "routes.h"
 
 #include <errno.h>
@@ -110,11 +111,7 @@ static void add_headers(const exchange *x, struct MHD_Response *response, const 
   MHD_add_response_header(response, "Cache-Control", "no-store");
   MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
   MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-  if (strncmp(type, "text/html", 9) == 0)
-    MHD_add_response_header(response, "Content-Security-Policy",
-                            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
-                            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-  if (!x || !x->origin) return;
+  if (!x->origin) return;
   MHD_add_response_header(response, "Access-Control-Allow-Origin", x->origin);
   MHD_add_response_header(response, "Vary", "Origin");
 }
@@ -146,6 +143,11 @@ static enum MHD_Result send_text(exchange *x, struct MHD_Connection *connection,
     return MHD_NO;
   }
   add_headers(x, response, type);
+  if (strncmp(type, "text/html", 9) == 0) {
+    char policy[ATT_POLICY];
+    att_page_policy(text, policy);
+    MHD_add_response_header(response, "Content-Security-Policy", policy);
+  }
   return queue(x, connection, text ? status : 500, response);
 }
 

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The row of what is called NAME in routes.h. */
+#define POST(path, summary, name)                                                                                      \
+  { "POST", path, summary, att_##name##_params, &att_##name##_size, .begin = att_begin_##name }
+
 /* clang-format off */
 const att_route att_routes[] = {
   {"GET", "/", "the page", .answer = att_page, .type = "text/html; charset=utf-8", .open = true},
@@ -15,12 +19,17 @@ const att_route att_routes[] = {
   {"GET", "/openapi.json", "this description", .answer = att_openapi, .type = "application/json", .open = true},
   {"GET", "/v1/models", "the models, and what each can be asked for", .begin = att_begin_models},
   {"GET", "/v1/models/", "one of them", .begin = att_begin_models},
-  {"POST", "/v1/completions", "text that goes on", att_completion_params, &att_completion_size,
-   .begin = att_begin_completion},
+  POST("/v1/completions", "text that goes on", completion),
   {"POST", "/v1/chat/completions", "answers in a conversation", att_chat_params, &att_completion_size,
    .begin = att_begin_chat},
   {"POST", "/v1/embeddings", "texts as vectors", att_embedding_params, &att_embedding_size,
    .begin = att_begin_embeddings},
+  POST("/v1/translate", "translations of texts", translate),
+  POST("/v1/classify", "labels of texts", classify),
+  POST("/v1/fill", "tokens in place of masks", fill),
+  POST("/v1/score", "log-probabilities of texts", score),
+  POST("/v1/tokenize", "tokens of texts", tokenize),
+  POST("/v1/attention", "where a model looks", attention),
   {.path = NULL}};
 /* clang-format on */
 

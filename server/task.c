@@ -134,6 +134,15 @@ static void answer(att_task *task, int status, json_t *body) {
 
 void att_task_reply(att_task *task, json_t *body) { answer(task, 200, body); }
 
+void att_task_reply_text(att_task *task, const char *text, size_t size) {
+  pthread_mutex_lock(&task->tasks->lock);
+  if (!task->over) att_out_put(&task->out, text, size);
+  task->status = 200;
+  task->over = true;
+  go_on(task);
+  pthread_mutex_unlock(&task->tasks->lock);
+}
+
 json_t *att_error_body(int status, const char *code, const char *param, const char *message) {
   const char *type = status == 401   ? "authentication_error"
                      : status == 403 ? "permission_error"

@@ -102,6 +102,8 @@ void att_task_drop(att_task *task);
 
 /* The whole answer. Takes body; NULL: there was no memory. */
 void att_task_reply(att_task *task, json_t *body);
+/* The same of JSON that is text already; copied. */
+void att_task_reply_text(att_task *task, const char *text, size_t size);
 /* An error in OpenAI's form, as the whole answer or as the last event. param may be NULL. */
 __attribute__((format(printf, 5, 6))) void att_task_fail(att_task *task, int status, const char *code,
                                                          const char *param, const char *format, ...);

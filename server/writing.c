@@ -1,8 +1,11 @@
 /* Owns what routes share whose models write. See writing.h. */
 #include "writing.h"
 
+#include "requests.h"
+
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* ---- an end -------------------------------------------------------------------------------------------------------
  */
@@ -163,57 +166,10 @@ void att_writing_begin(att_writing *w) {
 
 /* ---- what requests say ------------------------------------------------------------------------------------------- */
 
-att_hosted *att_find_model(att_task *task, att_hosts *hosts, att_text name, att_verb verb) {
-  att_hosted *host = name.data ? att_hosts_find(hosts, name) : NULL;
-  if (name.data && !host) {
-    att_task_fail(task, 404, "model_not_found", "model", "there is no model '%.*s' here; /v1/models lists them",
-                  name.size > 100 ? 100 : (int)name.size, name.data);
-    return NULL;
-  }
-  for (size_t i = 0; !host && i < hosts->count; i++) { /* a model that was never opened may have it */
-    att_hosted *one = &hosts->items[i];
-    if (!one->verbs && att_hosted_open(hosts, one)) continue;
-    if (att_hosted_can(one, verb)) host = one;
-  }
-  if (!host) {
-    att_task_fail(task, 404, "model_not_found", "model", "none of the models here can do this");
-    return NULL;
-  }
-  att_status status = att_hosted_open(hosts, host);
-  if (!status) status = att_check_verb(host->model, verb);
-  if (!status) return host;
-  att_task_failed(task, hosts->ctx, status);
-  return NULL;
-}
-
-bool att_take_texts(att_task *task, const att_hosts *hosts, const char *param, json_t *value, size_t most,
-                    att_text **texts, size_t *count) {
-  bool one = json_is_string(value);
-  *texts = NULL;
-  *count = one ? 1 : json_array_size(value);
-  if (!one && (!json_is_array(value) || *count == 0 || *count > most)) {
-    att_task_fail(task, 400, NULL, param, "%s must be a string or an array of 1 to %zu strings", param, most);
-    return false;
-  }
-  *texts = calloc(*count, sizeof **texts);
-  if (!*texts) {
-    att_task_reply(task, NULL);
-    return false;
-  }
-  for (size_t i = 0; i < *count; i++) {
-    const json_t *text = one ? value : json_array_get(value, i);
-    const char *wrong = !json_is_string(text)                                 ? "is not a string"
-                        : (int64_t)json_string_length(text) > hosts->max_text ? "is longer than the server takes"
-                                                                              : NULL;
-    if (wrong) {
-      att_task_fail(task, 400, NULL, param, "%s: number %zu %s", param, i + 1, wrong);
-      free(*texts);
-      *texts = NULL;
-      return false;
-    }
-    (*texts)[i] = (att_text){json_string_value(text), json_string_length(text)};
-  }
-  return true;
+uint64_t att_new_seed(void) {
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = (uint64_t)(1e9 * att_seconds());
+  return seed >> 1;
 }
 
 bool att_take_stops(att_writing *w, json_t *value) {

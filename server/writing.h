@@ -58,12 +58,8 @@ att_writing *att_writing_new(att_task *task, att_hosts *hosts, att_hosted *host,
 /* Once all is filled in: begins. */
 void att_writing_begin(att_writing *writing);
 
-/* The model of a request, opened: by name, or where there is none the first that has the verb. NULL: the task has its
- * answer. */
-att_hosted *att_find_model(att_task *task, att_hosts *hosts, att_text name, att_verb verb);
-/* A string or an array of them, as a malloc's list into the request. False: the task has its answer. */
-bool att_take_texts(att_task *task, const att_hosts *hosts, const char *param, json_t *value, size_t most,
-                    att_text **texts, size_t *count);
+/* For who gives none. */
+uint64_t att_new_seed(void);
 /* Stop texts: a string or up to 16. */
 bool att_take_stops(att_writing *writing, json_t *value);
 

@@ -49,7 +49,8 @@ cat >chatty/chat_template.jinja <<'TEMPLATE'
 {%- endfor %}
 TEMPLATE
 
-start chatty "$models/de-en" plain="$data/generate_gpt2" "$data/family_bert"
+{ printf '{"model":"de-en","text":"'; head -c 100000 /dev/zero | tr '\0' 'A'; printf '"}'; } >long.text
+start chatty "$models/de-en" plain="$data/generate_gpt2" "$data"/family_bert{,_classes,_masked}
 case $(cat err) in *"built without libmicrohttpd"*) echo "no libmicrohttpd: skipped"; exit 77 ;; esac
 [[ "$url" == http://127.0.0.1:* ]] || fail "the address: $url $(cat err)"
 
@@ -107,6 +108,33 @@ ask 200 /v1/embeddings '{"model":"family_bert","input":"A dog","encoding_format"
 ask 400 /v1/embeddings '{"model":"family_bert","input":"A dog","dimensions":7}' && has dimensions
 ask 400 /v1/embeddings '{"model":"family_bert","input":[]}'
 ask 400 /v1/embeddings '{"model":"family_bert"}' && has "input is missing"
+
+# ---- attend's own ----
+"$attend" translate "$models/de-en" "Ein Hund läuft." --json >said
+ask 200 /v1/translate '{"model":"de-en","text":"Ein Hund läuft."}'
+expected=$(sed -E 's/.*"text": "([^"]*)".*/\1/' said)
+[ -n "$expected" ] && [ "$(text)" = "$expected" ] || fail "a translation: $(text), not $expected"
+ask 200 /v1/translate '{"text":["Ein Hund läuft.","","Eine Katze."],"nbest":2,"beam":4,"alignment":true}'
+has '"hypotheses":[{' && has '"source_tokens":[' && has '"index":2' && has '"alignment":['
+ask 200 /v1/translate '{"text":"Ein Hund.","temperature":1,"samples":3,"seed":1}' && has '"hypotheses"'
+ask 400 /v1/translate '{"text":"Ein Hund.","nbest":2,"temperature":1}'
+ask 400 /v1/translate '{"text":"Ein Hund.","beam":64}' && has slots
+ask 200 /v1/classify '{"text":["a warm film","a"]}' && has '"label":"' && has '"index":1'
+ask 400 /v1/classify '{"text":["a"],"text_pair":["b","c"]}' && has "has 2 texts"
+ask 200 /v1/fill '{"text":"a [MASK] b","top":2}' && has '"masks":[[{"token":' && has '"probability":'
+ask 400 /v1/fill '{"text":"no mask"}'
+ask 200 /v1/score '{"model":"plain","text":["A dog","A"]}' && has '"bytes":5' && has '"logprob":-'
+ask 200 /v1/score '{"model":"de-en","text":"Ein Hund.","target":"A dog."}' && has '"logprob":-'
+ask 400 /v1/score '{"model":"plain","text":"A","target":"B"}'
+ask 200 /v1/tokenize '{"model":"plain","text":"A dog"}' && has '"ids":[' && ids=$(sed -E 's/.*"ids":(\[[^]]*\]).*/\1/' out)
+ask 200 /v1/tokenize "{\"model\":\"plain\",\"ids\":$ids}" && has '"text":"A dog"'
+ask 400 /v1/tokenize '{"model":"plain","ids":[99999999,-1,"x"]}'
+ask 400 /v1/tokenize '{"model":"plain"}'
+"$attend" look "$models/de-en" "Ein Hund." --json said
+ask 200 /v1/attention '{"model":"de-en","text":"Ein Hund."}' && same=$(cmp said out 2>&1) || true
+[ -z "$same" ] || fail "attention: $same"
+ask 200 /v1/attention '{"model":"de-en","text":"Ein Hund.","gradient":true}' && has '"gradient"'
+ask 400 /v1/attention @long.text && has "too long"
 
 # ---- what is wrong ----
 ask 400 /v1/completions '{"model":"de-en","prompt":"A"}' && has "cannot generate"
