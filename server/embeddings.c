@@ -34,7 +34,8 @@ typedef struct embedding {
   bool base64;
 } embedding;
 
-/* ---- vectors ------------------------------------------------------------------------------------------------------ */
+/* ---- vectors ------------------------------------------------------------------------------------------------------
+ */
 
 static json_t *base64_of(const void *data, size_t size) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -77,7 +78,8 @@ static att_status embed_some(att_lines *lines, size_t first, size_t count) {
   return status;
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests -----------------------------------------------------------------------------------------------------
+ */
 
 static bool check(att_task *task, const embedding_request *r, const att_lines *lines) {
   const embedding *e = lines->detail;

@@ -1,6 +1,6 @@
 /*
- * Owns what routes share that answer text by text: a few at each turn, so that long lists hold nobody up, and one answer
- * for all: {"object": "list", "data": [...], "model", "usage"}. Refuses to know what is done with a text.
+ * Owns what routes share that answer text by text: a few at each turn, so that long lists hold nobody up, and one
+ * answer for all: {"object": "list", "data": [...], "model", "usage"}. Refuses to know what is done with a text.
  */
 #ifndef ATT_SERVER_LINES_H
 #define ATT_SERVER_LINES_H
@@ -25,8 +25,8 @@ struct att_lines {
   void *detail; /* the route's, malloc's */
 };
 
-/* Makes it the task's work. params: the route's "model", "text" or "input", and "text_pair" or NULL. verb -1: any model.
- * Where it fails the task has its answer: NULL. */
+/* Makes it the task's work. params: the route's "model", "text" or "input", and "text_pair" or NULL. verb -1: any
+ * model. Where it fails the task has its answer: NULL. */
 att_lines *att_lines_new(att_task *task, att_hosts *hosts, int verb, const char *param, const char *pair_param);
 /* Once all is filled in: begins. */
 void att_lines_begin(att_lines *lines);

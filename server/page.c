@@ -39,7 +39,8 @@ char *att_page(att_tasks *tasks, size_t *size) {
 void att_page_policy(const char *page, char policy[ATT_POLICY]) {
   const char *nonce = page ? strstr(page, "nonce=\"") : NULL;
   snprintf(policy, ATT_POLICY,
-           "default-src 'none'; script-src 'nonce-%.*s'; style-src 'nonce-%.*s'; connect-src 'self'; img-src data:; base-uri 'none'; "
+           "default-src 'none'; script-src 'nonce-%.*s'; style-src 'nonce-%.*s'; connect-src 'self'; img-src data:; "
+           "base-uri 'none'; "
            "form-action 'none'; frame-ancestors 'none'",
            nonce ? NONCE : 0, nonce ? nonce + 7 : "", nonce ? NONCE : 0, nonce ? nonce + 7 : "");
 }

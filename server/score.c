@@ -23,8 +23,7 @@ const size_t att_score_size = sizeof(score_request);
 
 static att_status score_pairs(att_lines *lines, size_t first, size_t count) {
   att_score scores[MOST_PAIRS];
-  att_status status =
-      att_score_pairs(lines->host->model, lines->texts + first, lines->others + first, count, scores);
+  att_status status = att_score_pairs(lines->host->model, lines->texts + first, lines->others + first, count, scores);
   for (size_t i = 0; !status && i < count; i++)
     json_array_append_new(lines->results,
                           json_pack("{s:s, s:I, s:o, s:I, s:b}", "object", "score", "index", (json_int_t)(first + i),
@@ -39,18 +38,17 @@ static att_status score_texts(att_lines *lines, size_t first, size_t count) {
     att_text_score score;
     status = att_score_text(lines->host->model, lines->texts[i], 0, &score);
     if (!status)
-      json_array_append_new(lines->results, json_pack("{s:s, s:I, s:o, s:I, s:I}", "object", "score", "index",
-                                                      (json_int_t)i, "logprob", att_number_json(score.logprob),
-                                                      "tokens", (json_int_t)score.tokens, "bytes",
-                                                      (json_int_t)score.bytes));
+      json_array_append_new(lines->results,
+                            json_pack("{s:s, s:I, s:o, s:I, s:I}", "object", "score", "index", (json_int_t)i, "logprob",
+                                      att_number_json(score.logprob), "tokens", (json_int_t)score.tokens, "bytes",
+                                      (json_int_t)score.bytes));
   }
   return status;
 }
 
 void att_begin_score(att_task *task, att_hosts *hosts) {
   bool pairs = json_object_get(task->request, "target") != NULL;
-  att_lines *lines =
-      att_lines_new(task, hosts, pairs ? ATT_VERB_SCORE_PAIRS : ATT_VERB_SCORE_TEXT, "text", "target");
+  att_lines *lines = att_lines_new(task, hosts, pairs ? ATT_VERB_SCORE_PAIRS : ATT_VERB_SCORE_TEXT, "text", "target");
   if (!lines) return;
   lines->some = lines->others ? score_pairs : score_texts;
   lines->most = lines->others ? MOST_PAIRS : 1;

@@ -44,7 +44,6 @@ static att_status tokenize_some(att_lines *lines, size_t first, size_t count) {
   return ATT_OK;
 }
 
-/* Ids that are no whole numbers become -1, which no vocabulary has. */
 static void detokenize(att_task *task, att_hosts *hosts, const tokenize_request *r) {
   size_t count = json_array_size(r->ids), size = 0;
   char *text = NULL;
@@ -52,10 +51,16 @@ static void detokenize(att_task *task, att_hosts *hosts, const tokenize_request 
   int32_t *ids = host ? calloc(count + 1, sizeof *ids) : NULL;
   if (host && !ids) att_task_reply(task, NULL);
   if (!ids) return;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count && !task->over; i++) {
     json_t *id = json_array_get(r->ids, i);
     json_int_t number = json_is_integer(id) ? json_integer_value(id) : -1;
-    ids[i] = number < 0 || number > INT32_MAX ? -1 : (int32_t)number;
+    ids[i] = (int32_t)number;
+    if (number < 0 || number >= host->info->vocabulary)
+      att_task_fail(task, 400, NULL, "ids", "ids: number %zu is not in the model's vocabulary", i + 1);
+  }
+  if (task->over) {
+    free(ids);
+    return;
   }
   att_status status = att_detokenize(host->model, ids, count, &text, &size);
   free(ids);
@@ -63,8 +68,8 @@ static void detokenize(att_task *task, att_hosts *hosts, const tokenize_request 
     att_task_failed(task, hosts->ctx, status);
     return;
   }
-  att_task_reply(task, json_pack("{s:s, s:o, s:s}", "object", "text", "text", att_text_json(text, size), "model",
-                                 host->name));
+  att_task_reply(
+      task, json_pack("{s:s, s:o, s:s}", "object", "text", "text", att_text_json(text, size), "model", host->name));
   att_release(hosts->ctx, text);
 }
 

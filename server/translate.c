@@ -39,7 +39,8 @@ typedef struct translation {
   bool tokens, lists;
 } translation;
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------------------------------------------------
+ */
 
 static json_t *spellings(const att_writing *w, const int32_t *ids, size_t count) {
   json_t *list = json_array();
@@ -109,7 +110,8 @@ static void on_end(att_writing *w) {
                                     (json_int_t)written, "total_tokens", (json_int_t)(read + written)));
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests -----------------------------------------------------------------------------------------------------
+ */
 
 static bool settle(att_task *task, const att_hosts *hosts, translate_request *r) {
   att_decode_options *d = &r->decode;

@@ -39,7 +39,7 @@ const run = async code => {
 };
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 async function until(code, what) {
-  for (let i = 0; i < 200; i++) { if (await run(code)) return true; await pause(50); }
+  for (let i = 0; i < 600; i++) { if (await run(code)) return true; await pause(50); }
   fail(what + "; what the page says: " + await run("document.querySelector('section:not([hidden])')?.innerText.slice(0, 500)"));
   return false;
 }

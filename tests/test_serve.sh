@@ -112,8 +112,8 @@ ask 400 /v1/embeddings '{"model":"family_bert"}' && has "input is missing"
 # ---- attend's own ----
 "$attend" translate "$models/de-en" "Ein Hund läuft." --json >said
 ask 200 /v1/translate '{"model":"de-en","text":"Ein Hund läuft."}'
-expected=$(sed -E 's/.*"text": "([^"]*)".*/\1/' said)
-[ -n "$expected" ] && [ "$(text)" = "$expected" ] || fail "a translation: $(text), not $expected"
+said=$(sed -E 's/.*"text": "([^"]*)".*/\1/' said)
+[ -n "$said" ] && [ "$(text)" = "$said" ] || fail "a translation: $(text), not $said"
 ask 200 /v1/translate '{"text":["Ein Hund läuft.","","Eine Katze."],"nbest":2,"beam":4,"alignment":true}'
 has '"hypotheses":[{' && has '"source_tokens":[' && has '"index":2' && has '"alignment":['
 ask 200 /v1/translate '{"text":"Ein Hund.","temperature":1,"samples":3,"seed":1}' && has '"hypotheses"'
