@@ -47,6 +47,7 @@ typedef struct att_cli {
   att_cli_common common;
   att_context *ctx;
   int write_error;  /* errno of the first failed write to standard output; 0: none */
+  bool drops_log;   /* of the library: what it warns of may quote a text */
   bool line_is_bar; /* stderr's last line is a progress bar, to be cleared before anything else is said */
 } att_cli;
 
@@ -74,6 +75,8 @@ void att_cli_catch_signals(void);
  * next one is the first. */
 void att_cli_rest(void);
 void att_cli_work(att_cli *cli);
+/* A signal calls this in place of att_interrupt: for a verb that ends by itself. NULL: as before. */
+void att_cli_stop_by(void (*stop)(void *user), void *user);
 /* Whether a signal came: for what waits without the library. */
 bool att_cli_is_stopping(void);
 
@@ -172,6 +175,7 @@ extern const struct att_cli_verb
     att_cli_look,
     att_cli_info,
     att_cli_bench,
+    att_cli_serve,
     att_cli_convert, att_cli_quantize;
 /* clang-format on */
 /* In the order of the help; ends in NULL. verbs.c */

@@ -38,6 +38,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_look,
     &att_cli_info,
     &att_cli_bench,
+    &att_cli_serve,
     &att_cli_compare,
     &att_cli_convert,
     &att_cli_quantize,

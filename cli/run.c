@@ -49,13 +49,26 @@ int att_cli_failed(att_cli *cli, att_status status) {
 static att_context *_Atomic working; /* a handler can reach nothing else */
 static atomic_int asked;             /* to stop: how often, closed terminals not counted */
 static atomic_bool stopping;
+static void (*_Atomic stop_by)(void *); /* what a signal calls in place of att_interrupt */
+static void *_Atomic stop_user;
 
 /* A terminal that closes tells so more than once, and SIGTERM may come with it: neither may cut off what is saved. */
 static void on_signal(int number) {
   att_context *ctx = atomic_load(&working);
   if (!ctx || (number != SIGHUP && atomic_fetch_add(&asked, 1) > 0)) _exit(ATT_CLI_INTERRUPTED);
   atomic_store(&stopping, true);
-  att_interrupt(ctx);
+  void (*stop)(void *) = atomic_load(&stop_by);
+  if (stop) {
+    stop(atomic_load(&stop_user));
+  } else {
+    att_interrupt(ctx);
+  }
+}
+
+void att_cli_stop_by(void (*stop)(void *), void *user) {
+  if (!stop) atomic_store(&stop_by, NULL);
+  atomic_store(&stop_user, user);
+  atomic_store(&stop_by, stop);
 }
 
 void att_cli_rest(void) { atomic_store(&working, NULL); }
@@ -93,6 +106,7 @@ void att_cli_catch_signals(void) {
 
 static void on_log(void *user, att_log_level level, const char *text) {
   att_cli *cli = user;
+  if (cli->drops_log) return;
   if (level == ATT_LOG_WARNING)
     att_cli_warn(cli, "%s", text);
   else if (!cli->common.quiet)

@@ -3,11 +3,13 @@
 #   ATTEND_PLAIN_LIBRARIES  their names, for those who link the installed static library on any machine: no paths
 #   ATTEND_DEFINITIONS      ATT_HAVE_DNNL, ATT_HAVE_CBLAS, ATT_HAVE_SNDFILE, ATT_HAVE_SOXR
 #   LIBEDIT_FOUND           the command edits lines with PkgConfig::LIBEDIT
+#   MICROHTTPD_FOUND        the command serves by PkgConfig::MICROHTTPD
 find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(LIBEDIT IMPORTED_TARGET libedit)
+pkg_check_modules(MICROHTTPD IMPORTED_TARGET libmicrohttpd>=0.9.71)
 set(ATTEND_LIBRARIES PkgConfig::JANSSON PkgConfig::UTF8PROC ZLIB::ZLIB m)
 set(ATTEND_PLAIN_LIBRARIES jansson utf8proc z m)
 set(ATTEND_DEFINITIONS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rooms may include along the arrows of docs/ARCHITECTURE.md only; the command and the examples the public header only.
+# Rooms may include along the arrows of docs/ARCHITECTURE.md only; the command, its server and the examples the public header only.
 # No circle between files: what each object needs of the others is followed.
 set -u
 declare -A may=(
@@ -43,7 +43,7 @@ done < <(grep -rnE '^ *# *include *"' src --include='*.c' --include='*.h' | sed 
 while IFS=: read -r file line include; do
   seen=$((seen + 1))
   [ -e "$(dirname "$file")/$include" ] || complain "$file:$line: \"$include\" is not the public header"
-done < <(grep -rnE '^ *# *include *"' cli examples --include='*.c' --include='*.h' | sed -E 's/# *include *"([^"]*)".*/\1/; s/: */:/2')
+done < <(grep -rnE '^ *# *include *"' cli examples server --include='*.c' --include='*.h' | sed -E 's/# *include *"([^"]*)".*/\1/; s/: */:/2')
 echo "$seen includes looked at"
 
 # the pairs (file, file whose names it needs); tsort says the files of a circle, one a line

@@ -1,0 +1,416 @@
+/* Owns /v1/completions and /v1/chat/completions: OpenAI's parameters, answers and events. */
+#include "requests.h"
+#include "routes.h"
+#include "sampling.h"
+#include "writing.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct completion_request {
+  att_generate_options generate;
+  att_text model;
+  json_t *prompt, *messages, *stop, *logprobs, *stream_options, *tools, *tool_choice, *variables;
+  int max_tokens, top_logprobs;
+  bool stream, echo;
+} completion_request;
+
+#define AT(member) offsetof(completion_request, member)
+#define IN(member) offsetof(completion_request, generate.member)
+
+/* clang-format off */
+#define BOTH                                                                                                           \
+  {"model", ATT_PARAM_TEXT, 0, 0, AT(model), "a name of /v1/models", 0},                                              \
+  {"max_tokens", ATT_PARAM_INT, 1, 1e9, AT(max_tokens), "the most new tokens of a choice", 0},                         \
+  {"n", ATT_PARAM_INT, 1, 64, IN(samples), "choices", 0},                                                              \
+  {"stop", ATT_PARAM_JSON, 0, 0, AT(stop), "a text, or up to 16, before which a choice ends", 0},                      \
+  {"stream", ATT_PARAM_FLAG, 0, 0, AT(stream), "events as tokens come", 0},                                            \
+  {"stream_options", ATT_PARAM_JSON, 0, 0, AT(stream_options), "{\"include_usage\": true}", 0},                        \
+  ATT_SAMPLING_PARAMS(IN),                                                                                             \
+  {"ignore_eos", ATT_PARAM_FLAG, 0, 0, IN(ignore_end), "go on beyond the end token", 0},                               \
+  {"user", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                                          \
+  {"store", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                                         \
+  {"metadata", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                                      \
+  {"service_tier", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                                  \
+  {"safety_identifier", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                             \
+  {"prompt_cache_key", ATT_PARAM_NONE, 0, 0, 0, NULL, 0}
+
+const att_param att_completion_params[] = {
+  BOTH,
+  {"prompt", ATT_PARAM_JSON, 0, 0, AT(prompt), "a text, an array of texts, token ids, or an array of these", 0},
+  {"logprobs", ATT_PARAM_JSON, 0, 0, AT(logprobs), "0 to 20: log-probabilities of the tokens, and of so many others", 0},
+  {"echo", ATT_PARAM_FLAG, 0, 0, AT(echo), "the prompt before each choice", 0},
+  {.name = NULL}};
+
+const att_param att_chat_params[] = {
+  BOTH,
+  {"messages", ATT_PARAM_JSON, 0, 0, AT(messages), "objects of role and content", true},
+  {"max_completion_tokens", ATT_PARAM_INT, 1, 1e9, AT(max_tokens), "the same as max_tokens", 0},
+  {"logprobs", ATT_PARAM_JSON, 0, 0, AT(logprobs), "true: log-probabilities of the tokens", 0},
+  {"top_logprobs", ATT_PARAM_INT, 0, 20, AT(top_logprobs), "and of so many others", 0},
+  {"tools", ATT_PARAM_JSON, 0, 0, AT(tools), "what the chat template makes of them", 0},
+  {"tool_choice", ATT_PARAM_JSON, 0, 0, AT(tool_choice), "\"auto\" or \"none\"", 0},
+  {"parallel_tool_calls", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},
+  {"chat_template_kwargs", ATT_PARAM_JSON, 0, 0, AT(variables), "an object of what else the template sees", 0},
+  {.name = NULL}};
+/* clang-format on */
+const size_t att_completion_size = sizeof(completion_request);
+
+/* How a task answers. */
+typedef struct completion {
+  char id[40];
+  long created;
+  bool chat, stream, usage, logprobs, echo;
+  int top_logprobs;
+} completion;
+
+/* ---- parts of answers ---------------------------------------------------------------------------------------------
+ */
+
+static json_t *finish_name(att_finish finish) {
+  if (finish == ATT_RUNNING) return json_null();
+  return json_string(finish == ATT_FINISH_LENGTH || finish == ATT_FINISH_CONTEXT ? "length" : "stop");
+}
+
+static json_t *usage_of(const att_writing *w) {
+  size_t prompt = 0, shared = 0, written = 0;
+  for (size_t i = 0; i < w->count; i++) {
+    prompt += w->parts[i].prompt_tokens;
+    shared += w->parts[i].shared_tokens;
+    for (size_t j = 0; j < w->parts[i].sample_count; j++) written += w->parts[i].samples[j].count;
+  }
+  return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)prompt, "completion_tokens",
+                   (json_int_t)written, "total_tokens", (json_int_t)(prompt + written), "prompt_tokens_details",
+                   "cached_tokens", (json_int_t)shared);
+}
+
+/* Token `id` as text; special ones, which have none, by their spelling. */
+static json_t *token_text(const att_writing *w, int32_t id, json_t **bytes) {
+  char *text;
+  size_t size;
+  if (att_detokenize(w->host->model, &id, 1, &text, &size) != ATT_OK) return NULL;
+  const char *spelling = size ? NULL : att_token(w->host->model, id), *data = spelling ? spelling : text;
+  if (spelling) size = strlen(spelling);
+  json_t *json = att_text_json(data, size);
+  if (bytes) {
+    *bytes = json_array();
+    for (size_t i = 0; i < size; i++) json_array_append_new(*bytes, json_integer((unsigned char)data[i]));
+  }
+  att_release(w->hosts->ctx, text);
+  return json;
+}
+
+/* Of tokens [0, count): a chat's list of objects. */
+static json_t *chat_logprobs(const att_writing *w, const int32_t *tokens, const double *logprobs, size_t count) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < count; i++) {
+    json_t *bytes = NULL, *token = token_text(w, tokens[i], &bytes);
+    json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:[]}", "token", token, "logprob",
+                                          att_number_json(logprobs[i]), "bytes", bytes, "top_logprobs"));
+  }
+  return json_pack("{s:o}", "content", list);
+}
+
+/* The older lists side by side. */
+static json_t *plain_logprobs(const att_writing *w, const int32_t *tokens, const double *logprobs, size_t count) {
+  json_t *texts = json_array(), *numbers = json_array(), *offsets = json_array();
+  json_int_t offset = 0;
+  for (size_t i = 0; i < count; i++) {
+    json_t *token = token_text(w, tokens[i], NULL);
+    json_array_append_new(offsets, json_integer(offset));
+    offset += (json_int_t)json_string_length(token);
+    json_array_append_new(texts, token);
+    json_array_append_new(numbers, att_number_json(logprobs[i]));
+  }
+  return json_pack("{s:o, s:o, s:o, s:n}", "tokens", texts, "token_logprobs", numbers, "text_offset", offsets,
+                   "top_logprobs");
+}
+
+static json_t *logprobs_of(const att_writing *w, const int32_t *tokens, const double *logprobs, size_t count) {
+  const completion *c = w->detail;
+  if (!c->logprobs || !logprobs) return json_null();
+  return (c->chat ? chat_logprobs : plain_logprobs)(w, tokens, logprobs, count);
+}
+
+static json_int_t index_of(const att_writing *w, const att_part *part, const att_sample *s) {
+  return (json_int_t)part->number * w->width + (s - part->samples);
+}
+
+/* Around choices: what every answer and event has. */
+static json_t *envelope(const att_writing *w, const char *object, json_t *choices) {
+  const completion *c = w->detail;
+  char version[40];
+  snprintf(version, sizeof version, "attend-%s", att_version());
+  return json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "id", c->id, "object", object, "created", (json_int_t)c->created,
+                   "model", w->host->name, "system_fingerprint", version, "choices", choices);
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------
+ */
+
+static void send(att_writing *w, json_t *choice) {
+  const completion *c = w->detail;
+  json_t *event = envelope(w, c->chat ? "chat.completion.chunk" : "text_completion", json_pack("[o]", choice));
+  if (c->usage) json_object_set_new(event, "usage", json_null());
+  att_task_event(w->task, event);
+}
+
+/* The first event of a choice: the role of a chat's, the prompt that is echoed. */
+static void begin_choice(att_writing *w, att_part *part, att_sample *s) {
+  const completion *c = w->detail;
+  s->begun = true;
+  if (c->chat)
+    send(w, json_pack("{s:I, s:{s:s, s:s}, s:n, s:n}", "index", index_of(w, part, s), "delta", "role", "assistant",
+                      "content", "", "logprobs", "finish_reason"));
+  if (c->echo && part->text.size)
+    send(w, json_pack("{s:I, s:o, s:n, s:n}", "index", index_of(w, part, s), "text",
+                      att_text_json(part->text.data, part->text.size), "logprobs", "finish_reason"));
+}
+
+static void on_piece(att_writing *w, att_part *part, att_sample *s, const att_piece_of_text *piece) {
+  const completion *c = w->detail;
+  size_t first = piece->first_token;
+  if (!s->begun) begin_choice(w, part, s);
+  json_t *text = att_text_json(piece->text, piece->size);
+  json_t *logprobs = logprobs_of(w, piece->tokens + first, piece->logprobs ? piece->logprobs + first : NULL,
+                                 piece->token_count - first);
+  json_t *said = !c->chat ? text : json_pack(piece->size ? "{s:o}" : "{}", "content", text);
+  if (c->chat && !piece->size) json_decref(text);
+  json_t *choice = json_pack("{s:I, s:o, s:o, s:n}", "index", index_of(w, part, s), c->chat ? "delta" : "text", said,
+                             "logprobs", logprobs, "finish_reason");
+  if (piece->finish == ATT_RUNNING) {
+    send(w, choice);
+    return;
+  }
+  if (c->chat && piece->size) { /* the reason comes by itself, as OpenAI sends it */
+    send(w, choice);
+    choice = json_pack("{s:I, s:{}, s:n}", "index", index_of(w, part, s), "delta", "logprobs");
+  }
+  json_object_set_new(choice, "finish_reason", finish_name(piece->finish));
+  send(w, choice);
+}
+
+static void on_end_of_events(att_writing *w) {
+  const completion *c = w->detail;
+  if (c->usage) {
+    json_t *event = envelope(w, c->chat ? "chat.completion.chunk" : "text_completion", json_array());
+    json_object_set_new(event, "usage", usage_of(w));
+    att_task_event(w->task, event);
+  }
+  att_task_done(w->task);
+}
+
+/* ---- a whole answer -----------------------------------------------------------------------------------------------
+ */
+
+static json_t *whole_text(const completion *c, const att_part *part, const att_sample *s) {
+  att_out both = {0};
+  if (!c->echo) return att_text_json(s->text.data, s->text.size);
+  att_out_put(&both, part->text.data, part->text.size);
+  att_out_put(&both, s->text.data, s->text.size);
+  json_t *text = both.failed ? NULL : att_text_json(both.data, both.size);
+  att_out_free(&both);
+  return text;
+}
+
+static json_t *choice_of(const att_writing *w, const att_part *part, const att_sample *s) {
+  const completion *c = w->detail;
+  const void *tokens = s->tokens.data, *logprobs = s->logprobs.data;
+  json_t *said = whole_text(c, part, s);
+  if (c->chat) said = json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", said, "refusal");
+  return json_pack("{s:I, s:o, s:o, s:o}", "index", index_of(w, part, s), c->chat ? "message" : "text", said,
+                   "logprobs", logprobs_of(w, tokens, logprobs, s->count), "finish_reason", finish_name(s->finish));
+}
+
+static void on_end(att_writing *w) {
+  const completion *c = w->detail;
+  json_t *choices = json_array();
+  for (size_t i = 0; i < w->count; i++)
+    for (size_t j = 0; j < w->parts[i].sample_count; j++)
+      json_array_append_new(choices, choice_of(w, &w->parts[i], &w->parts[i].samples[j]));
+  json_t *answer = envelope(w, c->chat ? "chat.completion" : "text_completion", choices);
+  json_object_set_new(answer, "usage", usage_of(w));
+  att_task_reply(w->task, answer);
+}
+
+/* ---- requests -----------------------------------------------------------------------------------------------------
+ */
+
+/* What both have beside prompts, over the model's defaults. */
+static bool read_request(att_task *task, att_hosts *hosts, att_hosted *host, completion_request *r) {
+  att_generate_options_default(host->model, &r->generate);
+  r->generate.samples = 1;
+  r->generate.seed = att_new_seed();
+  if (!att_take_params(task, r)) return false;
+  if (r->max_tokens) r->generate.max_tokens = r->max_tokens;
+  if (r->max_tokens) r->generate.max_length = 0;
+  if (r->generate.max_tokens == 0 || r->generate.max_tokens > hosts->max_tokens)
+    r->generate.max_tokens = hosts->max_tokens;
+  return true;
+}
+
+static bool read_logprobs(att_task *task, const completion_request *r, completion *c) {
+  bool right = !r->logprobs || (c->chat ? json_is_boolean(r->logprobs) : json_is_integer(r->logprobs));
+  json_int_t top = json_integer_value(r->logprobs);
+  if (!right || top < 0 || top > 20) {
+    att_task_fail(task, 400, NULL, "logprobs", c->chat ? "logprobs must be true or false" : "logprobs must be 0 to 20");
+    return false;
+  }
+  c->logprobs = c->chat ? json_is_true(r->logprobs) : r->logprobs != NULL;
+  c->top_logprobs = c->chat ? r->top_logprobs : (int)top;
+  return true;
+}
+
+/* The task's work, its parts still empty. */
+static att_writing *make(att_task *task, att_hosts *hosts, att_hosted *host, completion_request *r, size_t count,
+                         bool chat) {
+  att_writing *w = att_writing_new(task, hosts, host, count);
+  completion *c = w ? calloc(1, sizeof *c) : NULL;
+  if (!c) {
+    if (w) att_task_reply(task, NULL);
+    return NULL;
+  }
+  w->detail = c;
+  *c = (completion){.created = (long)time(NULL), .chat = chat, .stream = r->stream, .echo = r->echo};
+  c->usage = json_is_true(json_object_get(r->stream_options, "include_usage"));
+  snprintf(c->id, sizeof c->id, "%s-%016llx", chat ? "chatcmpl" : "cmpl", (unsigned long long)att_new_seed());
+  w->generate = r->generate;
+  w->width = r->generate.samples;
+  w->gathers = !r->stream;
+  w->on_piece = r->stream ? on_piece : NULL;
+  w->on_end = r->stream ? on_end_of_events : on_end;
+  return read_logprobs(task, r, c) && att_take_stops(w, r->stop) ? w : NULL;
+}
+
+/* ---- prompts ------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_tokens(const json_t *value) {
+  return json_is_array(value) && json_array_size(value) > 0 && json_is_integer(json_array_get(value, 0));
+}
+
+static bool take_tokens(att_task *task, att_part *part, const json_t *value) {
+  part->token_count = json_array_size(value);
+  part->tokens = calloc(part->token_count, sizeof *part->tokens);
+  if (!part->tokens) {
+    att_task_reply(task, NULL);
+    return false;
+  }
+  for (size_t i = 0; i < part->token_count; i++) {
+    const json_t *id = json_array_get(value, i);
+    json_int_t number = json_is_integer(id) ? json_integer_value(id) : -1;
+    part->tokens[i] = number < 0 || number > INT32_MAX ? -1 : (int32_t)number; /* the service refuses it */
+  }
+  return true;
+}
+
+static bool take_prompt(att_task *task, const att_hosts *hosts, att_part *part, json_t *value) {
+  if (is_tokens(value)) return take_tokens(task, part, value);
+  part->text = (att_text){json_string_value(value), json_string_length(value)};
+  if (json_is_string(value) && (int64_t)part->text.size <= hosts->max_text) return true;
+  if (json_is_string(value)) {
+    att_task_fail(task, 400, "context_length_exceeded", "prompt", "the prompt has %zu bytes; this server takes %lld",
+                  part->text.size, (long long)hosts->max_text);
+  } else {
+    att_task_fail(task, 400, NULL, "prompt", "prompt must be a string, token ids, or an array of these");
+  }
+  return false;
+}
+
+void att_begin_completion(att_task *task, att_hosts *hosts) {
+  completion_request r = {.top_logprobs = 0};
+  json_t *prompt = json_object_get(task->request, "prompt");
+  att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
+  if (!host || !read_request(task, hosts, host, &r)) return;
+  bool several = json_is_array(prompt) && !is_tokens(prompt);
+  size_t count = several ? json_array_size(prompt) : 1;
+  if (count == 0 || count > 1024) {
+    att_task_fail(task, 400, NULL, "prompt", "prompt must have 1 to 1024 prompts");
+    return;
+  }
+  att_writing *w = make(task, hosts, host, &r, count, false);
+  for (size_t i = 0; w && prompt && i < count; i++)
+    if (!take_prompt(task, hosts, &w->parts[i], several ? json_array_get(prompt, i) : prompt)) return;
+  if (w) att_writing_begin(w);
+}
+
+/* ---- chats --------------------------------------------------------------------------------------------------------
+ */
+
+/* "content": [{"type": "text", "text": "..."}] as one text. False where there is more than text. */
+static bool join_content(json_t *message) {
+  json_t *content = json_object_get(message, "content");
+  att_out text = {0};
+  bool good = true;
+  if (!json_is_array(content)) return json_is_string(content) || !content || json_is_null(content);
+  for (size_t i = 0; i < json_array_size(content); i++) {
+    const json_t *part = json_object_get(json_array_get(content, i), "text");
+    good = good && json_is_string(part);
+    if (good) att_out_put(&text, json_string_value(part), json_string_length(part));
+  }
+  good = good && !text.failed &&
+         json_object_set_new(message, "content", json_stringn(text.size ? text.data : "", text.size)) == 0;
+  att_out_free(&text);
+  return good;
+}
+
+static bool check_messages(att_task *task, json_t *messages) {
+  size_t count = json_array_size(messages);
+  if (count == 0) {
+    att_task_fail(task, 400, NULL, "messages", "messages must be an array of at least one message");
+    return false;
+  }
+  for (size_t i = 0; i < count; i++) {
+    json_t *message = json_array_get(messages, i);
+    if (json_is_string(json_object_get(message, "role")) && join_content(message)) continue;
+    att_task_fail(task, 400, NULL, "messages", "messages: number %zu needs a role and a content, which is text", i + 1);
+    return false;
+  }
+  return true;
+}
+
+/* What the template sees, as text; the caller frees it. */
+static char *template_variables(const completion_request *r) {
+  json_t *variables = json_is_object(r->variables) ? json_copy(r->variables) : json_object();
+  const char *choice = json_string_value(r->tool_choice);
+  json_object_set(variables, "messages", r->messages);
+  if (json_array_size(r->tools) > 0 && !(choice && strcmp(choice, "none") == 0))
+    json_object_set(variables, "tools", r->tools);
+  char *text = json_dumps(variables, JSON_COMPACT);
+  json_decref(variables);
+  return text;
+}
+
+static bool make_prompt(att_task *task, att_hosts *hosts, att_hosted *host, const completion_request *r,
+                        att_part *part) {
+  char *variables = template_variables(r);
+  att_text text = {variables, variables ? strlen(variables) : 0};
+  if (!variables) {
+    att_task_reply(task, NULL);
+    return false;
+  }
+  att_status status = att_chat_prompt(host->model, NULL, 0, text, &part->prompt, &part->text.size);
+  free(variables);
+  part->text.data = part->prompt;
+  if (status) {
+    att_task_failed(task, hosts->ctx, status);
+  } else if ((int64_t)part->text.size > hosts->max_text) {
+    att_task_fail(task, 400, "context_length_exceeded", "messages", "the prompt has %zu bytes; this server takes %lld",
+                  part->text.size, (long long)hosts->max_text);
+  }
+  return !task->over;
+}
+
+void att_begin_chat(att_task *task, att_hosts *hosts) {
+  completion_request r = {.top_logprobs = 0};
+  att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
+  if (!host || !read_request(task, hosts, host, &r) || !check_messages(task, r.messages)) return;
+  if (!r.max_tokens) r.generate.max_tokens = hosts->max_tokens; /* an answer ends where the model ends it */
+  r.generate.no_special_tokens = true;                          /* the template writes them */
+  att_writing *w = make(task, hosts, host, &r, 1, true);
+  if (!w || !make_prompt(task, hosts, host, &r, &w->parts[0])) return;
+  att_writing_begin(w);
+}

@@ -1,0 +1,86 @@
+/* Owns the table of what can be asked for, and /openapi.json, which is made of it. See routes.h. */
+#include "routes.h"
+
+#include "hosted.h"
+#include "page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The row of what is called NAME in routes.h. */
+#define POST(path, summary, name)                                                                                      \
+  { "POST", path, summary, att_##name##_params, &att_##name##_size, .begin = att_begin_##name }
+
+/* clang-format off */
+const att_route att_routes[] = {
+  {"GET", "/", "the page", .answer = att_page, .type = "text/html; charset=utf-8", .open = true},
+  {"GET", "/health", "whether the server is up", .answer = att_health, .type = "application/json", .open = true},
+  {"GET", "/metrics", "counts, for Prometheus", .answer = att_metrics, .type = "text/plain; version=0.0.4"},
+  {"GET", "/openapi.json", "this description", .answer = att_openapi, .type = "application/json", .open = true},
+  {"GET", "/v1/models", "the models, and what each can be asked for", .begin = att_begin_models},
+  {"GET", "/v1/models/", "one of them", .begin = att_begin_models},
+  POST("/v1/completions", "text that goes on", completion),
+  {"POST", "/v1/chat/completions", "answers in a conversation", att_chat_params, &att_completion_size,
+   .begin = att_begin_chat},
+  {"POST", "/v1/embeddings", "texts as vectors", att_embedding_params, &att_embedding_size,
+   .begin = att_begin_embeddings},
+  POST("/v1/translate", "translations of texts", translate),
+  POST("/v1/classify", "labels of texts", classify),
+  POST("/v1/fill", "tokens in place of masks", fill),
+  POST("/v1/score", "log-probabilities of texts", score),
+  POST("/v1/tokenize", "tokens of texts", tokenize),
+  POST("/v1/attention", "where a model looks", attention),
+  {.path = NULL}};
+/* clang-format on */
+
+/* "/v1/models/" is the beginning of a path. */
+static bool is_at(const att_route *route, const char *path) {
+  size_t size = strlen(route->path);
+  bool begins = size > 1 && route->path[size - 1] == '/';
+  return begins ? strncmp(path, route->path, size) == 0 && path[size] : strcmp(path, route->path) == 0;
+}
+
+const att_route *att_route_find(const char *method, const char *path, bool *other) {
+  *other = false;
+  for (const att_route *route = att_routes; route->path; route++) {
+    if (!is_at(route, path)) continue;
+    if (strcmp(route->method, method) == 0) return route;
+    if (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0) return route;
+    *other = true;
+  }
+  return NULL;
+}
+
+/* ---- /openapi.json ------------------------------------------------------------------------------------------------
+ */
+
+static json_t *operation_of(const att_route *route) {
+  json_t *operation =
+      json_pack("{s:s, s:{s:{s:s}}}", "summary", route->summary, "responses", "200", "description", "the answer");
+  if (route->params)
+    json_object_set_new(operation, "requestBody",
+                        json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema",
+                                  att_params_schema(route->params)));
+  return operation;
+}
+
+char *att_openapi(att_tasks *tasks, size_t *size) {
+  json_t *paths = json_object();
+  (void)tasks;
+  for (const att_route *route = att_routes; route->path; route++) {
+    bool one = strcmp(route->path, "/v1/models/") == 0, post = strcmp(route->method, "POST") == 0;
+    json_t *operation = operation_of(route);
+    if (one)
+      json_object_set_new(operation, "parameters",
+                          json_pack("[{s:s, s:s, s:b, s:{s:s}}]", "name", "model", "in", "path", "required", 1,
+                                    "schema", "type", "string"));
+    json_object_set_new(paths, one ? "/v1/models/{model}" : route->path,
+                        json_pack("{s:o}", post ? "post" : "get", operation));
+  }
+  json_t *whole = json_pack("{s:s, s:{s:s, s:s}, s:o}", "openapi", "3.1.0", "info", "title", "attend", "version",
+                            att_version(), "paths", paths);
+  char *text = whole ? json_dumps(whole, JSON_INDENT(1)) : NULL;
+  json_decref(whole);
+  *size = text ? strlen(text) : 0;
+  return text;
+}

@@ -1,0 +1,26 @@
+/* Owns the table of what can be asked for: a row each. Refuses to know connections. */
+#ifndef ATT_SERVER_ROUTES_H
+#define ATT_SERVER_ROUTES_H
+
+#include "task.h"
+
+/* Ends in a path that is NULL. */
+extern const att_route att_routes[];
+/* The route; NULL, with *other: whether the path is known for another method. */
+const att_route *att_route_find(const char *method, const char *path, bool *other);
+/* /openapi.json, /metrics, /health and the page; malloc's. */
+char *att_openapi(att_tasks *tasks, size_t *size);
+char *att_metrics(att_tasks *tasks, size_t *size);
+char *att_health(att_tasks *tasks, size_t *size);
+
+/* ---- the routes, a file each ---- */
+
+typedef void att_begin_fn(att_task *task, struct att_hosts *hosts);
+extern const att_param att_attention_params[], att_chat_params[], att_classify_params[], att_completion_params[],
+    att_embedding_params[], att_fill_params[], att_score_params[], att_tokenize_params[], att_translate_params[];
+extern const size_t att_attention_size, att_classify_size, att_completion_size, att_embedding_size, att_fill_size,
+    att_score_size, att_tokenize_size, att_translate_size;
+att_begin_fn att_begin_attention, att_begin_chat, att_begin_classify, att_begin_completion, att_begin_embeddings,
+    att_begin_fill, att_begin_models, att_begin_score, att_begin_tokenize, att_begin_translate;
+
+#endif

@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# `attend serve` as a client sees it, by curl: OpenAI's requests, events, errors, who may ask, limits, the end.
+#   tests/test_serve.sh path/to/attend
+set -u
+attend=$(realpath "$1")
+data=$(cd "$(dirname "$0")" && pwd)/data
+models=$(cd "$(dirname "$0")/.." && pwd)/models
+command -v curl >/dev/null || { echo "curl is not here: skipped"; exit 77; }
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C.UTF-8
+failures=0
+
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+start() { # MODELS and options
+  rm -f address
+  "$attend" serve "$@" --port 0 --threads 2 >address 2>err &
+  server=$!
+  for _ in $(seq 200); do [ -s address ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
+  url=$(cat address)
+}
+stop() { # the exit status must be 0
+  kill -TERM "$server"
+  wait "$server"
+  local status=$?
+  server=
+  [ $status = 0 ] || fail "the server ended with $status: $(cat err)"
+}
+ask() { # STATUS PATH [BODY] [curl's options]: the answer is in out
+  local wanted=$1 path=$2 body=${3:-} got
+  shift $(($# < 3 ? $# : 3))
+  got=$(curl -s -m 60 -o out -w '%{http_code}' ${body:+-d "$body"} "$@" "$url$path") || true
+  [ "$got" = "$wanted" ] || fail "$path $body: $got, not $wanted: $(head -c 300 out)"
+}
+has() { grep -qF -- "$1" out || fail "${2:-}: no '$1' in: $(head -c 400 out)"; }
+hasnt() { ! grep -qF -- "$1" out || fail "${2:-}: '$1' in: $(head -c 400 out)"; }
+text() { sed -E 's/.*"(text|content)":"(([^"\\]|\\.)*)".*/\2/' out; }
+
+mkdir chatty
+cp "$data"/generate_llama/{config.json,generation_config.json,model.safetensors,tokenizer.json,tokenizer_config.json} chatty
+cat >chatty/chat_template.jinja <<'TEMPLATE'
+{{ bos_token }}{% for m in messages %}
+{%- if 'forbidden' in m.content %}{{ raise_exception('Not this: ' ~ m.content) }}{% endif %}{{ m.content }}
+{%- endfor %}
+TEMPLATE
+
+{ printf '{"model":"de-en","text":"'; head -c 100000 /dev/zero | tr '\0' 'A'; printf '"}'; } >long.text
+start chatty "$models/de-en" plain="$data/generate_gpt2" "$data"/family_bert{,_classes,_masked}
+case $(cat err) in *"built without libmicrohttpd"*) echo "no libmicrohttpd: skipped"; exit 77 ;; esac
+[[ "$url" == http://127.0.0.1:* ]] || fail "the address: $url $(cat err)"
+
+# ---- what there is ----
+ask 200 /health && has '"ok"'
+ask 200 /v1/models && has '"id":"chatty"' && has '"id":"de-en"' && has '"id":"plain"' && has '"id":"family_bert"'
+ask 200 /v1/models/chatty && has '"chat"' && hasnt de-en
+ask 404 /v1/models/none && has model_not_found
+ask 200 /openapi.json && has /v1/chat/completions && has max_completion_tokens
+ask 200 / && has '<html'
+ask 404 /nothing && has unknown_url
+ask 405 /v1/completions && has wrong_method
+
+# ---- completions: what the command writes ----
+few='"max_tokens":8,"temperature":0'
+"$attend" generate "$data/generate_gpt2" --no-prompt --max-tokens 8 --temperature 0 --json "A dog" >said
+expected=$(sed -E 's/.*"text": "(([^"\\]|\\.)*)".*/\1/' said)
+ask 200 /v1/completions "{\"model\":\"plain\",\"prompt\":\"A dog\",$few}"
+[ -n "$expected" ] && [ "$(text)" = "$expected" ] || fail "a completion: $(text), not $expected"
+has '"finish_reason":"length"' && has '"completion_tokens":8' && has '"object":"text_completion"'
+first=$(text)
+ask 200 /v1/completions "{\"model\":\"plain\",\"prompt\":\"A dog\",$few,\"logprobs\":0}" && has '"token_logprobs":[-'
+ask 200 /v1/completions "{\"model\":\"plain\",\"prompt\":[\"A dog\",\"A\"],$few,\"n\":2}" && has '"index":3'
+ask 200 /v1/completions "{\"model\":\"plain\",\"prompt\":\"A dog\",$few,\"echo\":true}" && has '"text":"A dog'
+ask 200 /v1/completions "{\"model\":\"plain\",\"prompt\":[5,6,7],$few}" && has '"prompt_tokens":3'
+drawn='"model":"plain","prompt":"A","max_tokens":12,"temperature":1.5'
+ask 200 /v1/completions "{$drawn,\"seed\":7}" && cp out one && one=$(text)
+ask 200 /v1/completions "{$drawn,\"seed\":7}" && [ "$(text)" = "$one" ] || fail "the same seed"
+ask 200 /v1/completions "{$drawn,\"seed\":8}" && [ "$(text)" != "$one" ] || fail "another seed"
+
+# ---- events ----
+ask 200 /v1/completions "{\"model\":\"plain\",\"prompt\":\"A dog\",$few,\"stream\":true,\"stream_options\":{\"include_usage\":true}}" -N
+pieces=$(sed -nE 's/^data: .*"text":"(([^"\\]|\\.)*)".*/\1/p' out | tr -d '\n')
+[ "$pieces" = "$first" ] || fail "the events say '$pieces', not '$first'"
+has '"finish_reason":null' && has '"completion_tokens":8'
+[ "$(tail -n 2 out | head -n 1)" = "data: [DONE]" ] || fail "the end of events: $(tail -c 100 out)"
+[ "$(grep -c '"finish_reason":"length"' out)" = 1 ] || fail "the reason comes once"
+
+# ---- chats ----
+ask 200 /v1/chat/completions "{\"model\":\"chatty\",\"messages\":[{\"role\":\"user\",\"content\":\"A dog\"}],$few}"
+has '"role":"assistant"' && has '"object":"chat.completion"' && first=$(text)
+"$attend" generate chatty --chat --no-prompt --max-tokens 8 --temperature 0 --json "A dog" >said
+[ "$first" = "$(sed -E 's/.*"text": "(([^"\\]|\\.)*)".*/\1/; s/\\u007f/\x7f/g' said)" ] || fail "a chat: $first, not $(cat said)"
+parts='[{"role":"user","content":[{"type":"text","text":"A "},{"type":"text","text":"dog"}]}]'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$few}" && [ "$(text)" = "$first" ] || fail "contents in parts"
+ask 200 /v1/chat/completions "{\"messages\":$parts,$few,\"stream\":true}" && has '"delta":{"role":"assistant"' && has '[DONE]'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$few,\"logprobs\":true}" && has '"logprobs":{"content":[{"token":'
+ask 400 /v1/chat/completions '{"messages":[{"role":"user","content":"forbidden"}]}' && has "Not this"
+ask 400 /v1/chat/completions '{"messages":[]}' && has '"param":"messages"'
+ask 400 /v1/chat/completions '{"model":"plain","messages":[{"role":"user","content":"A"}]}' && has "no chat template"
+
+# ---- embeddings ----
+ask 200 /v1/embeddings '{"model":"family_bert","input":["A dog","A cat"]}' && has '"index":1' && has '"embedding":['
+ask 200 /v1/embeddings '{"model":"family_bert","input":"A dog","encoding_format":"base64"}' && has '"embedding":"'
+ask 400 /v1/embeddings '{"model":"family_bert","input":"A dog","dimensions":7}' && has dimensions
+ask 400 /v1/embeddings '{"model":"family_bert","input":[]}'
+ask 400 /v1/embeddings '{"model":"family_bert"}' && has "input is missing"
+
+# ---- attend's own ----
+"$attend" translate "$models/de-en" "Ein Hund läuft." --json >said
+ask 200 /v1/translate '{"model":"de-en","text":"Ein Hund läuft."}'
+said=$(sed -E 's/.*"text": "([^"]*)".*/\1/' said)
+[ -n "$said" ] && [ "$(text)" = "$said" ] || fail "a translation: $(text), not $said"
+ask 200 /v1/translate '{"text":["Ein Hund läuft.","","Eine Katze."],"nbest":2,"beam":4,"alignment":true}'
+has '"hypotheses":[{' && has '"source_tokens":[' && has '"index":2' && has '"alignment":['
+ask 200 /v1/translate '{"text":"Ein Hund.","temperature":1,"samples":3,"seed":1}' && has '"hypotheses"'
+ask 400 /v1/translate '{"text":"Ein Hund.","nbest":2,"temperature":1}'
+ask 400 /v1/translate '{"text":"Ein Hund.","beam":64}' && has slots
+ask 200 /v1/classify '{"text":["a warm film","a"]}' && has '"label":"' && has '"index":1'
+ask 400 /v1/classify '{"text":["a"],"text_pair":["b","c"]}' && has "has 2 texts"
+ask 200 /v1/fill '{"text":"a [MASK] b","top":2}' && has '"masks":[[{"token":' && has '"probability":'
+ask 400 /v1/fill '{"text":"no mask"}'
+ask 200 /v1/score '{"model":"plain","text":["A dog","A"]}' && has '"bytes":5' && has '"logprob":-'
+ask 200 /v1/score '{"model":"de-en","text":"Ein Hund.","target":"A dog."}' && has '"logprob":-'
+ask 400 /v1/score '{"model":"plain","text":"A","target":"B"}'
+ask 200 /v1/tokenize '{"model":"plain","text":"A dog"}' && has '"ids":[' && ids=$(sed -E 's/.*"ids":(\[[^]]*\]).*/\1/' out)
+ask 200 /v1/tokenize "{\"model\":\"plain\",\"ids\":$ids}" && has '"text":"A dog"'
+ask 400 /v1/tokenize '{"model":"plain","ids":[99999999,-1,"x"]}'
+ask 400 /v1/tokenize '{"model":"plain"}'
+"$attend" look "$models/de-en" "Ein Hund." --json said
+ask 200 /v1/attention '{"model":"de-en","text":"Ein Hund."}' && same=$(cmp said out 2>&1) || true
+[ -z "$same" ] || fail "attention: $same"
+ask 200 /v1/attention '{"model":"de-en","text":"Ein Hund.","gradient":true}' && has '"gradient"'
+ask 400 /v1/attention @long.text && has "too long"
+
+# ---- what is wrong ----
+ask 400 /v1/completions '{"model":"de-en","prompt":"A"}' && has "cannot generate"
+ask 404 /v1/completions '{"model":"nobody","prompt":"A"}' && has model_not_found
+ask 400 /v1/completions '{"prompt":"A","tempratur":1}' && has '"param":"tempratur"'
+ask 400 /v1/completions '{"prompt":"A","temperature":-1}'
+ask 400 /v1/completions '{"prompt":"A","temperature":1e999}'
+ask 400 /v1/completions '{"prompt":"A","n":1.5}'
+ask 400 /v1/completions '{"prompt":"A","n":64}' && has slots
+ask 400 /v1/completions '{"prompt":[1,-5]}' && has "outside"
+ask 400 /v1/completions '{"prompt":{}}'
+ask 400 /v1/completions '{"prompt":"A","stop":[""]}'
+ask 400 /v1/completions '["prompt"]' && has invalid_json
+ask 400 /v1/completions '{"prompt":' && has invalid_json
+head -c 3000 /dev/zero | tr '\0' '[' >deep
+ask 400 /v1/completions @deep && has invalid_json
+head -c 100000 /dev/zero | tr '\0' 'A' >long
+{ printf '{"prompt":"'; cat long; printf '"}'; } >long.json
+ask 400 /v1/completions @long.json && has positions
+ask 403 /health '' -H 'Host: example.org' && has wrong_host
+ask 200 /health '' -H 'Host: localhost:1'
+ask 403 /health '' -H 'Origin: http://example.org' && has wrong_origin
+ask 200 /health '' -H "Origin: $url"
+head -c 5000000 /dev/zero | tr '\0' 'A' >large
+ask 413 /v1/completions @large && has too_long
+ask 200 /metrics && has 'attend_requests_total{path="/v1/completions",status="2xx"}' && hasnt 'A dog'
+
+# ---- many at once, some of whom go away: all that stay get what they get alone ----
+for i in $(seq 12); do
+  curl -s -m 60 -o "out$i" -d "{\"model\":\"plain\",\"prompt\":\"A dog\",$few}" "$url/v1/completions" &
+  [ $((i % 3)) != 0 ] || timeout 0.05 curl -s -N -o gone -d '{"model":"plain","prompt":"A","max_tokens":40,"stream":true,"ignore_eos":true}' "$url/v1/completions" &
+  jobs[i]=$!
+done
+for i in $(seq 12); do wait "${jobs[i]}"; done
+wait $(jobs -p | grep -vx "$server")
+for i in $(seq 12); do
+  cp "out$i" out && [ "$(text)" = "$expected" ] || fail "one of many: $(head -c 200 out)"
+done
+stop
+[ ! -s err ] || fail "the server said: $(head -c 300 err)"
+
+# ---- keys, origins, few places ----
+printf 'secret\n\nother\n' >keys
+start chatty --api-key-file keys --allow-origin https://example.org --slots 1 --queue 1 --grace 20
+ask 401 /v1/models && has invalid_api_key
+ask 401 /v1/models '' -H 'Authorization: Bearer secre'
+ask 401 /v1/models '' -H 'Authorization: Bearer secrets'
+ask 200 /v1/models '' -H 'Authorization: Bearer secret'
+ask 200 /v1/models '' -H 'Authorization: Bearer other'
+ask 200 /health
+ask 204 /v1/models '' -X OPTIONS -H 'Origin: https://example.org' -D headers
+grep -qi '^access-control-allow-origin: https://example.org' headers || fail "an origin that may ask: $(cat headers)"
+many='{"prompt":"A","max_tokens":200,"ignore_eos":true,"stream":true}'
+for i in 1 2 3 4 5 6; do
+  curl -s -m 60 -o "out$i" -w '%{http_code}\n' -d "$many" -H 'Authorization: Bearer secret' --limit-rate 2k "$url/v1/completions" >"code$i" &
+  jobs[i]=$!
+done
+sleep 0.2
+kill -TERM "$server" # while some run: they are finished
+for i in 1 2 3 4 5 6; do
+  wait "${jobs[i]}"
+  case $(cat "code$i") in
+    200) cp "out$i" out && has '[DONE]' "finished before the end" ;;
+    429 | 503) ;;
+    000) ;; # came after the end
+    *) fail "as the server ends: $(cat "code$i") $(head -c 200 "out$i")" ;;
+  esac
+done
+wait "$server" || fail "the server ended with $?"
+server=
+grep -qx 200 code? || fail "nobody was served: $(cat code?)"
+
+# ---- a model that is opened when it is asked for; one that cannot be ----
+start chatty no=/no/such/folder --lazy
+ask 200 /v1/models && has '"loaded":false'
+ask 200 /v1/completions '{"model":"chatty","prompt":"A","max_tokens":2}'
+ask 500 /v1/completions '{"model":"no","prompt":"A"}'
+ask 200 /v1/models/chatty && has '"loaded":true'
+stop
+"$attend" serve /no/such/folder 2>err && fail "a model that is not there"
+grep -q "^attend serve: /no/such/folder" err || fail "a model that is not there: $(cat err)"
+"$attend" serve chatty "$data/../data/../$(basename "$work")/chatty" chatty --lazy --port 0 2>err >out && fail "two of a name"
+grep -q "two models are called chatty" err || fail "two of a name: $(cat err)"
+"$attend" serve chatty --host 203.0.113.7 --port 9 2>err && fail "an address that is not here"
+grep -q "cannot listen on 203.0.113.7" err || fail "an address that is not here: $(cat err)"
+
+[ "$failures" = 0 ] && echo "all held"
+exit $((failures > 0))
