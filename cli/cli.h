@@ -151,6 +151,7 @@ extern const struct att_cli_verb
     att_cli_chat,
     att_cli_score,
     att_cli_bleu,
+    att_cli_wer,
     att_cli_classify,
     att_cli_embed,
     att_cli_fill,

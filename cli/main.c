@@ -19,6 +19,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_chat,
     &att_cli_score,
     &att_cli_bleu,
+    &att_cli_wer,
     &att_cli_classify,
     &att_cli_embed,
     &att_cli_fill,

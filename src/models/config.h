@@ -90,6 +90,7 @@ typedef struct att_config {
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;
+  float ctc_weight; /* heads of CTC beside a decoder: its part of the loss and of what decoding goes by, 0 to 1 */
 } att_config;
 
 /* out->labels is the caller's. */
