@@ -163,6 +163,7 @@ extern const struct att_cli_verb
     att_cli_bleu,
     att_cli_rouge,
     att_cli_squad,
+    att_cli_wer,
     att_cli_classify,
     att_cli_embed,
     att_cli_rank,

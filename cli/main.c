@@ -26,6 +26,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_bleu,
     &att_cli_rouge,
     &att_cli_squad,
+    &att_cli_wer,
     &att_cli_classify,
     &att_cli_embed,
     &att_cli_rank,

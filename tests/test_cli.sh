@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train summarization" "train lm" "train classifier" "train mlm" "train qa" translate summarize generate chat score bleu rouge squad classify embed rank fill answer transcribe tokenize look info bench serve compare convert quantize)
+verbs=("train translation" "train summarization" "train lm" "train classifier" "train mlm" "train qa" translate summarize generate chat score bleu rouge squad wer classify embed rank fill answer transcribe tokenize look info bench serve compare convert quantize)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help

@@ -258,6 +258,16 @@ static void value_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *ou
   *outs = 0;
 }
 
+static void ctc_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
+  static const int32_t labels[] = {1, 2, 3, 3};
+  static const int64_t label_start[COUNT + 1] = {0, 2, 2, 4};
+  att_loss loss = {0};
+  int64_t impossible;
+  (void)w, (void)out;
+  ok(att_op_ctc_loss(&f->run, &in[0], sequences, labels, label_start, 0, 3, &loss, &impossible));
+  *outs = 0;
+}
+
 #define FLAT                                                                                                           \
   { ROWS, WIDE }
 #define KEYS                                                                                                           \
@@ -300,6 +310,7 @@ static const op_case cases[] = {
     {"class loss", 1, 0, {FLAT}, {{0}}, class_loss},
     {"label loss", 1, 0, {FLAT}, {{0}}, label_loss},
     {"value loss", 1, 0, {FLAT}, {{0}}, value_loss},
+    {"CTC loss", 1, 0, {FLAT}, {{0}}, ctc_loss},
 };
 
 /* ---- a pass ---- */

@@ -148,6 +148,19 @@ def convolution(kernel, stride, padding, activation):
     return out
 
 
+def ctc():
+    """Sequences and labels of several lengths: repeats, none, one that has just room enough, one that has not."""
+    lengths, cols, blank = [7, 5, 3, 1, 6, 4], 5, 2
+    labels = [[0, 1, 1, 4], [3, 3, 3], [], [4], [1, 0, 3], [0, 0, 0]]
+    x = draw(sum(lengths), cols)
+    losses = [torch.nn.functional.ctc_loss(part.log_softmax(1)[:, None], torch.tensor([label], dtype=torch.long), [len(part)],
+                                           [len(label)], blank=blank, reduction="sum", zero_infinity=True)
+              for part, label in zip(x.split(lengths), labels)]
+    sum(losses).backward()
+    return dict(lengths=lengths, cols=cols, blank=blank, labels=labels, x=flat(x), losses=[float(f"{l.item():.12g}") for l in losses],
+                dx=flat(x.grad))
+
+
 def main():
     out = {"torch": torch.__version__, "activations": activations(), "gated": gated(), "rms_norm": rms_norm(),
            "rotary": rotary(), "alibi": [slopes(heads) for heads in (1, 2, 3, 4, 6, 8, 12, 16, 20)],
@@ -155,7 +168,8 @@ def main():
                                                    (True, 7, 50))],
            "losses": losses(), "rope": ropes(),
            "convolution": [convolution(*case) for case in ((3, 1, 1, None), (3, 2, 1, "gelu"), (3, 1, 0, None),
-                                                           (4, 3, 2, "relu"), (1, 1, 0, None), (5, 5, 0, None))]}
+                                                           (4, 3, 2, "relu"), (1, 1, 0, None), (5, 5, 0, None))],
+           "ctc": ctc()}
     with open(OUT, "w", encoding="utf-8") as file:
         file.write(json.dumps(out).replace('], "', '],\n"') + "\n")
 

@@ -135,6 +135,8 @@ typedef enum att_head {
   ATT_HEAD_TOKEN_CLASSES, /* one of several labels for each token */
   ATT_HEAD_SPANS,         /* where in a text the answer to a question begins and ends */
   ATT_HEAD_FORECAST,      /* the values that follow a window of a series */
+  ATT_HEAD_CTC,           /* the vocabulary over rows of sound, blanks between: connectionist temporal classification */
+  ATT_HEAD_CTC_ATTENTION, /* the same over an encoder, and the next token of the decoder beside it */
   ATT_HEAD_COUNT          /* how many there are */
 } att_head;
 
@@ -1006,6 +1008,51 @@ ATT_API void att_rouge_options_init(att_rouge_options *options, size_t size);
 ATT_API att_status att_rouge(att_context *ctx, const att_text *texts, size_t count, const att_text *const *references,
                              size_t reference_count, const att_rouge_options *options, att_rouge_scores *scores,
                              att_rouge_result *result);
+
+/* ---- measuring transcripts ------------------------------------------------------------------------------------ */
+
+/* A pair of lines, and how one becomes the other. Given to att_wer_options.on_pair; valid until it returns. */
+typedef struct att_wer_pair {
+  size_t index;
+  int64_t hits, substitutions, deletions, insertions;
+  const char *alignment; /* three lines, "REF: ...", "HYP: ..." and the edits below, as jiwer draws them */
+} att_wer_pair;
+typedef void att_wer_pair_fn(void *user, const att_wer_pair *pair);
+
+/* Made by att_wer_options_default. */
+typedef struct att_wer_options {
+  size_t size;           /* of this struct */
+  const char *spellings; /* with `english`: a JSON file of words and what to write for them, as the normalizer.json of a
+                            Whisper folder; NULL: words stay as they are */
+  att_wer_pair_fn *on_pair; /* or NULL */
+  void *user;
+  bool characters;         /* on_pair is given characters, not words */
+  bool english;            /* both sides are made alike first, by the rules of Whisper's English normalizer */
+  unsigned char unused[6]; /* zero */
+} att_wer_options;
+
+/* What was counted, over all lines; the rates are parts of 1, as jiwer has them. */
+typedef struct att_wer_result {
+  double wer, mer, wil,
+      wip;    /* errors to words, match errors, word information lost and preserved (Morris et al. 2004) */
+  double cer; /* the errors of characters, spaces among them */
+  int64_t hits, substitutions, deletions, insertions;                                         /* words */
+  int64_t character_hits, character_substitutions, character_deletions, character_insertions; /* characters */
+} att_wer_result;
+
+/* Behind att_wer_options_default. */
+ATT_API void att_wer_options_init(att_wer_options *options, size_t size);
+/* Words, and nothing is made alike. */
+#define att_wer_options_default(options) att_wer_options_init((options), sizeof *(options))
+
+/* Behind att_wer. size: of *result. */
+ATT_API att_status att_wer_sized(att_context *ctx, const att_text *hypotheses, const att_text *references, size_t count,
+                                 const att_wer_options *options, att_wer_result *result, size_t size);
+/* Error rates of hypotheses[i] against references[i]: the fewest substituted, deleted and inserted words to the words
+ * of the references, and the same of characters, counted as jiwer does. Where no reference has a word, the rates are
+ * the insertions. options NULL: the defaults. */
+#define att_wer(ctx, hypotheses, references, count, options, result)                                                   \
+  att_wer_sized((ctx), (hypotheses), (references), (count), (options), (result), sizeof *(result))
 
 /* ---- training ------------------------------------------------------------------------------------------------- */
 

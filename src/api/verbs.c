@@ -8,10 +8,18 @@
 /* A verb in a message, and as the command calls it; by att_verb. */
 static const struct {
   const char *what, *command;
-} verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
-             {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
-             {"embed", "embed"},         {"transcribe", "transcribe"},      {"answer questions", "answer"},
-             {"summarize", "summarize"}, {"rank texts", "rank"},            {"forecast", "forecast"}};
+} verbs[] = {{"translate", "translate"},
+             {"score pairs of texts", "score"},
+             {"generate", "generate"},
+             {"score a text", "score"},
+             {"classify", "classify"},
+             {"fill in masks", "fill"},
+             {"embed", "embed"},
+             {"transcribe", "transcribe"},
+             {"answer questions", "answer"},
+             {"summarize", "summarize"},
+             {"rank texts", "rank"},
+             {"forecast", "forecast"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */

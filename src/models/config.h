@@ -96,11 +96,11 @@ typedef struct att_config {
                            a stride of 2) or 4 (both have); 0: a projection does, of each row */
   int64_t max_source_positions; /* of the encoder, where it has others than the decoder; 0: max_position_embeddings */
   att_mel_settings mel;         /* of sound that is read (preprocessor_config.json, features.h); rate 0: none is */
-  bool mean_pool;               /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
+  bool mean_pool; /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
   att_patching patching;
-  att_rope rope;                /* rotary */
-  att_rope local_rope;          /* of local layers; base 0: as the others */
-  int64_t sliding_window;       /* tokens that a local layer of a decoder sees */
+  att_rope rope;          /* rotary */
+  att_rope local_rope;    /* of local layers; base 0: as the others */
+  int64_t sliding_window; /* tokens that a local layer of a decoder sees */
   bool local_layers[ATT_MOST_LAYERS];
   double query_scalar; /* attention's scores are divided by its root; 0: by that of the head's size */
   float attention_softcap, logit_softcap;      /* of these scores, of a head of tokens; 0: none */
@@ -125,6 +125,7 @@ typedef struct att_config {
   /* heads of classes, labels, values */
   char **labels; /* [label_count], one block (att_free); owned by who read the config, then by the model */
   int64_t label_count;
+  float ctc_weight; /* heads of CTC beside a decoder: its part of the loss and of what decoding goes by, 0 to 1 */
 } att_config;
 
 /* out->labels is the caller's. */

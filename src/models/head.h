@@ -120,6 +120,14 @@ att_status att_check_range(att_context *ctx, const char *what, const int32_t *id
 int64_t att_text_targets(const att_model *model, const att_batch *batch);
 int64_t att_label_targets(const att_model *model, const att_batch *batch);
 
+/* Of a head of tokens (heads/tokens.c). */
+att_status att_head_token_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits);
+att_status att_head_token_loss(att_run *run, att_model *model, const att_hidden *hidden, const att_batch *batch,
+                               float smoothing, double divisor, att_loss *loss);
+/* Logits over the rows that an encoder has made, [rows, vocab_size], of a head of CTC; its blank is the padding token
+ * (heads/ctc.c). */
+att_status att_head_ctc_logits(att_run *run, att_model *model, const att_tensor *rows, att_tensor *logits);
+
 /* scores and push of a softmax. */
 void att_softmax(const float *logits, int64_t count, double *probabilities);
 int64_t att_push_likeliest(const float *logits, int64_t count, float *gradient);

@@ -34,8 +34,8 @@ static const char *const family_types[ATT_FAMILY_COUNT] = {[ATT_MARIAN] = "maria
                                                            [ATT_ALBERT] = "albert",
                                                            [ATT_MPNET] = "mpnet",
                                                            [ATT_WHISPER] = "whisper",
-    [ATT_PATCHTST] = "patchtst",
-    [ATT_RECURRENT] = "attend-rnn",
+                                                           [ATT_PATCHTST] = "patchtst",
+                                                           [ATT_RECURRENT] = "attend-rnn",
                                                            [ATT_PADDED] = "attend-ffn"};
 
 const char *att_family_type(att_family family) { return family_types[family]; }

@@ -257,8 +257,7 @@ att_status att_transformer_input(att_model *model, bool decoder, const att_stack
     return add_convolution(&n, "conv2", model->config.d_model, &stack->convolutions[1]);
   }
   return att_name_linear(&n, (const char *const[]){names->input ? names->input : "input_projection", NULL},
-                         &model->config.d_model, model->config.input_width, false, true,
-                         &stack->input);
+                         &model->config.d_model, model->config.input_width, false, true, &stack->input);
 }
 
 att_status att_transformer_blocks(att_model *model, bool decoder, const att_stack_names *names) {

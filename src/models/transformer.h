@@ -53,7 +53,7 @@ typedef struct att_stack_names {
   const char *tokens, *output; /* of decoders: the whole tail of the name behind the prefix; a whole name */
   const char *norm, *positions;
   const char *distances;           /* the whole tail; NULL: "relative_attention_bias.weight" behind the prefix */
-  bool distances_too; /* relative positions stand beside the others */
+  bool distances_too;              /* relative positions stand beside the others */
   bool transposed;                 /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
   bool no_out_bias;                /* attention's output projection has none */

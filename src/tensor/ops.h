@@ -162,6 +162,16 @@ att_status att_op_scale_rows(att_run *run, const att_tensor *x, const float *sca
 att_status att_op_forecast_loss(att_run *run, const att_tensor *x, const float *targets, const float *quantiles,
                                 int64_t count, double divisor, att_loss *out);
 
+/* Connectionist temporal classification (Graves et al. 2006, sections 3 and 4): -log of the probability that rows of
+ * logits, a softmax each, write the sequence's label in any of its ways: each token once or more in a row, any number
+ * of blanks between, one at least between two equal ones. Sequence i's label: labels[label_start[i] .. label_start[i +
+ * 1]) tokens in [0, cols), none of them the blank. out is added into, count by the tokens; with a tape the gradient is
+ * put in at once, divided by divisor. A label that needs more rows than there are has no loss and no gradient, as
+ * PyTorch's with zero_infinity, and is counted in *impossible. */
+att_status att_op_ctc_loss(att_run *run, const att_tensor *logits, att_sequences sequences, const int32_t *labels,
+                           const int64_t *label_start, int32_t blank, double divisor, att_loss *out,
+                           int64_t *impossible);
+
 /* ---- recurrent (recurrent.c, align.c, concat.c, windows.c, ends.c) ---- */
 
 /* Columns of the gates: width, 4 * width (input, forget, cell, output), 3 * width (reset, update, new): PyTorch's. */

@@ -10,8 +10,8 @@ const char *const att_task_names[ATT_TASK_COUNT] = {[ATT_TASK_TRANSLATION] = "tr
                                                     [ATT_TASK_MLM] = "mlm",
                                                     [ATT_TASK_QA] = "qa",
                                                     [ATT_TASK_SUMMARIZATION] = "summarization",
-    [ATT_TASK_FORECAST] = "forecast",
-    [ATT_TASK_MUSIC] = "music",
+                                                    [ATT_TASK_FORECAST] = "forecast",
+                                                    [ATT_TASK_MUSIC] = "music",
                                                     [ATT_TASK_COMPARE] = "compare"};
 
 enum {

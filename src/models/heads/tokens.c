@@ -5,7 +5,7 @@
  */
 #include "models/head.h"
 
-static att_status logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *out) {
+att_status att_head_token_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *out) {
   att_tensor rows;
   att_weight weight, bias;
   ATT_TRY(model->calls->output(run, model, &hidden->rows, &rows, &weight, &bias));
@@ -15,8 +15,8 @@ static att_status logits(att_run *run, att_model *model, const att_hidden *hidde
 }
 
 /* Label smoothing as Vaswani et al. 2017, section 5.4. */
-static att_status loss(att_run *run, att_model *model, const att_hidden *hidden, const att_batch *batch,
-                       float smoothing, double divisor, att_loss *out) {
+att_status att_head_token_loss(att_run *run, att_model *model, const att_hidden *hidden, const att_batch *batch,
+                               float smoothing, double divisor, att_loss *out) {
   att_hidden picked;
   att_tensor rows;
   att_weight weight, bias;
@@ -38,7 +38,7 @@ const att_head_calls att_tokens_head = {
               [ATT_ENCODER] = {"an encoder that fills in masks", ATT_CAN(FILL)}},
     .vocabulary = true,
     .output = true,
-    .logits = logits,
+    .logits = att_head_token_logits,
     .targets = att_label_targets,
-    .loss = loss,
+    .loss = att_head_token_loss,
 };
