@@ -398,8 +398,8 @@ static const struct {
     {"\"model_type\": \"attend\", \"attend_family\": \"blenderbot\"", ATT_UNSUPPORTED,
      "attend_family is \"blenderbot\""},
     {"\"model_type\": \"attend\", \"attend_family\": \"gpt2\", \"position_embedding_type\": \"none\", \"norm\": "
-     "\"batch\"",
-     ATT_UNSUPPORTED, "norm is \"batch\""},
+     "\"group\"",
+     ATT_UNSUPPORTED, "norm is \"group\""},
     {"\"model_type\": \"attend\", \"attend_family\": \"gpt2\", \"position_embedding_type\": \"relative\", "
      "\"relative_attention_num_buckets\": 33",
      ATT_FORMAT, "33 relative_attention_num_buckets"},

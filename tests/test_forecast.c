@@ -14,16 +14,16 @@ static const char *write_text(const char *name, const char *text) {
   return path;
 }
 
-static att_status read_grid(const char *text, const att_series_columns *given, att_grid *grid) {
+static att_status read_grid(const char *text, const att_series_columns *given, att_timeline *grid) {
   att_series read;
   const char *path = write_text("t.csv", text);
   ATT_TRY(att_series_read_timed(ctx, path, given, &read));
-  return att_grid_make(ctx, path, &read, (att_time_step){0}, grid);
+  return att_timeline_make(ctx, path, &read, (att_time_step){0}, grid);
 }
 
 static void gaps_become_rows(void **state) {
   (void)state;
-  att_grid g;
+  att_timeline g;
   const char *text = "date,note,y,z\n2020-01-31,a,1,2\n2020-02-29,b,,3\n2020-05-31,c,7,6\n2020-03-31,d,3,4\n";
   if (read_grid(text, &(att_series_columns){0}, &g)) fail_msg("%s", att_message(ctx));
   char step[48];
@@ -32,17 +32,17 @@ static void gaps_become_rows(void **state) {
   assert_int_equal(g.series.channels, 2);
   assert_int_equal(g.gap_rows, 1);
   assert_int_equal(g.series.missing, 1);
-  att_grid_scale(&g, (double[]){1, 0}, (double[]){2, 1});
+  att_timeline_scale(&g, (double[]){1, 0}, (double[]){2, 1});
   const float wanted[] = {0, 2, 0.5f, 3, 1, 4, 2, 5, 3, 6};
   for (int i = 0; i < 10; i++) assert_true(fabsf(g.series.values[i] - wanted[i]) < 1e-6f);
   assert_true(isnan(g.truth[2]) && isnan(g.truth[6]) && g.truth[8] == 3);
   assert_int_equal(att_season_of(g.step, &g.series.form), 12);
-  att_grid_free(ctx, &g);
+  att_timeline_free(ctx, &g);
 }
 
 static void windows_stay_in_their_series(void **state) {
   (void)state;
-  att_grid g;
+  att_timeline g;
   att_windows w = {.lookback = 3, .horizon = 2};
   const char *text = "series,t,y\na,1,1\na,2,2\na,3,3\na,4,4\na,5,5\na,6,6\nb,1,9\nb,2,8\nb,3,7\nb,4,6\nb,5,5\nc,1,0\n";
   if (read_grid(text, &(att_series_columns){0}, &g)) fail_msg("%s", att_message(ctx));
@@ -53,7 +53,7 @@ static void windows_stay_in_their_series(void **state) {
   att_repeat_season(&g, 5, 0, 2, 4, again);
   assert_true(again[0] == 4 && again[1] == 5 && again[2] == 4 && again[3] == 5);
   att_windows_free(ctx, &w);
-  att_grid_free(ctx, &g);
+  att_timeline_free(ctx, &g);
 }
 
 static void errors_by_hand(void **state) {
@@ -83,10 +83,10 @@ static void what_is_refused(void **state) {
       {"y,z\n1,2\n3,4\n", "no column is called time"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    att_grid g;
+    att_timeline g;
     must_say(read_grid(cases[i].text, &(att_series_columns){0}, &g), ATT_FORMAT, cases[i].clue);
   }
-  att_grid g;
+  att_timeline g;
   must_say(read_grid("date,y\n2020-01-01,1\n", &(att_series_columns){.target = "x"}, &g), ATT_FORMAT, "columns are");
 }
 

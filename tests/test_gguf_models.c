@@ -416,11 +416,11 @@ static att_tokenizer *through_gguf(const char *json, int64_t size) {
 }
 
 static void must_become(const att_tokenizer *tokenizer, const char *text, const int32_t *want, size_t count) {
-  att_ids ids = {0};
-  ok(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, false, &ids));
-  assert_int_equal(ids.count, count);
-  assert_memory_equal(ids.data, want, count * sizeof *want);
-  att_free(ctx, ids.data);
+  att_ids found = {0};
+  ok(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, false, &found));
+  assert_int_equal(found.count, count);
+  assert_memory_equal(found.data, want, count * sizeof *want);
+  att_free(ctx, found.data);
 }
 
 /* BERT's letters stay as large and as accented as they are, or do not. */
@@ -459,9 +459,9 @@ static void charsmap_is_written(void **state) {
       "true},"
       "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":false,\"vocab\":[[\"<unk>\",0],[\"\u2581\",-1],"
       "[\"A\",-1.5],[\"b\",-2]]}}";
-  static const int32_t ids[] = {1, 2, 3};
+  static const int32_t want[] = {1, 2, 3};
   att_tokenizer *back = through_gguf(json, 4);
-  must_become(back, "Xb", ids, 3);
+  must_become(back, "Xb", want, 3);
   att_tokenizer_free(back);
 }
 

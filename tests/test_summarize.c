@@ -99,7 +99,7 @@ static void test_texts(void **state) {
   att_summary_options options;
   att_summary_options_default(&options);
   char first[64];
-  snprintf(first, sizeof first, "%s", g->text[0]);
+  snprintf(first, sizeof first, "%.63s", g->text[0]);
   options.prefix = "gg ";
   const att_text rest = text_of("hh");
   assert_string_equal(summarize(model, &rest, 1, &options)->text[0], first);
@@ -121,7 +121,7 @@ static void test_parts(void **state) {
   const got *g = summarize(model, texts, 2, &options);
   assert_true(g->truncated == 1 && g->parts == 2);
   char last[64];
-  snprintf(last, sizeof last, "%s", g->text[1]);
+  snprintf(last, sizeof last, "%.63s", g->text[1]);
   options.parts = true;
   g = summarize(model, texts, 2, &options);
   assert_true(g->truncated == 0 && g->parts > 3);
@@ -173,9 +173,9 @@ static att_status read_document(att_context *ctx, const char *name, const char *
   return status;
 }
 
-static void same(att_text got, const char *want) {
-  if (got.size != strlen(want) || memcmp(got.data, want, got.size) != 0)
-    fail_msg("\"%.*s\" is not \"%s\"", (int)got.size, got.data, want);
+static void same(att_text text, const char *want) {
+  if (text.size != strlen(want) || memcmp(text.data, want, text.size) != 0)
+    fail_msg("\"%.*s\" is not \"%s\"", (int)text.size, text.data, want);
 }
 
 static void test_documents(void **state) {

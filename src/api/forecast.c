@@ -17,7 +17,7 @@
 typedef struct forecasting {
   att_model *model;
   const char *path;
-  att_grid grid;
+  att_timeline grid;
   att_windows windows;
   att_arena *arena;
   double *mean, *deviation; /* [channels] */
@@ -52,7 +52,7 @@ static att_status read_grid(forecasting *w) {
                     (long long)channels, (long long)model->config.patching.channels);
   }
   const att_time_step step = {f ? f->step_months : 0, f ? f->step_seconds : 0};
-  return att_grid_make(model->ctx, w->path, &read, step, &w->grid);
+  return att_timeline_make(model->ctx, w->path, &read, step, &w->grid);
 }
 
 /* A folder without series.json reads values as they are. */
@@ -66,8 +66,8 @@ static att_status scale(forecasting *w) {
     w->mean[c] = f ? f->mean[c] : 0;
     w->deviation[c] = f ? f->deviation[c] : 1;
   }
-  att_grid_say(w->model->ctx, w->path, &w->grid);
-  att_grid_scale(&w->grid, w->mean, w->deviation);
+  att_timeline_say(w->model->ctx, w->path, &w->grid);
+  att_timeline_scale(&w->grid, w->mean, w->deviation);
   w->windows.lookback = w->model->config.patching.lookback;
   w->windows.horizon = w->model->config.patching.horizon;
   return att_arena_new(w->model->ctx, &w->arena);
@@ -162,7 +162,7 @@ static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
 
 /* The mean absolute difference of values a season apart, of all series (Hyndman & Koehler 2006): what MASE divides by.
  */
-static double season_error(const att_grid *g, int64_t season) {
+static double season_error(const att_timeline *g, int64_t season) {
   const att_series *s = &g->series;
   double sum = 0;
   int64_t count = 0;
@@ -234,7 +234,7 @@ static att_status measure(forecasting *w, att_progress_fn *progress, void *user,
 
 static void free_all(forecasting *w) {
   att_context *ctx = w->model->ctx;
-  att_grid_free(ctx, &w->grid);
+  att_timeline_free(ctx, &w->grid);
   att_windows_free(ctx, &w->windows);
   att_arena_free(w->arena);
   att_free(ctx, w->mean);

@@ -34,6 +34,7 @@ static void list_verbs(unsigned can, char *out, size_t size) {
 /* A cross-encoder has one value, and what has no labels has vectors. */
 static bool ranks(const att_model *model) {
   int64_t labels = model->config.label_count;
+  if (!model->tokenizer) return false;
   return labels == 0 || (labels == 1 && model->head->texts);
 }
 
@@ -50,14 +51,13 @@ static att_status check_settings(att_model *model, att_verb verb) {
 static unsigned verbs_of(const att_model *model) {
   const att_config *c = &model->config;
   if (c->mel.rate && c->kind == ATT_ENCODER_DECODER) return ATT_CAN(TRANSCRIBE);
-  return model->head->kinds[c->kind].verbs | ATT_CAN(EMBED);
+  return model->head->kinds[c->kind].verbs | ATT_CAN(EMBED) | (ranks(model) ? ATT_CAN(RANK) : 0);
 }
 
 att_status att_check_verb(att_model *model, att_verb verb) {
   char list[96];
   const char *what = model->head->kinds[model->config.kind].what;
   unsigned can = verbs_of(model);
-  if (ranks(model)) can |= ATT_CAN(RANK);
   if ((unsigned)verb >= COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);
   if (can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);

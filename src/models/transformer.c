@@ -18,16 +18,15 @@ static att_transformer *layers_of(const att_model *model) { return model->layers
 
 /* first[i]: the position of sequence i's first row; shift: of its first token. counted: tokens that stand for nothing
  * (of the id before the first position, which is the pad token's) are not counted, and have the row before it. */
-static att_status number_positions(att_run *run, const att_input *input, const int64_t *first, int64_t shift,
-                                   bool counted, int32_t **out) {
-  att_sequences sequences = input->sequences;
+static att_status number_positions(att_run *run, const int32_t *ids, att_sequences sequences, const int64_t *first,
+                                   int64_t shift, bool counted, int32_t **out) {
   int32_t *positions = *out = ATT_ARENA_NEW(run->arena, sequences.start[sequences.count], int32_t);
   if (!positions) return ATT_MEMORY;
-  counted = counted && shift > 0 && input->ids;
+  counted = counted && shift > 0 && ids;
   for (int64_t i = 0; i < sequences.count; i++) {
     int64_t begin = shift + first[i];
     for (int64_t row = sequences.start[i]; row < sequences.start[i + 1]; row++) {
-      bool pad = counted && input->ids[row] == shift - 1;
+      bool pad = counted && ids[row] == shift - 1;
       positions[row] = (int32_t)(pad ? shift - 1 : begin++);
     }
   }
@@ -157,7 +156,7 @@ static att_status begin(att_run *run, att_model *model, bool decoder, const att_
     lengths[i] = cache ? cache->self_counts[i] : fresh;
     past[i] = lengths[i] - fresh;
   }
-  ATT_TRY(number_positions(run, input, past, layers_of(model)->first_position, !decoder, &positions));
+  ATT_TRY(number_positions(run, input->ids, sequences, past, layers_of(model)->first_position, !decoder, &positions));
   *block = (att_block_input){.sequences = sequences};
   ATT_TRY(embed(run, model, stack, input, positions, decoder ? DECODER_EMBEDDING : ENCODER_EMBEDDING, embedded, x));
   ATT_TRY(make_turns(run, model, stack, cache && cache->lengths ? cache->lengths : lengths, positions, block));

@@ -7,10 +7,10 @@
 
 /* ---- the grid ------------------------------------------------------------------------------------------------- */
 
-void att_grid_free(att_context *ctx, att_grid *g) {
+void att_timeline_free(att_context *ctx, att_timeline *g) {
   att_series_free(ctx, &g->series);
   att_free(ctx, g->truth);
-  *g = (att_grid){0};
+  *g = (att_timeline){0};
 }
 
 static att_status find_step(att_context *ctx, const char *path, const att_series *s, att_time_step *step) {
@@ -49,7 +49,7 @@ static att_status count_rows(att_context *ctx, const char *path, const att_serie
                   (long long)count, (long long)(*rows - count));
 }
 
-static att_status place_rows(att_context *ctx, const char *path, const att_series *s, int64_t index, att_grid *g) {
+static att_status place_rows(att_context *ctx, const char *path, const att_series *s, int64_t index, att_timeline *g) {
   int64_t rows, first = s->start[index], c = s->channels;
   ATT_TRY(count_rows(ctx, path, s, index, g->step, &rows));
   ATT_TRY(att_series_begin(ctx, &g->series, s->names[index], s->labels[index], s->line[index]));
@@ -66,7 +66,7 @@ static att_status place_rows(att_context *ctx, const char *path, const att_serie
   return ATT_OK;
 }
 
-static att_status make(att_context *ctx, const char *path, att_series *s, att_grid *g) {
+static att_status make(att_context *ctx, const char *path, att_series *s, att_timeline *g) {
   if (!(g->step.months || g->step.seconds > 0)) ATT_TRY(find_step(ctx, path, s, &g->step));
   for (int64_t i = 0; i < s->count; i++) {
     if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
@@ -85,15 +85,16 @@ static att_status make(att_context *ctx, const char *path, att_series *s, att_gr
   return ATT_OK;
 }
 
-att_status att_grid_make(att_context *ctx, const char *path, att_series *read, att_time_step step, att_grid *g) {
-  *g = (att_grid){.step = step, .series = {.channels = read->channels, .timed = true, .form = read->form}};
+att_status att_timeline_make(att_context *ctx, const char *path, att_series *read, att_time_step step,
+                             att_timeline *g) {
+  *g = (att_timeline){.step = step, .series = {.channels = read->channels, .timed = true, .form = read->form}};
   att_status status = make(ctx, path, read, g);
   att_series_free(ctx, read);
-  if (status) att_grid_free(ctx, g);
+  if (status) att_timeline_free(ctx, g);
   return status;
 }
 
-void att_grid_scale(att_grid *g, const double *mean, const double *deviation) {
+void att_timeline_scale(att_timeline *g, const double *mean, const double *deviation) {
   att_series *s = &g->series;
   int64_t c = s->channels, count = s->start[s->count] * c;
   for (int64_t i = 0; i < count; i++) g->truth[i] = (float)(((double)g->truth[i] - mean[i % c]) / deviation[i % c]);
@@ -102,7 +103,7 @@ void att_grid_scale(att_grid *g, const double *mean, const double *deviation) {
     att_series_fill(s->values + s->start[i] * c, s->start[i + 1] - s->start[i], c, NULL);
 }
 
-void att_grid_say(att_context *ctx, const char *path, const att_grid *g) {
+void att_timeline_say(att_context *ctx, const char *path, const att_timeline *g) {
   const att_series *s = &g->series;
   char step[48], from[48], to[48];
   att_log(ctx, ATT_LOG_NOTE, "%s: %lld series of %lld column%s, a row every %s, %s to %s in the first", path,
@@ -141,7 +142,8 @@ static att_status push(att_context *ctx, att_windows *w, int64_t first) {
   return ATT_OK;
 }
 
-att_status att_windows_find(att_context *ctx, const att_grid *g, att_range_fn *range, const void *arg, att_windows *w) {
+att_status att_windows_find(att_context *ctx, const att_timeline *g, att_range_fn *range, const void *arg,
+                            att_windows *w) {
   for (int64_t s = 0; s < g->series.count; s++) {
     int64_t start = g->series.start[s], low = 0, high = g->series.start[s + 1] - start;
     if (range) range(g, s, arg, &low, &high);
@@ -156,8 +158,8 @@ void att_windows_free(att_context *ctx, att_windows *w) {
   *w = (att_windows){0};
 }
 
-att_status att_windows_take(const att_grid *g, const att_windows *w, const int32_t *which, int64_t begin, int64_t count,
-                            bool truth, att_arena *arena, att_input *input, float **target) {
+att_status att_windows_take(const att_timeline *g, const att_windows *w, const int32_t *which, int64_t begin,
+                            int64_t count, bool truth, att_arena *arena, att_input *input, float **target) {
   int64_t c = g->series.channels, lookback = w->lookback, horizon = w->horizon;
   int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t);
   float *rows = att_arena_alloc(arena, (size_t)(count * lookback), (size_t)c * sizeof *rows);
@@ -195,7 +197,8 @@ void att_errors_add(att_errors *e, const float *forecast, const float *truth, in
   }
 }
 
-void att_repeat_season(const att_grid *g, int64_t end, int64_t channel, int64_t season, int64_t horizon, float *out) {
+void att_repeat_season(const att_timeline *g, int64_t end, int64_t channel, int64_t season, int64_t horizon,
+                       float *out) {
   int64_t c = g->series.channels;
   for (int64_t t = 0; t < horizon; t++) out[t] = g->series.values[(end - season + t % season) * c + channel];
 }

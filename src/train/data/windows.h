@@ -10,21 +10,22 @@
 #include "train/data/series_table.h"
 
 /* Zero-initialised is empty. */
-typedef struct att_grid {
-  att_series series; /* a row a step; values filled, and scaled once att_grid_scale has run */
+typedef struct att_timeline {
+  att_series series; /* a row a step; values filled, and scaled once att_timeline_scale has run */
   float *truth;      /* [rows, channels]: the same, NaN where it was missing */
   att_time_step step;
   int64_t gap_rows; /* rows that were not in the file */
-} att_grid;
+} att_timeline;
 
 /* Takes what att_series_read_timed gave, whatever comes of it. step: the one wanted, or zeros: the one that most rows
  * have, of all series. path: for messages. */
-att_status att_grid_make(att_context *ctx, const char *path, att_series *read, att_time_step step, att_grid *grid);
-void att_grid_free(att_context *ctx, att_grid *grid);
+att_status att_timeline_make(att_context *ctx, const char *path, att_series *read, att_time_step step,
+                             att_timeline *grid);
+void att_timeline_free(att_context *ctx, att_timeline *grid);
 /* By means and deviations [channels], and fills what is missing (a channel without any value by its mean). */
-void att_grid_scale(att_grid *grid, const double *mean, const double *deviation);
+void att_timeline_scale(att_timeline *grid, const double *mean, const double *deviation);
 /* What the log says of gaps and missing values. */
-void att_grid_say(att_context *ctx, const char *path, const att_grid *grid);
+void att_timeline_say(att_context *ctx, const char *path, const att_timeline *grid);
 /* Rows after which such a step comes again by the calendar: 24 of hours, 7 of days, 12 of months; 1: none is known. */
 int64_t att_season_of(att_time_step step, const att_time_form *form);
 
@@ -35,13 +36,13 @@ typedef struct att_windows {
 } att_windows;
 
 /* Appends the windows of each series whose horizon lies in rows [low, high) of it, counted from its first. */
-typedef void att_range_fn(const att_grid *grid, int64_t series, const void *arg, int64_t *low, int64_t *high);
-att_status att_windows_find(att_context *ctx, const att_grid *grid, att_range_fn *range, const void *arg,
+typedef void att_range_fn(const att_timeline *grid, int64_t series, const void *arg, int64_t *low, int64_t *high);
+att_status att_windows_find(att_context *ctx, const att_timeline *grid, att_range_fn *range, const void *arg,
                             att_windows *windows);
 void att_windows_free(att_context *ctx, att_windows *windows);
 /* count windows as a model reads them, [count * lookback, channels], and what follows, [count * channels, horizon];
  * which: their places, or NULL: from begin on. target NULL: not wanted. truth: NaN stays where it was missing. */
-att_status att_windows_take(const att_grid *grid, const att_windows *windows, const int32_t *which, int64_t begin,
+att_status att_windows_take(const att_timeline *grid, const att_windows *windows, const int32_t *which, int64_t begin,
                             int64_t count, bool truth, att_arena *arena, att_input *input, float **target);
 
 /* Errors of forecasts, summed over values that are there. */
@@ -54,6 +55,7 @@ typedef struct att_errors {
 void att_errors_add(att_errors *errors, const float *forecast, const float *truth, int64_t horizon,
                     const float *quantiles, int64_t quantile_count);
 /* The row `season` back, again and again, as a forecast of one channel of a window. */
-void att_repeat_season(const att_grid *grid, int64_t end, int64_t channel, int64_t season, int64_t horizon, float *out);
+void att_repeat_season(const att_timeline *grid, int64_t end, int64_t channel, int64_t season, int64_t horizon,
+                       float *out);
 
 #endif

@@ -24,7 +24,7 @@ static const att_shapes shapes = {ATT_ENCODER,
                                   {{3, 16, 4, 128}, {3, 128, 16, 256}, {3, 256, 16, 512}, {4, 512, 16, 1024}}};
 
 typedef struct forecast_data {
-  att_grid grid, valid_grid; /* valid_grid: of a file, else windows behind the split of grid are valid */
+  att_timeline grid, valid_grid; /* valid_grid: of a file, else windows behind the split of grid are valid */
   att_windows train, valid;
   att_series_front *front; /* until the model has it */
   float quantiles[ATT_MOST_QUANTILES];
@@ -35,7 +35,9 @@ typedef struct forecast_data {
 } forecast_data;
 
 static forecast_data *data_of(const att_trainer *t) { return t->data; }
-static const att_grid *valid_grid(const forecast_data *d) { return d->valid_grid.truth ? &d->valid_grid : &d->grid; }
+static const att_timeline *valid_grid(const forecast_data *d) {
+  return d->valid_grid.truth ? &d->valid_grid : &d->grid;
+}
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
@@ -61,7 +63,7 @@ static att_status parse_quantiles(att_trainer *t, const char *text) {
   return ATT_OK;
 }
 
-static int64_t longest_series(const att_grid *g) {
+static int64_t longest_series(const att_timeline *g) {
   int64_t most = 0;
   for (int64_t i = 0; i < g->series.count; i++) {
     int64_t rows = g->series.start[i + 1] - g->series.start[i];
@@ -77,17 +79,17 @@ static int64_t lookback_for(int64_t rows, int64_t horizon) {
 }
 
 /* Where a series' validation begins: the last fifth, a horizon at least. */
-static int64_t split_of(const att_grid *g, int64_t series, int64_t horizon) {
+static int64_t split_of(const att_timeline *g, int64_t series, int64_t horizon) {
   int64_t rows = g->series.start[series + 1] - g->series.start[series], part = rows / 5;
   return rows - (part > horizon ? part : horizon);
 }
 
-static void before_split(const att_grid *g, int64_t series, const void *arg, int64_t *low, int64_t *high) {
+static void before_split(const att_timeline *g, int64_t series, const void *arg, int64_t *low, int64_t *high) {
   (void)low;
   *high = split_of(g, series, *(const int64_t *)arg);
 }
 
-static void behind_split(const att_grid *g, int64_t series, const void *arg, int64_t *low, int64_t *high) {
+static void behind_split(const att_timeline *g, int64_t series, const void *arg, int64_t *low, int64_t *high) {
   (void)high;
   *low = split_of(g, series, *(const int64_t *)arg);
 }
@@ -163,7 +165,7 @@ static att_status find_windows(att_trainer *t) {
 /* The last value again and the last season again, on the windows that validate. */
 static att_status measure_naive(att_trainer *t) {
   forecast_data *d = data_of(t);
-  const att_grid *g = valid_grid(d);
+  const att_timeline *g = valid_grid(d);
   int64_t season = d->front->season > d->lookback ? 1 : d->front->season;
   float *ahead = ATT_NEW(t->ctx, 2 * d->horizon, float);
   if (!ahead) return ATT_MEMORY;
@@ -185,18 +187,19 @@ static att_status measure_naive(att_trainer *t) {
   return last.count ? ATT_OK : att_fail(t->ctx, ATT_FORMAT, "%s: no values to validate with", t->options->data);
 }
 
-static uint64_t fingerprint(const att_grid *g) {
+static uint64_t fingerprint(const att_timeline *g) {
   size_t size = (size_t)(g->series.start[g->series.count] * g->series.channels) * sizeof *g->truth;
   return att_text_fingerprint(1, (att_text){(const char *)g->truth, size});
 }
 
-static att_status read_grid(att_trainer *t, const char *path, const char *target, att_time_step step, att_grid *grid) {
+static att_status read_grid(att_trainer *t, const char *path, const char *target, att_time_step step,
+                            att_timeline *grid) {
   const att_plan *p = t->resumed ? &t->state.plan : &t->options->plan;
   const att_series_columns given = {asked(p->series_column), asked(p->time_column), NULL, target};
   att_series read;
   ATT_TRY(att_series_read_timed(t->ctx, path, &given, &read));
-  ATT_TRY(att_grid_make(t->ctx, path, &read, step, grid));
-  if (!t->resumed) att_grid_say(t->ctx, path, grid);
+  ATT_TRY(att_timeline_make(t->ctx, path, &read, step, grid));
+  if (!t->resumed) att_timeline_say(t->ctx, path, grid);
   return ATT_OK;
 }
 
@@ -237,8 +240,8 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   ATT_TRY(find_windows(t));
   ATT_TRY(measure(t, p));
   if (!t->resumed) say_constants(t);
-  att_grid_scale(&d->grid, d->front->mean, d->front->deviation);
-  if (o->valid) att_grid_scale(&d->valid_grid, d->front->mean, d->front->deviation);
+  att_timeline_scale(&d->grid, d->front->mean, d->front->deviation);
+  if (o->valid) att_timeline_scale(&d->valid_grid, d->front->mean, d->front->deviation);
   return measure_naive(t);
 }
 
@@ -413,8 +416,8 @@ static void describe(const att_trainer *t, att_score_of_model s, char *text, siz
 static void free_data(att_trainer *t) {
   forecast_data *d = t->data;
   if (!d) return;
-  att_grid_free(t->ctx, &d->grid);
-  att_grid_free(t->ctx, &d->valid_grid);
+  att_timeline_free(t->ctx, &d->grid);
+  att_timeline_free(t->ctx, &d->valid_grid);
   att_windows_free(t->ctx, &d->train);
   att_windows_free(t->ctx, &d->valid);
   att_series_front_free(t->ctx, d->front);
