@@ -85,11 +85,12 @@ static seen ask(att_model *model, const char *context, const char *question, con
   return s;
 }
 
-static const char *const contexts[] = {"A man rides a horse.",
-                                       "  Caf\xc3\xa9 na\xc3\xafve \xf0\x9f\x98\x80\xf0\x9f\x98\x80 \xe6\x97\xa5\xe6\x9c\xac\r\n\ttabs\r\n",
-                                       "cafe\xcc\x81 e\xcc\x81", "x", "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9"};
-static const char *const models[] = {"family_bert_spans",       "family_roberta_spans", "family_distilbert_spans",
-                                     "family_albert_spans",     "family_mpnet_spans",   "family_gpt2_spans",
+static const char *const contexts[] = {
+    "A man rides a horse.",
+    "  Caf\xc3\xa9 na\xc3\xafve \xf0\x9f\x98\x80\xf0\x9f\x98\x80 \xe6\x97\xa5\xe6\x9c\xac\r\n\ttabs\r\n",
+    "cafe\xcc\x81 e\xcc\x81", "x", "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9"};
+static const char *const models[] = {"family_bert_spans",   "family_roberta_spans", "family_distilbert_spans",
+                                     "family_albert_spans", "family_mpnet_spans",   "family_gpt2_spans",
                                      "family_llama_spans"};
 
 static void test_places(void **state) {
@@ -137,8 +138,13 @@ static void test_long_contexts(void **state) {
   logged[0] = '\0';
   ask(model, "a b", text, &options);
   assert_non_null(strstr(logged, "is too long"));
-  const att_question bad = {{"a\xff" "b", 3}, {"q", 1}};
-  seen none = {.context = {"a\xef\xbf\xbd" "b", 5}};
+  const att_question bad = {{"a\xff"
+                             "b",
+                             3},
+                            {"q", 1}};
+  seen none = {.context = {"a\xef\xbf\xbd"
+                           "b",
+                           5}};
   assert_int_equal(att_answer(model, &bad, 1, NULL, check, &none), ATT_OK);
   assert_non_null(strstr(logged, "is not valid UTF-8"));
   options.window = 8;
@@ -147,7 +153,8 @@ static void test_long_contexts(void **state) {
   must_say(att_answer(model, &bad, 1, &options, check, &none), ATT_ARGUMENT, "window or stride");
   att_model_close(model);
   model = open_fixture("family_bert_masked");
-  must_say(att_answer(model, &bad, 1, NULL, check, &none), ATT_UNSUPPORTED, "cannot answer questions with a bert model");
+  must_say(att_answer(model, &bad, 1, NULL, check, &none), ATT_UNSUPPORTED,
+           "cannot answer questions with a bert model");
   att_model_close(model);
   att_context_free(ctx);
   free(text);
