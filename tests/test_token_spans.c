@@ -70,6 +70,9 @@ static void test_places(void **state) {
       trim(text, spans.data[k], &begin, &end);
       if (want_begin == want_end && begin == end) continue;
       if (begin == end && begin == want_begin && is_put_before(att_tokenizer_token(tokenizer, got.data[k]))) continue;
+      bool byte = strncmp(att_tokenizer_token(tokenizer, got.data[k]), "<0x", 3) == 0;
+      if (byte && begin >= want_begin && end <= want_end && begin < end)
+        continue; /* there, all of a run have all of it */
       if (begin != want_begin || end != want_end)
         fail_msg("%s, \"%s\": token %zu (%s) is %zu to %zu, not %zu to %zu", name, text.data, k,
                  att_tokenizer_token(tokenizer, got.data[k]), begin, end, want_begin, want_end);
