@@ -95,7 +95,8 @@ const att_cli_verb att_cli_squad = {
     .about =
         "Reads PREDICTIONS, a JSON object of question ids and answers as `answer --data --out` writes it, and prints "
         "what evaluate-v1.1.py does, or evaluate-v2.0.py where some questions have no answer.",
-    .example = "attend answer MODEL --data dev.json -o out && attend squad --reference dev.json out/predictions.json",
+    .example = "attend answer MODEL --data dev.json -o out\n"
+               "attend squad --reference dev.json out/predictions.json",
     .options = options,
     .least_words = 1,
     .most_words = 1,

@@ -126,7 +126,8 @@ const att_cli_verb att_cli_train_qa = {
         "model is kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume "
         "DIR` "
         "goes on.",
-    .example = "attend train qa --data train-v1.1.json --valid dev-v1.1.json --from all-MiniLM-L6-v2 -o reader",
+    .example = "attend train qa --data train-v1.1.json --valid dev-v1.1.json \\\n"
+               "  --from all-MiniLM-L6-v2 -o reader",
     .library = "qa",
     .most_words = 1,
     .run = run_qa,

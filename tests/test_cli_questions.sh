@@ -77,8 +77,9 @@ run 2 answer "$model" --context page.txt --question q -o files && one "--out" "-
 run 2 answer "$model" --context page.txt --question q --no-null --null-threshold 0 && one "--no-null" "exclude each other"
 run 2 squad files/predictions.json && one "no reference" "--reference FILE is needed"
 run 1 squad --reference squad.json page.txt && one "no predictions" "page.txt"
-run 1 train qa --data squad.json --from "$data/family_bert" -o run --steps 1 && one "one context" "nothing is left to validate on"
-run 1 train qa --data page.txt -o run --steps 1 && one "train on a text" "page.txt"
+printf 'A man.\tWho?\tman\t2\n' >single.tsv
+run 1 train qa --data single.tsv --from "$data/family_bert" -o run --steps 1 -q && one "one question" "nothing is left to validate on"
+run 1 train qa --data page.txt -o run --steps 1 -q && one "train on a text" "page.txt"
 [ ! -e run ] || fail "a folder was left"
 
 [ "$failures" = 0 ] && echo "all as it should be"

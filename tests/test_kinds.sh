@@ -22,9 +22,9 @@ done
 # model, its kind, what it can
 models=("decode_marian:an encoder-decoder:translate pairs" "model_m2m_100_relu:an encoder-decoder:translate pairs"
   "look_gpt2:a decoder:generate text" "generate_llama:a decoder:generate text" "look_bert:an encoder that fills in masks:fill"
-  "look_labels:an encoder that classifies:classify")
+  "look_labels:an encoder that classifies:classify" "family_roberta_spans:an encoder that answers questions:answer")
 declare -A words=([translate]="translate MODEL" [generate]="generate MODEL" [pairs]="score MODEL --source nothing --target nothing"
-  [text]="score MODEL --text nothing" [classify]="classify MODEL" [fill]="fill MODEL" [embed]="embed MODEL")
+  [text]="score MODEL --text nothing" [classify]="classify MODEL" [fill]="fill MODEL" [answer]="answer MODEL" [embed]="embed MODEL")
 for entry in "${models[@]}"; do
   IFS=: read -r model kind can <<<"$entry"
   [ -d "$data/$model" ] || { fail "no model $model"; continue; }

@@ -622,6 +622,39 @@ static void test_small_losses(void **state) {
   }
 }
 
+static const int64_t span_starts[] = {0, 3, 7};
+static const int32_t some_spans[] = {0, 2, 1, 1};
+
+static void span_reference(const problem *p, double *out) {
+  *out = 0;
+  for (int text = 0; text < 2; text++)
+    for (int end = 0; end < 2; end++) {
+      double sum = 0;
+      for (int64_t i = span_starts[text]; i < span_starts[text + 1]; i++) sum += exp(p->values[0][2 * i + end]);
+      *out += (log(sum) - p->values[0][2 * (span_starts[text] + some_spans[2 * text + end]) + end]) / 2;
+    }
+}
+
+/* Each softmax is over a sequence's own rows. */
+static void test_span_loss(void **state) {
+  fixture *f = *state;
+  const att_sequences sequences = {2, span_starts};
+  begin(f, 0);
+  att_tensor x = new_input(f, 7, 2, 1);
+  att_loss loss = {0};
+  assert_int_equal(att_op_span_loss(&f->run, &x, sequences, some_spans, 4, &loss), ATT_OK);
+  problem p = {.reference = span_reference};
+  add_input(f, &p, x.data, x.gradient->data, 14);
+  prepare(f, &p, 1);
+  p.weights[0] = 0.25;
+  span_reference(&p, p.out);
+  assert_true(fabs(loss.loss - p.out[0]) <= 1e-6 * p.out[0] && loss.count == 2 && loss.nll == loss.loss);
+  check_gradients(&p);
+  float once = x.gradient->data[5];
+  assert_int_equal(att_op_span_loss(&f->run, &x, sequences, some_spans, 4, &loss), ATT_OK);
+  assert_true(fabsf(x.gradient->data[5] - 2 * once) < 1e-6f && fabsf(once) > 1e-4f && loss.count == 4);
+}
+
 /* Logits of any size give a finite loss where one is; NaN comes through. */
 static void test_strange_logits(void **state) {
   fixture *f = *state;
@@ -657,6 +690,7 @@ int main(void) {
       cmocka_unit_test(test_loss_of_some_rows),
       cmocka_unit_test(test_rows_and_mean),
       cmocka_unit_test(test_small_losses),
+      cmocka_unit_test(test_span_loss),
       cmocka_unit_test(test_strange_logits),
       cmocka_unit_test(test_gradient_of_the_embeddings),
   };

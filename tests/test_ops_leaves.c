@@ -250,6 +250,14 @@ static void label_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *ou
   *outs = 0;
 }
 
+static void span_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
+  static const int32_t targets[2 * COUNT];
+  att_loss loss = {0};
+  (void)w, (void)out;
+  ok(att_op_span_loss(&f->run, &in[0], sequences, targets, 3, &loss));
+  *outs = 0;
+}
+
 static void value_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
   static const float targets[ROWS * WIDE] = {1, -2, 1};
   att_loss loss = {0};
@@ -309,6 +317,7 @@ static const op_case cases[] = {
     {"cross-entropy", 1, 2, {FLAT}, {{7, WIDE}, {1, 7}}, cross_entropy},
     {"class loss", 1, 0, {FLAT}, {{0}}, class_loss},
     {"label loss", 1, 0, {FLAT}, {{0}}, label_loss},
+    {"span loss", 1, 0, {{ROWS, 2}}, {{0}}, span_loss},
     {"value loss", 1, 0, {FLAT}, {{0}}, value_loss},
     {"CTC loss", 1, 0, {FLAT}, {{0}}, ctc_loss},
 };

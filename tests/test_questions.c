@@ -156,7 +156,6 @@ static void test_long_contexts(void **state) {
   must_say(att_answer(model, &bad, 1, NULL, check, &none), ATT_UNSUPPORTED,
            "cannot answer questions with a bert model");
   att_model_close(model);
-  att_context_free(ctx);
   free(text);
 }
 

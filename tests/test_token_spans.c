@@ -22,6 +22,11 @@ static bool goes_on(att_text text, size_t at) {
   return at > 0 && at < text.size && ((unsigned char)text.data[at] & 0xc0) == 0x80;
 }
 
+/* A space that was put before a text is of no character; `tokenizers` gives it the first one. */
+static bool is_put_before(const char *token) {
+  return strcmp(token, "\xe2\x96\x81") == 0 || strcmp(token, "\xc4\xa0") == 0;
+}
+
 /* Whole characters, without white space at both ends, in code points. */
 static void trim(att_text text, att_token_span span, size_t *begin, size_t *end) {
   size_t next;
@@ -64,6 +69,10 @@ static void test_places(void **state) {
       assert_true(spans.data[k].begin <= spans.data[k].end && spans.data[k].end <= text.size);
       trim(text, spans.data[k], &begin, &end);
       if (want_begin == want_end && begin == end) continue;
+      if (begin == end && begin == want_begin && is_put_before(att_tokenizer_token(tokenizer, got.data[k]))) continue;
+      bool byte = strncmp(att_tokenizer_token(tokenizer, got.data[k]), "<0x", 3) == 0;
+      if (byte && begin >= want_begin && end <= want_end && begin < end)
+        continue; /* there, all of a run have all of it */
       if (begin != want_begin || end != want_end)
         fail_msg("%s, \"%s\": token %zu (%s) is %zu to %zu, not %zu to %zu", name, text.data, k,
                  att_tokenizer_token(tokenizer, got.data[k]), begin, end, want_begin, want_end);

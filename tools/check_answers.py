@@ -32,21 +32,22 @@ WINDOW, STRIDE, BEST, LONGEST = 384, 128, 20, 30
 
 
 def windows(tokenizer, question, context, most):
-    """Ids, types, first row of the context, first token of it, offsets."""
-    part = tokenizer(context, add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = part["input_ids"], part["offset_mapping"]
-    asked = tokenizer(question, add_special_tokens=False)["input_ids"]
-    room = most - len(asked) - tokenizer.num_special_tokens_to_add(pair=True)
+    """Ids, types, first row of the context, first token of it, offsets. A question of more than half a window is cut, as
+    attend cuts it."""
+    whole = tokenizer(question, context, return_offsets_mapping=True)
+    texts, specials = whole.sequence_ids(0), tokenizer.num_special_tokens_to_add(pair=True)
+    asked, part = ([i for i, s in enumerate(texts) if s == which] for which in (0, 1))
+    kept = asked[:most // 2 - specials // 2]
+    head = [i for i in range(part[0]) if texts[i] is None or i in kept]
+    tail = list(range(part[-1] + 1, len(texts)))
+    room = most - len(kept) - specials
     step, start, out = min(STRIDE, room), 0, []
     while True:
-        size = min(room, len(ids) - start)
-        whole = tokenizer(question, context, return_offsets_mapping=True)
-        first = next(i for i, s in enumerate(whole.sequence_ids(0)) if s == 1)
-        last = max(i for i, s in enumerate(whole.sequence_ids(0)) if s == 1)
-        cut = lambda key: whole[key][:first] + whole[key][first + start:first + start + size] + whole[key][last + 1:]
-        out.append(({k: cut(k) for k in whole.keys() if k != "offset_mapping"}, first, start, size))
-        if start + size == len(ids):
-            return out, offsets
+        size = min(room, len(part) - start)
+        rows = head + part[start:start + size] + tail
+        out.append(({k: [whole[k][i] for i in rows] for k in whole.keys() if k != "offset_mapping"}, len(head), start, size))
+        if start + size == len(part):
+            return out, [whole["offset_mapping"][i] for i in part]
         start += step
 
 

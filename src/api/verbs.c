@@ -22,13 +22,14 @@ static const struct {
              {"forecast", "forecast"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
-/* "generate, score, embed and look" */
+/* "generate, score, embed and look": the last two can be done with every model. */
 static void list_verbs(unsigned can, char *out, size_t size) {
   size_t used = 0;
   for (size_t i = 0; i < COUNT; i++) {
-    if (can & 1u << i) used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", verbs[i].command);
+    if (i != ATT_VERB_EMBED && can & 1u << i)
+      used += (size_t)snprintf(out + used, size - used, "%s, ", verbs[i].command);
   }
-  snprintf(out + used, size - used, "%slook", used ? " and " : "");
+  snprintf(out + used, size - used, "embed and look");
 }
 
 /* A cross-encoder has one value, and what has no labels has vectors. */

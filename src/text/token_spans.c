@@ -35,11 +35,10 @@ typedef struct follower {
   size_t done; /* bytes of after that are followed back */
 } follower;
 
-/* The next `size` bytes of after are text[begin, end), as they are where both have one length. */
+/* The next `size` bytes of after are text[begin, end) as it is, or where that is empty were put in there. */
 static void put(follower *f, size_t begin, size_t end, size_t size) {
   att_token_span whole = {0, 0};
-  if (begin < end) whole = (att_token_span){f->old[begin].begin, f->old[end - 1].end};
-  if (begin == end && f->text.size > 0) { /* put in: between two bytes */
+  if (begin == end && f->text.size > 0) {
     size_t place = begin < f->text.size ? f->old[begin].begin : f->old[begin - 1].end;
     whole = (att_token_span){place, place};
   }
@@ -67,6 +66,32 @@ static size_t plain_end(att_text text, size_t at) {
   return end < text.size && end > at ? end - 1 : end;
 }
 
+/* The next `size` bytes of after are of all of text[begin, end). */
+static void put_whole(follower *f, size_t begin, size_t end, size_t size) {
+  const att_token_span whole = {f->old[begin].begin, f->old[end - 1].end};
+  for (size_t i = 0; i < size; i++) f->made[f->done + i] = whole;
+  f->done += size;
+}
+
+/* What a user sees as one character, which became `size` bytes: code point by code point, where that comes to the same;
+ * one of which nothing is left goes with the one before it. */
+static att_status follow_cluster(follower *f, size_t begin, size_t end, size_t size) {
+  size_t first = f->done, before = first;
+  for (size_t at = begin, next; at < end; at = next) {
+    bool fits;
+    att_code_at(f->text, at, &next);
+    ATT_TRY(try_part(f, at, next, &fits));
+    if (!fits || f->done + f->r->piece.size > first + size) break;
+    if (f->r->piece.size) before = f->done;
+    put_whole(f, at, next, f->r->piece.size);
+    for (size_t i = before; i < f->done; i++) f->made[i].end = f->old[next - 1].end;
+    if (next == end && f->done == first + size) return ATT_OK;
+  }
+  f->done = first;
+  put_whole(f, begin, end, size);
+  return ATT_OK;
+}
+
 /* Steps that look at no more than a character and its marks: as long a run of ASCII as keeps its length, else character
  * by character, or as few together as agree. */
 static att_status follow_characters(follower *f) {
@@ -85,14 +110,7 @@ static att_status follow_characters(follower *f) {
       ATT_TRY(try_part(f, at, end, &fits));
     }
     if (!fits) break;
-    bool same = f->r->piece.size == end - at && memcmp(f->r->piece.data, f->text.data + at, end - at) == 0;
-    if (!same && f->r->piece.size == end - at) { /* not byte for byte */
-      for (size_t i = 0; i < end - at; i++)
-        f->made[f->done + i] = (att_token_span){f->old[at].begin, f->old[end - 1].end};
-      f->done += end - at;
-    } else {
-      put(f, at, end, f->r->piece.size);
-    }
+    ATT_TRY(follow_cluster(f, at, end, f->r->piece.size));
   }
   return ATT_OK;
 }
@@ -259,6 +277,13 @@ static size_t unknown_size(const att_tokenizer *t, att_text word, size_t at, con
   return one;
 }
 
+/* The same of bytes, which have no token of their own. */
+static size_t unknown_bytes(const att_bpe *bpe, att_text word, size_t at) {
+  size_t end = at + 1;
+  while (bpe->fuse_unknown && end < word.size && bpe->byte_ids[(unsigned char)word.data[end]] < 0) end++;
+  return end - at;
+}
+
 static bool is_byte(att_text letters) { return letters.size == 6 && memcmp(letters.data, "<0x", 3) == 0; }
 
 /* Bytes of the word, from `at` on, that the first of the ids takes. */
@@ -266,6 +291,7 @@ static size_t token_size(const att_tokenizer *t, att_text word, size_t at, const
   att_text letters = letters_of(t, ids[0], at);
   bool bytes = !t->wordpiece.used && !t->unigram.used && !t->bpe.characters;
   if (at >= word.size) return 0;
+  if (bytes && ids[0] == t->bpe.unknown) return unknown_bytes(&t->bpe, word, at);
   if (bytes) {
     size_t size = count_characters(letters);
     return size < word.size - at ? size : word.size - at;
