@@ -142,6 +142,7 @@ bool att_cli_print_completion(att_cli *cli, const char *shell);
 /* clang-format off */
 extern const struct att_cli_verb
     att_cli_train_translation,
+    att_cli_train_summarization,
     att_cli_train_lm,
     att_cli_train_classifier,
     att_cli_train_mlm,

@@ -11,6 +11,7 @@
 /* clang-format off */
 const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_train_translation,
+    &att_cli_train_summarization,
     &att_cli_train_lm,
     &att_cli_train_classifier,
     &att_cli_train_mlm,

@@ -143,9 +143,10 @@ const att_cli_verb att_cli_summarize = {
     .name = "summarize",
     .arguments = "MODEL [TEXT]",
     .summary = "sum up texts",
-    .about = "Sums up TEXT, or each line of --file or standard input, a line for a line, with an encoder-decoder that has "
-             "learnt to. A text too long for the model is truncated, with a warning; with --long it is split between "
-             "sentences, and the parts' summaries are joined.",
+    .about =
+        "Sums up TEXT, or each line of --file or standard input, a line for a line, with an encoder-decoder that has "
+        "learnt to. A text too long for the model is truncated, with a warning; with --long it is split between "
+        "sentences, and the parts' summaries are joined.",
     .example = "attend summarize my-model \"Hi Phillip, this is to confirm ...\"\n"
                "attend summarize bart-large-cnn --long < articles.txt > summaries.txt\n"
                "attend summarize t5-small --prefix \"summarize: \" < in.txt",

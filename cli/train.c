@@ -14,6 +14,7 @@ static int run(att_cli *cli, const char *hint, const char *after) {
 }
 
 static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " \"A text\""); }
+static int run_summarization(att_cli *cli) { return run(cli, "To sum up: attend summarize ", " \"A text\""); }
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
 static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", " \"A text with a [MASK] in it\""); }
@@ -31,6 +32,24 @@ const att_cli_verb att_cli_train_translation = {
     .library = "translation",
     .most_words = 1,
     .run = run_translation,
+};
+
+const att_cli_verb att_cli_train_summarization = {
+    .name = "train summarization",
+    .arguments = "--data FILE --out DIR",
+    .summary = "train a model that sums up, from texts and their summaries",
+    .about =
+        "Trains an encoder-decoder with a vocabulary of its own that both sides share, or with --from goes on with "
+        "one that is there: T5, BART, PEGASUS, a translator. The data is a file of JSON objects, a line each, with "
+        "a text (text, document, article, source, body, dialogue, abstract) and its summary (summary, target, "
+        "highlights, subject, headline, title, tldr), or a table with such columns; or two files of lines. What is "
+        "chosen is printed, and kept in DIR/checkpoint. Validation is by ROUGE-L. The best model is kept in DIR, "
+        "which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes on.",
+    .example = "attend train summarization --data mails.jsonl -o subjects\n"
+               "attend train summarization --data papers.tsv --from bart-base -o tldr",
+    .library = "summarization",
+    .most_words = 1,
+    .run = run_summarization,
 };
 
 const att_cli_verb att_cli_train_lm = {

@@ -43,8 +43,8 @@ static void test_sentences(void **state) {
     for (; att_sentence_next(text, &at, &sentence); count++) {
       const char *want = cases[i].sentences[count];
       if (!want || strlen(want) != sentence.size || memcmp(want, sentence.data, sentence.size) != 0)
-        fail_msg("\"%s\": sentence %zu is \"%.*s\", not \"%s\"", cases[i].text, count, (int)sentence.size, sentence.data,
-                 want ? want : "");
+        fail_msg("\"%s\": sentence %zu is \"%.*s\", not \"%s\"", cases[i].text, count, (int)sentence.size,
+                 sentence.data, want ? want : "");
     }
     assert_null(cases[i].sentences[count]);
   }
@@ -221,6 +221,81 @@ static void test_documents(void **state) {
   att_context_free(ctx);
 }
 
+/* ---- training ---- */
+
+static void set(att_train_options *options, att_context *ctx, const char *name, const char *value) {
+  if (att_train_options_set(options, name, value)) fail_msg("%s: %s", name, att_message(ctx));
+}
+
+static att_train_options *training(att_context *ctx, const char *data, const char *out) {
+  static const char *const small[][2] = {{"steps", "6"},        {"width", "16"},      {"heads", "2"},
+                                         {"feedforward", "16"}, {"layers", "1"},      {"max-length", "12"},
+                                         {"batch", "8"},        {"valid-every", "3"}, {"vocab", "280"}};
+  att_train_options *options;
+  assert_int_equal(att_train_options_new(ctx, "summarization", &options), ATT_OK);
+  if (data) set(options, ctx, "data", data);
+  set(options, ctx, "out", out);
+  for (size_t i = 0; i < sizeof small / sizeof *small; i++) set(options, ctx, small[i][0], small[i][1]);
+  return options;
+}
+
+static int count_warnings;
+static void count_log(void *user, att_log_level level, const char *text) {
+  (void)user;
+  if (level == ATT_LOG_WARNING && strstr(text, "cut to 12 tokens")) count_warnings++;
+}
+
+static void remove_all(const char *folder) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  assert_int_equal(system(command), 0);
+}
+
+/* A text that is too long is cut, not left out; the folder sums up, and says how long. */
+static void test_training(void **state) {
+  (void)state;
+  att_context *ctx;
+  att_model *model;
+  char text[8192] = "", folder[] = "/tmp/attend-test-XXXXXX", out[64], record[128], path[64];
+  att_context_options with = {.size = sizeof with, .threads = 2, .log = count_log};
+  assert_int_equal(att_context_new(&with, &ctx), ATT_OK);
+  assert_non_null(mkdtemp(folder));
+  snprintf(out, sizeof out, "%s/out", folder);
+  for (int i = 0; i < 40; i++) {
+    char line[200];
+    snprintf(line, sizeof line, "{\"text\": \"word %d and a text\\nthat goes on and on\", \"summary\": \"word %d\"}\n",
+             i, i);
+    strcat(text, line);
+  }
+  strcpy(path, write_file("train.jsonl", text));
+  att_train_options *options = training(ctx, path, out);
+  if (att_train(ctx, options, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(options);
+  unlink(path);
+  assert_int_equal(count_warnings, 2); /* of those to learn from, and to validate with */
+  snprintf(record, sizeof record, "%s/train.jsonl", out);
+  char *lines;
+  size_t size;
+  assert_int_equal(att_read_text(ctx, record, &lines, &size), ATT_OK);
+  assert_non_null(strstr(lines, "\"rouge-l\""));
+  att_release(ctx, lines);
+  assert_int_equal(att_model_open(ctx, out, &model), ATT_OK);
+  att_decode_options decode;
+  att_summary_decode_default(model, &decode);
+  assert_in_range(decode.max_length, 2, 14);
+  assert_int_equal(decode.no_repeat_ngram_size, 3);
+  const att_text one = text_of("word 3 and a text");
+  summarize(model, &one, 1, NULL);
+  att_model_close(model);
+  snprintf(out, sizeof out, "%s/other", folder);
+  options = training(ctx, NULL, out);
+  assert_int_equal(att_train(ctx, options, NULL, NULL), ATT_ARGUMENT);
+  assert_non_null(strstr(att_message(ctx), "data is missing"));
+  att_train_options_free(options);
+  remove_all(folder);
+  att_context_free(ctx);
+}
+
 /* ---- memory ---- */
 
 static att_status read_counted(att_context *ctx, void *arg) {
@@ -265,7 +340,8 @@ static void test_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sentences), cmocka_unit_test(test_texts),     cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_documents), cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_documents), cmocka_unit_test(test_training),
+      cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,7 +322,8 @@ static void odd_lines_are_left_out_and_said(void **state) {
   write_bytes(in_folder("t"), target, sizeof target - 1);
   assert_int_equal(att_lines_read(ctx, in_folder("s"), in_folder("t"), &lines), ATT_OK);
   logged[0] = '\0';
-  assert_int_equal(att_corpus_encode(ctx, tokenizer, &lines, "the data", 8, 2, NULL, NULL, &corpus), ATT_OK);
+  assert_int_equal(att_corpus_encode(ctx, tokenizer, &lines, "the data", 8, ATT_LEAVE_OUT, 2, NULL, NULL, &corpus),
+                   ATT_OK);
   assert_int_equal(corpus.count, 4);
   assert_int_equal(corpus.left_out_empty, 2);
   assert_int_equal(corpus.left_out_long, 1);
@@ -337,7 +338,7 @@ static void odd_lines_are_left_out_and_said(void **state) {
   assert_non_null(strstr(logged, "1 pair longer than 8 tokens left out"));
   assert_non_null(strstr(logged, "2 pairs with invalid UTF-8 or NUL bytes, the first in line 5"));
   att_corpus_free(ctx, &corpus);
-  must_say(att_corpus_encode(ctx, tokenizer, &lines, "the data", 1, 2, NULL, NULL, &corpus), ATT_FORMAT,
+  must_say(att_corpus_encode(ctx, tokenizer, &lines, "the data", 1, ATT_LEAVE_OUT, 2, NULL, NULL, &corpus), ATT_FORMAT,
            "the data: no pair is left");
   att_lines_free(ctx, &lines);
   att_tokenizer_free(tokenizer);

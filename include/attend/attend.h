@@ -771,7 +771,8 @@ ATT_API att_status att_rouge(att_context *ctx, const att_text *texts, size_t cou
 /* Options of a training run, by name: what is not given is chosen from the data and the budget (docs/TRAINING.md). */
 typedef struct att_train_options att_train_options;
 
-/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm"; NULL after the last. */
+/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm", "summarization"; NULL after the last.
+ */
 ATT_API const char *att_train_task(size_t index);
 
 /* Options of a task, or of "compare" (for att_compare), in which nothing is given. ATT_ARGUMENT for another name. */

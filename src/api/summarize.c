@@ -1,6 +1,6 @@
 /*
- * Owns att_summarize: texts to what the model reads (a prefix, parts where a text is long), and what it makes of the parts
- * to summaries. The search is att_translate's.
+ * Owns att_summarize: texts to what the model reads (a prefix, parts where a text is long), and what it makes of the
+ * parts to summaries. The search is att_translate's.
  */
 #include "api/text.h"
 #include "text/sentences.h"
@@ -49,7 +49,8 @@ void att_summary_decode_init(const att_model *model, att_decode_options *options
   att_give_struct(&own, sizeof own, options, size);
 }
 
-/* ---- parts -------------------------------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------------------------------
+ */
 
 static att_status end_part(summarizer *s, size_t text) {
   if (s->parts == s->capacity) {
@@ -110,7 +111,8 @@ static att_status add_text(summarizer *s, att_text text, size_t number) {
   return end_part(s, number);
 }
 
-/* ---- summaries ---------------------------------------------------------------------------------------------------- */
+/* ---- summaries ----------------------------------------------------------------------------------------------------
+ */
 
 static att_status give_one(summarizer *s) {
   ATT_TRY(att_buffer_append(s->model->ctx, &s->joined, "", 0)); /* ends in NUL */
@@ -166,11 +168,11 @@ static att_status summarize_window(summarizer *s, const att_text *texts, size_t 
   return give_before(s, s->first + count);
 }
 
-/* ---- the public call ------------------------------------------------------------------------------------------------ */
+/* ---- the public call ------------------------------------------------------------------------------------------------
+ */
 
 static att_status check(att_model *model, const att_text *texts, size_t count, att_summary_fn *give) {
-  if ((count && !texts) || !give)
-    return att_fail(model->ctx, ATT_ARGUMENT, "att_summarize needs texts and a callback");
+  if ((count && !texts) || !give) return att_fail(model->ctx, ATT_ARGUMENT, "att_summarize needs texts and a callback");
   ATT_TRY(att_check_verb(model, ATT_VERB_SUMMARIZE));
   return att_model_check_text(model);
 }

@@ -570,6 +570,45 @@ att_status att_generation_new(att_context *ctx, const att_config *config, att_ge
   return status;
 }
 
+static att_status read_again(att_context *ctx, const att_config *config, const char *text, att_generation *out) {
+  reader r = {.in = {.ctx = ctx, .name = "the model"}, .config = config, .g = out};
+  att_buffer copy = {0};
+  att_generation_neutral(out);
+  att_status status = att_json_parse(ctx, r.in.name, text, strlen(text), &r.in.root);
+  if (!status) status = read_all(&r);
+  if (!status) status = att_buffer_append(ctx, &copy, text, strlen(text));
+  if (!status) status = set_text(&r, &copy);
+  att_buffer_free(ctx, &copy);
+  json_decref(r.in.root);
+  if (status) att_generation_free(ctx, out);
+  return status;
+}
+
+/* root, an object, with the key's new value, as text. */
+static att_status write_with(att_context *ctx, json_t *root, const char *key, int64_t value, att_buffer *text) {
+  if (json_object_set_new(root, key, json_integer(value)))
+    return att_fail(ctx, ATT_MEMORY, "no memory for the settings of generating");
+  ATT_TRY(att_json_put(ctx, text, root, false));
+  return att_buffer_append(ctx, text, "\n", 2); /* its NUL in */
+}
+
+att_status att_generation_set(att_context *ctx, const att_config *config, const char *key, int64_t value,
+                              att_generation *g) {
+  json_t *root = NULL;
+  att_buffer text = {0};
+  att_generation fresh;
+  const char *before = g->text ? g->text : "{}";
+  ATT_TRY(att_json_parse(ctx, "the model", before, strlen(before), &root));
+  att_status status = write_with(ctx, root, key, value, &text);
+  if (!status) status = read_again(ctx, config, text.data, &fresh);
+  json_decref(root);
+  att_buffer_free(ctx, &text);
+  if (status) return status;
+  att_generation_free(ctx, g);
+  *g = fresh;
+  return ATT_OK;
+}
+
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
 att_status att_generation_write(att_context *ctx, const char *folder, const att_generation *g) {

@@ -66,6 +66,9 @@ att_status att_generation_take_config(att_context *ctx, const char *name, json_t
                                       att_generation *out);
 /* What a new model of this configuration is written with. */
 att_status att_generation_new(att_context *ctx, const att_config *config, att_generation *out);
+/* Another whole number for a key, also in what is written. What the lists point to goes. */
+att_status att_generation_set(att_context *ctx, const att_config *config, const char *key, int64_t value,
+                              att_generation *generation);
 /* generation_config.json, where there is something to say. */
 att_status att_generation_write(att_context *ctx, const char *folder, const att_generation *generation);
 void att_generation_free(att_context *ctx, att_generation *generation);

@@ -28,11 +28,12 @@ static int32_t code_at(att_text text, size_t at, size_t *next) {
 
 /* The word that a full stop at `stop` ends: an abbreviation, or a letter that stands for a name. */
 static bool is_short_form(att_text text, size_t begin, size_t stop) {
-  static const char *const forms[] = {"mr", "mrs", "ms",  "dr",  "prof", "st",  "jr",   "sr",  "vs",  "etc", "al",
-                                      "fig", "figs", "eq", "eqs", "sec", "no", "nos",  "vol", "pp",  "cf",  "approx",
-                                      "inc", "ltd", "co",  "corp", "dept", "e.g", "i.e", "u.s", "resp", "gen", "gov"};
+  static const char *const forms[] = {"mr",  "mrs",  "ms", "dr",   "prof", "st",  "jr",  "sr",  "vs",   "etc", "al",
+                                      "fig", "figs", "eq", "eqs",  "sec",  "no",  "nos", "vol", "pp",   "cf",  "approx",
+                                      "inc", "ltd",  "co", "corp", "dept", "e.g", "i.e", "u.s", "resp", "gen", "gov"};
   size_t from = stop;
-  while (from > begin && text.data[from - 1] != ' ' && text.data[from - 1] != '(' && text.data[from - 1] != '\t') from--;
+  while (from > begin && text.data[from - 1] != ' ' && text.data[from - 1] != '(' && text.data[from - 1] != '\t')
+    from--;
   size_t size = stop - from;
   const char *word = text.data + from;
   if (size == 1) return (word[0] >= 'A' && word[0] <= 'Z');

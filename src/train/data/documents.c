@@ -13,7 +13,8 @@ static const char *const text_names[] = {"text", "document", "article", "source"
 static const char *const summary_names[] = {"summary",  "target", "highlights", "subject", "subject_line",
                                             "headline", "title",  "tldr",       NULL};
 
-/* ---- texts in one block ------------------------------------------------------------------------------------------- */
+/* ---- texts in one block -------------------------------------------------------------------------------------------
+ */
 
 typedef struct texts {
   att_context *ctx;
@@ -58,7 +59,8 @@ static att_status give_texts(texts *t, att_text **out) {
   return ATT_OK;
 }
 
-/* ---- objects ------------------------------------------------------------------------------------------------------- */
+/* ---- objects -------------------------------------------------------------------------------------------------------
+ */
 
 static const json_t *find(const json_t *object, const char *const *names) {
   for (; *names; names++) {
@@ -105,7 +107,8 @@ static att_status add_value(texts *t, const char *name, const json_t *object, co
   return add_text(t, json_string_value(value), json_string_length(value));
 }
 
-/* ---- lines of JSON --------------------------------------------------------------------------------------------------- */
+/* ---- lines of JSON
+ * --------------------------------------------------------------------------------------------------- */
 
 /* summaries NULL: none is asked for. */
 static att_status add_object(texts *sources, texts *summaries, const char *name, const json_t *object) {
@@ -161,7 +164,8 @@ static att_status read_json(texts *sources, texts *summaries, const char *path, 
   return ATT_OK;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_name(att_text cell, const char *const *names) {
   cell = att_trimmed(cell);
@@ -202,7 +206,8 @@ static att_status read_table(texts *sources, texts *summaries, const char *path)
   return status;
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------------- */
+/* ---- files
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static bool is_json(att_text text) { return text.size > 0 && (text.data[0] == '{' || text.data[0] == '['); }
 
@@ -213,13 +218,14 @@ static bool ends_in(const char *path, const char *end) {
 
 /* By name, else by how it begins. */
 static att_status read_any(texts *sources, texts *summaries, const char *path, att_text text) {
-  bool named = ends_in(path, ".jsonl") || ends_in(path, ".jsonl.gz") || ends_in(path, ".json") || ends_in(path, ".json.gz");
+  bool named =
+      ends_in(path, ".jsonl") || ends_in(path, ".jsonl.gz") || ends_in(path, ".json") || ends_in(path, ".json.gz");
   while (text.size && (unsigned char)text.data[0] <= ' ') text.data++, text.size--;
   if (is_json(text)) return read_json(sources, summaries, path, text);
   if (text.size == 0) return att_fail(sources->ctx, ATT_FORMAT, "%s: it has no texts", path);
   if (!named) return read_table(sources, summaries, path);
-  return att_fail(sources->ctx, ATT_FORMAT, "%s: line 1: is no JSON object, as {\"text\": \"...\", \"summary\": \"...\"}",
-                  path);
+  return att_fail(sources->ctx, ATT_FORMAT,
+                  "%s: line 1: is no JSON object, as {\"text\": \"...\", \"summary\": \"...\"}", path);
 }
 
 static att_status give_lines(texts *sources, texts *summaries, const char *path, att_lines *lines) {

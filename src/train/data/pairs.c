@@ -100,6 +100,7 @@ typedef struct att_cutting {
   int64_t max_length;
   int32_t end;
   double rate; /* of BPE-dropout */
+  att_too_long too_long;
 } att_cutting;
 
 /* Appends the pair's ids, the target with its end token; *too_long: a side has more tokens than it may. */
@@ -116,12 +117,32 @@ static att_status push_pair(att_context *ctx, const att_cutting *how, att_text s
   return ATT_OK;
 }
 
+/* The first tokens of both sides, and their special tokens. */
+static att_status push_truncated(att_context *ctx, const att_cutting *how, att_text source, att_text target,
+                                 att_corpus *corpus) {
+  bool truncated;
+  att_ids *ids = &corpus->target;
+  size_t before = ids->count;
+  ATT_TRY(
+      att_tokenizer_encode_pair(how->tokenizer, ctx, source, NULL, how->max_length, &corpus->source, NULL, &truncated));
+  ATT_TRY(att_tokenizer_encode_pair(how->tokenizer, ctx, target, NULL, how->max_length - 1, ids, NULL, &truncated));
+  if (ids->count == before || ids->data[ids->count - 1] != how->end) ATT_TRY(att_ids_push(ctx, ids, how->end));
+  corpus->truncated++;
+  return ATT_OK;
+}
+
 /* A pair that is left out leaves nothing behind. */
 static att_status encode_pair(att_context *ctx, const att_cutting *how, att_text source, att_text target,
                               att_corpus *corpus) {
   size_t source_was = corpus->source.count, target_was = corpus->target.count;
   bool too_long;
   ATT_TRY(push_pair(ctx, how, source, target, 0, corpus, &too_long));
+  if (too_long && how->too_long == ATT_TRUNCATE) {
+    corpus->source.count = source_was;
+    corpus->target.count = target_was;
+    ATT_TRY(push_truncated(ctx, how, source, target, corpus));
+    too_long = false;
+  }
   if (too_long || corpus->source.count == source_was) {
     corpus->source.count = source_was;
     corpus->target.count = target_was;
@@ -154,13 +175,16 @@ static void say_what_is_odd(att_context *ctx, const att_corpus *c, const char *n
     att_log(ctx, ATT_LOG_WARNING, "%s: %lld pair%s longer than %lld tokens left out", name, (long long)c->left_out_long,
             c->left_out_long == 1 ? "" : "s", (long long)max_length);
   }
+  if (c->truncated) {
+    att_log(ctx, ATT_LOG_WARNING, "%s: %lld pair%s cut to %lld tokens a side", name, (long long)c->truncated,
+            c->truncated == 1 ? "" : "s", (long long)max_length);
+  }
 }
 
-static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines,
-                               const char *name, int64_t max_length, int32_t end, att_work_fn *work, void *user,
-                               att_corpus *corpus) {
+static att_status encode_lines(att_context *ctx, const att_cutting *how, const att_lines *lines, const char *name,
+                               att_work_fn *work, void *user, att_corpus *corpus) {
   size_t unclean = 0, first_unclean = 0;
-  const att_cutting how = {tokenizer, max_length, end, 0};
+  int64_t max_length = how->max_length;
   for (size_t i = 0; i < lines->count; i++) {
     att_text source = lines->source[i], target = lines->target[i];
     bool stop = i % 512 == 0 && work && work(user, (double)i / (double)lines->count);
@@ -175,7 +199,7 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
       if (unclean++ == 0) first_unclean = i;
     }
     corpus->line[corpus->count] = i;
-    ATT_TRY(encode_pair(ctx, &how, source, target, corpus));
+    ATT_TRY(encode_pair(ctx, how, source, target, corpus));
   }
   say_what_is_odd(ctx, corpus, name, unclean, first_unclean, max_length);
   if (corpus->count > 0) return ATT_OK;
@@ -184,7 +208,9 @@ static att_status encode_lines(att_context *ctx, const att_tokenizer *tokenizer,
 }
 
 att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines, const char *name,
-                             int64_t max_length, int32_t end, att_work_fn *work, void *user, att_corpus *corpus) {
+                             int64_t max_length, att_too_long too_long, int32_t end, att_work_fn *work, void *user,
+                             att_corpus *corpus) {
+  const att_cutting how = {tokenizer, max_length, end, 0, too_long};
   *corpus = (att_corpus){
       .source_start = ATT_NEW(ctx, lines->count + 1, int64_t),
       .target_start = ATT_NEW(ctx, lines->count + 1, int64_t),
@@ -192,7 +218,7 @@ att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, c
   };
   att_status status = ATT_MEMORY;
   if (corpus->source_start && corpus->target_start && corpus->line) {
-    status = encode_lines(ctx, tokenizer, lines, name, max_length, end, work, user, corpus);
+    status = encode_lines(ctx, &how, lines, name, work, user, corpus);
   }
   if (status) att_corpus_free(ctx, corpus);
   return status;
@@ -200,7 +226,7 @@ att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, c
 
 att_status att_corpus_redraw(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines,
                              int64_t max_length, int32_t end, double rate, uint64_t key, att_corpus *corpus) {
-  att_cutting how = {tokenizer, max_length, end, rate};
+  att_cutting how = {tokenizer, max_length, end, rate, ATT_LEAVE_OUT};
   corpus->source.count = corpus->target.count = 0;
   for (int64_t i = 0; i < corpus->count; i++) {
     att_text source = lines->source[corpus->line[i]], target = lines->target[corpus->line[i]];

@@ -34,16 +34,21 @@ typedef struct att_corpus {
   int64_t *source_start, *target_start; /* [count + 1] */
   size_t *line;                         /* [count]: the index of the pair's lines */
   int64_t count;
-  int64_t left_out_empty, left_out_long;
+  int64_t left_out_empty, left_out_long, truncated;
 } att_corpus;
+
+/* What becomes of a side of more than max_length tokens. */
+typedef enum att_too_long { ATT_LEAVE_OUT, ATT_TRUNCATE } att_too_long;
 
 /* Called now and then with 0..1; a non-zero return stops with ATT_INTERRUPTED. */
 typedef int att_work_fn(void *user, double done);
 
-/* name: of the data, for messages. end: the special token that a target must end with. max_length: tokens of a side.
- * What is left out, and text that is not clean UTF-8, is said in the log. */
+/* name: of the data, for messages. too_long: as it says, of pairs with a side of more than max_length tokens. end: the
+ * special token that a target must end with. max_length: tokens of a side. What is left out, and text that is not clean
+ * UTF-8, is said in the log. */
 att_status att_corpus_encode(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines, const char *name,
-                             int64_t max_length, int32_t end, att_work_fn *work, void *user, att_corpus *corpus);
+                             int64_t max_length, att_too_long too_long, int32_t end, att_work_fn *work, void *user,
+                             att_corpus *corpus);
 /* Encodes the corpus' pairs anew from their lines, with BPE-dropout drawn from the key (text/tokenizer.h). A pair that
  * falls into more than max_length tokens is encoded whole. */
 att_status att_corpus_redraw(att_context *ctx, const att_tokenizer *tokenizer, const att_lines *lines,

@@ -1,8 +1,10 @@
 /*
- * Owns the task of translation: pairs of lines from two files, a joint vocabulary, encoder-decoders, batches of equal
- * length, BPE-dropout, BLEU. Refuses sides of different length and models that are no encoder-decoders.
+ * Owns the tasks of translation and of summarization: pairs of lines from two files, or of texts and summaries from
+ * one, a joint vocabulary, encoder-decoders, batches of equal length, BPE-dropout, BLEU and ROUGE. Refuses sides of
+ * different length and models that are no encoder-decoders.
  */
 #include "models/head.h"
+#include "train/data/documents.h"
 #include "train/tasks/validation.h"
 #include "train/trainer.h"
 
@@ -19,14 +21,37 @@ typedef struct att_translation_data {
 
 static att_translation_data *data_of(const att_trainer *t) { return t->data; }
 
+static bool sums_up(const att_trainer *t) { return t->options->task == ATT_TASK_SUMMARIZATION; }
+
+/* What the training pairs, and those of validation, are called in messages. */
+static const char *name_of(const att_train_options *o) { return o->data ? o->data : o->source; }
+static const char *valid_name(const att_train_options *o) {
+  return o->valid ? o->valid : o->valid_source ? o->valid_source : "the held-out part";
+}
+
+/* From one file or from two. */
+static att_status read_pairs(att_trainer *t, const char *data, const char *source, const char *target,
+                             att_lines *lines) {
+  return data ? att_documents_read(t->ctx, data, lines) : att_lines_read(t->ctx, source, target, lines);
+}
+
+static att_status check_files(att_trainer *t) {
+  const att_train_options *o = t->options;
+  if (!sums_up(t) || !o->data == !!o->source) return ATT_OK;
+  return att_fail(t->ctx, ATT_ARGUMENT,
+                  o->data ? "give one of data and source: both have the texts"
+                          : "data is missing: texts with their summaries; or source and target");
+}
+
 static att_status read_lines(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
+  ATT_TRY(check_files(t));
   att_translation_data *d = ATT_NEW(t->ctx, 1, att_translation_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  ATT_TRY(att_lines_read(t->ctx, o->source, o->target, &d->lines));
-  if (o->valid_source) {
-    ATT_TRY(att_lines_read(t->ctx, o->valid_source, o->valid_target, &d->valid));
+  ATT_TRY(read_pairs(t, o->data, o->source, o->target, &d->lines));
+  if (o->valid || o->valid_source) {
+    ATT_TRY(read_pairs(t, o->valid, o->valid_source, o->valid_target, &d->valid));
   } else {
     ATT_TRY(att_lines_hold_out(t->ctx, &d->lines, 100, seed, &d->valid));
   }
@@ -88,6 +113,20 @@ static void choose(const att_trainer *t, att_plan *plan) {
   att_plan_choose_translation(plan, (int64_t)data_of(t)->lines.count);
 }
 
+/* Texts are long: of what stands behind 512 tokens summaries hardly speak. A pair has ten times the tokens of a
+ * sentence's, so fewer of them are plenty for pieces and batches. */
+static void choose_of_documents(const att_trainer *t, att_plan *p) {
+  int64_t pairs = (int64_t)data_of(t)->lines.count;
+  if (p->fine_tuned != 1) {
+    att_choose_whole(&p->context, p->max_length == ATT_UNSET || p->max_length <= 512 ? 512 : p->max_length);
+    att_choose_whole(&p->vocab, pairs < 2000 ? 4000 : pairs < 20000 ? 8000 : 16000);
+  }
+  att_choose_whole(&p->max_length, p->context < 512 ? p->context : 512);
+  att_choose_whole(&p->batch, 0);
+  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : p->max_length > 4096 ? p->max_length : 4096);
+  att_plan_choose_translation(p, pairs);
+}
+
 /* ---- the model ------------------------------------------------------------------------------------------------ */
 
 static bool specials_before(const att_plan *p) {
@@ -132,6 +171,16 @@ static att_status fits(att_trainer *t, const char *folder) {
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
 
+/* How a new model writes summaries: no longer than those of its data, and no three tokens twice. */
+static att_status set_generation(att_trainer *t) {
+  att_model *model = t->model;
+  int64_t longest = data_of(t)->validation.longest, most = model->config.max_position_embeddings;
+  int64_t length = longest + longest / 4 + 2;
+  att_status status =
+      att_generation_set(t->ctx, &model->config, "max_length", length < most ? length : most, &model->generation);
+  return status ? status : att_generation_set(t->ctx, &model->config, "no_repeat_ngram_size", 3, &model->generation);
+}
+
 static att_status encode(att_trainer *t) {
   const att_train_options *o = t->options;
   const att_tokenizer *tokenizer = t->model->tokenizer;
@@ -139,11 +188,14 @@ static att_status encode(att_trainer *t) {
   att_translation_data *d = data_of(t);
   att_corpus valid;
   t->work = "encoding";
-  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->lines, o->source, p->max_length, t->model->config.eos,
-                            att_trainer_work, t, &d->corpus));
-  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->valid, o->valid_source ? o->valid_source : "the held-out part",
-                            p->max_length, t->model->config.eos, att_trainer_work, t, &valid));
-  att_status status = att_validation_new(t->ctx, &valid, &d->valid, p, &d->validation);
+  att_too_long too_long = sums_up(t) ? ATT_TRUNCATE : ATT_LEAVE_OUT;
+  int32_t end = t->model->config.eos;
+  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->lines, name_of(o), p->max_length, too_long, end, att_trainer_work, t,
+                            &d->corpus));
+  ATT_TRY(att_corpus_encode(t->ctx, tokenizer, &d->valid, valid_name(o), p->max_length, too_long, end, att_trainer_work,
+                            t, &valid));
+  att_status status = att_validation_new(t->ctx, &valid, &d->valid, p, sums_up(t), &d->validation);
+  if (!status && sums_up(t) && p->fine_tuned != 1) status = set_generation(t);
   att_corpus_free(t->ctx, &valid);
   att_lines_free(t->ctx, &d->valid);
   if (!(p->bpe_dropout > 0)) att_lines_free(t->ctx, &d->lines); /* the ids are enough */
@@ -189,10 +241,7 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
   return att_validation_run(&data_of(t)->validation, t->model, t->arena, score);
 }
 
-static const char *quality(const att_trainer *t) {
-  (void)t;
-  return "BLEU";
-}
+static const char *quality(const att_trainer *t) { return sums_up(t) ? "ROUGE-L" : "BLEU"; }
 
 static void free_data(att_trainer *t) {
   att_translation_data *d = t->data;
@@ -205,24 +254,24 @@ static void free_data(att_trainer *t) {
   att_free(t->ctx, d);
 }
 
+#define SHARED                                                                                                         \
+  .predicts_tokens = true, .read = read_lines, .train_tokenizer = train_tokenizer, .configure = configure,             \
+  .fits = fits, .encode = encode, .begin_epoch = begin_epoch, .batch_count = batch_count, .dropout = dropout_for,      \
+  .epoch_tokens = epoch_tokens, .counts = counts, .batch = get_batch, .evaluate = evaluate, .quality = quality,        \
+  .free = free_data
+
 const att_task att_translation_task = {
     .things = "pairs",
     .shapes = &shapes,
     .telling = 5,
-    .predicts_tokens = true,
-    .read = read_lines,
+    SHARED,
     .choose = choose,
-    .train_tokenizer = train_tokenizer,
-    .configure = configure,
-    .fits = fits,
-    .encode = encode,
-    .begin_epoch = begin_epoch,
-    .batch_count = batch_count,
-    .dropout = dropout_for,
-    .epoch_tokens = epoch_tokens,
-    .counts = counts,
-    .batch = get_batch,
-    .evaluate = evaluate,
-    .quality = quality,
-    .free = free_data,
+};
+
+const att_task att_summarization_task = {
+    .things = "pairs",
+    .shapes = &shapes,
+    .telling = 5,
+    SHARED,
+    .choose = choose_of_documents,
 };

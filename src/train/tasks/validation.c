@@ -36,8 +36,12 @@ static att_status choose_asked(att_validation *e, const att_lines *lines) {
 }
 
 att_status att_validation_new(att_context *ctx, att_corpus *corpus, const att_lines *lines, const att_plan *plan,
-                              att_validation *e) {
-  *e = (att_validation){.ctx = ctx, .corpus = *corpus, .lowercase = plan->lowercase == 1};
+                              bool rouge, att_validation *e) {
+  *e = (att_validation){.ctx = ctx, .corpus = *corpus, .lowercase = plan->lowercase == 1, .rouge = rouge};
+  for (int64_t i = 0; i < corpus->count; i++) {
+    int64_t length = corpus->target_start[i + 1] - corpus->target_start[i];
+    if (length > e->longest) e->longest = length;
+  }
   att_status status = att_batches_new(ctx, &e->corpus, plan->batch_tokens, plan->batch, &e->batches);
   if (!status) status = choose_asked(e, lines);
   if (status) {
@@ -97,6 +101,7 @@ static att_status translate(att_validation *e, att_model *model, att_arena *aren
     const int32_t *from = e->corpus.source.data + e->corpus.source_start[e->asked[begin + i]];
     for (int64_t t = start[i]; t < start[i + 1]; t++) ids[t] = *from++;
   }
+  if (e->rouge) longest = e->longest;
   int64_t limit = longest + longest / 2 + 10, most = model->config.max_position_embeddings;
   att_decode_options options;
   att_decode_options_default(model, &options);
@@ -115,10 +120,26 @@ static att_status translate(att_validation *e, att_model *model, att_arena *aren
   return ATT_OK;
 }
 
-static att_status measure_bleu(att_validation *e, att_model *model, att_arena *arena, double *bleu) {
+static att_status measure_bleu(att_validation *e, double *score) {
+  const att_text *references = e->references;
   att_bleu_options options;
   att_bleu_result result;
+  att_bleu_options_default(&options);
+  options.lowercase = e->lowercase;
+  ATT_TRY(att_bleu(e->ctx, e->hypotheses, (size_t)e->asked_count, &references, 1, &options, &result));
+  *score = result.score;
+  return ATT_OK;
+}
+
+static att_status measure_rouge(att_validation *e, double *score) {
   const att_text *references = e->references;
+  att_rouge_result result;
+  ATT_TRY(att_rouge(e->ctx, e->hypotheses, (size_t)e->asked_count, &references, 1, NULL, NULL, &result));
+  *score = 100 * result.mean.kinds[ATT_ROUGE_L].f;
+  return ATT_OK;
+}
+
+static att_status measure_quality(att_validation *e, att_model *model, att_arena *arena, double *score) {
   e->text.size = 0;
   for (int64_t begin = 0; begin < e->asked_count; begin += ATT_ASKED_BATCH) {
     int64_t rest = e->asked_count - begin;
@@ -129,16 +150,12 @@ static att_status measure_bleu(att_validation *e, att_model *model, att_arena *a
     size_t begin = i ? e->ends[i - 1] : 0;
     e->hypotheses[i] = (att_text){e->text.data ? e->text.data + begin : "", e->ends[i] - begin};
   }
-  att_bleu_options_default(&options);
-  options.lowercase = e->lowercase;
-  ATT_TRY(att_bleu(e->ctx, e->hypotheses, (size_t)e->asked_count, &references, 1, &options, &result));
-  *bleu = result.score;
-  return ATT_OK;
+  return e->rouge ? measure_rouge(e, score) : measure_bleu(e, score);
 }
 
 att_status att_validation_run(att_validation *e, att_model *model, att_arena *arena, att_score_of_model *score) {
   *score = (att_score_of_model){.loss = INFINITY, .quality = -1};
   ATT_TRY(measure_loss(e, model, arena, &score->loss));
   if (!isfinite(score->loss)) return ATT_OK; /* nothing to translate with */
-  return measure_bleu(e, model, arena, &score->quality);
+  return measure_quality(e, model, arena, &score->quality);
 }
