@@ -70,9 +70,10 @@ typedef struct att_config {
   int64_t type_vocab_size; /* bert; 0: none */
   int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
                               place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
-  att_rope rope;           /* rotary */
-  att_rope local_rope;     /* of local layers; base 0: as the others */
-  int64_t sliding_window;  /* tokens that a local layer of a decoder sees */
+  bool mean_pool;         /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
+  att_rope rope;          /* rotary */
+  att_rope local_rope;    /* of local layers; base 0: as the others */
+  int64_t sliding_window; /* tokens that a local layer of a decoder sees */
   bool local_layers[ATT_MOST_LAYERS];
   double query_scalar; /* attention's scores are divided by its root; 0: by that of the head's size */
   float attention_softcap, logit_softcap;      /* of these scores, of a head of tokens; 0: none */

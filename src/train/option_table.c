@@ -76,10 +76,14 @@ const att_option att_options[] = {
     {.name = "text", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(texts),
      .tasks = LM | MLM | COMPARE, .required = LM | MLM,
      .help = "text to learn from, plain or .gz; may be given several times"},
-    {.name = "data", .group = "Data", FILE_, RUN(data), .tasks = CLASSIFIER | SUMMARIZATION | COMPARE, .required = CLASSIFIER,
-     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label",
-     .own[ATT_TASK_SUMMARIZATION] = {.help = "objects with a text and a summary, a line each (.jsonl), or a table, CSV "
-                                             "or TSV; plain or .gz"}},
+    {.name = "data", .group = "Data", FILE_, RUN(data), .tasks = CLASSIFIER | SUMMARIZATION | COMPARE,
+     .required = CLASSIFIER,
+     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label; or series "
+             "with labels: a .ts file, or a table of numbers, a row a time step or a row a series",
+     .own = {[ATT_TASK_SUMMARIZATION] = {.help = "objects with a text and a summary, a line each (.jsonl), or a table, "
+                                                 "CSV or TSV; plain or .gz"},
+             [ATT_TASK_COMPARE] = {.help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two "
+                                           "texts and a label"}}},
     {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},
@@ -89,6 +93,12 @@ const att_option att_options[] = {
     {.name = "label-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(label_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the label", .chosen = "by its name; else the last"},
+    {.name = "series", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(series_column),
+     .tasks = CLASSIFIER, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "of a table of series: the column that tells them apart", .chosen = "by its name"},
+    {.name = "time", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(time_column),
+     .tasks = CLASSIFIER, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "of a table of series: the column of the times", .chosen = "by its name"},
     {.name = "valid", .group = "Data", FILE_, RUN(valid), .tasks = LM | CLASSIFIER | MLM | SUMMARIZATION | COMPARE,
      .help = "the same, to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_LM] = {.chosen = "the last tenth is held out"},
