@@ -126,7 +126,8 @@ const att_option att_options[] = {
 
     /* ---- model ---- */
     {.name = "family", .group = "Model", CHOICE(networks), PLAN(network), .tasks = TRAINING, .standing = ATT_OF_MODEL,
-     .without = {[ATT_TASK_MLM] = PADDED, [ATT_TASK_SUMMARIZATION] = PADDED}, .help = "the kind of network", .initial = "transformer"},
+     .without = {[ATT_TASK_MLM] = PADDED, [ATT_TASK_SUMMARIZATION] = PADDED}, .help = "the kind of network",
+     .initial = "transformer"},
     {.name = "size", .group = "Model", CHOICE(sizes), PLAN(size), .tasks = TRAINING, .standing = ATT_IF_ASKED,
      .help = "a set of sizes, which the options below change", .chosen = "from the data"},
     {.name = "parameters", .group = "Model", WHOLE, PLAN(parameters), .tasks = ALL, .standing = ATT_IF_ASKED, .low = 1,
@@ -171,9 +172,12 @@ const att_option att_options[] = {
      .initial = "yes"},
     {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = ALL, .standing = ATT_OF_MODEL, .low = 8,
      .high = 1 << 20, .help = "the most tokens of a text (of a side) that the model can ever take"},
+    {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER, .standing = ATT_IF_ASKED, .low = 1,
+     .high = 65536, .help = "of series: rows that make a token", .chosen = "so many that a series has about 64 tokens"},
     {.name = "attention", .group = "Model", CHOICE(attentions), PLAN(attention), .tasks = PAIRS,
      .standing = ATT_OF_MODEL, .networks = RECURRENT, .help = "of a recurrent decoder over its encoder",
-     .initial = "none", .own = {[ATT_TASK_TRANSLATION] = {.initial = "additive"},
+     .initial = "none",
+     .own = {[ATT_TASK_TRANSLATION] = {.initial = "additive"},
              [ATT_TASK_SUMMARIZATION] = {.initial = "additive"}}},
     {.name = "embedding", .group = "Model", WHOLE, PLAN(embedding), .tasks = TRAINING, .standing = ATT_OF_MODEL,
      .networks = RECURRENT | PADDED, .low = 1, .high = 65536,
