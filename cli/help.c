@@ -72,7 +72,7 @@ void att_cli_print_overview(att_cli *cli) {
   att_cli_print(cli, "attend %s: trains Transformers, runs them and lets you look inside them\n\n", att_version());
   att_cli_print(cli, "Usage: attend VERB MODEL [arguments] [options]\n\nVerbs:\n");
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
-    att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
+    att_cli_print(cli, "  %-20s %s\n", (*verb)->name, (*verb)->summary);
   att_cli_print(cli, "\n");
   print_wrapped(
       cli,

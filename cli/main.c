@@ -150,7 +150,7 @@ static int run_train(att_cli *cli, int argc, char **argv) {
   if (asks(argc, argv, "--help", "-h")) {
     att_cli_print(cli, "Usage: attend train WHAT [options]\n       attend train --resume DIR [options]\n\n");
     for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++)
-      if (strncmp((*verb)->name, "train ", 6) == 0) att_cli_print(cli, "  %-19s %s\n", (*verb)->name, (*verb)->summary);
+      if (strncmp((*verb)->name, "train ", 6) == 0) att_cli_print(cli, "  %-20s %s\n", (*verb)->name, (*verb)->summary);
     return att_cli_close_output(cli, ATT_CLI_DONE);
   }
   const char *names[MOST_NAMES];

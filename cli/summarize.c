@@ -9,7 +9,7 @@ typedef struct summarize_options {
   att_decode_options decode;
   att_cli_texts stop;
   const char *file, *prefix;
-  int max_tokens;
+  int max_tokens, extract;
   bool parts, objects, json;
 } summarize_options;
 
@@ -26,6 +26,8 @@ static const att_cli_option options[] = {
      .initial = "it is truncated, with a warning"},
     {.name = "prefix", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(prefix),
      .help = "put before each text, as T5 wants \"summarize: \"", .initial = "the model's, else none"},
+    {.name = "extract", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 10000, .offset = AT(extract),
+     .help = "give the N sentences of each text that say most of it: MODEL is a sentence encoder then"},
 
     {.group = "Searching", .name = "beam", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(beam),
      .help = "hypotheses kept at each step; 1 is greedy", .initial = "the model's"},
@@ -80,7 +82,10 @@ static att_status summarize_window(summarize_run *run, att_model *model, const a
   how.parts = o->parts;
   att_status status = ATT_OK;
   if (o->objects) status = att_parse_documents(run->cli->ctx, lines, count, run->first, &texts);
-  if (!status) status = att_summarize(model, texts ? texts : lines, count, &how, on_summary, run);
+  if (!status && o->extract)
+    status = att_extract(model, texts ? texts : lines, count, (size_t)o->extract, on_summary, run);
+  else if (!status)
+    status = att_summarize(model, texts ? texts : lines, count, &how, on_summary, run);
   att_release(run->cli->ctx, texts);
   return status;
 }
@@ -97,6 +102,19 @@ static int summarize_lines(summarize_run *run, att_model *model, att_cli_input *
 }
 
 /* ---- the options over the model's defaults ---- */
+
+/* What is for writing is refused where sentences are taken as they are. */
+static int check_extract(att_cli *cli) {
+  static const char *const others[] = {"file", "objects", "extract", "json", "threads", "seed", "quiet"};
+  for (int i = 0; i < cli->given_count; i++) {
+    bool fine = false;
+    for (size_t j = 0; j < sizeof others / sizeof *others; j++) fine |= strcmp(cli->given[i], others[j]) == 0;
+    if (!fine)
+      return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for summaries that are written: leave out --extract",
+                          cli->given[i]);
+  }
+  return 0;
+}
 
 static int settle(att_cli *cli, att_model *model, summarize_options *o) {
   att_summary_decode_default(model, &o->decode);
@@ -126,9 +144,10 @@ static int run(att_cli *cli) {
   att_model *model = NULL;
   att_cli_input *input = NULL;
   int status = att_cli_parse(cli, &o);
+  if (!status && o.extract) status = check_extract(cli);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_SUMMARIZE, &model);
-  if (!status) status = settle(cli, model, &o);
+  if (!status) status = att_cli_open_model_for(cli, o.extract ? ATT_VERB_EMBED : ATT_VERB_SUMMARIZE, &model);
+  if (!status && !o.extract) status = settle(cli, model, &o);
   if (!status) status = att_cli_input_open(cli, o.file, &input);
   if (!status) {
     summarize_run work = {.cli = cli, .options = &o};
@@ -149,6 +168,7 @@ const att_cli_verb att_cli_summarize = {
         "sentences, and the parts' summaries are joined.",
     .example = "attend summarize my-model \"Hi Phillip, this is to confirm ...\"\n"
                "attend summarize bart-large-cnn --long < articles.txt > summaries.txt\n"
+               "attend summarize all-MiniLM-L6-v2 --extract 2 < papers.txt\n"
                "attend summarize t5-small --prefix \"summarize: \" < in.txt",
     .options = options,
     .least_words = 1,

@@ -42,7 +42,7 @@ const att_cli_verb att_cli_train_translation = {
 const att_cli_verb att_cli_train_summarization = {
     .name = "train summarization",
     .arguments = "--data FILE --out DIR",
-    .summary = "train a model that sums up, from texts and their summaries",
+    .summary = "train a model that sums up texts",
     .about =
         "Trains an encoder-decoder with a vocabulary of its own that both sides share, or with --from goes on with "
         "one that is there: T5, BART, PEGASUS, a translator. The data is a file of JSON objects, a line each, with "

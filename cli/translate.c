@@ -20,6 +20,11 @@ typedef struct translate_options {
 static const att_cli_option options[] = {
     ATT_CLI_FILE(AT(file)),
 
+    {.name = "source-language", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = IN(source_language),
+     .help = "of a multilingual model, as its vocabulary calls it: deu_Latn, de_DE, de", .initial = "the model's"},
+    {.name = "target-language", .kind = ATT_CLI_TEXT, .value = "NAME", .offset = IN(target_language),
+     .help = "the language to translate into", .initial = "the model's"},
+
     {.group = "Searching", .name = "beam", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(beam),
      .help = "hypotheses kept at each step; 1 is greedy", .initial = "the model's"},
     {.name = "length-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = -100, .high = 100,

@@ -68,6 +68,12 @@ static int keep(void *user, const att_summary *summary) {
   return 0;
 }
 
+static int nothing(void *user, const att_summary *summary) {
+  (void)user;
+  (void)summary;
+  return 0;
+}
+
 static att_model *open_model(att_context *ctx, const char *name) {
   att_model *model;
   char path[1024];
@@ -221,6 +227,47 @@ static void test_documents(void **state) {
   att_context_free(ctx);
 }
 
+/* ---- sentences as they are ---- */
+
+/* Those that resemble most others come first; all are in their order, and in the text's own letters. */
+static void test_extracting(void **state) {
+  (void)state;
+  static const char text[] = "A man walks. A man walks home. Zzz 99 qqq! A man walks to a house.";
+  att_context *ctx;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  att_model *model = open_model(ctx, "family_bert");
+  const att_text texts[] = {text_of(text), text_of(""), text_of(" One alone. ")};
+  got g = {0};
+  assert_int_equal(att_extract(model, texts, 3, 2, keep, &g), ATT_OK);
+  assert_int_equal(g.count, 3);
+  assert_int_equal(g.parts, 3);
+  assert_string_equal(g.text[1], "");
+  assert_string_equal(g.text[2], "One alone.");
+  size_t at = 0, found = 0;
+  att_text sentence;
+  while (att_sentence_next(texts[0], &at, &sentence)) {
+    char one[64];
+    snprintf(one, sizeof one, "%.*s", (int)sentence.size, sentence.data);
+    found += strstr(g.text[0], one) != NULL;
+  }
+  assert_in_range(found, 2, 3);
+  memset(&g, 0, sizeof g);
+  assert_int_equal(att_extract(model, texts, 1, 9, keep, &g), ATT_OK);
+  assert_int_equal(g.parts, 4);
+  assert_int_equal(att_extract(model, texts, 1, 0, keep, &g), ATT_ARGUMENT);
+  att_model_close(model);
+  att_context_free(ctx);
+}
+
+static att_status extract_counted(att_context *ctx, void *arg) {
+  att_model *model;
+  const att_text text = text_of("Abc. Def. Ghi.");
+  ATT_TRY(att_model_open(ctx, arg, &model));
+  att_status status = att_extract(model, &text, 1, 1, nothing, NULL);
+  att_model_close(model);
+  return status;
+}
+
 /* ---- training ---- */
 
 static void set(att_train_options *options, att_context *ctx, const char *name, const char *value) {
@@ -309,12 +356,6 @@ static att_status read_counted(att_context *ctx, void *arg) {
   return ATT_OK;
 }
 
-static int nothing(void *user, const att_summary *summary) {
-  (void)user;
-  (void)summary;
-  return 0;
-}
-
 static att_status summarize_counted(att_context *ctx, void *arg) {
   att_model *model;
   att_summary_options options;
@@ -335,13 +376,15 @@ static void test_memory(void **state) {
   unlink(path);
   char folder[] = ATT_TEST_DATA "/decode_t5";
   assert_true(fail_each_allocation(summarize_counted, folder) > 50);
+  char encoder[] = ATT_TEST_DATA "/family_bert";
+  assert_true(fail_each_allocation(extract_counted, encoder) > 50);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sentences), cmocka_unit_test(test_texts),     cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_documents), cmocka_unit_test(test_training),
-      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_documents), cmocka_unit_test(test_extracting),
+      cmocka_unit_test(test_training),  cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

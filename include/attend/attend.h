@@ -303,6 +303,9 @@ typedef struct att_decode_options {
   int min_tokens;                    /* tokens before the first that may be an end token */
   const char *const *stop; /* [stop_count]: a hypothesis ends with the first of these texts, its text before it */
   size_t stop_count;       /* of stop */
+  /* Of multilingual models (nllb, m2m_100, mbart), by a token of their vocabulary ("deu_Latn") or what it begins with
+   * ("deu"); NULL: what the folder says. */
+  const char *source_language, *target_language;
 } att_decode_options;
 
 /* Behind att_decode_options_default. */
@@ -380,6 +383,12 @@ typedef int att_summary_fn(void *user, const att_summary *summary);
  * defaults. An empty text has an empty summary. */
 ATT_API att_status att_summarize(att_model *model, const att_text *texts, size_t count,
                                  const att_summary_options *options, att_summary_fn *give, void *user);
+
+/* The `sentences` sentences of each text that say most of it, in their order, joined by spaces, by the vectors that
+ * att_embed gives them (a folder of sentence-transformers, any encoder): those closest to the mean of all, less what is
+ * said already. att_summary.parts: how many there are. A text with no more has them all. */
+ATT_API att_status att_extract(att_model *model, const att_text *texts, size_t count, size_t sentences,
+                               att_summary_fn *give, void *user);
 
 /* The texts of lines of JSON, objects each with the text under "text", "document", "article", "source", "body",
  * "dialogue" or "abstract". first_line: the number, from 0, of lines[0], for messages. *texts: [count], one block: free

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "decode/decode.h"
 #include "decode/stops.h"
+#include "models/languages.h"
 #include "text/unicode.h"
 
 #include <stdlib.h>
@@ -45,12 +46,35 @@ typedef struct translator {
   att_arena *kept; /* what a window's lines and translations need; reset for each window */
   att_arena *work; /* reset for each batch */
   att_session *session;
-  att_ids ids;     /* scratch */
-  att_buffer text; /* scratch */
+  int32_t language; /* of the lines, a token; -1: as the tokenizer puts it */
+  att_ids ids;      /* scratch */
+  att_buffer text;  /* scratch */
   /* the window */
   size_t first, window, given; /* lines[first, first + window), the first `given` of which have been given */
   line_work *work_lines;       /* [window] */
 } translator;
+
+/* The language's token takes the place of the one that the tokenizer puts first or last; else it stands before the
+ * line. */
+static att_status set_language(translator *t) {
+  att_ids *ids = &t->ids;
+  if (t->language < 0) return ATT_OK;
+  size_t last = ids->count ? ids->count - 1 : 0;
+  size_t at = ids->count && att_is_language(t->model, ids->data[last]) ? last : 0;
+  if (ids->count && att_is_language(t->model, ids->data[at])) {
+    ids->data[at] = t->language;
+    return ATT_OK;
+  }
+  size_t moved = ids->count;
+  if ((int64_t)moved < att_source_limit(t->model)) {
+    ATT_TRY(att_ids_push(t->model->ctx, ids, t->language));
+  } else { /* the last token but the end goes */
+    moved = moved > 2 ? moved - 2 : 0;
+  }
+  memmove(ids->data + 1, ids->data, moved * sizeof *ids->data);
+  ids->data[0] = t->language;
+  return ATT_OK;
+}
 
 /* Tokenizes lines until the window is full. */
 static att_status fill_window(translator *t) {
@@ -68,6 +92,7 @@ static att_status fill_window(translator *t) {
     if (att_is_blank(t->lines[number])) continue;
     ATT_TRY(att_line_ids(t->model, t->lines[number], number + t->options->first_line, "line", false, &t->ids,
                          &line->truncated));
+    ATT_TRY(set_language(t));
     int32_t *ids = ATT_ARENA_NEW(t->kept, t->ids.count, int32_t);
     if (!ids) return ATT_MEMORY;
     if (t->ids.count) memcpy(ids, t->ids.data, t->ids.count * sizeof *ids);
@@ -218,6 +243,8 @@ att_status att_translate(att_model *model, const att_text *lines, size_t count, 
   const char *wrong = att_decode_options_wrong(options);
   if (wrong) return att_fail(ctx, ATT_ARGUMENT, "%s", wrong);
   translator t = {.model = model, .lines = lines, .count = count, .options = options, .give = give, .user = user};
+  t.language = -1;
+  if (options->source_language) ATT_TRY(att_language_find(model, options->source_language, &t.language));
   att_status status = att_arena_new(ctx, &t.kept);
   if (status == ATT_OK) status = att_arena_new(ctx, &t.work);
   if (status == ATT_OK) status = att_session_new(model, 0, &t.session);

@@ -4,6 +4,7 @@
  */
 #include "decode/decode.h"
 #include "decode/stops.h"
+#include "models/languages.h"
 
 #include <math.h>
 #include <string.h>
@@ -91,10 +92,21 @@ static att_status copy_outputs(const att_search *s, const att_decode_options *op
   return ATT_OK;
 }
 
-/* One search a source; searches: [sources.count], zeroed. */
+/* How a translation into a language begins: its token follows the start token (nllb, m2m_100, mbart-50), or is it,
+ * where the folder has a language or nothing there (mbart). language: where the token stays while the search does. */
+static att_status begin_language(const att_model *model, const char *name, int32_t *language, att_generation *settings,
+                                 int32_t *start) {
+  if (!name) return ATT_OK;
+  ATT_TRY(att_language_find(model, name, language));
+  bool begins = *start < 0 || att_is_language(model, *start);
+  settings->forced_bos = begins ? (att_token_list){0} : (att_token_list){language, 1};
+  if (begins) *start = *language;
+  return ATT_OK;
+}
+
+/* One search a source; searches: [sources.count], zeroed. start: what decoders begin with. */
 static att_status begin(att_session *session, att_arena *arena, const int32_t *ids, att_sequences sources,
-                        const uint64_t *line_keys, att_search_plan *plan, att_search *searches) {
-  int32_t start = att_decoder_start(att_session_model(session));
+                        const uint64_t *line_keys, att_search_plan *plan, int32_t start, att_search *searches) {
   att_input input = {.ids = ids, .sequences = sources};
   int32_t *sequences = ATT_ARENA_NEW(arena, sources.count, int32_t);
   if (!sequences) return ATT_MEMORY;
@@ -128,12 +140,15 @@ att_status att_decode_sources(att_session *session, att_arena *arena, const int3
                               const uint64_t *line_keys, const att_decode_options *options, att_outputs *outputs) {
   att_generation settings;
   att_search_plan plan;
+  const att_model *model = att_session_model(session);
+  int32_t start = att_decoder_start(model), language;
   if (sources.count == 0) return ATT_OK;
-  ATT_TRY(att_decode_plan(att_session_model(session), options, &settings, &plan));
+  ATT_TRY(att_decode_plan(model, options, &settings, &plan));
+  ATT_TRY(begin_language(model, options->target_language, &language, &settings, &start));
   att_search *searches = ATT_ARENA_NEW(arena, sources.count, att_search);
   if (!searches) return ATT_MEMORY;
   memset(searches, 0, (size_t)sources.count * sizeof *searches);
-  att_status status = begin(session, arena, ids, sources, line_keys, &plan, searches);
+  att_status status = begin(session, arena, ids, sources, line_keys, &plan, start, searches);
   if (!status) status = run_searches(session, arena, searches, sources.count);
   for (int64_t i = 0; i < sources.count; i++) {
     if (!status) status = copy_outputs(&searches[i], options, arena, &outputs[i]);
