@@ -489,6 +489,9 @@ typedef int att_classification_fn(void *user, const att_classification *classifi
  * in the lines' order. first_line: as in att_decode_options. */
 ATT_API att_status att_classify(att_model *model, const att_text *lines, const att_text *others, size_t count,
                                 size_t first_line, att_classification_fn *give, void *user);
+/* The same for the series of a file (.ts, or a table as training takes it, which needs no labels), of a model that was
+ * trained on series: `line` is a series' place in the file. */
+ATT_API att_status att_classify_series(att_model *model, const char *path, att_classification_fn *give, void *user);
 
 /* A token in place of a mask. */
 typedef struct att_filling {
