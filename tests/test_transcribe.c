@@ -273,6 +273,55 @@ static void what_cannot_be_is_refused(void **state) {
   att_model_close(model);
 }
 
+/* ---- looking ---- */
+
+static void words_look_at_the_sound(void **state) {
+  (void)state;
+  if (!reads_recordings()) return;
+  static int16_t samples[RATE];
+  fill_recording(samples, RATE * 9 / 10);
+  const char *path = write_recording("look.wav", samples, RATE);
+  att_model *model = open_model();
+  att_attention *attention;
+  const att_attention_map *map;
+  require_ok(att_look_recording(model, path, (att_text){"a b", 3}, &attention));
+  require_ok(att_attention_get(attention, ATT_LOOK_CROSS, &map));
+  assert_int_equal(map->layers, 2);
+  assert_int_equal(map->heads, 2);
+  assert_int_equal(map->queries, 2);
+  assert_int_equal(map->keys, 10); /* tenths of a second */
+  assert_string_equal(map->key_labels[9], "0.9 s");
+  for (size_t row = 0; row < 2 * 2 * 2; row++) {
+    double sum = 0;
+    for (size_t k = 0; k < map->keys; k++) sum += (double)map->weights[row * map->keys + k];
+    assert_true(fabs(sum - 1) < 1e-5);
+  }
+  static const char *const clues[] = {"mean of the 2 heads that align", "<polyline", "<polyline",
+                                      "\"sound\":{\"seconds\":1,"};
+  for (int format = ATT_LOOK_TERMINAL; format <= ATT_LOOK_JSON; format++) {
+    char *text;
+    size_t size;
+    require_ok(att_attention_render(attention, (att_look_format)format, NULL, &text, &size));
+    assert_non_null(strstr(text, clues[format]));
+    att_release(ctx, text);
+  }
+  att_attention_free(attention);
+  memset(samples, 0, sizeof samples);
+  must_say(att_look_recording(model, in_folder("absent.wav"), (att_text){NULL, 0}, &attention), ATT_IO, "No such file");
+  assert_null(attention);
+  att_model_close(model);
+}
+
+static att_status open_and_look(att_context *counted, void *arg) {
+  att_model *model;
+  att_attention *attention;
+  ATT_TRY(att_model_open(counted, ATT_TEST_DATA "/whisper", &model));
+  att_status status = att_look_recording(model, arg, (att_text){NULL, 0}, &attention);
+  if (!status) att_attention_free(attention);
+  att_model_close(model);
+  return status;
+}
+
 static att_status open_and_transcribe(att_context *counted, void *arg) {
   att_model *model;
   att_transcribe_options options;
@@ -293,6 +342,7 @@ static void each_allocation_may_fail(void **state) {
   fill_recording(samples, RATE / 4);
   const char *path = write_recording("short.wav", samples, RATE / 4);
   assert_true(fail_each_allocation(open_and_transcribe, (void *)path) > 100);
+  assert_true(fail_each_allocation(open_and_look, (void *)path) > 100);
 }
 
 int main(void) {
@@ -304,6 +354,7 @@ int main(void) {
       cmocka_unit_test_teardown(recordings_are_heard_window_by_window, empty_folder),
       cmocka_unit_test_teardown(callers_may_stop, empty_folder),
       cmocka_unit_test(what_cannot_be_is_refused),
+      cmocka_unit_test_teardown(words_look_at_the_sound, empty_folder),
       cmocka_unit_test_teardown(each_allocation_may_fail, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin, end);
