@@ -180,6 +180,28 @@ static void qwens_come_back(void **state) {
   }
 }
 
+/* BERT's classes, whose pooler is a part of the head. Others have no place in a .gguf. */
+static void classes_come_back(void **state) {
+  (void)state;
+  static const char *const others[] = {"family_bert_labels", "family_bert_values", "family_bert_token_classes",
+                                       "family_llama_values"};
+  att_model *model = open_model(folder_of("family_bert_classes")), *file;
+  ok(att_model_save(model, in_folder("x.gguf"), NULL));
+  file = open_model(in_folder("x.gguf"));
+  assert_true(value_difference(model, file) == 0);
+  assert_true(file->config.head == ATT_HEAD_CLASSES && file->config.label_count == model->config.label_count);
+  for (int64_t i = 0; i < model->config.label_count; i++)
+    assert_string_equal(file->config.labels[i], model->config.labels[i]);
+  att_model_close(model);
+  att_model_close(file);
+  for (size_t i = 0; i < LENGTH(others); i++) {
+    model = open_model(folder_of(others[i]));
+    assert_int_equal(att_model_save(model, in_folder("y.gguf"), NULL), ATT_UNSUPPORTED);
+    assert_false(att_file_exists(in_folder("y.gguf")));
+    att_model_close(model);
+  }
+}
+
 static void must_not_be_written(const char *from, void (*change)(att_config *), const char *key) {
   att_config config;
   att_model *model;
@@ -418,11 +440,11 @@ static att_tokenizer *through_gguf(const char *json, int64_t size) {
 }
 
 static void must_become(const att_tokenizer *tokenizer, const char *text, const int32_t *want, size_t count) {
-  att_ids ids = {0};
-  ok(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, false, &ids));
-  assert_int_equal(ids.count, count);
-  assert_memory_equal(ids.data, want, count * sizeof *want);
-  att_free(ctx, ids.data);
+  att_ids got = {0};
+  ok(att_tokenizer_encode(tokenizer, ctx, (att_text){text, strlen(text)}, false, &got));
+  assert_int_equal(got.count, count);
+  assert_memory_equal(got.data, want, count * sizeof *want);
+  att_free(ctx, got.data);
 }
 
 /* BERT's letters stay as large and as accented as they are, or do not. */
@@ -465,9 +487,9 @@ static void charsmap_is_written(void **state) {
       "true},"
       "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":false,\"vocab\":[[\"<unk>\",0],[\"\u2581\",-1],"
       "[\"A\",-1.5],[\"b\",-2]]}}";
-  static const int32_t ids[] = {1, 2, 3};
+  static const int32_t want[] = {1, 2, 3};
   att_tokenizer *back = through_gguf(json, 4);
-  must_become(back, "Xb", ids, 3);
+  must_become(back, "Xb", want, 3);
   att_tokenizer_free(back);
 }
 
@@ -840,6 +862,7 @@ int main(void) {
       cmocka_unit_test(files_of_the_package),
       cmocka_unit_test_teardown(files_come_back, empty_folder),
       cmocka_unit_test_teardown(qwens_come_back, empty_folder),
+      cmocka_unit_test_teardown(classes_come_back, empty_folder),
       cmocka_unit_test_teardown(what_a_file_cannot_say, empty_folder),
       cmocka_unit_test_teardown(windows_come_back, empty_folder),
       cmocka_unit_test_teardown(files_are_as_the_package_has_them, empty_folder),
