@@ -63,7 +63,8 @@ static void weights_know_their_inputs(void **state) {
     const att_parameter *p = find(model, parts[i]);
     double sum = 0, least = INFINITY;
     assert_non_null(p->importance);
-    for (int64_t j = 0; j < p->cols; j++) sum += (double)p->importance[j], least = fmin(least, (double)p->importance[j]);
+    for (int64_t j = 0; j < p->cols; j++)
+      sum += (double)p->importance[j], least = fmin(least, (double)p->importance[j]);
     if (!(fabs(sum / (double)p->cols - 1) < 0.02 && least > 0)) fail_msg("%s: %g", parts[i], sum / (double)p->cols);
     assert_memory_equal(p->importance, find(model, parts[0])->importance, (size_t)p->cols * sizeof(float));
   }

@@ -39,8 +39,7 @@ static att_status keep(att_model *model, att_parameter *p, const double *moments
   p->importance = ATT_NEW(model->ctx, p->cols, float);
   if (!p->importance) return ATT_MEMORY;
   double least = ATT_LEAST_SHARE * sum / (double)p->cols;
-  for (int64_t j = 0; j < p->cols; j++)
-    p->importance[j] = (float)((moments[j] > least ? moments[j] : least) / rows);
+  for (int64_t j = 0; j < p->cols; j++) p->importance[j] = (float)((moments[j] > least ? moments[j] : least) / rows);
   return ATT_OK;
 }
 
