@@ -209,19 +209,17 @@ static att_status time_reading(const bench_run *run, int64_t batch, int64_t toke
   return status;
 }
 
-/* Seconds in which each text, short and read before, gets its tokens but the first. */
+/* Seconds in which each text, short and read before, gets so many tokens: one with each step. */
 static att_status time_writing(const bench_run *run, int64_t batch, int64_t tokens, double *seconds, int64_t *passes) {
   att_service *service;
   size_t left = 1;
-  att_status status = new_service(run, batch, PROMPT, tokens + 1, &service);
-  while (left && !status && att_service_describe(service)->written_tokens < batch)
-    status = att_service_step(service, &left);
-  int64_t before = status ? 0 : att_service_describe(service)->written_tokens;
+  att_status status = new_service(run, batch, PROMPT, tokens + 2, &service);
+  for (int i = 0; i < 2 && left && !status; i++) status = att_service_step(service, &left); /* reads, and begins */
   double begin = now();
-  for (*passes = 0; left && !status; (*passes)++) status = att_service_step(service, &left);
+  for (*passes = 0; left && *passes < tokens && !status; (*passes)++) status = att_service_step(service, &left);
   *seconds = now() - begin;
-  if (!status)
-    *seconds *= (double)(batch * tokens) / fmax(1, (double)(att_service_describe(service)->written_tokens - before));
+  if (*passes) *seconds *= (double)tokens / (double)*passes; /* a translation cannot be kept from ending */
+  *passes = tokens;
   att_service_free(service);
   return status;
 }
@@ -289,6 +287,9 @@ static int bench_all(bench_run *run) {
   if (!status) status = read_sizes(run->cli, "batches", o->batches, 1024, batches, &batch_count);
   for (int i = 0; i < length_count; i++) longest = lengths[i] > longest ? lengths[i] : longest;
   for (int i = 0; i < batch_count; i++) largest = batches[i] > largest ? batches[i] : largest;
+  if (!status && run->info->context < PROMPT + 4)
+    status = att_cli_fail(run->cli, ATT_CLI_FAILED, "a context of %lld tokens is too short to measure",
+                          (long long)run->info->context);
   if (!status && !make_ids(run, longest * largest)) status = att_cli_fail(run->cli, ATT_CLI_FAILED, "no memory");
   if (!status) status = att_cli_failed(run->cli, att_measure_machine(run->cli->ctx, &run->limits));
   if (!status) status = put_machine(run);

@@ -711,6 +711,13 @@ run 0 quantize model --type q8_0 --out eight && empty out "quantize writes to st
 [ -e eight/model.gguf ] && [ ! -e eight/model.safetensors ] || fail "quantize writes no model.gguf"
 run 0 info eight && has out "stored as *q8_0" "quantize"
 head -3 train.de | "$attend" translate eight >eight.out && lines eight.out 3 "translations of quantized weights"
+run 0 quantize tongue --type q4_0 --calibrate train.en --out heeded && empty out "quantize --calibrate"
+has err '^perplexity of the last tenth of train.en: [0-9.]* before, [0-9.]* quantized, [0-9.]* calibrated$' "quantize --calibrate"
+run 0 quantize "$data/family_gpt2" --type q4_0 --calibrate train.en --out heeded.gguf -q && empty err "quantize --calibrate -q"
+run 1 quantize "$data/family_gpt2" --type q4_0 --calibrate train.en --out heeded.gguf && has err "heeded.gguf: is there" "quantize --calibrate again"
+ls -d heeded*uncalibrated* 2>/dev/null && fail "quantize --calibrate leaves something"
+run 0 score heeded --text train.en -q
+run 1 quantize model --calibrate train.en --out none && has err "score" "quantize --calibrate of a translator"
 run 1 quantize model --out model.gguf && has err "GGUF has no architecture of m2m_100 models" "quantize into a .gguf"
 run 1 quantize model --type q9 --out nine && has err 'type is "q9": it must be one of float32, ' "quantize to no type"
 run 0 quantize "$data/family_gpt2" --type q4_0 --out four.gguf && run 0 info four.gguf && has out "stored as *float" "quantize into a .gguf"

@@ -241,6 +241,7 @@ def make_templates():
 argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
 make_gguf()
+make_gguf_models()
 make_config()
 make_state()
 make_small_tokenizers()

@@ -530,6 +530,12 @@ typedef struct att_text_score {
  * first token is predicted where the model has a start token, else it is given. */
 ATT_API att_status att_score_text(att_model *model, att_text text, int64_t stride, att_text_score *score);
 
+/* Reads a text with a decoder, as att_score_text does, and keeps how large what each column of its weights is
+ * multiplied with is in the mean (an importance matrix: its square). att_model_save heeds that where it chooses blocks
+ * of quantized weights: columns that are multiplied with more are nearer to what they were. Calibrated again, a model
+ * forgets the text before. Takes a model of floats, or of weights finer than those it will be saved with. */
+ATT_API att_status att_model_calibrate(att_model *model, att_text text);
+
 /* ---- classifying, filling, embedding -------------------------------------------------------------------------- */
 
 /* The labels of a head of classes, labels or values (there their names); *count 0 where there is none. Valid while the

@@ -56,6 +56,8 @@ typedef struct convert_task {
   att_type type;
   const float *values;
   int64_t count;
+  const float *columns; /* [cols], or NULL */
+  int64_t cols;
   char *out;
   int64_t *good; /* [pieces]: the numbers before the first that cannot be stored */
 } convert_task;
@@ -70,11 +72,22 @@ static bool are_finite(const void *at, att_type type, int64_t count) {
   return true;
 }
 
-static void convert(void *out, att_type type, const float *values, int64_t count) {
-  if (type >= ATT_FLOAT_TYPES) {
-    att_quants_from_f32(out, type, values, NULL, count);
+/* Numbers from `at` on, a row's part after another, for what they weigh begins anew with each. */
+static void convert_rows(const convert_task *t, char *out, int64_t at, int64_t count) {
+  for (int64_t i = 0, some; i < count; i += some) {
+    int64_t column = (at + i) % t->cols;
+    some = t->cols - column < count - i ? t->cols - column : count - i;
+    att_quants_from_f32(out + att_type_bytes(t->type, i), t->type, t->values + at + i, t->columns + column, some);
+  }
+}
+
+static void convert(const convert_task *t, char *out, int64_t at, int64_t count) {
+  if (t->type < ATT_FLOAT_TYPES) {
+    att_kernels_get()->from_f32(out, t->values + at, t->type, count);
+  } else if (t->columns) {
+    convert_rows(t, out, at, count);
   } else {
-    att_kernels_get()->from_f32(out, values, type, count);
+    att_quants_from_f32(out, t->type, t->values + at, NULL, count);
   }
 }
 
@@ -105,7 +118,7 @@ static void convert_pieces(void *arg, int64_t begin, int64_t end, int thread) {
     char *out = t->out + att_type_bytes(t->type, first);
     for (t->good[i] = 0; t->good[i] < count && fabsf(values[t->good[i]]) <= limit;) t->good[i]++;
     if (t->good[i] < count) continue;
-    convert(out, t->type, values, count);
+    convert(t, out, first, count);
     if (!are_finite(out, t->type, count)) t->good[i] = first_unfit(out, t->type, values, count);
   }
 }
@@ -116,9 +129,9 @@ static att_status refuse_value(att_context *ctx, const char *path, const char *t
 }
 
 att_status att_convert_numbers(att_context *ctx, const char *path, const char *tensor, att_type type, int64_t first,
-                               const float *values, int64_t count, void *out) {
+                               const float *values, int64_t count, const float *columns, int64_t cols, void *out) {
   int64_t pieces = (count + ATT_PIECE - 1) / ATT_PIECE;
-  convert_task task = {type, values, count, out, ATT_NEW(ctx, pieces, int64_t)};
+  convert_task task = {type, values, count, columns, cols, out, ATT_NEW(ctx, pieces, int64_t)};
   if (!task.good) return ATT_MEMORY;
   att_parallel(ctx, pieces, 1, convert_pieces, &task);
   att_status status = ATT_OK;
@@ -144,7 +157,7 @@ static att_status put_converted(att_context *ctx, att_writer *writer, const char
     int64_t some = count - first < most ? count - first : most;
     const char *from = (const char *)tensor->data + att_type_bytes(tensor->data_type, first);
     for (int64_t i = 0; i < some; i++) values[i] = att_value_at(from, tensor->data_type, i);
-    status = att_convert_numbers(ctx, path, tensor->name, tensor->type, first, values, some, out);
+    status = att_convert_numbers(ctx, path, tensor->name, tensor->type, first, values, some, NULL, 0, out);
     if (!status) status = att_writer_put(writer, out, att_type_bytes(tensor->type, some));
   }
   att_free(ctx, values);

@@ -31,8 +31,9 @@ att_status att_to_store_size(att_context *ctx, const char *path, const att_to_st
 att_status att_to_store_put(att_context *ctx, att_writer *writer, const char *path, const att_to_store *tensor);
 
 /* A tensor's numbers [first, first + count), both in whole blocks, converted to a weight's type, by all threads.
- * ATT_NUMERIC as above, naming file and tensor. */
+ * columns: [cols], what a number of each column weighs where blocks are chosen, `first` being a row's; NULL: as much as
+ * another. ATT_NUMERIC as above, naming file and tensor. */
 att_status att_convert_numbers(att_context *ctx, const char *path, const char *tensor, att_type type, int64_t first,
-                               const float *values, int64_t count, void *out);
+                               const float *values, int64_t count, const float *columns, int64_t cols, void *out);
 
 #endif

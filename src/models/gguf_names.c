@@ -99,6 +99,8 @@ static const att_gguf_name bert_names[] = {
     {"blk.#.ffn_up", "bert.encoder.layer.#.intermediate.dense", ATT_GGUF_PLAIN},
     {"blk.#.ffn_down", "bert.encoder.layer.#.output.dense", ATT_GGUF_PLAIN},
     {"blk.#.layer_output_norm", "bert.encoder.layer.#.output.LayerNorm", ATT_GGUF_NORM},
+    {"cls", "bert.pooler.dense", ATT_GGUF_PLAIN}, /* of a head of classes alone */
+    {"cls.output", "classifier", ATT_GGUF_PLAIN},
     {NULL, NULL, ATT_GGUF_PLAIN}};
 static const att_gguf_key bert_keys[] = {{"context_length", "max_position_embeddings", NEEDED},
                                          {"embedding_length", "hidden_size", NEEDED},

@@ -49,9 +49,9 @@ static void put(builder *b, bool own, const char *key, att_gguf_type type, const
       .key = keep(b, name, strlen(name) + 1), .type = type, .count = 1, .data = keep(b, data, size), .size = size};
 }
 
-static void put_list(builder *b, const char *key, att_gguf_type type, const void *data, size_t count) {
+static void put_list(builder *b, const char *key, att_gguf_type type, const void *data, size_t count, size_t each) {
   size_t before = b->entry_count;
-  put(b, true, key, type, data, count * att_gguf_type_size(type));
+  put(b, true, key, type, data, count * each);
   if (b->entry_count == before) return;
   b->entries[before].array = true;
   b->entries[before].count = count;
@@ -109,7 +109,7 @@ static void put_layers(builder *b) {
     local[i] = c->local_layers[i];
     usual = usual && local[i] == ((i + 1) % b->a->period != 0);
   }
-  if (!usual) put_list(b, "attention.sliding_window_pattern", ATT_GGUF_BOOL, local, (size_t)c->decoder_layers);
+  if (!usual) put_list(b, "attention.sliding_window_pattern", ATT_GGUF_BOOL, local, (size_t)c->decoder_layers, 1);
 }
 
 /* What llama.cpp has no key for. */
@@ -193,6 +193,17 @@ static void put_rope(builder *b) {
   }
 }
 
+/* What the classes of a head are called, with llama.cpp's number for such heads in place of a pooling. */
+static void put_labels(builder *b) {
+  const att_config *c = &b->model->config;
+  if (c->head != ATT_HEAD_CLASSES) return;
+  att_text *labels = ATT_ARENA_NEW(b->arena, c->label_count, att_text);
+  if (!labels) b->status = ATT_MEMORY;
+  for (int64_t i = 0; labels && i < c->label_count; i++) labels[i] = (att_text){c->labels[i], strlen(c->labels[i])};
+  put_u32(b, true, "pooling_type", 4);
+  if (labels) put_list(b, "classifier.output_labels", ATT_GGUF_STRING, labels, (size_t)c->label_count, sizeof *labels);
+}
+
 /* llama.cpp's numbers. */
 static void put_pooling(builder *b) {
   att_sentence *s = b->model->sentence;
@@ -223,6 +234,7 @@ static void put_settings(builder *b, const att_mixture *written) {
   if (c->kind == ATT_ENCODER) put(b, true, "attention.causal", ATT_GGUF_BOOL, &(char){0}, 1);
   if (c->type_vocab_size) put_u32(b, false, "tokenizer.ggml.token_type_count", c->type_vocab_size);
   put_rope(b);
+  put_labels(b);
   put_pooling(b);
 }
 
@@ -262,7 +274,8 @@ static bool is_left_out(builder *b, const char *name) {
 static void put_tensor(builder *b, const att_parameter *p, const att_mixture *wanted, att_written *w) {
   char name[ATT_GGUF_NAME];
   const att_gguf_name *n = att_gguf_name_for(b->a, b->model->calls->prefix, p->name, name);
-  if (!n && is_left_out(b, p->name)) return;
+  bool classes = b->model->config.head == ATT_HEAD_CLASSES;
+  if ((!n || (!classes && strcmp(n->gguf, "cls") == 0)) && is_left_out(b, p->name)) return;
   if (!n) {
     b->status = att_fail(b->ctx, ATT_UNSUPPORTED, "%s: GGUF has no name for the tensor %.200s of %s models", b->path,
                          p->name, b->a->type);
@@ -313,6 +326,14 @@ static bool is_beside(const char *key) {
   return false;
 }
 
+/* A head that fills masks is left out, with a warning. */
+static att_status compare_heads(const builder *b, const att_config *read) {
+  const att_head own = b->model->config.head;
+  if (own == read->head || (own == ATT_HEAD_TOKENS && read->head == ATT_HEAD_NONE)) return ATT_OK;
+  return att_fail(b->ctx, ATT_UNSUPPORTED, "%s: a .gguf cannot say that a %s model has a head of %s: name a folder",
+                  b->path, b->a->type, b->model->head->name);
+}
+
 static att_status compare_configs(const builder *b, const json_t *read) {
   const char *key;
   json_t *value;
@@ -361,6 +382,7 @@ static att_status check(const builder *b) {
   if (!status) status = att_gguf_architecture_of(&m, &a);
   if (!status) status = att_gguf_read_config(&file, a, &root);
   if (!status) status = att_config_take(b->ctx, b->path, root, &config);
+  if (!status) status = compare_heads(b, &config);
   if (!status) status = att_config_give(b->ctx, &config, &read);
   if (!status) status = compare_configs(b, read);
   att_free(b->ctx, config.labels);

@@ -325,6 +325,29 @@ static void read_keys(reader *r) {
     set(r, shared, json_incref(json_object_get(r->root, "num_attention_heads")));
 }
 
+/* A head of classes, and what these are called. */
+static void read_labels(reader *r) {
+  const att_stored *head = att_tensor_file_find(r->file, "cls.output.weight");
+  const att_gguf_entry *names = NULL;
+  char key[ATT_GGUF_NAME];
+  if (r->status || r->a->ties || !head) return;
+  set(r, "architectures", json_pack("[s]", "BertForSequenceClassification"));
+  set(r, "num_labels", json_integer(head->rank > 0 ? head->shape[0] : 0));
+  own_key(r, "classifier.output_labels", key);
+  if (!r->status) r->status = att_gguf_array(r->m, key, false, ATT_GGUF_STRINGS, &names);
+  if (r->status || !names) return;
+  json_t *labels = json_object();
+  for (size_t i = 0; i < names->count; i++) {
+    att_text name = att_gguf_string_at(names, i);
+    json_t *text = json_stringn(name.data, name.size);
+    if (!text && !r->status) r->status = att_fail(r->m->ctx, ATT_FORMAT, "%s: %s is not UTF-8", r->m->path, key);
+    snprintf(key, sizeof key, "%zu", i);
+    put(r, labels, key, text);
+    own_key(r, "classifier.output_labels", key);
+  }
+  set(r, "id2label", labels);
+}
+
 static void read_all(reader *r) {
   const att_gguf_architecture *a = r->a;
   set(r, "model_type", json_string(a->type));
@@ -337,6 +360,7 @@ static void read_all(reader *r) {
   for (const att_gguf_flag *f = a->flags; f->hf; f++) {
     set(r, f->hf, json_boolean(att_tensor_file_find(r->file, f->tensor) != NULL));
   }
+  read_labels(r);
   read_token(r, "bos", "bos_token_id");
   read_ends(r);
   read_token(r, "padding", "pad_token_id");

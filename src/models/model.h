@@ -39,6 +39,8 @@ typedef struct att_parameter {
   /* what ops see */
   att_weight *weight; /* this parameter and the joined ones behind it; NULL: it is one of these */
   att_weight own;     /* a joined one that does not lie behind the one before: a part of that weight */
+  /* what quantizing it should heed */
+  float *importance; /* [cols]: the mean square of what each column is multiplied with (att_free), or NULL */
 } att_parameter;
 
 typedef struct att_family_calls att_family_calls; /* family.h */

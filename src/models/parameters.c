@@ -169,6 +169,7 @@ void att_parameters_free(att_model *model) {
     att_free(model->ctx, model->parameters[i].name);
     att_free(model->ctx, (char *)model->parameters[i].part);
     att_free_aligned(model->ctx, model->parameters[i].memory);
+    att_free(model->ctx, model->parameters[i].importance);
   }
   att_free(model->ctx, model->parameters);
   att_free_aligned(model->ctx, model->values);

@@ -112,7 +112,9 @@ static att_status convert_rows(const att_written *w, int64_t first, int64_t coun
   if (!status && w->heads && w->p->rank == 1) status = order_vector(w, rows);
   for (int64_t i = 0; !status && w->more != 0 && i < count * cols; i++) rows[i] += w->more;
   if (!status) {
-    status = att_convert_numbers(ctx, w->path, w->p->name, w->type, first * cols, rows, count * cols, out);
+    const float *columns = is_turned(w) || w->p->rank == 1 ? NULL : w->p->importance;
+    status =
+        att_convert_numbers(ctx, w->path, w->p->name, w->type, first * cols, rows, count * cols, columns, cols, out);
   }
   att_free(ctx, rows);
   return status;

@@ -41,6 +41,8 @@ typedef struct att_weight {
   att_type type;
   int64_t rows, cols;
   int64_t frozen_row; /* looked up as a token, this row gets no gradient (PyTorch's padding_idx); -1: none */
+  double *moments;    /* [cols + 1], of a chain's first: each column's squares of what linear multiplies with it are
+                         added to it, and the rows to the last; NULL: nobody asks */
   const struct att_weight
       *next; /* further rows (of a bias: cols) that lie elsewhere; NULL: none. Linear alone reads them */
 } att_weight;

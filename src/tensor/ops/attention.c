@@ -64,11 +64,12 @@ static att_attention_args args_of(const attention_record *a, int64_t sequence) {
   };
 }
 
-/* One group's keys or values of a cache of another type, as floats: out[keys, size]. */
-static void widen(float *out, const att_tensor *x, const att_attention_shape *s, int64_t sequence, int group) {
+/* One group's keys or values of a cache of another type, those that a query sees, as floats: out[keys, size]. */
+static void widen(float *out, const att_tensor *x, const att_attention_shape *s, const att_attention_args *args,
+                  int group) {
   size_t row = att_type_bytes(s->key_type, x->stride), before = att_type_bytes(s->key_type, (int64_t)group * s->size);
-  for (int64_t j = 0; j < s->key_counts[sequence]; j++, out += s->size) {
-    const char *from = (const char *)x->data + (size_t)s->key_rows[sequence][j] * row + before;
+  for (int64_t j = 0; j < args->key_count; j++, out += s->size) {
+    const char *from = (const char *)x->data + (size_t)args->key_rows[j] * row + before;
     att_kernels_get()->to_f32(out, from, s->key_type, s->size);
   }
 }
@@ -78,8 +79,8 @@ static void forward_group(const attention_record *a, int64_t sequence, int group
   const att_attention_shape *s = &a->shape;
   att_attention_args args = args_of(a, sequence);
   int64_t share = s->heads / s->kv_heads, first = group * share, keys = args.key_count * s->size;
-  widen(scratch, &a->k, s, sequence, group);
-  widen(scratch + keys, &a->v, s, sequence, group);
+  widen(scratch, &a->k, s, &args, group);
+  widen(scratch + keys, &a->v, s, &args, group);
   args.k = scratch;
   args.v = scratch + keys;
   args.ldk = args.ldv = s->size;

@@ -70,6 +70,14 @@ static att_status linear_backward(att_run *run, void *record) {
   return ATT_OK;
 }
 
+static void add_moments(double *moments, const att_tensor *x) {
+  for (int64_t i = 0; i < x->rows; i++) {
+    const float *row = x->data + i * x->stride;
+    for (int64_t j = 0; j < x->cols; j++) moments[j] += (double)row[j] * (double)row[j];
+  }
+  moments[x->cols] += (double)x->rows;
+}
+
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out) {
   ATT_TRY(att_tensor_new(run, x->rows, att_weight_rows(w), out));
@@ -78,6 +86,7 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
     l.z = ATT_ARENA_NEW(run->arena, out->rows * out->cols, float);
     if (!l.z) return ATT_MEMORY;
   }
+  if (w->moments) add_moments(w->moments, x);
   float *product = l.z ? l.z : out->data;
   for (float *y = product; w; y += w->rows, w = w->next)
     ATT_TRY(att_product(run, y, out->cols, x->data, x->stride, x->rows, w));
