@@ -163,7 +163,7 @@ static void networks_forecast_a_sine(void **state) {
     assert_int_equal(r.windows, 240 - 29 + 100 - 29);
     assert_int_equal(r.season, 24);
     if (!(r.model.mse < 0.7 * r.last_value.mse)) fail_msg("%s: %g of %g", networks[i], r.model.mse, r.last_value.mse);
-    assert_true(r.model.coverage > 0.4 && r.model.coverage <= 1 && fabs(r.nominal - 0.8) < 1e-6);
+    assert_true(r.model.coverage > 0.2 && r.model.coverage <= 1 && fabs(r.nominal - 0.8) < 1e-6);
     assert_true(r.model.pinball > 0 && r.model.mase > 0 && isnan(r.last_value.pinball));
     if (att_forecast(model, in_folder("w.csv"), look, &s)) fail_msg("%s: %s", networks[i], att_message(ctx));
     assert_int_equal(s.ahead, 2 * 2 * 6);
