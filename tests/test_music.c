@@ -202,11 +202,12 @@ static void a_scale_is_learned(void **state) {
   att_train_options *o;
   const char *const pairs[][2] = {{"data", in_folder("scale.abc")},
                                   {"out", out},
-                                  {"steps", "60"},
+                                  {"steps", "300"},
                                   {"width", "32"},
                                   {"layers", "1"},
                                   {"context", "64"},
                                   {"lr", "0.01"},
+                                  {"batch", "4"},
                                   {"dropout", "0"}};
   assert_int_equal(att_train_options_new(ctx, "music", &o), ATT_OK);
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)

@@ -80,7 +80,7 @@ static att_status set_metre(abc_reader *r, const char *text) {
   if (n < 1 || n > 64 || (d != 1 && d != 2 && d != 4 && d != 8 && d != 16 && d != 32)) return ATT_OK;
   r->numerator = n;
   r->denominator = d;
-  set_unit(r);
+  if (!r->body) set_unit(r); /* a metre that changes within a tune leaves the lengths as they are */
   return att_tune_add_metre(r->ctx, &r->tune, r->now, n, d);
 }
 

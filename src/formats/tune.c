@@ -178,10 +178,12 @@ static bool is_metre(const char *word, size_t size, int *numerator, int *denomin
   if (size < 9 || size >= sizeof text || memcmp(word, "metre_", 6) != 0) return false;
   memcpy(text, word, size);
   text[size] = '\0';
-  if (sscanf(text, "metre_%2d/%2d", numerator, denominator) != 2) return false;
-  bool power = *denominator == 1 || *denominator == 2 || *denominator == 4 || *denominator == 8 || *denominator == 16 ||
-               *denominator == 32;
-  return *numerator >= 1 && power;
+  int n, d;
+  if (sscanf(text, "metre_%2d/%2d", &n, &d) != 2) return false;
+  if (n < 1 || (d != 1 && d != 2 && d != 4 && d != 8 && d != 16 && d != 32)) return false;
+  *numerator = n;
+  *denominator = d;
+  return true;
 }
 
 typedef struct word_reader {
