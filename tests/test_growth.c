@@ -12,7 +12,7 @@
   _Static_assert(offsetof(type, member) + sizeof(((type *)0)->member) == sizeof(type), #type " ends in a hole")
 ENDS_IN(att_context_options, log_user);
 ENDS_IN(att_decode_options, stop_count);
-ENDS_IN(att_generate_options, save_cache);
+ENDS_IN(att_generate_options, unused);
 ENDS_IN(att_embed_options, prompt);
 ENDS_IN(att_look_options, unused);
 ENDS_IN(att_bleu_options, unused);
