@@ -21,7 +21,7 @@ start() { # MODELS and options
   rm -f address
   "$attend" serve "$@" --port 0 --threads 2 >address 2>err &
   server=$!
-  for _ in $(seq 200); do [ -s address ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
+  for _ in $(seq 1200); do [ -s address ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
   url=$(cat address)
 }
 stop() { # the exit status must be 0
@@ -205,10 +205,14 @@ ask 204 /v1/models '' -X OPTIONS -H 'Origin: https://example.org' -D headers
 grep -qi '^access-control-allow-origin: https://example.org' headers || fail "an origin that may ask: $(cat headers)"
 many='{"prompt":"A","max_tokens":200,"ignore_eos":true,"stream":true}'
 for i in 1 2 3 4 5 6; do
-  curl -s -m 60 -o "out$i" -w '%{http_code}\n' -d "$many" -H 'Authorization: Bearer secret' --limit-rate 2k "$url/v1/completions" >"code$i" &
+  curl -s -m 60 -o "out$i" -w '%{http_code}\n' -d "$many" -H 'Authorization: Bearer secret' "$url/v1/completions" >"code$i" &
   jobs[i]=$!
 done
-sleep 0.2
+for _ in $(seq 400); do # until one is being answered
+  ask 200 /metrics '' -H 'Authorization: Bearer secret'
+  grep -q '^attend_requests_total{path="/v1/completions",status="2xx"}' out && break
+  sleep 0.05
+done
 kill -TERM "$server" # while some run: they are finished
 for i in 1 2 3 4 5 6; do
   wait "${jobs[i]}"
