@@ -11,6 +11,7 @@ typedef struct chat_options {
   att_cli_common common;
   att_generate_options generate;
   const char *system;
+  att_cli_grammar grammar;
 } chat_options;
 
 #define AT(member) offsetof(chat_options, member)
@@ -23,6 +24,7 @@ static const att_cli_option options[] = {
     {.name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1 << 30, .offset = IN(max_tokens),
      .help = "the most tokens of an answer; 0: until the model's positions are full", .initial = "0"},
 
+    ATT_CLI_GRAMMAR(AT),
     ATT_CLI_REPETITION(IN),
 
     ATT_CLI_SAMPLING(IN),
@@ -225,6 +227,8 @@ static int settle(att_cli *cli, att_model *model, chat_options *o) {
   if (att_cli_given(cli, "min-tokens")) generate->min_length = 0;
   if (att_cli_given(cli, "seed")) generate->seed = o->common.seed;
   generate->samples = 1;
+  status = att_cli_read_grammar(cli, &o->grammar, generate);
+  if (status) return status;
   generate->no_special_tokens = true; /* the template writes them */
   const char *sampling = att_cli_sampling_given(cli);
   if (sampling && generate->temperature <= 0)
@@ -260,6 +264,7 @@ static int run(att_cli *cli) {
   forget(&c, 0);
   free(c.messages);
   free(c.answer);
+  att_release(cli->ctx, o.grammar.text);
   att_service_free(c.service);
   att_model_close(c.model);
   return status;

@@ -10,6 +10,7 @@ typedef struct generate_options {
   att_cli_common common;
   att_generate_options generate;
   att_cli_texts stop;
+  att_cli_grammar grammar;
   const char *file, *prompt_file, *system, *draft;
   bool chat, no_prompt, json;
 } generate_options;
@@ -35,6 +36,7 @@ static const att_cli_option options[] = {
     {.name = "system", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(system),
      .help = "with --chat: what the model is told before the message"},
 
+    ATT_CLI_GRAMMAR(AT),
     ATT_CLI_REPETITION(IN),
 
     ATT_CLI_SAMPLING(IN),
@@ -263,6 +265,8 @@ static int settle(att_cli *cli, att_model *model, generate_options *o) {
     return att_cli_fail(cli, ATT_CLI_MISUSED,
                         "--save-cache is for one prompt: give it after the model or --prompt-file");
   generate->slide = true;
+  status = att_cli_read_grammar(cli, &o->grammar, generate);
+  if (status) return status;
   if (o->prompt_file && (cli->word_count > 1 || o->file))
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--prompt-file and %s exclude each other",
                         o->file ? "--file" : "a prompt after the model");
@@ -293,6 +297,7 @@ static int run(att_cli *cli) {
   if (work) att_model_close(work->draft);
   for (int i = 0; work && i < 64; i++) free(work->samples[i].data);
   free(work);
+  if (o) att_release(cli->ctx, o->grammar.text);
   free(o);
   att_model_close(model);
   return status;

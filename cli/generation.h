@@ -31,7 +31,22 @@
     {.name = "typical-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = IN(typical_p),       \
      .help = "only from those of nearly the surprise that is expected, until they together have this probability",     \
      .initial = "the model's"}
+
+/* AT(member): where the verb's struct has an att_cli_grammar. */
+#define ATT_CLI_GRAMMAR(AT)                                                                                            \
+    {.name = "grammar", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(grammar.grammar),                          \
+     .help = "write only what this grammar allows: GBNF, as llama.cpp has it"},                                        \
+    {.name = "json-schema", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(grammar.schema),                       \
+     .help = "write JSON that fits this schema"}
 /* clang-format on */
+
+typedef struct att_cli_grammar {
+  const char *grammar, *schema; /* files, or NULL */
+  char *text;                   /* of the one that was given: att_release */
+} att_cli_grammar;
+
+/* Reads what was given into the options. 0, or the exit status. */
+int att_cli_read_grammar(att_cli *cli, att_cli_grammar *grammar, att_generate_options *generate);
 
 /* The first option that was given and is for sampling alone, or NULL. */
 const char *att_cli_sampling_given(const att_cli *cli);

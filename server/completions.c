@@ -2,6 +2,7 @@
 #include "requests.h"
 #include "routes.h"
 #include "sampling.h"
+#include "tools.h"
 #include "writing.h"
 
 #include <math.h>
@@ -13,7 +14,8 @@
 typedef struct completion_request {
   att_generate_options generate;
   att_text model;
-  json_t *prompt, *messages, *stop, *logprobs, *stream_options, *tools, *tool_choice, *variables;
+  json_t *prompt, *messages, *stop, *logprobs, *stream_options, *tools, *tool_choice, *variables, *bias, *format;
+  att_text grammar;
   int max_tokens, top_logprobs;
   bool stream, echo;
 } completion_request;
@@ -30,6 +32,9 @@ typedef struct completion_request {
   {"stream", ATT_PARAM_FLAG, 0, 0, AT(stream), "events as tokens come", 0},                                            \
   {"stream_options", ATT_PARAM_JSON, 0, 0, AT(stream_options), "{\"include_usage\": true}", 0},                        \
   ATT_SAMPLING_PARAMS(IN),                                                                                             \
+  {"logit_bias", ATT_PARAM_JSON, 0, 0, AT(bias), "an object: token ids, and what is added to their logits", 0},        \
+  {"response_format", ATT_PARAM_JSON, 0, 0, AT(format), "text, json_object, or json_schema with a schema", 0},         \
+  {"grammar", ATT_PARAM_TEXT, 0, 0, AT(grammar), "GBNF: only what it allows is written", 0},                           \
   {"ignore_eos", ATT_PARAM_FLAG, 0, 0, IN(ignore_end), "go on beyond the end token", 0},                               \
   {"user", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                                          \
   {"store", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},                                                                         \
@@ -59,11 +64,15 @@ const att_param att_chat_params[] = {
 /* clang-format on */
 const size_t att_completion_size = sizeof(completion_request);
 
+/* Tokens that an answer may tell log-probabilities of, others in: each is an object of some hundred bytes. */
+#define MOST_LOGPROBS (1 << 18)
+
 /* How a task answers. */
 typedef struct completion {
   char id[40];
   long created;
   bool chat, stream, usage, logprobs, echo;
+  bool tools; /* what is written may be a call */
   int top_logprobs;
 } completion;
 
@@ -103,36 +112,75 @@ static json_t *token_text(const att_writing *w, int32_t id, json_t **bytes) {
   return json;
 }
 
-/* Of tokens [0, count): a chat's list of objects. */
-static json_t *chat_logprobs(const att_writing *w, const int32_t *tokens, const double *logprobs, size_t count) {
+/* Tokens as they came, with what else might have come: as many as `most` beside each. */
+typedef struct token_run {
+  const int32_t *tokens;        /* [count] */
+  const double *logprobs;       /* [count], or NULL */
+  const att_token_logprob *top; /* [count, most], or NULL */
+  size_t count, most;
+} token_run;
+
+static json_t *chat_token(const att_writing *w, int32_t id, double logprob) {
+  json_t *bytes = NULL, *token = token_text(w, id, &bytes);
+  return json_pack("{s:o, s:o, s:o}", "token", token, "logprob", att_number_json(logprob), "bytes", bytes);
+}
+
+/* A chat's list of objects. */
+static json_t *chat_logprobs(const att_writing *w, const token_run *run) {
   json_t *list = json_array();
-  for (size_t i = 0; i < count; i++) {
-    json_t *bytes = NULL, *token = token_text(w, tokens[i], &bytes);
-    json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:[]}", "token", token, "logprob",
-                                          att_number_json(logprobs[i]), "bytes", bytes, "top_logprobs"));
+  for (size_t i = 0; i < run->count; i++) {
+    json_t *one = chat_token(w, run->tokens[i], run->logprobs[i]), *others = json_array();
+    const att_token_logprob *top = run->top ? run->top + i * run->most : NULL;
+    for (size_t j = 0; top && j < run->most && top[j].token >= 0; j++)
+      json_array_append_new(others, chat_token(w, top[j].token, top[j].logprob));
+    json_object_set_new(one, "top_logprobs", others);
+    json_array_append_new(list, one);
   }
   return json_pack("{s:o}", "content", list);
 }
 
-/* The older lists side by side. */
-static json_t *plain_logprobs(const att_writing *w, const int32_t *tokens, const double *logprobs, size_t count) {
-  json_t *texts = json_array(), *numbers = json_array(), *offsets = json_array();
-  json_int_t offset = 0;
-  for (size_t i = 0; i < count; i++) {
-    json_t *token = token_text(w, tokens[i], NULL);
-    json_array_append_new(offsets, json_integer(offset));
-    offset += (json_int_t)json_string_length(token);
-    json_array_append_new(texts, token);
-    json_array_append_new(numbers, att_number_json(logprobs[i]));
-  }
-  return json_pack("{s:o, s:o, s:o, s:n}", "tokens", texts, "token_logprobs", numbers, "text_offset", offsets,
-                   "top_logprobs");
+static size_t characters(const json_t *text) {
+  const char *data = json_string_value(text);
+  size_t count = 0;
+  for (size_t i = 0; i < json_string_length(text); i++) count += ((unsigned char)data[i] & 0xc0) != 0x80;
+  return count;
 }
 
-static json_t *logprobs_of(const att_writing *w, const int32_t *tokens, const double *logprobs, size_t count) {
+/* The likeliest tokens of a place, by their text; the one that came among them. */
+static json_t *plain_top(const att_writing *w, const token_run *run, size_t at, const json_t *token) {
+  json_t *object = json_object();
+  for (size_t j = 0; run->top && j < run->most; j++) {
+    const att_token_logprob *one = &run->top[at * run->most + j];
+    json_t *text = one->token >= 0 ? token_text(w, one->token, NULL) : NULL;
+    if (text && !json_object_get(object, json_string_value(text)))
+      json_object_set_new(object, json_string_value(text), att_number_json(one->logprob));
+    json_decref(text);
+  }
+  json_object_set_new(object, json_string_value(token), att_number_json(run->logprobs[at]));
+  return object;
+}
+
+/* The older lists side by side. */
+static json_t *plain_logprobs(const att_writing *w, const token_run *run) {
+  json_t *texts = json_array(), *numbers = json_array(), *offsets = json_array(), *top = json_array();
+  json_int_t offset = 0;
+  for (size_t i = 0; i < run->count; i++) {
+    json_t *token = token_text(w, run->tokens[i], NULL);
+    json_array_append_new(offsets, json_integer(offset));
+    offset += (json_int_t)characters(token);
+    json_array_append_new(numbers, att_number_json(run->logprobs[i]));
+    if (token && run->most) json_array_append_new(top, plain_top(w, run, i, token));
+    json_array_append_new(texts, token);
+  }
+  if (!run->most) json_decref(top);
+  return json_pack("{s:o, s:o, s:o, s:o}", "tokens", texts, "token_logprobs", numbers, "text_offset", offsets,
+                   "top_logprobs", run->most ? top : json_null());
+}
+
+static json_t *logprobs_of(const att_writing *w, const token_run *run) {
   const completion *c = w->detail;
-  if (!c->logprobs || !logprobs) return json_null();
-  return (c->chat ? chat_logprobs : plain_logprobs)(w, tokens, logprobs, count);
+  if (!c->logprobs || !run->logprobs) return json_null();
+  return (c->chat ? chat_logprobs : plain_logprobs)(w, run);
 }
 
 static json_int_t index_of(const att_writing *w, const att_part *part, const att_sample *s) {
@@ -170,13 +218,35 @@ static void begin_choice(att_writing *w, att_part *part, att_sample *s) {
                       att_text_json(part->text.data, part->text.size), "logprobs", "finish_reason"));
 }
 
+/* Where tools may be called a choice is told when it is whole. */
+static void on_whole_piece(att_writing *w, att_part *part, att_sample *s, const att_piece_of_text *piece) {
+  size_t content;
+  if (!s->begun) begin_choice(w, part, s);
+  if (piece->finish == ATT_RUNNING) return;
+  json_t *calls = att_tool_calls(s->text.data ? s->text.data : "", s->text.size, &content);
+  json_t *delta = json_object(), *call;
+  size_t i;
+  json_array_foreach(calls, i, call) json_object_set_new(call, "index", json_integer((json_int_t)i));
+  if (content) json_object_set_new(delta, "content", att_text_json(s->text.data, content));
+  if (calls) json_object_set(delta, "tool_calls", calls);
+  send(w,
+       json_pack("{s:I, s:o, s:n, s:n}", "index", index_of(w, part, s), "delta", delta, "logprobs", "finish_reason"));
+  send(w, json_pack("{s:I, s:{}, s:n, s:o}", "index", index_of(w, part, s), "delta", "logprobs", "finish_reason",
+                    calls ? json_string("tool_calls") : finish_name(piece->finish)));
+  json_decref(calls);
+}
+
 static void on_piece(att_writing *w, att_part *part, att_sample *s, const att_piece_of_text *piece) {
   const completion *c = w->detail;
   size_t first = piece->first_token;
   if (!s->begun) begin_choice(w, part, s);
   json_t *text = att_text_json(piece->text, piece->size);
-  json_t *logprobs = logprobs_of(w, piece->tokens + first, piece->logprobs ? piece->logprobs + first : NULL,
-                                 piece->token_count - first);
+  const token_run run = {.tokens = piece->tokens + first,
+                         .logprobs = piece->logprobs ? piece->logprobs + first : NULL,
+                         .top = piece->top ? piece->top + first * piece->top_count : NULL,
+                         .count = piece->token_count - first,
+                         .most = piece->top_count};
+  json_t *logprobs = logprobs_of(w, &run);
   json_t *said = !c->chat ? text : json_pack(piece->size ? "{s:o}" : "{}", "content", text);
   if (c->chat && !piece->size) json_decref(text);
   json_t *choice = json_pack("{s:I, s:o, s:o, s:n}", "index", index_of(w, part, s), c->chat ? "delta" : "text", said,
@@ -218,11 +288,20 @@ static json_t *whole_text(const completion *c, const att_part *part, const att_s
 
 static json_t *choice_of(const att_writing *w, const att_part *part, const att_sample *s) {
   const completion *c = w->detail;
-  const void *tokens = s->tokens.data, *logprobs = s->logprobs.data;
-  json_t *said = whole_text(c, part, s);
+  const void *tokens = s->tokens.data, *logprobs = s->logprobs.data, *top = s->top.data;
+  const token_run run = {tokens, logprobs, top, s->count, (size_t)c->top_logprobs};
+  json_t *said = whole_text(c, part, s), *finish = finish_name(s->finish);
   if (c->chat) said = json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", said, "refusal");
+  size_t content;
+  json_t *calls = c->tools ? att_tool_calls(s->text.data ? s->text.data : "", s->text.size, &content) : NULL;
+  if (calls) {
+    json_object_set_new(said, "content", content ? att_text_json(s->text.data, content) : json_null());
+    json_object_set_new(said, "tool_calls", calls);
+    json_decref(finish);
+    finish = json_string("tool_calls");
+  }
   return json_pack("{s:I, s:o, s:o, s:o}", "index", index_of(w, part, s), c->chat ? "message" : "text", said,
-                   "logprobs", logprobs_of(w, tokens, logprobs, s->count), "finish_reason", finish_name(s->finish));
+                   "logprobs", logprobs_of(w, &run), "finish_reason", finish);
 }
 
 static void on_end(att_writing *w) {
@@ -279,10 +358,19 @@ static att_writing *make(att_task *task, att_hosts *hosts, att_hosted *host, com
   snprintf(c->id, sizeof c->id, "%s-%016llx", chat ? "chatcmpl" : "cmpl", (unsigned long long)att_new_seed());
   w->generate = r->generate;
   w->width = r->generate.samples;
-  w->gathers = !r->stream;
-  w->on_piece = r->stream ? on_piece : NULL;
+  const char *choice = json_string_value(r->tool_choice);
+  c->tools = chat && json_array_size(r->tools) > 0 && !(choice && strcmp(choice, "none") == 0);
+  w->gathers = !r->stream || c->tools;
+  w->on_piece = !r->stream ? NULL : c->tools ? on_whole_piece : on_piece;
   w->on_end = r->stream ? on_end_of_events : on_end;
-  return read_logprobs(task, r, c) && att_take_stops(w, r->stop) ? w : NULL;
+  if (!read_logprobs(task, r, c) || !att_take_stops(w, r->stop)) return NULL;
+  double told = (double)count * r->generate.samples * r->generate.max_tokens * (1 + c->top_logprobs);
+  if (c->logprobs && told > MOST_LOGPROBS) {
+    att_task_fail(task, 400, NULL, "logprobs", "logprobs of so many tokens are too many: ask for fewer max_tokens");
+    return NULL;
+  }
+  w->generate.top_logprobs = c->logprobs ? c->top_logprobs : 0;
+  return att_take_biases(w, r->bias) && att_take_grammar(w, r->grammar, r->format) ? w : NULL;
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------
@@ -373,12 +461,10 @@ static bool check_messages(att_task *task, json_t *messages) {
 }
 
 /* What the template sees, as text; the caller frees it. */
-static char *template_variables(const completion_request *r) {
+static char *template_variables(const completion_request *r, bool tools) {
   json_t *variables = json_is_object(r->variables) ? json_copy(r->variables) : json_object();
-  const char *choice = json_string_value(r->tool_choice);
   json_object_set(variables, "messages", r->messages);
-  if (json_array_size(r->tools) > 0 && !(choice && strcmp(choice, "none") == 0))
-    json_object_set(variables, "tools", r->tools);
+  if (tools) json_object_set(variables, "tools", r->tools);
   char *text = json_dumps(variables, JSON_COMPACT);
   json_decref(variables);
   return text;
@@ -386,7 +472,8 @@ static char *template_variables(const completion_request *r) {
 
 static bool make_prompt(att_task *task, att_hosts *hosts, att_hosted *host, const completion_request *r,
                         att_part *part) {
-  char *variables = template_variables(r);
+  const completion *c = part->writing->detail;
+  char *variables = template_variables(r, c->tools);
   att_text text = {variables, variables ? strlen(variables) : 0};
   if (!variables) {
     att_task_reply(task, NULL);
@@ -408,6 +495,11 @@ void att_begin_chat(att_task *task, att_hosts *hosts) {
   completion_request r = {.top_logprobs = 0};
   att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
   if (!host || !read_request(task, hosts, host, &r) || !check_messages(task, r.messages)) return;
+  const char *choice = json_string_value(r.tool_choice);
+  if (r.tool_choice && !(choice && (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0))) {
+    att_task_fail(task, 400, NULL, "tool_choice", "tool_choice must be \"auto\" or \"none\"");
+    return;
+  }
   if (!r.max_tokens) r.generate.max_tokens = hosts->max_tokens; /* an answer ends where the model ends it */
   r.generate.no_special_tokens = true;                          /* the template writes them */
   att_writing *w = make(task, hosts, host, &r, 1, true);

@@ -28,6 +28,9 @@ const att_param att_embedding_params[] = {
 /* clang-format on */
 const size_t att_embedding_size = sizeof(embedding_request);
 
+/* Numbers of an answer that are told one by one. */
+#define MOST_NUMBERS (1 << 21)
+
 typedef struct embedding {
   att_embed_options options;
   size_t width;
@@ -88,6 +91,9 @@ static bool check(att_task *task, const embedding_request *r, const att_lines *l
     att_task_fail(task, 400, NULL, "encoding_format", "encoding_format must be \"float\" or \"base64\"");
   else if (e->width == 0) /* the call says why */
     att_task_failed(task, lines->hosts->ctx, att_embed(lines->host->model, NULL, 0, &e->options, NULL));
+  else if (!base64 && lines->count > MOST_NUMBERS / e->width)
+    att_task_fail(task, 400, NULL, "input",
+                  "so many texts are too many for encoding_format \"float\"; ask for \"base64\"");
   else if (r->dimensions && (size_t)r->dimensions != e->width)
     att_task_fail(task, 400, NULL, "dimensions", "the vectors of %s have %zu dimensions", lines->host->name, e->width);
   else if (r->prompt.data && strlen(r->prompt.data) != r->prompt.size)

@@ -110,8 +110,7 @@ void att_server_run(att_server *s) {
                        .on_stop = on_stop,
                        .user = s,
                        .stop = &s->stop};
-  att_worker_run(&worker);
-  att_http_free(s->http, s->options.grace < 5 ? 5 : s->options.grace);
+  att_http_free(s->http, 1 + att_worker_run(&worker));
   s->http = NULL;
 }
 

@@ -233,7 +233,7 @@ static void cut_off(loop *l) {
     att_task_fail(task, 503, "stopping", NULL, "the server stops, and the request was not done in time");
 }
 
-void att_worker_run(att_worker *worker) {
+double att_worker_run(att_worker *worker) {
   loop l = {.worker = worker};
   bool busy = false;
   for (;;) {
@@ -250,4 +250,6 @@ void att_worker_run(att_worker *worker) {
   }
   free(l.polled);
   free(l.waiting);
+  double left = worker->grace - (att_seconds() - l.stopped);
+  return left > 0 ? left : 0;
 }

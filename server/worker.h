@@ -20,7 +20,7 @@ typedef struct att_worker {
   atomic_int *stop; /* becomes 1 when the server is to stop */
 } att_worker;
 
-/* Until *stop, and then until what is there is done, or `grace` is over. */
-void att_worker_run(att_worker *worker);
+/* Until *stop, and then until what is there is done, or `grace` is over. Seconds that are left of it. */
+double att_worker_run(att_worker *worker);
 
 #endif

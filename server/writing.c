@@ -16,6 +16,7 @@ static void free_samples(att_part *part, int width) {
     att_out_free(&part->samples[i].tokens);
     att_out_free(&part->samples[i].logprobs);
     att_out_free(&part->samples[i].alignment);
+    att_out_free(&part->samples[i].top);
   }
   free(part->samples);
 }
@@ -44,6 +45,8 @@ static void end(att_task *task) {
   w->host->users--;
   free(w->parts);
   free(w->stop);
+  free(w->schema);
+  free(w->biases);
   free(w->detail);
   free(w);
 }
@@ -57,6 +60,7 @@ static bool gather(const att_writing *w, att_sample *s, const att_piece_of_text 
     for (size_t i = s->count; i < piece->token_count; i++) {
       att_out_put(&s->tokens, &piece->tokens[i], sizeof *piece->tokens);
       if (piece->logprobs) att_out_put(&s->logprobs, &piece->logprobs[i], sizeof *piece->logprobs);
+      if (piece->top) att_out_put(&s->top, &piece->top[i * piece->top_count], piece->top_count * sizeof *piece->top);
     }
     if (piece->alignment) att_out_put(&s->alignment, piece->alignment, piece->token_count * sizeof *piece->alignment);
     s->aligned = piece->alignment || piece->token_count == 0;
@@ -65,7 +69,7 @@ static bool gather(const att_writing *w, att_sample *s, const att_piece_of_text 
   s->finish = piece->finish;
   s->score = piece->score;
   s->logprob = piece->logprob;
-  return !s->text.failed && !s->tokens.failed && !s->logprobs.failed && !s->alignment.failed;
+  return !s->text.failed && !s->tokens.failed && !s->logprobs.failed && !s->alignment.failed && !s->top.failed;
 }
 
 static void count_tokens(att_writing *w, const att_part *part) {
@@ -189,4 +193,53 @@ bool att_take_stops(att_writing *w, json_t *value) {
   w->generate.stop = w->decode.stop = w->stop;
   w->generate.stop_count = w->decode.stop_count = count;
   return good;
+}
+
+/* A token's id as JSON has it for a key, or -1. */
+static int32_t id_of(const char *key) {
+  char *end;
+  long id = strtol(key, &end, 10);
+  return *key >= '0' && *key <= '9' && !*end && id <= INT32_MAX ? (int32_t)id : -1;
+}
+
+bool att_take_biases(att_writing *w, json_t *value) {
+  const char *key;
+  json_t *bias;
+  size_t count = json_object_size(value);
+  if (!value || (json_is_object(value) && count == 0)) return true;
+  w->biases = json_is_object(value) && count <= 1024 ? calloc(count, sizeof *w->biases) : NULL;
+  if (!w->biases) {
+    att_task_fail(w->task, 400, NULL, "logit_bias", "logit_bias must be an object of up to 1024 token ids");
+    return false;
+  }
+  w->generate.logit_bias = w->biases;
+  json_object_foreach(value, key, bias) {
+    att_token_bias *one = &w->biases[w->generate.logit_bias_count++];
+    one->token = id_of(key);
+    one->bias = (float)json_number_value(bias);
+    if (one->token >= 0 && json_is_number(bias) && one->bias >= -100 && one->bias <= 100) continue;
+    att_task_fail(w->task, 400, NULL, "logit_bias", "logit_bias: keys are token ids, values numbers from -100 to 100");
+    return false;
+  }
+  return true;
+}
+
+bool att_take_grammar(att_writing *w, att_text grammar, json_t *format) {
+  const json_t *type = json_object_get(format, "type");
+  const char *name = json_string_value(type);
+  json_t *schema = json_object_get(json_object_get(format, "json_schema"), "schema");
+  if (!schema) schema = json_object_get(format, "schema"); /* as llama.cpp takes it */
+  if (grammar.data) w->generate.grammar = grammar.data;
+  if (grammar.data && strlen(grammar.data) != grammar.size) {
+    att_task_fail(w->task, 400, NULL, "grammar", "grammar has a NUL in it");
+    return false;
+  }
+  if (!format || (name && strcmp(name, "text") == 0)) return true;
+  if (name && strcmp(name, "json_object") == 0 && !schema) w->schema = strdup("{\"type\":\"object\"}");
+  if (name && strncmp(name, "json_", 5) == 0 && schema) w->schema = json_dumps(schema, JSON_ENCODE_ANY);
+  w->generate.json_schema = w->schema;
+  if (!w->schema)
+    att_task_fail(w->task, 400, NULL, "response_format",
+                  "response_format must have the type text, json_object, or json_schema with a schema");
+  return w->schema != NULL;
 }

@@ -13,6 +13,7 @@ typedef struct att_writing att_writing;
 /* One output of a prompt: of a beam one of the n best. */
 typedef struct att_sample {
   att_out text, tokens, logprobs, alignment; /* int32_t, double, int32_t */
+  att_out top;                               /* att_token_logprob: generate.top_logprobs for each token */
   size_t count;                              /* of tokens */
   bool aligned;
   att_finish finish;
@@ -43,6 +44,8 @@ struct att_writing {
   att_generate_options generate; /* of a decoder, */
   att_decode_options decode;     /* or of an encoder-decoder */
   const char **stop;             /* [generate.stop_count] malloc's, or NULL */
+  char *schema;                  /* malloc's, or NULL */
+  att_token_bias *biases;        /* malloc's, or NULL */
   int width;                     /* samples or hypotheses of a part: slots */
   att_part *parts;               /* [count] */
   size_t count, next, left;      /* parts; the next to hand over; not over */
@@ -62,5 +65,10 @@ void att_writing_begin(att_writing *writing);
 uint64_t att_new_seed(void);
 /* Stop texts: a string or up to 16. */
 bool att_take_stops(att_writing *writing, json_t *value);
+
+/* {"17": -100, ...} */
+bool att_take_biases(att_writing *writing, json_t *value);
+/* GBNF, or OpenAI's response_format. */
+bool att_take_grammar(att_writing *writing, att_text grammar, json_t *format);
 
 #endif

@@ -17,7 +17,7 @@ echo '{% for m in messages %}{{ m.content }}{% endfor %}' >"$work/chatty/chat_te
 "$attend" serve models/de-en "$work/chatty" plain="$data/generate_gpt2" "$data/family_bert_classes" "$data/family_bert_masked" \
   --port 0 >"$work/address" 2>"$work/err" &
 server=$!
-for _ in $(seq 200); do [ -s "$work/address" ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
+for _ in $(seq 1200); do [ -s "$work/address" ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
 if grep -q "built without libmicrohttpd" "$work/err"; then
   echo "no libmicrohttpd: skipped"
   exit 77

@@ -8,7 +8,7 @@ const browser = spawn(chromium, ["--headless=new", "--no-sandbox", "--disable-gp
   `--user-data-dir=${profile}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
 let failures = 0;
 const fail = text => { failures++; console.log("FAILED: " + text); };
-const timer = setTimeout(() => { console.log("FAILED: it takes too long"); browser.kill("SIGKILL"); process.exit(1); }, 100000);
+const timer = setTimeout(() => { console.log("FAILED: it takes too long"); browser.kill("SIGKILL"); process.exit(1); }, 400000);
 
 const port = await new Promise(resolve => {
   let said = "";

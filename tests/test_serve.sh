@@ -21,7 +21,7 @@ start() { # MODELS and options
   rm -f address
   "$attend" serve "$@" --port 0 --threads 2 >address 2>err &
   server=$!
-  for _ in $(seq 200); do [ -s address ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
+  for _ in $(seq 1200); do [ -s address ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
   url=$(cat address)
 }
 stop() { # the exit status must be 0
@@ -101,6 +101,22 @@ ask 200 /v1/chat/completions "{\"messages\":$parts,$few,\"logprobs\":true}" && h
 ask 400 /v1/chat/completions '{"messages":[{"role":"user","content":"forbidden"}]}' && has "Not this"
 ask 400 /v1/chat/completions '{"messages":[]}' && has '"param":"messages"'
 ask 400 /v1/chat/completions '{"model":"plain","messages":[{"role":"user","content":"A"}]}' && has "no chat template"
+
+# ---- tools, grammars, biases ----
+tool='"tools":[{"type":"function","function":{"name":"f"}}],"grammar":"root ::= \"Hm <tool_call>{\\\"name\\\": \\\"f\\\", \\\"arguments\\\": {\\\"a\\\": 1}}</tool_call>\""'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100}"
+has '"finish_reason":"tool_calls"' && has '"function":{"name":"f","arguments":"{\"a\": 1}"}' && has '"content":"Hm "'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100,\"stream\":true}" && has '"tool_calls":[{"id":' && has '"finish_reason":"tool_calls"'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100,\"tool_choice\":\"none\"}" && hasnt '"tool_calls"'
+schema='{"type":"object","properties":{"a":{"enum":["x","yy"]},"b":{"type":"integer","minimum":1,"maximum":9}},"required":["a","b"]}'
+ask 200 /v1/chat/completions "{\"messages\":$parts,\"max_tokens\":90,\"temperature\":1,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":$schema}}}"
+[[ "$(text)" =~ ^\{.*\\\"a\\\":.*\\\"(x|yy)\\\",.*\\\"b\\\":.*[1-9].*\}$ ]] || fail "a schema: $(text)"
+ask 400 /v1/completions '{"prompt":"A","response_format":{"type":"json_schema","json_schema":{"schema":{"$ref":"#"}}}}' && has itself
+ask 400 /v1/completions '{"prompt":"A","response_format":{"type":"xml"}}' && has response_format
+ask 400 /v1/completions '{"prompt":"A","grammar":"root ::= ("}' && has "the grammar, line 1"
+ask 200 /v1/completions '{"model":"chatty","prompt":"A","max_tokens":3,"logit_bias":{"70":100},"logprobs":2}' && has '"top_logprobs":[{'
+ask 400 /v1/completions '{"prompt":"A","logit_bias":{"x":1}}' && has logit_bias
+ask 200 /v1/chat/completions "{\"messages\":$parts,$few,\"logprobs\":true,\"top_logprobs\":2}" && has '"top_logprobs":[{"token":'
 
 # ---- embeddings ----
 ask 200 /v1/embeddings '{"model":"family_bert","input":["A dog","A cat"]}' && has '"index":1' && has '"embedding":['
@@ -189,10 +205,14 @@ ask 204 /v1/models '' -X OPTIONS -H 'Origin: https://example.org' -D headers
 grep -qi '^access-control-allow-origin: https://example.org' headers || fail "an origin that may ask: $(cat headers)"
 many='{"prompt":"A","max_tokens":200,"ignore_eos":true,"stream":true}'
 for i in 1 2 3 4 5 6; do
-  curl -s -m 60 -o "out$i" -w '%{http_code}\n' -d "$many" -H 'Authorization: Bearer secret' --limit-rate 2k "$url/v1/completions" >"code$i" &
+  curl -s -m 60 -o "out$i" -w '%{http_code}\n' -d "$many" -H 'Authorization: Bearer secret' "$url/v1/completions" >"code$i" &
   jobs[i]=$!
 done
-sleep 0.2
+for _ in $(seq 400); do # until one is being answered
+  ask 200 /metrics '' -H 'Authorization: Bearer secret'
+  grep -q '^attend_requests_total{path="/v1/completions",status="2xx"}' out && break
+  sleep 0.05
+done
 kill -TERM "$server" # while some run: they are finished
 for i in 1 2 3 4 5 6; do
   wait "${jobs[i]}"
@@ -206,6 +226,19 @@ done
 wait "$server" || fail "the server ended with $?"
 server=
 grep -qx 200 code? || fail "nobody was served: $(cat code?)"
+
+# ---- TLS ----
+if command -v openssl >/dev/null && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+  -subj /CN=localhost -keyout tls.key -out tls.crt 2>/dev/null; then
+  start chatty --tls-certificate tls.crt --tls-key tls.key
+  [[ "$url" == https://* ]] || fail "the address with TLS: $url"
+  ask 200 /v1/completions '{"prompt":"A","max_tokens":3,"stream":true}' --cacert tls.crt --resolve "localhost:${url##*:}:127.0.0.1" -k && has '[DONE]'
+  stop
+  "$attend" serve chatty --tls-certificate tls.key --tls-key tls.crt --port 0 2>err >out && fail "a key as a certificate"
+  grep -q "TLS certificate" err || fail "a key as a certificate: $(cat err)"
+fi
+"$attend" serve chatty --tls-certificate tls.crt 2>err && fail "a certificate without a key"
+"$attend" serve chatty --api-key-file /dev/null --port 0 2>err && fail "a file without a key"
 
 # ---- a model that is opened when it is asked for; one that cannot be ----
 start chatty no=/no/such/folder --lazy

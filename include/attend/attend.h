@@ -416,6 +416,18 @@ typedef enum att_cache_type {
   ATT_CACHE_Q8_0 /* 8 bits, with a scale for each 32 columns: about a quarter; heads of a multiple of 32 columns */
 } att_cache_type;
 
+/* What is added to a token's logit before one is chosen. Never grows. */
+typedef struct att_token_bias {
+  int32_t token; /* its id */
+  float bias;    /* -INFINITY: it never comes */
+} att_token_bias;
+
+/* A token that might have come. Never grows. */
+typedef struct att_token_logprob {
+  int32_t token;  /* its id; -1: there are no more */
+  double logprob; /* of the model's own distribution */
+} att_token_logprob;
+
 /* Told after each piece of a prompt how many of its tokens have been read, the last of which is read as writing begins.
  */
 typedef void att_prompt_fn(void *user, size_t read, size_t tokens);
@@ -454,9 +466,15 @@ typedef struct att_generate_options {
   att_cache_type cache_type; /* of what att_generate keeps; a service has its own */
   att_prompt_fn *on_prompt;  /* or NULL */
   void *on_prompt_user;      /* what it gets */
-  const char *load_cache; /* a file of save_cache: what the prompt begins with as its prompt does is not read again; or
-                             NULL. att_generate's alone, as is: */
-  const char *save_cache; /* gets what is kept of the prompt, once the output is whole; or NULL */
+  const char *load_cache;  /* a file of save_cache: what the prompt begins with as its prompt does is not read again; or
+                              NULL. att_generate's alone, as is: */
+  const char *save_cache;  /* gets what is kept of the prompt, once the output is whole; or NULL */
+  const char *grammar;     /* GBNF, as llama.cpp has it: only what its rule root allows is written; or NULL */
+  const char *json_schema; /* the same for JSON that fits this schema; or NULL. docs/DECODING.md, "Grammars" */
+  const att_token_bias *logit_bias; /* [logit_bias_count], or NULL */
+  size_t logit_bias_count;          /* of logit_bias */
+  int top_logprobs; /* so many of the likeliest tokens are told beside each that comes, at most 20; not of a beam */
+  char unused[4];   /* 0 */
 } att_generate_options;
 
 /* Behind att_generate_options_default. */
@@ -476,23 +494,25 @@ typedef enum att_finish {
 
 /* A piece of a sample as it comes: whole characters only. */
 typedef struct att_piece_of_text {
-  int sample;               /* which, from 0 */
-  const char *text;         /* what is new; may be empty */
-  size_t size;              /* of it, bytes */
-  att_finish finish;        /* ATT_RUNNING but in a sample's last piece */
-  const int32_t *tokens;    /* [token_count] of the sample so far, end token included where it was reached */
-  size_t token_count;       /* of them */
-  size_t prompt_tokens;     /* that the model read before */
-  double logprob;           /* sum over tokens, of the model's own distribution */
-  size_t first_token;       /* the tokens from this one on came with this piece */
-  const double *logprobs;   /* [token_count]; NULL: of a beam's hypotheses */
-  uint64_t request;         /* att_service_submit's */
-  bool last;                /* the request has no more to give */
-  bool truncated;           /* the source was too long for the model */
-  size_t shared_tokens;     /* of the prompt's: had been read for another request */
-  double score;             /* of encoder-decoders, in a sample's last piece: att_hypothesis's, as is alignment */
-  const int32_t *alignment; /* [token_count], or NULL */
-  size_t guessed, accepted; /* of its tokens so far: guesses that were read, and those of them that were right */
+  int sample;                   /* which, from 0 */
+  const char *text;             /* what is new; may be empty */
+  size_t size;                  /* of it, bytes */
+  att_finish finish;            /* ATT_RUNNING but in a sample's last piece */
+  const int32_t *tokens;        /* [token_count] of the sample so far, end token included where it was reached */
+  size_t token_count;           /* of them */
+  size_t prompt_tokens;         /* that the model read before */
+  double logprob;               /* sum over tokens, of the model's own distribution */
+  size_t first_token;           /* the tokens from this one on came with this piece */
+  const double *logprobs;       /* [token_count]; NULL: of a beam's hypotheses */
+  uint64_t request;             /* att_service_submit's */
+  bool last;                    /* the request has no more to give */
+  bool truncated;               /* the source was too long for the model */
+  size_t shared_tokens;         /* of the prompt's: had been read for another request */
+  double score;                 /* of encoder-decoders, in a sample's last piece: att_hypothesis's, as is alignment */
+  const int32_t *alignment;     /* [token_count], or NULL */
+  size_t guessed, accepted;     /* of its tokens so far: guesses that were read, and those of them that were right */
+  const att_token_logprob *top; /* [token_count, top_count]: what top_logprobs asks for, the likeliest first; or NULL */
+  size_t top_count;             /* as top_logprobs says */
 } att_piece_of_text;
 
 /* Gets a piece. Pointers are valid during the call only. A non-zero return stops the work with ATT_INTERRUPTED. */

@@ -31,6 +31,7 @@ const char *att_generate_options_wrong(const att_generate_options *o) {
   if (o->max_tokens < 0) wrong = "max_tokens must be 0 (as many as the model has positions for) or more";
   if (o->max_length < 0) wrong = "max_length must be 0 (no bound) or more";
   if (o->draft_tokens < 0 || o->draft_tokens > ATT_MOST_GUESSES) wrong = "draft_tokens must be 0 to 15";
+  if (o->top_logprobs < 0 || o->top_logprobs > ATT_MOST_LIKELIEST) wrong = "top_logprobs must be 0 to 20";
   if ((unsigned)o->cache_type > ATT_CACHE_Q8_0) wrong = "cache_type is none of att_cache_type";
   if (o->samples < 1 || o->samples > ATT_MOST_SAMPLES) wrong = "samples must be 1 to 64";
   return wrong;

@@ -56,6 +56,14 @@ static int best_of_row(const float *x, int64_t n, int width, att_choice *best) {
   return count;
 }
 
+void att_likeliest(const float *logits, int64_t n, int most, att_token_logprob *out) {
+  att_choice best[ATT_MOST_LIKELIEST];
+  double log_sum = att_kernels_get()->log_sum_exp(logits, n);
+  int count = best_of_row(logits, n, most, best);
+  for (int i = 0; i < most; i++)
+    out[i] = i < count ? (att_token_logprob){best[i].token, best[i].logprob - log_sum} : (att_token_logprob){-1, 0};
+}
+
 static int32_t choose_of_row(const choose_task *t, const float *x, double uniform, int thread, att_choice *choices) {
   int64_t vocab = t->p->vocab, at = thread * vocab;
   if (t->p->settings->temperature <= 0) return best_of_row(x, vocab, t->width, choices);
@@ -121,10 +129,10 @@ static att_status make_scratch(choose_task *t, att_context *ctx, att_arena *aren
 }
 
 att_status att_fail_no_token(att_context *ctx) {
-  return att_fail(
-      ctx, ATT_ARGUMENT,
-      "no token may come next: generation_config.json and the options (bad words, n-grams, lengths) rule out "
-      "every one");
+  return att_fail(ctx, ATT_ARGUMENT,
+                  "no token may come next: generation_config.json and the options (bad words, n-grams, lengths, a "
+                  "grammar) rule out "
+                  "every one");
 }
 
 att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t rows, int width,

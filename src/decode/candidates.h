@@ -7,6 +7,8 @@
 
 #include "decode/processors.h"
 
+#define ATT_MOST_LIKELIEST 20
+
 typedef struct att_choice {
   int32_t token;
   double logprob; /* the model's own: over the whole vocabulary, whatever processors did; of several choices a row what
@@ -20,6 +22,9 @@ typedef struct att_choice {
 att_status att_choose(att_context *ctx, att_arena *arena, float *logits, int64_t rows, int width,
                       const att_processors *processors, const att_sequence *sequences, const double *uniform,
                       att_choice *choices, int32_t *counts);
+
+/* The `most` likeliest of a row's n logits with their log-probabilities; -1 where there are no more. */
+void att_likeliest(const float *logits, int64_t n, int most, att_token_logprob *out);
 
 /* For who has nothing to go on with: ATT_ARGUMENT. */
 att_status att_fail_no_token(att_context *ctx);

@@ -25,14 +25,15 @@ att_status att_search_begin(att_search *s, att_session *session, const att_searc
                             int32_t token) {
   int64_t begin = att_session_length(session, sequence) + 1, vocab = att_session_model(session)->config.vocab_size;
   *s = (att_search){.plan = *plan, .session = session, .width = width_of(plan)};
-  att_processors_make(plan->settings, vocab, begin, begin + plan->most, &s->processors);
+  att_processors_make(plan->settings, vocab, begin, begin + plan->most, plan->grammar, &s->processors);
   if (plan->alignment) s->plan.alignment = att_session_align(session);
   att_context *ctx = context_of(s);
   int64_t most = most_hypotheses(plan), count = plan->beam > 1 ? 1 : plan->samples;
   s->hypotheses = ATT_NEW(ctx, most, att_running);
   s->next = ATT_NEW(ctx, most, att_running);
   s->results = ATT_NEW(ctx, most, att_output);
-  if (!s->hypotheses || !s->next || !s->results) {
+  s->top = plan->top ? ATT_NEW(ctx, most * plan->top, att_token_logprob) : NULL;
+  if (!s->hypotheses || !s->next || !s->results || (plan->top && !s->top)) {
     att_session_drop(session, sequence);
     return ATT_MEMORY;
   }
@@ -60,6 +61,7 @@ void att_search_end(att_search *s) {
   att_free(ctx, s->hypotheses);
   att_free(ctx, s->next);
   att_free(ctx, s->results);
+  att_free(ctx, s->top);
   att_buffer_free(ctx, &s->text);
   if (s->draft) att_draft_free(s->draft);
   att_free(ctx, s->draft);
@@ -163,6 +165,7 @@ static att_status advance_alone(att_search *s, att_arena *arena, const att_choic
     h.token = choices[i].token;
     h.logprob += choices[i].logprob;
     if (is_end(s, h.token)) finish = ATT_FINISH_END;
+    h.top = s->top ? s->top + i * s->plan.top : NULL;
     if (s->plan.give) {
       ATT_TRY(s->plan.give(s->plan.user, &h, choices[i].logprob, &finish));
     } else {
@@ -356,7 +359,12 @@ static att_status make_sequences(att_session *session, att_arena *arena, att_sea
       int32_t *tokens = ATT_ARENA_NEW(arena, length, int32_t);
       if (!tokens) return ATT_MEMORY;
       att_session_tokens(session, number, 0, length, tokens);
-      *sequences = (att_sequence){tokens, length, tokens, prompt > 0 ? prompt : 0, gone};
+      *sequences = (att_sequence){tokens, length, tokens, prompt > 0 ? prompt : 0, gone, NULL, false};
+      if (s->plan.grammar) {
+        att_status status = att_grammar_allowed(s->plan.grammar, tokens + prompt, length - prompt, &sequences->allowed,
+                                                &sequences->ends);
+        if (status && status != ATT_ARGUMENT) return status; /* that one is this search's own: nothing may follow */
+      }
       if (!s->plan.source) continue;
       sequences->source = s->plan.source;
       sequences->source_count = s->plan.source_count;
@@ -386,6 +394,12 @@ static att_status choose(att_session *session, att_arena *arena, att_search *con
 static att_status choose_all(att_session *session, att_arena *arena, att_search *const *searches, int64_t count,
                              joint *j) {
   att_choice *choices = j->choices;
+  const float *logits = j->logits;
+  for (int64_t i = 0; i < count; i++)
+    for (int64_t h = 0; h < searches[i]->running; h++, logits += searches[i]->processors.vocab)
+      if (searches[i]->plan.top)
+        att_likeliest(logits, searches[i]->processors.vocab, searches[i]->plan.top,
+                      searches[i]->top + h * searches[i]->plan.top);
   for (int64_t i = 0, row = 0, end; i < count; i = end) {
     int64_t rows = 0;
     for (end = i; end < count && (end == i || choose_alike(searches[i], searches[end])); end++)

@@ -22,9 +22,10 @@ typedef struct att_output {
 /* A hypothesis that goes on: its sequence in the session, and the token after it, which the session has not read. */
 typedef struct att_running {
   int32_t sequence, token;
-  int32_t number; /* which sample it is */
-  int64_t gone;   /* tokens before its sequence, which the window left behind */
-  double logprob; /* of its tokens */
+  int32_t number;               /* which sample it is */
+  int64_t gone;                 /* tokens before its sequence, which the window left behind */
+  double logprob;               /* of its tokens */
+  const att_token_logprob *top; /* [plan.top] beside the token, as it is given; or NULL */
 } att_running;
 
 /* What happens with a sample's next token, whose own log-probability is given; its sequence holds all before it.
@@ -51,6 +52,8 @@ typedef struct att_search_plan {
   size_t stop_count;
   att_token_fn *give; /* beam 1: gets each token; results are kept where it is NULL */
   void *user;
+  att_grammar *grammar; /* of what is written, or NULL: stays while the search does */
+  int top;              /* beam 1: the likeliest tokens that are given beside each */
   att_draft_plan draft; /* beam and samples 1; acts where the session reads ahead, in steps of this search alone */
 } att_search_plan;
 
@@ -65,6 +68,7 @@ typedef struct att_search {
   bool stuck;              /* it is, because the settings ruled out every token: att_fail_no_token */
   att_running *hypotheses; /* [running] */
   att_running *next;       /* scratch */
+  att_token_logprob *top;  /* [running, plan.top] of the step */
   att_output *results;     /* [result_count] best first, owned */
   int64_t result_count;
   att_buffer text;  /* scratch, where there are stop texts */

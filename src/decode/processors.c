@@ -185,6 +185,17 @@ static void renormalize(const att_processors *p, const att_sequence *s, float *s
   for (int64_t i = 0; isfinite(sum) && i < p->vocab; i++) scores[i] -= sum;
 }
 
+/* ---- grammars ---------------------------------------------------------------------------------------------------- */
+
+/* Rules out what the grammar does not allow; ends where the text may not end. */
+static void grammar(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
+  (void)scratch;
+  for (int64_t i = 0; i < p->vocab; i++) {
+    if (s->allowed && ((s->allowed[i >> 6] >> (i & 63)) & 1)) continue;
+    if (!s->ends || !att_generation_ends(p->settings, (int32_t)i)) scores[i] = -INFINITY;
+  }
+}
+
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
 /* In generate()'s order. What draws (sample.c) comes before the last, which only beams feel. */
@@ -209,14 +220,15 @@ static const struct {
     {"timestamps", timestamps},
     {"renormalize_logits", renormalize},
 };
-static_assert(sizeof processors / sizeof *processors <= ATT_MOST_PROCESSORS, "the list of active ones holds all");
+static_assert(sizeof processors / sizeof *processors < ATT_MOST_PROCESSORS, "the list of active ones holds all");
 
-void att_processors_make(const att_generation *settings, int64_t vocab, int64_t begin, int64_t most,
+void att_processors_make(const att_generation *settings, int64_t vocab, int64_t begin, int64_t most, att_grammar *rules,
                          att_processors *out) {
-  *out = (att_processors){.settings = settings, .vocab = vocab, .begin = begin, .most = most};
+  *out = (att_processors){.settings = settings, .vocab = vocab, .begin = begin, .most = most, .grammar = rules};
   for (size_t i = 0; i < sizeof processors / sizeof *processors; i++) {
     if (att_generation_is_set(settings, processors[i].key)) out->active[out->count++] = processors[i].apply;
   }
+  if (rules) out->active[out->count++] = grammar;
 }
 
 void att_process(const att_processors *p, const att_sequence *sequence, float *scores, float *scratch) {

@@ -7,6 +7,7 @@
 #include "models/parameters.h"
 #include "models/sentence.h"
 #include "models/series_front.h"
+#include "text/token_trie.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ void att_model_close(att_model *model) {
   if (model->calls) model->calls->free(model);
   att_parameters_free(model);
   att_tensor_file_close(model->file);
+  att_token_trie_free(ctx, model->trie);
   att_tokenizer_free(model->tokenizer);
   att_generation_free(ctx, &model->generation);
   if (model->info) att_free(ctx, (void *)model->info->parts);

@@ -51,6 +51,7 @@ struct att_model {
   att_config config;
   att_generation generation;
   att_tokenizer *tokenizer;        /* owned; NULL in some tests */
+  struct att_token_trie *trie;     /* of its tokens (token_trie.h): made when a grammar first asks */
   struct att_sentence *sentence;   /* of a folder of sentence-transformers (sentence.h), or NULL */
   struct att_series_front *series; /* of a folder that reads series (series_front.h), or NULL */
   int64_t file_bytes;              /* of the model.safetensors that it was read from */

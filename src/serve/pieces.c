@@ -40,10 +40,11 @@ static bool is_stop(const att_pieces *p, int32_t token) {
   return false;
 }
 
-att_status att_pieces_put(att_pieces *p, att_context *ctx, int32_t token, double logprob, att_finish *finish,
-                          size_t *size) {
+att_status att_pieces_put(att_pieces *p, att_context *ctx, int32_t token, double logprob, const att_token_logprob *top,
+                          att_finish *finish, size_t *size) {
   ATT_TRY(att_ids_push(ctx, &p->tokens, token));
   ATT_TRY(att_buffer_append(ctx, &p->logprobs, &logprob, sizeof logprob));
+  if (top) ATT_TRY(att_buffer_append(ctx, &p->top, top, p->top_count * sizeof *top));
   p->logprob += logprob;
   if (is_stop(p, token)) *finish = ATT_FINISH_STOP;
   if (p->decoder.tokenizer) {
@@ -64,6 +65,8 @@ void att_pieces_show(const att_pieces *p, size_t size, att_piece_of_text *piece)
   piece->first_token = p->given;
   piece->logprobs = (const double *)(const void *)p->logprobs.data;
   piece->logprob = p->logprob;
+  piece->top = (const att_token_logprob *)(const void *)p->top.data;
+  piece->top_count = p->top_count;
 }
 
 void att_pieces_pass(att_pieces *p, size_t size) {
@@ -76,5 +79,6 @@ void att_pieces_free(att_pieces *p, att_context *ctx) {
   att_free(ctx, p->tokens.data);
   att_decoder_free(&p->decoder, ctx);
   att_buffer_free(ctx, &p->logprobs);
+  att_buffer_free(ctx, &p->top);
   att_buffer_free(ctx, &p->held);
 }

@@ -40,6 +40,49 @@ static void cut_prompt(att_served *s) {
   s->tokens.count = starts + kept;
 }
 
+/* What is written must fit; guesses would be looked at one by one, and are left out. */
+static att_status take_grammar(att_served *s, const att_generate_options *options) {
+  att_model *model = s->model;
+  if (!options->grammar && !options->json_schema) return ATT_OK;
+  if (options->grammar && options->json_schema)
+    return att_fail(model->ctx, ATT_ARGUMENT, "grammar and json_schema exclude each other");
+  if (options->ignore_end || s->settings.ends.count == 0)
+    return att_fail(model->ctx, ATT_ARGUMENT, "a grammar needs an end token: %s",
+                    options->ignore_end ? "ignore_end leaves none" : "the model's folder names none");
+  ATT_TRY(att_model_check_text(model));
+  if (!model->trie) ATT_TRY(att_token_trie_new(model->ctx, model->tokenizer, model->config.vocab_size, &model->trie));
+  s->plan.draft = (att_draft_plan){0};
+  att_status status = options->grammar
+                          ? att_grammar_new(model->ctx, model->trie, options->grammar, &s->grammar)
+                          : att_grammar_new_schema(model->ctx, model->trie, options->json_schema, &s->grammar);
+  s->plan.grammar = s->grammar;
+  return status;
+}
+
+/* Behind the folder's biases. */
+static att_status take_biases(att_served *s, const att_generate_options *options) {
+  att_context *ctx = s->model->ctx;
+  att_bias_list *list = &s->settings.sequence_bias;
+  size_t count = options->logit_bias_count;
+  if (count == 0) return ATT_OK;
+  if (!options->logit_bias || count > (size_t)s->model->config.vocab_size)
+    return att_fail(ctx, ATT_ARGUMENT, "logit_bias has more biases than there are tokens");
+  s->biases = ATT_NEW(ctx, (size_t)list->count + count, att_biased);
+  s->biased = ATT_NEW(ctx, count, int32_t);
+  if (!s->biases || !s->biased) return ATT_MEMORY;
+  if (list->count) memcpy(s->biases, list->items, (size_t)list->count * sizeof *list->items);
+  for (size_t i = 0; i < count; i++) {
+    const att_token_bias *b = &options->logit_bias[i];
+    if (b->token < 0 || b->token >= s->model->config.vocab_size || isnan(b->bias) || b->bias == INFINITY)
+      return att_fail(ctx, ATT_ARGUMENT, "logit_bias: token %d is not in the vocabulary, or its bias is no number",
+                      (int)b->token);
+    s->biased[i] = b->token;
+    s->biases[list->count + (int64_t)i] = (att_biased){.tokens = &s->biased[i], .count = 1, .bias = (double)b->bias};
+  }
+  *list = (att_bias_list){s->biases, list->count + (int64_t)count};
+  return ATT_OK;
+}
+
 static att_status read_prompt(att_served *s, const att_request *request) {
   att_generate_options options;
   att_generate_options_default(s->model, &options);
@@ -48,7 +91,11 @@ static att_status read_prompt(att_served *s, const att_request *request) {
   if (wrong) return att_fail(s->model->ctx, ATT_ARGUMENT, "%s", wrong);
   if (request->tokens) ATT_TRY(copy_tokens(s, request->tokens, request->token_count));
   if (s->tokens.count == 0) ATT_TRY(att_prompt_ids(s->model, request->text, !options.no_special_tokens, &s->tokens));
+  if (options.grammar || options.json_schema) options.slide = false; /* all that was written is looked at */
   ATT_TRY(att_generate_plan(s->model, &options, s->tokens.count, &s->settings, &s->plan));
+  ATT_TRY(take_grammar(s, &options));
+  ATT_TRY(take_biases(s, &options));
+  s->plan.top = options.top_logprobs;
   if (s->plan.slide) cut_prompt(s);
   s->plan.stop = options.stop;
   s->plan.stop_count = options.stop_count;
@@ -93,6 +140,7 @@ static att_status read_request(att_served *s, const att_request *request) {
   const att_ids *before = s->model->config.kind == ATT_DECODER ? &s->tokens : NULL;
   for (int64_t i = 0; i < s->plan.samples; i++)
     ATT_TRY(att_pieces_begin(&s->pieces[i], ctx, s->model->tokenizer, before, s->plan.stop, s->plan.stop_count));
+  for (int64_t i = 0; i < s->plan.samples; i++) s->pieces[i].top_count = (size_t)s->plan.top;
   return ATT_OK;
 }
 
@@ -117,6 +165,9 @@ void att_served_free(att_served *s) {
   att_context *ctx = s->model->ctx;
   if (s->sequence >= 0) att_session_drop(s->kept->session, s->sequence);
   att_search_end(&s->search);
+  att_grammar_free(s->grammar);
+  att_free(ctx, s->biases);
+  att_free(ctx, s->biased);
   for (int64_t i = 0; s->pieces && i < s->plan.samples; i++) att_pieces_free(&s->pieces[i], ctx);
   att_free(ctx, s->pieces);
   att_free(ctx, s->tokens.data);
@@ -185,7 +236,7 @@ static att_status on_token(void *user, const att_running *h, double logprob, att
   att_pieces *pieces = &s->pieces[h->number];
   size_t size;
   s->written++;
-  ATT_TRY(att_pieces_put(pieces, s->model->ctx, h->token, logprob, finish, &size));
+  ATT_TRY(att_pieces_put(pieces, s->model->ctx, h->token, logprob, h->top, finish, &size));
   if (size == 0 && *finish == ATT_RUNNING) return ATT_OK;
   att_piece_of_text piece = {.sample = h->number, .finish = *finish};
   att_pieces_show(pieces, size, &piece);

@@ -25,6 +25,9 @@ typedef struct att_served {
   bool truncated;
   att_search_plan plan;
   att_generation settings;  /* the plan's */
+  att_grammar *grammar;     /* the plan's, or NULL */
+  att_biased *biases;       /* the settings' list, where the request has biases of its own; or NULL */
+  int32_t *biased;          /* the tokens that these speak of */
   int64_t nbest;            /* of a beam */
   att_prompt_fn *on_prompt; /* or NULL */
   void *on_prompt_user;

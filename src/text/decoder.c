@@ -202,3 +202,17 @@ att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx
   att_decoder_free(&decoder, ctx);
   return status;
 }
+
+att_status att_tokenizer_bytes(const att_tokenizer *t, att_context *ctx, int32_t id, att_buffer *out) {
+  const char *token = att_tokenizer_token(t, id);
+  if (!token || att_tokenizer_is_special(t, id)) return ATT_OK;
+  if (t->added_of[id]) token = t->added_of[id]->content.data;
+  if (t->decoding.kind == ATT_DECODE_BYTES) return append_bytes(ctx, token, out);
+  int byte = t->decoding.byte_fallback ? byte_of(token) : -1;
+  char single = (char)byte;
+  if (byte >= 0) return att_buffer_append(ctx, out, &single, 1);
+  att_decoder decoder = {.tokenizer = t, .stripped = -1};
+  att_status status = put_text(&decoder, ctx, token, false, out);
+  att_decoder_free(&decoder, ctx);
+  return status;
+}

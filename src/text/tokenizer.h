@@ -148,6 +148,10 @@ att_status att_tokenizer_encode_dropout(const att_tokenizer *tokenizer, att_cont
 att_status att_tokenizer_decode(const att_tokenizer *tokenizer, att_context *ctx, const int32_t *ids, size_t count,
                                 bool skip_special, att_buffer *out);
 
+/* Appends the bytes that a token adds to a text that has begun, which need not be whole characters; of special tokens
+ * none. (Where a decoder looks at the token after it, its suffix stays.) */
+att_status att_tokenizer_bytes(const att_tokenizer *tokenizer, att_context *ctx, int32_t id, att_buffer *out);
+
 /* Text as its tokens come: what att_decoder_put appends for each, and att_decoder_end after the last, is together what
  * att_tokenizer_decode makes of all of them. Only whole characters are given: a token that ends amid one waits for the
  * next. Where the folder says clean_up_tokenization_spaces, all comes at the end. Begin with {.tokenizer = ...,
