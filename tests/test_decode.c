@@ -308,7 +308,7 @@ static att_status choose_one(att_context *ctx, att_arena *arena, const att_gener
   float x[4];
   att_processors p;
   memcpy(x, logits, sizeof x);
-  att_processors_make(settings, 4, 1, 9, &p);
+  att_processors_make(settings, 4, 1, 9, NULL, &p);
   return att_choose(ctx, arena, x, 1, width, &p, &sequence, NULL, choices, count);
 }
 

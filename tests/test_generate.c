@@ -301,7 +301,7 @@ static void count_chosen(setup *s, const float *logits, const att_generate_optio
   att_processors p;
   att_generation settings = s->model->generation;
   require_ok(s, att_generation_take(s->ctx, ATT_OPTIONS_GENERATE, o, &settings));
-  att_processors_make(&settings, SOME, 4, 9, &p);
+  att_processors_make(&settings, SOME, 4, 9, NULL, &p);
   att_arena *arena;
   require_ok(s, att_arena_new(s->ctx, &arena));
   for (int64_t i = 0; i < draws; i++) {

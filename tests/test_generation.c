@@ -93,9 +93,9 @@ static void what_is_not_said_is_neutral(void **state) {
   assert_true(g.temperature == 1 && g.top_p == 1 && g.typical_p == 1 && g.repetition_penalty == 1 && g.num_beams == 1);
   assert_true(!g.do_sample && g.top_k == 0 && g.max_length == 0 && g.ends.count == 0 && g.bos == -1);
   att_processors p;
-  att_processors_make(&g, 50, 1, 9, &p);
+  att_processors_make(&g, 50, 1, 9, NULL, &p);
   assert_int_equal(p.count, 0);
-  att_processors_make(&neutral, 50, 1, 9, &p);
+  att_processors_make(&neutral, 50, 1, 9, NULL, &p);
   assert_int_equal(p.count, 0);
   att_generation_free(ctx, &g);
   g = read_of(&decoder, "{\"do_sample\": true}"); /* generate()'s own */
@@ -437,7 +437,7 @@ static void draw_many(const att_generation *settings, const float *logits, const
                       int64_t *counts) {
   att_arena *arena;
   att_processors p;
-  att_processors_make(settings, DRAWN, 2, 9, &p);
+  att_processors_make(settings, DRAWN, 2, 9, NULL, &p);
   assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
   for (int i = 0; i < DRAWS; i++) {
     float row[DRAWN];
