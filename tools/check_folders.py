@@ -37,6 +37,8 @@ def outputs(model):
     more = {"decoder_input_ids": ids[:, :4]} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
         result = model(input_ids=ids, **more)
+    if "start_logits" in result:
+        return torch.stack([result.start_logits, result.end_logits])
     return result.logits if "logits" in result else result.last_hidden_state
 
 
