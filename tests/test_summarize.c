@@ -171,7 +171,7 @@ static void test_parts(void **state) {
   att_model *model = open_model(ctx, "decode_bart"); /* of 64 positions */
   att_summary_options options;
   att_summary_options_default(&options);
-  char longer[4 * sizeof text] = "";
+  char longer[4 * sizeof text + 1] = "";
   for (int i = 0; i < 4; i++) strcat(strcat(longer, text), " ");
   const att_text texts[] = {text_of(longer), text_of("abc")};
   const got *g = summarize(model, texts, 2, &options);
