@@ -4,6 +4,7 @@
  */
 #include <attend/attend.h>
 
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,6 +114,55 @@ static void test_texts(void **state) {
   att_context_free(ctx);
 }
 
+static void link_file(const char *folder, const char *name) {
+  char from[1024], to[128];
+  assert_non_null(realpath(ATT_TEST_DATA "/decode_t5", from));
+  snprintf(from + strlen(from), 64, "/%s", name);
+  snprintf(to, sizeof to, "%s/%s", folder, name);
+  assert_int_equal(symlink(from, to), 0);
+}
+
+/* T5's first folders say in config.json how they sum up. */
+static void test_folder_says_how(void **state) {
+  (void)state;
+  char folder[] = "/tmp/attend-test-XXXXXX", path[64];
+  att_context *ctx;
+  att_model *model;
+  json_error_t error;
+  assert_non_null(mkdtemp(folder));
+  link_file(folder, "model.safetensors");
+  link_file(folder, "tokenizer.json");
+  link_file(folder, "tokenizer_config.json");
+  link_file(folder, "generation_config.json");
+  json_t *root = json_load_file(ATT_TEST_DATA "/decode_t5/config.json", 0, &error);
+  json_object_set_new(root, "task_specific_params",
+                      json_pack("{s:{s:s, s:i, s:i, s:i, s:f, s:b, s:s}}", "summarization", "prefix", "gg ",
+                                "num_beams", 3, "max_length", 12, "min_length", 4, "length_penalty", 2.5,
+                                "early_stopping", 1, "no_repeat_ngram_size", "three"));
+  snprintf(path, sizeof path, "%s/config.json", folder);
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  json_decref(root);
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  assert_int_equal(att_model_open(ctx, folder, &model), ATT_OK);
+  att_decode_options decode;
+  att_summary_decode_default(model, &decode);
+  assert_true(decode.beam == 3 && decode.max_length == 11 && decode.min_tokens == 3 &&
+              decode.no_repeat_ngram_size == 0);
+  assert_true(decode.length_penalty == 2.5 && decode.early_stopping == ATT_EARLY_STOPPING_ON);
+  att_summary_options options;
+  att_summary_options_default(&options);
+  const att_text rest = text_of("hh"), whole = text_of("gg hh");
+  char said[64];
+  snprintf(said, sizeof said, "%s", summarize(model, &rest, 1, NULL)->text[0]);
+  options.prefix = "";
+  assert_string_equal(summarize(model, &whole, 1, &options)->text[0], said);
+  assert_true(strcmp(summarize(model, &rest, 1, &options)->text[0], said) != 0);
+  att_model_close(model);
+  att_context_free(ctx);
+  snprintf(path, sizeof path, "rm -r %s", folder);
+  assert_int_equal(system(path), 0);
+}
+
 static void test_parts(void **state) {
   (void)state;
   static const char text[] = "abc gg. Abd hh. Cab aa fe. Ddd ee ab.";
@@ -121,7 +171,7 @@ static void test_parts(void **state) {
   att_model *model = open_model(ctx, "decode_bart"); /* of 64 positions */
   att_summary_options options;
   att_summary_options_default(&options);
-  char longer[4 * sizeof text] = "";
+  char longer[4 * sizeof text + 1] = "";
   for (int i = 0; i < 4; i++) strcat(strcat(longer, text), " ");
   const att_text texts[] = {text_of(longer), text_of("abc")};
   const got *g = summarize(model, texts, 2, &options);
@@ -382,9 +432,9 @@ static void test_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sentences), cmocka_unit_test(test_texts),     cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_documents), cmocka_unit_test(test_extracting),
-      cmocka_unit_test(test_training),  cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_sentences),  cmocka_unit_test(test_texts),           cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_stopping),   cmocka_unit_test(test_folder_says_how), cmocka_unit_test(test_documents),
+      cmocka_unit_test(test_extracting), cmocka_unit_test(test_training),        cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

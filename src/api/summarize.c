@@ -3,6 +3,8 @@
  * parts to summaries. The search is att_translate's.
  */
 #include "api/text.h"
+#include "formats/file.h"
+#include "formats/json.h"
 #include "text/sentences.h"
 #include "text/unicode.h"
 
@@ -16,8 +18,9 @@ typedef struct summarizer {
   const att_summary_options *options;
   att_decode_options decode;
   const char *prefix;
-  int64_t most; /* tokens that the model reads */
-  att_ids ids;  /* scratch */
+  json_t *folder; /* what the prefix may lie in, or NULL */
+  int64_t most;   /* tokens that the model reads */
+  att_ids ids;    /* scratch */
   /* the window */
   att_buffer bytes; /* the parts, one behind another */
   size_t *ends;     /* [parts] of each, in bytes */
@@ -39,12 +42,55 @@ void att_summary_options_init(att_summary_options *options, size_t size) {
   att_give_struct(&own, sizeof own, options, size);
 }
 
-void att_summary_decode_init(const att_model *model, att_decode_options *options, size_t size) {
+/* ---- what a folder says of summaries: config.json's task_specific_params (T5's first folders have a prefix there)
+ * ---- */
+
+/* *root: json_decref; NULL: there is nothing to read. What else is wrong in it was refused as the model opened. */
+static att_status read_params(const att_model *model, json_t **root, const json_t **params) {
+  char *path = model->folder ? att_path(model->ctx, model->folder, "config.json") : NULL;
+  att_status status = model->folder && !path ? ATT_MEMORY : ATT_OK;
+  *root = NULL;
+  if (path && att_is_file(path)) status = att_json_open(model->ctx, path, root);
+  att_free(model->ctx, path);
+  *params = json_object_get(json_object_get(*root, "task_specific_params"), "summarization");
+  return status == ATT_MEMORY ? status : ATT_OK;
+}
+
+/* A whole number from least to most, else nothing. */
+static void take_whole(const json_t *params, const char *key, int least, int most, int less, int *out) {
+  const json_t *value = json_object_get(params, key);
+  json_int_t number = json_integer_value(value);
+  if (json_is_integer(value) && number >= least && number <= most) *out = (int)number - less;
+}
+
+/* Lengths there count the start token. */
+static void take_params(const json_t *params, att_decode_options *options) {
+  const json_t *penalty = json_object_get(params, "length_penalty"), *early = json_object_get(params, "early_stopping");
+  take_whole(params, "num_beams", 1, 64, 0, &options->beam);
+  take_whole(params, "max_length", 2, 1 << 20, 1, &options->max_length);
+  take_whole(params, "min_length", 2, 1 << 20, 1, &options->min_tokens);
+  take_whole(params, "no_repeat_ngram_size", 0, 1 << 20, 0, &options->no_repeat_ngram_size);
+  if (json_is_number(penalty)) options->length_penalty = json_number_value(penalty);
+  if (json_is_boolean(early)) options->early_stopping = (att_early_stopping)json_is_true(early);
+}
+
+static att_status make_decode(const att_model *model, att_decode_options *own) {
   const att_generation *g = &model->generation;
+  const json_t *params;
+  json_t *root;
+  att_decode_options_default(model, own);
+  if (!g->max_length && !g->max_new_tokens && own->max_length > USUAL_LENGTH) own->max_length = USUAL_LENGTH;
+  att_status status = read_params(model, &root, &params);
+  take_params(params, own);
+  json_decref(root);
+  own->nbest = 1;
+  return status;
+}
+
+/* Without memory it is what the model says else. */
+void att_summary_decode_init(const att_model *model, att_decode_options *options, size_t size) {
   att_decode_options own;
-  att_decode_options_default(model, &own);
-  if (!g->max_length && !g->max_new_tokens && own.max_length > USUAL_LENGTH) own.max_length = USUAL_LENGTH;
-  own.nbest = 1;
+  (void)make_decode(model, &own);
   own.size = size;
   att_give_struct(&own, sizeof own, options, size);
 }
@@ -177,11 +223,15 @@ static att_status check(att_model *model, const att_text *texts, size_t count, a
   return att_model_check_text(model);
 }
 
-static void settle(summarizer *s, const att_summary_options *options) {
-  att_summary_decode_default(s->model, &s->decode);
+static att_status settle(summarizer *s, const att_summary_options *options) {
+  const json_t *params;
   s->options = options;
-  s->prefix = options->prefix ? options->prefix : "";
   s->most = att_source_limit(s->model);
+  ATT_TRY(make_decode(s->model, &s->decode));
+  ATT_TRY(read_params(s->model, &s->folder, &params));
+  const char *own = json_string_value(json_object_get(params, "prefix"));
+  s->prefix = options->prefix ? options->prefix : own ? own : "";
+  return ATT_OK;
 }
 
 att_status att_summarize(att_model *model, const att_text *texts, size_t count, const att_summary_options *given,
@@ -192,14 +242,14 @@ att_status att_summarize(att_model *model, const att_text *texts, size_t count, 
   ATT_TRY(att_take_options(ctx, "att_summarize", given, &options, sizeof options));
   ATT_TRY(check(model, texts, count, give));
   summarizer s = {.model = model, .give = give, .user = user};
-  settle(&s, &options);
-  att_status status = ATT_OK;
-  if (options.decode)
+  att_status status = settle(&s, &options);
+  if (!status && options.decode)
     status = att_take_options(ctx, "att_summarize: decode", options.decode, &s.decode, sizeof s.decode);
   for (s.first = 0; s.first < count && !status; s.first += WINDOW) {
     size_t left = count - s.first;
     status = summarize_window(&s, texts + s.first, left < WINDOW ? left : WINDOW);
   }
+  json_decref(s.folder);
   att_free(ctx, s.ids.data);
   att_buffer_free(ctx, &s.bytes);
   att_buffer_free(ctx, &s.joined);
