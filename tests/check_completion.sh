@@ -27,7 +27,7 @@ expect() { # WANTED WORDS...
   [ "$got" = "$wanted" ] || { echo "attend $*: '$got', not '$wanted'"; exit 1; }
 }
 expect "translate" transl
-expect "train translate" tra
+expect "train translate transcribe" tra
 expect "translation" train tran
 expect "--resume" train --r
 expect "--beam" translate model --be
