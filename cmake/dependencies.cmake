@@ -1,7 +1,7 @@
 # The libraries that attend stands on. Gives:
 #   ATTEND_LIBRARIES        to build with
 #   ATTEND_PLAIN_LIBRARIES  their names, for those who link the installed static library on any machine: no paths
-#   ATTEND_DEFINITIONS      ATT_HAVE_DNNL, ATT_HAVE_CBLAS
+#   ATTEND_DEFINITIONS      ATT_HAVE_DNNL, ATT_HAVE_CBLAS, ATT_HAVE_SNDFILE, ATT_HAVE_SOXR
 #   LIBEDIT_FOUND           the command edits lines with PkgConfig::LIBEDIT
 find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
@@ -11,6 +11,20 @@ pkg_check_modules(LIBEDIT IMPORTED_TARGET libedit)
 set(ATTEND_LIBRARIES PkgConfig::JANSSON PkgConfig::UTF8PROC ZLIB::ZLIB m)
 set(ATTEND_PLAIN_LIBRARIES jansson utf8proc z m)
 set(ATTEND_DEFINITIONS)
+
+# Recordings are read by libsndfile, and brought to another rate by soxr. Without either, attend says so where one is
+# needed.
+pkg_check_modules(SNDFILE IMPORTED_TARGET sndfile)
+pkg_check_modules(SOXR IMPORTED_TARGET soxr)
+foreach(library SNDFILE SOXR)
+  if(${library}_FOUND)
+    list(APPEND ATTEND_LIBRARIES PkgConfig::${library})
+    list(APPEND ATTEND_PLAIN_LIBRARIES ${${library}_LIBRARIES})
+    list(APPEND ATTEND_DEFINITIONS ATT_HAVE_${library})
+  else()
+    message(STATUS "attend: no ${library}: recordings are not read, or at the rate that they have")
+  endif()
+endforeach()
 
 # OpenMP stands before oneDNN on the link line: where the compiler's runtime is not oneDNN's libgomp (clang), it then
 # serves both.
@@ -67,4 +81,4 @@ if(ATTEND_TESTS STREQUAL ON)
 elseif(ATTEND_TESTS STREQUAL AUTO)
   pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 endif()
-message(STATUS "attend: matrix products: own ${ATTEND_DEFINITIONS}")
+message(STATUS "attend: own matrix products, and ${ATTEND_DEFINITIONS}")

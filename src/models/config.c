@@ -8,6 +8,7 @@
  * stand positions, norms and heads. Folders from before that key have "normalize_before" in its place.
  */
 #include "formats/file.h"
+#include "models/features.h"
 #include "models/head.h"
 
 #include <inttypes.h>
@@ -220,6 +221,7 @@ att_status att_config_read(att_context *ctx, const char *folder, att_config *out
   att_status status = path ? att_json_open(ctx, path, &root) : ATT_MEMORY;
   if (!status) status = att_config_take(ctx, path, root, out);
   if (!status) status = read_tokenizer_length(ctx, folder, out);
+  if (!status) status = att_features_read(ctx, folder, out);
   if (status) {
     att_free(ctx, out->labels);
     out->labels = NULL;
@@ -410,5 +412,6 @@ att_status att_config_write(att_context *ctx, const char *folder, const att_conf
                             const att_tokenizer *tokenizer) {
   ATT_TRY(att_config_check(ctx, folder, config));
   if (tokenizer) ATT_TRY(write_tokenizer(ctx, folder, config, tokenizer));
+  ATT_TRY(att_features_write(ctx, folder, config));
   return write_model(ctx, folder, config);
 }

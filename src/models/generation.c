@@ -131,6 +131,7 @@ void att_generation_neutral(att_generation *g) {
 
 bool att_generation_is_set(const att_generation *g, const char *key) {
   if (strcmp(key, decay_key) == 0) return g->decay_factor != 1;
+  if (strcmp(key, "timestamps") == 0) return g->first_timestamp > 0;
   for (size_t i = 0; i < ATT_COUNT(settings); i++) {
     const setting *s = &settings[i];
     if (strcmp(s->key, key) != 0) continue;

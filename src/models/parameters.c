@@ -25,6 +25,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .in_file = !plan->not_in_file,
                        .frozen_row = plan->frozen_row,
                        .transposed = plan->transposed,
+                       .kernel = plan->kernel,
                        .ones = plan->ones,
                        .optional = plan->optional,
                        .weight = plan->weight};
