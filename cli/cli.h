@@ -145,6 +145,7 @@ extern const struct att_cli_verb
     att_cli_train_lm,
     att_cli_train_classifier,
     att_cli_train_mlm,
+    att_cli_train_speech,
     att_cli_compare,
     att_cli_translate,
     att_cli_generate,

@@ -14,6 +14,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_train_lm,
     &att_cli_train_classifier,
     &att_cli_train_mlm,
+    &att_cli_train_speech,
     &att_cli_translate,
     &att_cli_generate,
     &att_cli_chat,

@@ -53,13 +53,13 @@ static void write_pair(void *user, const att_wer_pair *pair) {
 
 static void write_rate(att_cli *cli, const char *name, const char *of, double rate, const int64_t counts[4]) {
   att_cli_print(cli, "%s %.2f %%  of %lld %s: %lld substituted, %lld deleted, %lld inserted\n", name, 100 * rate,
-                (long long)(counts[0] + counts[1] + counts[2]), of,
-                (long long)counts[1], (long long)counts[2], (long long)counts[3]);
+                (long long)(counts[0] + counts[1] + counts[2]), of, (long long)counts[1], (long long)counts[2],
+                (long long)counts[3]);
 }
 
 static void write_counts(att_cli *cli, const char *name, const int64_t counts[4]) {
-  att_cli_print(cli, "\"%s\": {\"hits\": %lld, \"substitutions\": %lld, \"deletions\": %lld, \"insertions\": %lld}", name,
-                (long long)counts[0], (long long)counts[1], (long long)counts[2], (long long)counts[3]);
+  att_cli_print(cli, "\"%s\": {\"hits\": %lld, \"substitutions\": %lld, \"deletions\": %lld, \"insertions\": %lld}",
+                name, (long long)counts[0], (long long)counts[1], (long long)counts[2], (long long)counts[3]);
 }
 
 static void write_result(att_cli *cli, const wer_options *o, const att_wer_result *r) {

@@ -1,6 +1,6 @@
 /*
- * CTC's loss against PyTorch (tests/data/ops.json, made by tools/make_op_fixtures.py), against all ways written out, and
- * its gradient against differences; what has no way, what is empty, what is no number.
+ * CTC's loss against PyTorch (tests/data/ops.json, made by tools/make_op_fixtures.py), against all ways written out,
+ * and its gradient against differences; what has no way, what is empty, what is no number.
  */
 #include <jansson.h>
 
@@ -59,9 +59,9 @@ static void test_all_ways(void **state) {
     att_loss loss = {0};
     begin(f, 0);
     att_tensor x = new_input(f, w.rows, COLS, (uint64_t)i + 1);
-    assert_int_equal(att_op_ctc_loss(&f->run, &x, (att_sequences){1, start}, w.label, label_start, w.blank, 2, &loss,
-                                     &impossible),
-                     ATT_OK);
+    assert_int_equal(
+        att_op_ctc_loss(&f->run, &x, (att_sequences){1, start}, w.label, label_start, w.blank, 2, &loss, &impossible),
+        ATT_OK);
     problem p = {.reference = all_ways, .arg = &w};
     add_input(f, &p, x.data, x.gradient->data, w.rows * COLS);
     prepare(f, &p, 1);
@@ -113,8 +113,8 @@ static void test_pytorch(void **state) {
   assert_true(fabs(loss.loss - want) <= 1e-6 * want);
   for (int64_t i = 0; i < x.rows * cols; i++) {
     double theirs = json_number_value(json_array_get(dx, (size_t)i));
-    if (!(fabs(x.gradient->data[i] - theirs) <= 1e-6 * most)) fail_msg("dx[%d] is %g, not %g", (int)i,
-                                                                       (double)x.gradient->data[i], theirs);
+    if (!(fabs(x.gradient->data[i] - theirs) <= 1e-6 * most))
+      fail_msg("dx[%d] is %g, not %g", (int)i, (double)x.gradient->data[i], theirs);
   }
 }
 
@@ -155,8 +155,8 @@ static void test_long(void **state) {
   double sum = 0;
   begin(f, 0);
   att_tensor x = new_input(f, ROWS, COLS, 9);
-  assert_int_equal(att_op_ctc_loss(&f->run, &x, (att_sequences){1, start}, labels, label_start, 0, 1, &loss, &impossible),
-                   ATT_OK);
+  assert_int_equal(
+      att_op_ctc_loss(&f->run, &x, (att_sequences){1, start}, labels, label_start, 0, 1, &loss, &impossible), ATT_OK);
   assert_true(impossible == 0 && isfinite(loss.loss) && loss.loss > 100);
   for (int64_t i = 0; i < ROWS; i++) { /* a softmax less what sums to 1 */
     double row = 0;

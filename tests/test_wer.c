@@ -59,16 +59,15 @@ static void check_rates(const att_wer_result *r, const json_t *in) {
   } rates[] = {{"wer", r->wer}, {"cer", r->cer}, {"mer", r->mer}, {"wil", r->wil}, {"wip", r->wip}};
   for (size_t i = 0; i < 5; i++) {
     double theirs = json_number_value(json_object_get(in, rates[i].name));
-    if (!(fabs(rates[i].value - theirs) <= 1e-12)) fail_msg("%s %.15g, not %.15g", rates[i].name, rates[i].value, theirs);
+    if (!(fabs(rates[i].value - theirs) <= 1e-12))
+      fail_msg("%s %.15g, not %.15g", rates[i].name, rates[i].value, theirs);
   }
   check_counts(in, "words", r->hits, r->substitutions, r->deletions, r->insertions);
   check_counts(in, "characters", r->character_hits, r->character_substitutions, r->character_deletions,
                r->character_insertions);
 }
 
-static void keep_alignment(void *user, const att_wer_pair *pair) {
-  snprintf(user, 4096, "%s", pair->alignment);
-}
+static void keep_alignment(void *user, const att_wer_pair *pair) { snprintf(user, 4096, "%s", pair->alignment); }
 
 static void test_pairs(void **state) {
   (void)state;
@@ -88,9 +87,11 @@ static void test_pairs(void **state) {
       options.user = alignment;
       assert_int_equal(att_wer(ctx, &hypothesis, &reference, 1, &options, &result), ATT_OK);
       check_rates(&result, in);
-      const char *theirs = json_string_value(json_object_get(in, characters ? "character_alignment" : "word_alignment"));
+      const char *theirs =
+          json_string_value(json_object_get(in, characters ? "character_alignment" : "word_alignment"));
       bool nothing = result.hits + result.substitutions + result.deletions + result.insertions == 0;
-      if (theirs && !nothing && strcmp(alignment, theirs) != 0) fail_msg("pair %zu is drawn\n%s\nnot\n%s", i, alignment, theirs);
+      if (theirs && !nothing && strcmp(alignment, theirs) != 0)
+        fail_msg("pair %zu is drawn\n%s\nnot\n%s", i, alignment, theirs);
     }
   }
 }
@@ -204,8 +205,8 @@ static void test_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_pairs),      cmocka_unit_test(test_corpus),  cmocka_unit_test(test_long),
-      cmocka_unit_test(test_english),    cmocka_unit_test(test_normalized), cmocka_unit_test(test_hostile),
+      cmocka_unit_test(test_pairs),   cmocka_unit_test(test_corpus),     cmocka_unit_test(test_long),
+      cmocka_unit_test(test_english), cmocka_unit_test(test_normalized), cmocka_unit_test(test_hostile),
       cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests_name("error rates", tests, set_up, tear_down);

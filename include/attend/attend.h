@@ -725,7 +725,7 @@ ATT_API att_status att_wer_sized(att_context *ctx, const att_text *hypotheses, c
 /* Options of a training run, by name: what is not given is chosen from the data and the budget (docs/TRAINING.md). */
 typedef struct att_train_options att_train_options;
 
-/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm"; NULL after the last. */
+/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm", "speech"; NULL after the last. */
 ATT_API const char *att_train_task(size_t index);
 
 /* Options of a task, or of "compare" (for att_compare), in which nothing is given. ATT_ARGUMENT for another name. */

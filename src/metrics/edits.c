@@ -70,7 +70,8 @@ static att_status fill_cells(const edits_task *t, const edits_pair *p, int32_t *
   return ATT_OK;
 }
 
-/* From the end: a deletion where there can be one, else an insertion, else both go on. Written backwards, then turned. */
+/* From the end: a deletion where there can be one, else an insertion, else both go on. Written backwards, then turned.
+ */
 static void walk_back(edits_task *t, const edits_pair *p, const unsigned char *cells) {
   size_t i = p->rows, j = p->columns, begin = t->count;
   while (i > 0 && j > 0) {
@@ -133,8 +134,7 @@ static att_status align(edits_task *t, edits_pair p, size_t most);
 static att_status align_parts(edits_task *t, const edits_pair *p) {
   size_t at = 0, most_left = 0, most_right = 0, middle = p->columns / 2;
   int32_t *left = ATT_NEW(t->ctx, p->rows + 1, int32_t), *right = ATT_NEW(t->ctx, p->rows + 1, int32_t);
-  att_status status =
-      left && right ? find_parting(t, p, left, right, &at, &most_left, &most_right) : ATT_MEMORY;
+  att_status status = left && right ? find_parting(t, p, left, right, &at, &most_left, &most_right) : ATT_MEMORY;
   att_free(t->ctx, left);
   att_free(t->ctx, right);
   ATT_TRY(status);

@@ -223,9 +223,12 @@ static const char *plain_of(int32_t rune) {
   case 0xc6: return "AE";
   case 0xdf: return "ss";
   case 0x1e9e: return "SS";
-  case 0x111: case 0xf0: return "d";
-  case 0x110: case 0xd0: return "D";
-  case 0xfe: case 0xde: return "th";
+  case 0x111:
+  case 0xf0: return "d";
+  case 0x110:
+  case 0xd0: return "D";
+  case 0xfe:
+  case 0xde: return "th";
   case 0x142: return "l";
   case 0x141: return "L";
   default: return NULL;

@@ -29,28 +29,46 @@ typedef struct number_word {
   const char *suffix; /* of the ended ones; the sign of signs and currencies */
 } number_word;
 
-static const char *const ones[] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
-                                   "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-                                   "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen"};
+static const char *const ones[] = {"zero",     "one",     "two",     "three",     "four",     "five",    "six",
+                                   "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+                                   "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
 static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
 static const struct {
   const char *name;
   int zeros;
-} powers[] = {{"hundred", 2},      {"thousand", 3},     {"million", 6},     {"billion", 9},
-              {"trillion", 12},    {"quadrillion", 15}, {"quintillion", 18}, {"sextillion", 21},
-              {"septillion", 24},  {"octillion", 27},   {"nonillion", 30},  {"decillion", 33}};
+} powers[] = {{"hundred", 2},     {"thousand", 3},     {"million", 6},      {"billion", 9},
+              {"trillion", 12},   {"quadrillion", 15}, {"quintillion", 18}, {"sextillion", 21},
+              {"septillion", 24}, {"octillion", 27},   {"nonillion", 30},   {"decillion", 33}};
 static const struct {
   const char *name;
   number_word word;
-} others[] = {{"o", {ZERO, 0, ""}},          {"oh", {ZERO, 0, ""}},          {"zero", {ZERO, 0, ""}},
-              {"zeroth", {ONES_ENDED, 0, "th"}}, {"first", {ONES_ENDED, 1, "st"}}, {"second", {ONES_ENDED, 2, "nd"}},
-              {"third", {ONES_ENDED, 3, "rd"}},  {"fifth", {ONES_ENDED, 5, "th"}}, {"twelfth", {ONES_ENDED, 12, "th"}},
-              {"sixes", {ONES_ENDED, 6, "s"}},   {"minus", {SIGN, 0, "-"}},        {"negative", {SIGN, 0, "-"}},
-              {"plus", {SIGN, 0, "+"}},          {"positive", {SIGN, 0, "+"}},     {"pound", {CURRENCY, 0, "£"}},
-              {"pounds", {CURRENCY, 0, "£"}},    {"euro", {CURRENCY, 0, "€"}},     {"euros", {CURRENCY, 0, "€"}},
-              {"dollar", {CURRENCY, 0, "$"}},    {"dollars", {CURRENCY, 0, "$"}},  {"cent", {CURRENCY, 0, "¢"}},
-              {"cents", {CURRENCY, 0, "¢"}},     {"per", {PER, 0, ""}},            {"percent", {PER, 1, "%"}},
-              {"and", {SPECIAL, 0, ""}},         {"double", {SPECIAL, 2, ""}},     {"triple", {SPECIAL, 3, ""}},
+} others[] = {{"o", {ZERO, 0, ""}},
+              {"oh", {ZERO, 0, ""}},
+              {"zero", {ZERO, 0, ""}},
+              {"zeroth", {ONES_ENDED, 0, "th"}},
+              {"first", {ONES_ENDED, 1, "st"}},
+              {"second", {ONES_ENDED, 2, "nd"}},
+              {"third", {ONES_ENDED, 3, "rd"}},
+              {"fifth", {ONES_ENDED, 5, "th"}},
+              {"twelfth", {ONES_ENDED, 12, "th"}},
+              {"sixes", {ONES_ENDED, 6, "s"}},
+              {"minus", {SIGN, 0, "-"}},
+              {"negative", {SIGN, 0, "-"}},
+              {"plus", {SIGN, 0, "+"}},
+              {"positive", {SIGN, 0, "+"}},
+              {"pound", {CURRENCY, 0, "£"}},
+              {"pounds", {CURRENCY, 0, "£"}},
+              {"euro", {CURRENCY, 0, "€"}},
+              {"euros", {CURRENCY, 0, "€"}},
+              {"dollar", {CURRENCY, 0, "$"}},
+              {"dollars", {CURRENCY, 0, "$"}},
+              {"cent", {CURRENCY, 0, "¢"}},
+              {"cents", {CURRENCY, 0, "¢"}},
+              {"per", {PER, 0, ""}},
+              {"percent", {PER, 1, "%"}},
+              {"and", {SPECIAL, 0, ""}},
+              {"double", {SPECIAL, 2, ""}},
+              {"triple", {SPECIAL, 3, ""}},
               {"point", {SPECIAL, 1, ""}}};
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -133,8 +151,8 @@ typedef struct numbers_task {
   att_buffer *out;
   size_t began; /* out's size before */
   value_form form;
-  att_buffer value; /* its digits */
-  char prefix[8];   /* what goes before it; "": nothing */
+  att_buffer value;            /* its digits */
+  char prefix[8];              /* what goes before it; "": nothing */
   att_text before, now, after; /* words; data NULL: none */
   number_word word, last, next;
   bool skip; /* the next word has been read */

@@ -56,7 +56,7 @@ typedef struct att_task {
   void (*free)(att_trainer *trainer); /* trainer->data, NULL too */
 } att_task;
 
-extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task;
+extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task, att_speech_task;
 
 /* trainer.c: the run itself, behind att_train. */
 att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,

@@ -15,12 +15,12 @@ typedef struct ctc_task {
   const int32_t *labels;
   const int64_t *label_start;
   int32_t blank;
-  double scale; /* of the gradient */
-  double *norms;             /* [rows]: the logarithm of the sum of each row's exponentials */
-  double *forward;           /* [places * 2]: of all sequences; one row of `backward` and one before it follow */
-  const int64_t *first;      /* [sequences]: where a sequence's part of `forward` begins */
-  double *losses;            /* [sequences]; infinite: there is no way */
-  float *gradient;           /* [rows, cols] or NULL */
+  double scale;         /* of the gradient */
+  double *norms;        /* [rows]: the logarithm of the sum of each row's exponentials */
+  double *forward;      /* [places * 2]: of all sequences; one row of `backward` and one before it follow */
+  const int64_t *first; /* [sequences]: where a sequence's part of `forward` begins */
+  double *losses;       /* [sequences]; infinite: there is no way */
+  float *gradient;      /* [rows, cols] or NULL */
 } ctc_task;
 
 static double add_logs(double a, double b) {
@@ -143,7 +143,7 @@ static att_status make_room(att_run *run, ctc_task *k) {
   if (run->tape && k->logits->gradient)
     k->gradient = att_arena_alloc(run->arena, (size_t)k->logits->rows, (size_t)k->logits->cols * sizeof(float));
   return k->forward && k->norms && k->losses && (k->gradient || !run->tape || !k->logits->gradient) ? ATT_OK
-                                                                                                   : ATT_MEMORY;
+                                                                                                    : ATT_MEMORY;
 }
 
 static void put_gradient(const ctc_task *k, float *dx, bool accumulate) {
