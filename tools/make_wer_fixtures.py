@@ -57,7 +57,7 @@ def pairs():
 
 
 def drawn(jiwer, output):
-    return "\n".join(jiwer.visualize_alignment(output, show_measures=False).split("\n")[2:5])
+    return "\n".join(jiwer.visualize_alignment(output, show_measures=False, skip_correct=False).split("\n")[2:5])
 
 
 def counts(output):
