@@ -7,7 +7,7 @@
 
 #include "api/recognise.h"
 #include "base/random.h"
-#include "decode/ctc.h"
+#include "decode/recognise.h"
 #include "train/data/sounds.h"
 #include "train/options.h"
 
@@ -99,8 +99,8 @@ static att_train_options small_options(const char *out) {
   o.plan.encoder_layers = 1;
   o.plan.width = 32, o.plan.heads = 2, o.plan.feedforward = 64;
   o.plan.batch = 10, o.plan.lr = 5e-3, o.plan.dropout = 0, o.plan.seed = 3;
-  o.plan.ctc_weight = 1;
-  o.plan.steps = 160, o.plan.valid_every = 80, o.plan.average = 1, o.plan.warmup = 10;
+  o.plan.ctc_weight = 1, o.plan.masking = o.plan.speed_perturbation = 0;
+  o.plan.steps = 200, o.plan.valid_every = 100, o.plan.average = 1, o.plan.warmup = 10;
   return o;
 }
 
@@ -154,6 +154,16 @@ static void test_decoder(void **state) {
   assert_true(beam >= 0.6);
 }
 
+static void test_decoder_alone(void **state) {
+  (void)state;
+  char out[600];
+  snprintf(out, sizeof out, "%s/alone", folder);
+  att_train_options o = small_options(out);
+  o.plan.ctc_weight = 0, o.plan.decoder_layers = 1, o.plan.steps = 20, o.plan.valid_every = 10;
+  must_train(&o);
+  assert_true(hears(out, 1) >= 0 && hears(out, 4) >= 0);
+}
+
 static void test_lstm(void **state) {
   (void)state;
   char out[600];
@@ -175,6 +185,7 @@ static void test_resumed(void **state) {
   snprintf(parts, sizeof parts, "%s/parts", folder);
   att_train_options o = small_options(whole);
   o.plan.steps = 14, o.plan.valid_every = 7, o.plan.dropout = 0.1;
+  o.plan.masking = o.plan.speed_perturbation = 1;
   o.plan.ctc_weight = 0.3, o.plan.decoder_layers = 1;
   must_train(&o);
   o.out = parts;
@@ -352,7 +363,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_beam),     cmocka_unit_test(test_masks),    cmocka_unit_test(test_features),
       cmocka_unit_test(test_memory),   cmocka_unit_test(test_ctc),      cmocka_unit_test(test_decoder),
-      cmocka_unit_test(test_lstm),     cmocka_unit_test(test_resumed),  cmocka_unit_test(test_left_out),
+      cmocka_unit_test(test_decoder_alone), cmocka_unit_test(test_lstm),     cmocka_unit_test(test_resumed),  cmocka_unit_test(test_left_out),
       cmocka_unit_test(test_refused),
   };
   if (SKIPPED) print_message("skipped: this build reads no recordings, or changes no rates\n");

@@ -2,7 +2,7 @@
 #include "api/recognise.h"
 
 #include "audio/audio.h"
-#include "decode/ctc.h"
+#include "decode/recognise.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * with a head of CTC, and a decoder beside it or none; batches of recordings of about one length, at three speeds and
  * behind masks; validation by words. Refuses texts that their recordings are too short for, naming the first.
  */
-#include "decode/ctc.h"
+#include "decode/recognise.h"
 #include "train/data/batches.h"
 #include "train/data/sounds.h"
 #include "train/trainer.h"
@@ -372,15 +372,36 @@ typedef struct heard {
   size_t *end;     /* [count] */
 } heard;
 
-/* The likeliest token of each row; of a decoder alone CTC has learned nothing, and its texts are what they are. */
+/* What the decoder alone writes of one of the sounds, greedily. */
+static att_status write_alone(att_trainer *t, const att_memory *memory, int64_t i, att_ctc_text *text) {
+  att_run run = {.ctx = t->ctx, .arena = t->arena};
+  const int64_t *start = memory->sequences.start, rows = start[i + 1] - start[i];
+  int64_t *alone = ATT_ARENA_NEW(t->arena, 2, int64_t), count;
+  att_memory one = {.rows = memory->rows, .state = memory->state};
+  if (!alone) return ATT_MEMORY;
+  alone[0] = 0, alone[1] = rows;
+  one.sequences = (att_sequences){1, alone};
+  one.rows.rows = rows;
+  one.rows.data += start[i] * one.rows.stride;
+  if (one.state.data) one.state.data += i * one.state.stride, one.state.rows = 1;
+  *text = (att_ctc_text){0};
+  return att_write_heard(&run, t->model, &one, 1, text, &count);
+}
+
+/* Greedily by CTC, or by the decoder where CTC has no part. */
 static att_status hear(att_trainer *t, const att_memory *memory, const att_tensor *logits, int64_t begin, heard *out) {
   const int64_t *start = memory->sequences.start;
+  const att_config *c = &t->model->config;
+  bool alone = c->kind == ATT_ENCODER_DECODER && c->ctc_weight <= 0;
   int32_t *ids = ATT_ARENA_NEW(t->arena, logits->rows + 1, int32_t);
   if (!ids) return ATT_MEMORY;
   for (int64_t i = 0; i < memory->sequences.count; i++) {
-    int64_t count = 0;
-    att_ctc_greedy(logits, start[i], start[i + 1] - start[i], t->model->config.pad, ids, &count);
-    ATT_TRY(att_tokenizer_decode(t->model->tokenizer, t->ctx, ids, (size_t)count, true, &out->text));
+    att_ctc_text text = {.ids = ids};
+    if (alone)
+      ATT_TRY(write_alone(t, memory, i, &text));
+    else
+      att_ctc_greedy(logits, start[i], start[i + 1] - start[i], c->pad, ids, &text.count);
+    ATT_TRY(att_tokenizer_decode(t->model->tokenizer, t->ctx, text.ids, (size_t)text.count, true, &out->text));
     out->end[begin + i] = out->text.size;
   }
   return ATT_OK;
