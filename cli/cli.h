@@ -156,6 +156,7 @@ extern const struct att_cli_verb
     att_cli_classify,
     att_cli_embed,
     att_cli_fill,
+    att_cli_transcribe,
     att_cli_tokenize,
     att_cli_look,
     att_cli_info,

@@ -24,6 +24,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_classify,
     &att_cli_embed,
     &att_cli_fill,
+    &att_cli_transcribe,
     &att_cli_tokenize,
     &att_cli_look,
     &att_cli_info,

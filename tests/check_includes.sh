@@ -17,8 +17,9 @@ declare -A may=(
   [train]="base kernels tensor layers models formats text audio train"
   [train/tasks]="base kernels tensor layers models decode formats text audio metrics train/data train train/tasks"
   [view]="base formats text view"
+  [speech]="base kernels tensor layers models decode formats text audio speech"
   [compare]="base formats text audio models train/data train view compare"
-  [api]="base kernels tensor layers models decode formats text audio metrics train/data view api"
+  [api]="base kernels tensor layers models decode formats text audio metrics speech train/data view api"
   [serve]="base kernels tensor layers models decode formats text audio api serve"
 )
 rooms_inside=" train/data train/tasks "

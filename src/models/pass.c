@@ -38,8 +38,7 @@ static att_status check_input(const att_model *model, bool decoder, const att_in
   for (int64_t i = 0; i < sequences; i++) {
     int64_t count = counts ? counts[i] : start[i + 1] - start[i];
     if (count > most) {
-      return att_fail(ctx, ATT_ARGUMENT,
-                      "a sequence of %lld %s is longer than the %lld that the model has positions for",
+      return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld %s is longer than the model's %lld positions",
                       (long long)count, input->rows ? "rows" : "tokens", (long long)most);
     }
   }
