@@ -250,6 +250,15 @@ static int classify_lines(classify_run *run, att_cli_input *input) {
   }
 }
 
+/* The series of --file in place of lines. */
+static int classify_series(classify_run *run) {
+  att_cli *cli = run->cli;
+  if (cli->word_count > 1 || !run->options->file || strcmp(run->options->file, "-") == 0)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "the model reads series: give a .ts or .csv file of them with --file");
+  att_status done = att_classify_series(run->model, run->options->file, on_classification, run);
+  return run->status ? run->status : att_cli_failed(cli, done);
+}
+
 /* ---- measuring ---- */
 
 static void write_confusion(classify_run *run, const att_evaluation *m) {
@@ -340,6 +349,7 @@ static int work(classify_run *run) {
     status = att_cli_fail(cli, ATT_CLI_FAILED, "--top is for models that label whole texts");
   run->order = calloc(run->label_count + 1, sizeof *run->order);
   if (!status && !run->order) status = att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  if (!status && run->info->input_width) return classify_series(run);
   if (!status) status = att_cli_input_open(cli, run->options->file, &input);
   if (!status) status = classify_lines(run, input);
   att_cli_input_close(input);
@@ -369,12 +379,14 @@ const att_cli_verb att_cli_classify = {
         "Writes for TEXT, or each line of --file or standard input, its likeliest label, a tab "
         "and the label's probability; of a model that gives numbers the number's name and the number; of a model that "
         "labels tokens each token, a tab and its label, and an empty line after each text. A tab in a "
-        "line parts two texts; an empty line stays empty. With --data the model is measured on labelled texts: "
+        "line parts two texts; an empty line stays empty. A model of series labels each series of --file. With --data "
+        "the model is measured on labelled texts: "
         "accuracy, macro-F1 and the "
         "Matthews correlation; macro-F1 and micro-F1 where a text has any of several labels; Pearson's and "
         "Spearman's correlation of numbers.",
     .example = "attend classify sentiment \"a warm and funny film\"\n"
-               "attend classify sentiment --data dev.tsv --confusion",
+               "attend classify sentiment --data dev.tsv --confusion\n"
+               "attend classify gestures --file new.ts",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

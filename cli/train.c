@@ -54,18 +54,21 @@ const att_cli_verb att_cli_train_lm = {
 const att_cli_verb att_cli_train_classifier = {
     .name = "train classifier",
     .arguments = "--data FILE --out DIR",
-    .summary = "train a classifier from texts and labels",
+    .summary = "train a classifier from texts, or series, and labels",
     .about =
         "Trains its own tokenizer and an encoder with a head of labels, or with --from puts that head on an encoder "
         "or decoder that is there. The data is a table, CSV or TSV: a row has a text and its label, or two texts "
         "and a label. Columns are found by their names in the first row, or by what is in them, which is said; "
-        "--text-column and --label-column name others. A label is one of several, any of several with commas between, "
+        "--text-column and --label-column name others. Series (gestures, sensors) are read from .ts files or tables "
+        "of numbers; they are scaled by channel, and --patch rows of them are a token. A label is one of several, any "
+        "of several with commas between, "
         "or a number; "
         "which is seen from the data and said. Choices are printed, and kept in DIR/checkpoint. The best model is "
         "kept in DIR, which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes "
         "on.",
     .example = "attend train classifier --data train.tsv --valid dev.tsv -o sentiment\n"
-               "attend train classifier --data reviews.csv --text-column body -o reviews",
+               "attend train classifier --data reviews.csv --text-column body -o reviews\n"
+               "attend train classifier --data gestures.ts --family gru -o gestures",
     .library = "classifier",
     .most_words = 1,
     .run = run_classifier,

@@ -109,8 +109,8 @@ static void must_train(const att_train_options *o) {
 }
 
 static att_status keep_text(void *user, const att_recognised *part) {
-  strcat(strcat(user, *(char *)user ? "|" : ""), part->text);
-  return part->end > part->begin ? ATT_OK : ATT_FORMAT;
+  strcat(strcat(user, *(char *)user ? "|" : ""), part->text.size ? part->text.data : "");
+  return part->end > part->begin && fabs(part->length - part->end) < 0.01 ? ATT_OK : ATT_FORMAT;
 }
 
 /* The share of texts that a trained model hears right, in recordings that it did not learn from. */

@@ -491,6 +491,9 @@ typedef int att_classification_fn(void *user, const att_classification *classifi
  * in the lines' order. first_line: as in att_decode_options. */
 ATT_API att_status att_classify(att_model *model, const att_text *lines, const att_text *others, size_t count,
                                 size_t first_line, att_classification_fn *give, void *user);
+/* The same for the series of a file (.ts, or a table as training takes it, which needs no labels), of a model that was
+ * trained on series: `line` is a series' place in the file. */
+ATT_API att_status att_classify_series(att_model *model, const char *path, att_classification_fn *give, void *user);
 
 /* A token in place of a mask. */
 typedef struct att_filling {
@@ -611,7 +614,8 @@ typedef struct att_listened {
 /* Gets it. */
 typedef int att_listened_fn(void *user, const att_listened *listened);
 
-/* What is said in a recording, by a Whisper model: window by window, so that its length does not matter. path: a wav,
+/* What is said in a recording, by a Whisper model, or one of "speech" training, which has of the options the beam alone
+ * and whose segments have no words, language or measures: window by window, so that its length does not matter. path: a wav,
  * flac, ogg or mp3 file, or "-": wav on standard input. options NULL: the defaults. Silence gives no segments.
  * ATT_FORMAT: no audio; ATT_NUMERIC: samples that are no numbers; ATT_UNSUPPORTED: no model of sound, or a build
  * without libsndfile. */

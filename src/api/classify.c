@@ -1,9 +1,11 @@
 /*
  * Owns att_model_labels, att_classify and att_evaluate: texts to batches, and what the model says of each in the lines'
- * order. Rows are packed without padding, so that lines need no sorting by length. Works through windows of lines, so
- * that memory stays bounded and output starts early. Refuses models without a head of labels.
+ * order; the same of the series of a file. Rows are packed without padding, so that lines need no sorting by length.
+ * Works through windows of lines, so that memory stays bounded and output starts early. Refuses models without a head
+ * of labels.
  */
 #include "api/text.h"
+#include "models/series_front.h"
 #include "text/unicode.h"
 #include "train/data/examples.h"
 #include "train/data/labelled.h"
@@ -12,6 +14,31 @@
 
 #define ATT_WINDOW_LINES  1024
 #define ATT_MOST_CONFUSED 2048 /* classes of a confusion matrix */
+
+/* Series as the model's folder has them: the same columns, the same channels. */
+static att_status check_series(att_model *model, const char *path, const att_series *s) {
+  const att_series_front *f = model->series;
+  if (s->channels == f->channels) return ATT_OK;
+  return att_fail(model->ctx, ATT_FORMAT, "%s: its series have %lld channels, the model reads %lld", path,
+                  (long long)s->channels, (long long)f->channels);
+}
+
+static att_status add_series(att_model *model, const char *path, const att_series *s, att_examples *examples,
+                             bool *truncated) {
+  ATT_TRY(check_series(model, path, s));
+  for (int64_t i = 0; i < s->count; i++) {
+    if (att_is_interrupted(model->ctx))
+      return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
+    ATT_TRY(att_examples_add_series(model, s->values + s->start[i] * s->channels, s->start[i + 1] - s->start[i], 0,
+                                    examples, truncated ? &truncated[i] : NULL));
+  }
+  return ATT_OK;
+}
+
+static att_series_columns columns_of(const att_model *model) {
+  const att_series_front *f = model->series;
+  return (att_series_columns){.series = f->series, .time = f->time, .label = f->label};
+}
 
 att_status att_model_labels(att_model *model, const char *const **labels, size_t *count) {
   *labels = (const char *const *)model->config.labels;
@@ -145,6 +172,64 @@ att_status att_classify(att_model *model, const att_text *lines, const att_text 
   return status;
 }
 
+/* ---- series --------------------------------------------------------------------------------------------------- */
+
+typedef struct classifying_series {
+  att_series series;
+  att_examples examples;
+  bool *truncated; /* [series.count] */
+  att_arena *arena;
+} classifying_series;
+
+static att_status give_series(att_model *model, classifying_series *w, att_classification_fn *give, void *user) {
+  int64_t labels = model->config.label_count;
+  for (int64_t begin = 0, count; begin < w->examples.count; begin += count) {
+    att_hidden hidden;
+    double *scores;
+    att_arena_reset(w->arena);
+    count = att_examples_fit(&w->examples, begin);
+    ATT_TRY(score_batch(model, w->arena, &w->examples, begin, count, &hidden, &scores));
+    for (int64_t i = 0; i < count; i++) {
+      att_classification c = {.line = (size_t)(begin + i), .truncated = w->truncated[begin + i]};
+      c.scores = scores + i * labels;
+      c.best = likeliest(c.scores, labels);
+      if (give(user, &c) != 0) return att_fail(model->ctx, ATT_INTERRUPTED, "stopped at series %zu", c.line + 1);
+    }
+  }
+  return ATT_OK;
+}
+
+static att_status classify_series(att_model *model, const char *path, classifying_series *w,
+                                  att_classification_fn *give, void *user) {
+  att_series_columns columns = columns_of(model);
+  ATT_TRY(att_series_read_labelled(model->ctx, path, &columns, false, &w->series));
+  w->truncated = ATT_NEW(model->ctx, w->series.count, bool);
+  if (!w->truncated) return ATT_MEMORY;
+  ATT_TRY(add_series(model, path, &w->series, &w->examples, w->truncated));
+  if (w->examples.truncated) {
+    att_log(model->ctx, ATT_LOG_WARNING, "%s: %lld series are longer than the model reads: truncated to %lld tokens",
+            path, (long long)w->examples.truncated, (long long)model->config.max_position_embeddings);
+  }
+  ATT_TRY(att_arena_new(model->ctx, &w->arena));
+  return give_series(model, w, give, user);
+}
+
+att_status att_classify_series(att_model *model, const char *path, att_classification_fn *give, void *user) {
+  att_context *ctx = model->ctx;
+  classifying_series w = {0};
+  if (!path || !give) return att_fail(ctx, ATT_ARGUMENT, "att_classify_series needs a file and a callback");
+  ATT_TRY(att_check_verb(model, ATT_VERB_CLASSIFY));
+  if (!model->series || !model->head->texts) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "the model does not label series");
+  }
+  att_status status = classify_series(model, path, &w, give, user);
+  att_series_free(ctx, &w.series);
+  att_examples_free(ctx, &w.examples);
+  att_arena_free(w.arena);
+  att_free(ctx, w.truncated);
+  return status;
+}
+
 /* ---- measuring ------------------------------------------------------------------------------------------------ */
 
 typedef struct measuring {
@@ -157,9 +242,15 @@ typedef struct measuring {
 
 static att_status read_file(att_model *model, const char *path, const att_columns *columns, measuring *m) {
   const att_config *c = &model->config;
-  ATT_TRY(att_labelled_read(model->ctx, path, columns, &m->labelled));
+  att_series_columns series = model->series ? columns_of(model) : (att_series_columns){0};
+  if (model->series && columns && columns->label) series.label = columns->label;
+  if (model->series)
+    ATT_TRY(att_labelled_read_series(model->ctx, path, &series, &m->labelled));
+  else
+    ATT_TRY(att_labelled_read(model->ctx, path, columns, &m->labelled));
   const att_lines *lines = &m->labelled.lines;
   ATT_TRY(att_truth_read(model->ctx, path, lines, m->labelled.number, c->head, c->labels, c->label_count, &m->truth));
+  if (model->series) return add_series(model, path, &m->labelled.series, &m->examples, NULL);
   for (size_t i = 0; i < lines->count; i++) {
     att_text first, second;
     if (att_is_interrupted(model->ctx)) {

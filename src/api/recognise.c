@@ -52,9 +52,11 @@ static att_status recognise_window(recognising *r, int64_t count, att_recognised
   ATT_TRY(att_recognise(&run, r->model, rows, frames, r->beam, &text));
   r->text.size = 0;
   ATT_TRY(att_tokenizer_decode(r->model->tokenizer, run.ctx, text.ids, (size_t)text.count, true, &r->text));
-  const att_recognised part = {r->text.data ? r->text.data : "", (double)r->first / c->mel.rate,
-                               (double)(r->first + count) / c->mel.rate};
-  return r->text.size ? give(user, &part) : ATT_OK;
+  const att_recognised part = {{r->text.data ? r->text.data : "", r->text.size},
+                               (double)r->first / c->mel.rate,
+                               (double)(r->first + count) / c->mel.rate,
+                               att_audio_seconds(r->audio)};
+  return give(user, &part);
 }
 
 static att_status recognise_all(recognising *r, att_recognised_fn *give, void *user) {

@@ -13,8 +13,9 @@ bool att_is_recogniser(const att_model *model);
 
 /* What is said from one time to another, in seconds. */
 typedef struct att_recognised {
-  const char *text; /* valid until the callback returns */
+  att_text text; /* valid until the callback returns; may be empty */
   double begin, end;
+  double length; /* of the recording; negative: not known */
 } att_recognised;
 typedef att_status att_recognised_fn(void *user, const att_recognised *part);
 

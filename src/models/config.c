@@ -86,6 +86,7 @@ static att_status read_own(const att_settings *in, att_config *out) {
   ATT_TRY(read_choice(in, "norm_order", order_names, ATT_COUNT(order_names), &before));
   ATT_TRY(att_head_find(in, "attend_head", &out->head));
   ATT_TRY(att_read_input_width(in, out));
+  ATT_TRY(att_read_bool(in, "mean_pooling", &out->mean_pool));
   ATT_TRY(att_read_bool(in, "gated_feedforward", &out->gated));
   ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &out->rope.base));
   const struct {
@@ -311,6 +312,7 @@ static void put_own(att_object *out, const att_config *config) {
   att_put_text(out, "attend_family", att_family_type(config->family));
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
   att_put_input_width(out, config);
+  if (config->mean_pool) att_put_bool(out, "mean_pooling", true);
   att_put_text(out, "position_embedding_type", att_position_name(config->position));
   att_put_text(out, "norm", norm_names[config->norm]);
   att_put_text(out, "norm_order", order_names[config->norm_before]);

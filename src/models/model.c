@@ -6,6 +6,7 @@
 #include "models/mixture.h"
 #include "models/parameters.h"
 #include "models/sentence.h"
+#include "models/series_front.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ void att_model_close(att_model *model) {
   if (model->info) att_free(ctx, (void *)model->info->parts);
   att_free(ctx, model->info);
   att_sentence_free(model->sentence);
+  att_series_front_free(ctx, model->series);
   att_free(ctx, model->folder);
   att_free(ctx, model->head_layers);
   att_free(ctx, model->config.labels);
@@ -162,7 +164,9 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
   }
   model->config.labels = labels;
   model->tokenizer = body->tokenizer;
+  model->series = body->series;
   body->tokenizer = NULL;
+  body->series = NULL;
   *out = model;
   return ATT_OK;
 }
@@ -172,6 +176,11 @@ att_status att_model_check_text(const att_model *model) {
   if (model->config.input_width == 0) {
     return att_fail(model->ctx, ATT_UNSUPPORTED,
                     "the model has no tokenizer: its folder needs a tokenizer.json, its .gguf tokenizer.ggml.model");
+  }
+  if (model->series) {
+    return att_fail(model->ctx, ATT_UNSUPPORTED,
+                    "the model reads series of %lld channels, not text: give a .ts or .csv file",
+                    (long long)model->series->channels);
   }
   return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads rows of %lld numbers, not text",
                   (long long)model->config.input_width);
@@ -201,10 +210,12 @@ static att_status untie(att_model **model, const att_tensor_file *file) {
   ATT_TRY(make_model(before->ctx, &config, &after));
   after->config.labels = before->config.labels;
   after->tokenizer = before->tokenizer;
+  after->series = before->series;
   after->generation = before->generation;
   before->config.labels = NULL;
   before->generation = (att_generation){0};
   before->tokenizer = NULL;
+  before->series = NULL;
   att_model_close(before);
   *model = after;
   return ATT_OK;
@@ -238,6 +249,8 @@ static att_status begin_model(att_context *ctx, const att_config *config, att_mo
 
 static att_status read_folder(att_model **model, const char *folder) {
   att_context *ctx = (*model)->ctx;
+  int64_t width = (*model)->config.input_width;
+  if (width) ATT_TRY(att_series_front_read(ctx, folder, width, &(*model)->series));
   ATT_TRY(att_generation_read(ctx, folder, &(*model)->config, &(*model)->generation));
   ATT_TRY(load_tokenizer(*model, folder, NULL));
   return load_weights(model, folder);
@@ -344,6 +357,7 @@ att_status att_model_save_settings(const att_model *model, const char *folder) {
   att_status status = model->tokenizer ? att_tokenizer_save(model->tokenizer, path) : ATT_OK;
   att_free(model->ctx, path);
   if (!status) status = att_generation_write(model->ctx, folder, &model->generation);
+  if (!status && model->series) status = att_series_front_write(model->ctx, folder, model->series);
   return status ? status : att_config_write(model->ctx, folder, &model->config, model->tokenizer);
 }
 

@@ -48,10 +48,11 @@ struct att_model {
   att_context *ctx;
   att_config config;
   att_generation generation;
-  att_tokenizer *tokenizer;      /* owned; NULL in some tests */
-  struct att_sentence *sentence; /* of a folder of sentence-transformers (sentence.h), or NULL */
-  int64_t file_bytes;            /* of the model.safetensors that it was read from */
-  char *folder;                  /* where it was read from, or NULL: for messages */
+  att_tokenizer *tokenizer;        /* owned; NULL in some tests */
+  struct att_sentence *sentence;   /* of a folder of sentence-transformers (sentence.h), or NULL */
+  struct att_series_front *series; /* of a folder that reads series (series_front.h), or NULL */
+  int64_t file_bytes;              /* of the model.safetensors that it was read from */
+  char *folder;                    /* where it was read from, or NULL: for messages */
   att_parameter *parameters;
   size_t parameter_count;
   att_tensor_file *file; /* that parameters are mapped from, or NULL */

@@ -323,7 +323,7 @@ att_status att_transformer_output(att_run *run, att_model *model, const att_tens
   return ATT_OK;
 }
 
-/* An encoder's first token stands for the text (Devlin et al. 2019, section 3), a decoder's last. */
+/* An encoder's first token stands for the text (Devlin et al. 2019, section 3), or the mean; a decoder's last. */
 att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
   const att_transformer *layers = model->layers;
   const int64_t *start = hidden->sequences.start;
@@ -334,7 +334,10 @@ att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden
   if (!rows) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(decoder ? start[i + 1] - 1 : start[i]);
   if (decoder) return att_op_rows(run, &hidden->rows, rows, count, vectors);
-  ATT_TRY(att_op_rows(run, &hidden->rows, rows, count, &tokens));
+  if (model->config.mean_pool)
+    ATT_TRY(att_op_mean(run, &hidden->rows, hidden->sequences, &tokens));
+  else
+    ATT_TRY(att_op_rows(run, &hidden->rows, rows, count, &tokens));
   ATT_TRY(att_op_linear(run, &tokens, &layers->pooler.weight, &layers->pooler.bias, ATT_WITH_TANH, &pooled));
   return att_op_dropout(run, &pooled, POOLER, vectors);
 }

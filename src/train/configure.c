@@ -15,7 +15,7 @@ static att_family family_of(const att_plan *p, att_kind kind) {
 }
 
 static void set_text(const att_tokenizer *tokenizer, att_config *c) {
-  c->vocab_size = att_tokenizer_size(tokenizer);
+  c->vocab_size = tokenizer ? att_tokenizer_size(tokenizer) : 0;
   c->pad = c->bos = c->eos = c->decoder_start = c->mask = c->unk = -1;
 }
 

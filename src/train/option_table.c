@@ -73,9 +73,12 @@ const att_option att_options[] = {
      .help = "text to learn from, plain or .gz; may be given several times"},
     {.name = "data", .group = "Data", FILE_, RUN(data), .tasks = CLASSIFIER | SPEECH | COMPARE,
      .required = CLASSIFIER | SPEECH,
-     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label",
-     .own[ATT_TASK_SPEECH] = {.help = "a table, TSV or CSV: a row has a recording's file and what is said in it; files "
-                                      "are found from the table's folder"}},
+     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label; or series "
+             "with labels: a .ts file, or a table of numbers, a row a time step or a row a series",
+     .own = {[ATT_TASK_SPEECH] = {.help = "a table, TSV or CSV: a row has a recording's file and what is said in it; "
+                                           "files are found from the table's folder"},
+             [ATT_TASK_COMPARE] = {.help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two "
+                                           "texts and a label"}}},
     {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},
@@ -85,6 +88,12 @@ const att_option att_options[] = {
     {.name = "label-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(label_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the label", .chosen = "by its name; else the last"},
+    {.name = "series", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(series_column),
+     .tasks = CLASSIFIER, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "of a table of series: the column that tells them apart", .chosen = "by its name"},
+    {.name = "time", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(time_column),
+     .tasks = CLASSIFIER, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "of a table of series: the column of the times", .chosen = "by its name"},
     {.name = "valid", .group = "Data", FILE_, RUN(valid), .tasks = LM | CLASSIFIER | MLM | SPEECH | COMPARE,
      .help = "the same, to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_LM] = {.chosen = "the last tenth is held out"},
@@ -157,6 +166,8 @@ const att_option att_options[] = {
      .initial = "yes"},
     {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = ALL, .standing = ATT_OF_MODEL, .low = 8,
      .high = 1 << 20, .help = "the most tokens of a text (of a side) that the model can ever take"},
+    {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER, .standing = ATT_IF_ASKED, .low = 1,
+     .high = 65536, .help = "of series: rows that make a token", .chosen = "so many that a series has about 64 tokens"},
     {.name = "attention", .group = "Model", CHOICE(attentions), PLAN(attention), .tasks = TRANSLATION | SPEECH,
      .standing = ATT_OF_MODEL, .networks = RECURRENT, .help = "of a recurrent decoder over its encoder",
      .initial = "none",

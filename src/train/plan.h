@@ -45,6 +45,8 @@ typedef struct att_plan {
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
   char freeze[ATT_PLAN_TEXT];                         /* freeze.h */
   char text_column[ATT_PLAN_TEXT], text_pair_column[ATT_PLAN_TEXT], label_column[ATT_PLAN_TEXT]; /* att_columns */
+  char series_column[ATT_PLAN_TEXT], time_column[ATT_PLAN_TEXT]; /* att_series_columns */
+  int64_t patch;                                                 /* of series: rows of a token */
 } att_plan;
 
 typedef struct att_size {
@@ -87,7 +89,7 @@ void att_plan_fix_steps(att_plan *plan, int64_t steps, int64_t warmup_part, int6
 float att_plan_dropout(const att_plan *plan);
 
 /* The model's configuration, all but the special tokens and the head (configure.c). What no family of Hugging Face can
- * say is given to the nearest. */
+ * say is given to the nearest. tokenizer NULL: of a model that reads rows. */
 void att_plan_config(const att_plan *plan, att_kind kind, const att_tokenizer *tokenizer, att_config *config);
 /* The plan's model in words: "3 + 3 layers, width 256, ..." */
 void att_plan_describe(const att_plan *plan, char *text, size_t size);

@@ -32,8 +32,10 @@ static void say_model(att_trainer *t) {
   count_parameters(t->model, &all, &trained);
   if (trained < all) snprintf(part, sizeof part, ", %s of them trained", att_grouped(number, trained));
   att_plan_describe(&t->state.plan, shape, sizeof shape);
-  snprintf(text, sizeof text, "model: %s, vocabulary %s: %s parameters%s", shape,
-           att_grouped(vocabulary, t->model->config.vocab_size), att_grouped(parameters, all), part);
+  snprintf(text, sizeof text, "model: %s, %s %s: %s parameters%s", shape,
+           t->reads_rows ? "numbers a token" : "vocabulary",
+           att_grouped(vocabulary, t->reads_rows ? t->model->config.input_width : t->model->config.vocab_size),
+           att_grouped(parameters, all), part);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
 
@@ -43,7 +45,7 @@ static void say_learning(att_trainer *t) {
   snprintf(bound, sizeof bound, "%s %s", att_grouped(number, p->batch > 0 ? p->batch : p->batch_tokens),
            p->batch == 0   ? "tokens"
            : t->task->rows ? t->task->rows
-                           : t->task->things);
+                           : t->things);
   if (p->bpe_dropout > 0) att_format(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
   if (p->label_smoothing > 0) att_format(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
   att_format(text, sizeof text,
@@ -58,8 +60,8 @@ static void say_plan(att_trainer *t) {
   char text[256], train[32], valid[32];
   int64_t train_count, valid_count;
   t->task->counts(t, &train_count, &valid_count);
-  snprintf(text, sizeof text, "%s %s to learn from, %s to validate with", att_grouped(train, train_count),
-           t->task->things, att_grouped(valid, valid_count));
+  snprintf(text, sizeof text, "%s %s to learn from, %s to validate with", att_grouped(train, train_count), t->things,
+           att_grouped(valid, valid_count));
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
   say_model(t);
   say_learning(t);
@@ -204,7 +206,7 @@ att_status att_trainer_wrong_model(const att_trainer *t, const char *folder, con
 
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
-  ATT_TRY(att_model_check_text(t->model));
+  if (!t->reads_rows) ATT_TRY(att_model_check_text(t->model));
   ATT_TRY(weights_fingerprint(t->model, &t->state.from_fingerprint));
   t->model->config.storage = ATT_F32;
   ATT_TRY(t->task->fits(t, t->options->from));

@@ -314,8 +314,13 @@ att_status att_trainer_run(att_context *ctx, const att_task *task, const att_tra
     att_train_options_free(whole);
     return ATT_MEMORY;
   }
-  *t = (att_trainer){
-      .ctx = ctx, .task = task, .options = whole, .progress = progress, .user = user, .clock_start = begin};
+  *t = (att_trainer){.ctx = ctx,
+                     .task = task,
+                     .options = whole,
+                     .progress = progress,
+                     .user = user,
+                     .things = task->things,
+                     .clock_start = begin};
   att_status status = att_trainer_setup(t);
   if (status == ATT_OK && t->state.complete) {
     att_trainer_say(t, ATT_PROGRESS_DONE, "the run is complete: nothing to do; a larger budget goes on with it");

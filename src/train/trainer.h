@@ -15,7 +15,8 @@ struct att_trainer {
   const att_train_options *options;
   att_progress_fn *progress; /* or NULL */
   void *user;
-  const char *work; /* what is under way, for ATT_PROGRESS_WORK */
+  const char *things; /* the task's, or what its data has in their place */
+  const char *work;   /* what is under way, for ATT_PROGRESS_WORK */
 
   att_state state;
   att_model *model;
@@ -25,6 +26,7 @@ struct att_trainer {
   att_arena *arena;
 
   att_lock *lock;                    /* of the folder: two runs never share one */
+  bool reads_rows;                   /* the task's data is rows of floats: there is no tokenizer */
   bool resumed;                      /* from a checkpoint */
   bool finishing;                    /* the last checkpoint is written: nothing is left to save when interrupted */
   bool made_folder;                  /* by this run: removed again where nothing came into it */

@@ -1,6 +1,8 @@
 /* Owns what examples.h says. */
 #include "train/data/examples.h"
 
+#include "models/series_front.h"
+
 #include <string.h>
 
 /* Of a batch without gradients: tokens enough for the matrix products, few enough for the caches. */
@@ -44,6 +46,36 @@ att_status att_examples_add(const att_model *model, att_text first, const att_te
   return ATT_OK;
 }
 
+static att_status make_rows(att_context *ctx, att_examples *e, int64_t tokens) {
+  if (tokens <= e->room) return ATT_OK;
+  int64_t room = tokens > 2 * e->room ? tokens : 2 * e->room;
+  float *rows = att_resize(ctx, e->rows, (size_t)room, (size_t)e->width * sizeof *rows);
+  if (!rows) return ATT_MEMORY;
+  e->rows = rows;
+  e->room = room;
+  return ATT_OK;
+}
+
+att_status att_examples_add_series(const att_model *model, const float *values, int64_t rows, int64_t most,
+                                   att_examples *e, bool *truncated) {
+  const att_series_front *front = model->series;
+  int64_t positions = model->config.max_position_embeddings;
+  if (most <= 0 || most > positions) most = positions;
+  bool was_cut = att_series_tokens(front, rows) > most;
+  if (was_cut) rows = most * front->patch;
+  int64_t tokens = att_series_tokens(front, rows);
+  e->width = front->patch * front->channels;
+  ATT_TRY(make_room(model->ctx, e));
+  ATT_TRY(make_rows(model->ctx, e, e->start[e->count] + tokens));
+  ATT_TRY(att_series_front_rows(model->ctx, front, values, rows, e->rows + e->start[e->count] * e->width));
+  if (tokens > e->longest) e->longest = tokens;
+  e->truncated += was_cut;
+  e->start[e->count + 1] = e->start[e->count] + tokens;
+  e->count++;
+  if (truncated) *truncated = was_cut;
+  return ATT_OK;
+}
+
 void att_examples_clear(att_examples *e) {
   e->ids.count = e->types.count = 0;
   e->count = e->truncated = e->longest = 0;
@@ -51,12 +83,26 @@ void att_examples_clear(att_examples *e) {
 
 void att_examples_free(att_context *ctx, att_examples *e) {
   att_free(ctx, e->ids.data);
+  att_free(ctx, e->rows);
   att_free(ctx, e->types.data);
   att_free(ctx, e->start);
   *e = (att_examples){0};
 }
 
 /* ---- ids to batches ------------------------------------------------------------------------------------------- */
+
+static att_status give_rows(const att_examples *e, const int32_t *which, int64_t begin, att_sequences sequences,
+                            att_arena *arena, att_input *input) {
+  size_t token = (size_t)e->width * sizeof(float);
+  float *rows = att_arena_alloc(arena, (size_t)sequences.start[sequences.count], token);
+  if (!rows) return ATT_MEMORY;
+  for (int64_t i = 0; i < sequences.count; i++) {
+    int64_t text = which ? which[i] : begin + i, count = sequences.start[i + 1] - sequences.start[i];
+    memcpy(rows + sequences.start[i] * e->width, e->rows + e->start[text] * e->width, (size_t)count * token);
+  }
+  *input = (att_input){.rows = rows, .sequences = sequences};
+  return ATT_OK;
+}
 
 att_status att_examples_input(const att_model *model, const att_examples *e, const int32_t *which, int64_t begin,
                               int64_t count, att_arena *arena, att_input *input) {
@@ -67,6 +113,7 @@ att_status att_examples_input(const att_model *model, const att_examples *e, con
     int64_t text = which ? which[i] : begin + i;
     start[i + 1] = start[i] + e->start[text + 1] - e->start[text];
   }
+  if (e->width) return give_rows(e, which, begin, (att_sequences){count, start}, arena, input);
   int32_t *ids = ATT_ARENA_NEW(arena, start[count], int32_t), *types = ATT_ARENA_NEW(arena, start[count], int32_t);
   if (!ids || !types) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 /*
- * Owns texts as models with a head of labels read them: ids of one text or of two, cut where they are too long, batches
- * of them, and what the model says of each.
+ * Owns texts, or series, as models with a head of labels read them: ids of one text or of two, cut where they are too
+ * long, batches of them, and what the model says of each.
  */
 #ifndef ATT_TRAIN_DATA_EXAMPLES_H
 #define ATT_TRAIN_DATA_EXAMPLES_H
@@ -9,8 +9,10 @@
 
 /* Zero-initialised is empty. */
 typedef struct att_examples {
-  att_ids ids, types; /* types: of each id; 1 in the second of two texts */
-  int64_t *start;     /* [count + 1] of each text's ids */
+  att_ids ids, types;  /* types: of each id; 1 in the second of two texts */
+  float *rows;         /* [tokens, width] in their place, of series */
+  int64_t width, room; /* room: tokens that rows has memory for */
+  int64_t *start;      /* [count + 1] of each text's ids */
   int64_t count, capacity;
   int64_t truncated; /* texts that were too long */
   int64_t longest;
@@ -20,6 +22,9 @@ typedef struct att_examples {
  * *truncated (may be NULL): it was longer. A text without any token becomes one end token. */
 att_status att_examples_add(const att_model *model, att_text first, const att_text *second, int64_t most,
                             att_examples *examples, bool *truncated);
+/* Appends a series of [rows, channels] as the model's folder reads it (models/series_front.h), cut to `most` tokens. */
+att_status att_examples_add_series(const att_model *model, const float *values, int64_t rows, int64_t most,
+                                   att_examples *examples, bool *truncated);
 void att_examples_clear(att_examples *examples); /* keeps the memory */
 void att_examples_free(att_context *ctx, att_examples *examples);
 

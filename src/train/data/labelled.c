@@ -96,6 +96,33 @@ att_status att_labelled_read(att_context *ctx, const char *path, const att_colum
   return status;
 }
 
+static att_status take_series(att_context *ctx, att_labelled *out) {
+  const att_series *s = &out->series;
+  size_t count = (size_t)s->count;
+  out->lines.source = ATT_NEW(ctx, count, att_text);
+  out->lines.target = ATT_NEW(ctx, count, att_text);
+  out->number = ATT_NEW(ctx, count, size_t);
+  if (!out->lines.source || !out->lines.target || !out->number) return ATT_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    size_t row = (size_t)s->channels * sizeof *s->values;
+    out->lines.source[i] =
+        (att_text){(const char *)s->values + (size_t)s->start[i] * row, (size_t)(s->start[i + 1] - s->start[i]) * row};
+    out->lines.target[i] = s->labels[i];
+    out->number[i] = s->line[i];
+  }
+  out->lines.count = count;
+  return ATT_OK;
+}
+
+att_status att_labelled_read_series(att_context *ctx, const char *path, const att_series_columns *given,
+                                    att_labelled *out) {
+  *out = (att_labelled){0};
+  ATT_TRY(att_series_read_labelled(ctx, path, given, true, &out->series));
+  att_status status = take_series(ctx, out);
+  if (status) att_labelled_free(ctx, out);
+  return status;
+}
+
 /* A cell that begins with a quotation mark would be read as a quoted one. */
 static att_status write_cell(att_context *ctx, att_buffer *out, att_text cell, char end) {
   bool quote = cell.size && cell.data[0] == '"';
@@ -133,6 +160,7 @@ void att_labelled_free(att_context *ctx, att_labelled *labelled) {
   att_lines_free(ctx, &labelled->lines);
   att_free(ctx, labelled->text);
   att_free(ctx, labelled->number);
+  att_series_free(ctx, &labelled->series);
   *labelled = (att_labelled){0};
 }
 

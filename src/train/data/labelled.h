@@ -8,6 +8,7 @@
 
 #include "models/head.h"
 #include "train/data/pairs.h"
+#include "train/data/series_table.h"
 
 /* Zero-initialised is empty. */
 typedef struct att_labelled {
@@ -15,11 +16,17 @@ typedef struct att_labelled {
   att_lines lines; /* source: the text, or two texts with a tab between them; target: the label */
   size_t *number;  /* [lines.count]: where each begins in the file, from 1 */
   bool pairs;
+  /* Of series in place of texts, else empty: a line's source is then one series, the bytes of its floats
+   * [rows, channels], NaN where it is missing. */
+  att_series series;
 } att_labelled;
 
 /* given: which columns are what (columns.h), or NULL. Rows without anything are left out, and a first row of names too,
  * which the log says. A text is a line: tabs and line ends in it become spaces. */
 att_status att_labelled_read(att_context *ctx, const char *path, const att_columns *given, att_labelled *labelled);
+/* Series (series_table.h) in place of texts. */
+att_status att_labelled_read_series(att_context *ctx, const char *path, const att_series_columns *given,
+                                    att_labelled *labelled);
 /* Writes the rows that are wanted (by their places, from 0) as a table that att_labelled_read reads to the same. */
 att_status att_labelled_write(att_context *ctx, const att_labelled *labelled, bool (*wanted)(size_t row),
                               const char *path);

@@ -1,7 +1,7 @@
 /*
- * Owns the task of classification: texts with labels, encoders (or what a run goes on from) with a head of labels,
- * shuffled batches, accuracy, macro-F1 or Spearman's correlation. Refuses options that texts with labels have no use
- * for, files whose lines differ in their columns, and encoder-decoders.
+ * Owns the task of classification: texts or series with labels, encoders (or what a run goes on from) with a head of
+ * labels, shuffled batches, accuracy, macro-F1 or Spearman's correlation. Refuses options that texts with labels have
+ * no use for, files whose lines differ in their columns, and encoder-decoders.
  *
  * Rows are packed without padding, so a batch is any texts of the epoch's order: lengths need not be alike.
  */
@@ -12,6 +12,7 @@
 #include "train/trainer.h"
 
 #include "base/random.h"
+#include "models/series_front.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,10 +20,14 @@
 
 #define ATT_FEW_LABELS    10
 #define ATT_LISTED_LABELS 20
+#define ATT_SERIES_TOKENS 64 /* of the longest series, about */
 
 typedef struct classifier_data {
   att_labelled train, valid_file;
-  att_lines held; /* of train, where there is no file */
+  bool is_series;          /* a line is a series (labelled.h) */
+  att_series_front *front; /* of series, until the model has it */
+  int64_t longest;         /* of series: rows */
+  att_lines held;          /* of train, where there is no file */
   att_label_set labels;
   att_truth truth, valid_truth;
   att_examples texts, valid;
@@ -46,6 +51,11 @@ static const att_lines *valid_lines(const classifier_data *d) {
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
 static att_status same_columns(att_trainer *t, const classifier_data *d) {
+  int64_t channels = d->train.series.channels;
+  if (d->valid_file.series.channels && d->valid_file.series.channels != channels) {
+    return att_fail(t->ctx, ATT_FORMAT, "%s has series of %lld channels, %s of %lld: both need the same",
+                    t->options->data, (long long)channels, t->options->valid, (long long)d->valid_file.series.channels);
+  }
   if (!d->valid_file.text || d->valid_file.pairs == d->train.pairs) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT, "%s has %s a row, %s %s: both need the same", t->options->data,
                   d->train.pairs ? "two texts" : "one text", t->options->valid, d->train.pairs ? "one" : "two");
@@ -82,18 +92,117 @@ static void say_labels(const att_trainer *t) {
   bool given = t->options->plan.head != ATT_UNSET, few = one && l->count <= ATT_FEW_LABELS;
   att_log_level level = !given && l->whole && !few ? ATT_LOG_WARNING : ATT_LOG_NOTE;
   char what[160], range[64] = "", why[96] = "as given";
+  const char *thing = data_of(t)->is_series ? "series" : "text";
   if (!given) snprintf(why, sizeof why, "detected from the labels; %s", other);
   if (number || l->whole) att_format(range, sizeof range, "%.6g to %.6g", l->least, l->most);
   if (number)
-    snprintf(what, sizeof what, "a text has a number, %s", range);
+    snprintf(what, sizeof what, "a %s has a number, %s", thing, range);
   else
-    snprintf(what, sizeof what, "a text has %s of %lld labels%s%s", one ? "one" : "any", (long long)l->count,
+    snprintf(what, sizeof what, "a %s has %s of %lld labels%s%s", thing, one ? "one" : "any", (long long)l->count,
              l->whole ? ", the numbers " : "", range);
   att_log(t->ctx, level, "%s, %s", what, why);
   if (!number) say_counts(t, l);
 }
 
 static const char *asked(const char *text) { return *text ? text : NULL; }
+
+/* ---- series --------------------------------------------------------------------------------------------------- */
+
+static int64_t rows_in(const att_labelled *l, att_text line) {
+  return (int64_t)(line.size / ((size_t)l->series.channels * sizeof(float)));
+}
+
+/* Options that say how text is read. */
+static att_status refuse_text(att_trainer *t) {
+  const att_plan *p = &t->options->plan;
+  const char *option = p->vocab != ATT_UNSET       ? "vocab"
+                       : p->tokenizer != ATT_UNSET ? "tokenizer"
+                       : p->lowercase != ATT_UNSET ? "lowercase"
+                       : *p->text_column           ? "text-column"
+                       : *p->text_pair_column      ? "text-pair-column"
+                                                   : NULL;
+  if (!option) return ATT_OK;
+  return att_fail(t->ctx, ATT_ARGUMENT, "%s: holds series, for which there is no %s", t->options->data, option);
+}
+
+static void say_series(const att_trainer *t, const att_labelled *l, const char *path) {
+  const att_series *s = &l->series;
+  int64_t least = INT64_MAX, most = 0, all = s->start[s->count] * s->channels;
+  for (int64_t i = 0; i < s->count; i++) {
+    int64_t rows = s->start[i + 1] - s->start[i];
+    least = rows < least ? rows : least;
+    most = rows > most ? rows : most;
+  }
+  att_log(t->ctx, ATT_LOG_NOTE, "%s: %lld series of %lld channel%s, %lld to %lld rows", path, (long long)s->count,
+          (long long)s->channels, s->channels == 1 ? "" : "s", (long long)least, (long long)most);
+  if (s->missing) {
+    att_log(t->ctx, ATT_LOG_WARNING,
+            "%s: %lld of %lld values are missing: each is taken from the straight line between its neighbours", path,
+            (long long)s->missing, (long long)all);
+  }
+}
+
+static char *column_copy(att_trainer *t, const char *text) {
+  return *text ? att_copy_text(t->ctx, text, strlen(text)) : NULL;
+}
+
+/* Of what is learned from alone. */
+static att_status measure_series(att_trainer *t, const att_plan *p) {
+  classifier_data *d = data_of(t);
+  const att_lines *lines = &d->train.lines;
+  int64_t channels = d->train.series.channels, rows = 0;
+  att_series_front *f = d->front = ATT_NEW(t->ctx, 1, att_series_front);
+  if (!f) return ATT_MEMORY;
+  for (size_t i = 0; i < lines->count; i++) rows += rows_in(&d->train, lines->source[i]);
+  f->channels = channels;
+  f->mean = ATT_NEW(t->ctx, channels, double);
+  f->deviation = ATT_NEW(t->ctx, channels, double);
+  f->series = column_copy(t, p->series_column);
+  f->time = column_copy(t, p->time_column);
+  f->label = column_copy(t, p->label_column);
+  float *all = att_alloc(t->ctx, (size_t)rows, (size_t)channels * sizeof *all);
+  if (!f->mean || !f->deviation || !all) {
+    att_free(t->ctx, all);
+    return ATT_MEMORY;
+  }
+  int64_t at = 0;
+  for (size_t i = 0; i < lines->count; i++) {
+    memcpy(all + at * channels, lines->source[i].data, lines->source[i].size);
+    at += rows_in(&d->train, lines->source[i]);
+    if (rows_in(&d->train, lines->source[i]) > d->longest) d->longest = rows_in(&d->train, lines->source[i]);
+  }
+  att_series_measure(all, rows, channels, f->mean, f->deviation);
+  att_free(t->ctx, all);
+  f->patch = p->patch != ATT_UNSET ? p->patch : (d->longest + ATT_SERIES_TOKENS - 1) / ATT_SERIES_TOKENS;
+  return ATT_OK;
+}
+
+static att_status read_file(att_trainer *t, const char *path, att_labelled *out) {
+  const att_plan *p = t->resumed ? &t->state.plan : &t->options->plan;
+  const att_columns columns = {asked(p->text_column), asked(p->text_pair_column), asked(p->label_column)};
+  const att_series_columns series = {
+      .series = asked(p->series_column), .time = asked(p->time_column), .label = asked(p->label_column)};
+  if (!data_of(t)->is_series) return att_labelled_read(t->ctx, path, &columns, out);
+  ATT_TRY(att_labelled_read_series(t->ctx, path, &series, out));
+  if (!t->resumed) say_series(t, out, path);
+  return ATT_OK;
+}
+
+/* A table that names a column of texts is of texts. */
+static att_status look_at(att_trainer *t, const att_plan *p) {
+  classifier_data *d = data_of(t);
+  const att_series_columns given = {
+      .series = asked(p->series_column), .time = asked(p->time_column), .label = asked(p->label_column)};
+  if (*p->text_column) return ATT_OK;
+  ATT_TRY(att_series_look(t->ctx, t->options->data, &given, &d->is_series));
+  if (!d->is_series && p->patch != ATT_UNSET) {
+    return att_fail(t->ctx, ATT_ARGUMENT, "patch is for series, and %s holds texts", t->options->data);
+  }
+  if (!d->is_series) return ATT_OK;
+  t->reads_rows = true;
+  t->things = "series";
+  return refuse_text(t);
+}
 
 static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
   const att_train_options *o = t->options;
@@ -102,16 +211,17 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   t->data = d;
   const att_plan *p = t->resumed ? &t->state.plan : &o->plan;
   int64_t head = p->head;
-  const att_columns columns = {asked(p->text_column), asked(p->text_pair_column), asked(p->label_column)};
-  ATT_TRY(att_labelled_read(t->ctx, o->data, &columns, &d->train));
+  ATT_TRY(look_at(t, p));
+  ATT_TRY(read_file(t, o->data, &d->train));
   ATT_TRY(att_label_set_find(t->ctx, o->data, &d->train, head == ATT_UNSET ? -1 : (int)head, &d->labels));
   if (o->valid) {
-    ATT_TRY(att_labelled_read(t->ctx, o->valid, &columns, &d->valid_file));
+    ATT_TRY(read_file(t, o->valid, &d->valid_file));
     ATT_TRY(same_columns(t, d));
   } else {
     ATT_TRY(att_lines_hold_out(t->ctx, &d->train.lines, 10, seed, &d->held));
   }
   const att_lines *valid = valid_lines(d);
+  if (d->is_series) ATT_TRY(measure_series(t, p));
   ATT_TRY(att_truth_read(t->ctx, o->data, &d->train.lines, NULL, d->labels.head, d->labels.names, d->labels.count,
                          &d->truth));
   ATT_TRY(att_truth_read(t->ctx, o->valid ? o->valid : o->data, valid, d->valid_file.number, d->labels.head,
@@ -131,6 +241,9 @@ static int64_t vocab_for(int64_t texts) {
 /* A narrow model that is there learned from little text: it is tuned as one from scratch. */
 static bool is_narrow(int64_t width) { return width < 256; }
 
+/* Gestures come in hundreds, not in thousands, and want steps enough. */
+static double series_passes(int64_t series) { return fmin(300, fmax(10, 40000.0 / (double)(series < 1 ? 1 : series))); }
+
 /* A small number of texts is learned by heart after that, and accuracy falls. */
 static double passes_for(const att_plan *p, int64_t texts) {
   if (p->fine_tuned == 1) return is_narrow(p->width) && texts < 20000 ? 8 : 5;
@@ -143,12 +256,27 @@ static double dropout_for(const att_trainer *t, double epochs) {
   return data_of(t)->texts.count < 100000 ? 0.3 : 0.1;
 }
 
-static double most_epochs(const att_trainer *t) { return passes_for(&t->state.plan, data_of(t)->texts.count); }
+static double most_epochs(const att_trainer *t) {
+  int64_t count = data_of(t)->texts.count;
+  return data_of(t)->is_series ? series_passes(count) : passes_for(&t->state.plan, count);
+}
+
+/* Room for series somewhat longer than those that are there. */
+static void choose_series(const classifier_data *d, att_plan *p) {
+  int64_t tokens = att_series_tokens(d->front, d->longest), context = tokens + tokens / 4;
+  if (p->fine_tuned != 1) {
+    att_choose_whole(&p->context, context < 8 ? 8 : context);
+    att_choose_whole(&p->max_length, p->context);
+    p->lowercase = p->vocab = 0;
+  }
+  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = series_passes((int64_t)d->train.lines.count);
+}
 
 static void choose(const att_trainer *t, att_plan *p) {
   const classifier_data *d = data_of(t);
   int64_t texts = (int64_t)d->train.lines.count;
   att_choose_whole(&p->head, d->labels.head);
+  if (d->is_series) choose_series(d, p);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
   att_choose_number(&p->token_dropout, p->fine_tuned != 1 ? 0.1 : is_narrow(p->width) ? 0.2 : 0);
@@ -162,6 +290,8 @@ static void choose(const att_trainer *t, att_plan *p) {
 static att_status train_tokenizer(att_trainer *t, att_tokenizer **tokenizer) {
   const att_lines *lines = &data_of(t)->train.lines;
   const att_text *const texts[] = {lines->source};
+  *tokenizer = NULL;
+  if (data_of(t)->is_series) return ATT_OK;
   return att_encoder_train_tokenizer(t, texts, &lines->count, 1, true, tokenizer);
 }
 
@@ -172,6 +302,18 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->head = d->labels.head;
   c->label_count = d->labels.count;
   c->labels = d->labels.names;
+  if (!d->is_series) return;
+  c->input_width = d->front->patch * d->front->channels;
+  c->mean_pool = c->family == ATT_BERT;
+}
+
+static att_status fits_series(att_trainer *t, const char *folder) {
+  const classifier_data *d = data_of(t);
+  const att_series_front *f = t->model->series;
+  if (!f) return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: a model that does not read series", folder);
+  if (f->channels == d->train.series.channels) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT, "%s reads series of %lld channels; those of %s have %lld", folder,
+                  (long long)f->channels, t->options->data, (long long)d->train.series.channels);
 }
 
 static att_status fits(att_trainer *t, const char *folder) {
@@ -180,6 +322,7 @@ static att_status fits(att_trainer *t, const char *folder) {
   if (c->kind == ATT_ENCODER_DECODER) {
     return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert or gpt2");
   }
+  if (d->is_series) ATT_TRY(fits_series(t, folder));
   if (!t->resumed || (c->head == d->labels.head && c->label_count == d->labels.count)) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it has other labels than the data: the checkpoint is damaged",
                   folder);
@@ -213,6 +356,11 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
     if (stop || att_is_interrupted(t->ctx)) {
       return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while reading %s", name);
     }
+    if (data_of(t)->is_series) {
+      ATT_TRY(att_examples_add_series(t->model, (const float *)(const void *)lines->source[i].data,
+                                      rows_in(&data_of(t)->train, lines->source[i]), most, out, NULL));
+      continue;
+    }
     bool two = att_labelled_texts(lines->source[i], &first, &second);
     unclean += !att_is_clean(lines->source[i]);
     ATT_TRY(att_examples_add(t->model, first, two ? &second : NULL, most, out, NULL));
@@ -224,8 +372,8 @@ static att_status encode_lines(att_trainer *t, const att_lines *lines, const cha
             name, unclean);
   }
   if (out->truncated) {
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts longer than %lld tokens are truncated", name,
-            (long long)out->truncated, (long long)most);
+    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld %s longer than %lld tokens are truncated", name,
+            (long long)out->truncated, t->things, (long long)most);
   }
   return ATT_OK;
 }
@@ -254,6 +402,10 @@ static att_status make_batch_room(att_trainer *t) {
 static att_status encode(att_trainer *t) {
   classifier_data *d = data_of(t);
   t->work = "encoding";
+  if (d->is_series && !t->model->series) {
+    t->model->series = d->front;
+    d->front = NULL;
+  }
   ATT_TRY(encode_lines(t, &d->train.lines, t->options->data, &d->texts));
   ATT_TRY(encode_lines(t, valid_lines(d), t->options->valid ? t->options->valid : "the held-out part", &d->valid));
   ATT_TRY(att_encoder_place_words(t, &d->texts.ids));
@@ -276,7 +428,9 @@ static int64_t batch_count(const att_trainer *t) {
   return (d->texts.count + d->rows - 1) / d->rows;
 }
 
-static double epoch_tokens(const att_trainer *t) { return (double)data_of(t)->texts.ids.count; }
+static double tokens_of(const att_examples *e) { return (double)e->start[e->count]; }
+
+static double epoch_tokens(const att_trainer *t) { return tokens_of(&data_of(t)->texts); }
 
 static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
   *train = data_of(t)->texts.count;
@@ -284,6 +438,14 @@ static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
 }
 
 /* Tokens become the mask at random, so that no word alone can be learned by heart. */
+static void drop_rows(const att_trainer *t, float *rows, int64_t count) {
+  size_t width = (size_t)data_of(t)->texts.width;
+  double rate = t->state.plan.token_dropout;
+  uint64_t key = att_key(att_key((uint64_t)t->state.plan.seed, 0x746f6b656e), (uint64_t)t->state.step);
+  for (int64_t i = 0; i < count && rate > 0; i++)
+    if (att_uniform(key, (uint64_t)i) < rate) memset(rows + (size_t)i * width, 0, width * sizeof *rows);
+}
+
 static void drop_tokens(const att_trainer *t, int32_t *ids, int64_t count) {
   const att_config *c = &t->model->config;
   int32_t mask = c->mask >= 0 ? c->mask : c->unk;
@@ -303,7 +465,10 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
   att_arena_reset(d->arena);
   ATT_TRY(att_examples_input(t->model, &d->texts, which, 0, rows, d->arena, &input));
   *tokens = input.sequences.start[rows];
-  drop_tokens(t, (int32_t *)(uintptr_t)input.ids, *tokens);
+  if (input.rows)
+    drop_rows(t, (float *)(uintptr_t)input.rows, *tokens);
+  else
+    drop_tokens(t, (int32_t *)(uintptr_t)input.ids, *tokens);
   for (int64_t i = 0; i < rows; i++) {
     if (is_one_label(t))
       d->batch_labels[i] = d->truth.labels[which[i]];
@@ -358,7 +523,7 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
 
 static const char *quality(const att_trainer *t) { return head_of(t)->measures[head_of(t)->quality].name; }
 
-static double evaluated_tokens(const att_trainer *t) { return (double)data_of(t)->valid.ids.count; }
+static double evaluated_tokens(const att_trainer *t) { return tokens_of(&data_of(t)->valid); }
 
 static void describe(const att_trainer *t, att_score_of_model s, char *text, size_t size) {
   const att_head_calls *head = head_of(t);
@@ -378,6 +543,7 @@ static void free_data(att_trainer *t) {
   att_label_set_free(t->ctx, &d->labels);
   att_truth_free(t->ctx, &d->truth);
   att_truth_free(t->ctx, &d->valid_truth);
+  att_series_front_free(t->ctx, d->front);
   att_examples_free(t->ctx, &d->texts);
   att_examples_free(t->ctx, &d->valid);
   att_arena_free(d->arena);

@@ -54,6 +54,7 @@ att_status att_encoder_train_tokenizer(att_trainer *t, const att_text *const *te
 
 void att_encoder_configure(const att_plan *p, const att_tokenizer *tokenizer, att_config *c) {
   att_plan_config(p, ATT_ENCODER, tokenizer, c);
+  if (!tokenizer) return;
   c->pad = att_tokenizer_id(tokenizer, "[PAD]");
   c->unk = att_tokenizer_id(tokenizer, "[UNK]");
   c->mask = att_tokenizer_id(tokenizer, "[MASK]");
@@ -77,7 +78,7 @@ static void take_rows(float *values, const float *rows, const att_parameter *p) 
 }
 
 att_status att_encoder_place_words(att_trainer *t, const att_ids *ids) {
-  if (t->resumed || t->options->from) return ATT_OK;
+  if (t->resumed || t->options->from || t->model->config.vocab_size == 0) return ATT_OK;
   const att_parameter *p = t->model->parameters; /* the first table of the vocabulary is what embeds the tokens */
   while (p->rank != 2 || p->rows != t->model->config.vocab_size) p++;
   bool *specials = ATT_NEW(t->ctx, p->rows, bool);

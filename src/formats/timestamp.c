@@ -1,0 +1,229 @@
+/* Owns what timestamp.h says. Days and dates: the proleptic Gregorian calendar. */
+#include "formats/timestamp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY 86400.0
+
+typedef struct calendar {
+  int64_t year, month, day; /* month and day from 1 */
+} calendar;
+
+/* Days since 1970-01-01, and back (the year begins in March, so that the leap day is its last). */
+static int64_t days_of(calendar c) {
+  int64_t y = c.month <= 2 ? c.year - 1 : c.year, era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+  int64_t of_year = (153 * (c.month + (c.month > 2 ? -3 : 9)) + 2) / 5 + c.day - 1;
+  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static calendar calendar_of(int64_t days) {
+  int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, of_era = z - era * 146097;
+  int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  int64_t of_year = of_era - (365 * year + year / 4 - year / 100), m = (5 * of_year + 2) / 153;
+  calendar c = {year + era * 400, m < 10 ? m + 3 : m - 9, of_year - (153 * m + 2) / 5 + 1};
+  if (c.month <= 2) c.year++;
+  return c;
+}
+
+static int64_t days_in(int64_t year, int64_t month) {
+  calendar next = {month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1};
+  return days_of(next) - days_of((calendar){year, month, 1});
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+typedef struct cursor {
+  const char *at, *end;
+} cursor;
+
+/* `least` to `most` digits. */
+static bool read_digits(cursor *c, int least, int most, int64_t *value) {
+  int count = 0;
+  *value = 0;
+  while (c->at < c->end && count < most && *c->at >= '0' && *c->at <= '9') {
+    *value = *value * 10 + (*c->at++ - '0');
+    count++;
+  }
+  return count >= least;
+}
+
+static bool take(cursor *c, char wanted) {
+  if (c->at == c->end || *c->at != wanted) return false;
+  c->at++;
+  return true;
+}
+
+static bool read_zone(cursor *c, char zone[8]) {
+  size_t size = (size_t)(c->end - c->at);
+  if (size >= 8 || (size && *c->at != 'Z' && *c->at != '+' && *c->at != '-')) return false;
+  memcpy(zone, c->at, size);
+  c->at = c->end;
+  return true;
+}
+
+static bool read_clock(cursor *c, double *time, att_time_form *form) {
+  int64_t hour, minute, second = 0;
+  double fraction = 0, unit = 0.1;
+  form->between = *c->at++;
+  form->parts = 5;
+  if (!read_digits(c, 1, 2, &hour) || !take(c, ':') || !read_digits(c, 2, 2, &minute)) return false;
+  if (take(c, ':')) {
+    form->parts = 6;
+    if (!read_digits(c, 2, 2, &second)) return false;
+    if (take(c, '.'))
+      for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; unit /= 10) fraction += unit * (*c->at++ - '0');
+  }
+  *time += (double)(hour * 3600 + minute * 60 + second) + fraction;
+  return hour < 24 && minute < 60 && second < 61 && read_zone(c, form->zone);
+}
+
+static bool read_date(cursor *c, double *time, att_time_form *form) {
+  calendar day = {.day = 1};
+  if (!read_digits(c, 4, 4, &day.year) || c->at == c->end || (*c->at != '-' && *c->at != '/')) return false;
+  form->date = *c->at++;
+  form->parts = 2;
+  if (!read_digits(c, 1, 2, &day.month) || day.month < 1 || day.month > 12) return false;
+  if (take(c, form->date)) {
+    form->parts = 3;
+    if (!read_digits(c, 1, 2, &day.day) || day.day < 1 || day.day > days_in(day.year, day.month)) return false;
+  }
+  *time = DAY * (double)days_of(day);
+  if (c->at == c->end) return true;
+  return form->parts == 3 && (*c->at == ' ' || *c->at == 'T') && read_clock(c, time, form) && c->at == c->end;
+}
+
+bool att_time_read(att_text text, double *time, att_time_form *form) {
+  cursor c = {text.data, text.data + text.size};
+  *form = (att_time_form){.number = true};
+  if (att_read_number(text.data, text.size, time)) return fabs(*time) <= 1e15;
+  form->number = false;
+  return text.size > 0 && read_date(&c, time, form);
+}
+
+bool att_time_form_is(const att_time_form *a, const att_time_form *b) {
+  return a->number == b->number && a->date == b->date && a->between == b->between && a->parts == b->parts &&
+         strcmp(a->zone, b->zone) == 0;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+const char *att_time_spell(double time, const att_time_form *form, char text[48]) {
+  if (form->number) return att_number_spell(time, text);
+  double days = floor(time / DAY), rest = time - days * DAY;
+  calendar c = calendar_of((int64_t)days);
+  int64_t seconds = (int64_t)floor(rest + 0.5);
+  int parts = form->parts < 6 && seconds % 60 ? 6 : form->parts < 5 && seconds ? 5 : form->parts;
+  char between = form->between ? form->between : ' ';
+  int used = snprintf(text, 48, "%04d%c%02d", (int)c.year, form->date, (int)c.month);
+  if (parts > 2) used += snprintf(text + used, 48 - (size_t)used, "%c%02d", form->date, (int)c.day);
+  if (parts > 3) {
+    used += snprintf(text + used, 48 - (size_t)used, "%c%02d:%02d", between, (int)(seconds / 3600 % 24),
+                     (int)(seconds / 60 % 60));
+  }
+  if (parts > 5) used += snprintf(text + used, 48 - (size_t)used, ":%02d", (int)(seconds % 60));
+  if (parts > 3) snprintf(text + used, 48 - (size_t)used, "%s", form->zone);
+  return text;
+}
+
+const char *att_time_step_spell(att_time_step step, const att_time_form *form, char text[48]) {
+  static const struct {
+    double seconds;
+    const char *name;
+  } units[] = {{7 * DAY, "week"}, {DAY, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+  if (step.months) {
+    bool years = step.months % 12 == 0;
+    int64_t count = years ? step.months / 12 : step.months;
+    snprintf(text, 48, "%lld %s%s", (long long)count, years ? "year" : "month", count == 1 ? "" : "s");
+    return text;
+  }
+  for (size_t i = 0; !form->number && i < sizeof units / sizeof *units; i++) {
+    double count = step.seconds / units[i].seconds;
+    if (count < 1 || count != floor(count)) continue;
+    att_format(text, 48, "%.10g %s%s", count, units[i].name, count > 1 ? "s" : "");
+    return text;
+  }
+  att_format(text, 48, "%.10g%s", step.seconds, form->number ? "" : " seconds");
+  return text;
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------------------- */
+
+static int64_t month_number(double time) {
+  calendar c = calendar_of((int64_t)floor(time / DAY));
+  return c.year * 12 + c.month - 1;
+}
+
+/* The same day of the month and time of the day, so many months later; the last day where a month has no such day. */
+static double add_months(double time, int64_t months) {
+  double days = floor(time / DAY), rest = time - days * DAY;
+  calendar c = calendar_of((int64_t)days);
+  bool last = c.day == days_in(c.year, c.month) && c.day > 27;
+  int64_t number = c.year * 12 + c.month - 1 + months;
+  c.year = number >= 0 ? number / 12 : (number - 11) / 12;
+  c.month = number - c.year * 12 + 1;
+  int64_t most = days_in(c.year, c.month);
+  if (c.day > most || last) c.day = most;
+  return (double)days_of(c) * DAY + rest;
+}
+
+double att_time_add(double time, att_time_step step, int64_t count) {
+  return step.months ? add_months(time, step.months * count) : time + step.seconds * (double)count;
+}
+
+int64_t att_time_distance(double from, double to, att_time_step step, bool *exact) {
+  if (step.months) {
+    int64_t months = month_number(to) - month_number(from);
+    *exact = months % step.months == 0;
+    return months / step.months;
+  }
+  double count = (to - from) / step.seconds, whole = floor(count + 0.5);
+  *exact = fabs(count - whole) < 1e-6 * fmax(1, fabs(whole)) && fabs(whole) < 9e15;
+  return fabs(whole) < 9e15 ? (int64_t)whole : 0;
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The value that comes most often; of several the least. */
+static double find_mode(double *values, int64_t count) {
+  double mode = values[0];
+  int64_t most = 0;
+  qsort(values, (size_t)count, sizeof *values, by_value);
+  for (int64_t i = 0, end; i < count; i = end) {
+    for (end = i + 1; end < count && values[end] - values[i] <= 1e-9 * fabs(values[i]); end++) {
+    }
+    if (end - i > most) mode = values[i];
+    if (end - i > most) most = end - i;
+  }
+  return mode;
+}
+
+att_time_step att_time_find_step(att_context *ctx, const double *times, int64_t count, const att_time_form *form,
+                                 att_status *status) {
+  att_time_step step = {0, 1};
+  double *steps = ATT_NEW(ctx, count, double);
+  *status = steps ? ATT_OK : ATT_MEMORY;
+  if (!steps) return step;
+  int64_t found = 0, by_month = 0;
+  for (int64_t i = 1; i < count; i++) {
+    double gap = times[i] - times[i - 1];
+    if (!(gap > 0)) continue;
+    steps[found++] = gap;
+    by_month += !form->number && gap >= 28 * DAY && fmod(gap, DAY) == 0;
+  }
+  if (found) step.seconds = find_mode(steps, found);
+  if (found && by_month * 2 > found && step.seconds >= 28 * DAY) { /* months differ in their days */
+    found = 0;
+    for (int64_t i = 1; i < count; i++) {
+      int64_t months = month_number(times[i]) - month_number(times[i - 1]);
+      if (months > 0) steps[found++] = (double)months;
+    }
+    if (fmod(step.seconds, 7 * DAY) != 0 || step.seconds > 32 * DAY) step.months = (int64_t)find_mode(steps, found);
+  }
+  att_free(ctx, steps);
+  return step;
+}

@@ -1,0 +1,411 @@
+/* Owns what series_table.h says. */
+#include "train/data/series_table.h"
+
+#include "formats/file.h"
+#include "formats/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ATT_LOOKED_AT  200 /* rows that say what a column holds */
+#define ATT_WIDE_LEAST 3   /* columns of numbers that make a wide table one of series */
+
+/* What the columns are; -1: there is none. */
+typedef struct series_layout {
+  int64_t series, time, label;
+  int64_t *channels; /* [count] */
+  int64_t count;
+  int64_t texts, only_texts; /* of the other columns: with a text in them, without a number */
+  bool header, wide;
+} series_layout;
+
+typedef struct series_finder {
+  att_context *ctx;
+  const char *path;
+  const att_table *table;
+  const att_series_columns *given;
+  series_layout *out;
+} series_finder;
+
+static att_text cell_at(const att_table *t, size_t row, int64_t column) {
+  return att_trimmed(att_table_cell(t, row, (size_t)column));
+}
+
+/* ---- which column is what ------------------------------------------------------------------------------------- */
+
+static const char *const series_names[] = {"series", "series_id", "id",    "item_id", "unique_id",    "case", "case_id",
+                                           "sample", "sample_id", "trial", "gesture", "recording_id", NULL};
+static const char *const time_names[] = {"time", "timestamp", "date", "datetime", "t", "step", "ds", "frame", NULL};
+static const char *const label_names[] = {"label", "class", "category", "target", NULL};
+
+static bool is_called(att_text text, const char *name) {
+  return strlen(name) == text.size && (!text.size || strncasecmp(name, text.data, text.size) == 0);
+}
+
+/* The first of the names counts more than the next. */
+static int64_t find_name(const series_finder *f, const char *const *names) {
+  for (; *names; names++)
+    for (size_t c = 0; c < f->table->columns; c++)
+      if (is_called(cell_at(f->table, 0, (int64_t)c), *names)) return (int64_t)c;
+  return -1;
+}
+
+static att_status find_given(const series_finder *f, const char *option, const char *given, int64_t *found) {
+  double number;
+  size_t size = strlen(given);
+  for (size_t c = 0; c < f->table->columns; c++) {
+    att_text name = cell_at(f->table, 0, (int64_t)c);
+    if (name.size != size || memcmp(name.data, given, size) != 0) continue;
+    *found = (int64_t)c;
+    return ATT_OK;
+  }
+  if (att_read_number(given, size, &number) && number >= 1 && number <= (double)f->table->columns &&
+      number == floor(number)) {
+    *found = (int64_t)number - 1;
+    return ATT_OK;
+  }
+  char list[400] = "";
+  for (size_t c = 0, used = 0; c < f->table->columns && used + 64 < sizeof list; c++) {
+    att_text name = cell_at(f->table, 0, (int64_t)c);
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu \"%.*s\"", c ? ", " : "", c + 1,
+                             (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "");
+  }
+  return att_fail(f->ctx, ATT_FORMAT, "%s: %s is \"%.60s\", but the columns are %s", f->path, option, given, list);
+}
+
+static att_status find_column(const series_finder *f, const char *option, const char *given, const char *const *names,
+                              int64_t *found) {
+  *found = find_name(f, names);
+  return given ? find_given(f, option, given, found) : ATT_OK;
+}
+
+/* What the rows behind the first hold, of those that are looked at. */
+typedef struct column_content {
+  size_t numbers, texts;
+  bool whole; /* the numbers */
+} column_content;
+
+static column_content content_of(const att_table *t, int64_t column) {
+  size_t end = t->rows < ATT_LOOKED_AT ? t->rows : ATT_LOOKED_AT;
+  column_content found = {.whole = true};
+  for (size_t row = 1; row < end; row++) {
+    float value;
+    if (!att_series_value(cell_at(t, row, column), &value)) {
+      found.texts++;
+    } else if (!isnan(value)) {
+      found.numbers++;
+      found.whole = found.whole && value == floorf(value);
+    }
+  }
+  return found;
+}
+
+/* A wide table's label: what is no number, else whole numbers in front of others, else the last column. */
+static int64_t guess_label(const att_table *t) {
+  int64_t last = (int64_t)t->columns - 1;
+  column_content first = content_of(t, 0), end = content_of(t, last);
+  return end.texts == 0 && (first.texts > 0 || (first.whole && !end.whole)) ? 0 : last;
+}
+
+static bool is_header(const att_table *t, const series_layout *l) {
+  for (size_t c = 0; c < t->columns; c++) {
+    float value;
+    if ((int64_t)c == l->label && l->wide) continue;
+    if (!att_series_value(cell_at(t, 0, (int64_t)c), &value)) return true;
+  }
+  return false;
+}
+
+static att_status take_targets(const series_finder *f) {
+  series_layout *l = f->out;
+  const char *at = f->given->target;
+  while (*at) {
+    size_t size = strcspn(at, ",");
+    att_text name = att_trimmed((att_text){at, size});
+    char text[256];
+    if (l->count == (int64_t)f->table->columns) break;
+    snprintf(text, sizeof text, "%.*s", (int)name.size, name.data);
+    ATT_TRY(find_given(f, "target", text, &l->channels[l->count]));
+    l->count++;
+    at += size + (at[size] == ',');
+  }
+  return ATT_OK;
+}
+
+static void take_channels(const series_finder *f, bool log) {
+  series_layout *l = f->out;
+  for (int64_t c = 0; c < (int64_t)f->table->columns; c++) {
+    if (c == l->series || c == l->time || c == l->label) continue;
+    column_content content = content_of(f->table, c);
+    l->texts += content.texts > 0;
+    l->only_texts += content.numbers == 0;
+    if (content.numbers) {
+      l->channels[l->count++] = c;
+      continue;
+    }
+    att_text name = cell_at(f->table, 0, c);
+    if (log) {
+      att_log(f->ctx, ATT_LOG_WARNING, "%s: column %lld (\"%.*s\") holds %s and is left out", f->path, (long long)c + 1,
+              (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "", content.texts ? "text" : "no values");
+    }
+  }
+}
+
+/* A column called id may number the rows: it tells no series apart unless its first value comes again. */
+static bool comes_again(const att_table *t, int64_t column) {
+  att_text first = cell_at(t, 1, column);
+  for (size_t row = 2; row < t->rows; row++) {
+    att_text cell = cell_at(t, row, column);
+    if (cell.size == first.size && (!cell.size || memcmp(cell.data, first.data, cell.size) == 0)) return true;
+  }
+  return false;
+}
+
+/* labelled: there may be a label, and a table without a column of series is wide. */
+static att_status find_layout(const series_finder *f, bool labelled, bool log) {
+  series_layout *l = f->out;
+  const att_series_columns *g = f->given;
+  *l = (series_layout){.label = -1, .channels = ATT_NEW(f->ctx, f->table->columns, int64_t)};
+  if (!l->channels) return ATT_MEMORY;
+  if (f->table->rows == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
+  ATT_TRY(find_column(f, "series-column", g->series, series_names, &l->series));
+  if (l->series >= 0 && !g->series && f->table->rows > 2 && !comes_again(f->table, l->series)) l->series = -1;
+  ATT_TRY(find_column(f, "time-column", g->time, time_names, &l->time));
+  l->wide = labelled && l->series < 0;
+  if (labelled) ATT_TRY(find_column(f, "label-column", g->label, label_names, &l->label));
+  if (labelled && l->label < 0) l->label = guess_label(f->table);
+  if (l->wide) l->time = -1;
+  l->header = is_header(f->table, l);
+  if (f->table->rows <= (size_t)l->header) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
+  if (g->target) return take_targets(f);
+  take_channels(f, log);
+  return ATT_OK;
+}
+
+att_status att_series_look(att_context *ctx, const char *path, const att_series_columns *given, bool *is) {
+  att_table table;
+  series_layout l = {0};
+  series_finder f = {ctx, path, &table, given, &l};
+  *is = att_series_is_ts(path) || given->series || given->time;
+  if (*is) return ATT_OK;
+  ATT_TRY(att_table_read(ctx, path, &table));
+  att_status status = table.rows > 1 && table.columns > 2 ? find_layout(&f, true, false) : ATT_OK;
+  if (!status && l.count >= (l.wide ? ATT_WIDE_LEAST : 1)) {
+    *is = l.texts == 0 || (l.series >= 0 && l.time >= 0 && l.only_texts == 0);
+  }
+  att_free(ctx, l.channels);
+  att_table_free(ctx, &table);
+  return status == ATT_FORMAT ? ATT_OK : status; /* what names no column of it is for who reads texts to say */
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------- */
+
+typedef struct series_row {
+  att_text series;
+  double time;
+  size_t row, first; /* first: the series' first row in the file */
+} series_row;
+
+static int by_series(const void *a, const void *b) {
+  const series_row *x = a, *y = b;
+  size_t shared = x->series.size < y->series.size ? x->series.size : y->series.size;
+  int order = shared ? memcmp(x->series.data, y->series.data, shared) : 0;
+  if (!order) order = (x->series.size > y->series.size) - (x->series.size < y->series.size);
+  return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+static int by_place(const void *a, const void *b) {
+  const series_row *x = a, *y = b;
+  if (x->first != y->first) return x->first < y->first ? -1 : 1;
+  if (x->time < y->time || x->time > y->time) return x->time < y->time ? -1 : 1;
+  return (x->row > y->row) - (x->row < y->row);
+}
+
+typedef struct row_taker {
+  const series_finder *f;
+  series_row *rows;
+  size_t count;
+  att_series *out;
+} row_taker;
+
+static bool same(att_text a, att_text b) {
+  return a.size == b.size && (!a.size || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static att_status read_time(const row_taker *t, size_t row, series_row *out) {
+  const series_finder *f = t->f;
+  att_text cell = cell_at(f->table, row, f->out->time);
+  att_time_form form;
+  if (!att_time_read(cell, &out->time, &form)) {
+    return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: \"%.*s\" is no time (a number, or as 2016-07-01 12:30:00)",
+                    f->path, f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
+  }
+  if (t->count == 0) t->out->form = form;
+  if (att_time_form_is(&form, &t->out->form)) return ATT_OK;
+  return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: the time \"%.*s\" is written otherwise than the first", f->path,
+                  f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
+}
+
+/* The rows of each series together, the series in the file's order, their rows by time. */
+static att_status sort_rows(row_taker *t) {
+  const series_finder *f = t->f;
+  const series_layout *l = f->out;
+  size_t rows = f->table->rows - l->header, moved = 0;
+  t->rows = ATT_NEW(f->ctx, rows, series_row);
+  if (!t->rows) return ATT_MEMORY;
+  for (size_t row = l->header; row < f->table->rows; row++, t->count++) {
+    series_row *r = &t->rows[t->count];
+    if (att_is_interrupted(f->ctx)) return att_fail(f->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", f->path);
+    *r = (series_row){.row = row};
+    if (l->series >= 0) r->series = cell_at(f->table, row, l->series);
+    if (l->time >= 0) ATT_TRY(read_time(t, row, r));
+  }
+  qsort(t->rows, rows, sizeof *t->rows, by_series);
+  for (size_t i = 0; i < rows; i++) {
+    bool begins = i == 0 || !same(t->rows[i].series, t->rows[i - 1].series);
+    t->rows[i].first = begins ? t->rows[i].row : t->rows[i - 1].first;
+  }
+  qsort(t->rows, rows, sizeof *t->rows, by_place);
+  for (size_t i = 1; i < rows; i++)
+    moved += t->rows[i].first == t->rows[i - 1].first && t->rows[i].row < t->rows[i - 1].row;
+  if (moved) {
+    att_log(f->ctx, ATT_LOG_WARNING, "%s: the times go back in %zu places: the rows are sorted by them", f->path,
+            moved);
+  }
+  return ATT_OK;
+}
+
+static att_status check_row(const row_taker *t, size_t i, bool begins) {
+  const series_finder *f = t->f;
+  const series_layout *l = f->out;
+  const series_row *r = &t->rows[i];
+  if (begins) return ATT_OK;
+  if (l->time >= 0 && r->time <= t->rows[i - 1].time) {
+    att_text cell = cell_at(f->table, r->row, l->time);
+    return att_fail(
+        f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
+        f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60), cell.data,
+        l->series >= 0 ? ", in one series" : "; name the column that tells series apart with series-column");
+  }
+  if (l->label < 0) return ATT_OK;
+  att_text label = cell_at(f->table, r->row, l->label);
+  if (same(label, t->out->labels[t->out->count - 1])) return ATT_OK;
+  return att_fail(f->ctx, ATT_FORMAT,
+                  "%s: line %zu: the label \"%.*s\" is not that of the rows before it in its series", f->path,
+                  f->table->line[r->row], (int)(label.size < 60 ? label.size : 60), label.data);
+}
+
+static att_status read_cell(const series_finder *f, size_t row, int64_t column, float *value) {
+  att_text cell = cell_at(f->table, row, column), name = cell_at(f->table, 0, column);
+  if (att_series_value(cell, value)) return ATT_OK;
+  return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: column %lld (\"%.*s\"): \"%.*s\" is not a finite number", f->path,
+                  f->table->line[row], (long long)column + 1, (int)(name.size < 40 ? name.size : 40),
+                  name.size ? name.data : "", (int)(cell.size < 60 ? cell.size : 60), cell.data);
+}
+
+static att_status take_long_row(row_taker *t, size_t i) {
+  const series_finder *f = t->f;
+  const series_layout *l = f->out;
+  const series_row *r = &t->rows[i];
+  bool begins = i == 0 || r->first != t->rows[i - 1].first;
+  ATT_TRY(check_row(t, i, begins));
+  att_text label = l->label >= 0 ? cell_at(f->table, r->row, l->label) : (att_text){"", 0};
+  if (begins) ATT_TRY(att_series_begin(f->ctx, t->out, r->series, label, f->table->line[r->row]));
+  float *to = att_series_add_rows(f->ctx, t->out, 1);
+  if (!to) return ATT_MEMORY;
+  if (t->out->timed) t->out->times[t->out->start[t->out->count] - 1] = r->time;
+  for (int64_t c = 0; c < l->count; c++) {
+    ATT_TRY(read_cell(f, r->row, l->channels[c], &to[c]));
+    t->out->missing += isnan(to[c]);
+  }
+  return ATT_OK;
+}
+
+/* Cells that are empty at a row's end are none: series may be shorter than the table is wide. */
+static att_status take_wide_row(row_taker *t, size_t row) {
+  const series_finder *f = t->f;
+  const series_layout *l = f->out;
+  int64_t count = l->count;
+  while (count > 0 && cell_at(f->table, row, l->channels[count - 1]).size == 0) count--;
+  if (count == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu has no values", f->path, f->table->line[row]);
+  ATT_TRY(att_series_begin(f->ctx, t->out, (att_text){"", 0}, cell_at(f->table, row, l->label), f->table->line[row]));
+  float *to = att_series_add_rows(f->ctx, t->out, count);
+  if (!to) return ATT_MEMORY;
+  for (int64_t c = 0; c < count; c++) {
+    ATT_TRY(read_cell(f, row, l->channels[c], &to[c]));
+    t->out->missing += isnan(to[c]);
+  }
+  return ATT_OK;
+}
+
+static att_status take_rows(row_taker *t) {
+  const series_finder *f = t->f;
+  const series_layout *l = f->out;
+  att_series *s = t->out;
+  if (l->count == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no column of numbers", f->path);
+  if (l->count > ATT_MOST_CHANNELS && !l->wide)
+    return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: too many columns", f->path);
+  s->channels = l->wide ? 1 : l->count;
+  s->timed = l->time >= 0;
+  if (l->wide) {
+    for (size_t row = l->header; row < f->table->rows; row++) {
+      if (att_is_interrupted(f->ctx))
+        return att_fail(f->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", f->path);
+      ATT_TRY(take_wide_row(t, row));
+    }
+    return ATT_OK;
+  }
+  s->channel_names = ATT_NEW(f->ctx, s->channels, att_text);
+  if (!s->channel_names) return ATT_MEMORY;
+  for (int64_t c = 0; c < s->channels && l->header; c++) s->channel_names[c] = cell_at(f->table, 0, l->channels[c]);
+  ATT_TRY(sort_rows(t));
+  for (size_t i = 0; i < t->count; i++) ATT_TRY(take_long_row(t, i));
+  return ATT_OK;
+}
+
+static att_status check_labels(att_context *ctx, const char *path, const att_series *s) {
+  for (int64_t i = 0; i < s->count; i++) {
+    if (s->labels[i].size == 0)
+      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: the series has no label", path, s->line[i]);
+  }
+  return ATT_OK;
+}
+
+static att_status read_table(att_context *ctx, const char *path, const att_series_columns *given, bool labelled,
+                             att_series *out) {
+  att_table table;
+  series_layout l = {0};
+  series_finder f = {ctx, path, &table, given, &l};
+  row_taker t = {.f = &f, .out = out};
+  ATT_TRY(att_table_read(ctx, path, &table));
+  att_status status = find_layout(&f, labelled, true);
+  if (!status && !labelled && l.time < 0) {
+    status = att_fail(ctx, ATT_FORMAT, "%s: no column is called time, date or timestamp: name it with time", path);
+  }
+  if (!status) status = take_rows(&t);
+  out->bytes = table.bytes; /* the texts' */
+  table.bytes = NULL;
+  att_free(ctx, t.rows);
+  att_free(ctx, l.channels);
+  att_table_free(ctx, &table);
+  return status;
+}
+
+att_status att_series_read_labelled(att_context *ctx, const char *path, const att_series_columns *given,
+                                    bool needs_labels, att_series *out) {
+  *out = (att_series){0};
+  bool ts = att_series_is_ts(path);
+  att_status status = ts ? att_series_read_ts(ctx, path, out) : read_table(ctx, path, given, true, out);
+  if (!status && needs_labels) status = check_labels(ctx, path, out);
+  if (status) att_series_free(ctx, out);
+  return status;
+}
+
+att_status att_series_read_timed(att_context *ctx, const char *path, const att_series_columns *given, att_series *out) {
+  *out = (att_series){0};
+  att_status status = read_table(ctx, path, given, false, out);
+  if (status) att_series_free(ctx, out);
+  return status;
+}
