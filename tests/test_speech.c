@@ -195,6 +195,65 @@ static void test_resumed(void **state) {
   same_runs(whole, parts);
 }
 
+/* ---- single sounds ---------------------------------------------------------------------------------------------- */
+
+static void write_single(const char *name, int which, uint64_t seed) {
+  int16_t samples[3 * TONE] = {0};
+  char path[600];
+  int length = TONE + (int)(att_uniform(seed, 0) * TONE);
+  for (int s = 0; s < length; s++)
+    samples[TONE / 3 + s] =
+        (int16_t)(8000 * sin(2 * M_PI * pitches[which] * s / RATE) + 300 * att_uniform(seed, (uint64_t)s));
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  write_wave(path, samples, (uint32_t)(length + TONE / 2));
+}
+
+static int keep_best(void *user, const att_classification *c) {
+  *(size_t *)user = c->best;
+  return 0;
+}
+
+static void test_sounds(void **state) {
+  (void)state;
+  char table[600], out[600], name[64];
+  snprintf(table, sizeof table, "%s/single.tsv", folder);
+  snprintf(out, sizeof out, "%s/single", folder);
+  FILE *file = fopen(table, "w");
+  assert_non_null(file);
+  for (int i = 0; i < 45; i++) {
+    snprintf(name, sizeof name, "single-%d.wav", i);
+    write_single(name, i % 3, (uint64_t)i + 1);
+    fprintf(file, "%s\t%s\n", name, names[i % 3]);
+  }
+  assert_int_equal(fclose(file), 0);
+  att_train_options o;
+  att_options_begin(ctx, ATT_TASK_CLASSIFIER, &o);
+  o.data = table, o.out = out;
+  o.plan.encoder_layers = 1, o.plan.width = 32, o.plan.heads = 2, o.plan.feedforward = 32;
+  o.plan.batch = 10, o.plan.lr = 5e-3, o.plan.seed = 1, o.plan.steps = 60, o.plan.valid_every = 30, o.plan.average = 1;
+  must_train(&o);
+  att_model *model;
+  int right = 0;
+  const char *const *labels;
+  size_t count;
+  if (att_model_open(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+  assert_true(model->config.mel.rate == RATE && model->config.input_width == 40);
+  assert_int_equal(att_model_labels(model, &labels, &count), ATT_OK);
+  assert_int_equal(count, 3);
+  for (int i = 0; i < 9; i++) {
+    size_t best = 9;
+    char path[600];
+    write_single("new.wav", i % 3, (uint64_t)i + 100);
+    snprintf(path, sizeof path, "%s/new.wav", folder);
+    if (att_classify_series(model, path, keep_best, &best)) fail_msg("%s", att_message(ctx));
+    assert_true(best < 3);
+    right += strcmp(labels[best], names[i % 3]) == 0;
+  }
+  assert_true(right >= 7);
+  must_say(att_classify_series(model, "absent.wav", keep_best, &count), ATT_IO, "absent.wav: ");
+  att_model_close(model);
+}
+
 /* ---- what is not as it should be -------------------------------------------------------------------------------- */
 
 static char said[4096];
@@ -262,8 +321,8 @@ static void test_features(void **state) {
   const att_mel_settings settings = {RATE, 200, 80, 200, 40, ATT_MEL_STANDARD};
   assert_int_equal(att_sound_table_read(ctx, valid_path, &table), ATT_OK);
   assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
-  assert_int_equal(
-      att_sounds_read(ctx, &table, &table.lines, "it", &settings, 3000, SIZE_MAX, NULL, NULL, &kept), ATT_OK);
+  assert_int_equal(att_sounds_read(ctx, &table, &table.lines, "it", &settings, 3000, SIZE_MAX, NULL, NULL, &kept),
+                   ATT_OK);
   assert_int_equal(att_sounds_read(ctx, &table, &table.lines, "it", &settings, 3000, 0, NULL, NULL, &made), ATT_OK);
   assert_true(kept.count == VALID && made.count == VALID && kept.kept > 1000 && made.kept == 0);
   int64_t lengths[ATT_SPEEDS];
@@ -340,9 +399,9 @@ static void test_beam(void **state) {
     att_run run = {.ctx = ctx, .arena = arena};
     att_loss loss = {0};
     int64_t impossible;
-    assert_int_equal(att_op_ctc_loss(&run, &logits, (att_sequences){1, start}, texts[i].ids, label_start, 1, 1, &loss,
-                                     &impossible),
-                     ATT_OK);
+    assert_int_equal(
+        att_op_ctc_loss(&run, &logits, (att_sequences){1, start}, texts[i].ids, label_start, 1, 1, &loss, &impossible),
+        ATT_OK);
     assert_true(impossible == 0 && fabs(loss.loss + texts[i].logprob) < 1e-4);
     assert_true(i == 0 || texts[i].logprob <= texts[i - 1].logprob);
     sum += exp(texts[i].logprob);
@@ -361,10 +420,10 @@ static void test_beam(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_beam),     cmocka_unit_test(test_masks),    cmocka_unit_test(test_features),
-      cmocka_unit_test(test_memory),   cmocka_unit_test(test_ctc),      cmocka_unit_test(test_decoder),
-      cmocka_unit_test(test_decoder_alone), cmocka_unit_test(test_lstm),     cmocka_unit_test(test_resumed),  cmocka_unit_test(test_left_out),
-      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_beam),          cmocka_unit_test(test_masks),    cmocka_unit_test(test_features),
+      cmocka_unit_test(test_memory),        cmocka_unit_test(test_ctc),      cmocka_unit_test(test_decoder),
+      cmocka_unit_test(test_decoder_alone), cmocka_unit_test(test_lstm),     cmocka_unit_test(test_resumed),
+      cmocka_unit_test(test_sounds),        cmocka_unit_test(test_left_out), cmocka_unit_test(test_refused),
   };
   if (SKIPPED) print_message("skipped: this build reads no recordings, or changes no rates\n");
   return SKIPPED ? 0 : cmocka_run_group_tests_name("recognisers", tests, begin_runs, end_runs);

@@ -615,8 +615,8 @@ typedef struct att_listened {
 typedef int att_listened_fn(void *user, const att_listened *listened);
 
 /* What is said in a recording, by a Whisper model, or one of "speech" training, which has of the options the beam alone
- * and whose segments have no words, language or measures: window by window, so that its length does not matter. path: a wav,
- * flac, ogg or mp3 file, or "-": wav on standard input. options NULL: the defaults. Silence gives no segments.
+ * and whose segments have no words, language or measures: window by window, so that its length does not matter. path: a
+ * wav, flac, ogg or mp3 file, or "-": wav on standard input. options NULL: the defaults. Silence gives no segments.
  * ATT_FORMAT: no audio; ATT_NUMERIC: samples that are no numbers; ATT_UNSUPPORTED: no model of sound, or a build
  * without libsndfile. */
 ATT_API att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *options,

@@ -12,7 +12,7 @@ typedef struct recognising {
   att_audio *audio;
   att_mel *mel;
   att_arena *arena;
-  float *samples; /* [window], of which `count` are there */
+  float *samples;               /* [window], of which `count` are there */
   int64_t window, count, first; /* first: of all the recording's, that samples begins with */
   int beam;
   att_buffer text;

@@ -350,7 +350,8 @@ static void end(transcriber *t) {
 
 static att_status tell_recognised(void *user, const att_recognised *part) {
   transcriber *t = user;
-  const att_segment segment = {.start = rounded(part->begin), .end = rounded(part->end), .text = part->text, .language = ""};
+  const att_segment segment = {
+      .start = rounded(part->begin), .end = rounded(part->end), .text = part->text, .language = ""};
   const att_listened listened = {part->text.size ? &segment : NULL, part->end, part->length < 0 ? -1 : part->length};
   if (!t->give || t->give(t->user, &listened) == 0) return ATT_OK;
   return att_fail(t->ctx, ATT_INTERRUPTED, "stopped by the caller");
@@ -359,13 +360,13 @@ static att_status tell_recognised(void *user, const att_recognised *part) {
 /* They know no languages, and not when a word was heard. */
 static att_status recognise(transcriber *t, const char *path) {
   const att_transcribe_options *o = t->options;
-  const char *wrong = o->language        ? "language"
-                      : o->prompt        ? "prompt"
-                      : o->translate     ? "translating"
-                      : o->words         ? "words' times"
-                      : o->voice         ? "voice"
+  const char *wrong = o->language          ? "language"
+                      : o->prompt          ? "prompt"
+                      : o->translate       ? "translating"
+                      : o->words           ? "words' times"
+                      : o->voice           ? "voice"
                       : o->temperature > 0 ? "temperature"
-                                         : NULL;
+                                           : NULL;
   ATT_TRY(check_options(t->ctx, o));
   if (wrong) return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: for Whisper models; one of train speech has none", wrong);
   return att_recognise_file(t->model, path, o->beam, tell_recognised, t);

@@ -58,8 +58,8 @@ static int32_t add_node(beam_search *s, int32_t parent, int32_t token) {
     s->capacity *= 2;
   }
   prefix *p = &s->nodes[s->count];
-  *p = (prefix){parent, token, -1, -1, parent < 0 ? 0 : s->nodes[parent].length + 1, -1,
-                -INFINITY, -INFINITY, -INFINITY, -INFINITY};
+  *p = (prefix){parent, token,     -1,        -1,        parent < 0 ? 0 : s->nodes[parent].length + 1,
+                -1,     -INFINITY, -INFINITY, -INFINITY, -INFINITY};
   if (parent >= 0) {
     p->sibling = s->nodes[parent].child;
     s->nodes[parent].child = (int32_t)s->count;

@@ -72,10 +72,10 @@ typedef struct att_config {
                            a stride of 2) or 4 (both have); 0: a projection does, of each row */
   int64_t max_source_positions; /* of the encoder, where it has others than the decoder; 0: max_position_embeddings */
   att_mel_settings mel;         /* of sound that is read (preprocessor_config.json, features.h); rate 0: none is */
-  bool mean_pool; /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
-  att_rope rope;                /* rotary */
-  att_rope local_rope;          /* of local layers; base 0: as the others */
-  int64_t sliding_window;       /* tokens that a local layer of a decoder sees */
+  bool mean_pool;         /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
+  att_rope rope;          /* rotary */
+  att_rope local_rope;    /* of local layers; base 0: as the others */
+  int64_t sliding_window; /* tokens that a local layer of a decoder sees */
   bool local_layers[ATT_MOST_LAYERS];
   double query_scalar; /* attention's scores are divided by its root; 0: by that of the head's size */
   float attention_softcap, logit_softcap;      /* of these scores, of a head of tokens; 0: none */

@@ -74,7 +74,8 @@ const att_option att_options[] = {
     {.name = "data", .group = "Data", FILE_, RUN(data), .tasks = CLASSIFIER | SPEECH | COMPARE,
      .required = CLASSIFIER | SPEECH,
      .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label; or series "
-             "with labels: a .ts file, or a table of numbers, a row a time step or a row a series",
+             "with labels: a .ts file, or a table of numbers, a row a time step or a row a series; or a table "
+             "of recordings' files and labels",
      .own = {[ATT_TASK_SPEECH] = {.help = "a table, TSV or CSV: a row has a recording's file and what is said in it; "
                                            "files are found from the table's folder"},
              [ATT_TASK_COMPARE] = {.help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two "

@@ -46,7 +46,8 @@ att_status att_sound_table_read(att_context *ctx, const char *path, att_sound_ta
   ATT_TRY(att_table_read(ctx, path, &t->table));
   if (t->table.rows == 0) return att_fail(ctx, ATT_FORMAT, "%s: has no rows", path);
   if (t->table.columns < 2) {
-    return att_fail(ctx, ATT_FORMAT, "%s: rows of one column: a row needs a file, a tab, and what is heard in it", path);
+    return att_fail(ctx, ATT_FORMAT, "%s: rows of one column: a row needs a file, a tab, and what is heard in it",
+                    path);
   }
   return take_rows(ctx, path, t);
 }

@@ -29,8 +29,8 @@ void att_sound_table_free(att_context *ctx, att_sound_table *table);
 att_status att_sound_rate(att_context *ctx, const att_sound_table *table, att_text file, int *rate);
 
 typedef struct att_sound {
-  size_t line;            /* of the lines that were read */
-  char *path;             /* as it opens */
+  size_t line;             /* of the lines that were read */
+  char *path;              /* as it opens */
   float *rows[ATT_SPEEDS]; /* [frames[speed], bands], or NULL: to be made */
   int64_t frames[ATT_SPEEDS];
 } att_sound;
@@ -44,8 +44,8 @@ typedef struct att_sounds {
   size_t kept, most; /* bytes of features in memory, and of them at most */
 } att_sounds;
 
-/* The recordings of lines, at the speed they were made; what is no recording, or one longer than ATT_LONGEST_SOUND or of
- * more than `most_frames`, is left out: the log says how many, and why the first was. ATT_FORMAT where none is left.
+/* The recordings of lines, at the speed they were made; what is no recording, or one longer than ATT_LONGEST_SOUND or
+ * of more than `most_frames`, is left out: the log says how many, and why the first was. ATT_FORMAT where none is left.
  * table: where the files are. most: bytes of features to keep. */
 att_status att_sounds_read(att_context *ctx, const att_sound_table *table, const att_lines *lines, const char *name,
                            const att_mel_settings *settings, int64_t most_frames, size_t most, att_work_fn *work,

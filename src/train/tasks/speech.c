@@ -213,8 +213,9 @@ static att_status encode_part(att_trainer *t, const char *name, speech_part *par
     part->rows += rows_of(part->sounds.items[i].frames[0]);
   }
   if (unknown)
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %lld texts have characters that the vocabulary lacks; the first is that of %s",
-            name, (long long)unknown, part->sounds.items[first_unknown].path);
+    att_log(t->ctx, ATT_LOG_WARNING,
+            "%s: %lld texts have characters that the vocabulary lacks; the first is that of %s", name,
+            (long long)unknown, part->sounds.items[first_unknown].path);
   if (unfit)
     att_log(t->ctx, ATT_LOG_WARNING,
             "%s: %lld texts are longer than their recordings allow, and are left out; the first is that of %s", name,
@@ -357,7 +358,8 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
   for (int64_t i = 0; i < count; i++) {
     speeds[i] = p->speed_perturbation == 1 ? (int)(att_uniform(att_key(key, 1), (uint64_t)i) * ATT_SPEEDS) : 0;
   }
-  ATT_TRY(lay_out_sounds(t, &d->train, which, count, speeds, p->masking == 1 ? att_key(key, 2) | 1 : 0, d->arena, batch));
+  ATT_TRY(
+      lay_out_sounds(t, &d->train, which, count, speeds, p->masking == 1 ? att_key(key, 2) | 1 : 0, d->arena, batch));
   *tokens = 0;
   for (int64_t i = 0; i < count; i++) {
     *tokens += rows_of(batch->source.sequences.start[i + 1] - batch->source.sequences.start[i]);
