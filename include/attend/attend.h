@@ -755,10 +755,11 @@ ATT_API att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, 
 
 /* A pair of lines, and how one becomes the other. Given to att_wer_options.on_pair; valid until it returns. */
 typedef struct att_wer_pair {
-  size_t index;
-  int64_t hits, substitutions, deletions, insertions;
+  size_t index;                                       /* of the lines */
+  int64_t hits, substitutions, deletions, insertions; /* words, or characters */
   const char *alignment; /* three lines, "REF: ...", "HYP: ..." and the edits below, as jiwer draws them */
 } att_wer_pair;
+/* Gets it. */
 typedef void att_wer_pair_fn(void *user, const att_wer_pair *pair);
 
 /* Made by att_wer_options_default. */
@@ -767,17 +768,16 @@ typedef struct att_wer_options {
   const char *spellings; /* with `english`: a JSON file of words and what to write for them, as the normalizer.json of a
                             Whisper folder; NULL: words stay as they are */
   att_wer_pair_fn *on_pair; /* or NULL */
-  void *user;
-  bool characters;         /* on_pair is given characters, not words */
-  bool english;            /* both sides are made alike first, by the rules of Whisper's English normalizer */
-  unsigned char unused[6]; /* zero */
+  void *user;               /* of on_pair */
+  bool characters;          /* on_pair is given characters, not words */
+  bool english;             /* both sides are made alike first, by the rules of Whisper's English normalizer */
+  unsigned char unused[6];  /* zero */
 } att_wer_options;
 
 /* What was counted, over all lines; the rates are parts of 1, as jiwer has them. */
 typedef struct att_wer_result {
-  double wer, mer, wil,
-      wip;    /* errors to words, match errors, word information lost and preserved (Morris et al. 2004) */
-  double cer; /* the errors of characters, spaces among them */
+  double wer, cer, mer; /* errors to words, to characters, spaces among them; match errors */
+  double wil, wip;      /* word information lost and preserved (Morris et al. 2004) */
   int64_t hits, substitutions, deletions, insertions;                                         /* words */
   int64_t character_hits, character_substitutions, character_deletions, character_insertions; /* characters */
 } att_wer_result;

@@ -22,7 +22,7 @@ att_status att_sound_series_look(att_context *ctx, const char *path, bool *is) {
   *is = false;
   if (att_series_is_ts(path)) return ATT_OK;
   att_status status = att_table_read(ctx, path, &table);
-  if (status) return status == ATT_FORMAT ? ATT_OK : status; /* it is for who reads the table to say */
+  if (status) return status == ATT_FORMAT ? ATT_OK : status;            /* it is for who reads the table to say */
   for (size_t i = 0; i < table.rows && i < 2 && table.columns > 1; i++) /* the first row may be names of columns */
     *is = *is || att_is_sound_name(att_table_cell(&table, i, 0));
   att_table_free(ctx, &table);
