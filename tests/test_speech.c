@@ -19,7 +19,7 @@ enum { RATE = 8000, TONE = RATE / 5, TRAIN = 60, VALID = 12, MOST_TONES = 4 };
 static const char *const names[] = {"la", "mi", "su"};
 static const double pitches[] = {400, 1000, 2400};
 
-static char train_path[512], valid_path[512], plain_path[512];
+static char train_path[512], valid_path[512];
 
 /* ---- recordings ------------------------------------------------------------------------------------------------- */
 
@@ -77,7 +77,6 @@ static int begin_runs(void **state) {
   if (begin(state)) return 1;
   snprintf(train_path, sizeof train_path, "%s/train.tsv", folder);
   snprintf(valid_path, sizeof valid_path, "%s/valid.tsv", folder);
-  snprintf(plain_path, sizeof plain_path, "%s/sounds-1-0.wav", folder);
   write_table(train_path, TRAIN, 1);
   write_table(valid_path, VALID, 2);
   return 0;
@@ -162,6 +161,23 @@ static void test_decoder_alone(void **state) {
   o.plan.ctc_weight = 0, o.plan.decoder_layers = 1, o.plan.steps = 20, o.plan.valid_every = 10;
   must_train(&o);
   assert_true(hears(out, 1) >= 0 && hears(out, 4) >= 0);
+}
+
+/* A recogniser that is there goes on; a model of text does not. */
+static void test_from(void **state) {
+  (void)state;
+  char out[600], from[600];
+  snprintf(from, sizeof from, "%s/ctc", folder);
+  snprintf(out, sizeof out, "%s/further", folder);
+  att_train_options o = small_options(out);
+  o.from = from, o.plan.steps = 5, o.plan.valid_every = 5, o.plan.lr = 1e-4;
+  o.plan.encoder_layers = o.plan.width = o.plan.heads = o.plan.feedforward = ATT_UNSET;
+  must_train(&o);
+  assert_true(state_of(out).best.score.quality > 60);
+  o.from = ATT_TEST_DATA "/family_bert_classes";
+  snprintf(out, sizeof out, "%s/refused", folder);
+  o.out = out;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_UNSUPPORTED, "train speech needs a recogniser");
 }
 
 static void test_lstm(void **state) {
@@ -420,10 +436,11 @@ static void test_beam(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_beam),          cmocka_unit_test(test_masks),    cmocka_unit_test(test_features),
-      cmocka_unit_test(test_memory),        cmocka_unit_test(test_ctc),      cmocka_unit_test(test_decoder),
-      cmocka_unit_test(test_decoder_alone), cmocka_unit_test(test_lstm),     cmocka_unit_test(test_resumed),
-      cmocka_unit_test(test_sounds),        cmocka_unit_test(test_left_out), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_beam),    cmocka_unit_test(test_masks),         cmocka_unit_test(test_features),
+      cmocka_unit_test(test_memory),  cmocka_unit_test(test_ctc),           cmocka_unit_test(test_from),
+      cmocka_unit_test(test_decoder), cmocka_unit_test(test_decoder_alone), cmocka_unit_test(test_lstm),
+      cmocka_unit_test(test_resumed), cmocka_unit_test(test_sounds),        cmocka_unit_test(test_left_out),
+      cmocka_unit_test(test_refused),
   };
   if (SKIPPED) print_message("skipped: this build reads no recordings, or changes no rates\n");
   return SKIPPED ? 0 : cmocka_run_group_tests_name("recognisers", tests, begin_runs, end_runs);

@@ -49,13 +49,12 @@ static att_status take(att_context *ctx, const float *rows, int64_t frames, att_
   return ATT_OK;
 }
 
-/* The labels' bytes, which the series own. */
-static att_status copy_label(att_context *ctx, att_series *out, att_text label, size_t *used, att_text *copy) {
-  if (label.size > 0) memcpy(out->bytes + *used, label.data, label.size);
-  (void)ctx;
-  *copy = (att_text){out->bytes + *used, label.size};
+/* A copy in the series' own bytes, of which *used are taken. */
+static att_text copy_label(att_series *out, att_text label, size_t *used) {
+  char *to = out->bytes + *used;
+  if (label.size > 0) memcpy(to, label.data, label.size);
   *used += label.size;
-  return ATT_OK;
+  return (att_text){to, label.size};
 }
 
 static att_status take_all(att_context *ctx, const att_sound_table *table, att_sounds *sounds, att_arena *arena,
@@ -68,12 +67,10 @@ static att_status take_all(att_context *ctx, const att_sound_table *table, att_s
   for (int64_t i = 0; i < sounds->count; i++) {
     const float *rows;
     int64_t frames;
-    att_text label;
     size_t line = sounds->items[i].line;
     att_arena_reset(arena);
     ATT_TRY(att_sounds_get(ctx, sounds, i, 0, arena, &rows, &frames));
-    ATT_TRY(copy_label(ctx, out, table->lines.target[line], &used, &label));
-    ATT_TRY(take(ctx, rows, frames, label, line + 1, out));
+    ATT_TRY(take(ctx, rows, frames, copy_label(out, table->lines.target[line], &used), line + 1, out));
   }
   return ATT_OK;
 }

@@ -170,7 +170,8 @@ static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
   const att_mel_settings settings = data_of(t)->train.sounds.settings;
   bool speech = c->head == ATT_HEAD_CTC || c->head == ATT_HEAD_CTC_ATTENTION;
-  if (!speech) return att_trainer_wrong_model(t, folder, "a recogniser that train speech has made");
+  if (!speech || !t->model->tokenizer)
+    return att_trainer_wrong_model(t, folder, "a recogniser that train speech has made");
   if (c->mel.rate == settings.rate && c->mel.bands == settings.bands) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT, "%s hears sound at %d hertz: give rate %d", folder, c->mel.rate, c->mel.rate);
 }
@@ -506,6 +507,7 @@ const att_task att_speech_task = {
     .things = "recordings",
     .shapes = &shapes,
     .telling = 5,
+    .hears = true,
     .read = read_data,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
