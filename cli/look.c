@@ -94,12 +94,14 @@ static int render(att_cli *cli, const att_attention *attention, att_look_format 
   return att_cli_failed(cli, status);
 }
 
-static int look_at(att_cli *cli, att_model *model, att_text text, const look_options *o) {
-  att_attention *attention = NULL;
+static att_text target_of(const look_options *o) {
   size_t mark = o->target ? att_cli_byte_order_mark(o->target, strlen(o->target)) : 0;
-  att_text target = {o->target ? o->target + mark : NULL, o->target ? strlen(o->target) - mark : 0};
+  return (att_text){o->target ? o->target + mark : NULL, o->target ? strlen(o->target) - mark : 0};
+}
+
+/* Takes the attention, where done says that there is one. */
+static int show(att_cli *cli, att_status done, att_attention *attention, const look_options *o) {
   att_look_options look;
-  att_status done = (o->gradient ? att_look_gradient : att_look)(model, text, target, &attention);
   int status = att_cli_failed(cli, done);
   if (!status) status = choose(cli, attention, o, &look);
   if (!status && !to_files(o)) status = render(cli, attention, ATT_LOOK_TERMINAL, &look, "-");
@@ -107,6 +109,22 @@ static int look_at(att_cli *cli, att_model *model, att_text text, const look_opt
     if (o->files[format]) status = render(cli, attention, (att_look_format)format, &look, o->files[format]);
   att_attention_free(attention);
   return status;
+}
+
+static int look_at(att_cli *cli, att_model *model, att_text text, const look_options *o) {
+  att_attention *attention = NULL;
+  att_status done = (o->gradient ? att_look_gradient : att_look)(model, text, target_of(o), &attention);
+  return show(cli, done, attention, o);
+}
+
+/* By a model of sound: the word is a file. */
+static int look_at_recording(att_cli *cli, att_model *model, const look_options *o) {
+  att_attention *attention = NULL;
+  if (cli->word_count != 2 || o->file)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "a model of sound looks at one recording: attend look MODEL FILE");
+  if (o->gradient) return att_cli_fail(cli, ATT_CLI_MISUSED, "--gradient is for models of text");
+  att_status done = att_look_recording(model, cli->words[1], target_of(o), &attention);
+  return show(cli, done, attention, o);
 }
 
 static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, att_cli_input *input) {
@@ -150,8 +168,10 @@ static int run(att_cli *cli) {
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model(cli, &model);
-  if (!status) status = att_cli_input_open(cli, o.file, &input);
-  if (!status) status = look_at_lines(cli, model, &o, input);
+  bool sound = !status && att_check_verb(model, ATT_VERB_TRANSCRIBE) == ATT_OK;
+  if (sound) status = look_at_recording(cli, model, &o);
+  if (!status && !sound) status = att_cli_input_open(cli, o.file, &input);
+  if (!status && !sound) status = look_at_lines(cli, model, &o, input);
   att_cli_input_close(input);
   att_model_close(model);
   return status;
@@ -160,15 +180,17 @@ static int run(att_cli *cli) {
 const att_cli_verb att_cli_look = {
     .name = "look",
     .arguments = "MODEL [TEXT]",
-    .summary = "see which words a model looks at",
+    .summary = "see which words, or sounds, a model looks at",
     .about =
         "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
         "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
         "--file or standard input, is looked at as it is; a translator translates it first, unless --target gives a "
-        "translation.",
+        "translation. Of a Whisper model TEXT is a recording: each word that is heard looks at the sound (cross), over "
+        "its spectrogram.",
     .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
                "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html\n"
-               "attend look gpt2 \"Once upon a time\" --gradient",
+               "attend look gpt2 \"Once upon a time\" --gradient\n"
+               "attend look whisper-base talk.wav --svg talk.svg",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

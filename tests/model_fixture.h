@@ -17,8 +17,8 @@
 #include "formats/safetensors.h"
 #include "models/pass.h"
 
-static const char *const fixture_names[] = {"model_marian_relu", "model_marian_gelu", "model_m2m_100_relu",
-                                            "model_m2m_100_silu", "model_m2m_100_untied"};
+static const char *const fixture_names[] = {"model_marian_relu",  "model_marian_gelu",    "model_m2m_100_relu",
+                                            "model_m2m_100_silu", "model_m2m_100_untied", "model_whisper"};
 #define FIXTURES (sizeof fixture_names / sizeof *fixture_names)
 
 typedef struct fixture {
@@ -28,6 +28,7 @@ typedef struct fixture {
   att_model *model;
   att_tensor_file *expected;
   int32_t *source_ids, *inputs, *labels;
+  float *source_rows; /* in place of source_ids */
   int64_t *source_starts, *target_starts;
   att_batch pairs;
 } fixture;
@@ -81,19 +82,24 @@ static inline void fixture_open(fixture *f, const char *name) {
   snprintf(path, sizeof path, "%s/%s/expected.safetensors", ATT_TEST_DATA, name);
   require_ok(f, att_safetensors_open(f->ctx, path, &f->expected));
   require_ok(f, att_arena_new(f->ctx, &f->arena));
-  f->source_ids = stored_ids(f, "source_ids");
+  if (f->model->config.input_width)
+    f->source_rows = stored_floats(f, "source_rows");
+  else
+    f->source_ids = stored_ids(f, "source_ids");
   f->inputs = stored_ids(f, "inputs");
   f->labels = stored_ids(f, "labels");
   f->source_starts = stored_longs(f, "source_starts");
   f->target_starts = stored_longs(f, "target_starts");
   int64_t count = stored(f, "source_starts")->count - 1;
-  f->pairs = (att_batch){.source = {.ids = f->source_ids, .sequences = {count, f->source_starts}},
-                         .target = {.ids = f->inputs, .sequences = {count, f->target_starts}},
-                         .labels = f->labels};
+  f->pairs =
+      (att_batch){.source = {.ids = f->source_ids, .rows = f->source_rows, .sequences = {count, f->source_starts}},
+                  .target = {.ids = f->inputs, .sequences = {count, f->target_starts}},
+                  .labels = f->labels};
 }
 
 static inline void fixture_close(fixture *f) {
   free(f->source_ids);
+  free(f->source_rows);
   free(f->inputs);
   free(f->labels);
   free(f->source_starts);
@@ -173,6 +179,7 @@ static inline void compare_gradient(const fixture *f, const att_parameter *p, co
   float *want = stored_floats(f, tensor->name);
   assert_int_equal(tensor->count, p->rows * p->cols);
   if (p->transposed) turn(want, p->rows, p->cols);
+  for (int64_t r = 0; p->kernel && r < p->rows; r++) turn(want + r * p->cols, p->kernel, p->cols / p->kernel);
   for (int64_t i = 0; i < tensor->count; i++) want[i] *= times;
   float tolerance = times * (1e-4f * largest(want, tensor->count) / times + 1e-6f * largest_of_all);
   require_close(f, tensor->name, got, want, tensor->count, tolerance);

@@ -45,7 +45,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 empty() { [ ! -s "$1" ] || fail "$2: unexpected: $(head -c 300 "$1")"; }
 
 # ---- help -------------------------------------------------------------------------------------------------------
-verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate chat score bleu classify embed fill tokenize look info compare convert quantize)
+verbs=("train translation" "train lm" "train classifier" "train mlm" translate generate chat score bleu classify embed fill transcribe tokenize look info compare convert quantize)
 run 0 --help && same help.txt out
 for verb in "${verbs[@]}"; do
   run 0 $verb --help

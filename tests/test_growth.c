@@ -14,16 +14,20 @@ ENDS_IN(att_context_options, log_user);
 ENDS_IN(att_decode_options, stop_count);
 ENDS_IN(att_generate_options, save_cache);
 ENDS_IN(att_embed_options, prompt);
+ENDS_IN(att_transcribe_options, unused);
 ENDS_IN(att_look_options, unused);
 ENDS_IN(att_bleu_options, unused);
+ENDS_IN(att_wer_options, unused);
 
 #define BEGINS_WITH_SIZE(type) _Static_assert(offsetof(type, size) == 0 && sizeof(((type *)0)->size) == 8, #type)
 BEGINS_WITH_SIZE(att_context_options);
 BEGINS_WITH_SIZE(att_decode_options);
 BEGINS_WITH_SIZE(att_generate_options);
 BEGINS_WITH_SIZE(att_embed_options);
+BEGINS_WITH_SIZE(att_transcribe_options);
 BEGINS_WITH_SIZE(att_look_options);
 BEGINS_WITH_SIZE(att_bleu_options);
+BEGINS_WITH_SIZE(att_wer_options);
 
 /* ---- programs -------------------------------------------------------------------------------------------------------
  */

@@ -209,7 +209,8 @@ typedef enum att_verb {
   ATT_VERB_SCORE_TEXT,  /* att_score_text */
   ATT_VERB_CLASSIFY,    /* att_classify, att_evaluate */
   ATT_VERB_FILL,        /* att_fill */
-  ATT_VERB_EMBED        /* att_embed */
+  ATT_VERB_EMBED,       /* att_embed */
+  ATT_VERB_TRANSCRIBE   /* att_transcribe */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -555,6 +556,72 @@ ATT_API size_t att_embedding_width(att_model *model, const att_embed_options *op
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);
 
+/* ---- transcribing recordings ---------------------------------------------------------------------------------- */
+
+/* Made by att_transcribe_options_default; change what you like. Strings stay the caller's. The thresholds are those of
+ * Radford et al. 2022, section 4.5. */
+typedef struct att_transcribe_options {
+  size_t size;              /* of this struct */
+  const char *language;     /* "en"; NULL: the one that is heard. English models have no choice */
+  const char *prompt;       /* text as if it came before: names and their spelling; NULL: none */
+  double temperature;       /* 0: the likeliest; else tokens are drawn */
+  double temperature_step;  /* added while the result is doubtful, up to 1: 0.2; 0: never */
+  double compression_ratio; /* a text that zlib makes so many times smaller repeats itself: 2.4 */
+  double logprob;           /* a text whose tokens have less than this log-probability on the mean is doubtful: -1 */
+  double no_speech;         /* and is none where silence has more than this probability: 0.6 */
+  uint64_t seed;            /* of what is drawn: 1 */
+  int beam;                 /* hypotheses where nothing is drawn; 1: greedy */
+  int best_of;              /* samples where something is: 5 */
+  bool translate;           /* into English */
+  bool words;               /* when each word was heard */
+  bool voice;               /* what is no voice by its energy and spectrum is skipped */
+  bool no_timestamps;       /* windows without times, one after another */
+  bool no_context;          /* what was heard before is no prompt */
+  char unused[3];           /* 0 */
+} att_transcribe_options;
+
+/* Behind att_transcribe_options_default. */
+ATT_API void att_transcribe_options_init(att_transcribe_options *options, size_t size);
+/* The numbers above. */
+#define att_transcribe_options_default(options) att_transcribe_options_init((options), sizeof *(options))
+
+/* A word with its time. */
+typedef struct att_spoken_word {
+  double start, end;  /* seconds from the recording's beginning */
+  double probability; /* mean of its tokens' */
+  att_text text;      /* with the space before it, where it has one */
+} att_spoken_word;
+
+/* A piece of a recording that is said. Times are seconds from its beginning. */
+typedef struct att_segment {
+  double start, end;                                         /* seconds */
+  att_text text;                                             /* without spaces around it */
+  const char *language;                                      /* "en" */
+  const int32_t *tokens;                                     /* [token_count] timestamps in */
+  size_t token_count;                                        /* of tokens */
+  const att_spoken_word *const *words;                       /* [word_count], with `words` */
+  size_t word_count;                                         /* of words */
+  double logprob, no_speech, compression_ratio, temperature; /* of the window that it was heard in */
+} att_segment;
+
+/* How far the recording has been heard: a segment, or silence. Pointers are valid during the call; a non-zero return
+ * stops with ATT_INTERRUPTED. */
+typedef struct att_listened {
+  const att_segment *segment; /* NULL: none, time went by */
+  double seconds;             /* of the recording, that have been heard */
+  double length;              /* seconds that it has; negative: not known (a pipe) */
+} att_listened;
+/* Gets it. */
+typedef int att_listened_fn(void *user, const att_listened *listened);
+
+/* What is said in a recording, by a Whisper model, or one of "speech" training, which has of the options the beam alone
+ * and whose segments have no words, language or measures: window by window, so that its length does not matter. path: a
+ * wav, flac, ogg or mp3 file, or "-": wav on standard input. options NULL: the defaults. Silence gives no segments.
+ * ATT_FORMAT: no audio; ATT_NUMERIC: samples that are no numbers; ATT_UNSUPPORTED: no model of sound, or a build
+ * without libsndfile. */
+ATT_API att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *options,
+                                  att_listened_fn *give, void *user);
+
 /* ---- looking -------------------------------------------------------------------------------------------------- */
 
 /* The weights that the model used for one pair of texts. */
@@ -586,6 +653,12 @@ typedef struct att_attention_map {
  * it), ATT_LOOK_ENCODER of encoders with a head of labels (one row, the likeliest label, by the text's positions; a row
  * a token where tokens have labels). */
 ATT_API att_status att_look_gradient(att_model *model, att_text text, att_text target, att_attention **attention);
+
+/* Where each word of a recording's first window (30 seconds) was heard, by a model of att_transcribe. text: what is
+ * said; data NULL: what the model hears. Cross-attention alone: a query is a token, a key a stretch of a fifth of a
+ * second (a tenth in recordings below 4 seconds), whose weights are those of the sound it covers, scaled so that a row
+ * sums to 1. Pictures show the spectrogram above, and by default the mean of the heads that align. */
+ATT_API att_status att_look_recording(att_model *model, const char *path, att_text text, att_attention **attention);
 
 /* A part's weights, valid until att_attention_free. */
 ATT_API att_status att_attention_get(const att_attention *attention, att_look_part part, const att_attention_map **map);
@@ -682,10 +755,11 @@ ATT_API att_status att_bleu_sized(att_context *ctx, const att_text *hypotheses, 
 
 /* A pair of lines, and how one becomes the other. Given to att_wer_options.on_pair; valid until it returns. */
 typedef struct att_wer_pair {
-  size_t index;
-  int64_t hits, substitutions, deletions, insertions;
+  size_t index;                                       /* of the lines */
+  int64_t hits, substitutions, deletions, insertions; /* words, or characters */
   const char *alignment; /* three lines, "REF: ...", "HYP: ..." and the edits below, as jiwer draws them */
 } att_wer_pair;
+/* Gets it. */
 typedef void att_wer_pair_fn(void *user, const att_wer_pair *pair);
 
 /* Made by att_wer_options_default. */
@@ -694,17 +768,16 @@ typedef struct att_wer_options {
   const char *spellings; /* with `english`: a JSON file of words and what to write for them, as the normalizer.json of a
                             Whisper folder; NULL: words stay as they are */
   att_wer_pair_fn *on_pair; /* or NULL */
-  void *user;
-  bool characters;         /* on_pair is given characters, not words */
-  bool english;            /* both sides are made alike first, by the rules of Whisper's English normalizer */
-  unsigned char unused[6]; /* zero */
+  void *user;               /* of on_pair */
+  bool characters;          /* on_pair is given characters, not words */
+  bool english;             /* both sides are made alike first, by the rules of Whisper's English normalizer */
+  unsigned char unused[6];  /* zero */
 } att_wer_options;
 
 /* What was counted, over all lines; the rates are parts of 1, as jiwer has them. */
 typedef struct att_wer_result {
-  double wer, mer, wil,
-      wip;    /* errors to words, match errors, word information lost and preserved (Morris et al. 2004) */
-  double cer; /* the errors of characters, spaces among them */
+  double wer, cer, mer; /* errors to words, to characters, spaces among them; match errors */
+  double wil, wip;      /* word information lost and preserved (Morris et al. 2004) */
   int64_t hits, substitutions, deletions, insertions;                                         /* words */
   int64_t character_hits, character_substitutions, character_deletions, character_insertions; /* characters */
 } att_wer_result;
@@ -728,7 +801,7 @@ ATT_API att_status att_wer_sized(att_context *ctx, const att_text *hypotheses, c
 /* Options of a training run, by name: what is not given is chosen from the data and the budget (docs/TRAINING.md). */
 typedef struct att_train_options att_train_options;
 
-/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm"; NULL after the last. */
+/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm", "speech"; NULL after the last. */
 ATT_API const char *att_train_task(size_t index);
 
 /* Options of a task, or of "compare" (for att_compare), in which nothing is given. ATT_ARGUMENT for another name. */

@@ -372,6 +372,8 @@ void att_attention_free(att_attention *attention) {
     att_free(ctx, (void *)attention->maps[part].key_labels);
     att_free(ctx, (void *)attention->maps[part].weights);
   }
+  att_free(ctx, attention->sound.levels);
+  att_free(ctx, attention->aligned);
   att_free(ctx, attention->source);
   att_free(ctx, attention->target);
   att_free(ctx, attention);

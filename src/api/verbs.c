@@ -1,6 +1,7 @@
 /*
  * Owns the names of the verbs, and the one place where a model of the wrong kind is refused: its head says what it can.
  */
+#include "api/recognise.h"
 #include "models/head.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@ static const struct {
   const char *what, *command;
 } verbs[] = {{"translate", "translate"}, {"score pairs of texts", "score"}, {"generate", "generate"},
              {"score a text", "score"},  {"classify", "classify"},          {"fill in masks", "fill"},
-             {"embed", "embed"}};
+             {"embed", "embed"},         {"transcribe", "transcribe"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look" */
@@ -31,10 +32,17 @@ static att_status check_settings(att_model *model, att_verb verb) {
   return generates ? att_generation_use(model->ctx, &model->generation) : ATT_OK;
 }
 
+/* A model of sound that writes tokens transcribes, and has no text to do anything else with. */
+static unsigned verbs_of(const att_model *model) {
+  const att_config *c = &model->config;
+  if (att_is_recogniser(model) || (c->mel.rate && c->kind == ATT_ENCODER_DECODER)) return ATT_CAN(TRANSCRIBE);
+  return model->head->kinds[c->kind].verbs | ATT_CAN(EMBED);
+}
+
 att_status att_check_verb(att_model *model, att_verb verb) {
   char list[96];
   const char *what = model->head->kinds[model->config.kind].what;
-  unsigned can = model->head->kinds[model->config.kind].verbs | ATT_CAN(EMBED);
+  unsigned can = verbs_of(model);
   if ((unsigned)verb >= COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);
   if (can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);

@@ -61,7 +61,7 @@ static void fill_filters(att_mel *mel) {
   }
 }
 
-static att_status check(att_context *ctx, const att_mel_settings *s) {
+att_status att_mel_check(att_context *ctx, const att_mel_settings *s) {
   if (s->rate >= 100 && s->window >= 2 && s->window <= s->n_fft && s->n_fft <= MOST_SAMPLES && s->n_fft % 2 == 0 &&
       s->hop >= 1 && s->hop <= MOST_SAMPLES && s->bands >= 1 && s->bands <= MOST_BANDS) {
     return ATT_OK;
@@ -73,7 +73,7 @@ static att_status check(att_context *ctx, const att_mel_settings *s) {
 
 att_status att_mel_new(att_context *ctx, const att_mel_settings *settings, att_mel **out) {
   *out = NULL;
-  ATT_TRY(check(ctx, settings));
+  ATT_TRY(att_mel_check(ctx, settings));
   att_mel *mel = ATT_NEW(ctx, 1, att_mel);
   if (!mel) return ATT_MEMORY;
   size_t n_fft = (size_t)settings->n_fft, count = n_fft / 2 + 1;

@@ -24,6 +24,8 @@ typedef struct att_mel_settings {
 } att_mel_settings;
 
 typedef struct att_mel att_mel;
+/* ATT_ARGUMENT where they cannot be. */
+att_status att_mel_check(att_context *ctx, const att_mel_settings *settings);
 /* Tables for the settings. ATT_ARGUMENT: impossible ones. Free with att_mel_free. */
 att_status att_mel_new(att_context *ctx, const att_mel_settings *settings, att_mel **mel);
 void att_mel_free(att_mel *mel); /* NULL is fine */

@@ -129,6 +129,40 @@ static void length_decay(const att_processors *p, const att_sequence *s, float *
   }
 }
 
+/* ---- timestamps ---------------------------------------------------------------------------------------------------
+ */
+
+static void rule_out(float *scores, int64_t first, int64_t end) {
+  for (int64_t i = first; i < end; i++) scores[i] = -INFINITY;
+}
+
+/* They come in pairs, but for the last, and never go back; the first token is one. s: from what was generated on. */
+static void rule_out_timestamps(const att_processors *p, const int32_t *tokens, int64_t count, float *scores) {
+  int32_t first = p->settings->first_timestamp, latest = -1;
+  bool last = count > 0 && tokens[count - 1] >= first, before = count < 2 || tokens[count - 2] >= first;
+  for (int64_t i = count - 1; i >= 0 && latest < 0; i--)
+    if (tokens[i] >= first) latest = tokens[i];
+  scores[p->settings->no_timestamps] = -INFINITY;
+  if (last && before) rule_out(scores, first, p->vocab);
+  if (last && !before) rule_out(scores, 0, p->settings->ends.count ? p->settings->ends.tokens[0] : first);
+  if (latest >= 0) rule_out(scores, first, last && !before ? latest : latest + 1);
+  if (count > 0) return;
+  rule_out(scores, 0, first);
+  if (p->settings->last_initial_timestamp >= 0)
+    rule_out(scores, (int64_t)first + p->settings->last_initial_timestamp + 1, p->vocab);
+}
+
+/* Radford et al. 2022, section 2.3 and 4.5, as WhisperTimeStampLogitsProcessor has it: where all timestamps together
+ * are likelier than any other token, one of them it is. */
+static void timestamps(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
+  int32_t first = p->settings->first_timestamp;
+  float best = -INFINITY;
+  (void)scratch;
+  rule_out_timestamps(p, s->tokens + p->begin, s->count - p->begin, scores);
+  for (int64_t i = 0; i < first; i++) best = fmaxf(best, scores[i]);
+  if (att_kernels_get()->log_sum_exp(scores + first, p->vocab - first) > (double)best) rule_out(scores, 0, first);
+}
+
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 void att_remove_invalid(float *scores, int64_t count) {
@@ -172,6 +206,7 @@ static const struct {
     {"exponential_decay_length_penalty", length_decay},
     {"suppress_tokens", suppress},
     {"begin_suppress_tokens", begin_suppress},
+    {"timestamps", timestamps},
     {"renormalize_logits", renormalize},
 };
 static_assert(sizeof processors / sizeof *processors <= ATT_MOST_PROCESSORS, "the list of active ones holds all");

@@ -249,26 +249,34 @@ static att_status fill_sources(att_session *s, att_run *run, const att_memory *m
 }
 
 /* As many rows of each source as the encoder made of it. */
-static att_status encode(att_session *s, att_run *run, const att_input *input, int32_t *sequences) {
-  att_memory memory;
-  ATT_TRY(att_model_encode(run, s->model, input, NULL, NULL, &memory));
-  const int64_t *start = memory.sequences.start;
-  int64_t count = memory.sequences.count, added = 0;
+static att_status take_memory(att_session *s, att_run *run, const att_memory *memory, int32_t *sequences) {
+  const int64_t *start = memory->sequences.start;
+  int64_t count = memory->sequences.count, added = 0;
   att_status status = att_rows_reserve(&s->cross, run->ctx, start[count]);
   while (status == ATT_OK && added < count) {
     status = add_source(s, start[added + 1] - start[added], &sequences[added]);
     added += status == ATT_OK;
   }
-  if (status == ATT_OK) status = fill_sources(s, run, &memory, sequences);
+  if (status == ATT_OK) status = fill_sources(s, run, memory, sequences);
   for (int64_t i = 0; status && i < added; i++) att_session_drop(s, sequences[i]);
+  return status;
+}
+
+att_status att_session_add_memory(att_session *s, att_arena *arena, const att_memory *memory, int32_t *sequences) {
+  att_run run = {.ctx = s->model->ctx, .arena = arena};
+  att_arena_mark mark = att_arena_save(arena);
+  att_status status = take_memory(s, &run, memory, sequences);
+  att_arena_restore(arena, mark);
   return status;
 }
 
 att_status att_session_add_sources(att_session *s, att_arena *arena, const att_input *sources, int32_t *sequences) {
   att_run run = {.ctx = s->model->ctx, .arena = arena};
+  att_memory memory;
   if (att_is_interrupted(run.ctx)) return att_fail(run.ctx, ATT_INTERRUPTED, "interrupted");
   att_arena_mark mark = att_arena_save(arena);
-  att_status status = encode(s, &run, sources, sequences);
+  att_status status = att_model_encode(&run, s->model, sources, NULL, NULL, &memory);
+  if (!status) status = take_memory(s, &run, &memory, sequences);
   att_arena_restore(arena, mark);
   return status;
 }

@@ -38,6 +38,8 @@ att_status att_session_add(att_session *session, int32_t *sequence);
  * many rows it makes; the arena is as before afterwards. sequences: [sources->sequences.count] */
 att_status att_session_add_sources(att_session *session, att_arena *arena, const att_input *sources,
                                    int32_t *sequences);
+/* The same of sources that the encoder has read already. */
+att_status att_session_add_memory(att_session *session, att_arena *arena, const att_memory *memory, int32_t *sequences);
 /* A sequence with the first `length` tokens of another, 0 <= length <= its own. */
 att_status att_session_fork(att_session *session, int32_t sequence, int64_t length, int32_t *fork);
 /* Forgets all behind the first `length` tokens. */

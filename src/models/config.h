@@ -5,6 +5,7 @@
 #ifndef ATT_MODELS_CONFIG_H
 #define ATT_MODELS_CONFIG_H
 
+#include "audio/mel.h"
 #include "layers/layers.h"
 #include "text/tokenizer.h"
 
@@ -23,6 +24,7 @@ typedef enum att_family {
   ATT_GEMMA3, /* "gemma3_text" */
   ATT_PHI3,
   ATT_BERT,
+  ATT_WHISPER,
   ATT_RECURRENT, /* "attend-rnn" */
   ATT_PADDED,    /* "attend-ffn" */
   ATT_FAMILY_COUNT
@@ -66,6 +68,10 @@ typedef struct att_config {
   int64_t type_vocab_size; /* bert; 0: none */
   int64_t input_width;     /* what is read (an encoder's side, or a decoder's alone) is rows of so many floats, in
                               place of tokens; 0: tokens. Without any token in it the model has a vocab_size of 0 */
+  int64_t input_stride; /* two convolutions of 3 rows stand before the positions and make one row of 2 (the second has
+                           a stride of 2) or 4 (both have); 0: a projection does, of each row */
+  int64_t max_source_positions; /* of the encoder, where it has others than the decoder; 0: max_position_embeddings */
+  att_mel_settings mel;         /* of sound that is read (preprocessor_config.json, features.h); rate 0: none is */
   bool mean_pool;         /* of an encoder of rows: the mean of a sequence's hidden rows stands for it, not the first */
   att_rope rope;          /* rotary */
   att_rope local_rope;    /* of local layers; base 0: as the others */
@@ -103,6 +109,11 @@ char **att_labels_copy(att_context *ctx, const char *const *labels, int64_t coun
 /* Whether that side reads rows of floats. */
 static inline bool att_config_reads_rows(const att_config *c, bool decoder) {
   return c->input_width > 0 && decoder == (c->kind == ATT_DECODER);
+}
+/* Rows or tokens that a side reads at most: as many as there are positions for what convolutions make of them. */
+static inline int64_t att_config_most_read(const att_config *c, bool decoder) {
+  int64_t positions = decoder || !c->max_source_positions ? c->max_position_embeddings : c->max_source_positions;
+  return c->input_stride && att_config_reads_rows(c, decoder) ? positions * c->input_stride : positions;
 }
 /* Checks that the sizes can be a model and can be held in memory; name is for the message. */
 att_status att_config_check(att_context *ctx, const char *name, const att_config *config);

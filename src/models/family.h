@@ -25,6 +25,7 @@ struct att_family_calls {
   /* How the names of its classes of Hugging Face begin, "Bert"; NULL: there are none. What they cannot say has the
    * model_type "attend", with what deviates beside it (config.c). */
   const char *stem;
+  bool rows;                               /* its classes read rows of floats; with stem */
   const att_head_form *forms;              /* of its classes, the last one's ending NULL; or NULL */
   bool (*plain)(const att_config *config); /* whether they can say it, whatever the head; with stem */
   const struct att_rotary_decoder *rotary; /* of decoders built as Llama (families/rotary_decoder.h); else NULL */
@@ -63,7 +64,7 @@ struct att_family_calls {
 
 extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls,
     att_qwen3_calls, att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls,
-    att_recurrent_calls, att_padded_calls;
+    att_whisper_calls, att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
 

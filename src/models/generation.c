@@ -131,6 +131,7 @@ void att_generation_neutral(att_generation *g) {
 
 bool att_generation_is_set(const att_generation *g, const char *key) {
   if (strcmp(key, decay_key) == 0) return g->decay_factor != 1;
+  if (strcmp(key, "timestamps") == 0) return g->first_timestamp > 0;
   for (size_t i = 0; i < ATT_COUNT(settings); i++) {
     const setting *s = &settings[i];
     if (strcmp(s->key, key) != 0) continue;
@@ -558,7 +559,8 @@ att_status att_generation_new(att_context *ctx, const att_config *config, att_ge
   reader r = {.in = {.ctx = ctx, .name = "the model"}, .config = config, .g = out};
   att_object text = {.ctx = ctx};
   att_generation_neutral(out);
-  if (config->kind == ATT_ENCODER || config->head != ATT_HEAD_TOKENS) return ATT_OK;
+  if (config->kind == ATT_ENCODER || (config->head != ATT_HEAD_TOKENS && config->head != ATT_HEAD_CTC_ATTENTION))
+    return ATT_OK;
   put_new(&text, config);
   att_status status = text.status;
   if (!status) status = att_json_parse(ctx, r.in.name, text.text.data, text.text.size, &r.in.root);

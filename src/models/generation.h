@@ -48,7 +48,10 @@ typedef struct att_generation {
   att_bias_list bad_words, sequence_bias; /* bad words: each end token alone is left out, as generate() does */
   int decay_start;                        /* exponential_decay_length_penalty */
   double decay_factor;                    /* 1: none */
-  const char **stop_strings;              /* [stop_string_count] */
+  /* Whisper's rules of timestamps, which are no key of the file: the first one's token (0: no rules), what switches
+   * them off, and how many are too late to come first */
+  int32_t first_timestamp, no_timestamps, last_initial_timestamp;
+  const char **stop_strings; /* [stop_string_count] */
   size_t stop_string_count;
 
   char *text;       /* generation_config.json as it is to be written; NULL: none */

@@ -17,15 +17,17 @@ typedef struct att_parameter {
   const char *part;       /* "encoder layer 0 self-attention": for info; owned by the model */
   int64_t rows, cols;     /* a vector of n: rank 1, rows 1, cols n */
   int rank;
-  bool ones;          /* a new one is all 1: a norm's gamma */
-  bool transposed;    /* files have it as [cols, rows] (gpt2's Conv1D) */
-  bool decay;         /* weight decay applies: matrices, not biases and norms */
-  bool fixed;         /* never trained (sinusoids, final_logits_bias) */
-  bool floats;        /* ops want it as float32, whatever the file has; vectors always */
-  bool unquantized;   /* ops read its numbers one by one: of a quantized file it becomes float32 */
-  bool joined;        /* belongs to the same weight as the one before */
-  bool in_file;       /* written to model.safetensors; where false, a file may have it or not */
-  bool optional;      /* a file may lack it: then zeros */
+  bool ones;        /* a new one is all 1: a norm's gamma */
+  bool transposed;  /* files have it as [cols, rows] (gpt2's Conv1D) */
+  int64_t kernel;   /* > 0: files have it as [rows, cols / kernel, kernel] (PyTorch's Conv1d), memory with the last two
+                       turned (att_op_convolve) */
+  bool decay;       /* weight decay applies: matrices, not biases and norms */
+  bool fixed;       /* never trained (sinusoids, final_logits_bias) */
+  bool floats;      /* ops want it as float32, whatever the file has; vectors always */
+  bool unquantized; /* ops read its numbers one by one: of a quantized file it becomes float32 */
+  bool joined;      /* belongs to the same weight as the one before */
+  bool in_file;     /* written to model.safetensors; where false, a file may have it or not */
+  bool optional;    /* a file may lack it: then zeros */
   int64_t frozen_row; /* the optimizer leaves it as it is; -1: none */
   /* values */
   const void *data;   /* [rows, cols] of `type`; NULL: not there yet */

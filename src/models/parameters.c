@@ -25,6 +25,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .in_file = !plan->not_in_file,
                        .frozen_row = plan->frozen_row,
                        .transposed = plan->transposed,
+                       .kernel = plan->kernel,
                        .ones = plan->ones,
                        .optional = plan->optional,
                        .weight = plan->weight};
@@ -271,7 +272,7 @@ void att_parameters_initialise(att_model *model, uint64_t seed, const bool *fres
     if (p->fixed || (fresh && !fresh[i])) continue;
     if (p->ones) {
       for (int64_t j = 0; j < p->cols; j++) values[j] = 1.0f;
-    } else if (p->rank == 2 && model->calls->small_weights) {
+    } else if (p->rank == 2 && model->calls->small_weights && !model->config.input_stride) {
       draw_small(&model->config, p, values, key);
       look_around(&model->config, p, values, key);
     } else if (p->rank == 2) {

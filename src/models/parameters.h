@@ -14,6 +14,7 @@ typedef struct att_parameter_plan {
   int rank;
   bool decay, fixed, not_in_file, transposed, optional, ones, floats, unquantized; /* as in att_parameter */
   bool joined;        /* belongs to the same weight as the one before */
+  int64_t kernel;     /* as in att_parameter */
   att_weight *weight; /* filled by att_parameters_point */
   int64_t frozen_row; /* -1: none */
 } att_parameter_plan;

@@ -33,12 +33,13 @@ static att_status check_input(const att_model *model, bool decoder, const att_in
   const att_config *c = &model->config;
   const int64_t *start = input->sequences.start;
   int64_t sequences = input->sequences.count, rows = start[sequences];
+  int64_t most = att_config_most_read(c, decoder);
   ATT_TRY(att_config_reads_rows(c, decoder) ? check_rows(model, input, rows) : check_tokens(model, input, rows));
   for (int64_t i = 0; i < sequences; i++) {
     int64_t count = counts ? counts[i] : start[i + 1] - start[i];
-    if (count > c->max_position_embeddings) {
+    if (count > most) {
       return att_fail(ctx, ATT_ARGUMENT, "a sequence of %lld %s is longer than the model's %lld positions",
-                      (long long)count, input->rows ? "rows" : "tokens", (long long)c->max_position_embeddings);
+                      (long long)count, input->rows ? "rows" : "tokens", (long long)most);
     }
   }
   return ATT_OK;

@@ -39,7 +39,7 @@ static int64_t layer_of(const char *name) {
 }
 
 static bool stays_float(const att_parameter *p) {
-  return p->rank != 2 || p->floats || p->fixed || has(p->name, "token_type") || has(p->name, "position");
+  return p->rank != 2 || p->kernel || p->floats || p->fixed || has(p->name, "token_type") || has(p->name, "position");
 }
 
 att_type att_written_type(const att_model *model, const att_parameter *p, const att_mixture *wanted, bool gguf) {
@@ -64,10 +64,20 @@ static int64_t row_at(const att_written *w, int64_t i) {
   return i / whole * whole + at % 2 * (whole / 2) + at / 2;
 }
 
+/* Of a convolution a row is the kernel of one output and one input; row: [cols], scratch. */
+static void read_kernels(const att_parameter *p, int64_t first, int64_t count, float *row, float *rows) {
+  int64_t inputs = p->cols / p->kernel;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t output = (first + i) / inputs, input = (first + i) % inputs;
+    if (i == 0 || input == 0) att_matrix_row(row, p->data, p->type, p->cols, output);
+    for (int64_t k = 0; k < p->kernel; k++) rows[i * p->kernel + k] = row[k * inputs + input];
+  }
+}
+
 /* The file's rows [first, first + count) as floats, [count, cols]: of a turned parameter columns of its own. */
 static att_status read_rows(const att_written *w, int64_t first, int64_t count, int64_t cols, float *rows) {
   const att_parameter *p = w->p;
-  if (!is_turned(w)) {
+  if (!is_turned(w) && !p->kernel) {
     for (int64_t i = 0; i < count; i++) {
       att_matrix_row(rows + i * cols, p->data, p->type, cols, p->rank == 1 ? first + i : row_at(w, first + i));
     }
@@ -75,7 +85,8 @@ static att_status read_rows(const att_written *w, int64_t first, int64_t count, 
   }
   float *row = ATT_NEW(w->model->ctx, p->cols, float);
   if (!row) return ATT_MEMORY;
-  for (int64_t j = 0; j < p->rows; j++) {
+  if (p->kernel) read_kernels(p, first, count, row, rows);
+  for (int64_t j = 0; !p->kernel && j < p->rows; j++) {
     att_matrix_row(row, p->data, p->type, p->cols, j);
     for (int64_t i = 0; i < count; i++) rows[i * cols + j] = row[first + i];
   }
@@ -129,7 +140,7 @@ static att_status rows_of(const void *owner, int64_t first, int64_t count, void 
   const att_written *w = owner;
   const att_parameter *p = w->p;
   if (p->type < ATT_FLOAT_TYPES || p->type != w->type) {
-    return convert_rows(w, first, count, is_turned(w) ? p->rows : p->cols, out);
+    return convert_rows(w, first, count, p->kernel ? p->kernel : is_turned(w) ? p->rows : p->cols, out);
   }
   if (w->heads) return unpack_in_order(w, first, count, out); /* bit for bit, as this: */
   att_quant_unpack(out, p->data, p->type, p->rows, p->cols, first / ATT_QUANT_PANEL,
@@ -143,6 +154,10 @@ void att_written_put(att_to_store *tensor, const att_written *w, const char *nam
   *tensor = (att_to_store){.name = name, .type = w->type, .rank = p->rank, .rows = rows_of, .owner = w};
   tensor->shape[0] = p->rank == 1 || turned ? p->cols : p->rows;
   tensor->shape[1] = p->rank == 1 ? 0 : turned ? p->rows : p->cols;
+  if (!p->kernel) return;
+  tensor->rank = 3;
+  tensor->shape[1] = p->cols / p->kernel;
+  tensor->shape[2] = p->kernel;
 }
 
 /* ---- a folder's weights --------------------------------------------------------------------------------------- */

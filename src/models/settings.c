@@ -13,10 +13,10 @@ static const char *const position_names[ATT_POSITION_COUNT] = {"sinusoidal", "le
                                                                "relative",   "alibi",   "none"};
 
 static const char *const family_types[ATT_FAMILY_COUNT] = {
-    [ATT_MARIAN] = "marian",      [ATT_M2M_100] = "m2m_100", [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
-    [ATT_QWEN2] = "qwen2",        [ATT_QWEN3] = "qwen3",     [ATT_MISTRAL] = "mistral", [ATT_GEMMA2] = "gemma2",
-    [ATT_GEMMA3] = "gemma3_text", [ATT_PHI3] = "phi3",       [ATT_BERT] = "bert",       [ATT_RECURRENT] = "attend-rnn",
-    [ATT_PADDED] = "attend-ffn"};
+    [ATT_MARIAN] = "marian",        [ATT_M2M_100] = "m2m_100",  [ATT_GPT2] = "gpt2",       [ATT_LLAMA] = "llama",
+    [ATT_QWEN2] = "qwen2",          [ATT_QWEN3] = "qwen3",      [ATT_MISTRAL] = "mistral", [ATT_GEMMA2] = "gemma2",
+    [ATT_GEMMA3] = "gemma3_text",   [ATT_PHI3] = "phi3",        [ATT_BERT] = "bert",       [ATT_WHISPER] = "whisper",
+    [ATT_RECURRENT] = "attend-rnn", [ATT_PADDED] = "attend-ffn"};
 
 const char *att_family_type(att_family family) { return family_types[family]; }
 
@@ -65,7 +65,13 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
 }
 
 att_status att_read_input_width(const att_settings *in, att_config *config) {
-  return att_json_int(in->ctx, in->name, in->root, "input_width", false, 1, ATT_LARGEST_SIZE, &config->input_width);
+  ATT_TRY(att_json_int(in->ctx, in->name, in->root, "input_width", false, 1, ATT_LARGEST_SIZE, &config->input_width));
+  return att_json_int(in->ctx, in->name, in->root, "input_stride", false, 0, 4, &config->input_stride);
+}
+
+void att_put_input_width(att_object *out, const att_config *config) {
+  if (config->input_width) att_put_int(out, "input_width", config->input_width);
+  if (config->input_stride) att_put_int(out, "input_stride", config->input_stride);
 }
 
 att_status att_read_string(const att_settings *in, const char *key, const char **out) {
@@ -221,7 +227,8 @@ static int64_t count_parameters(const att_config *c) {
   int64_t encoder = attention + (matrices * width + 1) * c->encoder_ffn_dim + width + 2 * norm;
   int64_t decoder = 2 * attention + (matrices * width + 1) * c->decoder_ffn_dim + width + 3 * norm;
   int64_t rest = (c->type_vocab_size + c->label_count + (c->kind == ATT_ENCODER ? width : 0)) * width;
-  rest += c->input_width * width;
+  rest += c->input_width * width + c->max_source_positions * width;
+  if (c->input_stride) rest += (2 * c->input_width + 3 * width + 2) * width;
   return embeddings + positions + c->encoder_layers * encoder + c->decoder_layers * decoder + 2 * norm + rest;
 }
 

@@ -14,6 +14,11 @@ att_status att_name_add(att_namer *n, const char *name, att_parameter_plan plan)
   return att_parameter_add(n->model, n->part, &plan);
 }
 
+static bool ends_with(const char *text, const char *end) {
+  size_t size = strlen(text), tail = strlen(end);
+  return size >= tail && memcmp(text + size - tail, end, tail) == 0;
+}
+
 att_status att_name_linear(att_namer *n, const char *const *names, const int64_t *rows, int64_t in, bool transposed,
                            bool bias, att_linear_layer *layer) {
   char name[96];
@@ -30,9 +35,16 @@ att_status att_name_linear(att_namer *n, const char *const *names, const int64_t
     ATT_TRY(att_name_add(n, name, plan));
   }
   for (int i = 0; bias && names[i]; i++) {
+    bool lacks = n->without_bias && ends_with(names[i], n->without_bias); /* zeros among the others */
     snprintf(name, sizeof name, "%s.bias", names[i]);
-    att_parameter_plan plan = {
-        .rows = 1, .cols = rows[i], .rank = 1, .joined = i > 0, .weight = i ? NULL : &layer->bias, .frozen_row = -1};
+    att_parameter_plan plan = {.rows = 1,
+                               .cols = rows[i],
+                               .rank = 1,
+                               .fixed = lacks,
+                               .not_in_file = lacks,
+                               .joined = i > 0,
+                               .weight = i ? NULL : &layer->bias,
+                               .frozen_row = -1};
     ATT_TRY(att_name_add(n, name, plan));
   }
   return ATT_OK;
@@ -140,7 +152,7 @@ static att_status add_block(att_model *model, bool decoder, int64_t index, const
   const att_config *c = &model->config;
   int64_t d = c->d_model, inner = decoder ? c->decoder_ffn_dim : c->encoder_ffn_dim;
   describe(model, decoder, index, block);
-  att_namer n = {.model = model};
+  att_namer n = {.model = model, .without_bias = names->without_bias};
   snprintf(n.prefix, sizeof n.prefix, "%s%s%d.", names->prefix, names->layers, (int)index);
   snprintf(n.part, sizeof n.part, "%s layer %d self-attention", names->part, (int)index);
   ATT_TRY(add_self(&n, names, d, block));
@@ -174,16 +186,18 @@ static att_status add_positions(att_model *model, bool decoder, const att_stack_
   const att_config *c = &model->config;
   const att_transformer *layers = model->layers;
   bool learned = c->position == ATT_LEARNED;
+  int64_t rows = c->max_position_embeddings + (learned ? 0 : layers->first_position);
+  if (!decoder && c->max_source_positions) rows = c->max_source_positions;
   att_namer n = {.model = model};
   char name[96];
   snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
   snprintf(n.part, sizeof n.part, "%s positions", names->part);
   snprintf(name, sizeof name, "%s.weight", names->positions);
   return att_name_add(&n, name,
-                      (att_parameter_plan){.rows = c->max_position_embeddings + (learned ? 0 : layers->first_position),
+                      (att_parameter_plan){.rows = rows,
                                            .cols = c->d_model,
                                            .rank = 2,
-                                           .fixed = !learned,
+                                           .fixed = !learned || names->fixed_positions,
                                            .not_in_file = !learned,
                                            .floats = true,
                                            .weight = &stack_of(model, decoder)->positions,
@@ -205,11 +219,35 @@ static att_status add_distances(att_model *model, bool decoder, const att_stack_
                                            .frozen_row = -1});
 }
 
+/* One that reads `inputs` columns. */
+static att_status add_convolution(att_namer *n, const char *base, int64_t inputs, att_linear_layer *layer) {
+  enum { KERNEL = 3 };
+  char name[32];
+  int64_t outputs = n->model->config.d_model;
+  att_parameter_plan plan = {.rows = outputs, .cols = KERNEL * inputs, .rank = 2, .kernel = KERNEL, .frozen_row = -1};
+  plan.decay = true;
+  plan.weight = &layer->weight;
+  snprintf(name, sizeof name, "%s.weight", base);
+  ATT_TRY(att_name_add(n, name, plan));
+  snprintf(name, sizeof name, "%s.bias", base);
+  return att_name_add(
+      n, name, (att_parameter_plan){.rows = 1, .cols = outputs, .rank = 1, .weight = &layer->bias, .frozen_row = -1});
+}
+
+att_status att_name_convolutions(att_namer *n, att_linear_layer convolutions[2]) {
+  const att_config *c = &n->model->config;
+  snprintf(n->part, sizeof n->part, "convolutions");
+  ATT_TRY(add_convolution(n, "conv1", c->input_width, &convolutions[0]));
+  return add_convolution(n, "conv2", c->d_model, &convolutions[1]);
+}
+
 att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names) {
+  att_stack *stack = stack_of(model, decoder);
   att_namer n = {.model = model, .part = "input projection"};
   snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
+  if (model->config.input_stride) return att_name_convolutions(&n, stack->convolutions);
   return att_name_linear(&n, (const char *const[]){"input_projection", NULL}, &model->config.d_model,
-                         model->config.input_width, false, true, &stack_of(model, decoder)->input);
+                         model->config.input_width, false, true, &stack->input);
 }
 
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names) {

@@ -52,31 +52,55 @@ static att_status embed_tokens(att_run *run, att_model *model, const att_stack *
   return stack->types.data ? add_types(run, &stack->types, input, x) : ATT_OK;
 }
 
-/* A projection of the rows, and where there is a table of positions, they. */
-static att_status embed_rows(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
-                             const int32_t *positions, att_tensor *x) {
+static bool reads_rows(const att_stack *stack) {
+  return stack->input.weight.data || stack->convolutions[0].weight.data;
+}
+
+att_status att_convolve_rows(att_run *run, const att_config *config, const att_linear_layer convolutions[2],
+                             const att_input *input, att_sequences *sequences, att_tensor *x) {
+  int64_t rows = input->sequences.start[input->sequences.count], width = config->input_width;
+  const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  const att_convolution first = {3, config->input_stride == 4 ? 2 : 1, 1}, second = {3, 2, 1};
+  const att_linear_layer *one = &convolutions[0], *two = &convolutions[1];
+  att_sequences between;
+  att_tensor inner;
+  ATT_TRY(att_op_convolve(run, &given, input->sequences, &first, &one->weight, &one->bias, ATT_WITH_GELU, &inner,
+                          &between));
+  return att_op_convolve(run, &inner, between, &second, &two->weight, &two->bias, ATT_WITH_GELU, x, sequences);
+}
+
+/* Rows of floats, as they are read, to rows of the model: a projection of each, or convolutions, which make others of
+ * them: *sequences says which are whose. */
+static att_status project_rows(att_run *run, const att_model *model, const att_stack *stack, const att_input *input,
+                               att_sequences *sequences, att_tensor *x) {
   int64_t rows = input->sequences.start[input->sequences.count], width = model->config.input_width;
   const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
-  att_tensor projected, table;
-  ATT_TRY(att_op_linear(run, &given, &stack->input.weight, &stack->input.bias, ATT_PLAIN, x));
+  if (model->config.input_stride)
+    return att_convolve_rows(run, &model->config, stack->convolutions, input, sequences, x);
+  return att_op_linear(run, &given, &stack->input.weight, &stack->input.bias, ATT_PLAIN, x);
+}
+
+/* x += the table of positions, where there is one. */
+static att_status add_positions(att_run *run, const att_stack *stack, const int32_t *positions, att_tensor *x) {
+  att_tensor projected = *x, table;
   if (!stack->positions.data) return ATT_OK;
-  projected = *x;
-  ATT_TRY(att_op_embed(run, &stack->positions, &none, positions, NULL, rows, 1.0f, ATT_NO_DROPOUT, &table));
+  ATT_TRY(att_op_embed(run, &stack->positions, &none, positions, NULL, x->rows, 1.0f, ATT_NO_DROPOUT, &table));
   return att_op_residual(run, &projected, &table, ATT_NO_DROPOUT, x);
 }
 
+/* x: the projected rows, where rows are read. */
 static att_status embed(att_run *run, att_model *model, const att_stack *stack, const att_input *input,
                         const int32_t *positions, uint32_t place, att_tensor *embedded, att_tensor *x) {
   const att_config *c = &model->config;
-  bool reads_rows = stack->input.weight.data != NULL, normed = stack->embedding_norm.gamma.data != NULL;
-  if (reads_rows) {
-    ATT_TRY(embed_rows(run, model, stack, input, positions, x));
+  bool rows = reads_rows(stack), normed = stack->embedding_norm.gamma.data != NULL;
+  if (rows) {
+    ATT_TRY(add_positions(run, stack, positions, x));
   } else {
     ATT_TRY(embed_tokens(run, model, stack, input, positions, normed ? ATT_NO_DROPOUT : place, x));
   }
   if (embedded) *embedded = *x;
   if (embedded && run->tape) x->gradient->keep = true;
-  if (!reads_rows && !normed) return ATT_OK;
+  if (!rows && !normed) return ATT_OK;
   att_tensor sum = *x, scaled = *x;
   if (normed) ATT_TRY(att_norm_forward(run, &stack->embedding_norm, c->norm, c->layer_norm_epsilon, &sum, &scaled));
   return att_op_dropout(run, &scaled, place, x);
@@ -121,6 +145,7 @@ static att_status begin(att_run *run, att_model *model, bool decoder, const att_
                         att_tensor *embedded, att_block_input *block, att_tensor *x) {
   const att_stack *stack = decoder ? &layers_of(model)->decoder : &layers_of(model)->encoder;
   att_sequences sequences = input->sequences;
+  if (reads_rows(stack)) ATT_TRY(project_rows(run, model, stack, input, &sequences, x));
   int64_t *past = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
   int64_t *lengths = ATT_ARENA_NEW(run->arena, sequences.count, int64_t);
   int32_t *positions;
@@ -153,6 +178,10 @@ static bool embedding_learns(const att_model *model, const att_stack *stack) {
                                        &stack->types,
                                        &stack->input.weight,
                                        &stack->input.bias,
+                                       &stack->convolutions[0].weight,
+                                       &stack->convolutions[0].bias,
+                                       &stack->convolutions[1].weight,
+                                       &stack->convolutions[1].bias,
                                        &stack->embedding_norm.gamma,
                                        &stack->embedding_norm.beta,
                                        &stack->distances};
@@ -204,8 +233,9 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
   const att_stack *encoder = &layers_of(model)->encoder;
   att_block_input block;
   att_run quiet, *now = first_run(run, &quiet, model, encoder, NULL, embedded);
-  *memory = (att_memory){.sequences = input->sequences};
+  *memory = (att_memory){0};
   ATT_TRY(begin(now, model, false, input, NULL, embedded, &block, &memory->rows));
+  memory->sequences = block.sequences;
   for (int64_t i = 0; i < encoder->layers; i++) {
     if (block_learns(&encoder->blocks[i])) now = run;
     block.self_probs = maps && maps->encoder ? maps->encoder[i] : NULL;

@@ -12,7 +12,8 @@
 /* Blocks over one sequence, with what stands before and after them. */
 typedef struct att_stack {
   att_weight tokens, positions, types; /* [vocab, d_model], [positions, d_model], [type_vocab_size, d_model] */
-  att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats */
+  att_linear_layer input;              /* [d_model, input_width] in place of tokens and types, of rows of floats; */
+  att_linear_layer convolutions[2];    /* or two of 3 rows, with GELU: [d_model, 3 * input_width or d_model] */
   att_norm_layer embedding_norm;       /* bert's, over the sum of them */
   att_weight distances;                /* relative positions: [buckets, heads], of all its layers */
   att_block *blocks;                   /* [layers] */
@@ -49,6 +50,8 @@ typedef struct att_stack_names {
   bool transposed;                 /* the files hold linear weights as [in, out] */
   bool attention_bias, other_bias; /* of attention's linear layers, of the feed-forward part's */
   bool no_out_bias;                /* attention's output projection has none */
+  const char *without_bias;        /* nor has the projection of attention whose name ends so; NULL: all have */
+  bool fixed_positions;            /* learned ones that the file has and that are not trained */
 } att_stack_names;
 
 /* A parameter's name is n->prefix and what the calls below append. */
@@ -56,6 +59,7 @@ typedef struct att_namer {
   att_model *model;
   char prefix[96];
   char part[96];
+  const char *without_bias; /* of att_name_linear: what the names end in that have none; NULL: all have one */
 } att_namer;
 
 att_status att_name_add(att_namer *n, const char *name, att_parameter_plan plan);
@@ -71,9 +75,15 @@ att_status att_name_matrix(att_namer *n, const char *name, int64_t rows, int64_t
 att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
                            att_weight *weight);
 
+/* "conv1" and "conv2" behind the namer's prefix, and what they make of rows that are read: [rows, d_model], GELU after
+ * each (Radford et al. 2022, section 2.2); *sequences says which are whose. */
+att_status att_name_convolutions(att_namer *n, att_linear_layer convolutions[2]);
+att_status att_convolve_rows(att_run *run, const att_config *config, const att_linear_layer convolutions[2],
+                             const att_input *input, att_sequences *sequences, att_tensor *x);
+
 /* model->layers, zeroed. */
 att_status att_transformer_new(att_model *model, att_transformer **layers);
-/* What reads rows of floats: "input_projection" behind the stack's prefix. */
+/* What reads rows of floats: "input_projection" behind the stack's prefix, or "conv1" and "conv2". */
 att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names);
 /* Blocks and last norm, and learned positions before them. */
 att_status att_transformer_stack(att_model *model, bool decoder, const att_stack_names *names);

@@ -127,11 +127,13 @@ static bool all_known(const att_model *model, const att_tensor_file *file) {
 static bool is_turned(const att_tensor_file *file, const att_parameter *p) { return p->transposed && !file->upright; }
 
 static bool has_shape(const att_tensor_file *file, const att_stored *stored, const att_parameter *p) {
+  const int64_t *shape = stored->shape, kernel = p->kernel;
+  if (kernel) return stored->rank == 3 && shape[0] == p->rows && shape[1] == p->cols / kernel && shape[2] == kernel;
   if (stored->rank != p->rank) return false;
   if (stored->heads > 0 && stored->shape[0] % (2 * stored->heads) != 0) return false;
-  if (p->rank == 1) return stored->shape[0] == p->cols;
+  if (p->rank == 1) return shape[0] == p->cols;
   bool turned = is_turned(file, p);
-  return stored->shape[0] == (turned ? p->cols : p->rows) && stored->shape[1] == (turned ? p->rows : p->cols);
+  return shape[0] == (turned ? p->cols : p->rows) && shape[1] == (turned ? p->rows : p->cols);
 }
 
 static att_status check_one(const att_model *model, const att_tensor_file *file, const att_stored *stored,
@@ -142,7 +144,7 @@ static att_status check_one(const att_model *model, const att_tensor_file *file,
                     stored->name, file->metadata ? "its settings ask" : "config.json asks",
                     (long long)(turned ? p->cols : p->rows), (long long)(turned ? p->rows : p->cols));
   }
-  if (stored->type < ATT_WEIGHT_TYPES) return ATT_OK;
+  if (stored->type < (p->kernel ? ATT_FLOAT_TYPES : ATT_WEIGHT_TYPES)) return ATT_OK;
   return att_fail(model->ctx, ATT_UNSUPPORTED, "%s: tensor %s is of the type %s, of which attend reads no weights",
                   file->path, stored->name, stored->label);
 }
@@ -220,11 +222,17 @@ static void transpose(char *out, const char *in, int64_t rows, int64_t cols, siz
   }
 }
 
+/* out[rows, kernel, cols / kernel] = in[rows, cols / kernel, kernel] */
+static void turn_kernels(const att_parameter *p, char *out, const char *in, size_t size) {
+  size_t row = (size_t)p->cols * size;
+  for (int64_t i = 0; i < p->rows; i++, out += row, in += row) transpose(out, in, p->cols / p->kernel, p->kernel, size);
+}
+
 /* Where ops can read the file's bytes as they lie. */
 static bool can_be_mapped(const att_stored *stored, const att_parameter *p, bool turned) {
   if (stored->type >= ATT_FLOAT_TYPES || stored->heads > 0) return false;
   bool aligned = (uintptr_t)stored->data % att_type_size(stored->type) == 0;
-  return aligned && !turned && (!p->floats || stored->type == ATT_F32);
+  return aligned && !turned && !p->kernel && (!p->floats || stored->type == ATT_F32);
 }
 
 typedef struct pack_task {
@@ -248,6 +256,8 @@ static void copy_values(const att_model *model, const att_stored *stored, att_pa
     att_quants_to_f32(p->memory, stored->data, stored->type, stored->count);
   } else if (turned) {
     transpose(p->memory, stored->data, p->cols, p->rows, att_type_size(stored->type));
+  } else if (p->kernel) {
+    turn_kernels(p, p->memory, stored->data, att_type_size(stored->type));
   } else if (p->floats) {
     att_kernels_get()->to_f32(p->memory, stored->data, stored->type, stored->count);
   } else {
@@ -330,6 +340,14 @@ bool att_model_ties_differ(const att_model *model, const att_tensor_file *file) 
   return false;
 }
 
+/* Where the file has the parameter's number j. */
+static int64_t place_in_file(const att_tensor_file *file, const att_parameter *p, int64_t j) {
+  if (is_turned(file, p)) return j % p->cols * p->rows + j / p->cols;
+  if (!p->kernel) return j;
+  int64_t inputs = p->cols / p->kernel, at = j % p->cols;
+  return j - at + at % inputs * p->kernel + at / inputs;
+}
+
 static att_status read_trained(att_model *model, const att_tensor_file *file) {
   for (size_t i = 0; i < model->parameter_count; i++) {
     const att_parameter *p = &model->parameters[i];
@@ -341,8 +359,7 @@ static att_status read_trained(att_model *model, const att_tensor_file *file) {
     }
     float *values = model->values + p->offset;
     for (int64_t j = 0; j < stored->count; j++) {
-      int64_t at = is_turned(file, p) ? j % p->cols * p->rows + j / p->cols : j;
-      values[j] = att_value_at(stored->data, stored->type, at);
+      values[j] = att_value_at(stored->data, stored->type, place_in_file(file, p, j));
     }
     ATT_TRY(check_finite(model, file, stored));
   }

@@ -10,7 +10,15 @@
 #include "train/plan.h"
 
 /* The tasks, and att_compare, whose options are those of a task too. */
-enum { ATT_TASK_TRANSLATION, ATT_TASK_LM, ATT_TASK_CLASSIFIER, ATT_TASK_MLM, ATT_TASK_COMPARE, ATT_TASK_COUNT };
+enum {
+  ATT_TASK_TRANSLATION,
+  ATT_TASK_LM,
+  ATT_TASK_CLASSIFIER,
+  ATT_TASK_MLM,
+  ATT_TASK_SPEECH,
+  ATT_TASK_COMPARE,
+  ATT_TASK_COUNT
+};
 
 extern const char *const att_task_names[ATT_TASK_COUNT];
 

@@ -55,6 +55,11 @@ static void pick(const att_attention_map *map, size_t layer, int head, float *we
   }
 }
 
+/* Where words were heard is seen in some heads only; they are what is shown where nothing else is asked for. */
+static bool shows_aligned(const att_attention *attention, const att_look_options *options) {
+  return attention->aligned && options->part == ATT_LOOK_CROSS && options->layer < 0 && options->head < 0;
+}
+
 static void name_attention(const att_attention_map *map, size_t layer, const att_look_options *options,
                            att_grid *grid) {
   grid->meaning = MEANINGS[grid->part];
@@ -84,7 +89,11 @@ att_status att_grid_make(const att_attention *attention, const att_look_options 
   size_t layer = options->layer < 0 ? map->layers - 1 : (size_t)options->layer;
   float *weights = ATT_NEW(attention->ctx, map->queries * map->keys, float);
   if (!weights) return ATT_MEMORY;
-  pick(map, layer, options->head, weights);
+  bool aligned = shows_aligned(attention, options);
+  if (aligned)
+    memcpy(weights, attention->aligned, map->queries * map->keys * sizeof *weights);
+  else
+    pick(map, layer, options->head, weights);
   bool of_source = options->part == ATT_LOOK_ENCODER && attention->maps[ATT_LOOK_CROSS].layers > 0;
   *grid = (att_grid){.part = options->part,
                      .queries = map->queries,
@@ -94,6 +103,7 @@ att_status att_grid_make(const att_attention *attention, const att_look_options 
                      .weights = weights,
                      .gradient = attention->gradient,
                      .unit = 1,
+                     .sound = attention->sound.levels && options->part == ATT_LOOK_CROSS ? &attention->sound : NULL,
                      .source = attention->source,
                      .target = of_source ? NULL : attention->target};
   for (size_t i = 0; i < map->queries * map->keys; i++)
@@ -102,6 +112,10 @@ att_status att_grid_make(const att_attention *attention, const att_look_options 
     name_gradient(grid);
   else
     name_attention(map, layer, options, grid);
+  if (grid->sound) grid->meaning = "each row: where in the sound the model listens as it writes this word";
+  if (aligned)
+    snprintf(grid->title, sizeof grid->title, "cross-attention, mean of the %zu heads that align",
+             attention->aligned_heads);
   return ATT_OK;
 }
 

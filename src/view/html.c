@@ -36,12 +36,25 @@ static void put_data(att_writer *writer, const att_attention *attention) {
   att_buffer_free(writer->ctx, &json);
 }
 
+/* Above the maps the picture of a recording: the spectrogram with the words over it. */
+static void put_sound(att_writer *writer, const att_attention *attention, const att_look_options *options) {
+  att_grid grid;
+  if (!attention->sound.levels || writer->status) return;
+  writer->status = att_grid_make(attention, options, &grid);
+  if (writer->status) return;
+  att_write(writer, "<div style='overflow-x:auto'>\n");
+  att_view_svg(writer, &grid);
+  att_write(writer, "</div>\n");
+  att_grid_free(writer->ctx, &grid);
+}
+
 void att_view_html(att_writer *writer, const att_attention *attention, const att_look_options *options) {
   size_t layers = attention->maps[options->part].layers;
   att_write_lines(writer, PAGE_BEFORE, COUNT(PAGE_BEFORE));
   att_write_format(writer, "<body data-part='%s' data-layer='%zu' data-head='%d'>\n",
                    att_look_part_names[options->part], options->layer < 0 ? layers - 1 : (size_t)options->layer,
                    options->head);
+  put_sound(writer, attention, options);
   att_write(writer, "<script type='application/json' id='data'>\n");
   put_data(writer, attention);
   att_write(writer, "</script>\n");

@@ -1,6 +1,8 @@
 /*
  * Owns attention as JSON: {"measure": "attention" or "gradient", "source", "target", "parts": {"encoder": {"queries":
  * [labels], "keys": [labels], "layers", "heads", "weights": [layer][head][query][key]}, "decoder": ..., "cross": ...}}.
+ * Of a recording also "aligned": [query][key], the mean of the heads that align, and "sound": {"seconds", "levels":
+ * [band][column]}.
  */
 #include "formats/json.h"
 #include "view/view.h"
@@ -54,5 +56,19 @@ void att_view_json(att_writer *writer, const att_attention *attention, int digit
     att_write_format(writer, "%s\"%s\":", part ? "," : "", att_look_part_names[part]);
     put_map(writer, &attention->maps[part], digits);
   }
-  att_write(writer, "}}\n");
+  att_write(writer, "}");
+  if (attention->aligned) {
+    const att_attention_map *map = &attention->maps[ATT_LOOK_CROSS];
+    att_write(writer, ",\"aligned\":");
+    put_array(writer, (const size_t[]){map->queries, map->keys}, 2, attention->aligned, digits);
+  }
+  if (attention->sound.levels) {
+    att_write(writer, ",\"sound\":{\"seconds\":");
+    att_write_number(writer, (float)attention->sound.seconds, digits);
+    att_write(writer, ",\"levels\":");
+    put_array(writer, (const size_t[]){attention->sound.bands, attention->sound.columns}, 2, attention->sound.levels,
+              digits);
+    att_write(writer, "}");
+  }
+  att_write(writer, "}\n");
 }

@@ -16,7 +16,8 @@ enum {
   LONGEST_LABEL = 24,
   LONGEST_LINE = 110,
   DETAILED = 4096, /* cells; a larger map has no tooltips and no numbers */
-  LEAST_WIDTH = 560
+  LEAST_WIDTH = 560,
+  SOUND = 160 /* height of a spectrogram */
 };
 
 typedef struct layout {
@@ -70,9 +71,10 @@ static void put_fill(att_writer *writer, float share) {
 static layout lay_out(const att_grid *grid) {
   size_t most = grid->keys > grid->queries ? grid->keys : grid->queries;
   layout l = {.cell = most <= 24 ? 34 : most <= 64 ? 22 : 16, .detailed = grid->queries * grid->keys <= DETAILED};
-  int labels = widest(grid->key_labels, grid->keys);
+  int labels = grid->sound ? 0 : widest(grid->key_labels, grid->keys);
   l.left = MARGIN + widest(grid->query_labels, grid->queries) + 10;
   l.top = HEAD + labels * 7 / 10 + 24; /* slanted by 45 degrees */
+  if (grid->sound) l.top = HEAD + SOUND + 32;
   l.width = l.left + (int)grid->keys * l.cell + labels * 7 / 10 + MARGIN;
   if (l.width < LEAST_WIDTH) l.width = LEAST_WIDTH;
   l.height = l.top + (int)grid->queries * l.cell + FOOT;
@@ -102,8 +104,56 @@ static void put_head(att_writer *writer, const att_grid *grid, const layout *l) 
   if (grid->target) put_line(writer, "s", MARGIN + 52, grid->target, l);
 }
 
-static void put_labels(att_writer *writer, const att_grid *grid, const layout *l) {
+/* ---- sound ---- */
+
+/* A colour of its own for each of a few words, one after another round the circle. */
+static int hue_of(size_t query) { return (int)(query * 137 % 360); }
+
+/* What a row says, as a line over the spectrogram, with its label where it is highest. */
+static void put_curve(att_writer *writer, const att_grid *grid, const layout *l, size_t q) {
+  const float *row = grid->weights + q * grid->keys;
+  int bottom = l->top - 32;
+  size_t highest = 0;
+  att_write_format(writer, "<polyline fill=\"none\" stroke=\"hsl(%d,90%%,60%%)\" stroke-width=\"2\" points=\"",
+                   hue_of(q));
   for (size_t k = 0; k < grid->keys; k++) {
+    float share = isfinite(row[k]) && grid->largest > 0 ? fminf(fmaxf(row[k] / grid->largest, 0), 1) : 0;
+    if (row[k] > row[highest]) highest = k;
+    att_write_format(writer, "%d,%d ", l->left + (int)k * l->cell + l->cell / 2, bottom - (int)(share * (SOUND - 24)));
+  }
+  att_write(writer, "\"/>\n");
+  float share = grid->largest > 0 ? fminf(fmaxf(row[highest] / grid->largest, 0), 1) : 0;
+  att_write_format(writer, "<text class=\"n\" style=\"fill:hsl(%d,90%%,75%%)\" x=\"%d\" y=\"%d\">", hue_of(q),
+                   l->left + (int)highest * l->cell + l->cell / 2, bottom - (int)(share * (SOUND - 24)) - 4);
+  put_text(writer, grid->query_labels[q], LONGEST_LABEL);
+  att_write(writer, "</text>\n");
+}
+
+/* The spectrogram, dark where it is quiet, the words over it, and seconds below. */
+static void put_spectrogram(att_writer *writer, const att_grid *grid, const layout *l) {
+  const att_sound *sound = grid->sound;
+  int width = (int)grid->keys * l->cell, top = l->top - 32 - SOUND;
+  for (size_t b = 0; b < sound->bands; b++) {
+    int low = (int)(b * SOUND / sound->bands), high = (int)((b + 1) * SOUND / sound->bands);
+    for (size_t c = 0; c < sound->columns; c++) {
+      int x = (int)(c * (size_t)width / sound->columns), next = (int)((c + 1) * (size_t)width / sound->columns);
+      int grey = 16 + (int)(fminf(fmaxf(sound->levels[b * sound->columns + c], 0), 1) * 150);
+      att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%02x%02x%02x\"/>\n",
+                       l->left + x, top + SOUND - high, next - x, high - low, grey, grey, grey + 24);
+    }
+  }
+  for (size_t q = 0; q < grid->queries; q++) put_curve(writer, grid, l, q);
+  double each = sound->seconds / (double)grid->keys;
+  for (size_t k = 0; k < grid->keys; k += 5) {
+    char text[32];
+    att_format(text, sizeof text, "%.1f s", (double)k * each);
+    att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%s</text>\n", l->left + (int)k * l->cell, l->top - 10,
+                     text);
+  }
+}
+
+static void put_labels(att_writer *writer, const att_grid *grid, const layout *l) {
+  for (size_t k = 0; k < grid->keys && !grid->sound; k++) {
     int x = l->left + (int)k * l->cell + l->cell / 2 + 3, y = l->top - 8;
     att_write_format(writer, "<text x=\"%d\" y=\"%d\" transform=\"rotate(-45 %d %d)\">", x, y, x, y);
     put_text(writer, grid->key_labels[k], LONGEST_LABEL);
@@ -172,6 +222,7 @@ static void put_legend(att_writer *writer, const att_grid *grid, const layout *l
 void att_view_svg(att_writer *writer, const att_grid *grid) {
   layout l = lay_out(grid);
   put_head(writer, grid, &l);
+  if (grid->sound) put_spectrogram(writer, grid, &l);
   put_labels(writer, grid, &l);
   for (size_t q = 0; q < grid->queries; q++)
     for (size_t k = 0; k < grid->keys; k++) put_cell(writer, grid, &l, q, k);

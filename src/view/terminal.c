@@ -268,8 +268,52 @@ static void put_row_label(screen *s, size_t query) {
   att_write(s->writer, " ");
 }
 
+/* ---- sound ---- */
+
+/* The mean level of a key's columns in bands [low, high). */
+static float level_at(const att_grid *grid, size_t key, size_t low, size_t high) {
+  const att_sound *sound = grid->sound;
+  size_t each = sound->columns / grid->keys;
+  float sum = 0;
+  for (size_t b = low; b < high; b++)
+    for (size_t c = key * each; c < (key + 1) * each; c++) sum += sound->levels[b * sound->columns + c];
+  return sum / (float)((high - low) * each);
+}
+
+/* Shades alone: brightness is loudness, whatever the largest weight is. */
+static void put_level(screen *s, float level) {
+  int levels = s->colour ? RAMP_SIZE : s->unicode ? 5 : 9, at = least((int)(level * (float)levels), levels - 1);
+  if (s->colour) att_write_format(s->writer, "\033[48;5;%dm", RAMP[at < 0 ? 0 : at]);
+  for (int i = 0; i < s->cell; i++)
+    att_write(s->writer, s->colour ? " " : s->unicode ? SHADES[at < 0 ? 0 : at] : ASCII_SHADES[at < 0 ? 0 : at]);
+  if (s->colour) att_write(s->writer, "\033[0m");
+}
+
+/* The spectrogram, low at the bottom, and seconds below it. */
+static void put_spectrogram(screen *s, size_t first, size_t count) {
+  enum { LINES = 8, TICK = 10 };
+  const att_grid *grid = s->grid;
+  for (size_t line = LINES; line-- > 0;) {
+    size_t low = line * grid->sound->bands / LINES, high = (line + 1) * grid->sound->bands / LINES;
+    pad(s, s->label + 1);
+    for (size_t k = first; k < first + count; k++) put_level(s, level_at(grid, k, low, high > low ? high : low + 1));
+    end_line(s);
+  }
+  pad(s, s->label + 1);
+  for (int at = 0; at + TICK <= (int)count * s->cell; at += TICK) {
+    char text[32];
+    double key = (double)first + (double)at / s->cell;
+    att_format(text, sizeof text, "|%.1f s", key * grid->sound->seconds / (double)grid->keys);
+    att_write_format(s->writer, "%-*s", TICK, text);
+  }
+  end_line(s);
+}
+
 static void put_band(screen *s, size_t first, size_t count) {
-  put_column_labels(s, first, count);
+  if (s->grid->sound)
+    put_spectrogram(s, first, count);
+  else
+    put_column_labels(s, first, count);
   for (size_t query = 0; query < s->grid->queries; query++) {
     put_row_label(s, query);
     put_cells(s, query, first, count);
