@@ -250,13 +250,23 @@ static int classify_lines(classify_run *run, att_cli_input *input) {
   }
 }
 
-/* The series of --file in place of lines. */
+/* The series of --file, or of the files that are named, in place of lines. */
 static int classify_series(classify_run *run) {
   att_cli *cli = run->cli;
-  if (cli->word_count > 1 || !run->options->file || strcmp(run->options->file, "-") == 0)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "the model reads series: give a .ts or .csv file of them with --file");
-  att_status done = att_classify_series(run->model, run->options->file, on_classification, run);
-  return run->status ? run->status : att_cli_failed(cli, done);
+  const char *file = run->options->file;
+  if ((cli->word_count < 2) == !file || (file && strcmp(file, "-") == 0))
+    return att_cli_fail(cli, ATT_CLI_MISUSED,
+                        "the model reads series: give a .ts or .csv file of them with --file, or recordings by name");
+  if (file) {
+    att_status done = att_classify_series(run->model, file, on_classification, run);
+    return run->status ? run->status : att_cli_failed(cli, done);
+  }
+  for (int i = 1; i < cli->word_count; i++) {
+    run->first = (size_t)i - 1;
+    att_status done = att_classify_series(run->model, cli->words[i], on_classification, run);
+    if (run->status || done) return run->status ? run->status : att_cli_failed(cli, done);
+  }
+  return 0;
 }
 
 /* ---- measuring ---- */
@@ -379,7 +389,8 @@ const att_cli_verb att_cli_classify = {
         "Writes for TEXT, or each line of --file or standard input, its likeliest label, a tab "
         "and the label's probability; of a model that gives numbers the number's name and the number; of a model that "
         "labels tokens each token, a tab and its label, and an empty line after each text. A tab in a "
-        "line parts two texts; an empty line stays empty. A model of series labels each series of --file. With --data "
+        "line parts two texts; an empty line stays empty. A model of series labels each series of --file, and one of "
+        "sounds each recording that is named. With --data "
         "the model is measured on labelled texts: "
         "accuracy, macro-F1 and the "
         "Matthews correlation; macro-F1 and micro-F1 where a text has any of several labels; Pearson's and "

@@ -154,6 +154,7 @@ extern const struct att_cli_verb
     att_cli_train_qa,
     att_cli_train_forecast,
     att_cli_train_music,
+    att_cli_train_speech,
     att_cli_compare,
     att_cli_translate,
     att_cli_summarize,

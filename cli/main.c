@@ -18,6 +18,7 @@ const att_cli_verb *const att_cli_verbs[] = {
     &att_cli_train_qa,
     &att_cli_train_forecast,
     &att_cli_train_music,
+    &att_cli_train_speech,
     &att_cli_translate,
     &att_cli_summarize,
     &att_cli_generate,

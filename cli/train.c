@@ -24,6 +24,8 @@ static int run_mlm(att_cli *cli) { return run(cli, "To fill in: attend fill ", "
 static int run_music(att_cli *cli) { return run(cli, "To compose: attend compose ", " -o tune.mid"); }
 static int run_forecast(att_cli *cli) { return run(cli, "To forecast: attend forecast ", " --data RECENT.csv"); }
 
+static int run_speech(att_cli *cli) { return run(cli, "To write what is said: attend transcribe ", " recording.wav"); }
+
 const att_cli_verb att_cli_train_translation = {
     .name = "train translation",
     .arguments = "--source FILE --target FILE --out DIR",
@@ -167,4 +169,21 @@ const att_cli_verb att_cli_train_music = {
     .library = "music",
     .most_words = ATT_CLI_MOST_TEXTS,
     .run = run_music,
+};
+
+const att_cli_verb att_cli_train_speech = {
+    .name = "train speech",
+    .arguments = "--data FILE --out DIR",
+    .summary = "train a recogniser from recordings and what is said in them",
+    .about =
+        "Trains an encoder of log-mel features, behind two convolutions, with connectionist temporal classification "
+        "(CTC), and a decoder with attention beside it; --ctc-weight 1 leaves the decoder out. The data is a table: a "
+        "row has a file (wav, flac, ogg, mp3; any rate) and its text. What is no recording is left out and named. "
+        "Recordings are heard at three speeds and behind masks unless --no-speed-perturbation and --no-masking. "
+        "Validation is by word error rate. Ctrl-C saves, and `attend train --resume DIR` goes on.",
+    .example = "attend train speech --data train.tsv --minutes 60 -o ears\n"
+               "attend train speech --data train.tsv --family lstm --ctc-weight 1 -o ears",
+    .library = "speech",
+    .most_words = 1,
+    .run = run_speech,
 };

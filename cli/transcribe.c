@@ -247,7 +247,8 @@ const att_cli_verb att_cli_transcribe = {
     .summary = "recordings to text",
     .about =
         "Writes what is said in recordings (wav, flac, ogg, mp3, any rate and channels; wav on standard input), by a "
-        "Whisper model. A recording is heard in windows of 30 seconds, each moved to where the last thing that was "
+        "Whisper model or a recogniser of train speech (--beam 8 searches where its 1 is greedy). A recording is heard "
+        "in windows of 30 seconds, each moved to where the last thing that was "
         "heard ended, and each piece is written as soon as it is heard; three hours need no more memory than one "
         "minute. A window whose text repeats itself or is unlikely is heard again at higher temperatures. Silence "
         "gives nothing.",

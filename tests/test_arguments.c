@@ -98,7 +98,7 @@ static void bleu_choices(void **state) {
 /* Words alone choose; what a flag is set to is 0 or 1. */
 static void choices_of_training(void **state) {
   (void)state;
-  static const char *const tasks[] = {"translation", "lm", "classifier", "mlm", "compare"};
+  static const char *const tasks[] = {"translation", "lm", "classifier", "mlm", "speech", "compare"};
   size_t tried = 0;
   for (size_t t = 0; t < sizeof tasks / sizeof *tasks; t++) {
     att_train_options *options;

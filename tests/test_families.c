@@ -410,6 +410,10 @@ static void test_new_heads(void **state) {
       att_tensor before, after, logits;
       bool labelled = att_head_get((att_head)head)->check == att_labels_check;
       open_family(&s, names[i]);
+      if (!att_head_get((att_head)head)->kinds[s.f.model->config.kind].what) { /* CTC is an encoder's */
+        close_family(&s);
+        continue;
+      }
       forward(&s, s.f.model, NULL, &before, &logits);
       char **copy = labelled ? att_labels_copy(s.f.ctx, labels, 2) : NULL;
       require_ok(&s.f, att_model_new_head(s.f.model, (att_head)head, copy, labelled ? 2 : 0, 3, &other));

@@ -861,8 +861,9 @@ typedef struct att_listened {
 /* Gets it. */
 typedef int att_listened_fn(void *user, const att_listened *listened);
 
-/* What is said in a recording, by a Whisper model: window by window, so that its length does not matter. path: a wav,
- * flac, ogg or mp3 file, or "-": wav on standard input. options NULL: the defaults. Silence gives no segments.
+/* What is said in a recording, by a Whisper model, or one of "speech" training, which has of the options the beam alone
+ * and whose segments have no words, language or measures: window by window, so that its length does not matter. path: a
+ * wav, flac, ogg or mp3 file, or "-": wav on standard input. options NULL: the defaults. Silence gives no segments.
  * ATT_FORMAT: no audio; ATT_NUMERIC: samples that are no numbers; ATT_UNSUPPORTED: no model of sound, or a build
  * without libsndfile. */
 ATT_API att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *options,
@@ -1048,10 +1049,11 @@ ATT_API att_status att_rouge(att_context *ctx, const att_text *texts, size_t cou
 
 /* A pair of lines, and how one becomes the other. Given to att_wer_options.on_pair; valid until it returns. */
 typedef struct att_wer_pair {
-  size_t index;
-  int64_t hits, substitutions, deletions, insertions;
+  size_t index;                                       /* of the lines */
+  int64_t hits, substitutions, deletions, insertions; /* words, or characters */
   const char *alignment; /* three lines, "REF: ...", "HYP: ..." and the edits below, as jiwer draws them */
 } att_wer_pair;
+/* Gets it. */
 typedef void att_wer_pair_fn(void *user, const att_wer_pair *pair);
 
 /* Made by att_wer_options_default. */
@@ -1060,17 +1062,16 @@ typedef struct att_wer_options {
   const char *spellings; /* with `english`: a JSON file of words and what to write for them, as the normalizer.json of a
                             Whisper folder; NULL: words stay as they are */
   att_wer_pair_fn *on_pair; /* or NULL */
-  void *user;
-  bool characters;         /* on_pair is given characters, not words */
-  bool english;            /* both sides are made alike first, by the rules of Whisper's English normalizer */
-  unsigned char unused[6]; /* zero */
+  void *user;               /* of on_pair */
+  bool characters;          /* on_pair is given characters, not words */
+  bool english;             /* both sides are made alike first, by the rules of Whisper's English normalizer */
+  unsigned char unused[6];  /* zero */
 } att_wer_options;
 
 /* What was counted, over all lines; the rates are parts of 1, as jiwer has them. */
 typedef struct att_wer_result {
-  double wer, mer, wil,
-      wip;    /* errors to words, match errors, word information lost and preserved (Morris et al. 2004) */
-  double cer; /* the errors of characters, spaces among them */
+  double wer, cer, mer; /* errors to words, to characters, spaces among them; match errors */
+  double wil, wip;      /* word information lost and preserved (Morris et al. 2004) */
   int64_t hits, substitutions, deletions, insertions;                                         /* words */
   int64_t character_hits, character_substitutions, character_deletions, character_insertions; /* characters */
 } att_wer_result;
@@ -1094,8 +1095,8 @@ ATT_API att_status att_wer_sized(att_context *ctx, const att_text *hypotheses, c
 /* Options of a training run, by name: what is not given is chosen from the data and the budget (docs/TRAINING.md). */
 typedef struct att_train_options att_train_options;
 
-/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm", "summarization"; NULL after the last.
- */
+/* The tasks by name, from index 0 on: "translation", "lm", "classifier", "mlm", "summarization" and so on; NULL after
+ * the last. */
 ATT_API const char *att_train_task(size_t index);
 
 /* Options of a task, or of "compare" (for att_compare), in which nothing is given. ATT_ARGUMENT for another name. */

@@ -189,7 +189,13 @@ static att_status give_series(att_model *model, classifying_series *w, att_class
 static att_status classify_series(att_model *model, const char *path, classifying_series *w,
                                   att_classification_fn *give, void *user) {
   att_series_columns columns = columns_of(model);
-  ATT_TRY(att_series_read_labelled(model->ctx, path, &columns, false, &w->series));
+  const att_mel_settings *mel = &model->config.mel;
+  if (!mel->rate)
+    ATT_TRY(att_series_read_labelled(model->ctx, path, &columns, false, &w->series));
+  else if (att_is_sound_name((att_text){path, strlen(path)}))
+    ATT_TRY(att_sound_series_read_one(model->ctx, path, mel, &w->series));
+  else
+    ATT_TRY(att_sound_series_read(model->ctx, path, mel, &w->series));
   w->truncated = ATT_NEW(model->ctx, w->series.count, bool);
   if (!w->truncated) return ATT_MEMORY;
   ATT_TRY(add_series(model, path, &w->series, &w->examples, w->truncated));
@@ -231,7 +237,9 @@ static att_status read_file(att_model *model, const char *path, const att_column
   const att_config *c = &model->config;
   att_series_columns series = model->series ? columns_of(model) : (att_series_columns){0};
   if (model->series && columns && columns->label) series.label = columns->label;
-  if (model->series)
+  if (model->series && c->mel.rate)
+    ATT_TRY(att_labelled_read_sounds(model->ctx, path, &c->mel, &m->labelled));
+  else if (model->series)
     ATT_TRY(att_labelled_read_series(model->ctx, path, &series, &m->labelled));
   else
     ATT_TRY(att_labelled_read(model->ctx, path, columns, &m->labelled));

@@ -3,6 +3,7 @@
  * (Radford et al. 2022, section 4.5). Only one window of samples is in memory. Silence is skipped, and what is heard in
  * it is nothing.
  */
+#include "api/recognise.h"
 #include "audio/audio.h"
 #include "audio/voice.h"
 #include "models/head.h"
@@ -345,12 +346,39 @@ static void end(transcriber *t) {
   att_free(t->ctx, t->before.data);
 }
 
+/* ---- recognisers that attend has trained ---- */
+
+static att_status tell_recognised(void *user, const att_recognised *part) {
+  transcriber *t = user;
+  const att_segment segment = {
+      .start = rounded(part->begin), .end = rounded(part->end), .text = part->text, .language = ""};
+  const att_listened listened = {part->text.size ? &segment : NULL, part->end, part->length < 0 ? -1 : part->length};
+  if (!t->give || t->give(t->user, &listened) == 0) return ATT_OK;
+  return att_fail(t->ctx, ATT_INTERRUPTED, "stopped by the caller");
+}
+
+/* They know no languages, and not when a word was heard. */
+static att_status recognise(transcriber *t, const char *path) {
+  const att_transcribe_options *o = t->options;
+  const char *wrong = o->language          ? "language"
+                      : o->prompt          ? "prompt"
+                      : o->translate       ? "translating"
+                      : o->words           ? "words' times"
+                      : o->voice           ? "voice"
+                      : o->temperature > 0 ? "temperature"
+                                           : NULL;
+  ATT_TRY(check_options(t->ctx, o));
+  if (wrong) return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: for Whisper models; one of train speech has none", wrong);
+  return att_recognise_file(t->model, path, o->beam, tell_recognised, t);
+}
+
 att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *given,
                           att_listened_fn *give, void *user) {
   att_transcribe_options own;
   att_transcribe_options_default(&own);
   ATT_TRY(att_take_options(model->ctx, "att_transcribe", given, &own, sizeof own));
   transcriber t = {.model = model, .ctx = model->ctx, .options = &own, .give = give, .user = user};
+  if (path && att_is_recogniser(model)) return recognise(&t, path);
   att_status status = path ? begin(&t, path) : att_fail(model->ctx, ATT_ARGUMENT, "att_transcribe: no path");
   if (!status) status = hear_all(&t);
   end(&t);

@@ -1,6 +1,7 @@
 /*
  * Owns the names of the verbs, and the one place where a model of the wrong kind is refused: its head says what it can.
  */
+#include "api/recognise.h"
 #include "models/head.h"
 
 #include <stdio.h>
@@ -51,7 +52,7 @@ static att_status check_settings(att_model *model, att_verb verb) {
 /* A model of sound that writes tokens transcribes, and has no text to do anything else with. */
 static unsigned verbs_of(const att_model *model) {
   const att_config *c = &model->config;
-  if (c->mel.rate && c->kind == ATT_ENCODER_DECODER) return ATT_CAN(TRANSCRIBE);
+  if (att_is_recogniser(model) || (c->mel.rate && c->kind == ATT_ENCODER_DECODER)) return ATT_CAN(TRANSCRIBE);
   return model->head->kinds[c->kind].verbs | ATT_CAN(EMBED) | (ranks(model) ? ATT_CAN(RANK) : 0);
 }
 

@@ -142,6 +142,7 @@ void att_audio_close(att_audio *audio) {
 }
 
 double att_audio_seconds(const att_audio *audio) { return audio->seconds; }
+int att_audio_rate(const att_audio *audio) { return audio->from; }
 
 /* The next frames, averaged over their channels. A sum of finite numbers may be infinite: looked at last. */
 static att_status read_block(att_audio *audio) {
@@ -224,6 +225,10 @@ att_status att_audio_read(att_audio *audio, float *samples, int64_t wanted, int6
 double att_audio_seconds(const att_audio *audio) {
   (void)audio;
   return -1;
+}
+int att_audio_rate(const att_audio *audio) {
+  (void)audio;
+  return 0;
 }
 #endif
 

@@ -20,6 +20,8 @@ void att_audio_close(att_audio *audio); /* NULL is fine */
 att_status att_audio_read(att_audio *audio, float *samples, int64_t wanted, int64_t *count);
 /* How long the recording says it is, in seconds; negative where it does not (a pipe). */
 double att_audio_seconds(const att_audio *audio);
+/* The recording's own rate, in hertz. */
+int att_audio_rate(const att_audio *audio);
 
 /* The whole recording; *samples: free with att_free. One longer than `longest` seconds is ATT_UNSUPPORTED. */
 att_status att_audio_read_whole(att_context *ctx, const char *path, int rate, double longest, float **samples,

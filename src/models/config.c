@@ -263,6 +263,11 @@ static att_status check_numbers(att_context *ctx, const char *name, const att_co
 
 static att_status check_input(att_context *ctx, const char *name, const att_config *config) {
   bool good = config->input_width >= 0 && config->input_width <= ATT_LARGEST_SIZE;
+  int64_t stride = config->input_stride;
+  if (stride && (!config->input_width || config->kind == ATT_DECODER || (stride != 2 && stride != 4))) {
+    return att_fail(ctx, ATT_ARGUMENT, "%s: an input_stride of %" PRId64 " cannot be: 2 or 4, of an encoder of rows",
+                    name, stride);
+  }
   if (!good || (config->vocab_size > 0) != needs_vocabulary(config)) {
     return att_fail(ctx, ATT_ARGUMENT, "%s: an input_width of %" PRId64 " and a vocab_size of %" PRId64 " cannot be",
                     name, config->input_width, config->vocab_size);
@@ -312,7 +317,7 @@ static void put_own(att_object *out, const att_config *config) {
   bool rotary = att_family_get(config->family)->rotary != NULL;
   att_put_text(out, "attend_family", att_family_type(config->family));
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
-  if (config->input_width) att_put_int(out, "input_width", config->input_width);
+  att_put_input_width(out, config);
   if (config->mean_pool) att_put_bool(out, "mean_pooling", true);
   att_put_text(out, "position_embedding_type", att_position_name(config->position));
   att_put_text(out, "norm", norm_names[config->norm]);

@@ -273,7 +273,7 @@ void att_parameters_initialise(att_model *model, uint64_t seed, const bool *fres
     if (p->fixed || (fresh && !fresh[i])) continue;
     if (p->ones) {
       for (int64_t j = 0; j < p->cols; j++) values[j] = 1.0f;
-    } else if (p->rank == 2 && model->calls->small_weights) {
+    } else if (p->rank == 2 && model->calls->small_weights && !model->config.input_stride) {
       draw_small(&model->config, p, values, key);
       look_around(&model->config, p, values, key);
     } else if (p->rank == 2) {

@@ -85,7 +85,13 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
 }
 
 att_status att_read_input_width(const att_settings *in, att_config *config) {
-  return att_json_int(in->ctx, in->name, in->root, "input_width", false, 1, ATT_LARGEST_SIZE, &config->input_width);
+  ATT_TRY(att_json_int(in->ctx, in->name, in->root, "input_width", false, 1, ATT_LARGEST_SIZE, &config->input_width));
+  return att_json_int(in->ctx, in->name, in->root, "input_stride", false, 0, 4, &config->input_stride);
+}
+
+void att_put_input_width(att_object *out, const att_config *config) {
+  if (config->input_width) att_put_int(out, "input_width", config->input_width);
+  if (config->input_stride) att_put_int(out, "input_stride", config->input_stride);
 }
 
 att_status att_read_string(const att_settings *in, const char *key, const char **out) {

@@ -44,6 +44,7 @@ att_status att_refuse_switches(const att_settings *in, const char *type, const a
 
 /* Absent: what is there stays. */
 att_status att_read_input_width(const att_settings *in, att_config *config);
+void att_put_input_width(att_object *out, const att_config *config);
 att_status att_read_string(const att_settings *in, const char *key, const char **out);
 att_status att_read_bool(const att_settings *in, const char *key, bool *out);
 att_status att_read_float(const att_settings *in, const char *key, float *out);

@@ -247,15 +247,18 @@ static att_status add_convolution(att_namer *n, const char *base, int64_t inputs
       n, name, (att_parameter_plan){.rows = 1, .cols = outputs, .rank = 1, .weight = &layer->bias, .frozen_row = -1});
 }
 
+att_status att_name_convolutions(att_namer *n, att_linear_layer convolutions[2]) {
+  const att_config *c = &n->model->config;
+  snprintf(n->part, sizeof n->part, "convolutions");
+  ATT_TRY(add_convolution(n, "conv1", c->input_width, &convolutions[0]));
+  return add_convolution(n, "conv2", c->d_model, &convolutions[1]);
+}
+
 att_status att_transformer_input(att_model *model, bool decoder, const att_stack_names *names) {
   att_stack *stack = stack_of(model, decoder);
   att_namer n = {.model = model, .part = "input projection"};
   snprintf(n.prefix, sizeof n.prefix, "%s", names->prefix);
-  if (model->config.input_stride) {
-    snprintf(n.part, sizeof n.part, "convolutions");
-    ATT_TRY(add_convolution(&n, "conv1", model->config.input_width, &stack->convolutions[0]));
-    return add_convolution(&n, "conv2", model->config.d_model, &stack->convolutions[1]);
-  }
+  if (model->config.input_stride) return att_name_convolutions(&n, stack->convolutions);
   return att_name_linear(&n, (const char *const[]){names->input ? names->input : "input_projection", NULL},
                          &model->config.d_model, model->config.input_width, false, true, &stack->input);
 }

@@ -61,21 +61,28 @@ static bool reads_rows(const att_stack *stack) {
   return stack->input.weight.data || stack->convolutions[0].weight.data;
 }
 
+att_status att_convolve_rows(att_run *run, const att_config *config, const att_linear_layer convolutions[2],
+                             const att_input *input, att_sequences *sequences, att_tensor *x) {
+  int64_t rows = input->sequences.start[input->sequences.count], width = config->input_width;
+  const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  const att_convolution first = {3, config->input_stride == 4 ? 2 : 1, 1}, second = {3, 2, 1};
+  const att_linear_layer *one = &convolutions[0], *two = &convolutions[1];
+  att_sequences between;
+  att_tensor inner;
+  ATT_TRY(att_op_convolve(run, &given, input->sequences, &first, &one->weight, &one->bias, ATT_WITH_GELU, &inner,
+                          &between));
+  return att_op_convolve(run, &inner, between, &second, &two->weight, &two->bias, ATT_WITH_GELU, x, sequences);
+}
+
 /* Rows of floats, as they are read, to rows of the model: a projection of each, or convolutions, which make others of
- * them (Radford et al. 2022, section 2.2): *sequences says which are whose. */
+ * them: *sequences says which are whose. */
 static att_status project_rows(att_run *run, const att_model *model, const att_stack *stack, const att_input *input,
                                att_sequences *sequences, att_tensor *x) {
   int64_t rows = input->sequences.start[input->sequences.count], width = model->config.input_width;
   const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
-  const att_convolution first = {3, model->config.input_stride == 4 ? 2 : 1, 1}, second = {3, 2, 1};
-  const att_linear_layer *layers = stack->convolutions;
-  att_tensor inner;
-  if (stack->input.weight.data)
-    return att_op_linear(run, &given, &stack->input.weight, &stack->input.bias, ATT_PLAIN, x);
-  ATT_TRY(att_op_convolve(run, &given, input->sequences, &first, &layers[0].weight, &layers[0].bias, ATT_WITH_GELU,
-                          &inner, sequences));
-  return att_op_convolve(run, &inner, *sequences, &second, &layers[1].weight, &layers[1].bias, ATT_WITH_GELU, x,
-                         sequences);
+  if (model->config.input_stride)
+    return att_convolve_rows(run, &model->config, stack->convolutions, input, sequences, x);
+  return att_op_linear(run, &given, &stack->input.weight, &stack->input.bias, ATT_PLAIN, x);
 }
 
 /* x += the table of positions, where there is one. */

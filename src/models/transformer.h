@@ -85,6 +85,12 @@ att_status att_name_table(att_namer *n, const char *name, int64_t rows, int64_t 
 att_status att_name_tokens(att_model *model, const char *name, const char *part, int64_t frozen_row,
                            att_weight *weight);
 
+/* "conv1" and "conv2" behind the namer's prefix, and what they make of rows that are read: [rows, d_model], GELU after
+ * each (Radford et al. 2022, section 2.2); *sequences says which are whose. */
+att_status att_name_convolutions(att_namer *n, att_linear_layer convolutions[2]);
+att_status att_convolve_rows(att_run *run, const att_config *config, const att_linear_layer convolutions[2],
+                             const att_input *input, att_sequences *sequences, att_tensor *x);
+
 /* model->layers, zeroed. */
 att_status att_transformer_new(att_model *model, att_transformer **layers);
 /* What reads rows of floats: "input_projection" behind the stack's prefix, or "conv1" and "conv2". */

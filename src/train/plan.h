@@ -34,7 +34,9 @@ typedef struct att_plan {
   int64_t activation, norm, norm_order, position, tied;
   int64_t head; /* of a classifier: an att_head */
   int64_t tokenizer, vocab, max_length, stride, lowercase;
-  int64_t batch_tokens, batch; /* batch 0: bounded by tokens alone */
+  int64_t rate, speed_perturbation, masking; /* of sound: hertz; */
+  double ctc_weight;                         /* 1: there is no decoder */
+  int64_t batch_tokens, batch;               /* batch 0: bounded by tokens alone */
   double lr, min_lr;
   int64_t warmup, schedule;
   double weight_decay, beta1, beta2, epsilon, clip;

@@ -206,7 +206,7 @@ att_status att_trainer_wrong_model(const att_trainer *t, const char *folder, con
 
 static att_status open_model(att_trainer *t) {
   ATT_TRY(att_model_open(t->ctx, t->options->from, &t->model));
-  if (!t->reads_rows) ATT_TRY(att_model_check_text(t->model));
+  if (!t->reads_rows && !t->task->hears) ATT_TRY(att_model_check_text(t->model));
   ATT_TRY(weights_fingerprint(t->model, &t->state.from_fingerprint));
   t->model->config.storage = ATT_F32;
   ATT_TRY(t->task->fits(t, t->options->from));

@@ -17,6 +17,7 @@ typedef struct att_task {
   const att_shapes *shapes;
   int64_t warmup_part;  /* a tenth of the steps: 10; 0 is that too */
   double telling;       /* below it the quality is mostly noise, and the loss decides; 0: it always tells */
+  bool hears;           /* its models read sound, and write tokens */
   bool predicts_tokens; /* the loss is that of tokens: its exponential is a perplexity */
 
   /* Reads the files that the options name into trainer->data (the task's own struct), holds a part out where no
@@ -57,7 +58,7 @@ typedef struct att_task {
 } att_task;
 
 extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task,
-    att_summarization_task, att_questions_task, att_forecast_task;
+    att_summarization_task, att_questions_task, att_forecast_task, att_speech_task;
 
 /* trainer.c: the run itself, behind att_train. */
 att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,

@@ -68,7 +68,7 @@ att_status att_baseline_read(const att_settings *in, att_config *config) {
 void att_baseline_write(att_object *out, const att_config *config) {
   att_put_text(out, "kind", kinds[config->kind]);
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
-  if (config->input_width) att_put_int(out, "input_width", config->input_width);
+  att_put_input_width(out, config);
   att_put_sizes(out, sizes, ATT_COUNT(sizes), config);
   if (config->kind != ATT_DECODER) att_put_sizes(out, &encoder_layers, 1, config);
   if (config->kind != ATT_ENCODER) att_put_sizes(out, &decoder_layers, 1, config);
@@ -114,7 +114,10 @@ att_status att_baseline_embeddings(att_model *model, int64_t output_width, att_b
   bool source = encoder && !c->input_width, target = decoder && !att_config_reads_rows(c, true);
   if (c->input_width) {
     const char *name = encoder ? "encoder.input_projection" : "decoder.input_projection";
-    ATT_TRY(att_baseline_linear(model, "input projection", name, width, c->input_width, true, &tables->input));
+    att_namer n = {.model = model, .prefix = "encoder."};
+    int64_t read = c->input_stride ? c->d_model : c->input_width;
+    if (c->input_stride) ATT_TRY(att_name_convolutions(&n, tables->convolutions));
+    ATT_TRY(att_baseline_linear(model, "input projection", name, width, read, true, &tables->input));
   }
   if (c->tie_word_embeddings && (source || target)) {
     ATT_TRY(add_table(model, "shared.weight", "embedding", width, &tables->shared));
@@ -141,21 +144,25 @@ att_status att_baseline_linear(att_model *model, const char *part, const char *n
 
 /* Nothing is scaled: the projection is learned. */
 static att_status project_rows(att_run *run, const att_model *model, const att_baseline_tables *tables,
-                               const att_input *input, att_tensor *x) {
+                               const att_input *input, att_sequences *sequences, att_tensor *x) {
   int64_t rows = input->sequences.start[input->sequences.count], width = model->config.input_width;
-  const att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  att_tensor given = {.data = (float *)(uintptr_t)input->rows, .rows = rows, .cols = width, .stride = width};
+  if (model->config.input_stride)
+    ATT_TRY(att_convolve_rows(run, &model->config, tables->convolutions, input, sequences, &given));
   return att_op_linear(run, &given, &tables->input.weight, &tables->input.bias, ATT_PLAIN, x);
 }
 
 att_status att_baseline_embed(att_run *run, const att_model *model, const att_baseline_tables *tables, bool decoder,
-                              const att_input *input, uint32_t place, att_tensor *embedded, att_tensor *x) {
+                              const att_input *input, uint32_t place, att_tensor *embedded, att_sequences *sequences,
+                              att_tensor *x) {
   static const att_weight no_positions;
   const att_config *c = &model->config;
   float scale = c->scale_embedding ? sqrtf((float)c->embedding_size) : 1.0f;
   const att_weight *table = tables->shared.data ? &tables->shared : decoder ? &tables->decoder : &tables->encoder;
   bool reads_rows = att_config_reads_rows(c, decoder);
+  if (sequences) *sequences = input->sequences;
   if (reads_rows) {
-    ATT_TRY(project_rows(run, model, tables, input, x));
+    ATT_TRY(project_rows(run, model, tables, input, sequences, x));
   } else {
     ATT_TRY(att_op_embed(run, table, &no_positions, input->ids, NULL, input->sequences.start[input->sequences.count],
                          scale, place, x));

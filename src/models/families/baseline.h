@@ -28,7 +28,8 @@ att_status att_baseline_choice(const att_settings *in, const char *key, const ch
 typedef struct att_baseline_tables {
   att_weight shared, encoder, decoder, output, bias;
   att_linear_layer
-      input; /* [embedding_size, input_width]: of the side that reads rows of floats, in place of a table */
+      input; /* [embedding_size, input_width]: of the side that reads rows of floats, in place of a table; or, where */
+  att_linear_layer convolutions[2]; /* these stand before it (input_stride), [embedding_size, d_model] */
 } att_baseline_tables;
 att_status att_baseline_embeddings(att_model *model, int64_t output_width, att_baseline_tables *tables);
 const att_weight *att_baseline_output(const att_baseline_tables *tables);
@@ -37,8 +38,9 @@ const att_weight *att_baseline_output(const att_baseline_tables *tables);
 att_status att_baseline_linear(att_model *model, const char *part, const char *name, int64_t out, int64_t in, bool bias,
                                att_linear_layer *layer);
 /* x[rows, embedding_size]: the tokens' embeddings, scaled where the config says so; or rows of floats projected.
- * embedded: as in pass.h */
+ * embedded: as in pass.h. *sequences: whose they are, for convolutions make fewer; NULL: there are none. */
 att_status att_baseline_embed(att_run *run, const att_model *model, const att_baseline_tables *tables, bool decoder,
-                              const att_input *input, uint32_t place, att_tensor *embedded, att_tensor *x);
+                              const att_input *input, uint32_t place, att_tensor *embedded, att_sequences *sequences,
+                              att_tensor *x);
 
 #endif

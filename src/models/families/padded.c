@@ -50,6 +50,9 @@ static att_status check(att_context *ctx, const char *name, const att_config *co
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend_head: a padded encoder has one vector a text and fills no masks",
                     name);
   }
+  if (config->input_stride || att_head_get(config->head) == att_head_get(ATT_HEAD_CTC)) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: a padded network has one vector a text: no convolutions, no CTC", name);
+  }
   if (att_config_reads_rows(config, true)) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: input_width: a padded decoder reads tokens", name);
   }
@@ -127,7 +130,7 @@ static att_status read_texts(att_run *run, const att_model *model, const att_inp
     for (int64_t s = 0; s < slots; s++)
       rows[i * slots + s] = start[i] + s < start[i + 1] ? (int32_t)(start[i] + s) : -1;
   }
-  ATT_TRY(att_baseline_embed(run, model, &p->tables, false, input, ENCODER_EMBEDDING, embedded, &x));
+  ATT_TRY(att_baseline_embed(run, model, &p->tables, false, input, ENCODER_EMBEDDING, embedded, NULL, &x));
   ATT_TRY(att_op_windows(run, &x, rows, count, slots, out));
   return run_layers(run, model, p->encoder, c->encoder_layers, ENCODER_LAYERS, out);
 }
@@ -181,7 +184,7 @@ static att_status decode(att_run *run, att_model *model, const att_input *input,
       rows[row * slots + s] = at >= input->sequences.start[index[row]] ? (int32_t)at : -1;
     }
   }
-  ATT_TRY(att_baseline_embed(run, model, &p->tables, true, input, DECODER_EMBEDDING, embedded, &tokens));
+  ATT_TRY(att_baseline_embed(run, model, &p->tables, true, input, DECODER_EMBEDDING, embedded, NULL, &tokens));
   if (memory) ATT_TRY(att_op_windows(run, &memory->state, index, n, 1, &source));
   return run_decoder(run, model, &tokens, rows, n, memory ? &source : NULL, hidden);
 }
@@ -246,7 +249,7 @@ static att_status step(att_run *run, att_model *model, const att_input *input, c
   }
   const int64_t all[] = {0, count};
   const att_input past = {.ids = ids, .sequences = {1, all}};
-  ATT_TRY(att_baseline_embed(run, model, &p->tables, true, &past, DECODER_EMBEDDING, NULL, &tokens));
+  ATT_TRY(att_baseline_embed(run, model, &p->tables, true, &past, DECODER_EMBEDDING, NULL, NULL, &tokens));
   bool reads = model->config.kind == ATT_ENCODER_DECODER;
   if (reads) ATT_TRY(stored_sources(run, model, sequences, cache, &source));
   return run_decoder(run, model, &tokens, rows, n, reads ? &source : NULL, hidden);

@@ -36,9 +36,10 @@ static att_status encode(att_run *run, att_model *model, const att_input *input,
   (void)maps;
   const att_recurrent *r = model->layers;
   const att_config *c = &model->config;
-  *memory = (att_memory){.sequences = input->sequences};
-  ATT_TRY(att_baseline_embed(run, model, &r->tables, false, input, ENCODER_EMBEDDING, embedded, &memory->rows));
-  att_recurrent_pass pass = {att_recurrent_cell(c), input->sequences, .place = ENCODER_LAYERS};
+  *memory = (att_memory){0};
+  ATT_TRY(att_baseline_embed(run, model, &r->tables, false, input, ENCODER_EMBEDDING, embedded, &memory->sequences,
+                             &memory->rows));
+  att_recurrent_pass pass = {att_recurrent_cell(c), memory->sequences, .place = ENCODER_LAYERS};
   ATT_TRY(att_recurrent_forward(run, r->encoder, c->encoder_layers, &pass, &memory->rows));
   return att_op_ends(run, &memory->rows, memory->sequences, c->d_model, &memory->state);
 }
@@ -80,7 +81,7 @@ static att_status run_decoder(att_run *run, att_model *model, const att_input *i
   const att_config *c = &model->config;
   att_additive additive;
   att_tensor x, top, context, out;
-  ATT_TRY(att_baseline_embed(run, model, &r->tables, true, input, DECODER_EMBEDDING, embedded, &x));
+  ATT_TRY(att_baseline_embed(run, model, &r->tables, true, input, DECODER_EMBEDDING, embedded, NULL, &x));
   pass->cell = att_recurrent_cell(c);
   pass->sequences = input->sequences;
   pass->place = DECODER_LAYERS;

@@ -51,7 +51,7 @@ static int64_t count_parameters(const att_config *c) {
   int64_t w = c->d_model, memory = 2 * w, input = c->embedding_size > memory ? c->embedding_size : memory;
   int64_t direction = 4 * w * (input + w + 2), initial = memory * (memory + 1);
   int64_t attention = (w + memory + c->embedding_size + 4 * w + c->label_count) * (memory + w + c->embedding_size + 1);
-  attention += c->input_width * (c->embedding_size + 1);
+  attention += c->input_width * (c->embedding_size + 3 * w + 1) + (c->input_stride ? w * (3 * w + 2) : 0);
   return (3 * c->vocab_size + 1) * (c->embedding_size + memory + 1) + 2 * c->encoder_layers * direction +
          c->decoder_layers * (direction + initial) + attention;
 }

@@ -123,6 +123,15 @@ att_status att_labelled_read_series(att_context *ctx, const char *path, const at
   return status;
 }
 
+att_status att_labelled_read_sounds(att_context *ctx, const char *path, const att_mel_settings *settings,
+                                    att_labelled *out) {
+  *out = (att_labelled){0};
+  ATT_TRY(att_sound_series_read(ctx, path, settings, &out->series));
+  att_status status = take_series(ctx, out);
+  if (status) att_labelled_free(ctx, out);
+  return status;
+}
+
 /* A cell that begins with a quotation mark would be read as a quoted one. */
 static att_status write_cell(att_context *ctx, att_buffer *out, att_text cell, char end) {
   bool quote = cell.size && cell.data[0] == '"';

@@ -9,6 +9,7 @@
 #include "models/head.h"
 #include "train/data/pairs.h"
 #include "train/data/series_table.h"
+#include "train/data/sound_series.h"
 
 /* Zero-initialised is empty. */
 typedef struct att_labelled {
@@ -26,6 +27,9 @@ typedef struct att_labelled {
 att_status att_labelled_read(att_context *ctx, const char *path, const att_columns *given, att_labelled *labelled);
 /* Series (series_table.h) in place of texts. */
 att_status att_labelled_read_series(att_context *ctx, const char *path, const att_series_columns *given,
+                                    att_labelled *labelled);
+/* Recordings as series (sound_series.h). */
+att_status att_labelled_read_sounds(att_context *ctx, const char *path, const att_mel_settings *settings,
                                     att_labelled *labelled);
 /* Writes the rows that are wanted (by their places, from 0) as a table that att_labelled_read reads to the same. */
 att_status att_labelled_write(att_context *ctx, const att_labelled *labelled, bool (*wanted)(size_t row),

@@ -26,8 +26,10 @@ typedef struct classifier_data {
   att_labelled train, valid_file;
   bool is_series;          /* a line is a series (labelled.h) */
   att_series_front *front; /* of series, until the model has it */
-  int64_t longest;         /* of series: rows */
-  att_lines held;          /* of train, where there is no file */
+  bool is_sound;           /* the series are recordings' features: */
+  att_mel_settings mel;
+  int64_t longest; /* of series: rows */
+  att_lines held;  /* of train, where there is no file */
   att_label_set labels;
   att_truth truth, valid_truth;
   att_examples texts, valid;
@@ -173,7 +175,9 @@ static att_status measure_series(att_trainer *t, const att_plan *p) {
   }
   att_series_measure(all, rows, channels, f->mean, f->deviation);
   att_free(t->ctx, all);
-  f->patch = p->patch != ATT_UNSET ? p->patch : (d->longest + ATT_SERIES_TOKENS - 1) / ATT_SERIES_TOKENS;
+  f->patch = d->is_sound             ? 1
+             : p->patch != ATT_UNSET ? p->patch
+                                     : (d->longest + ATT_SERIES_TOKENS - 1) / ATT_SERIES_TOKENS;
   return ATT_OK;
 }
 
@@ -183,7 +187,10 @@ static att_status read_file(att_trainer *t, const char *path, att_labelled *out)
   const att_series_columns series = {
       .series = asked(p->series_column), .time = asked(p->time_column), .label = asked(p->label_column)};
   if (!data_of(t)->is_series) return att_labelled_read(t->ctx, path, &columns, out);
-  ATT_TRY(att_labelled_read_series(t->ctx, path, &series, out));
+  if (data_of(t)->is_sound)
+    ATT_TRY(att_labelled_read_sounds(t->ctx, path, &data_of(t)->mel, out));
+  else
+    ATT_TRY(att_labelled_read_series(t->ctx, path, &series, out));
   if (!t->resumed) say_series(t, out, path);
   return ATT_OK;
 }
@@ -194,13 +201,16 @@ static att_status look_at(att_trainer *t, const att_plan *p) {
   const att_series_columns given = {
       .series = asked(p->series_column), .time = asked(p->time_column), .label = asked(p->label_column)};
   if (*p->text_column) return ATT_OK;
-  ATT_TRY(att_series_look(t->ctx, t->options->data, &given, &d->is_series));
+  ATT_TRY(att_sound_series_look(t->ctx, t->options->data, &d->is_sound));
+  if (d->is_sound) ATT_TRY(att_sound_series_settings(t->ctx, t->options->data, &d->mel));
+  d->is_series = d->is_sound;
+  if (!d->is_sound) ATT_TRY(att_series_look(t->ctx, t->options->data, &given, &d->is_series));
   if (!d->is_series && p->patch != ATT_UNSET) {
     return att_fail(t->ctx, ATT_ARGUMENT, "patch is for series, and %s holds texts", t->options->data);
   }
   if (!d->is_series) return ATT_OK;
   t->reads_rows = true;
-  t->things = "series";
+  t->things = d->is_sound ? "recordings" : "series";
   return refuse_text(t);
 }
 
@@ -304,6 +314,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->labels = d->labels.names;
   if (!d->is_series) return;
   c->input_width = d->front->patch * d->front->channels;
+  if (d->is_sound) c->mel = d->mel;
   c->mean_pool = c->family == ATT_BERT;
 }
 

@@ -3,10 +3,15 @@
 
 /* By the numbers of options.h. */
 static const att_task *const tasks[ATT_TASK_COUNT] = {
-    [ATT_TASK_TRANSLATION] = &att_translation_task,     [ATT_TASK_LM] = &att_language_task,
-    [ATT_TASK_CLASSIFIER] = &att_classifier_task,       [ATT_TASK_MLM] = &att_masked_task,
-    [ATT_TASK_SUMMARIZATION] = &att_summarization_task, [ATT_TASK_QA] = &att_questions_task,
-    [ATT_TASK_FORECAST] = &att_forecast_task,           [ATT_TASK_MUSIC] = &att_language_task,
+    [ATT_TASK_TRANSLATION] = &att_translation_task,
+    [ATT_TASK_LM] = &att_language_task,
+    [ATT_TASK_CLASSIFIER] = &att_classifier_task,
+    [ATT_TASK_MLM] = &att_masked_task,
+    [ATT_TASK_SUMMARIZATION] = &att_summarization_task,
+    [ATT_TASK_QA] = &att_questions_task,
+    [ATT_TASK_FORECAST] = &att_forecast_task,
+    [ATT_TASK_MUSIC] = &att_language_task,
+    [ATT_TASK_SPEECH] = &att_speech_task,
 };
 
 att_status att_train(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {

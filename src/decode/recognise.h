@@ -1,0 +1,24 @@
+/*
+ * Owns what a recogniser (a model with a head of CTC) writes of one sound's features: by CTC alone, or with the decoder
+ * beside it. Refuses to know of files and samples.
+ */
+#ifndef ATT_DECODE_RECOGNISE_H
+#define ATT_DECODE_RECOGNISE_H
+
+#include "decode/ctc.h"
+#include "models/head.h"
+
+/* Of features rows[frames, input_width]. A beam of 1: the likeliest token of each row. Else the texts of a beam of CTC,
+ * and where there is a decoder those of its beam too; the best is that of both log-probabilities by their parts of the
+ * loss (Watanabe et al. 2017, section IV-B). Where CTC has no part in the loss, the decoder alone writes. *text: on the
+ * run's arena. */
+att_status att_recognise(att_run *run, att_model *model, const float *rows, int64_t frames, int64_t beam,
+                         att_ctc_text *text);
+/* The logits of CTC over what the encoder makes of some sounds. */
+att_status att_ctc_encode(att_run *run, att_model *model, const att_input *input, att_memory *memory,
+                          att_tensor *logits);
+/* The likeliest texts that the decoder alone writes of one sound, best first: texts[beam], *count of them. */
+att_status att_write_heard(att_run *run, att_model *model, const att_memory *memory, int64_t beam, att_ctc_text *texts,
+                           int64_t *count);
+
+#endif
