@@ -1,7 +1,7 @@
 /*
- * Ranking against sentence-transformers (tests/data/rank.json, tools/make_rank_fixtures.py): cross-encoders and vectors,
- * every activation and similarity; the order; texts that come more than once; tables of pairs; refusals; allocations
- * that fail.
+ * Ranking against sentence-transformers (tests/data/rank.json, tools/make_rank_fixtures.py): cross-encoders and
+ * vectors, every activation and similarity; the order; texts that come more than once; tables of pairs; refusals;
+ * allocations that fail.
  */
 #include "sentence_fixture.h"
 

@@ -3,8 +3,8 @@
  * cross-encoder); any other gives each a vector, and these are compared. Texts are sorted by length, so that those that
  * come more than once stand together, and are computed once. Refuses models of several labels (att_check_verb).
  */
-#include "api/embed.h"
 #include "api/rank.h"
+#include "api/embed.h"
 #include "api/text.h"
 #include "formats/table.h"
 #include "models/sentence.h"
@@ -124,8 +124,8 @@ static att_status cross_window(crosser *c, const item *items, size_t count) {
   double scores[WINDOW];
   att_examples_clear(&c->examples);
   for (size_t i = 0; i < count; i++) {
-    bool same = i && !compare_texts(items[i].text, items[i - 1].text) &&
-                !compare_texts(items[i].query, items[i - 1].query);
+    bool same =
+        i && !compare_texts(items[i].text, items[i - 1].text) && !compare_texts(items[i].query, items[i - 1].query);
     if (!same) ATT_TRY(add_pair(c, &items[i]));
     c->pairs[i] = (size_t)c->examples.count - 1;
   }
@@ -178,10 +178,10 @@ double att_similar(att_similarity similarity, const float *a, const float *b, si
     sum += fabs(x - y);
   }
   switch (similarity) {
-    case ATT_SIMILARITY_DOT: return product;
-    case ATT_SIMILARITY_EUCLIDEAN: return -sqrt(square);
-    case ATT_SIMILARITY_MANHATTAN: return -sum;
-    default: break;
+  case ATT_SIMILARITY_DOT: return product;
+  case ATT_SIMILARITY_EUCLIDEAN: return -sqrt(square);
+  case ATT_SIMILARITY_MANHATTAN: return -sum;
+  default: break;
   }
   /* torch.nn.functional.normalize's bound for what has no length */
   return product / (fmax(sqrt(a_square), 1e-12) * fmax(sqrt(b_square), 1e-12));
