@@ -40,8 +40,13 @@ static att_index *open_index(att_model *model, const char *path) {
 
 /* ---- lines ---- */
 
-static const att_text lines[] = {{"The man throws the ball.", 24}, {"", 0},     {"A dog walks", 11}, {" \t", 2},
-                                 {"a woman", 7},                   {"box", 3}, {"A dog walks", 11}};
+static const att_text lines[] = {{"The man throws the ball.", 24},
+                                 {"", 0},
+                                 {"A dog walks", 11},
+                                 {" \t", 2},
+                                 {"a woman", 7},
+                                 {"box", 3},
+                                 {"A dog walks", 11}};
 enum { LINES = sizeof lines / sizeof *lines };
 
 static void make_index(att_model *model, const char *path, const char *type) {
@@ -243,7 +248,8 @@ static void damaged_entries_are_not_given(void **state) {
   put_in(in_folder("bad"), places + 16, &beyond, sizeof beyond);
   put_in(in_folder("bad"), 128 + 2 * WIDTH * sizeof(float), &bad, sizeof bad);
   att_index *index = open_index(model, in_folder("bad"));
-  for (size_t i = 0; i < 2; i++) must_say(att_index_line(index, i, &text, &number), ATT_FORMAT, "no place for its text");
+  for (size_t i = 0; i < 2; i++)
+    must_say(att_index_line(index, i, &text, &number), ATT_FORMAT, "no place for its text");
   assert_int_equal(att_index_line(index, 2, &text, &number), ATT_OK);
   must_say(att_index_line(index, LINES - 2, &text, &number), ATT_ARGUMENT, "no entry 5");
   assert_int_equal(att_index_search(index, &query, 1, NULL, LINES - 2, found), ATT_OK);

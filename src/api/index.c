@@ -39,8 +39,8 @@ static att_status find_similarity(att_model *model, att_similarity *similarity) 
                   "rank compares by it, without an index");
 }
 
-static att_status check_options(att_model *model, const char *type, const att_embed_options *given,
-                                att_index_writer *w, att_vector_head *head) {
+static att_status check_options(att_model *model, const char *type, const att_embed_options *given, att_index_writer *w,
+                                att_vector_head *head) {
   att_similarity similarity = ATT_SIMILARITY_DEFAULT;
   if (!given || given->size < sizeof w->embed) att_embed_options_default(model, &w->embed);
   ATT_TRY(att_take_options(model->ctx, "att_index_create", given, &w->embed, sizeof w->embed));
@@ -148,7 +148,8 @@ static att_status check_index(const att_index *index) {
   att_embed_options_default(index->model, &options);
   if ((head->similarity != ATT_SIMILARITY_COSINE && head->similarity != ATT_SIMILARITY_DOT) ||
       head->pooling > ATT_POOL_DEFAULT) {
-    return att_fail(index->ctx, ATT_FORMAT, "%s: its header has an unknown similarity or pooling: the file is damaged", path);
+    return att_fail(index->ctx, ATT_FORMAT, "%s: its header has an unknown similarity or pooling: the file is damaged",
+                    path);
   }
   options.pooling = (att_pooling)head->pooling;
   ATT_TRY(att_embed(index->model, NULL, 0, &options, NULL));
@@ -279,8 +280,7 @@ att_status att_index_search_vectors(const att_index *index, const float *queries
   att_status status = scores ? ATT_OK : ATT_MEMORY;
   for (size_t first = 0, some; first < count && !status; first += some) {
     some = count - first < QUERIES ? count - first : QUERIES;
-    status =
-        search_some(index, queries + first * index->file.head.width, some, top, scores, found + first * top);
+    status = search_some(index, queries + first * index->file.head.width, some, top, scores, found + first * top);
   }
   att_free_aligned(ctx, scores);
   return status;
@@ -311,8 +311,8 @@ att_status att_index_search(const att_index *index, const att_text *queries, siz
   if (!given || given->size < sizeof options) att_rank_options_default(index->model, &options);
   ATT_TRY(att_take_options(ctx, "att_index_search", given, &options, sizeof options));
   if (options.similarity && (uint32_t)options.similarity != head->similarity) {
-    return att_fail(ctx, ATT_ARGUMENT, "%s: was made for the %s: another similarity needs another index", index->file.path,
-                    head->similarity == ATT_SIMILARITY_DOT ? "dot product" : "cosine");
+    return att_fail(ctx, ATT_ARGUMENT, "%s: was made for the %s: another similarity needs another index",
+                    index->file.path, head->similarity == ATT_SIMILARITY_DOT ? "dot product" : "cosine");
   }
   if (count == 0) return ATT_OK;
   if (!queries) return att_fail(ctx, ATT_ARGUMENT, "att_index_search needs queries");

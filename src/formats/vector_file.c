@@ -53,7 +53,8 @@ static att_status read_head(att_context *ctx, att_vector_file *file) {
   head->pooling = (uint32_t)(uses >> 32);
   bool whole = types >> 32 <= 1 && head->width >= 1 && head->width <= MOST_WIDTH && find_places(head, &places, &texts);
   if (!whole || texts > file->mapping.size || head->text_bytes != file->mapping.size - texts) {
-    return att_fail(ctx, ATT_FORMAT, "%s: its header does not fit its size: the file is damaged or incomplete", file->path);
+    return att_fail(ctx, ATT_FORMAT, "%s: its header does not fit its size: the file is damaged or incomplete",
+                    file->path);
   }
   file->vectors = data + HEAD;
   file->places = data + places;

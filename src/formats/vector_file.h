@@ -1,6 +1,6 @@
 /*
- * Owns files of vectors with the lines that they stand for, which are searched: written whole or not at all, mapped when
- * read. Little-endian:
+ * Owns files of vectors with the lines that they stand for, which are searched: written whole or not at all, mapped
+ * when read. Little-endian:
  *
  *      0  "attindex"
  *      8  u32 version (1), u32 type (0 float32, 1 float16)
@@ -11,8 +11,8 @@
  *         [count] {u64 where the text begins, u64 the line's number}
  *         texts, one after another
  *
- * Refuses a file whose size is not what its head says; what a head can not tell, a line's bounds, is checked where it is
- * read. Refuses to know what the vectors are.
+ * Refuses a file whose size is not what its head says; what a head can not tell, a line's bounds, is checked where it
+ * is read. Refuses to know what the vectors are.
  */
 #ifndef ATT_FORMATS_VECTOR_FILE_H
 #define ATT_FORMATS_VECTOR_FILE_H
