@@ -22,7 +22,7 @@ static const att_cli_option options[] = {
     {.group = "Text", .name = "system", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(system),
      .help = "what the model is told before the conversation"},
     {.name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 0, .high = 1 << 30, .offset = IN(max_tokens),
-     .help = "the most tokens of an answer; 0: until the model's positions are full", .initial = "0"},
+     .help = "the most tokens of an answer; 0: until the model's context is full", .initial = "0"},
 
     ATT_CLI_GRAMMAR(AT),
     ATT_CLI_REPETITION(IN),
@@ -136,7 +136,7 @@ static int answer(conversation *c, att_text message, bool person) {
     return att_cli_failed(cli, done);
   }
   if (c->finish == ATT_FINISH_CONTEXT && !cli->common.quiet)
-    att_cli_fail(cli, 0, "the model's positions are full; /reset begins anew");
+    att_cli_fail(cli, 0, "the model's context is full; /reset begins a new conversation");
   return say(c, "assistant", c->answer, c->size);
 }
 

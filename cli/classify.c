@@ -341,11 +341,12 @@ static int measure_file(classify_run *run) {
 
 static int check(att_cli *cli, const classify_options *o) {
   if (o->data && (cli->word_count > 1 || o->file))
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data measures, and takes no %s", o->file ? "--file" : "TEXT");
-  if (o->data && o->top) return att_cli_fail(cli, ATT_CLI_MISUSED, "--top is for lines, not for --data");
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data FILE measures the model on a table: leave out %s",
+                        o->file ? "--file" : "TEXT");
+  if (o->data && o->top) return att_cli_fail(cli, ATT_CLI_MISUSED, "--top is for lines: it does not go with --data");
   if ((o->columns.text || o->columns.text_pair || o->columns.label) && !o->data)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "the options of columns are for --data");
-  if (o->confusion && !o->data) return att_cli_fail(cli, ATT_CLI_MISUSED, "--confusion is for --data");
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "the options that name columns go with --data FILE");
+  if (o->confusion && !o->data) return att_cli_fail(cli, ATT_CLI_MISUSED, "--confusion goes with --data FILE");
   return 0;
 }
 

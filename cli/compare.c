@@ -18,9 +18,10 @@ const att_cli_verb att_cli_compare = {
              "Then evaluates all of them on the validation texts and writes DIR/report.html and DIR/report.json: "
              "parameters, "
              "time, score, score by length, how far the gradient reaches, learning curves, outputs side by side. "
-             "Ctrl-C saves, and --resume goes on.",
+             "Ctrl-C saves, and `attend compare --resume DIR` goes on.",
     .example = "attend compare --source train.de.gz --target train.en.gz --minutes 60 -o DIR\n"
                "attend compare --data train.tsv --valid dev.tsv -o compared",
     .library = "compare",
+    .most_words = 1,
     .run = run,
 };

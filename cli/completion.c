@@ -122,10 +122,14 @@ static void print_zsh(att_cli *cli) {
 
 /* ---- fish ---- */
 
-static void fish_option(att_cli *cli, const att_cli_verb *verb, const att_cli_option *option) {
+static void fish_begin(att_cli *cli, const att_cli_verb *verb, const char *no, const char *name) {
   const char *what = trained(verb);
-  att_cli_print(cli, "complete -c attend -n '__fish_seen_subcommand_from %s%s%s' -l %s", what ? "train" : verb->name,
-                what ? "; and __fish_seen_subcommand_from " : "", what ? what : "", option->name);
+  att_cli_print(cli, "complete -c attend -n '__fish_seen_subcommand_from %s%s%s' -l %s%s", what ? "train" : verb->name,
+                what ? "; and __fish_seen_subcommand_from " : "", what ? what : "", no, name);
+}
+
+static void fish_option(att_cli *cli, const att_cli_verb *verb, const att_cli_option *option) {
+  fish_begin(cli, verb, "", option->name);
   if (option->letter) att_cli_print(cli, " -s %c", option->letter);
   if (is_choice(option)) {
     att_cli_print(cli, " -x -a '");
@@ -137,6 +141,9 @@ static void fish_option(att_cli *cli, const att_cli_verb *verb, const att_cli_op
   att_cli_print(cli, " -d '");
   print_quoted(cli, option->help, "'\\");
   att_cli_print(cli, "'\n");
+  if (option->kind != ATT_CLI_LIBRARY_FLAG) return;
+  fish_begin(cli, verb, "no-", option->name);
+  att_cli_print(cli, "\n");
 }
 
 static void fish_verb(att_cli *cli, const att_cli_verb *verb) {
@@ -150,6 +157,9 @@ static void fish_verb(att_cli *cli, const att_cli_verb *verb) {
 
 static void print_fish(att_cli *cli) {
   att_cli_print(cli, "complete -c attend -n __fish_use_subcommand -f -a train -d 'train a model'\n");
+  att_cli_print(cli, "complete -c attend -n '__fish_seen_subcommand_from train; and not __fish_seen_subcommand_from ");
+  print_verbs(cli, true);
+  att_cli_print(cli, "' -l resume -r -d 'go on with the run in a folder'\n");
   for (const att_cli_verb *const *verb = att_cli_verbs; *verb; verb++) fish_verb(cli, *verb);
 }
 

@@ -11,7 +11,8 @@ typedef struct embed_options {
   att_embed_options embed;
   int pooling; /* an att_pooling */
   bool normalise, no_normalise, json;
-  const char *npy, *file;
+  const char *npy, *file, *index;
+  int index_type; /* of the numbers: float32, float16 */
 } embed_options;
 
 #define AT(member) offsetof(embed_options, member)
@@ -38,6 +39,10 @@ static const att_cli_option options[] = {
     {.group = "Output", .name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json), .help = "an array a line"},
     {.name = "npy", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(npy),
      .help = "write numpy's format, float32, a row a line, in place of standard output"},
+    {.name = "index", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(index),
+     .help = "write the lines and their vectors into a file that `rank --index` searches; blank lines are left out"},
+    {.name = "index-type", .kind = ATT_CLI_CHOICE, .value = "float32|float16", .offset = AT(index_type),
+     .help = "with --index: of its numbers", .initial = "float32"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -46,7 +51,8 @@ typedef struct embed_run {
   embed_options *options;
   att_model *model;
   size_t width;
-  att_npy *npy; /* or NULL */
+  att_npy *npy;            /* or NULL */
+  att_index_writer *index; /* or NULL */
 } embed_run;
 
 /* The fewest digits that read back as the same float32. */
@@ -82,12 +88,18 @@ static int embed_window(embed_run *run, const att_text *lines, size_t count) {
   return att_cli_failed(run->cli, done);
 }
 
+/* Into the index, or to standard output or numpy's file. */
+static int take_window(embed_run *run, const att_text *lines, size_t count) {
+  return run->index ? att_cli_failed(run->cli, att_index_add(run->index, lines, count))
+                    : embed_window(run, lines, count);
+}
+
 static int embed_lines(embed_run *run, att_cli_input *input) {
   const att_text *lines;
   size_t count;
   for (;;) {
     int status = att_cli_input_next(input, &lines, &count, &run->options->embed.first_line);
-    if (!status && count) status = embed_window(run, lines, count);
+    if (!status && count) status = take_window(run, lines, count);
     if (status || count == 0) return status;
   }
 }
@@ -106,6 +118,10 @@ static int settle(embed_run *run) {
   status = att_cli_failed(cli, att_embed(run->model, NULL, 0, &o->embed, NULL));
   if (status) return status;
   run->width = att_embedding_width(run->model, &o->embed);
+  if (o->index) {
+    const char *type = o->index_type ? "float16" : "float32";
+    return att_cli_failed(cli, att_index_create(run->model, o->index, type, &o->embed, &run->index));
+  }
   return o->npy ? att_cli_failed(cli, att_npy_open(cli->ctx, o->npy, run->width, &run->npy)) : 0;
 }
 
@@ -113,6 +129,9 @@ static int check_options(att_cli *cli, const embed_options *o) {
   if (o->normalise && o->no_normalise)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--normalise and --no-normalise: give one of them");
   if (o->npy && o->json) return att_cli_fail(cli, ATT_CLI_MISUSED, "--json and --npy: give one of them");
+  if (o->index && (o->npy || o->json))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--index and --%s: give one of them", o->npy ? "npy" : "json");
+  if (o->index_type && !o->index) return att_cli_fail(cli, ATT_CLI_MISUSED, "--index-type goes with --index FILE");
   return 0;
 }
 
@@ -132,7 +151,12 @@ static int run(att_cli *cli) {
     status = att_cli_failed(cli, att_npy_commit(work.npy));
     work.npy = NULL;
   }
+  if (!status && work.index) {
+    status = att_cli_failed(cli, att_index_commit(work.index));
+    work.index = NULL;
+  }
   att_npy_discard(work.npy);
+  att_index_discard(work.index);
   att_cli_input_close(input);
   att_model_close(work.model);
   return status;
@@ -150,7 +174,8 @@ const att_cli_verb att_cli_embed = {
              "line too long is truncated, with a warning.",
     .example = "attend embed all-MiniLM-L6-v2 --file sentences.txt --npy sentences.npy\n"
                "attend embed e5 --file questions.txt --prompt \"query: \"\n"
-               "attend embed bert \"A dog runs.\" --pooling first --json",
+               "attend embed bert \"A dog runs.\" --pooling first --json\n"
+               "attend embed all-MiniLM-L6-v2 --file notes.txt --index notes.index",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

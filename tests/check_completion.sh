@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What shells complete: bash is asked, word by word; zsh and fish, where they are installed, must read their scripts.
+# What shells complete: each, where it is installed, is asked word by word (zsh in a terminal of its own).
 set -eu
 attend=$1
 work=$(mktemp -d)
@@ -14,17 +14,38 @@ grep -q "bash, zsh or fish" "$work/err" && [ ! -s "$work/out" ]
 
 # shellcheck disable=SC1090,SC1091
 source "$work/bash"
-offered() { # what is offered for the last of the words
+offered_bash() { # what is offered for the last of the words
   COMP_WORDS=(attend "$@") COMP_CWORD=$#
   COMPREPLY=()
   _attend
   echo "${COMPREPLY[*]}"
 }
+offered_fish() { HOME=$work fish -c "source $work/fish; complete -C 'attend $*'" | cut -f1; }
+cat >"$work/ask.zsh" <<'ASK'
+# zsh -f ask.zsh SCRIPT LINE: a shell in a terminal of its own completes the line, and what it is offered is printed
+zmodload zsh/zpty
+zpty shell zsh -f -i
+{
+  zpty -w shell 'PROMPT=; autoload -Uz compinit; compinit -D -u; source '$1'; compadd() { local -a found
+    builtin compadd -O found "$@"; hits+=($found); builtin compadd "$@" }
+    show() { hits=(); _main_complete; compstate[insert]= compstate[list]=; print; print -r "OFFER ${(j: :)hits} END" }
+    zle -C show complete-word show; bindkey "^I" show; echo RE""ADY'
+  while zpty -r shell line; do [[ $line == *READY* ]] && break; done
+  zpty -w -n shell "$2"$'\t'
+  while zpty -r shell line; do [[ $line == *"OFFER "*END* ]] && { print -r -- ${${line#*OFFER }%% END*}; break; }; done
+} always { zpty -d shell }
+ASK
+offered_zsh() { HOME=$work timeout 20 zsh -f "$work/ask.zsh" "$work/zsh" "attend $*"; }
+shells=(bash)
+for shell in fish zsh; do command -v $shell >/dev/null && shells+=($shell); done
+sorted() { tr ' ' '\n' <<<"$1" | sort -u | paste -sd' '; } # a shell may offer in an order of its own, and twice
 expect() { # WANTED WORDS...
-  local wanted=$1 got
+  local wanted=$1 got shell
   shift
-  got=$(offered "$@")
-  [ "$got" = "$wanted" ] || { echo "attend $*: '$got', not '$wanted'"; exit 1; }
+  for shell in "${shells[@]}"; do
+    got=$(offered_$shell "$@" | paste -sd' ')
+    [ "$(sorted "$got")" = "$(sorted "$wanted")" ] || { echo "$shell: attend $*: '$got', not '$wanted'"; exit 1; }
+  done
 }
 expect "translate" transl
 expect "train translate transcribe" tra
@@ -35,6 +56,7 @@ expect "--no-tie" train lm --no-ti
 expect "--freeze" train lm --fre
 expect "cross" look model --part cr
 expect "rotary relative" train lm --position r
+shells=(bash) # the others offer files here
 expect "" translate model in.d
 for verb in $("$attend" --help | sed -n '/^Verbs:/,/^$/p' | sed -nE 's/^  ([a-z]+)( [a-z]+)?  .*/\1/p' | sort -u); do
   grep -q "'$verb" "$work/bash" && grep -q "$verb" "$work/zsh" && grep -q "$verb" "$work/fish" || { echo "$verb is missing"; exit 1; }

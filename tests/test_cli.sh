@@ -244,6 +244,13 @@ done <<'LIST' >errors
 2 rank model --query Hund --top 0
 2 rank model --query Hund --similarity near
 2 rank model --query Hund --pairs moods.tsv
+2 rank model --index x --pairs moods.tsv
+2 rank model --index x --query Hund --file six.de
+1 rank model --index nowhere --query Hund
+1 rank model --index six.de --query Hund
+2 embed model --index x --json
+2 embed model --index-type float16
+1 embed model --index nowhere/x
 2 rank model --pairs moods.tsv --file six.de
 1 rank model --pairs nowhere.tsv
 1 rank model --query Hund --file nowhere
@@ -598,6 +605,19 @@ grep -v '^$' texts | sed 's/^/a dog walks\t/' >pairs.tsv
 run 0 rank "$data/rank_bert" --pairs pairs.tsv && lines out 3 "rank --pairs"
 [ "$(sort -rg out)" = "$(cut -f1 ranked)" ] || fail "rank --pairs gives other scores: $(cat out)"
 run 0 rank model --query Hund --file six.de --similarity dot && lines out 6 "rank by vectors"
+run 0 embed model --index six.index --file six.de && empty out "embed --index writes to standard output"
+run 0 rank model --query Hund --file six.de && cut -f2- out >ranked
+run 0 rank model --query Hund --index six.index && cut -f2- out | cmp -s - ranked || fail "rank --index orders otherwise"
+cat six.de >>seven && run 0 rank model --index six.index --top 1 --file six.de && lines out 6 "rank --index of six queries"
+awk -F'\t' '$1 != $3 || $2 < 0.9999' out | grep -q . && fail "rank --index does not find the line itself: $(cat out)"
+run 0 rank model --index six.index --top 2 --json "Hund" && has out '^{"query": 1, "line": [1-6], "score": [0-9.]*, "text"' "rank --index --json"
+run 0 embed model --index half.index --index-type float16 <six.de
+[ "$(stat -c %s half.index)" = $(($(stat -c %s six.index) - 6 * 32 * 2)) ] || fail "a float16 index is not half as large"
+run 1 rank "$data/look_bert" --index six.index --query Hund && has err "made with another model" "an index of another model"
+cp six.index kept.index
+yes "Ein Hund" | timeout --preserve-status -s INT 2 "$attend" embed model --index six.index >out 2>err
+[ "${PIPESTATUS[1]}" = 130 ] || fail "an interrupted embed --index does not exit with 130"
+cmp -s six.index kept.index || fail "an interrupted embed --index leaves half a file"
 run 1 rank moods --query Hund --file six.de && has err "cannot rank texts" "rank with a classifier"
 
 # ---- fill ------------------------------------------------------------------------------------------------------------
@@ -682,6 +702,22 @@ done
 rm -f pairs/report.json
 run 1 compare --source train.de --target train.en "${few[@]}" -o pairs && has err "not empty" "compare into a folder that is there"
 run 0 compare --source train.de --target train.en "${few[@]}" -o pairs --resume && [ -s pairs/report.json ] || fail "compare --resume"
+rm -f pairs/report.json running/report.json labelled/report.html
+# as if the clock had ended one training, and waiting in vain another
+sed -i 's/"step": 2,/"step": 1,/g; s/"validated": 2/"validated": 1/' pairs/rnn/checkpoint/trainer_state.json pairs/gru/checkpoint/trainer_state.json
+sed -i 's/"stale": [0-9]*/"stale": 9/; s/"patience": [0-9a-z]*/"patience": 9/' pairs/gru/checkpoint/trainer_state.json
+mkdir elsewhere
+for folder in pairs labelled running; do (cd elsewhere && "$attend" compare -q --resume ../$folder >out 2>err) || fail "compare --resume $folder: $(cat elsewhere/err)"; done
+[ -s pairs/report.json ] && [ -s running/report.json ] && [ -s labelled/report.html ] || fail "compare --resume DIR makes no report"
+python3 - <<'CHECK' || fail "the notes of the comparison"
+import json
+notes = {n["name"]: n["note"] or "" for n in json.load(open("pairs/report.json"))["networks"]}
+assert notes["rnn"].startswith("cut short by the clock at step 1 of 2"), notes
+assert notes["gru"].startswith("no longer improved: stopped at step 1 of 2"), notes
+assert not any("step" in note for name, note in notes.items() if name not in ("rnn", "gru")), notes
+assert "cut short by the clock at step 1 of 2" in open("pairs/report.html").read()
+CHECK
+run 2 compare --resume nowhere-yet && has err "data are missing" "compare --resume of nothing"
 run 2 compare -o x && has err "data are missing" "compare without data"
 run 2 compare --source train.de -o x && has err "target" "compare without a target"
 run 2 compare --text train.en --data labels.tsv -o x && has err "one kind" "compare of two kinds"

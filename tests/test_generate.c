@@ -773,6 +773,11 @@ static att_status call_everything(att_context *ctx, void *arg) {
   options.stop_count = 1;
   att_status status = att_generate(model, text("Ein Hund 🙂"), &options, drop, NULL);
   if (!status) status = att_generate(model, text(""), NULL, drop, NULL);
+  char nearly[251] = {0}; /* the context is 256 tokens: the window moves */
+  memset(nearly, '(', 250);
+  options.slide = options.ignore_end = true;
+  options.max_tokens = 10;
+  if (!status) status = att_generate(model, text(nearly), &options, drop, NULL);
   if (!status) status = att_score_text(model, text("Ein Hund"), 0, &score);
   att_model_close(model);
   return status;

@@ -472,7 +472,7 @@ static void a_stage_that_is_not_known_is_copied(void **state) {
   must_hold(in_folder("saved/modules.json"), modules, strlen(modules));
   mkdir(in_folder("case/more/2_CNN/inner"), 0700);
   must_say(att_model_save(model, in_folder("again"), "float16"), ATT_UNSUPPORTED,
-           "2_CNN/inner: is a folder in a folder");
+           "2_CNN/inner: is a folder inside a folder");
   write_bytes(in_folder("case/modules.json"), "[]", 2);
   must_say(att_model_save(model, in_folder("third"), "float16"), ATT_FORMAT, "is not a list of 1 to 64 stages");
   unlink(in_folder("case/modules.json"));

@@ -195,8 +195,8 @@ static void ids_and_texts_equal_tokenizers(void **state) {
 
 static void older_files_are_read_as_tokenizers_does(void **state) {
   (void)state;
-  static const char *const folders[] = {"older_bert", "older_cased", "older_gpt2", "spm_llama",
-                                        "spm_bpe",    "spm_t5",      "spm_unigram"};
+  static const char *const folders[] = {"older_bert", "older_cased", "older_gpt2",  "spm_llama",
+                                        "spm_bpe",    "spm_t5",      "spm_unigram", "spm_xlm_roberta"};
   for (size_t i = 0; i < COUNT(folders); i++) {
     char path[512];
     att_tokenizer *tokenizer;

@@ -93,7 +93,7 @@ static const wrong_folder folders[] = {
      {"its tokenizer is source.spm and target.spm (SentencePiece's, without the vocab.json beside it)",
       "take a model with a tokenizer.json"}},
     {{CONFIG, "model.safetensors", "source.spm"}, ATT_UNSUPPORTED, {"its tokenizer is source.spm (Sent"}},
-    {{"config.json={\"model_type\": \"xlm-roberta\"}", "model.safetensors", "sentencepiece.bpe.model"},
+    {{"config.json={\"model_type\": \"camembert\"}", "model.safetensors", "sentencepiece.bpe.model"},
      ATT_UNSUPPORTED,
      {"sentencepiece.bpe.model", "AutoTokenizer"}},
     {{"config.json={\"model_type\": \"m2m_100\"}", "model.safetensors", "sentencepiece.bpe.model", "vocab.json",

@@ -238,6 +238,16 @@ def make_templates():
     write("fuzz_template", "much", (much + "\0" + json.dumps({"d": {"b": 1, "ü": 3}, "l": ["b", "a", "🙂"]})).encode())
 
 
+def make_tables():
+    """The first byte says what the table is called: even .csv, odd .tsv."""
+    for path in sorted((DATA / "tables").iterdir()):
+        if path.suffix in (".csv", ".tsv"):
+            write("fuzz_table", path.name, (b"\x01" if path.suffix == ".tsv" else b"\x00") + path.read_bytes()[:2000])
+    write("fuzz_table", "quoted.csv", b'\x00id;"a ""b""";\r\n1;"x\ny";\r\n\r\n2;;"z"\r\n')
+    write("fuzz_table", "loose.tsv", b'\x01text\tlabel\n"Yes," he said\tgood\n"a\tb"\tc\n"open\tbad\n\xff\x00\t\n')
+    write("fuzz_table", "empty.csv", b"\x00\n\n")
+
+
 argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
 make_safetensors()
 make_gguf()
@@ -249,3 +259,4 @@ make_tokenizer()
 make_pattern()
 make_sentencepiece()
 make_templates()
+make_tables()

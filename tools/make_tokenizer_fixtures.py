@@ -399,6 +399,7 @@ def spm_folders(lines):
                    model_type="bpe", vocab_size=600, byte_fallback=True, character_coverage=0.99, **raw),
         spm_folder("spm_bpe", "tokenizer.model", lines, plain, model_type="bpe", vocab_size=300, character_coverage=0.98),
         spm_folder("spm_t5", "spiece.model", lines, {"tokenizer_class": "T5Tokenizer", "extra_ids": 7}, vocab_size=400, pad_id=0, eos_id=1, unk_id=2, bos_id=-1),
+        spm_folder("spm_xlm_roberta", "sentencepiece.bpe.model", lines, {"tokenizer_class": "XLMRobertaTokenizer"}, vocab_size=300),
         spm_folder("spm_unigram", "tokenizer.model", lines, plain, vocab_size=500, byte_fallback=True, add_dummy_prefix=False)]
     return {folder.name: transformers.AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer for folder in folders}
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Makes src/text/unicode_tables.c: where Unicode as Hugging Face `tokenizers` has it differs from utf8proc's (version
-14 in Debian 12). Each of its steps stands on another version: patterns on that of its Oniguruma, lower case on that of
-its Rust, normal forms and accents on Unicode 9. What each says of every code point is asked of `tokenizers` itself.
+15 in Debian 12). Each of its steps stands on another version: patterns on that of its Oniguruma, lower case on that of
+its Rust, normal forms and accents on Unicode 9. What each says of every code point is asked of `tokenizers` itself. Scripts
+are those of Perl's Unicode (14 in Debian 12), as SentencePiece's trainer takes them together: Hiragana, Katakana and Han
+are one.
 
     python3 -m pip install tokenizers
     python3 tools/make_unicode_tables.py        # with libutf8proc.so.2
@@ -9,7 +11,7 @@ its Rust, normal forms and accents on Unicode 9. What each says of every code po
 import argparse
 import ctypes
 import pathlib
-import unicodedata
+import subprocess
 
 if __name__ == "__main__":  # before the imports that follow: --help needs none of them
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
@@ -57,6 +59,31 @@ def rows(items):
     return "\n".join([*lines, line])
 
 
+def normalized(call, text):
+    call.restype = ctypes.c_void_p
+    made = call(text.encode())
+    text = ctypes.string_at(made).decode()
+    ctypes.CDLL(None).free(ctypes.c_void_p(made))
+    return text
+
+
+def scripts():
+    """(first code point, script) by number: 0 what belongs to all, 1 what goes with the character before."""
+    program = 'use Unicode::UCD "prop_invmap"; my ($f, $s) = prop_invmap("Script"); print "$$f[$_] $$s[$_]\\n" for 0 .. $#$f'
+    lines = subprocess.run(["perl", "-e", program], check=True, capture_output=True, text=True).stdout.split("\n")
+    spans = [(int(line.split()[0]), line.split()[1]) for line in lines if line and not line.startswith("1114112")]
+    spans += [(0x30FC, "Han"), (0x30FD, dict(spans).get(0x30FD, "Katakana"))]
+    numbers, made = {"Common": 0, "Inherited": 1}, []
+    for code, name in sorted(spans):
+        if name == "Unknown":
+            continue  # what has no character takes the script of those before it
+        name = "Han" if name in ("Hiragana", "Katakana") else name
+        number = numbers.setdefault(name, len(numbers))
+        if not made or made[-1][1] != number:
+            made.append((code, number))
+    return made
+
+
 def main():
     utf8proc = ctypes.CDLL("libutf8proc.so.2")
     old = {code: NAMES[utf8proc.utf8proc_category(code)] for code in CODES}
@@ -70,8 +97,8 @@ def main():
     cases = [(code, ord(lower.normalize_str(chr(code)))) for code in CODES if code != 0x130 and lower.normalize_str(chr(code)) != chr(utf8proc.utf8proc_tolower(code))]
     strip = normalizers.StripAccents()
     still = [(code, True) for code in CODES if new[code][0] == "M" and strip.normalize_str(chr(code))]
-    forms = {"NFD": normalizers.NFD(), "NFKD": normalizers.NFKD()}
-    whole = [(code, True) for code in CODES if code and any(form.normalize_str(chr(code)) != unicodedata.normalize(name, chr(code)) for name, form in forms.items())]
+    forms = [(normalizers.NFD(), utf8proc.utf8proc_NFD), (normalizers.NFKD(), utf8proc.utf8proc_NFKD)]
+    whole = [(code, True) for code in CODES if code and any(form.normalize_str(chr(code)) != normalized(own, chr(code)) for form, own in forms)]
     text = HEAD + "const att_code_category att_newer_categories[] = {\n"
     text += rows(f"{{0x{a:x}, 0x{b:x}, ATT_{name.upper()}}}" for a, b, name in categories) + "\n};\n"
     text += "const size_t att_newer_category_count = sizeof att_newer_categories / sizeof *att_newer_categories;\n\n"
@@ -79,6 +106,8 @@ def main():
     text += "const size_t att_newer_lower_count = sizeof att_newer_lower / sizeof *att_newer_lower;\n\n"
     text += "const att_code_range att_formless[] = {\n" + rows(f"{{0x{a:x}, 0x{b:x}}}" for a, b, _ in ranges(sorted({*still, *whole}))) + "\n};\n"
     text += "const size_t att_formless_count = sizeof att_formless / sizeof *att_formless;\n"
+    text += "\nconst att_code_script att_scripts[] = {\n" + rows(f"{{0x{a:x}, {number}}}" for a, number in scripts()) + "\n};\n"
+    text += "const size_t att_script_count = sizeof att_scripts / sizeof *att_scripts;\n"
     OUT.write_text(text)
 
 

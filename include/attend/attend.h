@@ -803,6 +803,41 @@ ATT_API att_status att_rank(att_model *model, att_text query, const att_text *li
 ATT_API att_status att_read_pairs(att_context *ctx, const char *path, att_text **queries, att_text **texts,
                                   size_t *count);
 
+/* Lines with their vectors in a file, to be searched: the lines that are not blank, each with its number and, for the
+ * cosine, scaled to length 1. */
+typedef struct att_index_writer att_index_writer;
+/* Begins a file. type: of the numbers, "float32" (NULL) or "float16", half the size. options: of the vectors, whose
+ * pooling queries will have too; prompt NULL: the folder's "document". A folder that compares vectors other than by
+ * cosine or dot product: ATT_UNSUPPORTED. */
+ATT_API att_status att_index_create(att_model *model, const char *path, const char *type,
+                                    const att_embed_options *options, att_index_writer **writer);
+/* Adds lines, numbered on from the last. After a failure the writer is only to be discarded. */
+ATT_API att_status att_index_add(att_index_writer *writer, const att_text *lines, size_t count);
+/* Makes the file, and frees the writer whatever the outcome. */
+ATT_API att_status att_index_commit(att_index_writer *writer);
+/* Leaves no file, or the one that was there. NULL is fine. */
+ATT_API void att_index_discard(att_index_writer *writer);
+
+/* Such a file, mapped: its vectors are read as they are needed. */
+typedef struct att_index att_index;
+/* model: that made it, which must stay open; of another: ATT_ARGUMENT. */
+ATT_API att_status att_index_open(att_model *model, const char *path, att_index **index);
+/* NULL is fine. */
+ATT_API void att_index_close(att_index *index);
+/* How many entries (lines) it has. */
+ATT_API size_t att_index_count(const att_index *index);
+/* The line of an entry, and its number from 0 in the text that the index was made of. Valid while the index is open. */
+ATT_API att_status att_index_line(const att_index *index, size_t entry, att_text *text, size_t *number);
+/* The `top` entries most relevant to each query, exactly: found, [count, top], the caller's; `line` is the entry. top:
+ * 1 to the number of entries. All queries go through the index together. An entry whose score is no number (a damaged
+ * file) is not found: SIZE_MAX stands in its place, at the end. options: query_prompt, batch_tokens and first_line act.
+ */
+ATT_API att_status att_index_search(const att_index *index, const att_text *queries, size_t count,
+                                    const att_rank_options *options, size_t top, att_ranked *found);
+/* The same of vectors, [count, the index's width], scaled as you want them. */
+ATT_API att_status att_index_search_vectors(const att_index *index, const float *queries, size_t count, size_t top,
+                                            att_ranked *found);
+
 /* ---- transcribing recordings ---------------------------------------------------------------------------------- */
 
 /* Made by att_transcribe_options_default; change what you like. Strings stay the caller's. The thresholds are those of

@@ -171,8 +171,9 @@ static att_status make_parts(looker *look, att_maps *maps) {
   int64_t encoder = transformer ? c->encoder_layers : 0, decoder = transformer ? c->decoder_layers : 0;
   int64_t cross = !pair ? 0 : transformer ? decoder : aligned;
   if (encoder + decoder + cross == 0)
-    return att_fail(look->model->ctx, ATT_UNSUPPORTED,
-                    "this model has no attention to look at; its gradient can be (attend look --gradient)");
+    return att_fail(
+        look->model->ctx, ATT_UNSUPPORTED,
+        "this model has no attention to look at; attend look --gradient shows how its inputs move its outputs");
   ATT_TRY(make_part(look, ATT_LOOK_ENCODER, encoder, c->encoder_attention_heads, &look->source, &look->source,
                     &maps->encoder));
   const att_ids *queries = look->predicts ? &look->outputs : &look->source;

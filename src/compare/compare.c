@@ -8,6 +8,7 @@
 #include "formats/json.h"
 #include "models/head.h"
 #include "train/data/labelled.h"
+#include "train/resume.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -89,7 +90,7 @@ static att_status prepare_folder(att_comparison *c) {
   ATT_TRY(att_folder_make(c->ctx, out));
   ATT_TRY(att_folder_lock(c->ctx, out, &c->lock));
   ATT_TRY(att_folder_is_empty(c->ctx, out, &empty));
-  if (empty || c->options.resume == 1) return ATT_OK;
+  if (empty || c->options.resume == 1) return att_train_options_keep(c->ctx, &c->options);
   return att_fail(c->ctx, ATT_IO, "%s: the folder exists and is not empty: name another, or resume its run", out);
 }
 
@@ -334,8 +335,8 @@ static att_status train(att_comparison *c, const att_compared *one, const char *
   att_status status = att_train(c->ctx, &o, on_progress, c);
   if (status != ATT_INTERRUPTED) return status;
   return att_fail(c->ctx, ATT_INTERRUPTED,
-                  "interrupted while training %s; what was learned is saved: the same command with --resume goes on",
-                  one->name);
+                  "interrupted while training %s; what was learned is saved: attend compare --resume %s goes on",
+                  one->name, c->options.out);
 }
 
 /* ---- what a run left ------------------------------------------------------------------------------------------ */
@@ -573,10 +574,15 @@ static void clear(att_comparison *c) {
 att_status att_compare(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
   if (!options || options->task != ATT_TASK_COMPARE)
     return att_fail(ctx, ATT_ARGUMENT, "att_compare: it takes options that were made for \"compare\"");
+  att_train_options *all;
+  ATT_TRY(att_train_options_recall(ctx, options, &all));
   att_comparison *c = ATT_NEW(ctx, 1, att_comparison);
-  if (!c) return ATT_MEMORY;
-  *c = (att_comparison){.ctx = ctx, .options = *options, .progress = progress, .user = user};
-  att_status status = compare(c);
-  clear(c);
+  att_status status = c ? ATT_OK : ATT_MEMORY;
+  if (c) {
+    *c = (att_comparison){.ctx = ctx, .options = *all, .progress = progress, .user = user};
+    status = compare(c);
+    clear(c);
+  }
+  att_train_options_free(all);
   return status;
 }

@@ -20,8 +20,7 @@ static att_status copy_entry(att_context *ctx, const char *from, const char *to,
   char *source = att_path(ctx, from, name), *target = source ? att_path(ctx, to, name) : NULL;
   att_status status = target ? ATT_OK : ATT_MEMORY;
   if (!status && stat(source, &info) == 0 && S_ISDIR(info.st_mode)) {
-    status =
-        att_fail(ctx, ATT_UNSUPPORTED, "%s: is a folder in a folder that is copied, which attend does not do", source);
+    status = att_fail(ctx, ATT_UNSUPPORTED, "%s: is a folder inside a folder: attend copies files only", source);
   }
   if (!status) status = att_file_copy(ctx, source, target);
   att_free(ctx, source);

@@ -236,6 +236,18 @@ static att_status needs_tokenizer(const att_listing *l, bool *needs) {
   return status;
 }
 
+/* SentencePiece's file with fairseq's ids, where it is XLM-RoBERTa's: what other classes make of it is not known. */
+static att_status has_fairseq(const att_listing *l, bool *has) {
+  static const char name[] = "XLMRobertaTokenizer"; /* and its ...Fast */
+  char class[80], type[80];
+  *has = find(l, "sentencepiece.bpe.model");
+  if (!*has) return ATT_OK;
+  ATT_TRY(find_class(l, "tokenizer_config.json", "tokenizer_class", "", class));
+  ATT_TRY(find_class(l, "config.json", "model_type", "", type));
+  *has = strncmp(class, name, sizeof name - 1) == 0 || (!*class && strcmp(type, "xlm-roberta") == 0);
+  return ATT_OK;
+}
+
 static att_status fail_tokenizer(const att_listing *l) {
   const char *name = NULL, *what = "";
   char class[80], type[80];
@@ -339,6 +351,8 @@ static att_status check(const att_listing *l) {
   bool pieces =
       find(l, "tokenizer.model") || find(l, "spiece.model") || (find(l, "source.spm") && find(l, "vocab.json"));
   if (find(l, "tokenizer.json") || older || pieces) return ATT_OK;
+  ATT_TRY(has_fairseq(l, &pieces));
+  if (pieces) return ATT_OK;
   ATT_TRY(needs_tokenizer(l, &needs));
   return needs ? fail_tokenizer(l) : ATT_OK;
 }

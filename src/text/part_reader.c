@@ -30,7 +30,8 @@ att_status att_part_pattern(const att_part_reader *r, const json_t *part, const 
   ATT_TRY(att_json_string(r->ctx, r->name, of, "Regex", false, &regex));
   if (regex) return att_pattern_read(r->ctx, r->name, what, regex, pattern);
   ATT_TRY(att_json_string(r->ctx, r->name, of, "String", true, &string));
-  if (!string[0]) return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: %s by nothing is not supported", r->name, what);
+  if (!string[0])
+    return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: %s by an empty pattern is not supported", r->name, what);
   pattern->string = (att_text){string, strlen(string)};
   return ATT_OK;
 }

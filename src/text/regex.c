@@ -21,13 +21,8 @@ typedef struct frame {
   const struct frame *then;
 } frame;
 
-/* \w as Oniguruma has it: with the numbers of Latin-1, without joiners. */
-static bool is_word(int32_t code) {
-  static const int32_t numbers[] = {0xb2, 0xb3, 0xb9, 0xbc, 0xbd, 0xbe};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    if (code == numbers[i]) return true;
-  return att_is_word(code) && code != 0x200c && code != 0x200d;
-}
+/* \w as Oniguruma has it in brackets: without joiners. */
+static bool is_word(int32_t code) { return att_is_word(code) && code != 0x200c && code != 0x200d; }
 
 bool att_char_set_has(const att_regex *regex, const att_char_set *set, int32_t code) {
   if (code < 0x80) return set->ascii[code >> 6] >> (code & 63) & 1;

@@ -186,6 +186,15 @@ static outcome add_named(parser *p, att_char_set *set) {
 
 static outcome read_members(parser *p, att_char_set *set);
 
+/* \w or \W outside of brackets: there Oniguruma takes the numbers of Latin-1 for letters. */
+static outcome add_bare_word(parser *p, att_char_set *set, bool no) {
+  static const int32_t numbers[] = {0xb2, 0xb3, 0xb9, 0xbc, 0xbd, 0xbe};
+  add_kind(set, att_is_word, no, ATT_SET_WORD);
+  set->negated = no;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) TRY(add_range(p, set, numbers[i], numbers[i]));
+  return READ;
+}
+
 /* A character of a set in brackets, or -1 for a set within it that was added. */
 static outcome read_member(parser *p, att_char_set *set, int32_t *code) {
   if (follows(p, "&&") || follows(p, "[:") || follows(p, "[^")) return UNKNOWN;
@@ -296,6 +305,9 @@ static outcome read_atom(parser *p, att_regex_item *item) {
     set.negated = true;
     set.ascii[0] = ~((uint64_t)1 << '\n');
     set.ascii[1] = ~(uint64_t)0;
+  } else if (follows(p, "\\w") || follows(p, "\\W")) {
+    TRY(add_bare_word(p, &set, p->text.data[p->at + 1] == 'W'));
+    p->at += 2;
   } else {
     TRY(read_member(p, &set, &code));
     if (code >= 0) TRY(add_char(p, &set, code));

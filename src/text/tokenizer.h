@@ -17,14 +17,15 @@ typedef struct att_ids {
 
 att_status att_ids_push(att_context *ctx, att_ids *ids, int32_t id);
 
-typedef enum att_tokenizer_kind { ATT_BPE, ATT_WORDPIECE, ATT_CHAR, ATT_BYTE } att_tokenizer_kind;
+typedef enum att_tokenizer_kind { ATT_BPE, ATT_WORDPIECE, ATT_CHAR, ATT_BYTE, ATT_UNIGRAM } att_tokenizer_kind;
 
 typedef struct att_tokenizer_plan {
   att_tokenizer_kind kind; /* how text becomes pieces:
                               ATT_BPE        byte-level BPE
                               ATT_WORDPIECE  BERT's normaliser and pre-tokenizer, WordPiece with "##"
                               ATT_CHAR       a token a character of the text, <unk> for others
-                              ATT_BYTE       a token a byte */
+                              ATT_BYTE       a token a byte
+                              ATT_UNIGRAM    SentencePiece's normalising and spaces, the likeliest pieces */
   int vocab;               /* size wanted, specials included; characters and bytes: at most */
   bool lowercase;
   bool plain; /* of ATT_CHAR and ATT_BYTE: text that spells a special token is text (split_special_tokens) */
@@ -45,6 +46,9 @@ typedef struct att_tokenizer_plan {
  *   blanks too, NUL not), by code point; where they are more than the vocabulary takes, the most frequent. The special
  * tokens must have <unk> or [UNK]: it stands for other characters.
  * - ATT_BYTE: the 256 bytes.
+ * - ATT_UNIGRAM: as SentencePiece's trainer (unigram_training.h): NFKC, one space for several and none at the ends, "▁"
+ *   for a space; the special tokens, which must have <unk> or [UNK], then pieces, the likeliest first, among them the
+ *   characters that are 99.95 % of the text. Text comes back with these spaces.
  * - ATT_WORDPIECE: BERT's normaliser and pre-tokenizer; the special tokens, which must have [UNK] or <unk>, the
  * characters (at most 1000), then those that go on a word ("##a"), then what is learnt: pairs by their count, as in
  * BPE, which is what Hugging Face's trainer does too (Schuster and Nakajima 2012 choose by likelihood). tokenizer.json

@@ -48,7 +48,10 @@ static void set_class(att_tokenizer_settings *settings, const char *name) {
 static void find_class(att_tokenizer_settings *settings, const json_t *model) {
   static const struct {
     const char *type, *name;
-  } usual[] = {{"bert", "BertTokenizer"}, {"gpt2", "GPT2Tokenizer"}, {"t5", "T5Tokenizer"}};
+  } usual[] = {{"bert", "BertTokenizer"},
+               {"gpt2", "GPT2Tokenizer"},
+               {"t5", "T5Tokenizer"},
+               {"xlm-roberta", "XLMRobertaTokenizer"}};
   const char *name = json_string_value(json_object_get(settings->config, "tokenizer_class"));
   const char *type = json_string_value(json_object_get(model, "model_type"));
   if (!name) name = json_string_value(json_object_get(model, "tokenizer_class"));

@@ -2,12 +2,15 @@
  * written as tokenizer.json says them and read like those of a file. See tokenizer.h. */
 #include "text/components.h"
 #include "text/unicode.h"
+#include "text/unigram_training.h"
 #include "text/word_patterns.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME "training a tokenizer"
+#define NAME     "training a tokenizer"
+#define COVERAGE 0.9995 /* of the characters: SentencePiece's default */
 
 typedef struct trainer {
   att_context *ctx;
@@ -77,7 +80,8 @@ static att_status add_bytes(trainer *r) {
 /* Buffers used again from line to line: [0] repaired bytes, [1], [2] normalised. */
 typedef struct counter {
   trainer *r;
-  att_word_fn *word; /* gets each word */
+  att_word_fn *word;             /* gets each word */
+  att_status (*end)(void *user); /* told of the end of each line; or NULL */
   void *user;
   att_buffer buffers[3], pieces[ATT_MOST_PRETOKENIZERS];
 } counter;
@@ -91,12 +95,13 @@ static att_status count_line(counter *c, att_text line) {
     line = (att_text){c->buffers[0].data, c->buffers[0].size};
   }
   ATT_TRY(att_normalize(t, c->r->ctx, line, c->buffers + 1, &first, &line));
-  return att_split_words(t, c->r->ctx, line, first, c->pieces, NULL, c->word, c->user);
+  ATT_TRY(att_split_words(t, c->r->ctx, line, first, c->pieces, NULL, c->word, c->user));
+  return c->end ? c->end(c->user) : ATT_OK;
 }
 
-/* Gives each word of the texts to `word`. */
-static att_status count_texts(trainer *r, att_word_fn *word, void *user) {
-  counter c = {.r = r, .word = word, .user = user};
+/* Gives each word of the texts to `word`, and tells `end` (or NULL) where lines end. */
+static att_status count_texts(trainer *r, att_word_fn *word, att_status (*end)(void *user), void *user) {
+  counter c = {.r = r, .word = word, .end = end, .user = user};
   att_status status = ATT_OK;
   size_t total = 0, seen = 0;
   for (size_t i = 0; i < r->text_count; i++) total += r->counts[i];
@@ -156,7 +161,7 @@ static int by_code(const void *a, const void *b) {
 static att_status find_letters(trainer *r, size_t most, letters *l) {
   *l = (letters){.all = ATT_NEW(r->ctx, CODES, letter)};
   if (!l->all) return ATT_MEMORY;
-  ATT_TRY(count_texts(r, count_letters, l));
+  ATT_TRY(count_texts(r, count_letters, NULL, l));
   for (size_t code = 0, next = 0; code < CODES; code++)
     if (l->all[code].count > 0) l->all[next++] = l->all[code];
   qsort(l->all, l->found, sizeof *l->all, by_count);
@@ -212,7 +217,7 @@ static att_status collect(void *user, att_text word) {
 
 static att_status learn(trainer *r, const char *prefix) {
   collected c = {.ctx = r->ctx};
-  att_status status = count_texts(r, collect, &c);
+  att_status status = count_texts(r, collect, NULL, &c);
   int32_t limit = r->plan->vocab - (r->plan->last_special ? 1 : 0);
   if (status == ATT_OK)
     status = att_bpe_learn(r->ctx, &c.words, limit, prefix, &r->t->vocabulary, &r->t->bpe, r->progress, r->user);
@@ -242,6 +247,66 @@ static att_status train_wordpiece(trainer *r) {
   return status;
 }
 
+/* Words one behind: the last of a line gets a NUL behind it. */
+typedef struct lined {
+  att_context *ctx;
+  att_words words;
+  att_buffer last;
+  bool some;
+} lined;
+
+static att_status collect_before(void *user, att_text word) {
+  lined *c = user;
+  if (c->some) ATT_TRY(att_words_add(c->ctx, &c->words, (att_text){c->last.data, c->last.size}));
+  c->last.size = 0;
+  c->some = true;
+  return att_buffer_append(c->ctx, &c->last, word.data, word.size);
+}
+
+static att_status collect_last(void *user) {
+  lined *c = user;
+  if (!c->some) return ATT_OK;
+  c->some = false;
+  return att_words_add(c->ctx, &c->words, (att_text){c->last.data, c->last.size + 1}); /* a buffer ends in NUL */
+}
+
+static att_status take_pieces(trainer *r, const att_learnt_piece *pieces, size_t count) {
+  att_unigram *model = &r->t->unigram;
+  att_vocabulary *vocabulary = &r->t->vocabulary;
+  double worst = 0;
+  model->scores = ATT_NEW(r->ctx, r->plan->vocab, double); /* special tokens have 0, as in `tokenizers` */
+  if (!model->scores) return ATT_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    const char *spelling = pieces[i].spelling;
+    if (att_vocabulary_find(vocabulary, spelling, strlen(spelling)) >= 0) continue; /* a special token is spelled so */
+    model->scores[vocabulary->count] = pieces[i].score;
+    worst = fmin(worst, pieces[i].score);
+    ATT_TRY(add_token(r, spelling, strlen(spelling)));
+  }
+  model->used = true;
+  model->unknown_score = worst - 10;
+  model->count = (int32_t)vocabulary->count + (r->plan->last_special != NULL);
+  att_vocabulary_find_bytes(vocabulary, model->fallback);
+  return ATT_OK;
+}
+
+static att_status train_unigram(trainer *r) {
+  lined c = {.ctx = r->ctx};
+  att_learnt_piece *pieces = NULL;
+  size_t count = 0, most = room_left(r);
+  ATT_TRY(find_unknown(r, &r->t->unigram.unknown));
+  att_status status = count_texts(r, collect_before, collect_last, &c);
+  if (!status) {
+    status = att_unigram_learn(r->ctx, &c.words, most, (size_t)r->plan->vocab, COVERAGE, r->progress, r->user, &pieces,
+                               &count);
+  }
+  if (!status) status = take_pieces(r, pieces, count);
+  att_free(r->ctx, pieces);
+  att_words_free(r->ctx, &c.words);
+  att_buffer_free(r->ctx, &c.last);
+  return status;
+}
+
 /* ---- the parts around the model -------------------------------------------------------------------------------- */
 
 static att_status set_part(trainer *r, att_part part, const char *text, size_t size) {
@@ -259,6 +324,12 @@ static att_status set_part(trainer *r, att_part part, const char *text, size_t s
   "\"lowercase\": " lowercase "}"
 #define NFC       "{\"type\": \"NFC\"}"
 #define LOWERCASE "{\"type\": \"Lowercase\"}"
+#define SENTENCEPIECE(lowercase)                                                                                       \
+  "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Nmt\"}, {\"type\": \"NFKC\"}, " lowercase                   \
+  "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \" \"}, "                                 \
+  "{\"type\": \"Strip\", \"strip_left\": true, \"strip_right\": true}]}"
+#define METASPACE                                                                                                      \
+  "{\"type\": \"Metaspace\", \"replacement\": \"\xe2\x96\x81\", \"prepend_scheme\": \"always\", \"split\": true}"
 
 /* What is around each kind of model, as tokenizer.json says it. */
 static const struct {
@@ -273,6 +344,7 @@ static const struct {
                        "{\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true}"},
     [ATT_CHAR] = {{NULL, LOWERCASE}, NULL, "{\"type\": \"Fuse\"}"},
     [ATT_BYTE] = {{NULL, LOWERCASE}, BYTE_LEVEL("false", "false"), BYTE_LEVEL("true", "true")},
+    [ATT_UNIGRAM] = {{SENTENCEPIECE(""), SENTENCEPIECE(LOWERCASE ", ")}, METASPACE, METASPACE},
 };
 
 static att_status set_steps(trainer *r) {
@@ -344,6 +416,7 @@ static att_status train(trainer *r) {
   case ATT_CHAR: ATT_TRY(train_characters(r)); break;
   case ATT_WORDPIECE: ATT_TRY(train_wordpiece(r)); break;
   case ATT_BYTE: ATT_TRY(add_bytes(r)); break;
+  case ATT_UNIGRAM: ATT_TRY(train_unigram(r)); break;
   default: ATT_TRY(train_bpe(r));
   }
   if (r->plan->last_special) ATT_TRY(add_special(r, r->plan->last_special));

@@ -182,3 +182,15 @@ bool att_is_formless(int32_t code) {
 }
 
 bool att_is_accent(int32_t code) { return att_category_bit(code) & ATT_MARKS && !att_is_formless(code); }
+
+int att_script_of(int32_t code) {
+  size_t low = 0, high = att_script_count;
+  while (high - low > 1) { /* the last run that begins at or before the character */
+    size_t middle = low + (high - low) / 2;
+    if (att_scripts[middle].first <= code)
+      low = middle;
+    else
+      high = middle;
+  }
+  return att_scripts[low].script;
+}

@@ -82,6 +82,10 @@ bool att_is_word(int32_t code);   /* \w, as Rust's regular expressions have it *
 int32_t att_lower(int32_t code);
 int32_t att_upper(int32_t code);
 
+/* The script of a character as SentencePiece's trainer has it (Unicode 14): Hiragana, Katakana and Han are one. */
+enum { ATT_SCRIPT_COMMON, ATT_SCRIPT_INHERITED };
+int att_script_of(int32_t code);
+
 /* Whether normal forms leave the character as it is, and it is no accent, for it came after Unicode 9. */
 bool att_is_formless(int32_t code);
 /* A mark that is an accent: of Unicode 9. */

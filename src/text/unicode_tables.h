@@ -31,4 +31,12 @@ extern const size_t att_newer_lower_count;
 extern const att_code_range att_formless[];
 extern const size_t att_formless_count;
 
+typedef struct att_code_script {
+  int32_t first;  /* of a run of code points of one script */
+  int32_t script; /* a number; of ATT_SCRIPT_COMMON and so on the same */
+} att_code_script;
+/* Scripts of Unicode 14. */
+extern const att_code_script att_scripts[];
+extern const size_t att_script_count;
+
 #endif

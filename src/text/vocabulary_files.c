@@ -1,8 +1,8 @@
 /*
  * Owns the opening of a folder's tokenizer: tokenizer.json, or the vocabularies from before it (BERT's vocab.txt,
- * GPT-2's vocab.json with merges.txt, SentencePiece's tokenizer.model or spiece.model), which are said as a
- * tokenizer.json and read as one; with what stands beside them (tokenizer_settings.h). Refuses what that reader
- * refuses.
+ * GPT-2's vocab.json with merges.txt, SentencePiece's tokenizer.model, spiece.model or sentencepiece.bpe.model), which
+ * are said as a tokenizer.json and read as one; with what stands beside them (tokenizer_settings.h). Refuses what that
+ * reader refuses.
  */
 #include "formats/file.h"
 #include "text/components.h"
@@ -100,6 +100,49 @@ static att_status make_t5(const att_sentencepiece *s, size_t extra, char names[]
   return att_token_list_spaces(list, true, true, s->charsmap);
 }
 
+/* XLMRobertaTokenizer: fairseq's special tokens stand before the pieces, whose own three go, and the mask behind them.
+ */
+static att_status make_xlm_roberta(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list) {
+  static const char *const first[] = {"<s>", "<pad>", "</s>", "<unk>"};
+  static const char around[] =
+      "{\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 2], \"cls\": [\"<s>\", 0], \"trim_offsets\": true, "
+      "\"add_prefix_space\": true}";
+  att_listed_token *tokens = list->tokens;
+  json_t *part;
+  (void)names;
+  if (list->count < extra + 3 || tokens[0].type != ATT_TOKEN_UNKNOWN || tokens[1].type != ATT_TOKEN_CONTROL ||
+      tokens[2].type != ATT_TOKEN_CONTROL) {
+    return att_fail(list->ctx, ATT_FORMAT, "%s: it does not begin with <unk>, <s> and </s>, as XLM-RoBERTa's does",
+                    list->name);
+  }
+  memmove(tokens + 4, tokens + 3, (list->count - extra - 3) * sizeof *tokens);
+  for (size_t i = 0; i < 4; i++)
+    tokens[i] = (att_listed_token){.text = {first[i], strlen(first[i])}, .type = ATT_TOKEN_CONTROL};
+  tokens[3].type = ATT_TOKEN_UNKNOWN;
+  tokens[list->count - 1] = (att_listed_token){.text = {"<mask>", 6}, .type = ATT_TOKEN_CONTROL};
+  list->unknown = 3;
+  ATT_TRY(att_token_list_spaces(list, true, true, s->charsmap));
+  ATT_TRY(att_json_parse(list->ctx, list->name, around, sizeof around - 1, &part));
+  return att_token_list_part(list, "post_processor", part);
+}
+
+/* The file alone. */
+static att_status make_plain(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list) {
+  (void)extra, (void)names;
+  return att_sentencepiece_parts(s, list);
+}
+
+/* What a class makes of SentencePiece's file: `extra` more tokens than there are pieces. names: [extra]. */
+typedef att_status make_fn(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list);
+static const struct {
+  const char *class_name;
+  make_fn *make;
+  size_t extra;
+} makers[] = {{"T5Tokenizer", make_t5, 100},        {"XLMRobertaTokenizer", make_xlm_roberta, 2},
+              {"LlamaTokenizer", make_plain, 0},    {"PreTrainedTokenizer", make_plain, 0},
+              {"TokenizersBackend", make_plain, 0}, {"", make_plain, 0}};
+#define ATT_MAKERS (sizeof makers / sizeof *makers)
+
 /* The list as a tokenizer.json. */
 static att_status say_list(const files *f, att_token_list *list, json_t **root) {
   att_tokenizer *tokenizer;
@@ -112,14 +155,14 @@ static att_status say_list(const files *f, att_token_list *list, json_t **root) 
   return status;
 }
 
-static att_status say_pieces(const files *f, bool t5, size_t extra, att_text data, json_t **root) {
+static att_status say_pieces(const files *f, make_fn *make, size_t extra, att_text data, json_t **root) {
   static const size_t name = sizeof(char[40]);
   att_sentencepiece settings;
   att_token_list list;
   char(*names)[40] = att_resize(f->ctx, NULL, extra + 1, name);
   if (!names) return ATT_MEMORY;
   att_status status = att_sentencepiece_read(f->ctx, f->path, data, extra, &settings, &list);
-  if (!status) status = t5 ? make_t5(&settings, extra, names, &list) : att_sentencepiece_parts(&settings, &list);
+  if (!status) status = make(&settings, extra, names, &list);
   if (!status) status = say_list(f, &list, root);
   att_token_list_free(&list);
   att_free(f->ctx, names);
@@ -127,22 +170,20 @@ static att_status say_pieces(const files *f, bool t5, size_t extra, att_text dat
 }
 
 static att_status read_pieces(const files *f, const att_tokenizer_settings *settings, json_t **root) {
-  static const char *const classes[] = {"T5Tokenizer", "LlamaTokenizer", "PreTrainedTokenizer", "TokenizersBackend",
-                                        ""};
-  const bool t5 = strcmp(settings->class_name, "T5Tokenizer") == 0;
   size_t class = 0;
-  while (class < 5 && strcmp(settings->class_name, classes[class]) != 0) class ++;
-  if (class == 5)
+  while (class < ATT_MAKERS && strcmp(settings->class_name, makers[class].class_name) != 0) class ++;
+  if (class == ATT_MAKERS)
     return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: what %s makes of it is not known: a tokenizer.json is needed",
                     f->path, settings->class_name);
-  double extra = t5 ? 100 : 0;
+  double extra = (double)makers[class].extra;
   att_buffer data = {0};
-  if (t5) ATT_TRY(att_json_number(f->ctx, "tokenizer_config.json", settings->config, "extra_ids", false, &extra));
+  if (makers[class].make == make_t5)
+    ATT_TRY(att_json_number(f->ctx, "tokenizer_config.json", settings->config, "extra_ids", false, &extra));
   if (!(extra >= 0 && extra <= ATT_MOST_EXTRA))
     return att_fail(f->ctx, ATT_FORMAT, "tokenizer_config.json: extra_ids is not a number from 0 to %d",
                     ATT_MOST_EXTRA);
   att_status status = att_file_read(f->ctx, f->path, ATT_MOST_TEXT, &data);
-  if (!status) status = say_pieces(f, t5, (size_t)extra, (att_text){data.data, data.size}, root);
+  if (!status) status = say_pieces(f, makers[class].make, (size_t)extra, (att_text){data.data, data.size}, root);
   att_buffer_free(f->ctx, &data);
   return status;
 }
@@ -232,19 +273,26 @@ static att_status open_marian(const files *f, att_tokenizer **out) {
 
 /* The files that a folder may have, the first that is there counts. class_name: whose vocabulary it is, where that is
  * plain. */
-typedef enum said { NOW, LINES, PAIRS, PIECES, MARIAN } said;
+typedef enum said { NOW, LINES, PAIRS, PIECES, FAIRSEQ, MARIAN } said;
 static const struct {
   const char *name, *sign; /* sign: the file that tells it from others of the name */
   said as;
   const char *class_name;
-} vocabularies[] = {
-    {"tokenizer.json", "tokenizer.json", NOW, NULL},      {"vocab.txt", "vocab.txt", LINES, "BertTokenizer"},
-    {"vocab.json", "merges.txt", PAIRS, "GPT2Tokenizer"}, {"tokenizer.model", "tokenizer.model", PIECES, NULL},
-    {"spiece.model", "spiece.model", PIECES, NULL},       {"source.spm", "source.spm", MARIAN, "MarianTokenizer"}};
+} vocabularies[] = {{"tokenizer.json", "tokenizer.json", NOW, NULL},
+                    {"vocab.txt", "vocab.txt", LINES, "BertTokenizer"},
+                    {"vocab.json", "merges.txt", PAIRS, "GPT2Tokenizer"},
+                    {"tokenizer.model", "tokenizer.model", PIECES, NULL},
+                    {"spiece.model", "spiece.model", PIECES, NULL},
+                    {"source.spm", "source.spm", MARIAN, "MarianTokenizer"},
+                    {"sentencepiece.bpe.model", "sentencepiece.bpe.model", FAIRSEQ, NULL}};
 
 static att_status read_root(const files *f, const att_tokenizer_settings *settings, said as, json_t **root) {
   if (as == NOW) return att_json_open(f->ctx, f->path, root);
-  return as == PIECES ? read_pieces(f, settings, root) : say(f, as == LINES, root);
+  if (as == FAIRSEQ && strcmp(settings->class_name, "XLMRobertaTokenizer") != 0)
+    return att_fail(f->ctx, ATT_UNSUPPORTED,
+                    "%s: attend knows what XLMRobertaTokenizer makes of it, not %s: a tokenizer.json is needed",
+                    f->path, settings->class_name[0] ? settings->class_name : "a folder without a tokenizer_class");
+  return as == PIECES || as == FAIRSEQ ? read_pieces(f, settings, root) : say(f, as == LINES, root);
 }
 
 static att_status open_with(files *f, att_tokenizer_settings *settings, att_tokenizer **out) {

@@ -50,8 +50,11 @@ static const char *const positions[] = {
     [ATT_RELATIVE] = "relative",     [ATT_ALIBI] = "alibi",     [ATT_NO_POSITION] = "none"};
 static const char *const attentions[] = {
     [ATT_SCORING_NONE] = "none", [ATT_SCORING_ADDITIVE] = "additive", [ATT_SCORING_MULTIPLICATIVE] = "multiplicative"};
-static const char *const tokenizers[] = {
-    [ATT_BPE] = "bpe", [ATT_WORDPIECE] = "wordpiece", [ATT_CHAR] = "char", [ATT_BYTE] = "byte"};
+static const char *const tokenizers[] = {[ATT_BPE] = "bpe",
+                                         [ATT_WORDPIECE] = "wordpiece",
+                                         [ATT_CHAR] = "char",
+                                         [ATT_BYTE] = "byte",
+                                         [ATT_UNIGRAM] = "unigram"};
 static const char *const schedules[] = {[ATT_SCHEDULE_COSINE] = "cosine",
                                         [ATT_SCHEDULE_LINEAR] = "linear",
                                         [ATT_SCHEDULE_INVERSE_SQRT] = "inverse-sqrt",
@@ -231,7 +234,7 @@ const att_option att_options[] = {
      .high = 1 << 20, .help = "pieces of the vocabulary", .chosen = "from the data"},
     {.name = "tokenizer", .group = "Text", CHOICE(tokenizers), PLAN(tokenizer),
      .tasks = LM | CLASSIFIER | MLM | QA | SPEECH, .standing = ATT_OF_MODEL,
-     .without = {[ATT_TASK_LM] = 1 << ATT_WORDPIECE, [ATT_TASK_SPEECH] = 1 << ATT_WORDPIECE}, .help = "the kind of pieces",
+     .without = {[ATT_TASK_LM] = 1 << ATT_WORDPIECE | 1 << ATT_UNIGRAM, [ATT_TASK_SPEECH] = 1 << ATT_WORDPIECE}, .help = "the kind of pieces",
      .initial = "bpe",
      .own = {[ATT_TASK_LM] = {.chosen = "char below 2 MB of text, else bpe"},
              [ATT_TASK_MLM] = {.initial = "wordpiece"}, [ATT_TASK_QA] = {.initial = "wordpiece"}, [ATT_TASK_SPEECH] = {.initial = "char"}}},

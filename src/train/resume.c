@@ -2,6 +2,7 @@
 #include "train/resume.h"
 
 #include "formats/file.h"
+#include "formats/json.h"
 #include "train/state.h"
 
 #include <string.h>
@@ -38,9 +39,83 @@ static att_status copy_options(const att_train_options *given, att_train_options
   return ATT_OK;
 }
 
+/* ---- a comparison's --------------------------------------------------------------------------------------------- */
+
+#define COMPARISON "compare.json"
+
+/* Of these one says how long: a new one takes the place of any. */
+static bool is_budget(const char *name) {
+  return strcmp(name, "minutes") == 0 || strcmp(name, "steps") == 0 || strcmp(name, "epochs") == 0;
+}
+
+/* Neither a file, which has a list of its own, nor about this call. */
+static bool is_kept(const att_option *option, int task) {
+  return option->tasks >> task & 1 && option->kind != ATT_OPTION_FILE && option->kind != ATT_OPTION_FILES &&
+         strcmp(option->name, "resume") != 0;
+}
+
+static att_status put_options(att_context *ctx, const att_train_options *options, att_buffer *out) {
+  char text[32];
+  const char *before = "\n    ";
+  ATT_TRY(att_buffer_print(ctx, out, "{\n"));
+  ATT_TRY(att_state_write_files(ctx, options, out));
+  ATT_TRY(att_buffer_print(ctx, out, "  \"options\": {"));
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    if (!is_kept(o, options->task) || !att_option_is_given(o, options)) continue;
+    const char *value = att_option_spell(o, (const char *)options + o->offset, text);
+    ATT_TRY(att_buffer_print(ctx, out, "%s\"%s\": ", before, o->name));
+    ATT_TRY(att_json_put_string(ctx, out, value, strlen(value)));
+    before = ",\n    ";
+  }
+  return att_buffer_print(ctx, out, "}\n}\n");
+}
+
+att_status att_train_options_keep(att_context *ctx, const att_train_options *options) {
+  att_buffer text = {0};
+  char *path = att_path(ctx, options->out, COMPARISON);
+  att_status status = path ? put_options(ctx, options, &text) : ATT_MEMORY;
+  if (!status) status = att_write_file(ctx, path, text.data, text.size);
+  att_free(ctx, path);
+  att_buffer_free(ctx, &text);
+  return status;
+}
+
+static att_status take_options(att_context *ctx, const char *path, const json_t *kept, att_train_options *options) {
+  bool budget = false;
+  for (size_t i = 0; i < att_option_count; i++)
+    budget = budget || (is_budget(att_options[i].name) && att_option_is_given(&att_options[i], options));
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    const json_t *value = json_object_get(kept, o->name);
+    if (!value || !is_kept(o, options->task) || att_option_is_given(o, options)) continue;
+    if (budget && is_budget(o->name)) continue;
+    if (!json_is_string(value)) return att_fail(ctx, ATT_FORMAT, "%s: %s is not a text", path, o->name);
+    ATT_TRY(att_train_options_set(options, o->name, json_string_value(value)));
+  }
+  return ATT_OK;
+}
+
+static att_status recall_comparison(att_context *ctx, att_train_options *options) {
+  json_t *root = NULL;
+  char *path = att_path(ctx, options->out, COMPARISON);
+  att_status status = path ? ATT_OK : ATT_MEMORY;
+  if (!status && att_file_exists(path)) {
+    status = att_state_read_files(ctx, path, options);
+    if (!status) status = att_json_open(ctx, path, &root);
+    if (!status) status = take_options(ctx, path, json_object_get(root, "options"), options);
+  }
+  json_decref(root);
+  att_free(ctx, path);
+  return status;
+}
+
+/* ---- a run's ---------------------------------------------------------------------------------------------------- */
+
 static att_status recall(att_context *ctx, att_train_options *options) {
   bool found;
   if (options->resume != 1 || !options->out) return ATT_OK;
+  if (options->task == ATT_TASK_COMPARE) return recall_comparison(ctx, options);
   char *path = find_state(ctx, options->out, &found);
   att_status status = path ? ATT_OK : ATT_MEMORY;
   if (!status && found) status = att_state_read_files(ctx, path, options);

@@ -6,8 +6,11 @@
 
 #include "train/options.h"
 
-/* A copy of the options in which files that were not given are those of the run in `out`, where there is one: free with
- * att_train_options_free. */
+/* A copy of the options in which, where they resume a run, files that were not given are those of the run in `out`; of
+ * a comparison all options: free with att_train_options_free. */
 att_status att_train_options_recall(att_context *ctx, const att_train_options *given, att_train_options **options);
+
+/* Writes the options of a comparison into its folder, for the call above. */
+att_status att_train_options_keep(att_context *ctx, const att_train_options *options);
 
 #endif

@@ -68,7 +68,7 @@ static att_status put_path(att_context *ctx, const char *name, att_buffer *out) 
   return att_json_put_string(ctx, out, path, strlen(path));
 }
 
-static att_status put_files(att_context *ctx, const att_train_options *options, att_buffer *out) {
+att_status att_state_write_files(att_context *ctx, const att_train_options *options, att_buffer *out) {
   const char *before = "\n    ";
   ATT_TRY(att_buffer_print(ctx, out, "  \"files\": {"));
   for (size_t i = 0; options && i < att_option_count; i++) {
@@ -123,7 +123,7 @@ att_status att_state_write(att_context *ctx, const att_state *s, att_buffer *out
   ATT_TRY(put_int(ctx, out, "train_fingerprint", (int64_t)s->train_fingerprint));
   ATT_TRY(put_int(ctx, out, "valid_fingerprint", (int64_t)s->valid_fingerprint));
   ATT_TRY(put_int(ctx, out, "from_fingerprint", (int64_t)s->from_fingerprint));
-  ATT_TRY(put_files(ctx, s->options, out));
+  ATT_TRY(att_state_write_files(ctx, s->options, out));
   ATT_TRY(put_progress(ctx, s, out));
   ATT_TRY(att_buffer_print(ctx, out, "  \"best\": "));
   ATT_TRY(put_snapshot(ctx, out, &s->best));
