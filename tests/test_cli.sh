@@ -668,8 +668,8 @@ run 0 info model && has out "m2m_100" info && has out "^all .*100.0%" info
 run 0 info model --json && has out '"parameters": [0-9]' "info --json"
 run 0 info && has out "^kernels" "info of the machine"
 run 0 info --json && has out '"instruction_set": "' "info --json of the machine"
-for kind in model tongue encoder; do
-  run 0 bench $kind --lengths 4,6 --batches 2 --tokens 3 --seconds 0 --threads 1 && has out "^read  *2  *6 " "bench $kind"
+for kind in model tongue "$data/family_bert"; do
+  run 0 bench "$kind" --lengths 4,6 --batches 2 --tokens 3 --seconds 0 --threads 1 && has out "^read  *2  *6 " "bench $kind"
 done
 run 0 bench tongue --lengths 4 --batches 1,3 --tokens 5 --seconds 0 --threads 1 --json && lines out 5 "bench --json"
 has out '^{"work": "write", "batch": 3, "tokens": 5, "seconds": [0-9.e-]*, "tokens_per_second": [0-9.e+]*, "memory_share": [0-9.e-]*, ' "bench --json"
