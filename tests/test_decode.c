@@ -304,7 +304,7 @@ static void test_best_choices(void **state) {
 static att_status choose_one(att_context *ctx, att_arena *arena, const att_generation *settings, int width,
                              const float *logits, att_choice *choices, int32_t *count) {
   static const int32_t tokens[] = {0};
-  const att_sequence sequence = {tokens, 1, tokens, 1, 0};
+  const att_sequence sequence = {.tokens = tokens, .count = 1, .source = tokens, .source_count = 1};
   float x[4];
   att_processors p;
   memcpy(x, logits, sizeof x);

@@ -297,7 +297,7 @@ static const int32_t some_seen[] = {3, 17, 3, 60};
 
 /* The same without the model, from its first logits alone: many draws in little time. */
 static void count_chosen(setup *s, const float *logits, const att_generate_options *o, int64_t draws, int64_t *counts) {
-  const att_sequence sequence = {some_seen, 4, some_seen, 4, 0};
+  const att_sequence sequence = {.tokens = some_seen, .count = 4, .source = some_seen, .source_count = 4};
   att_processors p;
   att_generation settings = s->model->generation;
   require_ok(s, att_generation_take(s->ctx, ATT_OPTIONS_GENERATE, o, &settings));

@@ -463,7 +463,7 @@ static void draws_follow_what_generate_leaves(void **state) {
     logits[i] = (float)json_number_value(json_array_get(json_object_get(draws, "logits"), i));
   for (size_t i = 0; i < 4; i++)
     tokens[i] = (int32_t)json_integer_value(json_array_get(json_object_get(draws, "tokens"), i));
-  const att_sequence sequence = {tokens, 4, tokens, 2, 0};
+  const att_sequence sequence = {.tokens = tokens, .count = 4, .source = tokens, .source_count = 2};
   assert_true(json_array_size(rows) >= 15);
   for (size_t i = 0; i < json_array_size(rows); i++) {
     const json_t *row = json_array_get(rows, i), *p = json_object_get(row, "p");
