@@ -153,7 +153,7 @@ static void test_folder_says_how(void **state) {
   att_summary_options_default(&options);
   const att_text rest = text_of("hh"), whole = text_of("gg hh");
   char said[64];
-  snprintf(said, sizeof said, "%s", summarize(model, &rest, 1, NULL)->text[0]);
+  snprintf(said, sizeof said, "%.63s", summarize(model, &rest, 1, NULL)->text[0]);
   options.prefix = "";
   assert_string_equal(summarize(model, &whole, 1, &options)->text[0], said);
   assert_true(strcmp(summarize(model, &rest, 1, &options)->text[0], said) != 0);

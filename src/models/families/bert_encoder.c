@@ -62,7 +62,8 @@ void att_bert_write(att_object *out, const att_bert_encoder *d, const att_config
   att_put_real(out, "attention_probs_dropout_prob", 0, false);
   if (!d->fixed_epsilon) att_put_real(out, "layer_norm_eps", (double)config->layer_norm_epsilon, true);
   att_put_real(out, "initializer_range", 0.02, false);
-  if (config->family == ATT_BERT && att_bert_plain(config)) att_put_text(out, "position_embedding_type", "absolute");
+  if (config->family == ATT_BERT && !config->input_width && att_bert_plain(config))
+    att_put_text(out, "position_embedding_type", "absolute");
   att_put_specials(out, config);
   att_put_bool(out, "is_decoder", false);
   att_put_bool(out, "add_cross_attention", false);
