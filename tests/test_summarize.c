@@ -106,7 +106,7 @@ static void test_texts(void **state) {
   att_summary_options options;
   att_summary_options_default(&options);
   char first[64];
-  snprintf(first, sizeof first, "%s", g->text[0]);
+  memcpy(first, g->text[0], sizeof first);
   options.prefix = "gg ";
   const att_text rest = text_of("hh");
   assert_string_equal(summarize(model, &rest, 1, &options)->text[0], first);
@@ -153,7 +153,7 @@ static void test_folder_says_how(void **state) {
   att_summary_options_default(&options);
   const att_text rest = text_of("hh"), whole = text_of("gg hh");
   char said[64];
-  snprintf(said, sizeof said, "%s", summarize(model, &rest, 1, NULL)->text[0]);
+  memcpy(said, summarize(model, &rest, 1, NULL)->text[0], sizeof said);
   options.prefix = "";
   assert_string_equal(summarize(model, &whole, 1, &options)->text[0], said);
   assert_true(strcmp(summarize(model, &rest, 1, &options)->text[0], said) != 0);
@@ -177,7 +177,7 @@ static void test_parts(void **state) {
   const got *g = summarize(model, texts, 2, &options);
   assert_true(g->truncated == 1 && g->parts == 2);
   char last[64];
-  snprintf(last, sizeof last, "%s", g->text[1]);
+  memcpy(last, g->text[1], sizeof last);
   options.parts = true;
   g = summarize(model, texts, 2, &options);
   assert_true(g->truncated == 0 && g->parts > 3);
@@ -229,9 +229,9 @@ static att_status read_document(att_context *ctx, const char *name, const char *
   return status;
 }
 
-static void same(att_text got, const char *want) {
-  if (got.size != strlen(want) || memcmp(got.data, want, got.size) != 0)
-    fail_msg("\"%.*s\" is not \"%s\"", (int)got.size, got.data, want);
+static void same(att_text text, const char *want) {
+  if (text.size != strlen(want) || memcmp(text.data, want, text.size) != 0)
+    fail_msg("\"%.*s\" is not \"%s\"", (int)text.size, text.data, want);
 }
 
 static void test_documents(void **state) {
