@@ -1046,7 +1046,7 @@ typedef enum att_rouge_kind { ATT_ROUGE_1, ATT_ROUGE_2, ATT_ROUGE_L, ATT_ROUGE_L
 
 /* By att_rouge_kind. */
 typedef struct att_rouge_scores {
-  att_rouge_score kinds[ATT_ROUGE_KINDS];
+  att_rouge_score kinds[ATT_ROUGE_KINDS]; /* 1, 2, L, Lsum */
 } att_rouge_scores;
 
 /* Made by att_rouge_options_default. */
@@ -1064,7 +1064,7 @@ typedef struct att_rouge_options {
 
 /* Of all texts: the mean of their scores, and where there are samples, the interval of the mean. */
 typedef struct att_rouge_result {
-  att_rouge_scores mean, low, high;
+  att_rouge_scores mean, low, high; /* low, high: zeros without samples */
 } att_rouge_result;
 
 /* Behind att_rouge_options_default. */
