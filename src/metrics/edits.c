@@ -18,7 +18,7 @@ typedef struct edits_pair {
 } edits_pair;
 
 static void put(edits_task *t, att_edit edit, size_t times) {
-  memset(t->out + t->count, (int)edit, times);
+  if (times) memset(t->out + t->count, (int)edit, times); /* out is NULL where both are empty */
   t->count += times;
 }
 
