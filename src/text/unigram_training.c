@@ -219,7 +219,7 @@ static int by_seed(const void *a, const void *b) {
 static att_status make_pieces(learner *l) {
   size_t characters = 0;
   double total = 0;
-  qsort(l->seeds, l->seed_count, sizeof *l->seeds, by_seed);
+  if (l->seed_count) qsort(l->seeds, l->seed_count, sizeof *l->seeds, by_seed);
   while (characters < l->seed_count && l->seeds[characters].length == 1) characters++;
   if (l->seed_count > characters + MOST_SEEDS) l->seed_count = characters + MOST_SEEDS;
   l->piece_count = (uint32_t)l->seed_count;
