@@ -124,7 +124,8 @@ const att_cli_verb att_cli_wer = {
              "characters, that were substituted, deleted and inserted, in percent of those of the reference. Case and "
              "marks count unless --normalize english makes both sides alike.",
     .example = "attend wer --reference said.txt heard.txt\n"
-               "attend wer --reference said.txt heard.txt --normalize english --alignment words",
+               "attend wer --reference said.txt heard.txt --normalize english \\\n"
+               "  --alignment words",
     .options = options,
     .most_words = 1,
     .run = run,

@@ -202,7 +202,7 @@ static void a_scale_is_learned(void **state) {
   att_train_options *o;
   const char *const pairs[][2] = {{"data", in_folder("scale.abc")},
                                   {"out", out},
-                                  {"steps", "300"},
+                                  {"steps", "900"},
                                   {"width", "32"},
                                   {"layers", "1"},
                                   {"context", "64"},

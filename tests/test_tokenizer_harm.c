@@ -107,7 +107,7 @@ static const struct {
     {CUT("{\"type\": \"Split\", \"behavior\": \"Other\", \"pattern\": {\"String\": \" \"}}"), ATT_UNSUPPORTED,
      "behavior \"Other\""},
     {CUT("{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"String\": \"\"}}"), ATT_UNSUPPORTED,
-     "Split by nothing"},
+     "Split by an empty pattern"},
     {CUT("{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": \"(a+)+b\"}}"), ATT_UNSUPPORTED,
      "pattern (a+)+b"},
 #define REGEX(regex) CUT("{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": \"" regex "\"}}")

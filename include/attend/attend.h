@@ -1396,7 +1396,7 @@ typedef struct att_forecast_row {
   bool past;                          /* mean is what was there, NaN where it was missing; else a forecast: */
   double mean;                        /* in the table's own units */
   const double *quantiles, *levels;   /* [quantile_count], rising; levels: 0.1, 0.5, ... */
-  size_t quantile_count;
+  size_t quantile_count;              /* 0: the mean alone */
 } att_forecast_row;
 
 /* Called for each row, series after series and column after column; non-zero stops. Valid during the call. */

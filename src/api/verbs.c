@@ -23,14 +23,15 @@ static const struct {
              {"forecast", "forecast"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
-/* "generate, score, embed and look": the last two can be done with every model. */
+/* "generate, score, embed and look": what many can comes last. */
 static void list_verbs(unsigned can, char *out, size_t size) {
   size_t used = 0;
   for (size_t i = 0; i < COUNT; i++) {
     if (i != ATT_VERB_EMBED && can & 1u << i)
       used += (size_t)snprintf(out + used, size - used, "%s, ", verbs[i].command);
   }
-  snprintf(out + used, size - used, "embed and look");
+  if (can & ATT_CAN(EMBED)) used += (size_t)snprintf(out + used, size - used, "embed, ");
+  snprintf(used ? out + used - 2 : out, used ? size - used + 2 : size, used ? " and look" : "look");
 }
 
 /* A cross-encoder has one value, and what has no labels has vectors. */
@@ -57,7 +58,7 @@ static unsigned verbs_of(const att_model *model) {
 }
 
 att_status att_check_verb(att_model *model, att_verb verb) {
-  char list[96];
+  char list[160];
   const char *what = model->head->kinds[model->config.kind].what;
   unsigned can = verbs_of(model);
   if ((unsigned)verb >= COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);

@@ -62,3 +62,16 @@ static const char *spell(double value, int least, int most, bool is_float, char 
 const char *att_number_spell(double value, char text[32]) { return spell(value, 15, 17, false, text); }
 
 const char *att_number_spell_float(float value, char text[32]) { return spell((double)value, 6, 9, true, text); }
+
+bool att_read_digits(const char **text, int *number) {
+  const char *at = *text;
+  int value = 0;
+  for (; *at >= '0' && *at <= '9'; at++) {
+    if (at - *text == 6) return false;
+    value = 10 * value + (*at - '0');
+  }
+  if (at == *text) return false;
+  *text = at;
+  *number = value;
+  return true;
+}

@@ -23,6 +23,10 @@ int att_format_list(char *text, size_t size, const char *format, va_list args) A
  * false on anything else, and beyond the range of double. */
 bool att_read_number(const char *data, size_t size, double *number);
 
+/* A whole number of one to six digits at *text, which then stands behind it; false, and *text as it was, where there is
+ * none. */
+bool att_read_digits(const char **text, int *number);
+
 /* The fewest digits, 15 or more, that read back as this double; of a float 6 or more. Finite numbers only. Returns
  * text. */
 const char *att_number_spell(double value, char text[32]);

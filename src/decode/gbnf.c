@@ -2,7 +2,6 @@
 #include "decode/automaton.h"
 #include "text/unicode.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define MOST_NESTING 64
@@ -58,7 +57,17 @@ static att_status new_tree(parser *p, tree_kind kind, int32_t low, int32_t high,
   return ATT_OK;
 }
 
-static bool is_name(char c) { return isalnum((unsigned char)c) || c == '-' || c == '_'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static bool is_name(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+/* Of a hexadecimal digit; -1: it is none. */
+static int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
 
 static att_status find_rule(parser *p, int32_t *index) {
   const char *name = p->at;
@@ -75,8 +84,8 @@ static att_status find_rule(parser *p, int32_t *index) {
 static att_status read_hex(parser *p, int digits, int32_t *code) {
   *code = 0;
   for (int i = 0; i < digits; i++, p->at++) {
-    if (!isxdigit((unsigned char)*p->at)) return wrong(p, p->line, "an escape has too few hexadecimal digits");
-    int digit = isdigit((unsigned char)*p->at) ? *p->at - '0' : tolower((unsigned char)*p->at) - 'a' + 10;
+    int digit = hex_value(*p->at);
+    if (digit < 0) return wrong(p, p->line, "an escape has too few hexadecimal digits");
     if (*code > LAST_CODE) continue;
     *code = 16 * *code + digit;
   }
@@ -180,9 +189,8 @@ static att_status read_item(parser *p, bool nested, tree **out) {
 }
 
 static att_status read_number(parser *p, int32_t *number) {
-  if (!isdigit((unsigned char)*p->at)) return wrong(p, p->line, "a repetition needs a number");
-  for (*number = 0; isdigit((unsigned char)*p->at) && *number <= MOST_REPEATS; p->at++)
-    *number = 10 * *number + (*p->at - '0');
+  if (!is_digit(*p->at)) return wrong(p, p->line, "a repetition needs a number");
+  for (*number = 0; is_digit(*p->at) && *number <= MOST_REPEATS; p->at++) *number = 10 * *number + (*p->at - '0');
   return *number <= MOST_REPEATS ? ATT_OK : wrong(p, p->line, "a repetition is too large");
 }
 

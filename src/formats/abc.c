@@ -70,12 +70,24 @@ static void set_unit(abc_reader *r) {
   r->unit = r->unit_given ? r->unit_given : below ? ATT_ABC_QUARTER / 4 : ATT_ABC_QUARTER / 2;
 }
 
+/* "n/d" behind spaces. */
+static bool read_fraction(const char *text, int *n, int *d) {
+  while (*text == ' ') text++;
+  return att_read_digits(&text, n) && *text++ == '/' && att_read_digits(&text, d);
+}
+
+/* A whole number behind spaces. */
+static bool read_whole(const char *text, int *number) {
+  while (*text == ' ') text++;
+  return att_read_digits(&text, number);
+}
+
 static att_status set_metre(abc_reader *r, const char *text) {
   int n = 0, d = 0;
   while (*text == ' ') text++;
   if (*text == 'C')
     n = text[1] == '|' ? 2 : 4, d = text[1] == '|' ? 2 : 4;
-  else if (sscanf(text, "%d/%d", &n, &d) != 2)
+  else if (!read_fraction(text, &n, &d))
     return ATT_OK;
   if (n < 1 || n > 64 || (d != 1 && d != 2 && d != 4 && d != 8 && d != 16 && d != 32)) return ATT_OK;
   r->numerator = n;
@@ -87,11 +99,11 @@ static att_status set_metre(abc_reader *r, const char *text) {
 static att_status set_tempo(abc_reader *r, const char *text) {
   int n = 1, d = 4, bpm = 0;
   const char *equals = strchr(text, '=');
-  if (equals && sscanf(equals + 1, "%d", &bpm) == 1) {
+  if (equals && read_whole(equals + 1, &bpm)) {
     const char *slash = strchr(text, '/');
     while (slash && slash > text && slash[-1] >= '0' && slash[-1] <= '9') slash--;
-    if (slash) (void)!sscanf(slash, "%d/%d", &n, &d);
-  } else if (sscanf(text, "%d", &bpm) != 1) {
+    if (slash) (void)read_fraction(slash, &n, &d);
+  } else if (!read_whole(text, &bpm)) {
     return ATT_OK;
   }
   if (bpm < 5 || bpm > 1000 || n < 1 || n > 64 || d < 1 || d > 64) return ATT_OK;
@@ -106,7 +118,7 @@ static att_status take_field(abc_reader *r, char kind, const char *text) {
   case 'M': return set_metre(r, text);
   case 'Q': return set_tempo(r, text);
   case 'L':
-    if (sscanf(text, "%d/%d", &n, &d) == 2 && n > 0 && n < 64 && d > 0 && d <= 64)
+    if (read_fraction(text, &n, &d) && n > 0 && n < 64 && d > 0 && d <= 64)
       r->unit_given = 4 * (int64_t)ATT_ABC_QUARTER * n / d;
     set_unit(r);
     return ATT_OK;

@@ -178,9 +178,10 @@ static bool is_metre(const char *word, size_t size, int *numerator, int *denomin
   if (size < 9 || size >= sizeof text || memcmp(word, "metre_", 6) != 0) return false;
   memcpy(text, word, size);
   text[size] = '\0';
+  const char *at = text + 6;
   int n, d;
-  if (sscanf(text, "metre_%2d/%2d", &n, &d) != 2) return false;
-  if (n < 1 || (d != 1 && d != 2 && d != 4 && d != 8 && d != 16 && d != 32)) return false;
+  if (!att_read_digits(&at, &n) || *at++ != '/' || !att_read_digits(&at, &d) || *at) return false;
+  if (n < 1 || n > 99 || (d != 1 && d != 2 && d != 4 && d != 8 && d != 16 && d != 32)) return false;
   *numerator = n;
   *denominator = d;
   return true;
