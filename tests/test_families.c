@@ -715,7 +715,7 @@ static void test_impossible_settings(void **state) {
 /* A pass through the model on an arena of its own. */
 static att_status pass(att_context *ctx, att_model *model) {
   static const int64_t start[] = {0, 2, 5};
-  static const int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {0, 1}, rows[] = {1};
+  static const int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {0, 1, 0, 1}, rows[] = {1};
   static const float values[6];
   att_input input = {.ids = ids, .sequences = {2, start}};
   att_batch batch = {

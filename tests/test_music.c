@@ -196,13 +196,13 @@ static int keep_words(void *user, const att_piece_of_text *piece) {
 static void a_scale_is_learned(void **state) {
   (void)state;
   char abc[4096] = "X:1\nM:4/4\nL:1/8\nK:C\n", out[600];
-  for (int i = 0; i < 40; i++) strcat(abc, "CDEF GABc|cBAG FEDC|\n");
+  for (int i = 0; i < 80; i++) strcat(abc, "CDEF GABc|\n");
   write_bytes(in_folder("scale.abc"), abc, strlen(abc));
   snprintf(out, sizeof out, "%s", in_folder("model"));
   att_train_options *o;
   const char *const pairs[][2] = {{"data", in_folder("scale.abc")},
                                   {"out", out},
-                                  {"steps", "900"},
+                                  {"steps", "300"},
                                   {"width", "32"},
                                   {"layers", "1"},
                                   {"context", "64"},
