@@ -5,6 +5,7 @@
 #include "models/head.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* A verb in a message, and as the command calls it; by att_verb. */
 static const struct {
@@ -64,6 +65,7 @@ att_status att_check_verb(att_model *model, att_verb verb) {
   if ((unsigned)verb >= COUNT) return att_fail(model->ctx, ATT_ARGUMENT, "%d is no verb of models", (int)verb);
   if (can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with a %s model, which is %s: it can %s", verbs[verb].what,
-                  att_config_type(&model->config), what, list);
+  const char *type = att_config_type(&model->config);
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with %s %s model, which is %s: it can %s", verbs[verb].what,
+                  strchr("aeiou", *type) ? "an" : "a", type, what, list);
 }
