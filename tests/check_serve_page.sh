@@ -10,7 +10,12 @@ if [ -z "$chromium" ] || ! node --experimental-websocket -e 'process.exit(typeof
 fi
 data=$ATT_TEST_DATA
 work=$(mktemp -d)
-trap 'kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+leave() { # chromium writes to its profile for a moment more
+  kill "$server" 2>/dev/null
+  for _ in $(seq 100); do rm -rf "$work" 2>/dev/null && break; sleep 0.1; done
+}
+server=
+trap leave EXIT
 mkdir "$work/chatty"
 cp "$data"/generate_llama/{config.json,generation_config.json,model.safetensors,tokenizer.json,tokenizer_config.json} "$work/chatty"
 echo '{% for m in messages %}{{ m.content }}{% endfor %}' >"$work/chatty/chat_template.jinja"
