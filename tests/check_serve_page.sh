@@ -11,8 +11,8 @@ fi
 data=$ATT_TEST_DATA
 work=$(mktemp -d)
 leave() { # chromium writes to its profile for a moment more
-  kill "$server" 2>/dev/null
-  for _ in $(seq 100); do rm -rf "$work" 2>/dev/null && break; sleep 0.1; done
+  kill "$server" 2>/dev/null || true
+  for _ in $(seq 100); do rm -rf "$work" 2>/dev/null && return; sleep 0.1; done
 }
 server=
 trap leave EXIT
