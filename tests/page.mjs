@@ -128,7 +128,9 @@ for (const [theme, width] of [["light", 1280], ["dark", 390]]) {
     if (unnamed) fail(`${view}: ${unnamed} fields without a name`);
   }
 }
+const gone = new Promise(resolve => browser.once("exit", resolve));
+call("Browser.close"); // it may be gone before it can answer
+await gone;
 clearTimeout(timer);
-await call("Browser.close");
 console.log(failures ? failures + " failures" : "all held");
 process.exit(failures ? 1 : 0);
