@@ -373,9 +373,9 @@ static att_status put_object(writer *w, json_t *schema, int rule, att_buffer *ru
   w->out = rules;
   json_object_foreach(properties, name, value) {
     bool must = is_required(schema, name);
-    json_t *key = json_string(name);
     ATT_TRY(rule_of(w, value, &number));
     PUT("k%d-%zu ::= ", rule, i);
+    json_t *key = json_string(name);
     att_status status = key ? put_constant(w, key) : ATT_MEMORY;
     json_decref(key);
     ATT_TRY(status);
