@@ -24,8 +24,7 @@ static bool ends_with(const char *text, const char *end) {
 const char *att_head_class(const att_config *config, const att_family_calls *family) {
   const att_head_calls *head = att_head_get(config->head);
   const att_head_form *form = att_head_form_of(head, family);
-  bool rows = family->rows || config->patching.lookback;
-  if (!family->stem || (config->input_width && !rows) || !family->plain(config)) return NULL;
+  if (!family->stem || (config->input_width && !family->rows) || !family->plain(config)) return NULL;
   if (form) return form->absent ? NULL : form->ending;
   return head->common ? head->endings[0] : NULL;
 }

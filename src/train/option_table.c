@@ -41,8 +41,11 @@ enum {
 static const char *const networks[] = {
     [ATT_TRANSFORMER] = "transformer", [ATT_RNN] = "rnn", [ATT_LSTM] = "lstm", [ATT_GRU] = "gru", [ATT_FFN] = "ffn"};
 static const char *const sizes[] = {[ATT_TINY] = "tiny", [ATT_SMALL] = "small", [ATT_BASE] = "base", [ATT_BIG] = "big"};
-static const char *const activations[] = {[ATT_RELU] = "relu",     [ATT_GELU] = "gelu",           [ATT_SILU] = "silu",
-                                          [ATT_SWIGLU] = "swiglu", [ATT_GELU_TANH] = "gelu-tanh", [ATT_TANH] = "tanh"};
+static const char *const activations[] = {[ATT_RELU] = "relu",
+                                          [ATT_GELU] = "gelu",
+                                          [ATT_SILU] = "silu",
+                                          [ATT_SWIGLU] = "swiglu",
+                                          [ATT_GELU_TANH] = "gelu-tanh"};
 static const char *const norms[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
 static const char *const orders[] = {[ATT_NORM_BEFORE] = "before", [ATT_NORM_AFTER] = "after"};
 static const char *const positions[] = {
@@ -91,15 +94,17 @@ const att_option att_options[] = {
     {.name = "text", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(texts),
      .tasks = LM | MLM | COMPARE, .required = LM | MLM,
      .help = "text to learn from, plain or .gz; may be given several times"},
-    {.name = "data", .group = "Data", FILE_, RUN(data), .tasks = CLASSIFIER | SUMMARIZATION | QA | FORECAST | SPEECH | COMPARE,
+    {.name = "data", .group = "Data", FILE_, RUN(data),
+     .tasks = CLASSIFIER | SUMMARIZATION | QA | FORECAST | SPEECH | COMPARE,
      .required = CLASSIFIER | QA | FORECAST | SPEECH,
-     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label; or series "
-             "with labels: a .ts file, or a table of numbers, a row a time step or a row a series",
+     .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label, or a "
+             "recording's file and its label; or series with labels: a .ts file, or a table of numbers, a row a time "
+             "step or a row a series",
      .own = {[ATT_TASK_SUMMARIZATION] = {.help = "objects with a text and a summary, a line each (.jsonl), or a table, "
                                                  "CSV or TSV; plain or .gz"},
              [ATT_TASK_FORECAST] = {.help = "a table, CSV or TSV, plain or .gz, with a row a time step"},
              [ATT_TASK_SPEECH] = {.help = "a table, TSV or CSV: a row has a recording's file and what is said in it; "
- "files are found from the table's folder"},
+                                          "files are found from the table's folder"},
              [ATT_TASK_QA] = {.help = "questions and answers: SQuAD's JSON (1.1, 2.0), or a .tsv of context, question, "
                                       "answer and start"},
              [ATT_TASK_COMPARE] = {.help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two "
@@ -133,7 +138,8 @@ const att_option att_options[] = {
      .tasks = FORECAST, .standing = ATT_IF_ASKED,
      .help = "quantiles to forecast beside the mean, with commas between; none: the mean alone, which Hugging Face "
              "Transformers opens as a PatchTST", .chosen = "0.1,0.5,0.9"},
-    {.name = "valid", .group = "Data", FILE_, RUN(valid), .tasks = LM | CLASSIFIER | MLM | SUMMARIZATION | QA | FORECAST | MUSIC | SPEECH | COMPARE,
+    {.name = "valid", .group = "Data", FILE_, RUN(valid),
+     .tasks = LM | CLASSIFIER | MLM | SUMMARIZATION | QA | FORECAST | MUSIC | SPEECH | COMPARE,
      .help = "the same, to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_LM] = {.chosen = "the last tenth is held out"},
              [ATT_TASK_QA] = {.chosen = "a tenth of the contexts is held out"},
@@ -161,7 +167,8 @@ const att_option att_options[] = {
 
     /* ---- model ---- */
     {.name = "family", .group = "Model", CHOICE(networks), PLAN(network), .tasks = TRAINING, .standing = ATT_OF_MODEL,
-     .without = {[ATT_TASK_MLM] = PADDED, [ATT_TASK_SUMMARIZATION] = PADDED, [ATT_TASK_SPEECH] = PADDED}, .help = "the kind of network", .initial = "transformer"},
+     .without = {[ATT_TASK_MLM] = PADDED, [ATT_TASK_SUMMARIZATION] = PADDED, [ATT_TASK_SPEECH] = PADDED},
+     .help = "the kind of network", .initial = "transformer"},
     {.name = "size", .group = "Model", CHOICE(sizes), PLAN(size), .tasks = TRAINING, .standing = ATT_IF_ASKED,
      .help = "a set of sizes, which the options below change", .chosen = "from the data"},
     {.name = "parameters", .group = "Model", WHOLE, PLAN(parameters), .tasks = ALL, .standing = ATT_IF_ASKED, .low = 1,
@@ -188,7 +195,6 @@ const att_option att_options[] = {
      .networks = TRANSFORMER, .low = 1, .high = 1 << 20, .help = "width inside the feed-forward part"},
     {.name = "activation", .group = "Model", CHOICE(activations), PLAN(activation), .tasks = TRAINING,
      .standing = ATT_OF_MODEL, .networks = TRANSFORMER,
-     .without = {1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH, 1 << ATT_TANH},
      .help = "of the feed-forward part; swiglu is gated", .initial = "relu",
      .own = {[ATT_TASK_LM] = {.chosen = "gelu-tanh; swiglu where the norm is rms"},
              [ATT_TASK_CLASSIFIER] = {.initial = "gelu"}, [ATT_TASK_MLM] = {.initial = "gelu"},
@@ -207,13 +213,15 @@ const att_option att_options[] = {
      .own = {[ATT_TASK_LM] = {.chosen = "learned; rotary where the norm is rms"},
              [ATT_TASK_CLASSIFIER] = {.initial = "learned"}, [ATT_TASK_MLM] = {.initial = "learned"},
              [ATT_TASK_QA] = {.initial = "learned"}, [ATT_TASK_FORECAST] = {.initial = "learned"}}},
-    {.name = "tie", .group = "Model", FLAG, PLAN(tied), .tasks = PAIRS | LM | MLM | MUSIC | SPEECH, .standing = ATT_OF_MODEL,
-     .networks = TRANSFORMER | RECURRENT, .help = "one matrix embeds what is read and predicts what is written",
-     .initial = "yes"},
-    {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = OF_TEXTS | MUSIC, .standing = ATT_OF_MODEL, .low = 8,
-     .high = 1 << 20, .help = "the most tokens of a text (of a side) that the model can ever take"},
-    {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER | FORECAST, .standing = ATT_IF_ASKED, .low = 1,
-     .high = 65536, .help = "of series: rows that make a token", .chosen = "so many that a series has about 64 tokens",
+    {.name = "tie", .group = "Model", FLAG, PLAN(tied), .tasks = PAIRS | LM | MLM | MUSIC | SPEECH,
+     .standing = ATT_OF_MODEL, .networks = TRANSFORMER | RECURRENT,
+     .help = "one matrix embeds what is read and predicts what is written", .initial = "yes"},
+    {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = OF_TEXTS | MUSIC,
+     .standing = ATT_OF_MODEL, .low = 8, .high = 1 << 20,
+     .help = "the most tokens of a text (of a side) that the model can ever take"},
+    {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER | FORECAST,
+     .standing = ATT_IF_ASKED, .low = 1, .high = 65536, .help = "of series: rows that make a token",
+     .chosen = "so many that a series has about 64 tokens",
      .own[ATT_TASK_FORECAST] = {.help = "rows of a patch", .chosen = "16; less of short lookbacks"}},
     {.name = "patch-stride", .group = "Model", WHOLE, PLAN(patch_stride), .tasks = FORECAST,
      .standing = ATT_IF_ASKED, .low = 1, .high = 65536, .help = "rows from one patch to the next",
@@ -225,7 +233,8 @@ const att_option att_options[] = {
     {.name = "embedding", .group = "Model", WHOLE, PLAN(embedding), .tasks = TRAINING, .standing = ATT_OF_MODEL,
      .networks = RECURRENT | PADDED, .low = 1, .high = 65536,
      .help = "width of the embeddings of a recurrent or padded network"},
-    {.name = "one-direction", .group = "Model", FLAG, PLAN(one_direction), .tasks = PAIRS | CLASSIFIER | QA | FORECAST | SPEECH,
+    {.name = "one-direction", .group = "Model", FLAG, PLAN(one_direction),
+     .tasks = PAIRS | CLASSIFIER | QA | FORECAST | SPEECH,
      .standing = ATT_OF_MODEL, .networks = RECURRENT, .help = "a recurrent encoder reads from left to right alone",
      .initial = "no", .own[ATT_TASK_LM] = {.initial = "yes"}},
 
@@ -234,10 +243,11 @@ const att_option att_options[] = {
      .high = 1 << 20, .help = "pieces of the vocabulary", .chosen = "from the data"},
     {.name = "tokenizer", .group = "Text", CHOICE(tokenizers), PLAN(tokenizer),
      .tasks = LM | CLASSIFIER | MLM | QA | SPEECH, .standing = ATT_OF_MODEL,
-     .without = {[ATT_TASK_LM] = 1 << ATT_WORDPIECE | 1 << ATT_UNIGRAM, [ATT_TASK_SPEECH] = 1 << ATT_WORDPIECE}, .help = "the kind of pieces",
-     .initial = "bpe",
+     .without = {[ATT_TASK_LM] = 1 << ATT_WORDPIECE | 1 << ATT_UNIGRAM, [ATT_TASK_SPEECH] = 1 << ATT_WORDPIECE},
+     .help = "the kind of pieces", .initial = "bpe",
      .own = {[ATT_TASK_LM] = {.chosen = "char below 2 MB of text, else bpe"},
-             [ATT_TASK_MLM] = {.initial = "wordpiece"}, [ATT_TASK_QA] = {.initial = "wordpiece"}, [ATT_TASK_SPEECH] = {.initial = "char"}}},
+             [ATT_TASK_MLM] = {.initial = "wordpiece"}, [ATT_TASK_QA] = {.initial = "wordpiece"},
+             [ATT_TASK_SPEECH] = {.initial = "char"}}},
     {.name = "lowercase", .group = "Text", FLAG, PLAN(lowercase), .tasks = OF_TEXTS, .standing = ATT_OF_MODEL,
      .help = "make all text lower case", .initial = "no",
      .own = {[ATT_TASK_CLASSIFIER] = {.help = "make all text lower case; wordpiece drops accents then",
@@ -261,9 +271,11 @@ const att_option att_options[] = {
              [ATT_TASK_QA] = {.help = "tokens of a window, the question in", .chosen = "384; at most the context"}}},
     {.name = "stride", .group = "Text", WHOLE, PLAN(stride), .tasks = QA, .low = 1, .high = 1 << 20,
      .help = "tokens of a context from one window to the next", .initial = "128"},
+
     /* ---- sound ---- */
-    {.name = "rate", .group = "Sound", WHOLE, PLAN(rate), .tasks = SPEECH, .standing = ATT_OF_MODEL, .low = 4000, .high = 96000,
-     .help = "hertz at which recordings are heard, whatever they have", .chosen = "8000 where the first has that; else 16000"},
+    {.name = "rate", .group = "Sound", WHOLE, PLAN(rate), .tasks = SPEECH, .standing = ATT_OF_MODEL,
+     .low = 4000, .high = 96000, .help = "hertz at which recordings are heard, whatever they have",
+     .chosen = "8000 where the first has that; else 16000"},
     {.name = "ctc-weight", .group = "Sound", NUMBER, PLAN(ctc_weight), .tasks = SPEECH, .high = 1,
      .standing = ATT_OF_MODEL,
      .help = "part of the loss, and of what decoding goes by, that CTC has beside a decoder; 1: there is no decoder",
@@ -294,7 +306,8 @@ const att_option att_options[] = {
     {.name = "weight-decay", .group = "Learning", NUMBER, PLAN(weight_decay), .tasks = TRAINING, .high = 10,
      .help = "decoupled from the gradient", .initial = "0",
      .own = {[ATT_TASK_LM] = {.initial = "0.1"}, [ATT_TASK_CLASSIFIER] = {.initial = "0.01"},
-             [ATT_TASK_MLM] = {.initial = "0.01"}, [ATT_TASK_QA] = {.initial = "0.01"}, [ATT_TASK_FORECAST] = {.initial = "0.01"}}},
+             [ATT_TASK_MLM] = {.initial = "0.01"}, [ATT_TASK_QA] = {.initial = "0.01"},
+             [ATT_TASK_FORECAST] = {.initial = "0.01"}}},
     {.name = "beta1", .group = "Learning", NUMBER, PLAN(beta1), .tasks = TRAINING, .high = 0.999999,
      .help = "Adam's decay of the first moment", .initial = "0.9"},
     {.name = "beta2", .group = "Learning", NUMBER, PLAN(beta2), .tasks = TRAINING, .high = 0.999999,
@@ -309,7 +322,8 @@ const att_option att_options[] = {
     {.name = "label-smoothing", .group = "Learning", NUMBER, PLAN(label_smoothing),
      .tasks = PAIRS | LM | CLASSIFIER | SPEECH, .high = 0.99, .help = "probability spread over the whole vocabulary",
      .initial = "0",
-     .own = {[ATT_TASK_TRANSLATION] = {.initial = "0.1"}, [ATT_TASK_SPEECH] = {.initial = "0.1"}, [ATT_TASK_SUMMARIZATION] = {.initial = "0.1"},
+     .own = {[ATT_TASK_TRANSLATION] = {.initial = "0.1"}, [ATT_TASK_SPEECH] = {.initial = "0.1"},
+             [ATT_TASK_SUMMARIZATION] = {.initial = "0.1"},
              [ATT_TASK_CLASSIFIER] = {.help = "probability spread over all labels",
                                       .chosen = "0.1 where a text has one of several labels; 0 with from"}}},
     {.name = "token-dropout", .group = "Learning", NUMBER, PLAN(token_dropout), .tasks = CLASSIFIER, .high = 0.99,

@@ -221,6 +221,7 @@ const att_family_calls att_patchtst_calls = {
     .stem = "PatchTST",
     .forms = forms,
     .plain = plain,
+    .rows = true,
     .check = check,
     .plan = plan,
     .prefix = "model.",
