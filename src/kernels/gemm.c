@@ -163,9 +163,9 @@ static bool multiply(const att_context *ctx, const product *g) {
   return multiply_on((double)g->m * (double)g->n * (double)g->k < ALONE ? 1 : ctx->threads, g);
 }
 
-/* Rows of x with a weight of any type, as few_rows multiplies them. Many rows go in blocks that stay in a core's
- * caches, with as many columns as do. */
-enum { BLOCK_ROWS = 48, COLUMNS_BYTES = 192 << 10 };
+/* Rows of x with a weight of any type, as few_rows multiplies them. Many rows go in blocks, with as many columns as
+ * give every thread a few of them. */
+enum { BLOCK_ROWS = 192, BLOCKS = 4, LEAST_COLUMNS = 64 };
 
 typedef struct few_task {
   float *y;
@@ -204,7 +204,8 @@ static void multiply_few(const att_context *ctx, few_task *t) {
     return;
   }
   t->row_blocks = (t->m + BLOCK_ROWS - 1) / BLOCK_ROWS;
-  t->columns = COLUMNS_BYTES / 16 / (t->k + 1) * 4 + 4;
+  t->columns = ctx->threads > 1 ? (t->n * t->row_blocks / ((int64_t)ctx->threads * BLOCKS) / 4 + 1) * 4 : t->n;
+  if (t->columns < LEAST_COLUMNS) t->columns = LEAST_COLUMNS;
   att_parallel(ctx, t->row_blocks * ((t->n + t->columns - 1) / t->columns), 1, few_blocks, t);
 }
 

@@ -184,7 +184,11 @@ INLINE void few_block(float *y, int64_t apart, int64_t ldy, const float *x, int6
   UNROLL for (int i = 0; i < rows; i++) {
     float four[4], *to = y + i * ldy;
     v_sum4(four, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-    for (int64_t j = 0; j < n; j++) to[j * apart] = accumulate ? to[j * apart] + four[j] : four[j];
+    if (n == 4 && apart == 1) {
+      UNROLL for (int j = 0; j < 4; j++) to[j] = accumulate ? to[j] + four[j] : four[j];
+    } else {
+      for (int64_t j = 0; j < n; j++) to[j * apart] = accumulate ? to[j * apart] + four[j] : four[j];
+    }
   }
 }
 
@@ -207,23 +211,28 @@ INLINE int64_t four_rows(const char **four, const char *w, int64_t stride, int64
 }
 
 /* Many rows, over one block of k: as many of them as stay in the first-level cache meet as many weights as stay in the
- * second, both copied side by side, as floats. */
+ * second, both side by side, as floats: copied where they do not lie so. */
 INLINE void many_rows(float *y, int64_t ldy, const float *x, int64_t ldx, const char *w, const att_type type,
                       int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  enum { X_ROOM = 9 * ATT_SUM_BLOCK, W_ROOM = 48 * ATT_SUM_BLOCK };
+  enum { X_ROOM = 96 * ATT_SUM_BLOCK, W_ROOM = 48 * ATT_SUM_BLOCK, X_NEAR = 9 * ATT_SUM_BLOCK };
   float kept_x[X_ROOM], kept_w[W_ROOM];
-  const int64_t rows = X_ROOM / k / FEW_STEP * FEW_STEP, columns = W_ROOM / k / 4 * 4, size = k * (int64_t)sizeof *x;
-  for (int64_t c = 0; c < n; c += columns) {
-    const int64_t count = n - c < columns ? n - c : columns;
-    for (int64_t j = 0; j < count; j++) to_f32(kept_w + j * k, w + (c + j) * stride, type, k);
-    for (int64_t i = 0; i < m; i += rows) {
-      const int64_t group = m - i < rows ? m - i : rows;
-      for (int64_t r = 0; r < group; r++) memcpy(kept_x + r * k, x + (i + r) * ldx, (size_t)size);
-      for (int64_t j = 0; j < count; j += 4) {
-        const char *four[4];
-        int64_t wanted = four_rows(four, (const char *)kept_w, size, j, 1, count);
-        few_groups(y + i * ldy + c + j, 1, ldy, kept_x, k, four, ATT_F32, group, wanted, k, accumulate);
-      }
+  const int64_t near = X_NEAR / k / FEW_STEP * FEW_STEP, rows = X_ROOM / X_NEAR * near, columns = W_ROOM / k / 4 * 4;
+  const int64_t size = k * (int64_t)sizeof *x;
+  const bool copy_x = ldx != k, copy_w = type != ATT_F32 || stride != size;
+  for (int64_t first = 0; first < m; first += rows, x += rows * ldx, y += rows * ldy) {
+    const int64_t count = m - first < rows ? m - first : rows;
+    for (int64_t i = 0; copy_x && i < count; i++) memcpy(kept_x + i * k, x + i * ldx, (size_t)size);
+    for (int64_t c = 0; c < n; c += columns) {
+      const int64_t width = n - c < columns ? n - c : columns;
+      for (int64_t j = 0; copy_w && j < width; j++) to_f32(kept_w + j * k, w + (c + j) * stride, type, k);
+      const char *some_w = copy_w ? (const char *)kept_w : w + c * stride;
+      for (int64_t i = 0; i < count; i += near)
+        for (int64_t j = 0; j < width; j += 4) {
+          const char *four[4];
+          int64_t wanted = four_rows(four, some_w, size, j, 1, width);
+          few_groups(y + i * ldy + c + j, 1, ldy, (copy_x ? kept_x : x) + i * k, k, four, ATT_F32,
+                     count - i < near ? count - i : near, wanted, k, accumulate);
+        }
     }
   }
 }
