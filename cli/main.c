@@ -78,7 +78,7 @@ static int print_version(att_cli *cli) {
   return att_cli_close_output(cli, ATT_CLI_DONE);
 }
 
-/* Threads that wait for work spin for half a millisecond, and sleep then. By default they spin for many (libgomp about
+/* Threads that wait for work spin for about a tenth of a millisecond, and sleep then. By default they spin for many (libgomp about
  * 15, libomp 200), which nobody notices who is alone; but two runs on the same cores then wait for each other's
  * spinning threads, and each takes five times as long. OpenMP reads this from the environment as it is loaded, and has
  * no call for it, so that the command starts once more, as the same process; the library leaves its host's environment
@@ -87,7 +87,7 @@ static void bound_spinning(void) {
   static const char *const said[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"};
   for (size_t i = 0; i < sizeof said / sizeof *said; i++)
     if (getenv(said[i])) return;
-  if (setenv("GOMP_SPINCOUNT", "10000", 1) != 0 || setenv("KMP_BLOCKTIME", "1", 1) != 0) return;
+  if (setenv("GOMP_SPINCOUNT", "2000", 1) != 0 || setenv("KMP_BLOCKTIME", "1", 1) != 0) return;
   execv("/proc/self/exe", given_words); /* where it cannot, threads wait as OpenMP has it */
 }
 

@@ -92,7 +92,7 @@ void att_cli_print_man(att_cli *cli) {
            ".TP\n\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR\n"
            "Whether the terminal shows UTF\\-8; where none is set, it does.\n"
            ".TP\n\\fBOMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\\fR, \\fBKMP_BLOCKTIME\\fR\n"
-           "How threads wait for work. Where none is set, they spin for about half a millisecond and then sleep, so "
+           "How threads wait for work. Where none is set, they spin for about a tenth of a millisecond and then sleep, so "
            "that two runs on the same cores hardly hinder each other.\n"
            ".TP\n\\fBATTEND_ISA\\fR\n"
            "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"

@@ -445,10 +445,10 @@ run 0 translate model --max-tokens 4 <long && lines out 2 "a line of a million l
 # a pipe is answered line by line; threads spin for a bounded time, unless somebody has said how they wait
 coproc ANSWER { exec env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT -u KMP_BLOCKTIME "$attend" translate model; }
 for _ in $(seq 1 100); do
-  grep -qz '^GOMP_SPINCOUNT=10000$' /proc/$ANSWER_PID/environ 2>proc.said && break
+  grep -qz '^GOMP_SPINCOUNT=2000$' /proc/$ANSWER_PID/environ 2>proc.said && break
   sleep 0.1
 done
-grep -qz '^GOMP_SPINCOUNT=10000$' /proc/$ANSWER_PID/environ || fail "threads spin as long as they like"
+grep -qz '^GOMP_SPINCOUNT=2000$' /proc/$ANSWER_PID/environ || fail "threads spin as long as they like"
 sleep 2 | OMP_WAIT_POLICY=active "$attend" translate model &
 pid=$!
 sleep 1
