@@ -41,18 +41,16 @@ static char *join_words(const att_cli *cli) {
   return text;
 }
 
-/* A text of one word that is the name of a file is hardly meant as a text. */
-static int check_words(att_cli *cli, const char *path) {
+/* The file that the only word names, or NULL: a text of one word that is the name of a file is hardly meant as a text.
+ * What is taken for what is said. */
+static const char *named_file(att_cli *cli) {
   struct stat info;
-  if (path) return att_cli_fail(cli, ATT_CLI_MISUSED, "a text after the model and --file FILE exclude each other");
-  if (cli->word_count != 2 || stat(cli->words[1], &info) != 0 || !S_ISREG(info.st_mode)) return 0;
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "'%s' is a file: to read its lines, give --file %s", cli->words[1],
-                      cli->words[1]);
+  if (cli->word_count != 2 || stat(cli->words[1], &info) != 0 || !S_ISREG(info.st_mode)) return NULL;
+  if (!cli->common.quiet) att_cli_fail(cli, 0, "'%s' is a file: its lines are read", cli->words[1]);
+  return cli->words[1];
 }
 
-static int take_words(att_cli *cli, const char *path, att_cli_input *input) {
-  int status = check_words(cli, path);
-  if (status) return status;
+static int take_words(att_cli *cli, att_cli_input *input) {
   input->words = join_words(cli);
   if (!input->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   input->lines[0] = (att_text){input->words, strlen(input->words)};
@@ -65,10 +63,13 @@ int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **out) {
   *out = NULL;
   if (!input) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   input->cli = cli;
-  if (cli->word_count > 1)
-    status = take_words(cli, path, input);
-  else if (path && strcmp(path, "-") != 0)
-    status = att_cli_failed(cli, att_read_lines(cli->ctx, path, &input->file, &input->file_count));
+  const char *named = path ? path : named_file(cli);
+  if (path && cli->word_count > 1)
+    status = att_cli_fail(cli, ATT_CLI_MISUSED, "a text after the model and --file FILE exclude each other");
+  else if (cli->word_count > 1 && !named)
+    status = take_words(cli, input);
+  else if (named && strcmp(named, "-") != 0)
+    status = att_cli_failed(cli, att_read_lines(cli->ctx, named, &input->file, &input->file_count));
   else
     att_cli_say_waiting(cli, "lines of text");
   if (status) {
