@@ -120,12 +120,16 @@ static int32_t likeliest_after(setup *s, const int32_t *window, int64_t count) {
   return best;
 }
 
-/* Beyond the context each token is the likeliest after the window, which is read anew each time it is moved. */
+/* Beyond the context each token is the likeliest after the window, which is read anew each time it is moved: after a
+ * prompt of some tokens, and after one that nearly fills the context. */
 static void test_windows_move(void **state) {
   (void)state;
-  for (size_t f = 0; f < FOLDERS; f++) {
+  char nearly[251] = {0};
+  memset(nearly, '(', 250); /* a token each */
+  for (size_t f = 0; f < 2 * FOLDERS; f++) {
     setup s;
-    open_folder(&s, folders[f], 2);
+    const char *beginning = f < FOLDERS ? "A dog" : nearly;
+    open_folder(&s, folders[f % FOLDERS], 2);
     int64_t positions = s.model->config.max_position_embeddings, count = 0;
     int32_t *window, *tokens;
     size_t prompt;
@@ -135,8 +139,8 @@ static void test_windows_move(void **state) {
     options.slide = options.ignore_end = true;
     options.cache_type = ATT_CACHE_F32; /* as the session's that it is compared with */
     options.temperature = 0;
-    require_ok(&s, att_tokenize(s.model, text("A dog"), true, &tokens, &prompt));
-    collector *all = generate(&s, text("A dog"), &options);
+    require_ok(&s, att_tokenize(s.model, text(beginning), true, &tokens, &prompt));
+    collector *all = generate(&s, text(beginning), &options);
     const collected *c = &all->samples[0];
     assert_int_equal(c->finish, ATT_FINISH_LENGTH);
     assert_int_equal(c->count, options.max_tokens);

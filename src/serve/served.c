@@ -188,9 +188,9 @@ int64_t att_served_unread(const att_served *s) {
 int64_t att_served_rows(const att_served *s) {
   bool writes = s->stage == ATT_STAGE_WRITING;
   int64_t hypotheses = writes && s->plan.beam == 1 ? s->search.running : att_served_slots(s);
-  int64_t rows = s->plan.most - (writes ? s->search.length : 0), positions = s->model->config.max_position_embeddings;
-  if (s->plan.slide && rows > positions + positions / 2 + 1) rows = positions + positions / 2 + 1; /* while it moves */
-  return att_served_unread(s) + hypotheses * rows;
+  int64_t positions = s->model->config.max_position_embeddings;
+  if (s->plan.slide) return hypotheses * (positions + positions / 2 + 2); /* a full window, and the next one's half */
+  return att_served_unread(s) + hypotheses * (s->plan.most - (writes ? s->search.length : 0));
 }
 
 att_status att_served_write(att_served *s, att_session *session, int32_t sequence) {
