@@ -2,8 +2,11 @@
 #include "options.h"
 #include "progress.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 typedef struct compose_options {
   att_cli_common common;
@@ -114,6 +117,22 @@ static int compose(compose_run *run, att_model *model) {
   return write_tune(run);
 }
 
+/* Said before the work, not after it: what --out names can be a tune, in a folder that takes it. */
+static int check_out(att_cli *cli, const char *out) {
+  static const char *const ends[] = {".mid", ".midi", ".abc"};
+  const char *end = out ? strrchr(out, '.') : NULL, *slash = out ? strrchr(out, '/') : NULL;
+  bool known = false;
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) known |= end && strcasecmp(end, ends[i]) == 0;
+  if (!out) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the tune's file, .mid or .abc");
+  if (!known) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out: '%s': a tune is written as .mid or .abc", out);
+  char *folder = slash ? strndup(out, (size_t)(slash - out) + 1) : strdup("./");
+  int status = folder ? 0 : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
+  if (folder && access(folder, W_OK) != 0)
+    status = att_cli_fail(cli, ATT_CLI_FAILED, "--out: %s: %s", out, strerror(errno));
+  free(folder);
+  return status;
+}
+
 static int run(att_cli *cli) {
   compose_options o;
   memset(&o, 0, sizeof o);
@@ -123,7 +142,7 @@ static int run(att_cli *cli) {
   compose_run run = {.cli = cli, .options = &o};
   att_model *model = NULL;
   int status = att_cli_parse(cli, &o);
-  if (!status && !o.out) status = att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the tune's file, .mid or .abc");
+  if (!status) status = check_out(cli, o.out);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model_for(cli, ATT_VERB_GENERATE, &model);
   if (!status) status = compose(&run, model);

@@ -78,11 +78,11 @@ static int print_version(att_cli *cli) {
   return att_cli_close_output(cli, ATT_CLI_DONE);
 }
 
-/* Threads that wait for work spin for about a tenth of a millisecond, and sleep then. By default they spin for many (libgomp about
- * 15, libomp 200), which nobody notices who is alone; but two runs on the same cores then wait for each other's
- * spinning threads, and each takes five times as long. OpenMP reads this from the environment as it is loaded, and has
- * no call for it, so that the command starts once more, as the same process; the library leaves its host's environment
- * alone. Who has said how threads wait is obeyed. */
+/* Threads that wait for work spin for about a tenth of a millisecond, and sleep then. By default they spin for many
+ * (libgomp about 15, libomp 200), which nobody notices who is alone; but two runs on the same cores then wait for each
+ * other's spinning threads, and each takes five times as long. OpenMP reads this from the environment as it is loaded,
+ * and has no call for it, so that the command starts once more, as the same process; the library leaves its host's
+ * environment alone. Who has said how threads wait is obeyed. */
 static void bound_spinning(void) {
   static const char *const said[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"};
   for (size_t i = 0; i < sizeof said / sizeof *said; i++)

@@ -82,20 +82,21 @@ void att_cli_print_man(att_cli *cli) {
                 ".SH COMPLETION\n\\fBattend \\-\\-completion\\fR bash, zsh or fish writes what that shell completes; "
                 "cmake \\-\\-install puts it where shells look.\n");
   att_cli_print(
-      cli, ".SH EXIT STATUS\n"
-           ".TP\n\\fB0\\fR\nDone; also where the reader of standard output went away.\n"
-           ".TP\n\\fB1\\fR\nIt could not be done: a file, a model, memory.\n"
-           ".TP\n\\fB2\\fR\nThe command line is wrong.\n"
-           ".TP\n\\fB130\\fR\nInterrupted, after what was made is saved.\n"
-           ".SH ENVIRONMENT\n"
-           ".TP\n\\fBNO_COLOR\\fR\nIf not empty, nothing is coloured.\n"
-           ".TP\n\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR\n"
-           "Whether the terminal shows UTF\\-8; where none is set, it does.\n"
-           ".TP\n\\fBOMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\\fR, \\fBKMP_BLOCKTIME\\fR\n"
-           "How threads wait for work. Where none is set, they spin for about a tenth of a millisecond and then sleep, so "
-           "that two runs on the same cores hardly hinder each other.\n"
-           ".TP\n\\fBATTEND_ISA\\fR\n"
-           "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"
-           ".TP\n\\fBATTEND_GEMM\\fR\n"
-           "Matrix products of training: own, onednn or cblas, of those that were built in.\n");
+      cli,
+      ".SH EXIT STATUS\n"
+      ".TP\n\\fB0\\fR\nDone; also where the reader of standard output went away.\n"
+      ".TP\n\\fB1\\fR\nIt could not be done: a file, a model, memory.\n"
+      ".TP\n\\fB2\\fR\nThe command line is wrong.\n"
+      ".TP\n\\fB130\\fR\nInterrupted, after what was made is saved.\n"
+      ".SH ENVIRONMENT\n"
+      ".TP\n\\fBNO_COLOR\\fR\nIf not empty, nothing is coloured.\n"
+      ".TP\n\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR\n"
+      "Whether the terminal shows UTF\\-8; where none is set, it does.\n"
+      ".TP\n\\fBOMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\\fR, \\fBKMP_BLOCKTIME\\fR\n"
+      "How threads wait for work. Where none is set, they spin for about a tenth of a millisecond and then sleep, so "
+      "that two runs on the same cores hardly hinder each other.\n"
+      ".TP\n\\fBATTEND_ISA\\fR\n"
+      "The kernels to use: portable, avx2 or avx512; otherwise the best that the processor has.\n"
+      ".TP\n\\fBATTEND_GEMM\\fR\n"
+      "Matrix products of training: own, onednn or cblas, of those that were built in.\n");
 }

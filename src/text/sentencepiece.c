@@ -158,7 +158,9 @@ att_status att_sentencepiece_read(att_context *ctx, const char *name, att_text d
   *settings = (att_sentencepiece){.prefix = true, .one_space = true, .escaped = true, .end = -1};
   reader r = {.ctx = ctx, .name = name, .list = list, .settings = settings, .model = UNIGRAM, .unknown = 0, .end = 2};
   if (!count_pieces(data, &count)) return att_fail(ctx, ATT_FORMAT, "%s: this is not a SentencePiece model", name);
-  if (count == 0) return att_fail(ctx, ATT_FORMAT, "%s: this is not a SentencePiece model: it has no pieces; download it again", name);
+  if (count == 0)
+    return att_fail(ctx, ATT_FORMAT, "%s: this is not a SentencePiece model: it has no pieces; download it again",
+                    name);
   ATT_TRY(att_token_list_make(ctx, name, count + extra, list));
   if (!read_fields(&r, data)) return att_fail(ctx, ATT_FORMAT, "%s: this is not a SentencePiece model", name);
   ATT_TRY(check_model(&r, count));
