@@ -180,6 +180,62 @@ static void test_from(void **state) {
   must_say(att_train(ctx, &o, NULL, NULL), ATT_UNSUPPORTED, "train speech needs a recogniser");
 }
 
+/* Whisper learns on: its own features, prompt and tokens; what is written opens as a Whisper, and transcribes. */
+static att_train_options whisper_options(const char *out) {
+  att_train_options o = small_options(out);
+  o.from = ATT_TEST_DATA "/whisper";
+  o.plan.steps = 150, o.plan.valid_every = 50, o.plan.lr = 1e-2;
+  o.plan.ctc_weight = NAN;
+  o.plan.encoder_layers = o.plan.width = o.plan.heads = o.plan.feedforward = ATT_UNSET;
+  return o;
+}
+
+static int count_segments(void *user, const att_listened *heard) {
+  *(int *)user += heard->segment != NULL;
+  return 0;
+}
+
+static void test_whisper(void **state) {
+  (void)state;
+  char out[600], sound[600];
+  snprintf(out, sizeof out, "%s/listens", folder);
+  att_train_options o = whisper_options(out);
+  must_train(&o);
+  att_state s = state_of(out);
+  print_message("Whisper: loss %.3f, %.0f of 100 words right\n", s.best.score.loss, s.best.score.quality);
+  assert_true(s.best.step >= 50 && s.best.score.loss > 0.01 && s.best.score.loss < 3 && s.best.score.quality > 20);
+  att_model *model;
+  if (att_model_open(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+  assert_true(model->config.family == ATT_WHISPER && model->config.head == ATT_HEAD_TOKENS);
+  assert_true(model->config.mel.scaling == ATT_MEL_WHISPER && model->config.mel.rate == 16000);
+  att_transcribe_options how;
+  int segments = 0;
+  att_transcribe_options_default(&how);
+  how.no_timestamps = true;
+  snprintf(sound, sizeof sound, "%s/sounds-2-0.wav", folder);
+  if (att_transcribe(model, sound, &how, count_segments, &segments)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(segments, 1);
+  att_model_close(model);
+}
+
+static void test_whisper_refuses(void **state) {
+  (void)state;
+  char out[600];
+  snprintf(out, sizeof out, "%s/not", folder);
+  att_train_options o = whisper_options(out);
+  strcpy(o.plan.language, "xx");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "language is \"xx\", which");
+  o = whisper_options(out);
+  o.plan.ctc_weight = 0.3;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "ctc-weight cannot be chosen: Whisper");
+  o = whisper_options(out);
+  o.plan.rate = RATE;
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "give rate 16000");
+  o = small_options(out);
+  strcpy(o.plan.language, "de");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "from is missing: language needs it");
+}
+
 static void test_lstm(void **state) {
   (void)state;
   char out[600];
@@ -191,6 +247,11 @@ static void test_lstm(void **state) {
   double greedy = hears(out, 1);
   print_message("LSTM: %.2f of the texts right\n", greedy);
   assert_true(greedy >= 0.6);
+  /* several layers of each side, and a decoder that looks at more rows than it writes */
+  snprintf(out, sizeof out, "%s/lstms", folder);
+  o.plan.encoder_layers = 3, o.plan.decoder_layers = 2, o.plan.ctc_weight = 0.3, o.plan.dropout = 0.1;
+  o.plan.steps = 4, o.plan.valid_every = 2, o.plan.masking = o.plan.speed_perturbation = 1;
+  must_train(&o);
 }
 
 static void test_resumed(void **state) {
@@ -442,7 +503,7 @@ int main(void) {
       cmocka_unit_test(test_memory),  cmocka_unit_test(test_ctc),           cmocka_unit_test(test_from),
       cmocka_unit_test(test_decoder), cmocka_unit_test(test_decoder_alone), cmocka_unit_test(test_lstm),
       cmocka_unit_test(test_resumed), cmocka_unit_test(test_sounds),        cmocka_unit_test(test_left_out),
-      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_refused), cmocka_unit_test(test_whisper),       cmocka_unit_test(test_whisper_refuses),
   };
   if (SKIPPED) print_message("skipped: this build reads no recordings, or changes no rates\n");
   return SKIPPED ? 0 : cmocka_run_group_tests_name("recognisers", tests, begin_runs, end_runs);

@@ -135,9 +135,7 @@ static att_type type_of(const char *label) {
 }
 
 /* A type that nobody has heard of has no size that could be checked; it is refused where the tensor is asked for. */
-static att_status read_type(att_gguf_cursor *c, att_arena *arena, att_stored *out) {
-  uint32_t number;
-  ATT_TRY(att_gguf_take_u32(c, &number));
+att_status att_gguf_set_type(const att_gguf_cursor *c, att_arena *arena, uint32_t number, att_stored *out) {
   bool known = number < ATT_TYPES;
   char *label = known ? NULL : att_arena_alloc(arena, 32, 1);
   if (!known && !label) return ATT_MEMORY;
@@ -160,8 +158,10 @@ static att_status read_type(att_gguf_cursor *c, att_arena *arena, att_stored *ou
 static att_status read_tensor(att_gguf_cursor *c, att_arena *arena, att_stored *out, uint64_t *offset) {
   *out = (att_stored){.name = NULL};
   ATT_TRY(att_gguf_take_name(c, arena, "tensor", &out->name));
+  uint32_t type;
   ATT_TRY(read_shape(c, out));
-  ATT_TRY(read_type(c, arena, out));
+  ATT_TRY(att_gguf_take_u32(c, &type));
+  ATT_TRY(att_gguf_set_type(c, arena, type, out));
   return att_gguf_take_u64(c, offset);
 }
 

@@ -19,6 +19,9 @@ bool att_is_gguf_path(const char *path);
  * that attend does not know has type ATT_TYPE_COUNT and its name in `label`. */
 att_status att_gguf_open(att_context *ctx, const char *path, att_tensor_file **out);
 
+/* The type of a tensor whose shape is there, by GGML's number, and with it its count and bytes. */
+att_status att_gguf_set_type(const att_gguf_cursor *c, att_arena *arena, uint32_t number, att_stored *out);
+
 /* Whole or not at all; entries and tensors in the order given. Data is aligned as the entry general.alignment says,
  * to 32 bytes where there is none. What llama.cpp would not read is refused (ATT_ARGUMENT): names of 64 bytes or more,
  * more than 4 dimensions, and a dimension of 0. */

@@ -10,12 +10,12 @@
 
 /* ---- parameters ----------------------------------------------------------------------------------------------- */
 
-/* Columns of what is projected: of the last hidden rows, both directions' of a recurrent encoder; of patchtst what its
- * pool joins. */
+/* Columns of what is projected: of the last hidden rows, both directions' of a recurrent encoder (where a decoder is
+ * beside it, those are what is projected); of patchtst what its pool joins. */
 static int64_t hidden_width(const att_config *c) {
   if (c->family == ATT_PATCHTST && c->head != ATT_HEAD_FORECAST) return c->patching.channels * c->d_model;
   if (c->family == ATT_PATCHTST && !c->patching.pooled) return att_patch_count(c) * c->d_model;
-  return c->d_model * (c->bidirectional && c->kind == ATT_ENCODER ? 2 : 1);
+  return c->d_model * (c->bidirectional && c->kind != ATT_DECODER ? 2 : 1);
 }
 
 att_status att_head_plan_projection(att_model *model, int64_t outputs) {

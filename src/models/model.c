@@ -1,6 +1,7 @@
 /* Owns making and freeing models, and att_model_open and att_model_save of attend.h: a folder to a model and back. */
 #include "formats/file.h"
 #include "formats/gguf.h"
+#include "models/ggml_whisper.h"
 #include "models/gguf_names.h"
 #include "models/head.h"
 #include "models/mixture.h"
@@ -339,12 +340,49 @@ static att_status open_gguf(att_context *ctx, const char *path, att_model **out)
   return status;
 }
 
+/* ---- a file of whisper.cpp ------------------------------------------------------------------------------------ */
+
+/* Takes the file. */
+static att_status read_ggml(att_model **model, const char *path, const att_ggml_head *head, json_t *root,
+                            att_tensor_file *file) {
+  att_model *made = *model;
+  att_status status = att_ggml_whisper_tokenizer(made->ctx, path, head, &made->tokenizer);
+  if (!status) status = att_ggml_whisper_suppress(made->ctx, made->tokenizer, root);
+  if (!status)
+    status = att_generation_take_config(made->ctx, path, json_incref(root), &made->config, &made->generation);
+  if (!status) return take_file(model, file);
+  att_tensor_file_close(file);
+  return status;
+}
+
+static att_status open_ggml(att_context *ctx, const char *path, att_model **out) {
+  att_tensor_file *file;
+  const att_ggml_head *head;
+  att_config config;
+  att_model *model;
+  json_t *root = NULL;
+  ATT_TRY(att_ggml_open(ctx, path, &file, &head));
+  att_status status = att_ggml_whisper_config(file, head, &root);
+  if (!status) status = att_ggml_whisper_rename(file);
+  if (!status) status = att_config_take(ctx, path, root, &config);
+  if (!status) status = begin_model(ctx, &config, &model);
+  if (status) {
+    att_tensor_file_close(file);
+    json_decref(root);
+    return status;
+  }
+  status = read_ggml(&model, path, head, root, file);
+  json_decref(root);
+  return give_model(model, status, path, out);
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
 att_status att_model_open(att_context *ctx, const char *folder, att_model **out) {
   att_sentence *sentence;
   *out = NULL;
   if (att_is_gguf_path(folder)) return open_gguf(ctx, folder, out);
+  if (att_is_ggml_path(folder)) return open_ggml(ctx, folder, out);
   ATT_TRY(att_sentence_find(ctx, folder, &sentence));
   att_status status = open_folder(ctx, sentence ? sentence->place : folder, out);
   if (status) {

@@ -280,6 +280,8 @@ const att_option att_options[] = {
      .standing = ATT_OF_MODEL,
      .help = "part of the loss, and of what decoding goes by, that CTC has beside a decoder; 1: there is no decoder",
      .chosen = "0.3"},
+    {.name = "language", .group = "Sound", .kind = ATT_OPTION_TEXT, .value = "CODE", PLAN(language), .tasks = SPEECH,
+     .standing = ATT_IF_ASKED, .with = "from", .help = "with from a Whisper of several languages: what is spoken", .chosen = "en"},
     {.name = "speed-perturbation", .group = "Sound", FLAG, PLAN(speed_perturbation), .tasks = SPEECH,
      .help = "recordings are heard slower and faster by a tenth, too", .initial = "yes"},
     {.name = "masking", .group = "Sound", FLAG, PLAN(masking), .tasks = SPEECH,

@@ -44,6 +44,7 @@ typedef struct att_plan {
   double label_smoothing, bpe_dropout, token_dropout;
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
   char freeze[ATT_PLAN_TEXT];                         /* freeze.h */
+  char language[ATT_PLAN_TEXT];                       /* of what a multilingual Whisper hears */
   char text_column[ATT_PLAN_TEXT], text_pair_column[ATT_PLAN_TEXT], label_column[ATT_PLAN_TEXT]; /* att_columns */
   char series_column[ATT_PLAN_TEXT], time_column[ATT_PLAN_TEXT]; /* att_series_columns */
   char target_columns[ATT_PLAN_TEXT], quantiles[ATT_PLAN_TEXT];  /* of forecasts */

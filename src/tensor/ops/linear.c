@@ -80,6 +80,10 @@ static void add_moments(double *moments, const att_tensor *x) {
 
 att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias, att_epilogue f,
                          att_tensor *out) {
+  if (x->cols != w->cols) { /* backward would write beyond the weight's gradient */
+    return att_fail(run->ctx, ATT_ARGUMENT, "a linear layer reads %lld columns, not %lld", (long long)w->cols,
+                    (long long)x->cols);
+  }
   ATT_TRY(att_tensor_new(run, x->rows, att_weight_rows(w), out));
   linear_record l = {.x = *x, .out = *out, .w = *w, .bias = *bias, .f = f};
   if (run->tape && f != ATT_PLAIN && f != ATT_WITH_RELU) {

@@ -88,6 +88,11 @@ static int rate_of(const att_mel_settings *settings, int speed) {
   return (int)(settings->rate / speeds[speed] + 0.5);
 }
 
+/* Frames behind the sound's own, the last of which hears none of it: Whisper's windows go on with its like. */
+static int64_t tail_of(const att_mel_settings *settings) {
+  return settings->scaling == ATT_MEL_WHISPER ? settings->n_fft / 2 / settings->hop + 3 : 0;
+}
+
 /* Features in memory of their own (att_free). */
 static att_status make_rows(att_context *ctx, const att_sounds *sounds, const char *path, int speed, float **rows,
                             int64_t *frames) {
@@ -95,12 +100,15 @@ static att_status make_rows(att_context *ctx, const att_sounds *sounds, const ch
   int64_t count = 0;
   *rows = NULL;
   ATT_TRY(att_audio_read_whole(ctx, path, rate_of(&sounds->settings, speed), ATT_LONGEST_SOUND, &samples, &count));
+  int64_t tail = tail_of(&sounds->settings), length = count;
   *frames = att_mel_frames(&sounds->settings, count);
   att_status status = ATT_OK;
   if (*frames < 1) status = att_fail(ctx, ATT_FORMAT, "%s: too short: less than a hundredth of a second", path);
+  *frames += tail;
+  if (tail) length = *frames * sounds->settings.hop;
   if (!status) *rows = att_alloc(ctx, (size_t)*frames, (size_t)sounds->settings.bands * sizeof **rows);
   if (!status && !*rows) status = ATT_MEMORY;
-  if (!status) status = att_mel_features(sounds->mel, samples, count, count, *rows);
+  if (!status) status = att_mel_features(sounds->mel, samples, count, length, *rows);
   att_free(ctx, samples);
   if (!status) return ATT_OK;
   att_free(ctx, *rows);
@@ -151,7 +159,7 @@ static att_status read_sound(att_context *ctx, att_sounds *sounds, size_t line, 
   float *rows;
   int64_t frames;
   ATT_TRY(make_rows(ctx, sounds, path, 0, &rows, &frames));
-  if (frames > most_frames) {
+  if (frames > most_frames + tail_of(&sounds->settings)) {
     att_free(ctx, rows);
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: %.1f seconds are longer than max-length allows", path,
                     (double)frames * sounds->settings.hop / sounds->settings.rate);

@@ -51,7 +51,8 @@ att_status att_sounds_read(att_context *ctx, const att_sound_table *table, const
                            const att_mel_settings *settings, int64_t most_frames, size_t most, att_work_fn *work,
                            void *user, att_sounds *sounds);
 void att_sounds_free(att_context *ctx, att_sounds *sounds);
-/* Features of a recording at a speed: *rows [*frames, bands]. Where they are not kept, in `arena`. */
+/* Features of a recording at a speed: *rows [*frames, bands]. Where they are not kept, in `arena`. Whisper's have a few
+ * frames of silence behind the sound, which is a part of a window: the last is what the rest of the window has. */
 att_status att_sounds_get(att_context *ctx, att_sounds *sounds, int64_t index, int speed, att_arena *arena,
                           const float **rows, int64_t *frames);
 /* Two masks over bands and two over time, zeros, as drawn from the key: up to a third of the bands, and of the frames

@@ -1,9 +1,12 @@
 /*
  * Owns the task of speech: recordings with what is said in them, log-mel features, encoders behind two convolutions
  * with a head of CTC, and a decoder beside it or none; batches of recordings of about one length, at three speeds and
- * behind masks; validation by words. Refuses texts that their recordings are too short for, naming the first.
+ * behind masks; validation by words. A Whisper model that is there is trained as it was: on windows of 30 seconds, its
+ * decoder behind its own prompt. Refuses texts that their recordings are too short for, naming the first.
  */
 #include "decode/recognise.h"
+#include "formats/gguf.h"
+#include "speech/window.h"
 #include "train/data/batches.h"
 #include "train/data/sounds.h"
 #include "train/trainer.h"
@@ -15,7 +18,7 @@
 #include <string.h>
 
 #define ATT_FEATURE_BYTES ((size_t)1 << 30) /* of recordings that are kept in memory, each of the two parts */
-enum { STRIDE = 4, FRAMES_A_SECOND = 100, MOST_ROWS = 750 };
+enum { STRIDE = 4, FRAMES_A_SECOND = 100, MOST_ROWS = 750, MOST_PROMPT = 4 };
 
 /* A part of the data: recordings, and their texts as ids. */
 typedef struct speech_part {
@@ -35,41 +38,68 @@ typedef struct speech_data {
   int32_t *order, *turn;
   int64_t batches;
   att_arena *arena; /* of a batch */
+  att_mel_settings mel;
+  int64_t window;              /* frames that a Whisper model hears at a time; 0: of no such model */
+  int32_t prompt[MOST_PROMPT]; /* [prompt_count] that every text begins with, where a decoder reads it */
+  int prompt_count;
+  att_whisper whisper;
+  att_listening how;
 } speech_data;
 
 static speech_data *data_of(const att_trainer *t) { return t->data; }
 static bool has_decoder(const att_plan *p) { return p->ctc_weight < 1; }
 
-/* Rows that the convolutions make of so many frames. */
-static int64_t rows_of(int64_t frames) {
+/* Rows that the convolutions make of so many frames; Whisper's windows are all of one length. */
+static int64_t rows_of(const att_trainer *t, int64_t frames) {
   const att_convolution c = {3, 2, 1};
+  if (data_of(t)->window) return t->model->config.max_source_positions;
   return att_convolved_rows(&c, att_convolved_rows(&c, frames));
 }
 
 /* ---- data ------------------------------------------------------------------------------------------------------- */
 
 /* A quarter of a tenth of a second for a window; 80 bands, or 40 where half of them would hear nothing. */
-static att_mel_settings settings_of(const att_plan *p) {
-  int rate = (int)p->rate, window = rate / 40 / 2 * 2;
+static att_mel_settings settings_of(int rate) {
+  int window = rate / 40 / 2 * 2;
   return (att_mel_settings){rate, window, rate / FRAMES_A_SECOND, window, rate >= 16000 ? 80 : 40, ATT_MEL_STANDARD};
 }
 
-static int64_t most_frames(const att_plan *p) {
+static int64_t most_frames(const att_trainer *t, const att_plan *p) {
+  if (data_of(t)->window) return data_of(t)->window;
   return (p->max_length == ATT_UNSET ? MOST_ROWS : p->max_length) * STRIDE;
 }
 
-/* That of the first recording, where it is one of the two; what is wrong with it is said with the others. */
-static void choose_rate(const att_trainer *t, att_text first, att_plan *p) {
+/* The features of the model that the run begins with; *found: there are such. */
+static att_status adopt_features(att_trainer *t, bool *found) {
+  att_config config;
+  ATT_TRY(att_model_check_folder(t->ctx, t->options->from));
+  ATT_TRY(att_config_read(t->ctx, t->options->from, &config));
+  att_free(t->ctx, config.labels);
+  data_of(t)->mel = config.mel;
+  data_of(t)->window = config.mel.scaling == ATT_MEL_WHISPER ? att_config_most_read(&config, false) : 0;
+  *found = config.mel.rate > 0;
+  return ATT_OK;
+}
+
+/* Those of the model there is, or by the rate: the first recording's, where it is one of the two; what is wrong with it
+ * is said with the others. */
+static att_status choose_features(att_trainer *t, att_text first, const att_plan *p) {
   int rate = 0;
-  bool known = p->rate == ATT_UNSET && att_sound_rate(t->ctx, &data_of(t)->table, first, &rate) == ATT_OK;
-  att_choose_whole(&p->rate, known && rate == 8000 ? 8000 : 16000);
+  bool found = false;
+  if (t->options->from && !att_is_gguf_path(t->options->from)) ATT_TRY(adopt_features(t, &found));
+  if (found && (p->rate == ATT_UNSET || p->rate == data_of(t)->mel.rate)) return ATT_OK;
+  if (p->rate != ATT_UNSET) rate = (int)p->rate;
+  if (!rate && att_sound_rate(t->ctx, &data_of(t)->table, first, &rate)) rate = 0;
+  if (p->rate == ATT_UNSET && rate != 8000) rate = 16000;
+  data_of(t)->window = 0;
+  data_of(t)->mel = settings_of(rate);
+  return ATT_OK;
 }
 
 static att_status read_part(att_trainer *t, const att_plan *p, const att_sound_table *table, const char *name,
                             speech_part *part) {
-  const att_mel_settings settings = settings_of(p);
   t->work = "reading recordings";
-  return att_sounds_read(t->ctx, table, &part->lines, name, &settings, most_frames(p), ATT_FEATURE_BYTES,
+  return att_sounds_read(t->ctx, table, &part->lines, name, &data_of(t)->mel, most_frames(t, p), ATT_FEATURE_BYTES,
                          att_trainer_work, t, &part->sounds);
 }
 
@@ -78,7 +108,7 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   speech_data *d = ATT_NEW(t->ctx, 1, speech_data);
   if (!d) return ATT_MEMORY;
   t->data = d;
-  att_plan p = t->resumed ? t->state.plan : o->plan;
+  const att_plan *p = t->resumed ? &t->state.plan : &o->plan;
   ATT_TRY(att_sound_table_read(t->ctx, o->data, &d->table));
   d->train.lines = d->table.lines;
   d->table.lines = (att_lines){0};
@@ -91,9 +121,9 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   }
   *train_fingerprint = att_lines_fingerprint(&d->train.lines);
   *valid_fingerprint = att_lines_fingerprint(&d->valid.lines);
-  choose_rate(t, d->train.lines.source[0], &p);
-  ATT_TRY(read_part(t, &p, &d->table, o->data, &d->train));
-  return read_part(t, &p, o->valid ? &d->valid_table : &d->table, o->valid ? o->valid : "the held-out part", &d->valid);
+  ATT_TRY(choose_features(t, d->train.lines.source[0], p));
+  ATT_TRY(read_part(t, p, &d->table, o->data, &d->train));
+  return read_part(t, p, o->valid ? &d->valid_table : &d->table, o->valid ? o->valid : "the held-out part", &d->valid);
 }
 
 /* ---- the choice ------------------------------------------------------------------------------------------------- */
@@ -110,10 +140,20 @@ static double hours_of(const att_sounds *s) {
 /* As many words are new in the second hour; by the tenth the same are heard again. */
 static double epochs_for(double hours) { return fmin(100, fmax(15, 120 / fmax(hours, 1))); }
 
+/* A fortieth of the rate that Whisper of that width was trained at, as its authors advise: 3.75e-5 of tiny, 4e-6 of
+ * large. Windows are long, and what it knows is easily lost. */
+static void choose_whisper(att_plan *p) {
+  p->ctc_weight = 0;
+  if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 4);
+  att_choose_number(&p->lr, 3.75e-5 * pow(384 / (double)p->width, 1.8));
+  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = 3;
+}
+
 static void choose(const att_trainer *t, att_plan *p) {
   const speech_data *d = data_of(t);
   double hours = hours_of(&d->train.sounds);
-  p->rate = d->train.sounds.settings.rate;
+  p->rate = d->mel.rate;
+  if (d->window) choose_whisper(p);
   att_choose_number(&p->ctc_weight, 0.3);
   if (p->fine_tuned != 1) {
     int size = p->size != ATT_UNSET ? (int)p->size : hours < 10 ? ATT_TINY : hours < 200 ? ATT_SMALL : ATT_BASE;
@@ -125,7 +165,8 @@ static void choose(const att_trainer *t, att_plan *p) {
     att_choose_whole(&p->max_length, MOST_ROWS);
     att_choose_whole(&p->context, p->max_length);
   }
-  if (p->batch == ATT_UNSET) att_choose_whole(&p->batch_tokens, p->max_length > 2000 ? p->max_length : 2000);
+  att_choose_whole(&p->max_length, p->context < MOST_ROWS ? p->context : MOST_ROWS);
+  if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 8);
   att_choose_number(&p->lr, (p->network == ATT_TRANSFORMER ? 1.5e-3 * att_plan_width_scale(p) : 1e-3) *
                                 (p->fine_tuned == 1 ? 0.2 : 1));
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = epochs_for(hours);
@@ -155,7 +196,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   att_plan_config(p, decoder ? ATT_ENCODER_DECODER : ATT_ENCODER, tokenizer, c);
   c->head = decoder ? ATT_HEAD_CTC_ATTENTION : ATT_HEAD_CTC;
   c->ctc_weight = decoder ? (float)p->ctc_weight : 0;
-  c->mel = settings_of(p);
+  c->mel = data_of(t)->mel;
   c->input_width = c->mel.bands;
   c->input_stride = STRIDE;
   c->tie_word_embeddings = c->tie_word_embeddings && decoder;
@@ -166,14 +207,42 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->decoder_start = decoder ? c->eos : -1;
 }
 
+/* What a Whisper model hears and writes, and how its texts begin. */
+static att_status fit_whisper(att_trainer *t, const char *folder) {
+  speech_data *d = data_of(t);
+  const att_plan *p = &t->state.plan;
+  const char *language = p->language[0] ? p->language : "en";
+  if (!t->resumed && (p->max_length != ATT_UNSET || !isnan(p->ctc_weight))) {
+    return att_fail(t->ctx, ATT_ARGUMENT, "%s cannot be chosen: Whisper's windows have one length, and it has no CTC",
+                    p->max_length != ATT_UNSET ? "max-length" : "ctc-weight");
+  }
+  ATT_TRY(att_whisper_find(t->model, &d->whisper));
+  d->how = (att_listening){.language = -1,
+                           .beam = 1,
+                           .best_of = 1,
+                           .most_compression = INFINITY,
+                           .least_logprob = -INFINITY,
+                           .most_no_speech = INFINITY};
+  if (d->whisper.multilingual) d->how.language = att_whisper_language(&d->whisper, t->model, language);
+  if (d->how.language < 0 && (d->whisper.multilingual || strcmp(language, "en") != 0))
+    return att_fail(t->ctx, ATT_ARGUMENT, "language is \"%.20s\", which %s does not know", language, folder);
+  d->prompt_count = att_window_prompt(&d->whisper, &d->how, d->prompt);
+  return ATT_OK;
+}
+
 static att_status fits(att_trainer *t, const char *folder) {
+  speech_data *d = data_of(t);
   const att_config *c = &t->model->config;
-  const att_mel_settings settings = data_of(t)->train.sounds.settings;
   bool speech = c->head == ATT_HEAD_CTC || c->head == ATT_HEAD_CTC_ATTENTION;
-  if (!speech || !t->model->tokenizer)
-    return att_trainer_wrong_model(t, folder, "a recogniser that train speech has made");
-  if (c->mel.rate == settings.rate && c->mel.bands == settings.bands) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "%s hears sound at %d hertz: give rate %d", folder, c->mel.rate, c->mel.rate);
+  bool whisper = c->family == ATT_WHISPER && c->head == ATT_HEAD_TOKENS && c->mel.scaling == ATT_MEL_WHISPER;
+  if ((!speech && !whisper) || !t->model->tokenizer)
+    return att_trainer_wrong_model(t, folder, "a recogniser that train speech has made, or a Whisper model");
+  if (c->mel.rate != d->mel.rate || c->mel.bands != d->mel.bands) {
+    return att_fail(t->ctx, ATT_ARGUMENT, "%s hears sound at %d hertz: give rate %d", folder, c->mel.rate, c->mel.rate);
+  }
+  if (whisper) return fit_whisper(t, folder);
+  if (!t->state.plan.language[0]) return ATT_OK;
+  return att_fail(t->ctx, ATT_ARGUMENT, "language cannot be chosen: %s knows none", folder);
 }
 
 /* ---- texts ------------------------------------------------------------------------------------------------------ */
@@ -189,20 +258,31 @@ static bool fits_sound(const att_trainer *t, const speech_part *part, int64_t i)
   const att_plan *p = &t->state.plan;
   int64_t count = part->start[i + 1] - part->start[i];
   double fastest = p->speed_perturbation == 1 ? 1.1 : 1;
-  int64_t rows = rows_of((int64_t)((double)part->sounds.items[i].frames[0] / fastest));
-  if (count + 1 > t->model->config.max_position_embeddings) return false;
+  int64_t rows = rows_of(t, (int64_t)((double)part->sounds.items[i].frames[0] / fastest));
+  if (count + data_of(t)->prompt_count > t->model->config.max_position_embeddings) return false;
   return p->ctc_weight <= 0 || rows_needed(part->ids.data + part->start[i], count) <= rows;
+}
+
+/* Whisper's texts begin with a space. */
+static att_status encode_text(att_trainer *t, att_text text, att_ids *ids) {
+  const att_tokenizer *tokenizer = t->model->tokenizer;
+  att_buffer spaced = {0};
+  if (!data_of(t)->window) return att_tokenizer_encode(tokenizer, t->ctx, text, false, ids);
+  att_status status = att_buffer_append(t->ctx, &spaced, " ", 1);
+  if (!status) status = att_buffer_append(t->ctx, &spaced, text.data, text.size);
+  if (!status) status = att_tokenizer_encode(tokenizer, t->ctx, (att_text){spaced.data, spaced.size}, false, ids);
+  att_buffer_free(t->ctx, &spaced);
+  return status;
 }
 
 /* What is left out and what is not known is said once, with the first of its kind. */
 static att_status encode_part(att_trainer *t, const char *name, speech_part *part) {
-  const att_tokenizer *tokenizer = t->model->tokenizer;
   int64_t count = part->sounds.count, unknown = 0, unfit = 0, first_unknown = 0, first_unfit = 0;
   part->start = ATT_NEW(t->ctx, count + 1, int64_t);
   part->use = ATT_NEW(t->ctx, count, int64_t);
   if (!part->start || !part->use) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) {
-    ATT_TRY(att_tokenizer_encode(tokenizer, t->ctx, part->lines.target[part->sounds.items[i].line], false, &part->ids));
+    ATT_TRY(encode_text(t, part->lines.target[part->sounds.items[i].line], &part->ids));
     part->start[i + 1] = (int64_t)part->ids.count;
     bool known = true, fitting = fits_sound(t, part, i);
     for (int64_t k = part->start[i]; k < part->start[i + 1]; k++)
@@ -211,7 +291,7 @@ static att_status encode_part(att_trainer *t, const char *name, speech_part *par
     if (!fitting && unfit++ == 0) first_unfit = i;
     if (!fitting) continue;
     part->use[part->count++] = i;
-    part->rows += rows_of(part->sounds.items[i].frames[0]);
+    part->rows += rows_of(t, part->sounds.items[i].frames[0]);
   }
   if (unknown)
     att_log(t->ctx, ATT_LOG_WARNING,
@@ -251,7 +331,7 @@ static att_status cut_batches(att_trainer *t) {
     return ATT_MEMORY;
   }
   for (int64_t i = 0; i < count; i++)
-    lengths[i] = (sound_length){d->train.use[i], rows_of(d->train.sounds.items[d->train.use[i]].frames[0])};
+    lengths[i] = (sound_length){d->train.use[i], rows_of(t, d->train.sounds.items[d->train.use[i]].frames[0])};
   qsort(lengths, (size_t)count, sizeof *lengths, by_length);
   for (int64_t i = 0; i < count; i++) {
     bool full = p->batch > 0 ? i - begin == p->batch : rows + lengths[i].rows > p->batch_tokens;
@@ -266,6 +346,8 @@ static att_status cut_batches(att_trainer *t) {
 
 static att_status encode(att_trainer *t) {
   speech_data *d = data_of(t);
+  if (!d->window && t->model->config.kind == ATT_ENCODER_DECODER)
+    d->prompt[d->prompt_count++] = t->model->config.decoder_start;
   ATT_TRY(encode_part(t, t->options->data, &d->train));
   ATT_TRY(encode_part(t, t->options->valid ? t->options->valid : "the held-out part", &d->valid));
   return cut_batches(t);
@@ -294,11 +376,12 @@ static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
   *valid = data_of(t)->valid.count;
 }
 
-/* Texts of some sounds: as CTC has them, or as a decoder reads and writes them. */
+/* Texts of some sounds: as CTC has them, or as a decoder reads and writes them, behind the prompt. */
 static att_status lay_out_texts(const att_trainer *t, const speech_part *part, const int32_t *which, int64_t count,
                                 att_arena *arena, att_batch *batch) {
-  const att_config *c = &t->model->config;
-  int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t), all = 0, extra = c->kind == ATT_ENCODER_DECODER;
+  const speech_data *d = data_of(t);
+  int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t), all = 0, extra = d->prompt_count;
+  int32_t end = d->window ? d->whisper.end : t->model->config.eos;
   if (!start) return ATT_MEMORY;
   start[0] = 0;
   for (int64_t i = 0; i < count; i++) start[i + 1] = all += part->start[which[i] + 1] - part->start[which[i]] + extra;
@@ -307,11 +390,10 @@ static att_status lay_out_texts(const att_trainer *t, const speech_part *part, c
   for (int64_t i = 0; i < count; i++) {
     const int32_t *ids = part->ids.data + part->start[which[i]];
     size_t size = (size_t)(start[i + 1] - start[i] - extra) * sizeof *ids;
-    memcpy(labels + start[i], ids, size);
-    if (!extra) continue;
-    labels[start[i + 1] - 1] = c->eos;
-    inputs[start[i]] = c->decoder_start;
-    memcpy(inputs + start[i] + 1, ids, size);
+    memcpy(inputs + start[i], d->prompt, (size_t)extra * sizeof *ids);
+    memcpy(inputs + start[i] + extra, ids, size);
+    memcpy(labels + start[i], inputs + start[i] + (extra > 0), (size_t)(start[i + 1] - start[i]) * sizeof *ids);
+    if (extra) labels[start[i + 1] - 1] = end;
   }
   batch->labels = labels;
   if (extra)
@@ -325,22 +407,24 @@ static att_status lay_out_texts(const att_trainer *t, const speech_part *part, c
 static att_status lay_out_sounds(att_trainer *t, speech_part *part, const int32_t *which, int64_t count,
                                  const int *speeds, uint64_t masks, att_arena *arena, att_batch *batch) {
   int bands = part->sounds.settings.bands;
-  int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t);
+  int64_t window = data_of(t)->window;
+  int64_t *start = ATT_ARENA_NEW(arena, count + 1, int64_t), *frames = ATT_ARENA_NEW(arena, count, int64_t);
   const float **rows = ATT_ARENA_NEW(arena, count, const float *);
-  if (!start || !rows) return ATT_MEMORY;
+  if (!start || !frames || !rows) return ATT_MEMORY;
   start[0] = 0;
   for (int64_t i = 0; i < count; i++) {
-    int64_t frames;
-    ATT_TRY(att_sounds_get(t->ctx, &part->sounds, which[i], speeds ? speeds[i] : 0, arena, &rows[i], &frames));
-    start[i + 1] = start[i] + frames;
+    ATT_TRY(att_sounds_get(t->ctx, &part->sounds, which[i], speeds ? speeds[i] : 0, arena, &rows[i], &frames[i]));
+    if (window && frames[i] > window) frames[i] = window; /* a slower one */
+    start[i + 1] = start[i] + (window ? window : frames[i]);
   }
   float *all = ATT_ARENA_NEW(arena, start[count] * bands, float);
   if (!all) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) {
-    int64_t frames = start[i + 1] - start[i];
     float *to = all + start[i] * bands;
-    memcpy(to, rows[i], (size_t)(frames * bands) * sizeof *to);
-    if (masks) att_sound_mask(to, frames, bands, att_key(masks, (uint64_t)i));
+    memcpy(to, rows[i], (size_t)(frames[i] * bands) * sizeof *to);
+    if (masks) att_sound_mask(to, frames[i], bands, att_key(masks, (uint64_t)i));
+    for (int64_t j = frames[i]; j < start[i + 1] - start[i]; j++) /* its last frame is silence */
+      memcpy(to + j * bands, rows[i] + (frames[i] - 1) * bands, (size_t)bands * sizeof *to);
   }
   batch->source = (att_input){.rows = all, .sequences = {count, start}};
   return ATT_OK;
@@ -363,7 +447,7 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
       lay_out_sounds(t, &d->train, which, count, speeds, p->masking == 1 ? att_key(key, 2) | 1 : 0, d->arena, batch));
   *tokens = 0;
   for (int64_t i = 0; i < count; i++) {
-    *tokens += rows_of(batch->source.sequences.start[i + 1] - batch->source.sequences.start[i]);
+    *tokens += rows_of(t, batch->source.sequences.start[i + 1] - batch->source.sequences.start[i]);
   }
   return lay_out_texts(t, &d->train, which, count, d->arena, batch);
 }
@@ -374,6 +458,18 @@ typedef struct heard {
   att_buffer text; /* of all recordings, one after another */
   size_t *end;     /* [count] */
 } heard;
+
+/* What Whisper hears in one window, without its timestamps. */
+static att_status hear_window(att_trainer *t, const att_memory *memory, att_ctc_text *text) {
+  const speech_data *d = data_of(t);
+  att_session *session;
+  att_heard window;
+  ATT_TRY(att_session_new(t->model, 0, &session));
+  att_status status = att_window_hear(session, t->arena, &d->whisper, memory, &d->how, &window);
+  att_session_free(session);
+  if (!status) *text = (att_ctc_text){.ids = (int32_t *)(uintptr_t)window.tokens, .count = window.count};
+  return status;
+}
 
 /* What the decoder alone writes of one of the sounds, greedily. */
 static att_status write_alone(att_trainer *t, const att_memory *memory, int64_t i, att_ctc_text *text) {
@@ -388,15 +484,16 @@ static att_status write_alone(att_trainer *t, const att_memory *memory, int64_t 
   one.rows.data += start[i] * one.rows.stride;
   if (one.state.data) one.state.data += i * one.state.stride, one.state.rows = 1;
   *text = (att_ctc_text){0};
+  if (data_of(t)->window) return hear_window(t, &one, text);
   return att_write_heard(&run, t->model, &one, 1, text, &count);
 }
 
-/* Greedily by CTC, or by the decoder where CTC has no part. */
+/* Greedily by CTC, or by the decoder where CTC has no part: logits are those of CTC, if any. */
 static att_status hear(att_trainer *t, const att_memory *memory, const att_tensor *logits, int64_t begin, heard *out) {
   const int64_t *start = memory->sequences.start;
   const att_config *c = &t->model->config;
   bool alone = c->kind == ATT_ENCODER_DECODER && c->ctc_weight <= 0;
-  int32_t *ids = ATT_ARENA_NEW(t->arena, logits->rows + 1, int32_t);
+  int32_t *ids = ATT_ARENA_NEW(t->arena, memory->rows.rows + 1, int32_t);
   if (!ids) return ATT_MEMORY;
   for (int64_t i = 0; i < memory->sequences.count; i++) {
     att_ctc_text text = {.ids = ids};
@@ -419,17 +516,21 @@ static att_status evaluate_batch(att_trainer *t, int64_t begin, int64_t count, c
   att_tensor logits;
   ATT_TRY(lay_out_sounds(t, &d->valid, which, count, NULL, 0, d->arena, &batch));
   ATT_TRY(lay_out_texts(t, &d->valid, which, count, d->arena, &batch));
-  ATT_TRY(att_ctc_encode(&run, t->model, &batch.source, &memory, &logits));
+  if (d->window)
+    ATT_TRY(att_model_encode(&run, t->model, &batch.source, NULL, NULL, &memory));
+  else
+    ATT_TRY(att_ctc_encode(&run, t->model, &batch.source, &memory, &logits));
   ATT_TRY(hear(t, &memory, &logits, begin, out));
   return att_model_loss(&run, t->model, &batch, 0, 1, loss);
 }
 
 static att_status evaluate_all(att_trainer *t, att_loss *loss, heard *out) {
-  enum { TOGETHER = 16 };
+  enum { TOGETHER = 16, WINDOWS_TOGETHER = 4 };
   speech_data *d = data_of(t);
+  int64_t most = d->window ? WINDOWS_TOGETHER : TOGETHER;
   for (int64_t begin = 0, count; begin < d->valid.count; begin += count) {
     int32_t which[TOGETHER];
-    count = d->valid.count - begin < TOGETHER ? d->valid.count - begin : TOGETHER;
+    count = d->valid.count - begin < most ? d->valid.count - begin : most;
     for (int64_t i = 0; i < count; i++) which[i] = (int32_t)d->valid.use[begin + i];
     if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted while validating");
     att_arena_reset(t->arena);
@@ -480,6 +581,7 @@ static void describe(const att_trainer *t, att_score_of_model s, char *text, siz
 
 static double dropout_for(const att_trainer *t, double epochs) {
   (void)epochs;
+  if (data_of(t)->window) return 0;
   return hours_of(&data_of(t)->train.sounds) < 100 ? 0.1 : 0.05;
 }
 
