@@ -11,9 +11,6 @@ import json
 import os
 import struct
 
-import numpy as np
-from safetensors.numpy import load_file
-
 TYPES = {"f32": 0, "f16": 1, "q5_0": 6, "q8_0": 8}
 NAMES = {
     "self_attn.q_proj": "attn.query", "self_attn.k_proj": "attn.key", "self_attn.v_proj": "attn.value",
@@ -69,7 +66,7 @@ def data_of(name, value, kind):
     import gguf
 
     type_ = {"q8_0": gguf.GGMLQuantizationType.Q8_0, "q5_0": gguf.GGMLQuantizationType.Q5_0}[kind]
-    return value.shape, TYPES[kind], gguf.quantize(value.astype(np.float32), type_).tobytes()
+    return value.shape, TYPES[kind], gguf.quantize(value.astype("f4"), type_).tobytes()
 
 
 def main():
@@ -78,6 +75,8 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--type", choices=TYPES, default="f16")
     options = parser.parse_args()
+    from safetensors.numpy import load_file
+
     with open(os.path.join(options.folder, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
     tokens = tokens_of(options.folder, config)
@@ -86,8 +85,7 @@ def main():
                                            "encoder_layers", "max_target_positions", "d_model",
                                            "decoder_attention_heads", "decoder_layers", "num_mel_bins")]
         out.write(struct.pack("<I11i", 0x67676D6C, *numbers, TYPES[options.type]))
-        filters = np.zeros((config["num_mel_bins"], 201), "<f4")
-        out.write(struct.pack("<2i", *filters.shape) + filters.tobytes())
+        out.write(struct.pack("<2i", config["num_mel_bins"], 201) + bytes(4 * config["num_mel_bins"] * 201))
         out.write(struct.pack("<i", len(tokens)))
         for token in tokens:
             out.write(struct.pack("<i", len(token)) + token)
