@@ -8,7 +8,7 @@ typedef struct serve_options {
   att_cli_common common;
   att_server_options server;
   att_cli_texts keys, origins;
-  int max_body, max_text; /* KiB */
+  int max_body, max_file, max_text; /* KiB */
 } serve_options;
 
 #define AT(member) offsetof(serve_options, member)
@@ -42,6 +42,8 @@ static const att_cli_option options[] = {
      .help = "the longest prompt or text, in KiB", .initial = "1024"},
     {.name = "max-body", .kind = ATT_CLI_INT, .value = "KIB", .low = 1, .high = 1 << 20, .offset = AT(max_body),
      .help = "the largest request, in KiB", .initial = "4096"},
+    {.name = "max-file", .kind = ATT_CLI_INT, .value = "KIB", .low = 1, .high = 1 << 20, .offset = AT(max_file),
+     .help = "the largest with a recording, in KiB", .initial = "25600"},
     {.name = "timeout", .kind = ATT_CLI_INT, .value = "SECONDS", .low = 1, .high = 1 << 20, .offset = IN(timeout),
      .help = "the most time for a request, waiting in", .initial = "600"},
     {.name = "connections", .kind = ATT_CLI_INT, .value = "N", .low = 16, .high = 1 << 20, .offset = IN(connections),
@@ -69,6 +71,7 @@ static int settle(att_cli *cli, serve_options *o) {
   s->origins = o->origins.items;
   s->origin_count = (size_t)o->origins.count;
   s->max_body = 1024 * (int64_t)o->max_body;
+  s->max_file = 1024 * (int64_t)o->max_file;
   s->max_text = 1024 * (int64_t)o->max_text;
   return 0;
 }
@@ -111,6 +114,7 @@ static int run(att_cli *cli) {
                                   .grace = 30};
   o.max_text = 1024;
   o.max_body = 4096;
+  o.max_file = 25600;
   int status = settle(cli, &o);
   return status ? status : serve(cli, &o.server);
 }

@@ -61,7 +61,7 @@ void att_begin_attention(att_task *task, att_hosts *hosts) {
   if (status) {
     att_task_failed(task, hosts->ctx, status);
   } else {
-    att_task_reply_text(task, text, size);
+    att_task_reply_text(task, NULL, text, size);
   }
   att_release(hosts->ctx, text);
   att_attention_free(attention);

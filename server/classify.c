@@ -46,7 +46,8 @@ static json_t *tokens_of(const att_lines *lines, const att_classification *given
 }
 
 static int on_class(void *user, const att_classification *given) {
-  att_lines *lines = user;
+  const att_batch *batch = user;
+  att_lines *lines = batch->lines[given->line];
   bool one = lines->host->info->head == ATT_HEAD_CLASSES;
   json_t *result = json_pack("{s:s, s:I, s:b}", "object", "classification", "index",
                              (json_int_t)json_array_size(lines->results), "truncated", given->truncated);
@@ -59,14 +60,20 @@ static int on_class(void *user, const att_classification *given) {
   return json_array_append_new(lines->results, result);
 }
 
-static att_status classify_some(att_lines *lines, size_t first, size_t count) {
-  return att_classify(lines->host->model, lines->texts + first, lines->others ? lines->others + first : NULL, count,
-                      first, on_class, lines);
+static att_status classify_some(att_lines *lines, const att_batch *batch) {
+  return att_classify(lines->host->model, batch->texts, att_batch_others(batch), batch->count, 0, on_class,
+                      (void *)batch);
+}
+
+static bool joins(const att_lines *lines, const att_lines *other) {
+  (void)lines, (void)other;
+  return true;
 }
 
 void att_begin_classify(att_task *task, att_hosts *hosts) {
   att_lines *lines = att_lines_new(task, hosts, ATT_VERB_CLASSIFY, "text", "text_pair");
   if (!lines) return;
   lines->some = classify_some;
+  lines->joins = joins;
   att_lines_begin(lines);
 }

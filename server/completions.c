@@ -1,9 +1,9 @@
 /* Owns /v1/completions and /v1/chat/completions: OpenAI's parameters, answers and events. */
+#include "chat.h"
 #include "requests.h"
 #include "routes.h"
 #include "sampling.h"
 #include "tools.h"
-#include "writing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -203,7 +203,7 @@ static void send(att_writing *w, json_t *choice) {
   const completion *c = w->detail;
   json_t *event = envelope(w, c->chat ? "chat.completion.chunk" : "text_completion", json_pack("[o]", choice));
   if (c->usage) json_object_set_new(event, "usage", json_null());
-  att_task_event(w->task, event);
+  att_task_event(w->task, NULL, event);
 }
 
 /* The first event of a choice: the role of a chat's, the prompt that is echoed. */
@@ -268,7 +268,7 @@ static void on_end_of_events(att_writing *w) {
   if (c->usage) {
     json_t *event = envelope(w, c->chat ? "chat.completion.chunk" : "text_completion", json_array());
     json_object_set_new(event, "usage", usage_of(w));
-    att_task_event(w->task, event);
+    att_task_event(w->task, NULL, event);
   }
   att_task_done(w->task);
 }
@@ -370,7 +370,7 @@ static att_writing *make(att_task *task, att_hosts *hosts, att_hosted *host, com
     return NULL;
   }
   w->generate.top_logprobs = c->logprobs ? c->top_logprobs : 0;
-  return att_take_biases(w, r->bias) && att_take_grammar(w, r->grammar, r->format) ? w : NULL;
+  return att_take_biases(w, r->bias) && att_take_grammar(w, r->grammar, "response_format", r->format) ? w : NULL;
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------------
@@ -428,73 +428,10 @@ void att_begin_completion(att_task *task, att_hosts *hosts) {
 /* ---- chats --------------------------------------------------------------------------------------------------------
  */
 
-/* "content": [{"type": "text", "text": "..."}] as one text. False where there is more than text. */
-static bool join_content(json_t *message) {
-  json_t *content = json_object_get(message, "content");
-  att_out text = {0};
-  bool good = true;
-  if (!json_is_array(content)) return json_is_string(content) || !content || json_is_null(content);
-  for (size_t i = 0; i < json_array_size(content); i++) {
-    const json_t *part = json_object_get(json_array_get(content, i), "text");
-    good = good && json_is_string(part);
-    if (good) att_out_put(&text, json_string_value(part), json_string_length(part));
-  }
-  good = good && !text.failed &&
-         json_object_set_new(message, "content", json_stringn(text.size ? text.data : "", text.size)) == 0;
-  att_out_free(&text);
-  return good;
-}
-
-static bool check_messages(att_task *task, json_t *messages) {
-  size_t count = json_array_size(messages);
-  if (count == 0) {
-    att_task_fail(task, 400, NULL, "messages", "messages must be an array of at least one message");
-    return false;
-  }
-  for (size_t i = 0; i < count; i++) {
-    json_t *message = json_array_get(messages, i);
-    if (json_is_string(json_object_get(message, "role")) && join_content(message)) continue;
-    att_task_fail(task, 400, NULL, "messages", "messages: number %zu needs a role and a content, which is text", i + 1);
-    return false;
-  }
-  return true;
-}
-
-/* What the template sees, as text; the caller frees it. */
-static char *template_variables(const completion_request *r, bool tools) {
-  json_t *variables = json_is_object(r->variables) ? json_copy(r->variables) : json_object();
-  json_object_set(variables, "messages", r->messages);
-  if (tools) json_object_set(variables, "tools", r->tools);
-  char *text = json_dumps(variables, JSON_COMPACT);
-  json_decref(variables);
-  return text;
-}
-
-static bool make_prompt(att_task *task, att_hosts *hosts, att_hosted *host, const completion_request *r,
-                        att_part *part) {
-  const completion *c = part->writing->detail;
-  char *variables = template_variables(r, c->tools);
-  att_text text = {variables, variables ? strlen(variables) : 0};
-  if (!variables) {
-    att_task_reply(task, NULL);
-    return false;
-  }
-  att_status status = att_chat_prompt(host->model, NULL, 0, text, &part->prompt, &part->text.size);
-  free(variables);
-  part->text.data = part->prompt;
-  if (status) {
-    att_task_failed(task, hosts->ctx, status);
-  } else if ((int64_t)part->text.size > hosts->max_text) {
-    att_task_fail(task, 400, "context_length_exceeded", "messages", "the prompt has %zu bytes; this server takes %lld",
-                  part->text.size, (long long)hosts->max_text);
-  }
-  return !task->over;
-}
-
 void att_begin_chat(att_task *task, att_hosts *hosts) {
   completion_request r = {.top_logprobs = 0};
   att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
-  if (!host || !read_request(task, hosts, host, &r) || !check_messages(task, r.messages)) return;
+  if (!host || !read_request(task, hosts, host, &r) || !att_check_messages(task, "messages", r.messages)) return;
   const char *choice = json_string_value(r.tool_choice);
   if (r.tool_choice && !(choice && (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0))) {
     att_task_fail(task, 400, NULL, "tool_choice", "tool_choice must be \"auto\" or \"none\"");
@@ -503,6 +440,6 @@ void att_begin_chat(att_task *task, att_hosts *hosts) {
   if (!r.max_tokens) r.generate.max_tokens = hosts->max_tokens; /* an answer ends where the model ends it */
   r.generate.no_special_tokens = true;                          /* the template writes them */
   att_writing *w = make(task, hosts, host, &r, 1, true);
-  if (!w || !make_prompt(task, hosts, host, &r, &w->parts[0])) return;
-  att_writing_begin(w);
+  const completion *c = w ? w->detail : NULL;
+  if (w && att_chat_part(w, "messages", r.messages, c->tools ? r.tools : NULL, r.variables)) att_writing_begin(w);
 }

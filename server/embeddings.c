@@ -70,15 +70,25 @@ static json_t *vector_of(const embedding *e, const float *vector, size_t index) 
                    e->base64 ? base64_of(vector, e->width * sizeof *vector) : numbers_of(vector, e->width));
 }
 
-static att_status embed_some(att_lines *lines, size_t first, size_t count) {
+static att_status embed_some(att_lines *lines, const att_batch *batch) {
   const embedding *e = lines->detail;
-  float *vectors = calloc(count, e->width * sizeof *vectors);
+  float *vectors = calloc(batch->count, e->width * sizeof *vectors);
   if (!vectors) return ATT_MEMORY;
-  att_status status = att_embed(lines->host->model, lines->texts + first, count, &e->options, vectors);
-  for (size_t i = 0; !status && i < count; i++)
-    if (json_array_append_new(lines->results, vector_of(e, vectors + i * e->width, first + i))) status = ATT_MEMORY;
+  att_status status = att_embed(lines->host->model, batch->texts, batch->count, &e->options, vectors);
+  for (size_t i = 0; !status && i < batch->count; i++) {
+    const embedding *own = batch->lines[i]->detail;
+    json_t *vector = vector_of(own, vectors + i * e->width, batch->index[i]);
+    if (json_array_append_new(batch->lines[i]->results, vector)) status = ATT_MEMORY;
+  }
   free(vectors);
   return status;
+}
+
+static bool joins(const att_lines *lines, const att_lines *other) {
+  const att_embed_options *a = &((const embedding *)lines->detail)->options;
+  const att_embed_options *b = &((const embedding *)other->detail)->options;
+  bool same_prompt = a->prompt && b->prompt ? strcmp(a->prompt, b->prompt) == 0 : a->prompt == b->prompt;
+  return same_prompt && a->normalise == b->normalise;
 }
 
 /* ---- requests -----------------------------------------------------------------------------------------------------
@@ -117,5 +127,6 @@ void att_begin_embeddings(att_task *task, att_hosts *hosts) {
   e->base64 = r.encoding.data && strcmp(r.encoding.data, "base64") == 0;
   e->width = att_embedding_width(lines->host->model, &e->options);
   lines->some = embed_some;
+  lines->joins = joins;
   if (check(task, &r, lines)) att_lines_begin(lines);
 }

@@ -37,15 +37,16 @@ static json_t *masks_of(const att_filling *const *fillings, size_t masks, size_t
   return list;
 }
 
-static att_status fill_some(att_lines *lines, size_t first, size_t count) {
+static att_status fill_some(att_lines *lines, const att_batch *batch) {
   const fill_request *r = lines->detail;
-  for (size_t i = first; i < first + count; i++) {
+  for (size_t i = 0; i < batch->count; i++) {
     const att_filling **fillings;
     size_t masks, per_mask;
-    att_status status = att_fill(lines->host->model, lines->texts[i], (size_t)r->top, &fillings, &masks, &per_mask);
+    att_status status = att_fill(lines->host->model, batch->texts[i], (size_t)r->top, &fillings, &masks, &per_mask);
     if (status) return status;
-    json_array_append_new(lines->results, json_pack("{s:s, s:I, s:o}", "object", "filling", "index", (json_int_t)i,
-                                                    "masks", masks_of(fillings, masks, per_mask)));
+    json_array_append_new(lines->results,
+                          json_pack("{s:s, s:I, s:o}", "object", "filling", "index", (json_int_t)batch->index[i],
+                                    "masks", masks_of(fillings, masks, per_mask)));
     att_release(lines->hosts->ctx, fillings);
   }
   return ATT_OK;

@@ -66,7 +66,7 @@ att_status att_hosted_open(att_hosts *hosts, att_hosted *host) {
     return status;
   }
   host->verbs = 0;
-  for (int verb = 0; verb <= ATT_VERB_EMBED; verb++)
+  for (int verb = 0; verb <= ATT_VERB_FORECAST; verb++)
     if (att_check_verb(host->model, (att_verb)verb) == ATT_OK) host->verbs |= 1u << verb;
   host->chats = att_hosted_can(host, ATT_VERB_GENERATE) && has_template(hosts, host->model);
   return ATT_OK;

@@ -1,6 +1,7 @@
 /* Owns connections, over libmicrohttpd. See http.h. */
 #include "http.h"
 
+#include "form.h"
 #include "page.h"
 #include "routes.h"
 
@@ -27,27 +28,30 @@ struct att_http {
   struct MHD_Daemon *daemon;
   att_guard *guard;
   att_tasks *tasks;
-  int64_t max_body;
-  int most, count; /* connections */
+  int64_t max_body, max_file; /* bytes of a request */
+  int most, count;            /* connections */
   int listener;
   int port;
   bool secure;
   peer idle;      /* the list's ends */
   int64_t bodies; /* bytes of all that is being received */
+  int64_t files;  /* of all with a file, until they are answered */
   atomic_int answering;
 };
 
-/* All bodies that are being received may have so many times a body's limit together. */
-enum { BODIES_AT_ONCE = 16 };
+/* All bodies that are there may have so many times a body's limit together. */
+enum { BODIES_AT_ONCE = 16, FILES_AT_ONCE = 4 };
 
 /* A request as it comes, and its answer as it goes. */
 typedef struct exchange {
   att_http *http;
   peer *peer;
   const att_route *route;
-  att_out body;
-  int64_t received; /* bytes of it */
-  bool too_long, no_room;
+  att_out body;                   /* or */
+  att_form *form;                 /* what the body is */
+  int64_t received;               /* bytes of it */
+  int64_t held;                   /* of them, those in http->bodies or http->files */
+  bool too_long, no_room, broken; /* broken: it is no form */
   uint64_t client;
   const char *origin; /* that is to be told that it may ask; the connection's */
   att_task *task;
@@ -189,6 +193,7 @@ static enum MHD_Result answer_task(exchange *x, struct MHD_Connection *connectio
   pthread_mutex_lock(&task->tasks->lock);
   unsigned status = (unsigned)task->status;
   bool streams = task->streams, failed = task->out.failed;
+  const char *type = task->type;
   att_out out = task->out;
   if (!streams) task->out = (att_out){0};
   pthread_mutex_unlock(&task->tasks->lock);
@@ -196,7 +201,7 @@ static enum MHD_Result answer_task(exchange *x, struct MHD_Connection *connectio
     if (!streams) att_out_free(&out);
     return MHD_NO;
   }
-  if (!streams) return send_text(x, connection, status, "application/json", out.data, out.size);
+  if (!streams) return send_text(x, connection, status, type ? type : "application/json", out.data, out.size);
   response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 8192, give_events, task, NULL);
   if (!response) return MHD_NO;
   add_headers(x, response, "text/event-stream; charset=utf-8");
@@ -241,6 +246,8 @@ static enum MHD_Result allow(exchange *x, struct MHD_Connection *connection) {
   return queue(x, connection, 204, response);
 }
 
+static int64_t most_bytes(const exchange *x) { return x->route->form ? x->http->max_file : x->http->max_body; }
+
 /* Once the headers are there: refuses, answers what needs no body, or takes the body. */
 static enum MHD_Result begin_request(exchange *x, struct MHD_Connection *connection, const char *path,
                                      const char *method) {
@@ -262,43 +269,57 @@ static enum MHD_Result begin_request(exchange *x, struct MHD_Connection *connect
   if (!x->route->open && !att_guard_knows(http->guard, header(connection, "Authorization"), &x->client))
     return send_error(x, connection, 401, "invalid_api_key", NULL,
                       "a key is needed that this server knows: Authorization: Bearer KEY");
-  if (length && strtoull(length, NULL, 10) > (unsigned long long)http->max_body)
+  unsigned long long coming = length ? strtoull(length, NULL, 10) : 0, most = (unsigned long long)most_bytes(x);
+  if (coming > 2 * most)
     return send_error(x, connection, 413, "too_long", NULL, "the body is longer than this server takes");
+  x->too_long = coming > most; /* told once it was sent: who is sending reads no answer */
+  if (x->route->form && !(x->form = att_form_new(connection, x->route->params)))
+    return send_error(x, connection, 415, "no_form", NULL, "the body must be multipart/form-data");
   return MHD_YES;
 }
 
 static void free_body(exchange *x) {
-  x->http->bodies -= (int64_t)x->body.size;
+  *(x->route && x->route->form ? &x->http->files : &x->http->bodies) -= x->held;
+  x->held = 0;
+  att_form_free(x->form);
+  x->form = NULL;
   att_out_free(&x->body);
 }
 
 static enum MHD_Result take_body(exchange *x, const char *data, size_t *size) {
-  att_http *http = x->http;
+  bool form = x->route->form;
+  int64_t *all = form ? &x->http->files : &x->http->bodies, most = most_bytes(x);
   x->received += (int64_t)*size;
-  if (x->received > 2 * http->max_body) return MHD_NO; /* it will not end */
-  x->too_long |= x->received > http->max_body;
-  x->no_room |= http->bodies + (int64_t)*size > BODIES_AT_ONCE * http->max_body;
+  if (x->received > 2 * most) return MHD_NO; /* it will not end */
+  x->too_long |= x->received > most;
+  x->no_room |= *all + (int64_t)*size > (form ? FILES_AT_ONCE : BODIES_AT_ONCE) * most;
   if (x->too_long || x->no_room) {
     free_body(x);
   } else {
-    size_t before = x->body.size;
-    att_out_put(&x->body, data, *size);
-    http->bodies += (int64_t)(x->body.size - before);
+    x->held += (int64_t)*size;
+    *all += (int64_t)*size;
+    if (!form) att_out_put(&x->body, data, *size);
+    if (form) x->broken |= !att_form_put(x->form, data, *size);
   }
   *size = 0;
   return MHD_YES;
 }
 
-/* Makes the task of a request whose body is `request`, which it takes, and lets the connection wait for it. */
-static enum MHD_Result make_task(exchange *x, struct MHD_Connection *connection, json_t *request) {
+/* Makes the task of a request whose body is `request` and a file, which it takes, and lets the connection wait. */
+static enum MHD_Result make_task(exchange *x, struct MHD_Connection *connection, json_t *request, att_out file) {
   int refused = att_tasks_refuse(x->http->tasks);
   if (refused) {
     json_decref(request);
+    att_out_free(&file);
     return send_error(x, connection, (unsigned)refused, refused == 429 ? "queue_full" : "stopping", NULL,
                       refused == 429 ? "as many requests wait as may: try again later" : "the server stops");
   }
   att_task *task = att_task_new(x->http->tasks, x->route, request);
-  if (!task) return MHD_NO;
+  if (!task) {
+    att_out_free(&file);
+    return MHD_NO;
+  }
+  task->file = file;
   task->client = x->client;
   task->connection = connection;
   task->resume = resume;
@@ -318,27 +339,42 @@ static bool check(const att_route *route, json_t *request, att_wrong *wrong) {
   return good;
 }
 
-static enum MHD_Result take_request(exchange *x, struct MHD_Connection *connection) {
+/* The body as an object. NULL: it has been answered, with *result. */
+static json_t *read_json(exchange *x, struct MHD_Connection *connection, enum MHD_Result *result) {
   json_error_t error;
-  att_wrong wrong;
   char text[300];
-  if (x->too_long) return send_error(x, connection, 413, "too_long", NULL, "the body is longer than this server takes");
-  if (x->no_room || x->body.failed)
-    return send_error(x, connection, 503, "no_room", NULL, "there is no room for the body now: try again later");
   json_t *request =
       json_loadb(x->body.data ? x->body.data : "", x->body.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
   free_body(x);
-  if (!json_is_object(request)) {
-    snprintf(text, sizeof text, "the body must be a JSON object%s%s", request ? "" : ": ", request ? "" : error.text);
-    json_decref(request);
-    return send_error(x, connection, 400, "invalid_json", NULL, text);
-  }
-  if (!check(x->route, request, &wrong)) {
-    enum MHD_Result result = send_error(x, connection, 400, NULL, wrong.param, wrong.text);
-    json_decref(request);
-    return result;
-  }
-  return make_task(x, connection, request);
+  if (json_is_object(request)) return request;
+  snprintf(text, sizeof text, "the body must be a JSON object%s%s", request ? "" : ": ", request ? "" : error.text);
+  json_decref(request);
+  *result = send_error(x, connection, 400, "invalid_json", NULL, text);
+  return NULL;
+}
+
+/* The same of a form; its file counts as held until it is answered. */
+static json_t *read_form(exchange *x, struct MHD_Connection *connection, att_out *file, enum MHD_Result *result) {
+  att_wrong wrong = {.text = "the body is no form as it should be, or has too many or too long fields"};
+  json_t *request = x->broken ? NULL : att_form_take(x->form, file, &wrong);
+  if (!request) *result = send_error(x, connection, 400, "invalid_form", NULL, wrong.text);
+  return request;
+}
+
+static enum MHD_Result take_request(exchange *x, struct MHD_Connection *connection) {
+  enum MHD_Result result = MHD_NO;
+  att_wrong wrong;
+  att_out file = {0};
+  if (x->too_long) return send_error(x, connection, 413, "too_long", NULL, "the body is longer than this server takes");
+  if (x->no_room || x->body.failed)
+    return send_error(x, connection, 503, "no_room", NULL, "there is no room for the body now: try again later");
+  json_t *request = x->route->form ? read_form(x, connection, &file, &result) : read_json(x, connection, &result);
+  if (!request) return result;
+  if (check(x->route, request, &wrong)) return make_task(x, connection, request, file);
+  result = send_error(x, connection, 400, NULL, wrong.param, wrong.text);
+  json_decref(request);
+  att_out_free(&file);
+  return result;
 }
 
 /* All of a request is there. */
@@ -353,7 +389,7 @@ static enum MHD_Result end_request(exchange *x, struct MHD_Connection *connectio
   json_t *request = json_object();
   size_t size = strlen(route->path); /* behind it a name may stand */
   if (request && path[size]) json_object_set_new(request, "model", att_text_json(path + size, strlen(path + size)));
-  return request ? make_task(x, connection, request) : MHD_NO;
+  return request ? make_task(x, connection, request, (att_out){0}) : MHD_NO;
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,
@@ -486,6 +522,7 @@ att_http *att_http_new(const att_http_options *options, att_guard *guard, att_ta
   http->guard = guard;
   http->tasks = tasks;
   http->max_body = options->max_body;
+  http->max_file = options->max_file;
   http->listener = -1;
   http->most = reserve_files(options->connections);
   http->secure = options->certificate != NULL;

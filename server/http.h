@@ -14,7 +14,7 @@ typedef struct att_http_options {
   const char *host;
   int port; /* 0: any */
   int connections;
-  int64_t max_body;
+  int64_t max_body, max_file;
   int patience;                  /* seconds that a client may be silent, or not take what it gets */
   const char *certificate, *key; /* PEM, the texts; or NULL */
 } att_http_options;

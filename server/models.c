@@ -7,9 +7,11 @@
 static const struct {
   att_verb verb;
   const char *name;
-} verbs[] = {{ATT_VERB_TRANSLATE, "translate"}, {ATT_VERB_SCORE_PAIRS, "score_pairs"}, {ATT_VERB_GENERATE, "generate"},
-             {ATT_VERB_SCORE_TEXT, "score"},    {ATT_VERB_CLASSIFY, "classify"},       {ATT_VERB_FILL, "fill"},
-             {ATT_VERB_EMBED, "embed"}};
+} verbs[] = {
+    {ATT_VERB_TRANSLATE, "translate"}, {ATT_VERB_SCORE_PAIRS, "score_pairs"}, {ATT_VERB_GENERATE, "generate"},
+    {ATT_VERB_SCORE_TEXT, "score"},    {ATT_VERB_CLASSIFY, "classify"},       {ATT_VERB_FILL, "fill"},
+    {ATT_VERB_EMBED, "embed"},         {ATT_VERB_ANSWER, "answer"},           {ATT_VERB_SUMMARIZE, "summarize"},
+    {ATT_VERB_RANK, "rank"},           {ATT_VERB_TRANSCRIBE, "transcribe"}};
 
 static json_t *model_of(const att_hosted *host) {
   const att_model_info *info = host->info;

@@ -54,6 +54,7 @@ static bool read_one(const att_param *param, json_t *value, void *into, att_wron
   case ATT_PARAM_INT:
   case ATT_PARAM_NUMBER: return read_number(param, value, at, wrong);
   case ATT_PARAM_JSON: *(json_t **)at = value; return true;
+  case ATT_PARAM_FILE:
   case ATT_PARAM_NONE: break;
   }
   return true;
@@ -78,10 +79,11 @@ bool att_params_read(const att_param *table, json_t *object, void *into, att_wro
  */
 
 static json_t *schema_of(const att_param *param) {
-  static const char *const types[] = {"boolean", "integer", "integer", "number", "string", NULL, NULL};
+  static const char *const types[] = {"boolean", "integer", "integer", "number", "string", NULL, "string", NULL};
   json_t *schema = json_object();
   const char *type = types[param->kind];
   if (type) json_object_set_new(schema, "type", json_string(type));
+  if (param->kind == ATT_PARAM_FILE) json_object_set_new(schema, "format", json_string("binary"));
   if (param->kind == ATT_PARAM_INT || param->kind == ATT_PARAM_NUMBER) {
     json_object_set_new(schema, "minimum", json_real(param->low));
     json_object_set_new(schema, "maximum", json_real(param->high));

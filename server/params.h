@@ -14,7 +14,8 @@ typedef enum att_param_kind {
   ATT_PARAM_SEED,   /* uint64_t, from a whole number of any sign */
   ATT_PARAM_NUMBER, /* double */
   ATT_PARAM_TEXT,   /* att_text, into the request */
-  ATT_PARAM_JSON,   /* json_t *, the request's: of several kinds */
+  ATT_PARAM_JSON,   /* json_t *, the request's: of several kinds; of a form a list of what came by that name */
+  ATT_PARAM_FILE,   /* of a form: the task's `file` */
   ATT_PARAM_NONE    /* is taken and changes no result */
 } att_param_kind;
 

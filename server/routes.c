@@ -22,10 +22,18 @@ const att_route att_routes[] = {
   POST("/v1/completions", "text that goes on", completion),
   {"POST", "/v1/chat/completions", "answers in a conversation", att_chat_params, &att_completion_size,
    .begin = att_begin_chat},
+  POST("/v1/responses", "the same, in OpenAI's newer form", response),
   {"POST", "/v1/embeddings", "texts as vectors", att_embedding_params, &att_embedding_size,
    .begin = att_begin_embeddings},
   POST("/v1/translate", "translations of texts", translate),
   POST("/v1/classify", "labels of texts", classify),
+  POST("/v1/answer", "answers to questions, in texts", answer),
+  POST("/v1/summarize", "summaries of texts", summarize),
+  POST("/v1/rerank", "texts by their relevance to a query", rerank),
+  {"POST", "/v1/audio/transcriptions", "what is said in a recording", att_transcribe_params, &att_transcribe_size,
+   .begin = att_begin_transcribe, .form = true},
+  {"POST", "/v1/audio/translations", "the same in English", att_speech_translation_params, &att_transcribe_size,
+   .begin = att_begin_speech_translation, .form = true},
   POST("/v1/fill", "tokens in place of masks", fill),
   POST("/v1/score", "log-probabilities of texts", score),
   POST("/v1/tokenize", "tokens of texts", tokenize),
@@ -59,7 +67,8 @@ static json_t *operation_of(const att_route *route) {
       json_pack("{s:s, s:{s:{s:s}}}", "summary", route->summary, "responses", "200", "description", "the answer");
   if (route->params)
     json_object_set_new(operation, "requestBody",
-                        json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema",
+                        json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content",
+                                  route->form ? "multipart/form-data" : "application/json", "schema",
                                   att_params_schema(route->params)));
   return operation;
 }

@@ -16,11 +16,15 @@ char *att_health(att_tasks *tasks, size_t *size);
 /* ---- the routes, a file each ---- */
 
 typedef void att_begin_fn(att_task *task, struct att_hosts *hosts);
-extern const att_param att_attention_params[], att_chat_params[], att_classify_params[], att_completion_params[],
-    att_embedding_params[], att_fill_params[], att_score_params[], att_tokenize_params[], att_translate_params[];
-extern const size_t att_attention_size, att_classify_size, att_completion_size, att_embedding_size, att_fill_size,
-    att_score_size, att_tokenize_size, att_translate_size;
-att_begin_fn att_begin_attention, att_begin_chat, att_begin_classify, att_begin_completion, att_begin_embeddings,
-    att_begin_fill, att_begin_models, att_begin_score, att_begin_tokenize, att_begin_translate;
+extern const att_param att_answer_params[], att_attention_params[], att_chat_params[], att_classify_params[],
+    att_completion_params[], att_embedding_params[], att_fill_params[], att_rerank_params[], att_response_params[],
+    att_score_params[], att_speech_translation_params[], att_summarize_params[], att_tokenize_params[],
+    att_transcribe_params[], att_translate_params[];
+extern const size_t att_answer_size, att_attention_size, att_classify_size, att_completion_size, att_embedding_size,
+    att_fill_size, att_rerank_size, att_response_size, att_score_size, att_summarize_size, att_tokenize_size,
+    att_transcribe_size, att_translate_size;
+att_begin_fn att_begin_answer, att_begin_attention, att_begin_chat, att_begin_classify, att_begin_completion,
+    att_begin_embeddings, att_begin_fill, att_begin_models, att_begin_rerank, att_begin_response, att_begin_score,
+    att_begin_speech_translation, att_begin_summarize, att_begin_tokenize, att_begin_transcribe, att_begin_translate;
 
 #endif

@@ -3,8 +3,6 @@
 #include "requests.h"
 #include "routes.h"
 
-enum { MOST_PAIRS = 16 };
-
 typedef struct score_request {
   att_text model;
   json_t *text, *target;
@@ -21,27 +19,27 @@ const att_param att_score_params[] = {
 /* clang-format on */
 const size_t att_score_size = sizeof(score_request);
 
-static att_status score_pairs(att_lines *lines, size_t first, size_t count) {
-  att_score scores[MOST_PAIRS];
-  att_status status = att_score_pairs(lines->host->model, lines->texts + first, lines->others + first, count, scores);
-  for (size_t i = 0; !status && i < count; i++)
+static att_status score_pairs(att_lines *lines, const att_batch *batch) {
+  att_score scores[ATT_BATCH_TEXTS];
+  att_status status = att_score_pairs(lines->host->model, batch->texts, batch->others, batch->count, scores);
+  for (size_t i = 0; !status && i < batch->count; i++)
     json_array_append_new(lines->results,
-                          json_pack("{s:s, s:I, s:o, s:I, s:b}", "object", "score", "index", (json_int_t)(first + i),
-                                    "logprob", att_number_json(scores[i].logprob), "tokens",
-                                    (json_int_t)scores[i].tokens, "truncated", scores[i].truncated));
+                          json_pack("{s:s, s:I, s:o, s:I, s:b}", "object", "score", "index",
+                                    (json_int_t)batch->index[i], "logprob", att_number_json(scores[i].logprob),
+                                    "tokens", (json_int_t)scores[i].tokens, "truncated", scores[i].truncated));
   return status;
 }
 
-static att_status score_texts(att_lines *lines, size_t first, size_t count) {
+static att_status score_texts(att_lines *lines, const att_batch *batch) {
   att_status status = ATT_OK;
-  for (size_t i = first; !status && i < first + count; i++) {
+  for (size_t i = 0; !status && i < batch->count; i++) {
     att_text_score score;
-    status = att_score_text(lines->host->model, lines->texts[i], 0, &score);
+    status = att_score_text(lines->host->model, batch->texts[i], 0, &score);
     if (!status)
       json_array_append_new(lines->results,
-                            json_pack("{s:s, s:I, s:o, s:I, s:I}", "object", "score", "index", (json_int_t)i, "logprob",
-                                      att_number_json(score.logprob), "tokens", (json_int_t)score.tokens, "bytes",
-                                      (json_int_t)score.bytes));
+                            json_pack("{s:s, s:I, s:o, s:I, s:I}", "object", "score", "index",
+                                      (json_int_t)batch->index[i], "logprob", att_number_json(score.logprob), "tokens",
+                                      (json_int_t)score.tokens, "bytes", (json_int_t)score.bytes));
   }
   return status;
 }
@@ -51,6 +49,6 @@ void att_begin_score(att_task *task, att_hosts *hosts) {
   att_lines *lines = att_lines_new(task, hosts, pairs ? ATT_VERB_SCORE_PAIRS : ATT_VERB_SCORE_TEXT, "text", "target");
   if (!lines) return;
   lines->some = lines->others ? score_pairs : score_texts;
-  lines->most = lines->others ? MOST_PAIRS : 1;
+  if (!lines->others) lines->most = 1;
   att_lines_begin(lines);
 }

@@ -73,6 +73,7 @@ static bool begin(att_server *s, att_context *ctx, char *message) {
                            .port = o->port,
                            .connections = o->connections,
                            .max_body = o->max_body,
+                           .max_file = o->max_file,
                            .patience = 60,
                            .certificate = s->certificate,
                            .key = s->key};

@@ -21,6 +21,7 @@ typedef struct att_server_options {
   const char *const *origins; /* [origin_count]: pages from elsewhere that may ask: "https://example.org"; "*": all */
   size_t origin_count;
   int64_t max_body;              /* bytes of a request */
+  int64_t max_file;              /* bytes of one with a recording */
   int64_t max_text;              /* bytes of a prompt or text */
   int max_tokens;                /* that a sample may ask for */
   int timeout;                   /* seconds of a request */

@@ -87,6 +87,7 @@ void att_task_drop(att_task *task) {
   pthread_mutex_unlock(&task->tasks->lock);
   if (left > 0) return;
   json_decref(task->request);
+  att_out_free(&task->file);
   att_out_free(&task->out);
   free(task);
 }
@@ -134,8 +135,9 @@ static void answer(att_task *task, int status, json_t *body) {
 
 void att_task_reply(att_task *task, json_t *body) { answer(task, 200, body); }
 
-void att_task_reply_text(att_task *task, const char *text, size_t size) {
+void att_task_reply_text(att_task *task, const char *type, const char *text, size_t size) {
   pthread_mutex_lock(&task->tasks->lock);
+  task->type = type;
   if (!task->over) att_out_put(&task->out, text, size);
   task->status = 200;
   task->over = true;
@@ -176,13 +178,14 @@ void att_task_failed(att_task *task, att_context *ctx, att_status status) {
                 NULL, NULL, "%s", *message ? message : att_status_name(status));
 }
 
-void att_task_event(att_task *task, json_t *event) {
+void att_task_event(att_task *task, const char *name, json_t *event) {
   pthread_mutex_lock(&task->tasks->lock);
   if (task->over) {
     json_decref(event);
   } else {
     task->streams = true;
     task->status = 200;
+    if (name) att_out_print(&task->out, "event: %s\n", name);
     put(task, "data: ", event, "\n\n");
     go_on(task);
   }

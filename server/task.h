@@ -26,6 +26,7 @@ typedef struct att_route {
   char *(*answer)(att_tasks *, size_t *size);    /* at once: the text, to be freed, or NULL */
   const char *type;                              /* of `answer` */
   bool open;                                     /* needs no key */
+  bool form;                                     /* the body is multipart/form-data, with a file */
 } att_route;
 
 enum { ATT_MOST_ROUTES = 48 };
@@ -55,20 +56,22 @@ struct att_task {
   att_tasks *tasks;
   const att_route *route;
   json_t *request; /* an object */
+  att_out file;    /* of a form */
   uint64_t client; /* who asks: equal for the same key or address */
   int socket;      /* the client's, while the connection waits */
   void *connection;
   void (*resume)(att_task *); /* goes on with the connection */
   double arrived;
   /* under the lock */
-  bool waits;   /* the connection does */
-  bool gone;    /* the client is */
-  bool streams; /* by events */
-  bool over;    /* nothing more comes */
-  int status;   /* of HTTP, once there is any output */
-  att_out out;  /* what has not been sent */
-  size_t sent;  /* of it */
-  int holders;  /* threads that know it */
+  bool waits;       /* the connection does */
+  bool gone;        /* the client is */
+  bool streams;     /* by events */
+  bool over;        /* nothing more comes */
+  int status;       /* of HTTP, once there is any output */
+  const char *type; /* of the answer; NULL: application/json */
+  att_out out;      /* what has not been sent */
+  size_t sent;      /* of it */
+  int holders;      /* threads that know it */
   att_task *next;
   /* the models' thread's */
   bool begun;
@@ -102,16 +105,16 @@ void att_task_drop(att_task *task);
 
 /* The whole answer. Takes body; NULL: there was no memory. */
 void att_task_reply(att_task *task, json_t *body);
-/* The same of JSON that is text already; copied. */
-void att_task_reply_text(att_task *task, const char *text, size_t size);
+/* The same of text; copied. type: static; NULL: it is JSON. */
+void att_task_reply_text(att_task *task, const char *type, const char *text, size_t size);
 /* An error in OpenAI's form, as the whole answer or as the last event. param may be NULL. */
 __attribute__((format(printf, 5, 6))) void att_task_fail(att_task *task, int status, const char *code,
                                                          const char *param, const char *format, ...);
 void att_task_refuse(att_task *task, const att_wrong *wrong);
 /* The library's message, with the status that belongs to it. */
 void att_task_failed(att_task *task, att_context *ctx, att_status status);
-/* One event. Takes it. */
-void att_task_event(att_task *task, json_t *event);
+/* One event. Takes it. name: NULL, or what the event is called. */
+void att_task_event(att_task *task, const char *name, json_t *event);
 /* The end of events. */
 void att_task_done(att_task *task);
 

@@ -24,12 +24,12 @@ const att_param att_tokenize_params[] = {
 /* clang-format on */
 const size_t att_tokenize_size = sizeof(tokenize_request);
 
-static att_status tokenize_some(att_lines *lines, size_t first, size_t count) {
+static att_status tokenize_some(att_lines *lines, const att_batch *batch) {
   const tokenize_request *r = lines->detail;
-  for (size_t i = first; i < first + count; i++) {
+  for (size_t i = 0; i < batch->count; i++) {
     int32_t *ids;
     size_t size;
-    att_status status = att_tokenize(lines->host->model, lines->texts[i], r->special, &ids, &size);
+    att_status status = att_tokenize(lines->host->model, batch->texts[i], r->special, &ids, &size);
     if (status) return status;
     json_t *tokens = json_array(), *numbers = json_array();
     for (size_t j = 0; j < size; j++) {
@@ -38,8 +38,8 @@ static att_status tokenize_some(att_lines *lines, size_t first, size_t count) {
       json_array_append_new(numbers, json_integer(ids[j]));
     }
     att_release(lines->hosts->ctx, ids);
-    json_array_append_new(lines->results, json_pack("{s:s, s:I, s:o, s:o}", "object", "tokens", "index", (json_int_t)i,
-                                                    "tokens", tokens, "ids", numbers));
+    json_array_append_new(lines->results, json_pack("{s:s, s:I, s:o, s:o}", "object", "tokens", "index",
+                                                    (json_int_t)batch->index[i], "tokens", tokens, "ids", numbers));
   }
   return ATT_OK;
 }

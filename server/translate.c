@@ -98,16 +98,8 @@ static json_t *translation_of(const att_writing *w, const att_part *part) {
 
 static void on_end(att_writing *w) {
   json_t *data = json_array();
-  size_t read = 0, written = 0;
-  for (size_t i = 0; i < w->count; i++) {
-    const att_part *part = &w->parts[i];
-    json_array_append_new(data, translation_of(w, part));
-    read += part->prompt_tokens;
-    for (size_t j = 0; j < part->sample_count; j++) written += part->samples[j].count;
-  }
-  att_task_reply(w->task, json_pack("{s:s, s:o, s:s, s:{s:I, s:I, s:I}}", "object", "list", "data", data, "model",
-                                    w->host->name, "usage", "prompt_tokens", (json_int_t)read, "completion_tokens",
-                                    (json_int_t)written, "total_tokens", (json_int_t)(read + written)));
+  for (size_t i = 0; i < w->count; i++) json_array_append_new(data, translation_of(w, &w->parts[i]));
+  att_writing_reply(w, data);
 }
 
 /* ---- requests -----------------------------------------------------------------------------------------------------

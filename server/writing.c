@@ -168,6 +168,18 @@ void att_writing_begin(att_writing *w) {
   if (w->count == 0) w->on_end(w);
 }
 
+void att_writing_reply(att_writing *w, json_t *data) {
+  size_t read = 0, written = 0;
+  for (size_t i = 0; i < w->count; i++) {
+    const att_part *part = &w->parts[i];
+    read += part->prompt_tokens;
+    for (size_t j = 0; j < part->sample_count; j++) written += part->samples[j].count;
+  }
+  att_task_reply(w->task, json_pack("{s:s, s:o, s:s, s:{s:I, s:I, s:I}}", "object", "list", "data", data, "model",
+                                    w->host->name, "usage", "prompt_tokens", (json_int_t)read, "completion_tokens",
+                                    (json_int_t)written, "total_tokens", (json_int_t)(read + written)));
+}
+
 /* ---- what requests say ------------------------------------------------------------------------------------------- */
 
 uint64_t att_new_seed(void) {
@@ -224,7 +236,7 @@ bool att_take_biases(att_writing *w, json_t *value) {
   return true;
 }
 
-bool att_take_grammar(att_writing *w, att_text grammar, json_t *format) {
+bool att_take_grammar(att_writing *w, att_text grammar, const char *param, json_t *format) {
   const json_t *type = json_object_get(format, "type");
   const char *name = json_string_value(type);
   json_t *schema = json_object_get(json_object_get(format, "json_schema"), "schema");
@@ -239,7 +251,7 @@ bool att_take_grammar(att_writing *w, att_text grammar, json_t *format) {
   if (name && strncmp(name, "json_", 5) == 0 && schema) w->schema = json_dumps(schema, JSON_ENCODE_ANY);
   w->generate.json_schema = w->schema;
   if (!w->schema)
-    att_task_fail(w->task, 400, NULL, "response_format",
-                  "response_format must have the type text, json_object, or json_schema with a schema");
+    att_task_fail(w->task, 400, NULL, param, "%s must have the type text, json_object, or json_schema with a schema",
+                  param);
   return w->schema != NULL;
 }

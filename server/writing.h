@@ -26,7 +26,7 @@ typedef struct att_part {
   att_writing *writing;
   size_t number;
   att_text text;       /* in the request, or */
-  char *prompt;        /* what a chat template made: att_release; or */
+  char *prompt;        /* what a chat template made, or where `text` lies: att_release; or */
   int32_t *tokens;     /* [token_count] malloc's */
   size_t token_count;  /* of them */
   uint64_t id;         /* the service's; 0: not handed over */
@@ -61,6 +61,9 @@ att_writing *att_writing_new(att_task *task, att_hosts *hosts, att_hosted *host,
 /* Once all is filled in: begins. */
 void att_writing_begin(att_writing *writing);
 
+/* {"object": "list", "data": data, "model", "usage"}, as the whole answer; takes data. */
+void att_writing_reply(att_writing *writing, json_t *data);
+
 /* For who gives none. */
 uint64_t att_new_seed(void);
 /* Stop texts: a string or up to 16. */
@@ -68,7 +71,7 @@ bool att_take_stops(att_writing *writing, json_t *value);
 
 /* {"17": -100, ...} */
 bool att_take_biases(att_writing *writing, json_t *value);
-/* GBNF, or OpenAI's response_format. */
-bool att_take_grammar(att_writing *writing, att_text grammar, json_t *format);
+/* GBNF, or OpenAI's format of what is written, which stands in the parameter that is named. */
+bool att_take_grammar(att_writing *writing, att_text grammar, const char *param, json_t *format);
 
 #endif

@@ -20,7 +20,7 @@ mkdir "$work/chatty"
 cp "$data"/generate_llama/{config.json,generation_config.json,model.safetensors,tokenizer.json,tokenizer_config.json} "$work/chatty"
 echo '{% for m in messages %}{{ m.content }}{% endfor %}' >"$work/chatty/chat_template.jinja"
 "$attend" serve models/de-en "$work/chatty" plain="$data/generate_gpt2" "$data/family_bert_classes" "$data/family_bert_masked" \
-  --port 0 >"$work/address" 2>"$work/err" &
+  "$data/family_bert_spans" "$data/whisper" --port 0 >"$work/address" 2>"$work/err" &
 server=$!
 for _ in $(seq 1200); do [ -s "$work/address" ] && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
 if grep -q "built without libmicrohttpd" "$work/err"; then

@@ -1,7 +1,8 @@
 // Drives the page of `attend serve` in chromium over its debugging protocol; tests/check_serve_page.sh runs it.
 //   node tests/page.mjs CHROMIUM URL PROFILE_FOLDER [SCREENSHOT_FOLDER]
+// AXE=axe.min.js (of npm's axe-core): each view must have no serious finding of accessibility.
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 const [chromium, url, profile, shots] = process.argv.slice(2);
 const browser = spawn(chromium, ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-port=0",
@@ -62,7 +63,7 @@ for (const [theme, width] of [["light", 1280], ["dark", 390]]) {
   await pause(200);
   if (!await until("typeof models !== 'undefined' && models.length > 0 && document.querySelectorAll('#tabs button').length > 0", "no views")) break;
   const tabs = await run("[...document.querySelectorAll('#tabs button')].map(t => t.id.slice(4)).join(' ')");
-  if (tabs !== "translate write look label fill search models") fail("the views: " + tabs);
+  if (tabs !== "translate write ask hear look label fill search models") fail("the views: " + tabs);
 
   await fill("t-in", "Ein Hund läuft durch den Schnee.");
   await until("by('t-out').textContent.trim().length > 8", "no translation");
@@ -90,6 +91,28 @@ for (const [theme, width] of [["light", 1280], ["dark", 390]]) {
   await until("!by('write').querySelector('.error').hidden", "a wrong setting is not told");
   await run("by('w-temp').value = ''");
 
+  await open("ask");
+  await fill("a-in", "a warm film by a good man 🐕 about an old house. it was made in a cold year.");
+  await fill("a-q", "who made it?");
+  await key("Enter", 13);
+  await until("by('a-out').querySelectorAll('tbody tr').length > 1", "no answers");
+  const [marked, best] = await run("[by('a-text').querySelector('mark').textContent, by('a-out').querySelector('button').textContent]");
+  if (!marked || marked !== best) fail(`the answer '${best}' is marked as '${marked}'`);
+  await run("[...by('a-out').querySelectorAll('button')].at(-1).click()");
+  if (await run("by('a-text').querySelector('mark').textContent === by('a-out').querySelector('button').textContent")) fail("another answer marks the same");
+  if (!await run("by('a-text').textContent === by('a-in').value")) fail("the text is another");
+  await shoot("ask-" + theme);
+
+  await open("hear");
+  await run(`{ const bytes = new Uint8Array(32044), view = new DataView(bytes.buffer), put = (at, text) => [...text].forEach((c, i) => bytes[at + i] = c.charCodeAt());
+    put(0, "RIFF"); view.setUint32(4, 32036, true); put(8, "WAVEfmt "); view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
+    view.setUint32(24, 16000, true); view.setUint32(28, 32000, true); view.setUint16(32, 2, true); view.setUint16(34, 16, true); put(36, "data"); view.setUint32(40, 32000, true);
+    for (let i = 44, s = 1; i < 32044; i++) bytes[i] = (s = s * 16807 % 2147483647) & 127;
+    const files = new DataTransfer(); files.items.add(new File([bytes], "noise.wav")); by("h-file").files = files.files; by("h-form").requestSubmit(); 1 }`);
+  await until("by('h-out').textContent.length > 0 || !by('hear').querySelector('.error').hidden", "nothing heard");
+  console.log(theme + ": " + await run("by('hear').innerText.split('\\n').slice(-4).join(' ').slice(0, 200)"));
+  await shoot("hear-" + theme);
+
   await open("look");
   await fill("l-in", "Ein Hund");
   await run("by('l-form').requestSubmit()");
@@ -113,7 +136,7 @@ for (const [theme, width] of [["light", 1280], ["dark", 390]]) {
   await until("by('s-out').children.length === 2", "nothing found");
   await shoot("search-" + theme);
   await open("models");
-  await until("by('m-out').querySelectorAll('tbody tr').length === 5", "the models");
+  await until("by('m-out').querySelectorAll('tbody tr').length === 7", "the models");
   await shoot("models-" + theme);
 
   // by keyboard: the arrows go through the views
@@ -126,6 +149,10 @@ for (const [theme, width] of [["light", 1280], ["dark", 390]]) {
     if (wide > window_) fail(`${view} at ${width}: ${wide} wide`);
     const unnamed = await run("[...document.querySelectorAll('section:not([hidden]) :is(input, select, textarea, button)')].filter(e => e.offsetParent && !e.closest('label') && !e.textContent.trim()).length");
     if (unnamed) fail(`${view}: ${unnamed} fields without a name`);
+    if (!process.env.AXE) continue;
+    if (!await run("typeof axe === 'object'")) await run(readFileSync(process.env.AXE, "utf8") + "; 1");
+    for (const found of await run("axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes[0].html.slice(0, 150)].join(' ')))"))
+      if (/^(serious|critical)/.test(found)) fail(`${view}, ${theme}: ${found}`); else console.log(`${view}, ${theme}: ${found}`);
   }
 }
 const gone = new Promise(resolve => browser.once("exit", resolve));

@@ -194,6 +194,128 @@ done
 stop
 [ ! -s err ] || fail "the server said: $(head -c 300 err)"
 
+# ---- questions, summaries, ranks, embeddings: what the command says; recordings ----
+number() { sed -E "s/.*\"$1\": ?(-?[0-9.e+-]+).*/\1/" "$2" | head -n 1 | awk '{printf "%.9g", $1}'; }
+start asked="$data/family_bert_spans" shorter="$data/decode_bart" cross="$data/rank_bert" vectors="$data/family_bert" \
+  classes="$data/family_bert_classes" ears="$data/whisper" chatty --max-file 500
+ask 200 /v1/models && has '"answer"' && has '"summarize"' && has '"rank"' && has '"transcribe"'
+context="a warm film by a good man about an old house. it was made in a cold year, and a dog is in it."
+printf '%s' "$context" >context
+"$attend" answer "$data/family_bert_spans" --context context --question "who made it?" --nbest 3 --json >said
+ask 200 /v1/answer "{\"question\":\"who made it?\",\"context\":\"$context\",\"nbest\":3}"
+answer=$(sed -E 's/.*"question": 1, "answer": "([^"]*)".*/\1/' said)
+[ -n "$answer" ] && has "\"answer\":\"$answer\"" "an answer"
+[ "$(grep -o '"score":' out | wc -l)" = 4 ] || fail "the best answers: $(head -c 300 out)"
+for key in start end score; do # of the last answer
+  [ "$(number $key said)" = "$(number $key out)" ] || fail "$key of an answer: $(number $key out), not $(number $key said)"
+done
+ask 200 /v1/answer "{\"question\":[\"a?\",\"b?\"],\"context\":\"$context\"}" && has '"index":1'
+ask 400 /v1/answer '{"question":["a","b"],"context":["c"]}' && has "has 1 texts"
+ask 400 /v1/answer '{"question":"a"}' && has "context is missing"
+ask 400 /v1/answer '{"question":"a","context":"b","no_null":true,"null_threshold":0}'
+long="abc gg. Abd hh. Cab aa fe. Ddd ee ab. abc gg. Abd hh. Cab aa fe. Ddd ee ab. abc gg. Abd hh. Cab aa fe. Ddd ee ab."
+for how in "" ,\"long\":true ,\"prefix\":\"ab\ \" ,\"beam\":3; do
+  case $how in *long*) words=--long ;; *prefix*) words="--prefix=ab " ;; *beam*) words=--beam=3 ;; *) words=--quiet ;; esac
+  "$attend" summarize "$data/decode_bart" "$words" "$long" --json >said 2>/dev/null
+  ask 200 /v1/summarize "{\"model\":\"shorter\",\"text\":[\"$long\",\"\"]$how}"
+  said=$(sed -E 's/.*"summary": "(([^"\\]|\\.)*)".*/\1/' said)
+  [ -n "$said" ] && has "\"index\":0,\"summary\":\"$said\"" "a summary $how" && has '"index":1,"summary":"","parts":0'
+  [ "$(number parts said)" = "$(sed 's/.*"index":0//' out | number parts /dev/stdin)" ] || true
+done
+"$attend" summarize "$data/family_bert" --extract 1 "$context" >said
+ask 200 /v1/summarize "{\"model\":\"vectors\",\"text\":\"$context\",\"extract\":1}" && has "\"summary\":\"$(cat said)\""
+ask 400 /v1/summarize '{"model":"vectors","text":"a","extract":1,"beam":2}' && has '"param":"beam"'
+ask 400 /v1/summarize '{"model":"vectors","text":"a"}' && has "cannot summarize"
+for model in cross:rank_bert vectors:family_bert; do
+  printf 'a dog\nan old house\nthe year\n' >lines
+  "$attend" rank "$data/${model#*:}" --query "a house" --file lines >said
+  ask 200 /v1/rerank "{\"model\":\"${model%:*}\",\"query\":\"a house\",\"documents\":[\"a dog\",{\"text\":\"an old house\"},\"the year\"]}"
+  got=$(grep -oE '"index":[0-9]+,"relevance_score":[^}]*' out | sed -E 's/"index":([0-9]+),"relevance_score":(.*)/\1 \2/' | awk '{printf "%d %.5f\n", $1 + 1, $2}')
+  [ "$(awk -F'\t' '{printf "%d %.5f\n", $2, $1}' said)" = "$got" ] || fail "ranks of $model: $got, not $(cat said)"
+done
+ask 200 /v1/rerank '{"model":"cross","query":"a","documents":["b","c","d"],"top_n":2,"return_documents":true}' && has '"document":{"text":"'
+[ "$(grep -o relevance_score out | wc -l)" = 2 ] || fail "two of three: $(cat out)"
+ask 400 /v1/rerank '{"query":"a","documents":[]}'
+ask 400 /v1/rerank '{"query":"a","documents":[{"x":1}]}'
+
+# several requests in one batch: the same as alone
+for i in $(seq 8); do
+  ask 200 /v1/embeddings "{\"model\":\"vectors\",\"input\":[\"text $i\",\"a dog $i of $((i * i))\"],\"encoding_format\":\"base64\"}" && cp out "alone$i"
+  ask 200 /v1/classify "{\"model\":\"classes\",\"text\":[\"a film $i\",\"warm\"]}" && cp out "class$i"
+done
+asked=()
+for i in $(seq 8); do
+  curl -s -m 60 -o "got$i" -d "{\"model\":\"vectors\",\"input\":[\"text $i\",\"a dog $i of $((i * i))\"],\"encoding_format\":\"base64\"}" "$url/v1/embeddings" &
+  asked+=($!)
+  curl -s -m 60 -o "label$i" -d "{\"model\":\"classes\",\"text\":[\"a film $i\",\"warm\"]}" "$url/v1/classify" &
+  asked+=($!)
+done
+wait "${asked[@]}"
+for i in $(seq 8); do
+  cmp "got$i" "alone$i" && cmp "label$i" "class$i" || fail "request $i among others"
+done
+
+# ---- OpenAI's newer form ----
+ask 200 /v1/chat/completions "{\"messages\":[{\"role\":\"user\",\"content\":\"A dog\"}],$few}" && first=$(text)
+few_out='"max_output_tokens":8,"temperature":0'
+ask 200 /v1/responses "{\"input\":\"A dog\",$few_out}" && has '"object":"response"' && has '"output_tokens":8' && has "\"text\":\"$first\"" && has '"incomplete"'
+ask 200 /v1/responses "{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"A dog\"}]}],$few_out}" && has "\"text\":\"$first\""
+ask 200 /v1/responses "{\"input\":\"dog\",\"instructions\":\"A \",$few_out}" && has "\"text\":\"$first\"" && has '"instructions":"A "'
+ask 200 /v1/responses "{\"input\":\"A dog\",$few_out,\"stream\":true}" && has 'event: response.created' && has 'event: response.incomplete'
+[ "$(sed -nE 's/^data: .*"delta":"(([^"\\]|\\.)*)".*/\1/p' out | tr -d '\n')" = "$first" ] || fail "the deltas: $(cat out)"
+ask 200 /v1/responses '{"input":"A","max_output_tokens":80,"temperature":1,"text":{"format":{"type":"json_schema","name":"n","schema":{"enum":[17]}}}}'
+has '"text":"17"' && has '"status":"completed"'
+ask 400 /v1/responses '{"input":[]}' && has input
+ask 400 /v1/responses '{"input":7}' && has input
+ask 400 /v1/responses '{"input":"A","text":7}' && has format
+ask 400 /v1/responses '{"input":"A","tools":[]}' && has '"param":"tools"'
+
+# ---- recordings ----
+little() { local v=$1 i; for ((i = 0; i < $2; i++, v >>= 8)); do printf "\\x$(printf %02x $((v & 255)))"; done; }
+{
+  printf 'RIFF'; little 64036 4; printf 'WAVEfmt '; little 16 4; little 1 2; little 1 2; little 16000 4; little 32000 4; little 2 2; little 16 2
+  printf 'data'; little 64000 4
+  LC_ALL=C awk 'BEGIN {s = 1; for (i = 0; i < 64000; i++) {s = (s * 16807) % 2147483647; printf "%c", 33 + s % 94}}'
+} >noise.wav
+send() { # STATUS PATH [curl's options]
+  local wanted=$1 path=$2 got
+  shift 2
+  got=$(curl -s -m 60 -o out -w '%{http_code}' "$@" "$url$path") || true
+  [ "$got" = "$wanted" ] || fail "$path $*: $got, not $wanted: $(head -c 300 out)"
+}
+hear=/v1/audio/transcriptions
+if "$attend" transcribe "$data/whisper" noise.wav >said 2>err; then
+  for format in text srt vtt; do
+    "$attend" transcribe "$data/whisper" noise.wav --format $format --seed 5 >said
+    send 200 $hear -F file=@noise.wav -F model=ears -F response_format=$format -F seed=5
+    [ $format = text ] && tr '\n' ' ' <out | sed 's/ $//' >one && tr '\n' ' ' <said | sed 's/ $//' >two || { cp out one; cp said two; }
+    cmp one two || fail "a recording as $format: $(head -c 200 out), not $(head -c 200 said)"
+  done
+  send 200 $hear -F file=@noise.wav -F response_format=verbose_json -F 'timestamp_granularities[]=word' -F 'timestamp_granularities[]=segment'
+  has '"words":[' && has '"segments":[' && has '"duration":2'
+  send 200 $hear -F temperature=0 -F language=en -F prompt=ab -F file=@noise.wav && has '"text":"'
+  send 200 /v1/audio/translations -F file=@noise.wav && has '"text":"'
+  send 400 $hear -F file=@context && has "no audio"
+  send 400 $hear -F file= && has "no audio"
+  head -c 40000 noise.wav >cut.wav
+  send 200 $hear -F file=@cut.wav
+fi
+send 400 $hear -F model=ears && has "file is missing"
+send 400 $hear -F file=@noise.wav -F response_format=xml && has response_format
+send 400 $hear -F file=@noise.wav -F temperature=hot && has '"param":"temperature"'
+send 400 $hear -F file=@noise.wav -F language=xx && has xx
+send 400 $hear -F file=@noise.wav -F file=@noise.wav && has invalid_form
+send 400 $hear -F file=@noise.wav -F other=1 && has '"param":"other"'
+send 400 $hear -F file=@noise.wav -F model=cross && has "cannot transcribe"
+send 400 /v1/audio/translations -F file=@noise.wav -F language=en && has '"param":"language"'
+send 415 $hear -d '{"file":"x"}' -H 'Content-Type: application/json' && has no_form
+send 400 $hear -H 'Content-Type: multipart/form-data; boundary=xyz' --data-binary 'no form at all'
+head -c 600000 /dev/zero >large # 1.2 times what is taken
+send 413 $hear -F file=@large && has too_long
+ask 200 /health
+stop
+[ ! -s err ] || fail "the server said: $(head -c 300 err)"
+
 # ---- keys, origins, few places ----
 printf 'secret\n\nother\n' >keys
 start chatty --api-key-file keys --allow-origin https://example.org --slots 1 --queue 1 --grace 20

@@ -191,6 +191,53 @@ static void test_parts(void **state) {
   att_context_free(ctx);
 }
 
+static int join(void *user, const att_translation *given) {
+  char *joined = user;
+  const char *text = given->hypotheses[0]->text;
+  while (*text == ' ') text++;
+  if (*joined && *text) strcat(joined, " ");
+  strcat(joined, text);
+  return 0;
+}
+
+/* What stands in att_summary_parts is what is summed up. */
+static void test_parts_by_themselves(void **state) {
+  (void)state;
+  static const char text[] = "abc gg. Abd hh. Cab aa fe. Ddd ee ab. ";
+  att_context *ctx;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  att_model *model = open_model(ctx, "decode_bart");
+  att_summary_options options;
+  att_decode_options decode;
+  att_summary_options_default(&options);
+  att_summary_decode_default(model, &decode);
+  char longer[4 * sizeof text + 1] = "";
+  for (int i = 0; i < 4; i++) strcat(longer, text);
+  const char *texts[] = {longer, "abc", "", " "};
+  options.prefix = "ab ";
+  for (int i = 0; i < 8; i++) {
+    const att_text one = text_of(texts[i / 2]);
+    char joined[4096] = "", whole[64]; /* as `got` keeps it */
+    att_text *parts;
+    size_t count;
+    options.parts = i % 2;
+    snprintf(whole, sizeof whole, "%.63s", summarize(model, &one, 1, &options)->text[0]);
+    assert_int_equal(att_summary_parts(model, one, &options, &parts, &count), ATT_OK);
+    assert_true(i == 1 ? count > 3 : count == 1);
+    assert_int_equal(att_translate(model, parts, count, &decode, join, joined), ATT_OK);
+    joined[63] = '\0';
+    assert_string_equal(joined, whole);
+    assert_true(i >= 4 || strlen(whole) > 0);
+    att_release(ctx, parts);
+  }
+  att_text *parts;
+  size_t count;
+  assert_int_equal(att_summary_parts(model, (att_text){NULL, 3}, NULL, &parts, &count), ATT_ARGUMENT);
+  assert_null(parts);
+  att_model_close(model);
+  att_context_free(ctx);
+}
+
 static int stop(void *user, const att_summary *summary) {
   (void)summary;
   return ++*(int *)user == 2;
@@ -432,9 +479,11 @@ static void test_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sentences),  cmocka_unit_test(test_texts),           cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_stopping),   cmocka_unit_test(test_folder_says_how), cmocka_unit_test(test_documents),
-      cmocka_unit_test(test_extracting), cmocka_unit_test(test_training),        cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_sentences), cmocka_unit_test(test_texts),
+      cmocka_unit_test(test_parts),     cmocka_unit_test(test_parts_by_themselves),
+      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_folder_says_how),
+      cmocka_unit_test(test_documents), cmocka_unit_test(test_extracting),
+      cmocka_unit_test(test_training),  cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

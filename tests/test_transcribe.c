@@ -237,6 +237,64 @@ static void recordings_are_heard_window_by_window(void **state) {
   att_model_close(model);
 }
 
+typedef struct written {
+  char text[4096];
+  double seconds;
+} written;
+
+static int write_down(void *user, const att_listened *listened) {
+  written *w = user;
+  const att_segment *s = listened->segment;
+  w->seconds = listened->seconds;
+  if (!s) return 0;
+  size_t size = strlen(w->text);
+  snprintf(w->text + size, sizeof w->text - size, "%.3f %.3f %.*s\n", s->start, s->end, (int)s->text.size,
+           s->text.data);
+  return 0;
+}
+
+/* Returns the windows. */
+static int hear(att_model *model, const void *data, size_t size, const att_transcribe_options *options, written *w) {
+  att_transcription *t;
+  int windows = 0;
+  bool more = true;
+  require_ok(att_transcription_new(model, data, size, options, write_down, w, &t));
+  for (; more; windows++) require_ok(att_transcription_step(t, &more));
+  att_transcription_free(t);
+  return windows;
+}
+
+static void memory_is_heard_as_a_file_is(void **state) {
+  (void)state;
+  if (!reads_recordings()) return;
+  const char *path = write_noise();
+  att_model *model = open_model();
+  att_transcribe_options options;
+  att_transcription *t;
+  att_mapping bytes;
+  written file = {.seconds = 0}, memory = {.seconds = 0};
+  att_transcribe_options_default(&options);
+  options.logprob = -1e9;
+  require_ok(att_transcribe(model, path, &options, write_down, &file));
+  require_ok(att_map(ctx, path, &bytes));
+  assert_true(hear(model, bytes.data, bytes.size, &options, &memory) > 2);
+  assert_true(strlen(file.text) > 20 && file.seconds > 5.8);
+  assert_string_equal(file.text, memory.text);
+  assert_true(file.seconds == memory.seconds);
+  must_say(att_transcription_new(model, NULL, 0, NULL, NULL, NULL, &t), ATT_FORMAT, "the recording: no audio");
+  must_say(att_transcription_new(model, "RIFFRIFFRIFF", 12, NULL, NULL, NULL, &t), ATT_FORMAT, "no audio");
+  for (size_t size = 1; size < 60; size++) { /* a head that is cut off, or promises more than there is */
+    att_status status = att_transcription_new(model, bytes.data, size, NULL, NULL, NULL, &t);
+    bool more = true;
+    while (!status && more) status = att_transcription_step(t, &more);
+    assert_true(size >= 46 || status == ATT_FORMAT);
+    att_transcription_free(t);
+  }
+  att_transcription_free(NULL);
+  att_unmap(&bytes);
+  att_model_close(model);
+}
+
 static void callers_may_stop(void **state) {
   (void)state;
   if (!reads_recordings()) return;
@@ -335,14 +393,31 @@ static att_status open_and_transcribe(att_context *counted, void *arg) {
   return status;
 }
 
+static att_status open_and_hear_memory(att_context *counted, void *arg) {
+  const att_mapping *bytes = arg;
+  att_model *model;
+  att_transcription *t;
+  ATT_TRY(att_model_open(counted, ATT_TEST_DATA "/whisper", &model));
+  att_status status = att_transcription_new(model, bytes->data, bytes->size, NULL, NULL, NULL, &t);
+  bool more = !status;
+  while (!status && more) status = att_transcription_step(t, &more);
+  att_transcription_free(t);
+  att_model_close(model);
+  return status;
+}
+
 static void each_allocation_may_fail(void **state) {
   (void)state;
   if (!reads_recordings()) return;
   static int16_t samples[RATE / 4];
+  att_mapping bytes;
   fill_recording(samples, RATE / 4);
   const char *path = write_recording("short.wav", samples, RATE / 4);
   assert_true(fail_each_allocation(open_and_transcribe, (void *)path) > 100);
   assert_true(fail_each_allocation(open_and_look, (void *)path) > 100);
+  require_ok(att_map(ctx, path, &bytes));
+  assert_true(fail_each_allocation(open_and_hear_memory, &bytes) > 100);
+  att_unmap(&bytes);
 }
 
 int main(void) {
@@ -352,6 +427,7 @@ int main(void) {
       cmocka_unit_test(the_cheapest_path_is_found),
       cmocka_unit_test_teardown(silence_gives_nothing, empty_folder),
       cmocka_unit_test_teardown(recordings_are_heard_window_by_window, empty_folder),
+      cmocka_unit_test_teardown(memory_is_heard_as_a_file_is, empty_folder),
       cmocka_unit_test_teardown(callers_may_stop, empty_folder),
       cmocka_unit_test(what_cannot_be_is_refused),
       cmocka_unit_test_teardown(words_look_at_the_sound, empty_folder),

@@ -383,6 +383,11 @@ typedef int att_summary_fn(void *user, const att_summary *summary);
  * defaults. An empty text has an empty summary. */
 ATT_API att_status att_summarize(att_model *model, const att_text *texts, size_t count,
                                  const att_summary_options *options, att_summary_fn *give, void *user);
+/* What att_summarize reads of a text, to be translated piece by piece, as a service does: the prefix and the text, or
+ * the parts of a long one. Their translations, spaces before each left out, joined by spaces, are its summary. *parts:
+ * free with att_release. An empty text has one that is empty. */
+ATT_API att_status att_summary_parts(att_model *model, att_text text, const att_summary_options *options,
+                                     att_text **parts, size_t *count);
 
 /* The `sentences` sentences of each text that say most of it, in their order, joined by spaces, by the vectors that
  * att_embed gives them (a folder of sentence-transformers, any encoder): those closest to the mean of all, less what is
@@ -903,6 +908,17 @@ typedef int att_listened_fn(void *user, const att_listened *listened);
  * without libsndfile. */
 ATT_API att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *options,
                                   att_listened_fn *give, void *user);
+
+/* The same window by window, of what would be in a file: for who does other things between two windows. */
+typedef struct att_transcription att_transcription;
+/* data: [size], which must stay until it is freed, as the model must. options: their strings need not stay. */
+ATT_API att_status att_transcription_new(att_model *model, const void *data, size_t size,
+                                         const att_transcribe_options *options, att_listened_fn *give, void *user,
+                                         att_transcription **transcription);
+/* Hears a window. *more: there may be another. After a failure it is only to be freed. */
+ATT_API att_status att_transcription_step(att_transcription *transcription, bool *more);
+/* NULL is fine. */
+ATT_API void att_transcription_free(att_transcription *transcription);
 
 /* ---- looking -------------------------------------------------------------------------------------------------- */
 

@@ -217,21 +217,29 @@ static att_status summarize_window(summarizer *s, const att_text *texts, size_t 
 /* ---- the public call ------------------------------------------------------------------------------------------------
  */
 
-static att_status check(att_model *model, const att_text *texts, size_t count, att_summary_fn *give) {
-  if ((count && !texts) || !give) return att_fail(model->ctx, ATT_ARGUMENT, "att_summarize needs texts and a callback");
-  ATT_TRY(att_check_verb(model, ATT_VERB_SUMMARIZE));
-  return att_model_check_text(model);
-}
-
 static att_status settle(summarizer *s, const att_summary_options *options) {
+  att_model *model = s->model;
   const json_t *params;
+  ATT_TRY(att_check_verb(model, ATT_VERB_SUMMARIZE));
+  ATT_TRY(att_model_check_text(model));
   s->options = options;
-  s->most = att_source_limit(s->model);
-  ATT_TRY(make_decode(s->model, &s->decode));
-  ATT_TRY(read_params(s->model, &s->folder, &params));
+  s->most = att_source_limit(model);
+  ATT_TRY(make_decode(model, &s->decode));
+  ATT_TRY(read_params(model, &s->folder, &params));
   const char *own = json_string_value(json_object_get(params, "prefix"));
   s->prefix = options->prefix ? options->prefix : own ? own : "";
-  return ATT_OK;
+  if (!options->decode) return ATT_OK;
+  return att_take_options(model->ctx, "att_summarize: decode", options->decode, &s->decode, sizeof s->decode);
+}
+
+static void end(summarizer *s) {
+  att_context *ctx = s->model->ctx;
+  json_decref(s->folder);
+  att_free(ctx, s->ids.data);
+  att_buffer_free(ctx, &s->bytes);
+  att_buffer_free(ctx, &s->joined);
+  att_free(ctx, s->ends);
+  att_free(ctx, s->text);
 }
 
 att_status att_summarize(att_model *model, const att_text *texts, size_t count, const att_summary_options *given,
@@ -240,20 +248,46 @@ att_status att_summarize(att_model *model, const att_text *texts, size_t count, 
   att_summary_options options;
   att_summary_options_default(&options);
   ATT_TRY(att_take_options(ctx, "att_summarize", given, &options, sizeof options));
-  ATT_TRY(check(model, texts, count, give));
+  if ((count && !texts) || !give) return att_fail(ctx, ATT_ARGUMENT, "att_summarize needs texts and a callback");
   summarizer s = {.model = model, .give = give, .user = user};
   att_status status = settle(&s, &options);
-  if (!status && options.decode)
-    status = att_take_options(ctx, "att_summarize: decode", options.decode, &s.decode, sizeof s.decode);
   for (s.first = 0; s.first < count && !status; s.first += WINDOW) {
     size_t left = count - s.first;
     status = summarize_window(&s, texts + s.first, left < WINDOW ? left : WINDOW);
   }
-  json_decref(s.folder);
-  att_free(ctx, s.ids.data);
-  att_buffer_free(ctx, &s.bytes);
-  att_buffer_free(ctx, &s.joined);
-  att_free(ctx, s.ends);
-  att_free(ctx, s.text);
+  end(&s);
+  return status;
+}
+
+/* The parts and their bytes in one block. NULL: no memory. */
+static att_text *copy_parts(const summarizer *s) {
+  size_t list = s->parts * sizeof(att_text);
+  att_text *parts = list / sizeof *parts == s->parts && s->bytes.size < SIZE_MAX - list - 1
+                        ? att_alloc(s->model->ctx, list + s->bytes.size + 1, 1)
+                        : NULL;
+  if (!parts) return NULL;
+  char *bytes = (char *)(parts + s->parts);
+  if (s->bytes.size) memcpy(bytes, s->bytes.data, s->bytes.size);
+  for (size_t i = 0; i < s->parts; i++) {
+    size_t begin = i ? s->ends[i - 1] : 0;
+    parts[i] = (att_text){bytes + begin, s->ends[i] - begin};
+  }
+  return parts;
+}
+
+att_status att_summary_parts(att_model *model, att_text text, const att_summary_options *given, att_text **parts,
+                             size_t *count) {
+  att_summary_options options;
+  *parts = NULL;
+  *count = 0;
+  att_summary_options_default(&options);
+  ATT_TRY(att_take_options(model->ctx, "att_summary_parts", given, &options, sizeof options));
+  if (text.size && !text.data) return att_fail(model->ctx, ATT_ARGUMENT, "att_summary_parts needs a text");
+  summarizer s = {.model = model};
+  att_status status = settle(&s, &options);
+  if (!status) status = add_text(&s, text, 0);
+  if (!status && !(*parts = copy_parts(&s))) status = ATT_MEMORY;
+  if (!status) *count = s.parts;
+  end(&s);
   return status;
 }

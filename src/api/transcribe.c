@@ -18,10 +18,12 @@
 #define LEAST_REST        0.1 /* seconds at the end that are worth a window */
 #define PAUSE             2.0 /* seconds without a voice that end a window */
 
-typedef struct transcriber {
+/* A recording as it is being heard. */
+typedef struct att_transcription {
   att_model *model;
   att_context *ctx;
-  const att_transcribe_options *options;
+  att_transcribe_options own;
+  const att_transcribe_options *options; /* these */
   att_listened_fn *give;
   void *user;
   att_whisper whisper;
@@ -36,8 +38,9 @@ typedef struct transcriber {
   int64_t length, count, first;
   float *rows; /* [frames, bands] */
   int64_t frames;
-  att_ids before;   /* tokens heard, behind the prompt's */
-  size_t forgotten; /* of them, the first ones */
+  att_ids before;             /* tokens heard, behind the prompt's */
+  size_t forgotten;           /* of them, the first ones */
+  att_recogniser *recogniser; /* which hears in place of all this; or NULL */
 } transcriber;
 
 static int rate_of(const transcriber *t) { return t->model->config.mel.rate; }
@@ -232,19 +235,19 @@ static att_status hear_window(transcriber *t, int64_t length) {
   return advance(t, used >= seconds_of(t, length) ? length : llrint(used * rate_of(t)));
 }
 
-static att_status hear_all(transcriber *t) {
-  for (;;) {
-    int64_t got, length;
-    bool moved;
-    if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted");
-    ATT_TRY(att_audio_read(t->audio, t->samples + t->count, t->length - t->count, &got));
-    length = t->count += got;
-    if (seconds_of(t, t->count) < LEAST_REST) return ATT_OK;
-    att_arena_reset(t->arena);
-    ATT_TRY(skip_silence(t, &moved));
-    if (!moved && t->options->voice) ATT_TRY(skip_pauses(t, &moved, &length));
-    if (!moved) ATT_TRY(hear_window(t, length));
-  }
+/* A window. *more: there may be another. */
+static att_status hear_some(transcriber *t, bool *more) {
+  int64_t got, length;
+  bool moved;
+  if (att_is_interrupted(t->ctx)) return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted");
+  ATT_TRY(att_audio_read(t->audio, t->samples + t->count, t->length - t->count, &got));
+  length = t->count += got;
+  *more = seconds_of(t, t->count) >= LEAST_REST;
+  if (!*more) return ATT_OK;
+  att_arena_reset(t->arena);
+  ATT_TRY(skip_silence(t, &moved));
+  if (!moved && t->options->voice) ATT_TRY(skip_pauses(t, &moved, &length));
+  return moved ? ATT_OK : hear_window(t, length);
 }
 
 /* ---- options ---- */
@@ -316,10 +319,8 @@ static att_status read_prompt(transcriber *t) {
   return status;
 }
 
-static att_status begin(transcriber *t, const char *path) {
+static att_status begin_whisper(transcriber *t) {
   const att_config *c = &t->model->config;
-  ATT_TRY(check_options(t->ctx, t->options));
-  ATT_TRY(att_check_verb(t->model, ATT_VERB_TRANSCRIBE));
   ATT_TRY(att_generation_use(t->ctx, &t->model->generation));
   ATT_TRY(att_whisper_find(t->model, &t->whisper));
   ATT_TRY(choose_language(t));
@@ -332,18 +333,7 @@ static att_status begin(transcriber *t, const char *path) {
   if (!t->samples || !t->rows) return ATT_MEMORY;
   ATT_TRY(att_arena_new(t->ctx, &t->arena));
   ATT_TRY(att_mel_new(t->ctx, &c->mel, &t->mel));
-  ATT_TRY(att_session_new(t->model, 0, &t->session));
-  return att_audio_open(t->ctx, path, c->mel.rate, &t->audio);
-}
-
-static void end(transcriber *t) {
-  att_audio_close(t->audio);
-  att_session_free(t->session);
-  att_mel_free(t->mel);
-  att_arena_free(t->arena);
-  att_free(t->ctx, t->samples);
-  att_free(t->ctx, t->rows);
-  att_free(t->ctx, t->before.data);
+  return att_session_new(t->model, 0, &t->session);
 }
 
 /* ---- recognisers that attend has trained ---- */
@@ -358,7 +348,7 @@ static att_status tell_recognised(void *user, const att_recognised *part) {
 }
 
 /* They know no languages, and not when a word was heard. */
-static att_status recognise(transcriber *t, const char *path) {
+static att_status check_recogniser(const transcriber *t) {
   const att_transcribe_options *o = t->options;
   const char *wrong = o->language          ? "language"
                       : o->prompt          ? "prompt"
@@ -367,20 +357,77 @@ static att_status recognise(transcriber *t, const char *path) {
                       : o->voice           ? "voice"
                       : o->temperature > 0 ? "temperature"
                                            : NULL;
-  ATT_TRY(check_options(t->ctx, o));
   if (wrong) return att_fail(t->ctx, ATT_UNSUPPORTED, "%s: for Whisper models; one of train speech has none", wrong);
-  return att_recognise_file(t->model, path, o->beam, tell_recognised, t);
+  return ATT_OK;
 }
 
-att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *given,
+/* ---- the calls ---- */
+
+/* path NULL: what is in memory. */
+static att_status begin(transcriber *t, const char *path, const void *data, size_t size) {
+  bool recognises = att_is_recogniser(t->model);
+  int rate = t->model->config.mel.rate;
+  ATT_TRY(check_options(t->ctx, t->options));
+  ATT_TRY(att_check_verb(t->model, ATT_VERB_TRANSCRIBE));
+  ATT_TRY(recognises ? check_recogniser(t) : begin_whisper(t));
+  ATT_TRY(path ? att_audio_open(t->ctx, path, rate, &t->audio)
+               : att_audio_open_memory(t->ctx, data, size, rate, &t->audio));
+  if (!recognises) return ATT_OK;
+  att_audio *audio = t->audio;
+  t->audio = NULL; /* the recogniser's */
+  return att_recogniser_new(t->model, audio, t->options->beam, &t->recogniser);
+}
+
+static att_status open_any(att_model *model, const char *path, const void *data, size_t size,
+                           const att_transcribe_options *given, att_listened_fn *give, void *user, transcriber **out) {
+  transcriber *t = ATT_NEW(model->ctx, 1, transcriber);
+  *out = NULL;
+  if (!t) return ATT_MEMORY;
+  t->model = model;
+  t->ctx = model->ctx;
+  t->options = &t->own;
+  t->give = give;
+  t->user = user;
+  att_transcribe_options_default(&t->own);
+  att_status status = att_take_options(model->ctx, "att_transcribe", given, &t->own, sizeof t->own);
+  if (!status) status = begin(t, path, data, size);
+  if (status)
+    att_transcription_free(t);
+  else
+    *out = t;
+  return status;
+}
+
+att_status att_transcription_new(att_model *model, const void *data, size_t size, const att_transcribe_options *options,
+                                 att_listened_fn *give, void *user, att_transcription **out) {
+  return open_any(model, NULL, data, size, options, give, user, out);
+}
+
+att_status att_transcription_step(att_transcription *t, bool *more) {
+  return t->recogniser ? att_recogniser_step(t->recogniser, tell_recognised, t, more) : hear_some(t, more);
+}
+
+void att_transcription_free(att_transcription *t) {
+  if (!t) return;
+  att_recogniser_free(t->recogniser);
+  att_audio_close(t->audio);
+  att_session_free(t->session);
+  att_mel_free(t->mel);
+  att_arena_free(t->arena);
+  att_free(t->ctx, t->samples);
+  att_free(t->ctx, t->rows);
+  att_free(t->ctx, t->before.data);
+  att_free(t->ctx, t);
+}
+
+att_status att_transcribe(att_model *model, const char *path, const att_transcribe_options *options,
                           att_listened_fn *give, void *user) {
-  att_transcribe_options own;
-  att_transcribe_options_default(&own);
-  ATT_TRY(att_take_options(model->ctx, "att_transcribe", given, &own, sizeof own));
-  transcriber t = {.model = model, .ctx = model->ctx, .options = &own, .give = give, .user = user};
-  if (path && att_is_recogniser(model)) return recognise(&t, path);
-  att_status status = path ? begin(&t, path) : att_fail(model->ctx, ATT_ARGUMENT, "att_transcribe: no path");
-  if (!status) status = hear_all(&t);
-  end(&t);
+  transcriber *t;
+  bool more = true;
+  if (!path) return att_fail(model->ctx, ATT_ARGUMENT, "att_transcribe: no path");
+  ATT_TRY(open_any(model, path, NULL, 0, options, give, user, &t));
+  att_status status = ATT_OK;
+  while (!status && more) status = att_transcription_step(t, &more);
+  att_transcription_free(t);
   return status;
 }

@@ -23,7 +23,9 @@ enum { BLOCK = 4096, MOST_CHANNELS = 256, LOWEST_RATE = 100, HIGHEST_RATE = 4000
 #ifdef ATT_HAVE_SNDFILE
 struct att_audio {
   att_context *ctx;
-  char *path;
+  char *path;        /* as messages say it */
+  const char *bytes; /* [size] in memory, read up to `at`; or NULL */
+  int64_t size, at;
   SNDFILE *file;
   int channels, from, to; /* rates, in hertz */
   double seconds;         /* negative: not known */
@@ -62,14 +64,48 @@ static att_status open_bytes(att_context *ctx, const char *path, int *descriptor
   return status;
 }
 
-static att_status open_sound(att_audio *audio, const char *path) {
-  SF_INFO info = {0};
+/* ---- bytes in memory, as libsndfile asks for them ---- */
+
+static sf_count_t memory_size(void *user) { return ((const att_audio *)user)->size; }
+
+static sf_count_t memory_seek(sf_count_t by, int whence, void *user) {
+  att_audio *audio = user;
+  sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? audio->at : audio->size;
+  if (by < -from || by > audio->size - from) return -1;
+  return audio->at = from + by;
+}
+
+static sf_count_t memory_read(void *to, sf_count_t wanted, void *user) {
+  att_audio *audio = user;
+  sf_count_t left = audio->size - audio->at, count = wanted < left ? wanted : left;
+  if (count <= 0) return 0;
+  memcpy(to, audio->bytes + audio->at, (size_t)count);
+  audio->at += count;
+  return count;
+}
+
+static sf_count_t memory_tell(void *user) { return ((const att_audio *)user)->at; }
+
+/* ---- opening ---- */
+
+static att_status open_file(att_audio *audio, const char *path, SF_INFO *info) {
   int descriptor;
   ATT_TRY(open_bytes(audio->ctx, path, &descriptor));
-  audio->file = sf_open_fd(descriptor, SFM_READ, &info, SF_TRUE);
-  if (!audio->file) {
+  audio->file = sf_open_fd(descriptor, SFM_READ, info, SF_TRUE);
+  if (!audio->file)
     close(
         descriptor); /* libsndfile closes it where it has opened the file only; where it has closed it, this is EBADF */
+  return ATT_OK;
+}
+
+static att_status open_sound(att_audio *audio, const char *path) {
+  static SF_VIRTUAL_IO memory = {memory_size, memory_seek, memory_read, NULL, memory_tell};
+  SF_INFO info = {0};
+  if (audio->bytes)
+    audio->file = sf_open_virtual(&memory, SFM_READ, &info, audio);
+  else
+    ATT_TRY(open_file(audio, path, &info));
+  if (!audio->file) {
     return att_fail(audio->ctx, ATT_FORMAT, "%s: no audio that libsndfile reads, such as wav, flac, ogg or mp3 (%s)",
                     audio->path, sf_strerror(NULL));
   }
@@ -105,7 +141,7 @@ static att_status open_resampler(att_audio *audio) {
 }
 
 static att_status open_audio(att_audio *audio, const char *path) {
-  const char *name = name_of(path);
+  const char *name = path ? name_of(path) : "the recording";
   audio->path = att_copy_text(audio->ctx, name, strlen(name));
   if (!audio->path) return ATT_MEMORY;
   ATT_TRY(open_sound(audio, path));
@@ -115,18 +151,30 @@ static att_status open_audio(att_audio *audio, const char *path) {
   return audio->interleaved && audio->mono ? ATT_OK : ATT_MEMORY;
 }
 
-att_status att_audio_open(att_context *ctx, const char *path, int rate, att_audio **out) {
+/* path NULL: what is in memory. */
+static att_status open_any(att_context *ctx, const char *path, const void *data, size_t size, int rate,
+                           att_audio **out) {
   *out = NULL;
   att_audio *audio = ATT_NEW(ctx, 1, att_audio);
   if (!audio) return ATT_MEMORY;
   audio->ctx = ctx;
   audio->to = rate;
+  audio->bytes = data;
+  audio->size = (int64_t)size;
   att_status status = open_audio(audio, path);
   if (status)
     att_audio_close(audio);
   else
     *out = audio;
   return status;
+}
+
+att_status att_audio_open(att_context *ctx, const char *path, int rate, att_audio **out) {
+  return open_any(ctx, path, NULL, 0, rate, out);
+}
+
+att_status att_audio_open_memory(att_context *ctx, const void *data, size_t size, int rate, att_audio **out) {
+  return open_any(ctx, NULL, data ? data : "", size <= INT64_MAX ? size : 0, rate, out);
 }
 
 void att_audio_close(att_audio *audio) {
@@ -215,6 +263,11 @@ att_status att_audio_open(att_context *ctx, const char *path, int rate, att_audi
   (void)rate;
   *out = NULL;
   return refuse(ctx, path);
+}
+att_status att_audio_open_memory(att_context *ctx, const void *data, size_t size, int rate, att_audio **out) {
+  (void)data, (void)size, (void)rate;
+  *out = NULL;
+  return refuse(ctx, "the recording");
 }
 void att_audio_close(att_audio *audio) { (void)audio; }
 att_status att_audio_read(att_audio *audio, float *samples, int64_t wanted, int64_t *count) {

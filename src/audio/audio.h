@@ -1,7 +1,8 @@
 /*
- * Owns recordings as samples: a file or standard input to mono float32 at a wanted rate, piece by piece, so that three
- * hours take no more memory than three seconds. libsndfile reads (wav, flac, ogg, mp3 and what else it knows), soxr
- * changes rates. Refuses, with one line, what is no audio, what has no samples, and samples that are no numbers.
+ * Owns recordings as samples: a file, standard input or bytes in memory to mono float32 at a wanted rate, piece by
+ * piece, so that three hours take no more memory than three seconds. libsndfile reads (wav, flac, ogg, mp3 and what
+ * else it knows), soxr changes rates. Refuses, with one line, what is no audio, what has no samples, and samples that
+ * are no numbers.
  */
 #ifndef ATT_AUDIO_AUDIO_H
 #define ATT_AUDIO_AUDIO_H
@@ -14,6 +15,8 @@ typedef struct att_audio att_audio;
  * that are given, in hertz. Channels are averaged. ATT_UNSUPPORTED: a build without libsndfile, or without soxr where
  * the rate differs; ATT_FORMAT: no audio, or without any. */
 att_status att_audio_open(att_context *ctx, const char *path, int rate, att_audio **audio);
+/* The same of what would be in a file: data, [size], which must stay until it is closed. */
+att_status att_audio_open_memory(att_context *ctx, const void *data, size_t size, int rate, att_audio **audio);
 void att_audio_close(att_audio *audio); /* NULL is fine */
 
 /* The next samples, [wanted] at most; fewer at the end only. ATT_NUMERIC: NaN or infinity among them, with its time. */
