@@ -56,14 +56,25 @@ int att_cli_refused(att_cli *cli) {
   return att_cli_fail(cli, ATT_CLI_MISUSED, "%s%s", att_cli_has(cli->verb, first) ? "--" : "", message);
 }
 
+/* The option that was given and takes several files, or NULL. */
+static const char *takes_files(att_cli *cli) {
+  static const char *const names[] = {"text", "data"};
+  att_train_option of;
+  for (size_t i = 0; att_train_option_at(cli->verb->library, i, &of); i++)
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+      if (of.kind == ATT_OPTION_FILES && strcmp(of.name, names[k]) == 0 && att_cli_given(cli, names[k]))
+        return names[k];
+  return NULL;
+}
+
 /* Files that follow a `--text`, as a shell makes them of *.txt, or a `--data` of tunes, belong to it; a folder after
  * --resume is the run's. */
 static int set_words(att_cli *cli, att_train_options *options) {
   if (cli->word_count == 1 && att_cli_given(cli, "resume") && !att_cli_given(cli, "out")) /* --resume DIR */
     return att_cli_failed(cli, att_train_options_set(options, "out", cli->words[0]));
-  const char *files = strcmp(cli->verb->library, "music") == 0 ? "data" : "text";
+  const char *files = takes_files(cli);
   for (int i = 0; i < cli->word_count; i++) {
-    if (!att_cli_given(cli, files))
+    if (!files)
       return att_cli_fail(cli, ATT_CLI_MISUSED, "unexpected '%s'; usage: attend %s %s", cli->words[i], cli->verb->name,
                           cli->verb->arguments);
     if (att_train_options_set(options, files, cli->words[i]) != ATT_OK)

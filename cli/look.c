@@ -8,10 +8,10 @@
 
 typedef struct look_options {
   att_cli_common common;
-  const char *target, *file;
+  const char *target, *file, *data, *context;
   const char *files[4]; /* by att_look_format; that of the terminal is unused */
   int part;             /* an att_look_part, or -1: the one that says most of those the model has */
-  int layer, head;
+  int layer, head, series;
   bool gradient;
 } look_options;
 
@@ -22,7 +22,14 @@ static const att_cli_option options[] = {
     ATT_CLI_FILE(AT(file)),
 
     {.group = "What", .name = "target", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(target),
-     .help = "look at this translation, or at this second text of an encoder", .initial = "the model's own"},
+     .help = "look at this translation, or at this second text of an encoder; of a model of forecasts the column",
+     .initial = "the model's own; the first column"},
+    {.name = "context", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(context),
+     .help = "of a model that answers questions: what TEXT asks about"},
+    {.name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
+     .help = "of a model of series or of sounds, in place of TEXT: the file, as for training"},
+    {.name = "series", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1e9, .offset = AT(series),
+     .help = "which series, or recording, of that file, from 1", .initial = "1"},
     {.name = "part", .kind = ATT_CLI_CHOICE, .value = "encoder|decoder|cross", .offset = AT(part),
      .help = "whose attention", .initial = "cross; where there is none decoder, or encoder"},
     {.name = "layer", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layer),
@@ -117,14 +124,36 @@ static int look_at(att_cli *cli, att_model *model, att_text text, const look_opt
   return show(cli, done, attention, o);
 }
 
-/* By a model of sound: the word is a file. */
+/* The file that a model of sounds or of series looks at: the word, or --data. */
+static int find_file(att_cli *cli, const look_options *o, const char **path) {
+  *path = o->data ? o->data : cli->word_count == 2 ? cli->words[1] : NULL;
+  if (*path && cli->word_count == (o->data ? 1 : 2) && !o->file) return 0;
+  return att_cli_fail(cli, ATT_CLI_MISUSED, "a model of sounds or series looks at one file: attend look MODEL FILE");
+}
+
 static int look_at_recording(att_cli *cli, att_model *model, const look_options *o) {
   att_attention *attention = NULL;
-  if (cli->word_count != 2 || o->file)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "a model of sound looks at one recording: attend look MODEL FILE");
-  if (o->gradient) return att_cli_fail(cli, ATT_CLI_MISUSED, "--gradient is for models of text");
-  att_status done = att_look_recording(model, cli->words[1], target_of(o), &attention);
+  const char *path;
+  int status = find_file(cli, o, &path);
+  if (status) return status;
+  if (o->series) return att_cli_fail(cli, ATT_CLI_MISUSED, "--series is for files of several series");
+  if (o->gradient) return att_cli_fail(cli, ATT_CLI_MISUSED, "--gradient is for models of text and of series");
+  att_status done = att_look_recording(model, path, target_of(o), &attention);
   return show(cli, done, attention, o);
+}
+
+static int look_at_series(att_cli *cli, att_model *model, const look_options *o) {
+  att_attention *attention = NULL;
+  const char *path;
+  int status = find_file(cli, o, &path);
+  if (status) return status;
+  att_status done = att_look_series(model, path, o->series ? o->series - 1 : 0, o->target, o->gradient, &attention);
+  return show(cli, done, attention, o);
+}
+
+static bool reads_series(att_model *model) {
+  const att_model_info *info;
+  return att_model_describe(model, &info) == ATT_OK && info->input_width > 0;
 }
 
 static int look_at_lines(att_cli *cli, att_model *model, const look_options *o, att_cli_input *input) {
@@ -158,8 +187,29 @@ static int check_options(att_cli *cli, const look_options *o) {
   return att_cli_fail(cli, ATT_CLI_MISUSED, "only one of --svg, --html and --json can go to standard output");
 }
 
+static int look(att_cli *cli, att_model *model, const look_options *o, att_cli_input **input) {
+  if (att_check_verb(model, ATT_VERB_TRANSCRIBE) == ATT_OK) return look_at_recording(cli, model, o);
+  if (reads_series(model)) return look_at_series(cli, model, o);
+  if (o->data || o->series)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for models of series and of sounds",
+                        o->data ? "data" : "series");
+  int status = att_cli_input_open(cli, o->file, input);
+  return status ? status : look_at_lines(cli, model, o, *input);
+}
+
+/* What a question is about is the second text of its pair. *data: to att_release. */
+static int read_context(att_cli *cli, look_options *o, char **data) {
+  size_t size;
+  if (!o->context) return 0;
+  if (o->target) return att_cli_fail(cli, ATT_CLI_MISUSED, "give one of --context and --target");
+  int status = att_cli_failed(cli, att_read_text(cli->ctx, o->context, data, &size));
+  o->target = *data;
+  return status;
+}
+
 static int run(att_cli *cli) {
   look_options o;
+  char *context = NULL;
   memset(&o, 0, sizeof o);
   o.part = -1;
   att_model *model = NULL;
@@ -167,13 +217,12 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
+  if (!status) status = read_context(cli, &o, &context);
   if (!status) status = att_cli_open_model(cli, &model);
-  bool sound = !status && att_check_verb(model, ATT_VERB_TRANSCRIBE) == ATT_OK;
-  if (sound) status = look_at_recording(cli, model, &o);
-  if (!status && !sound) status = att_cli_input_open(cli, o.file, &input);
-  if (!status && !sound) status = look_at_lines(cli, model, &o, input);
+  if (!status) status = look(cli, model, &o, &input);
   att_cli_input_close(input);
   att_model_close(model);
+  att_release(cli->ctx, context);
   return status;
 }
 
@@ -185,12 +234,15 @@ const att_cli_verb att_cli_look = {
         "Draws how much each word looks at each other: words of the text at each other (encoder), each word at "
         "those before it (decoder), words of a translation at those of the source (cross). TEXT, or each line of "
         "--file or standard input, is looked at as it is; a translator translates it first, unless --target gives a "
-        "translation. Of a Whisper model TEXT is a recording: each word that is heard looks at the sound (cross), over "
-        "its spectrogram.",
+        "translation. Of a recogniser of speech TEXT is a recording: each word that is heard looks at the sound "
+        "(cross), "
+        "over its spectrogram. Of a model of series it is a file of them (--series N: which): each time looks at the "
+        "others, under the curves.",
     .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
                "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html\n"
                "attend look gpt2 \"Once upon a time\" --gradient\n"
-               "attend look whisper-base talk.wav --svg talk.svg",
+               "attend look whisper-base talk.wav --svg talk.svg\n"
+               "attend look gestures new.ts --series 3 --gradient",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

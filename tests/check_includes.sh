@@ -18,7 +18,7 @@ declare -A may=(
   [train/tasks]="base kernels tensor layers models decode formats text audio metrics speech train/data train train/tasks"
   [view]="base formats text view"
   [speech]="base kernels tensor layers models decode formats text audio speech"
-  [compare]="base formats text audio models train/data train view compare"
+  [compare]="base formats text audio metrics models train/data train view compare"
   [api]="base kernels tensor layers models decode formats text audio metrics speech train/data view api"
   [serve]="base kernels tensor layers models decode formats text audio api serve"
 )

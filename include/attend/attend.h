@@ -958,6 +958,18 @@ ATT_API att_status att_look_gradient(att_model *model, att_text text, att_text t
  * sums to 1. Pictures show the spectrogram above, and by default the mean of the heads that align. */
 ATT_API att_status att_look_recording(att_model *model, const char *path, att_text text, att_attention **attention);
 
+/* The same of a model of series (att_classify_series, att_forecast): values [rows, channels], as its tables have them,
+ * NaN where one is missing. A key and a query are a token each: so many rows, named by the first of them. Of a model of
+ * forecasts the last rows that it reads are looked at, in the column `channel`; other models read all at once.
+ * gradient: in place of attention, as att_look_gradient: one row, the likeliest label, or the mean of what is forecast.
+ * Pictures show the curves above. */
+ATT_API att_status att_look_values(att_model *model, const float *values, size_t rows, size_t channel, bool gradient,
+                                   att_attention **attention);
+/* The same of a series in a file: its place from 0 (-1: the last), and, of a model of forecasts, the column by its name
+ * or number from 1 (NULL: the first). Of models of sounds a file is a recording, or a table of them. */
+ATT_API att_status att_look_series(att_model *model, const char *path, int64_t index, const char *column, bool gradient,
+                                   att_attention **attention);
+
 /* A part's weights, valid until att_attention_free. */
 ATT_API att_status att_attention_get(const att_attention *attention, att_look_part part, const att_attention_map **map);
 

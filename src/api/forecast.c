@@ -3,8 +3,7 @@
  * would have forecast what a table has, beside the last value and the last season. Refuses models without a head of
  * forecasts, and series that are shorter than what the model reads.
  */
-#include "models/series_front.h"
-#include "train/data/windows.h"
+#include "api/forecast.h"
 
 #include "models/head.h"
 
@@ -33,8 +32,7 @@ static att_status name_targets(att_model *model, att_buffer *out) {
   return ATT_OK;
 }
 
-static att_status read_grid(forecasting *w) {
-  att_model *model = w->model;
+att_status att_forecast_read(att_model *model, const char *path, att_timeline *grid) {
   const att_series_front *f = model->series;
   att_buffer targets = {0};
   att_series read;
@@ -42,17 +40,17 @@ static att_status read_grid(forecasting *w) {
   att_series_columns given = {.target = targets.size ? targets.data : NULL};
   if (f) given.series = f->series;
   if (f) given.time = f->time;
-  if (!status) status = att_series_read_timed(model->ctx, w->path, &given, &read);
+  if (!status) status = att_series_read_timed(model->ctx, path, &given, &read);
   att_buffer_free(model->ctx, &targets);
   if (status) return status;
   if (read.channels != model->config.patching.channels) {
     int64_t channels = read.channels;
     att_series_free(model->ctx, &read);
-    return att_fail(model->ctx, ATT_FORMAT, "%s: it has %lld columns of numbers, the model reads %lld", w->path,
+    return att_fail(model->ctx, ATT_FORMAT, "%s: it has %lld columns of numbers, the model reads %lld", path,
                     (long long)channels, (long long)model->config.patching.channels);
   }
   const att_time_step step = {f ? f->step_months : 0, f ? f->step_seconds : 0};
-  return att_timeline_make(model->ctx, w->path, &read, step, &w->grid);
+  return att_timeline_make(model->ctx, path, &read, step, grid);
 }
 
 /* A folder without series.json reads values as they are. */
@@ -245,7 +243,7 @@ att_status att_forecast(att_model *model, const char *path, att_forecast_fn *giv
   if (!path || !give) return att_fail(model->ctx, ATT_ARGUMENT, "att_forecast needs a file and a callback");
   ATT_TRY(att_check_verb(model, ATT_VERB_FORECAST));
   forecasting w = {.model = model, .path = path};
-  att_status status = read_grid(&w);
+  att_status status = att_forecast_read(model, path, &w.grid);
   if (!status) status = scale(&w);
   if (!status) status = give_all(&w, give, user);
   free_all(&w);
@@ -258,7 +256,7 @@ att_status att_backtest_sized(att_model *model, const char *path, att_progress_f
   if (!path || !out) return att_fail(model->ctx, ATT_ARGUMENT, "att_backtest needs a file and a place for the result");
   ATT_TRY(att_check_verb(model, ATT_VERB_FORECAST));
   forecasting w = {.model = model, .path = path};
-  att_status status = read_grid(&w);
+  att_status status = att_forecast_read(model, path, &w.grid);
   if (!status) status = scale(&w);
   if (!status) status = measure(&w, progress, user, &own);
   free_all(&w);

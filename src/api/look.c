@@ -4,6 +4,8 @@
  * or once for each output, with a tape, and the norms of the embeddings' gradients stay. Refuses a text of nothing but
  * spaces.
  */
+#include "api/look.h"
+#include "api/look_answer.h"
 #include "api/text.h"
 #include "decode/decode.h"
 #include "models/head.h"
@@ -24,6 +26,8 @@ typedef struct looker {
   att_ids inputs, outputs; /* what the decoder reads, and what it predicts there */
   bool started;            /* the inputs begin with the model's start token, which no text has */
   att_buffer translation;
+  att_answer_window window; /* of a question and its context; then the source is its ids */
+  bool asks;
 } looker;
 
 /* ---- the texts ---- */
@@ -100,19 +104,52 @@ static att_status read_whole(looker *look, att_text text, const att_text *other)
   return att_fail(model->ctx, ATT_ARGUMENT, "there is no text to look at: it has no tokens");
 }
 
+/* The part of the context that has the answer; a star leads the answer's tokens. */
+static att_status read_question(looker *look, att_text question, const att_text *context) {
+  att_context *ctx = look->model->ctx;
+  att_answer_window *w = &look->window;
+  look->asks = true;
+  ATT_TRY(att_answer_window_find(look->model, question, *context, w));
+  ATT_TRY(copy_ids(ctx, w->ids.data, w->ids.count, &look->source));
+  if (look->model->config.type_vocab_size < 2) return ATT_OK;
+  return copy_ids(ctx, w->types.data, w->types.count, &look->types);
+}
+
+/* "Who built it? - the Romans (87%)" */
+static att_status name_question(looker *look, att_text question) {
+  att_context *ctx = look->model->ctx;
+  const att_answer_window *w = &look->window;
+  att_buffer text = {0};
+  char score[32];
+  att_format(score, sizeof score, " (%.0f%%)", 100 * w->score);
+  att_status status = att_buffer_append(ctx, &text, question.data, question.size);
+  if (!status) status = att_buffer_append(ctx, &text, " - ", 3);
+  if (!status && w->first >= 0) status = att_buffer_append(ctx, &text, w->answer.data, w->answer.size);
+  if (!status) status = att_buffer_print(ctx, &text, "%s", w->first < 0 ? "no answer" : score);
+  if (!status) look->attention->source = att_copy_text(ctx, text.data, text.size);
+  if (!status && !look->attention->source) status = ATT_MEMORY;
+  att_buffer_free(ctx, &text);
+  return status;
+}
+
 static att_status read_texts(looker *look, att_text text, att_text target) {
   att_context *ctx = look->model->ctx;
   const att_config *config = &look->model->config;
   if (att_is_blank(text)) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: it is empty");
   ATT_TRY(att_model_check_text(look->model));
   look->predicts = config->kind != ATT_ENCODER && look->model->head->output;
-  if (!look->predicts)
+  if (config->head == ATT_HEAD_SPANS && target.data)
+    ATT_TRY(read_question(look, text, &target));
+  else if (!look->predicts)
     ATT_TRY(read_whole(look, text, &target));
   else if (config->kind == ATT_DECODER)
     ATT_TRY(read_decoder(look, text, &target));
   else
     ATT_TRY(read_pair(look, text, &target));
-  look->attention->source = att_copy_text(ctx, text.data, text.size);
+  if (look->asks)
+    ATT_TRY(name_question(look, text));
+  else
+    look->attention->source = att_copy_text(ctx, text.data, text.size);
   if (!look->attention->source) return ATT_MEMORY;
   if (!target.data) return ATT_OK;
   look->attention->target = att_copy_text(ctx, target.data, target.size);
@@ -120,6 +157,24 @@ static att_status read_texts(looker *look, att_text text, att_text target) {
 }
 
 /* ---- maps ---- */
+
+/* The same labels, with a star before those of places first .. last. */
+static att_status star(att_context *ctx, size_t count, int64_t first, int64_t last, const char *const **labels) {
+  size_t size = count * sizeof(char *);
+  for (size_t i = 0; i < count; i++) size += strlen((*labels)[i]) + 2;
+  char **block = att_alloc(ctx, size, 1);
+  char *at = (char *)(block + count);
+  for (size_t i = 0; block && i < count; i++) {
+    block[i] = at;
+    if ((int64_t)i >= first && (int64_t)i <= last) *at++ = '*';
+    size_t length = strlen((*labels)[i]) + 1;
+    memcpy(at, (*labels)[i], length);
+    at += length;
+  }
+  att_free(ctx, (void *)(uintptr_t)*labels);
+  *labels = (const char *const *)block;
+  return block ? ATT_OK : ATT_MEMORY;
+}
 
 static att_status make_labels(looker *look, const att_ids *ids, const char *const **labels) {
   att_tokenizer *tokenizer = look->model->tokenizer;
@@ -131,7 +186,9 @@ static att_status make_labels(looker *look, const att_ids *ids, const char *cons
     spellings[i] = start ? START_LABEL : att_tokenizer_token(tokenizer, ids->data[i]);
     special[i] = start || att_tokenizer_is_special(tokenizer, ids->data[i]);
   }
-  return att_labels_make(look->model->ctx, att_tokenizer_spelling(tokenizer), spellings, special, ids->count, labels);
+  ATT_TRY(att_labels_make(look->model->ctx, att_tokenizer_spelling(tokenizer), spellings, special, ids->count, labels));
+  if (!look->asks || look->window.first < 0) return ATT_OK;
+  return star(look->model->ctx, ids->count, look->window.first, look->window.last, labels);
 }
 
 /* Room for a part's weights, zeroed, with the labels of its keys. */
@@ -238,19 +295,6 @@ static att_status begin_pass(looker *look, att_run *run) {
   return att_tape_new(look->work, &run->tape);
 }
 
-/* norms[row] of the gradient of each embedding. */
-static void measure(const att_tensor *embedded, float *norms) {
-  const float *gradient = att_gradient_of(embedded);
-  for (int64_t r = 0; r < embedded->rows && gradient; r++) {
-    double square = 0;
-    for (int64_t c = 0; c < embedded->cols; c++) {
-      double g = (double)gradient[r * embedded->stride + c];
-      square += g * g;
-    }
-    norms[r] = (float)sqrt(square);
-  }
-}
-
 /* -log p of the output behind the decoder's first `count` inputs, backwards to the embeddings. Later inputs cannot move
  * it. */
 static att_status move_token(looker *look, size_t count, float *norms) {
@@ -267,7 +311,7 @@ static att_status move_token(looker *look, size_t count, float *norms) {
   ATT_TRY(att_op_cross_entropy(&run, &rows, &weight, &bias, model->config.logit_softcap, &look->outputs.data[row], 0, 1,
                                &loss));
   ATT_TRY(att_backward(&run));
-  measure(&embedded, norms);
+  att_look_measure(&embedded, norms);
   return ATT_OK;
 }
 
@@ -287,19 +331,11 @@ static att_status move_label(looker *look, int64_t row, int64_t *label, float *n
   att_input source;
   att_run run;
   att_hidden hidden;
-  att_tensor embedded, logits;
-  bool accumulate;
-  float *gradient;
+  att_tensor embedded;
   ATT_TRY(begin_pass(look, &run));
   ATT_TRY(whole_source(look, &run, &source));
   ATT_TRY(att_model_hidden(&run, model, &source, NULL, &embedded, &hidden));
-  ATT_TRY(att_head_logits(&run, model, &hidden, &logits));
-  ATT_TRY(att_gradient_open(&run, &logits, &gradient, &accumulate));
-  memset(gradient, 0, (size_t)(logits.rows * logits.stride) * sizeof *gradient);
-  *label = model->head->push(logits.data + row * logits.stride, logits.cols, gradient + row * logits.stride);
-  ATT_TRY(att_backward(&run));
-  measure(&embedded, norms);
-  return ATT_OK;
+  return att_look_push(&run, model, &hidden, &embedded, row, label, norms);
 }
 
 /* A row a text, or as many as the text has tokens. */
@@ -321,9 +357,29 @@ static att_status look_at_labels(looker *look) {
   return att_labels_make(model->ctx, (att_token_spelling){0}, labels, special, queries, &map->query_labels);
 }
 
+/* One row, the answer. */
+static att_status look_at_answer(looker *look) {
+  att_model *model = look->model;
+  att_look_part part = model->config.kind == ATT_DECODER ? ATT_LOOK_DECODER : ATT_LOOK_ENCODER;
+  att_attention_map *map = &look->attention->maps[part];
+  const char *answer = look->window.first < 0 ? "no answer" : "answer";
+  const bool special = true;
+  att_input source;
+  att_run run;
+  att_hidden hidden;
+  att_tensor embedded;
+  ATT_TRY(make_map(look, part, 1, 1, 1, &look->source));
+  ATT_TRY(att_labels_make(model->ctx, (att_token_spelling){0}, &answer, &special, 1, &map->query_labels));
+  ATT_TRY(begin_pass(look, &run));
+  ATT_TRY(whole_source(look, &run, &source));
+  ATT_TRY(att_model_hidden(&run, model, &source, NULL, &embedded, &hidden));
+  return att_answer_window_push(&run, model, &look->window, &hidden, &embedded, (float *)map->weights);
+}
+
 static att_status look_at_gradient(looker *look) {
   look->attention->gradient = true;
   ATT_TRY(att_arena_new(look->model->ctx, &look->work));
+  if (look->asks) return look_at_answer(look);
   if (look->model->head->push) return look_at_labels(look);
   if (look->predicts) return look_at_tokens(look);
   return att_fail(look->model->ctx, ATT_UNSUPPORTED,
@@ -350,6 +406,7 @@ static att_status look_at(att_model *model, att_text text, att_text target, att_
   att_free(ctx, look.inputs.data);
   att_free(ctx, look.outputs.data);
   att_buffer_free(ctx, &look.translation);
+  att_answer_window_free(ctx, &look.window);
   if (status)
     att_attention_free(attention);
   else
@@ -373,7 +430,7 @@ void att_attention_free(att_attention *attention) {
     att_free(ctx, (void *)attention->maps[part].key_labels);
     att_free(ctx, (void *)attention->maps[part].weights);
   }
-  att_free(ctx, attention->sound.levels);
+  att_free(ctx, attention->signal.levels);
   att_free(ctx, attention->aligned);
   att_free(ctx, attention->source);
   att_free(ctx, attention->target);

@@ -1,8 +1,11 @@
 /*
- * Owns att_look_recording: the first window of a recording, what is said in it, and where each token listened. The
- * weights are pooled into stretches that a picture has room for.
+ * Owns att_look_recording: the first window of a recording, what is said in it, and where each token listened, with
+ * Whisper or a recogniser of attend's own (whose encoder is shown too). The weights are pooled into stretches that a
+ * picture has room for.
  */
+#include "api/recognise.h"
 #include "audio/audio.h"
+#include "decode/recognise.h"
 #include "models/head.h"
 #include "speech/words.h"
 #include "view/view.h"
@@ -11,14 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS = 4, BANDS = 20 }; /* of the spectrogram: for each key; at most */
+enum { COLUMNS = 4, BANDS = 20, MOST_SECONDS = 60 }; /* of the spectrogram: for each key; at most; of the recording */
 
 typedef struct listener {
   att_model *model;
   att_context *ctx;
   att_attention *attention;
   att_arena *arena;
-  att_whisper whisper;
+  bool own;            /* a recogniser that train speech has made */
+  double precision;    /* seconds of a position of the memory */
+  att_whisper whisper; /* else */
   att_listening how;
   att_memory memory;
   float *samples; /* [count] on the arena, as rows [frames, bands] */
@@ -35,7 +40,8 @@ static att_status read_sound(listener *l, const char *path) {
   att_audio *audio;
   int64_t more = 0;
   float next;
-  l->frames = att_config_most_read(c, false);
+  int64_t most = MOST_SECONDS * c->mel.rate / c->mel.hop; /* the encoder's own map grows with the square */
+  l->frames = att_config_most_read(c, false) < most ? att_config_most_read(c, false) : most;
   l->length = l->frames * c->mel.hop;
   l->samples = ATT_ARENA_NEW(l->arena, l->length, float);
   l->rows = ATT_ARENA_NEW(l->arena, l->frames * c->mel.bands, float);
@@ -56,6 +62,12 @@ static att_status encode(listener *l) {
   if (!start) return ATT_MEMORY;
   start[0] = 0;
   start[1] = l->frames;
+  if (l->own) { /* it reads no silence behind the sound */
+    l->length = l->count;
+    l->frames = att_mel_frames(&l->model->config.mel, l->count);
+    if (l->frames < 1) return att_fail(l->ctx, ATT_ARGUMENT, "there is nothing to look at: the recording is too short");
+    start[1] = l->frames;
+  }
   ATT_TRY(att_mel_new(l->ctx, &l->model->config.mel, &mel));
   att_status status = att_mel_features(mel, l->samples, l->count, l->length, l->rows);
   att_mel_free(mel);
@@ -76,10 +88,26 @@ static att_status hear(listener *l, att_session *session, bool given) {
   return ATT_OK;
 }
 
+static att_status find_own_tokens(listener *l, att_text text) {
+  att_run run = {.ctx = l->ctx, .arena = l->arena};
+  att_ctc_text said = {0};
+  if (text.data)
+    ATT_TRY(att_tokenizer_encode(l->model->tokenizer, l->ctx, text, false, &l->tokens));
+  else
+    ATT_TRY(att_recognise(&run, l->model, l->rows, l->frames, 1, &said));
+  for (int64_t i = 0; i < said.count; i++) ATT_TRY(att_ids_push(l->ctx, &l->tokens, said.ids[i]));
+  return ATT_OK;
+}
+
 /* The text that is given, or what is heard; and the language. */
 static att_status find_tokens(listener *l, att_text text) {
   att_session *session;
   att_buffer spaced = {0};
+  if (l->own) {
+    ATT_TRY(find_own_tokens(l, text));
+    if (l->tokens.count) return ATT_OK;
+    return att_fail(l->ctx, ATT_ARGUMENT, "there is nothing to look at: no word was heard");
+  }
   ATT_TRY(att_session_new(l->model, 0, &session));
   att_status status = hear(l, session, text.data != NULL);
   att_session_free(session);
@@ -97,26 +125,27 @@ static att_status find_tokens(listener *l, att_text text) {
 
 /* ---- what is shown ---- */
 
-static void plan_keys(listener *l, att_attention_map *map) {
+static void plan_keys(listener *l, size_t *keys) {
   const att_config *c = &l->model->config;
   int64_t sound = (l->count + c->mel.hop * c->input_stride - 1) / (c->mel.hop * c->input_stride);
   double seconds = (double)l->count / c->mel.rate;
   l->positions = sound < 1 ? 1 : sound < l->memory.rows.rows ? sound : l->memory.rows.rows;
-  l->each = (int64_t)((seconds < 4 ? 0.1 : 0.2) / l->whisper.precision + 0.5);
-  map->keys = (size_t)((l->positions + l->each - 1) / l->each);
-  map->queries = l->tokens.count;
+  l->each = (int64_t)((seconds < 4 ? 0.1 : 0.2) / l->precision + 0.5);
+  if (l->each < 1) l->each = 1;
+  *keys = (size_t)((l->positions + l->each - 1) / l->each);
 }
 
 /* out[queries, keys] = sums of head[rows, positions] of the sound, each row scaled to 1, added with a share. */
+static void pool_row(const listener *l, const float *row, float share, float *out) {
+  double sum = 0;
+  for (int64_t p = 0; p < l->positions; p++) sum += (double)row[p];
+  for (int64_t p = 0; p < l->positions && sum > 0; p++) out[p / l->each] += (float)((double)row[p] / sum) * share;
+}
+
 static void pool(const listener *l, const att_second_hearing *pass, const float *head, float share, float *out) {
   size_t keys = l->attention->maps[ATT_LOOK_CROSS].keys;
-  for (size_t q = 0; q < l->tokens.count; q++) {
-    const float *row = head + (pass->prompt - 1 + (int64_t)q) * pass->keys;
-    double sum = 0;
-    for (int64_t p = 0; p < l->positions; p++) sum += (double)row[p];
-    for (int64_t p = 0; p < l->positions && sum > 0; p++)
-      out[q * keys + (size_t)(p / l->each)] += (float)((double)row[p] / sum) * share;
-  }
+  for (size_t q = 0; q < l->tokens.count; q++)
+    pool_row(l, head + (pass->prompt - 1 + (int64_t)q) * pass->keys, share, out + q * keys);
 }
 
 static att_status take_weights(listener *l, att_attention_map *map) {
@@ -142,10 +171,115 @@ static att_status take_weights(listener *l, att_attention_map *map) {
   return ATT_OK;
 }
 
-static att_status take_labels(listener *l, att_attention_map *map) {
+/* ---- a recogniser of attend's own ---- */
+
+/* Places for one sequence's weights of some layers, on the arena, and the lists of them that a pass wants. */
+static att_status make_places(listener *l, int64_t layers, int64_t size, float ***places, float *const *const **lists) {
+  *places = ATT_ARENA_NEW(l->arena, layers, float *);
+  float *const **all = ATT_ARENA_NEW(l->arena, layers, float *const *);
+  if (!*places || !all) return ATT_MEMORY;
+  for (int64_t i = 0; i < layers; i++) {
+    (*places)[i] = ATT_ARENA_NEW(l->arena, size, float);
+    if (!(*places)[i]) return ATT_MEMORY;
+    all[i] = &(*places)[i];
+  }
+  *lists = (float *const *const *)all;
+  return ATT_OK;
+}
+
+/* Both sides pooled: a stretch's row is the mean of its positions' rows. */
+static att_status take_encoder(listener *l, size_t keys) {
+  const att_config *c = &l->model->config;
+  att_run run = {.ctx = l->ctx, .arena = l->arena};
+  att_attention_map *map = &l->attention->maps[ATT_LOOK_ENCODER];
+  int64_t *start = ATT_ARENA_NEW(l->arena, 2, int64_t), rows = l->memory.rows.rows;
+  int64_t heads = c->encoder_attention_heads;
+  att_maps maps = {0};
+  att_memory again;
+  float **places;
+  if (!start) return ATT_MEMORY;
+  start[0] = 0;
+  start[1] = l->frames;
+  ATT_TRY(make_places(l, c->encoder_layers, heads * rows * rows, &places, &maps.encoder));
+  ATT_TRY(
+      att_model_encode(&run, l->model, &(att_input){.rows = l->rows, .sequences = {1, start}}, &maps, NULL, &again));
+  *map = (att_attention_map){(size_t)c->encoder_layers, (size_t)heads, keys, keys, NULL, NULL, NULL};
+  float *weights = att_alloc(l->ctx, map->layers * map->heads, keys * keys * sizeof *weights);
+  map->weights = weights;
+  for (int64_t i = 0; weights && i < c->encoder_layers * heads; i++)
+    for (int64_t q = 0; q < l->positions; q++) {
+      int64_t stretch = q / l->each, left = l->positions - stretch * l->each,
+              together = left < l->each ? left : l->each;
+      pool_row(l, places[i / heads] + ((i % heads) * rows + q) * rows, 1 / (float)together,
+               weights + ((size_t)i * keys + (size_t)stretch) * keys);
+    }
+  return weights ? ATT_OK : ATT_MEMORY;
+}
+
+/* The decoder is given the tokens, from its start on, and the weights of the row that gives each are its own. */
+static att_status take_cross(listener *l, int64_t layers, int64_t heads, size_t keys) {
+  att_run run = {.ctx = l->ctx, .arena = l->arena};
+  att_attention_map *map = &l->attention->maps[ATT_LOOK_CROSS];
+  int64_t count = (int64_t)l->tokens.count, rows = l->memory.rows.rows;
+  int64_t *start = ATT_ARENA_NEW(l->arena, 2, int64_t);
+  int32_t *ids = ATT_ARENA_NEW(l->arena, count, int32_t);
+  att_maps maps = {0};
+  att_tensor hidden;
+  float **places;
+  if (!start || !ids) return ATT_MEMORY;
+  start[0] = 0;
+  start[1] = count;
+  ids[0] = l->model->config.decoder_start;
+  memcpy(ids + 1, l->tokens.data, (size_t)(count - 1) * sizeof *ids);
+  ATT_TRY(make_places(l, layers, heads * count * rows, &places, &maps.cross));
+  ATT_TRY(att_model_decode(&run, l->model, &(att_input){.ids = ids, .sequences = {1, start}}, &l->memory, &maps, NULL,
+                           &hidden));
+  *map = (att_attention_map){(size_t)layers, (size_t)heads, l->tokens.count, keys, NULL, NULL, NULL};
+  float *weights = att_alloc(l->ctx, map->layers * map->heads, map->queries * keys * sizeof *weights);
+  map->weights = weights;
+  for (int64_t i = 0; weights && i < layers * heads; i++)
+    for (int64_t q = 0; q < count; q++)
+      pool_row(l, places[i / heads] + ((i % heads) * count + q) * rows, 1, weights + (i * count + q) * (int64_t)keys);
+  return weights ? ATT_OK : ATT_MEMORY;
+}
+
+static att_status take_own_weights(listener *l, size_t keys) {
+  const att_config *c = &l->model->config;
+  bool transformer = c->network == ATT_TRANSFORMER, decoder = c->kind == ATT_ENCODER_DECODER;
+  bool aligned = decoder && c->scoring != ATT_SCORING_NONE; /* a recurrent decoder with attention */
+  if (transformer) ATT_TRY(take_encoder(l, keys));
+  if (transformer && decoder) return take_cross(l, c->decoder_layers, c->decoder_attention_heads, keys);
+  if (aligned) return take_cross(l, 1, 1, keys);
+  return transformer ? ATT_OK : att_fail(l->ctx, ATT_UNSUPPORTED, "this recogniser has no attention to look at");
+}
+
+/* ---- names ---- */
+
+/* Of stretches of sound. */
+static att_status name_keys(listener *l, size_t keys, const char *const **labels) {
+  const char **spellings = ATT_ARENA_NEW(l->arena, keys, const char *);
+  bool *special = ATT_ARENA_NEW(l->arena, keys, bool);
+  if (!spellings || !special) return ATT_MEMORY;
+  for (size_t k = 0; k < keys; k++) {
+    char *text = ATT_ARENA_NEW(l->arena, 32, char);
+    if (!text) return ATT_MEMORY;
+    att_format(text, 32, "%.1f s", (double)k * (double)l->each * l->precision);
+    spellings[k] = text;
+    special[k] = true;
+  }
+  return att_labels_make(l->ctx, (att_token_spelling){0}, spellings, special, keys, labels);
+}
+
+static att_status take_labels(listener *l) {
+  att_attention_map *map = &l->attention->maps[ATT_LOOK_CROSS], *times = &l->attention->maps[ATT_LOOK_ENCODER];
+  if (times->layers) {
+    ATT_TRY(name_keys(l, times->queries, &times->query_labels));
+    ATT_TRY(name_keys(l, times->keys, &times->key_labels));
+  }
+  if (!map->layers) return ATT_OK;
   const att_tokenizer *tokenizer = l->model->tokenizer;
-  const char **spellings = ATT_ARENA_NEW(l->arena, map->queries + map->keys, const char *);
-  bool *special = ATT_ARENA_NEW(l->arena, map->queries + map->keys, bool);
+  const char **spellings = ATT_ARENA_NEW(l->arena, map->queries, const char *);
+  bool *special = ATT_ARENA_NEW(l->arena, map->queries, bool);
   if (!spellings || !special) return ATT_MEMORY;
   for (size_t q = 0; q < map->queries; q++) {
     spellings[q] = att_tokenizer_token(tokenizer, l->tokens.data[q]);
@@ -153,35 +287,32 @@ static att_status take_labels(listener *l, att_attention_map *map) {
   }
   ATT_TRY(
       att_labels_make(l->ctx, att_tokenizer_spelling(tokenizer), spellings, special, map->queries, &map->query_labels));
-  for (size_t k = 0; k < map->keys; k++) {
-    char *text = ATT_ARENA_NEW(l->arena, 32, char);
-    if (!text) return ATT_MEMORY;
-    att_format(text, 32, "%.1f s", (double)k * (double)l->each * l->whisper.precision);
-    spellings[k] = text;
-    special[k] = true;
-  }
-  return att_labels_make(l->ctx, (att_token_spelling){0}, spellings, special, map->keys, &map->key_labels);
+  return name_keys(l, map->keys, &map->key_labels);
 }
 
-/* The features, which are 2 from the quietest to the loudest, as levels from 0 to 1. */
-static att_status take_sound(listener *l, const att_attention_map *map) {
+/* A feature as a level from 0 to 1. Whisper's are 2 from the quietest to the loudest; attend's own are z-scores. */
+static float level_of(const listener *l, float feature, float most) {
+  return l->own ? fminf(fmaxf((feature + 2) / 5, 0), 1) : fmaxf(0, 1 + (feature - most) / 2);
+}
+
+static att_status take_sound(listener *l, size_t keys) {
   const att_config *c = &l->model->config;
-  att_sound *sound = &l->attention->sound;
-  size_t bands = (size_t)c->mel.bands, frames = (size_t)(l->each * c->input_stride) * map->keys;
+  att_signal *sound = &l->attention->signal;
+  size_t bands = (size_t)c->mel.bands, frames = (size_t)(l->each * c->input_stride) * keys;
   float most = -INFINITY;
-  sound->bands = bands < BANDS ? bands : BANDS;
-  sound->columns = COLUMNS * map->keys;
-  sound->seconds = (double)map->keys * (double)l->each * l->whisper.precision;
-  sound->levels = att_alloc(l->ctx, sound->bands * sound->columns, sizeof(float));
+  sound->lines = bands < BANDS ? bands : BANDS;
+  sound->columns = COLUMNS * keys;
+  sound->length = (double)keys * (double)l->each * l->precision;
+  sound->levels = att_alloc(l->ctx, sound->lines * sound->columns, sizeof(float));
   if (!sound->levels) return ATT_MEMORY;
   for (size_t i = 0; i < (size_t)l->frames * bands; i++) most = fmaxf(most, l->rows[i]);
-  for (size_t b = 0; b < sound->bands; b++) {
-    size_t low = b * bands / sound->bands, high = (b + 1) * bands / sound->bands;
+  for (size_t b = 0; b < sound->lines; b++) {
+    size_t low = b * bands / sound->lines, high = (b + 1) * bands / sound->lines;
     for (size_t i = 0; i < sound->columns; i++) {
       size_t frame = i * frames / sound->columns;
       float level = 0;
       for (size_t band = low; band < high && frame < (size_t)l->frames; band++)
-        level += fmaxf(0, 1 + (l->rows[frame * bands + band] - most) / 2);
+        level += level_of(l, l->rows[frame * bands + band], most);
       sound->levels[b * sound->columns + i] = level / (float)(high - low);
     }
   }
@@ -193,7 +324,10 @@ static att_status take_titles(listener *l, const char *path) {
   const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   l->attention->source = att_copy_text(l->ctx, name, strlen(name));
   att_status status = l->attention->source ? ATT_OK : ATT_MEMORY;
-  if (!status) status = att_window_text(l->model, &l->whisper, l->tokens.data, (int64_t)l->tokens.count, &text);
+  if (!status && l->own)
+    status = att_tokenizer_decode(l->model->tokenizer, l->ctx, l->tokens.data, l->tokens.count, true, &text);
+  else if (!status)
+    status = att_window_text(l->model, &l->whisper, l->tokens.data, (int64_t)l->tokens.count, &text);
   size_t space = text.size && text.data[0] == ' ';
   if (!status) l->attention->target = att_copy_text(l->ctx, text.data ? text.data + space : "", text.size - space);
   if (!status && !l->attention->target) status = ATT_MEMORY;
@@ -201,19 +335,31 @@ static att_status take_titles(listener *l, const char *path) {
   return status;
 }
 
+static att_status find_kind(listener *l) {
+  const att_config *c = &l->model->config;
+  ATT_TRY(att_check_verb(l->model, ATT_VERB_TRANSCRIBE));
+  l->own = att_is_recogniser(l->model);
+  l->precision = (double)(c->mel.hop * c->input_stride) / c->mel.rate;
+  if (l->own) return ATT_OK;
+  ATT_TRY(att_whisper_find(l->model, &l->whisper));
+  l->precision = l->whisper.precision;
+  return ATT_OK;
+}
+
 static att_status look(listener *l, const char *path, att_text text) {
   att_attention_map *map = &l->attention->maps[ATT_LOOK_CROSS];
+  size_t keys;
   l->how = (att_listening){
       .language = -1, .beam = 1, .best_of = 1, .most_compression = 1e9, .least_logprob = -1e9, .most_no_speech = 1};
-  ATT_TRY(att_check_verb(l->model, ATT_VERB_TRANSCRIBE));
-  ATT_TRY(att_whisper_find(l->model, &l->whisper));
+  ATT_TRY(find_kind(l));
   ATT_TRY(read_sound(l, path));
   ATT_TRY(encode(l));
   ATT_TRY(find_tokens(l, text));
-  plan_keys(l, map);
-  ATT_TRY(take_weights(l, map));
-  ATT_TRY(take_labels(l, map));
-  ATT_TRY(take_sound(l, map));
+  plan_keys(l, &keys);
+  if (!l->own) map->keys = keys, map->queries = l->tokens.count;
+  ATT_TRY(l->own ? take_own_weights(l, keys) : take_weights(l, map));
+  ATT_TRY(take_labels(l));
+  ATT_TRY(take_sound(l, keys));
   return take_titles(l, path);
 }
 

@@ -78,6 +78,8 @@ static const char *const givens[] = {"not given", "given"};
 /* clang-format off */
 const att_option att_options[] = {
     /* ---- data ---- */
+    {.name = "task", .group = "Data", CHOICE(att_task_names), RUN(compared), .tasks = COMPARE,
+     .without[ATT_TASK_COMPARE] = MLM | SPEECH | COMPARE, .help = "the kind of training", .chosen = "from the data"},
     {.name = "source", .group = "Data", FILE_, RUN(source), .tasks = PAIRS | COMPARE, .required = TRANSLATION,
      .with = "target", .help = "source sentences, one a line; plain text or .gz",
      .own[ATT_TASK_SUMMARIZATION] = {.help = "or: texts, one a line; plain text or .gz"}},
@@ -87,7 +89,7 @@ const att_option att_options[] = {
     {.name = "valid-source", .group = "Data", FILE_, RUN(valid_source), .tasks = PAIRS | COMPARE,
      .with = "valid-target", .help = "source sentences to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_SUMMARIZATION] = {.help = "texts to validate on", .chosen = "some of the data is held out"},
-             [ATT_TASK_COMPARE] = {.help = "source sentences to measure with", .chosen = "every tenth is held out"}}},
+             [ATT_TASK_COMPARE] = {.help = "source sentences to measure with"}}},
     {.name = "valid-target", .group = "Data", FILE_, RUN(valid_target), .tasks = PAIRS | COMPARE,
      .with = "valid-source", .help = "their translations",
      .own[ATT_TASK_SUMMARIZATION] = {.help = "their summaries"}},
@@ -95,7 +97,7 @@ const att_option att_options[] = {
      .tasks = LM | MLM | COMPARE, .required = LM | MLM,
      .help = "text to learn from, plain or .gz; may be given several times"},
     {.name = "data", .group = "Data", FILE_, RUN(data),
-     .tasks = CLASSIFIER | SUMMARIZATION | QA | FORECAST | SPEECH | COMPARE,
+     .tasks = CLASSIFIER | SUMMARIZATION | QA | FORECAST | SPEECH,
      .required = CLASSIFIER | QA | FORECAST | SPEECH,
      .help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two texts and a label, or a "
              "recording's file and its label; or series with labels: a .ts file, or a table of numbers, a row a time "
@@ -106,11 +108,12 @@ const att_option att_options[] = {
              [ATT_TASK_SPEECH] = {.help = "a table, TSV or CSV: a row has a recording's file and what is said in it; "
                                           "files are found from the table's folder"},
              [ATT_TASK_QA] = {.help = "questions and answers: SQuAD's JSON (1.1, 2.0), or a .tsv of context, question, "
-                                      "answer and start"},
-             [ATT_TASK_COMPARE] = {.help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two "
-                                           "texts and a label"}}},
+                                      "answer and start"}}},
     {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(texts), .tasks = MUSIC,
      .required = MUSIC, .help = "tunes to learn from, .mid and .abc files; may be given several times"},
+    {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(tables), .tasks = COMPARE,
+     .help = "what training takes as data: texts, series or recordings with labels (.tsv, .csv, .ts), a table to "
+             "forecast (with horizon), questions (.json), texts with summaries (.jsonl), tunes (.mid, .abc; several)"},
     {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},
@@ -121,17 +124,17 @@ const att_option att_options[] = {
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the label", .chosen = "by its name; else the last"},
     {.name = "series", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(series_column),
-     .tasks = CLASSIFIER | FORECAST, .standing = ATT_IF_ASKED, .with = "data",
+     .tasks = CLASSIFIER | FORECAST | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "of a table of series: the column that tells them apart", .chosen = "by its name"},
     {.name = "time", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(time_column),
-     .tasks = CLASSIFIER | FORECAST, .standing = ATT_IF_ASKED, .with = "data",
+     .tasks = CLASSIFIER | FORECAST | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "of a table of series: the column of the times", .chosen = "by its name"},
     {.name = "target", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAMES", PLAN(target_columns),
      .tasks = FORECAST, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the columns to forecast, with commas between", .chosen = "all columns of numbers"},
-    {.name = "horizon", .group = "Data", WHOLE, PLAN(horizon), .tasks = FORECAST, .required = FORECAST,
+    {.name = "horizon", .group = "Data", WHOLE, PLAN(horizon), .tasks = FORECAST | COMPARE, .required = FORECAST,
      .standing = ATT_IF_ASKED, .low = 1, .high = 65536, .help = "rows to forecast"},
-    {.name = "lookback", .group = "Data", WHOLE, PLAN(lookback), .tasks = FORECAST, .standing = ATT_IF_ASKED, .low = 1,
+    {.name = "lookback", .group = "Data", WHOLE, PLAN(lookback), .tasks = FORECAST | COMPARE, .standing = ATT_IF_ASKED, .low = 1,
      .high = 1 << 20, .help = "rows that a forecast is made from",
      .chosen = "336, or twice the horizon; at most a third of the longest series"},
     {.name = "quantiles", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "LIST", PLAN(quantiles),
@@ -143,8 +146,7 @@ const att_option att_options[] = {
      .help = "the same, to validate on", .chosen = "some of the data is held out",
      .own = {[ATT_TASK_LM] = {.chosen = "the last tenth is held out"},
              [ATT_TASK_QA] = {.chosen = "a tenth of the contexts is held out"},
-             [ATT_TASK_COMPARE] = {.help = "the same as text or data, to measure with",
-                                   .chosen = "a tenth is held out"}}},
+             [ATT_TASK_COMPARE] = {.help = "the same as text or data, to measure with"}}},
     {.name = "labels", .group = "Data", CHOICE(heads), PLAN(head), .tasks = CLASSIFIER, .standing = ATT_IF_ASKED,
      .help = "what a label is: one of several, any of several with commas between, or a number to come near",
      .chosen = "from the data"},
@@ -219,7 +221,7 @@ const att_option att_options[] = {
     {.name = "context", .group = "Model", WHOLE, PLAN(context), .tasks = OF_TEXTS | MUSIC,
      .standing = ATT_OF_MODEL, .low = 8, .high = 1 << 20,
      .help = "the most tokens of a text (of a side) that the model can ever take"},
-    {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER | FORECAST,
+    {.name = "patch", .group = "Model", WHOLE, PLAN(patch), .tasks = CLASSIFIER | FORECAST | COMPARE,
      .standing = ATT_IF_ASKED, .low = 1, .high = 65536, .help = "of series: rows that make a token",
      .chosen = "so many that a series has about 64 tokens",
      .own[ATT_TASK_FORECAST] = {.help = "rows of a patch", .chosen = "16; less of short lookbacks"}},

@@ -39,6 +39,9 @@ struct att_train_options {
   int64_t resume;
   const char *source, *target, *valid_source, *valid_target, *data, *valid, *out, *from; /* NULL: not given */
   att_files texts;
+  /* of a comparison: the kind of training, or unset, and the files of its data, where that is not text */
+  int64_t compared;
+  att_files tables;
   char spelled[32]; /* what att_train_options_get gave */
 };
 

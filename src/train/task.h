@@ -11,6 +11,16 @@
 
 typedef struct att_trainer att_trainer;
 
+/* A piece of what validates a run (held_out.h), in memory of the task's data. */
+typedef struct att_held_item {
+  att_text input;          /* what is read: a text; of series the bytes of their floats [rows, channels] */
+  int64_t channels;        /* of series; 0: the input is text */
+  att_text second;         /* read beside it: the second of two texts, a question's context; data NULL: none */
+  att_text reference;      /* what is true of it: a translation, a label, the floats that follow; data NULL: none */
+  const att_text *answers; /* [answer_count], of questions: any of which is right */
+  size_t answer_count;
+} att_held_item;
+
 typedef struct att_task {
   const char *things; /* what its data is counted in: "pairs", "tokens", "texts" */
   const char *rows;   /* what `batch` counts, where that is something else: "windows"; or NULL */
@@ -23,6 +33,9 @@ typedef struct att_task {
   /* Reads the files that the options name into trainer->data (the task's own struct), holds a part out where no
    * validation files are given, sets state's fingerprints (on resuming they are compared by the caller). */
   att_status (*read)(att_trainer *trainer, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint);
+  /* Item `index` of what is held out; false: there is none such. Asked between read and encode. NULL: comparisons do
+   * not have the task. */
+  bool (*held)(const att_trainer *trainer, size_t index, att_held_item *item);
   /* Chooses what is unset in the plan and depends on the task and its data; the common choices follow. */
   void (*choose)(const att_trainer *trainer, att_plan *plan);
   att_status (*train_tokenizer)(att_trainer *trainer, att_tokenizer **tokenizer);
@@ -59,6 +72,9 @@ typedef struct att_task {
 
 extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task,
     att_summarization_task, att_questions_task, att_forecast_task, att_speech_task;
+
+/* tasks.c: the task of that number (options.h), or NULL. */
+const att_task *att_task_of(int task);
 
 /* trainer.c: the run itself, behind att_train. */
 att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,

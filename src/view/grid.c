@@ -82,6 +82,33 @@ static void name_gradient(att_grid *grid) {
   grid->largest = 1;
 }
 
+static bool over_signal(const att_attention *attention, const att_look_options *options) {
+  return attention->signal.levels && options->part != ATT_LOOK_DECODER;
+}
+
+/* Where both sides are times, what all rows look at together is drawn over the signal. */
+static att_status take_mean(att_context *ctx, att_grid *grid) {
+  grid->mean = ATT_NEW(ctx, grid->keys, float);
+  if (!grid->mean) return ATT_MEMORY;
+  for (size_t q = 0; q < grid->queries; q++)
+    for (size_t k = 0; k < grid->keys; k++) grid->mean[k] += grid->weights[q * grid->keys + k] / (float)grid->queries;
+  return ATT_OK;
+}
+
+static att_status name_signal(att_context *ctx, att_grid *grid, size_t aligned) {
+  bool times = grid->part == ATT_LOOK_ENCODER;
+  if (times) ATT_TRY(take_mean(ctx, grid));
+  if (times && grid->gradient)
+    grid->meaning = "how much each time moves what the model says";
+  else if (times)
+    grid->meaning = "each row: where in time this time looks; above all rows their mean";
+  else
+    grid->meaning = "each row: where in the sound the model listens as it writes this word";
+  if (times && grid->gradient) snprintf(grid->title, sizeof grid->title, "gradient norm over time");
+  if (aligned) snprintf(grid->title, sizeof grid->title, "cross-attention, mean of the %zu heads that align", aligned);
+  return ATT_OK;
+}
+
 att_status att_grid_make(const att_attention *attention, const att_look_options *options, att_grid *grid) {
   *grid = (att_grid){0};
   ATT_TRY(check_choice(attention, options));
@@ -103,7 +130,7 @@ att_status att_grid_make(const att_attention *attention, const att_look_options 
                      .weights = weights,
                      .gradient = attention->gradient,
                      .unit = 1,
-                     .sound = attention->sound.levels && options->part == ATT_LOOK_CROSS ? &attention->sound : NULL,
+                     .signal = over_signal(attention, options) ? &attention->signal : NULL,
                      .source = attention->source,
                      .target = of_source ? NULL : attention->target};
   for (size_t i = 0; i < map->queries * map->keys; i++)
@@ -112,14 +139,14 @@ att_status att_grid_make(const att_attention *attention, const att_look_options 
     name_gradient(grid);
   else
     name_attention(map, layer, options, grid);
-  if (grid->sound) grid->meaning = "each row: where in the sound the model listens as it writes this word";
-  if (aligned)
-    snprintf(grid->title, sizeof grid->title, "cross-attention, mean of the %zu heads that align",
-             attention->aligned_heads);
+  if (grid->signal) return name_signal(attention->ctx, grid, aligned ? attention->aligned_heads : 0);
   return ATT_OK;
 }
 
-void att_grid_free(att_context *ctx, att_grid *grid) { att_free(ctx, grid->weights); }
+void att_grid_free(att_context *ctx, att_grid *grid) {
+  att_free(ctx, grid->weights);
+  att_free(ctx, grid->mean);
+}
 
 void att_write_bytes(att_writer *writer, const char *data, size_t size) {
   if (!writer->status) writer->status = att_buffer_append(writer->ctx, writer->out, data, size);

@@ -36,10 +36,10 @@ static void put_data(att_writer *writer, const att_attention *attention) {
   att_buffer_free(writer->ctx, &json);
 }
 
-/* Above the maps the picture of a recording: the spectrogram with the words over it. */
-static void put_sound(att_writer *writer, const att_attention *attention, const att_look_options *options) {
+/* Above the maps the picture of a recording or a series: the signal, and what looks at it. */
+static void put_signal(att_writer *writer, const att_attention *attention, const att_look_options *options) {
   att_grid grid;
-  if (!attention->sound.levels || writer->status) return;
+  if (!attention->signal.levels || writer->status) return;
   writer->status = att_grid_make(attention, options, &grid);
   if (writer->status) return;
   att_write(writer, "<div style='overflow-x:auto'>\n");
@@ -54,7 +54,7 @@ void att_view_html(att_writer *writer, const att_attention *attention, const att
   att_write_format(writer, "<body data-part='%s' data-layer='%zu' data-head='%d'>\n",
                    att_look_part_names[options->part], options->layer < 0 ? layers - 1 : (size_t)options->layer,
                    options->head);
-  put_sound(writer, attention, options);
+  put_signal(writer, attention, options);
   att_write(writer, "<script type='application/json' id='data'>\n");
   put_data(writer, attention);
   att_write(writer, "</script>\n");

@@ -2,7 +2,7 @@
  * Owns attention as JSON: {"measure": "attention" or "gradient", "source", "target", "parts": {"encoder": {"queries":
  * [labels], "keys": [labels], "layers", "heads", "weights": [layer][head][query][key]}, "decoder": ..., "cross": ...}}.
  * Of a recording also "aligned": [query][key], the mean of the heads that align, and "sound": {"seconds", "levels":
- * [band][column]}.
+ * [band][column]}; of a series "series": {"first", "rows", "levels": [channel][column]}.
  */
 #include "formats/json.h"
 #include "view/view.h"
@@ -46,6 +46,18 @@ static void put_map(att_writer *writer, const att_attention_map *map, int digits
   att_write(writer, "}");
 }
 
+static void put_signal(att_writer *writer, const att_signal *signal, int digits) {
+  att_write(writer, signal->curves ? ",\"series\":{\"first\":" : ",\"sound\":{\"seconds\":");
+  if (signal->curves) {
+    att_write_number(writer, (float)signal->first, digits);
+    att_write(writer, ",\"rows\":");
+  }
+  att_write_number(writer, (float)signal->length, digits);
+  att_write(writer, ",\"levels\":");
+  put_array(writer, (const size_t[]){signal->lines, signal->columns}, 2, signal->levels, digits);
+  att_write(writer, "}");
+}
+
 void att_view_json(att_writer *writer, const att_attention *attention, int digits) {
   att_write_format(writer, "{\"measure\":\"%s\",\"source\":", attention->gradient ? "gradient" : "attention");
   put_string(writer, attention->source);
@@ -62,13 +74,6 @@ void att_view_json(att_writer *writer, const att_attention *attention, int digit
     att_write(writer, ",\"aligned\":");
     put_array(writer, (const size_t[]){map->queries, map->keys}, 2, attention->aligned, digits);
   }
-  if (attention->sound.levels) {
-    att_write(writer, ",\"sound\":{\"seconds\":");
-    att_write_number(writer, (float)attention->sound.seconds, digits);
-    att_write(writer, ",\"levels\":");
-    put_array(writer, (const size_t[]){attention->sound.bands, attention->sound.columns}, 2, attention->sound.levels,
-              digits);
-    att_write(writer, "}");
-  }
+  if (attention->signal.levels) put_signal(writer, &attention->signal, digits);
   att_write(writer, "}\n");
 }

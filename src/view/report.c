@@ -5,6 +5,7 @@
 #include "view/report_page.h"
 #include "view/view.h"
 
+#include <math.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -89,9 +90,48 @@ static void put_network(att_writer *w, const att_report *report, const att_repor
   att_write(w, "}");
 }
 
+enum { MOST_LINES = 8, MOST_BANDS = 20, MOST_POINTS = 160 }; /* of a series as it is drawn */
+
+/* The mean of values [first, after) of lines [low, high), which are `lines` a row; NaN: there is none. */
+static double mean_of(const att_report_example *e, size_t low, size_t high, size_t first, size_t after) {
+  double sum = 0;
+  size_t count = 0;
+  for (size_t r = first; r < after; r++)
+    for (size_t c = low; c < high; c++) {
+      float value = e->values[r * e->channels + c];
+      if (!isfinite(value)) continue;
+      sum += (double)value;
+      count++;
+    }
+  return count ? sum / (double)count : NAN;
+}
+
+/* Lines of means: of a channel each, or of neighbouring ones where there are many (bands). */
+static void put_series(att_writer *w, const att_report_example *e) {
+  bool bands = e->channels > MOST_LINES;
+  size_t lines = bands && e->channels > MOST_BANDS ? MOST_BANDS : e->channels;
+  size_t points = e->rows < MOST_POINTS ? e->rows : MOST_POINTS;
+  att_write_format(w, "{\"bands\": %s, \"rows\": %zu, \"lines\": [", bands ? "true" : "false", e->rows);
+  for (size_t l = 0; l < lines; l++) {
+    att_write(w, l ? ", [" : "[");
+    for (size_t p = 0; p < points; p++) {
+      if (p) att_write(w, ", ");
+      size_t low = l * e->channels / lines, high = (l + 1) * e->channels / lines;
+      att_write_number(w, (float)mean_of(e, low, high, p * e->rows / points, (p + 1) * e->rows / points), 4);
+    }
+    att_write(w, "]");
+  }
+  att_write(w, "]}");
+}
+
 static void put_example(att_writer *w, const att_report *report, const att_report_example *e) {
   att_write(w, "  {\"input\": ");
   put_text(w, e->input.data, e->input.size);
+  att_write(w, ", \"series\": ");
+  if (e->values)
+    put_series(w, e);
+  else
+    att_write(w, "null");
   att_write(w, ", \"reference\": ");
   put_text(w, e->reference.data, e->reference.size);
   att_write(w, ", \"outputs\": [");
@@ -114,6 +154,7 @@ static void put_report(att_writer *w, const att_report *r) {
   put_string(w, "length_unit", r->length_unit);
   put_string(w, "length_meaning", r->length_meaning);
   put_string(w, "distance_meaning", r->distance_meaning);
+  put_string(w, "loss_meaning", r->loss_meaning);
   att_write(w, "\n ");
   put_spans(w, "lengths", r->lengths, r->length_count);
   put_key(w, "length_texts");

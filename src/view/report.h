@@ -31,7 +31,9 @@ typedef struct att_report_network {
 } att_report_network;
 
 typedef struct att_report_example {
-  att_text input, reference; /* reference.data NULL: there is none */
+  att_text input, reference; /* data NULL: there is none */
+  const float *values;       /* [rows, channels]: in place of the text a series; NaN is missing */
+  size_t rows, channels;     /* many channels are drawn as a spectrogram */
   const att_text *outputs;   /* [network_count], data NULL: none */
 } att_report_example;
 
@@ -44,6 +46,7 @@ typedef struct att_report {
   const char *input_name;                        /* "source" */
   const char *length_unit;                       /* "words of the source" */
   const char *length_meaning, *distance_meaning; /* a sentence each */
+  const char *loss_meaning;                      /* "in nats a predicted token; lower is better" */
   const att_span *lengths, *distances;
   size_t length_count, distance_count;
   const int64_t *length_texts; /* [length_count]: how many texts have it */

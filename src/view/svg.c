@@ -17,7 +17,7 @@ enum {
   LONGEST_LINE = 110,
   DETAILED = 4096, /* cells; a larger map has no tooltips and no numbers */
   LEAST_WIDTH = 560,
-  SOUND = 160 /* height of a spectrogram */
+  SIGNAL = 160 /* height of a spectrogram, or of curves */
 };
 
 typedef struct layout {
@@ -71,10 +71,10 @@ static void put_fill(att_writer *writer, float share) {
 static layout lay_out(const att_grid *grid) {
   size_t most = grid->keys > grid->queries ? grid->keys : grid->queries;
   layout l = {.cell = most <= 24 ? 34 : most <= 64 ? 22 : 16, .detailed = grid->queries * grid->keys <= DETAILED};
-  int labels = grid->sound ? 0 : widest(grid->key_labels, grid->keys);
+  int labels = grid->signal ? 0 : widest(grid->key_labels, grid->keys);
   l.left = MARGIN + widest(grid->query_labels, grid->queries) + 10;
   l.top = HEAD + labels * 7 / 10 + 24; /* slanted by 45 degrees */
-  if (grid->sound) l.top = HEAD + SOUND + 32;
+  if (grid->signal) l.top = HEAD + SIGNAL + 32;
   l.width = l.left + (int)grid->keys * l.cell + labels * 7 / 10 + MARGIN;
   if (l.width < LEAST_WIDTH) l.width = LEAST_WIDTH;
   l.height = l.top + (int)grid->queries * l.cell + FOOT;
@@ -104,56 +104,92 @@ static void put_head(att_writer *writer, const att_grid *grid, const layout *l) 
   if (grid->target) put_line(writer, "s", MARGIN + 52, grid->target, l);
 }
 
-/* ---- sound ---- */
+/* ---- recordings and series ---- */
 
-/* A colour of its own for each of a few words, one after another round the circle. */
-static int hue_of(size_t query) { return (int)(query * 137 % 360); }
+/* A colour of its own for each of a few lines, one after another round the circle. */
+static int hue_of(size_t line) { return (int)(line * 137 % 360); }
 
-/* What a row says, as a line over the spectrogram, with its label where it is highest. */
-static void put_curve(att_writer *writer, const att_grid *grid, const layout *l, size_t q) {
-  const float *row = grid->weights + q * grid->keys;
+static float share_of(float weight, float largest) {
+  return isfinite(weight) && largest > 0 ? fminf(fmaxf(weight / largest, 0), 1) : 0;
+}
+
+/* A row [keys] as a line over the spectrogram, with its label where it is highest. */
+static void put_line_over(att_writer *writer, const att_grid *grid, const layout *l, const float *row, float largest,
+                          const char *label, int hue) {
   int bottom = l->top - 32;
   size_t highest = 0;
-  att_write_format(writer, "<polyline fill=\"none\" stroke=\"hsl(%d,90%%,60%%)\" stroke-width=\"2\" points=\"",
-                   hue_of(q));
+  att_write_format(writer, "<polyline fill=\"none\" stroke=\"hsl(%d,90%%,60%%)\" stroke-width=\"2\" points=\"", hue);
   for (size_t k = 0; k < grid->keys; k++) {
-    float share = isfinite(row[k]) && grid->largest > 0 ? fminf(fmaxf(row[k] / grid->largest, 0), 1) : 0;
     if (row[k] > row[highest]) highest = k;
-    att_write_format(writer, "%d,%d ", l->left + (int)k * l->cell + l->cell / 2, bottom - (int)(share * (SOUND - 24)));
+    att_write_format(writer, "%d,%d ", l->left + (int)k * l->cell + l->cell / 2,
+                     bottom - (int)(share_of(row[k], largest) * (SIGNAL - 24)));
   }
   att_write(writer, "\"/>\n");
-  float share = grid->largest > 0 ? fminf(fmaxf(row[highest] / grid->largest, 0), 1) : 0;
-  att_write_format(writer, "<text class=\"n\" style=\"fill:hsl(%d,90%%,75%%)\" x=\"%d\" y=\"%d\">", hue_of(q),
-                   l->left + (int)highest * l->cell + l->cell / 2, bottom - (int)(share * (SOUND - 24)) - 4);
-  put_text(writer, grid->query_labels[q], LONGEST_LABEL);
+  att_write_format(writer, "<text class=\"n\" style=\"fill:hsl(%d,90%%,75%%)\" x=\"%d\" y=\"%d\">", hue,
+                   l->left + (int)highest * l->cell + l->cell / 2,
+                   bottom - (int)(share_of(row[highest], largest) * (SIGNAL - 24)) - 4);
+  put_text(writer, label, LONGEST_LABEL);
   att_write(writer, "</text>\n");
 }
 
-/* The spectrogram, dark where it is quiet, the words over it, and seconds below. */
+/* Dark where it is quiet, with what listens to it as lines. */
 static void put_spectrogram(att_writer *writer, const att_grid *grid, const layout *l) {
-  const att_sound *sound = grid->sound;
-  int width = (int)grid->keys * l->cell, top = l->top - 32 - SOUND;
-  for (size_t b = 0; b < sound->bands; b++) {
-    int low = (int)(b * SOUND / sound->bands), high = (int)((b + 1) * SOUND / sound->bands);
-    for (size_t c = 0; c < sound->columns; c++) {
-      int x = (int)(c * (size_t)width / sound->columns), next = (int)((c + 1) * (size_t)width / sound->columns);
-      int grey = 16 + (int)(fminf(fmaxf(sound->levels[b * sound->columns + c], 0), 1) * 150);
+  const att_signal *signal = grid->signal;
+  int width = (int)grid->keys * l->cell, top = l->top - 32 - SIGNAL;
+  for (size_t b = 0; b < signal->lines; b++) {
+    int low = (int)(b * SIGNAL / signal->lines), high = (int)((b + 1) * SIGNAL / signal->lines);
+    for (size_t c = 0; c < signal->columns; c++) {
+      int x = (int)(c * (size_t)width / signal->columns), next = (int)((c + 1) * (size_t)width / signal->columns);
+      int grey = 16 + (int)(fminf(fmaxf(signal->levels[b * signal->columns + c], 0), 1) * 150);
       att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%02x%02x%02x\"/>\n",
-                       l->left + x, top + SOUND - high, next - x, high - low, grey, grey, grey + 24);
+                       l->left + x, top + SIGNAL - high, next - x, high - low, grey, grey, grey + 24);
     }
   }
-  for (size_t q = 0; q < grid->queries; q++) put_curve(writer, grid, l, q);
-  double each = sound->seconds / (double)grid->keys;
+  for (size_t q = 0; q < grid->queries && !grid->mean; q++)
+    put_line_over(writer, grid, l, grid->weights + q * grid->keys, grid->largest, grid->query_labels[q], hue_of(q));
+}
+
+/* Each channel's curve, over shades of what is looked at. */
+static void put_curves(att_writer *writer, const att_grid *grid, const layout *l, float largest) {
+  const att_signal *signal = grid->signal;
+  int width = (int)grid->keys * l->cell, bottom = l->top - 32;
+  for (size_t k = 0; k < grid->keys && grid->mean; k++) {
+    int height = (int)lroundf(share_of(grid->mean[k], largest) * (SIGNAL - 8));
+    att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#b9d3ee\"/>\n",
+                     l->left + (int)k * l->cell, bottom - height, l->cell - 1, height);
+  }
+  for (size_t i = 0; i < signal->lines; i++) {
+    att_write_format(writer, "<polyline fill=\"none\" stroke=\"hsl(%d,65%%,42%%)\" stroke-width=\"2\" points=\"",
+                     (hue_of(i) + 20) % 360);
+    for (size_t c = 0; c < signal->columns; c++)
+      att_write_format(writer, "%d,%d ", l->left + (int)((2 * c + 1) * (size_t)width / (2 * signal->columns)),
+                       bottom - 4 - (int)lroundf(signal->levels[i * signal->columns + c] * (SIGNAL - 8)));
+    att_write(writer, "\"/>\n");
+  }
+  att_write_format(writer, "<path d=\"M%d %dh%d\" stroke=\"#5b6b7a\"/>\n", l->left, bottom, width);
+}
+
+/* What the keys stand for, with what looks at it, and times below. */
+static void put_signal(att_writer *writer, const att_grid *grid, const layout *l) {
+  const att_signal *signal = grid->signal;
+  float largest = 0;
+  for (size_t k = 0; k < grid->keys && grid->mean; k++) largest = fmaxf(largest, grid->mean[k]);
+  if (signal->curves)
+    put_curves(writer, grid, l, largest);
+  else
+    put_spectrogram(writer, grid, l);
+  if (grid->mean && !signal->curves) put_line_over(writer, grid, l, grid->mean, largest, "mean", hue_of(1));
+  double each = signal->length / (double)grid->keys;
   for (size_t k = 0; k < grid->keys; k += 5) {
     char text[32];
-    att_format(text, sizeof text, "%.1f s", (double)k * each);
+    att_format(text, sizeof text, signal->curves ? "%.0f" : "%.1f s", signal->first + (double)k * each);
     att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%s</text>\n", l->left + (int)k * l->cell, l->top - 10,
                      text);
   }
 }
 
 static void put_labels(att_writer *writer, const att_grid *grid, const layout *l) {
-  for (size_t k = 0; k < grid->keys && !grid->sound; k++) {
+  for (size_t k = 0; k < grid->keys && !grid->signal; k++) {
     int x = l->left + (int)k * l->cell + l->cell / 2 + 3, y = l->top - 8;
     att_write_format(writer, "<text x=\"%d\" y=\"%d\" transform=\"rotate(-45 %d %d)\">", x, y, x, y);
     put_text(writer, grid->key_labels[k], LONGEST_LABEL);
@@ -222,7 +258,7 @@ static void put_legend(att_writer *writer, const att_grid *grid, const layout *l
 void att_view_svg(att_writer *writer, const att_grid *grid) {
   layout l = lay_out(grid);
   put_head(writer, grid, &l);
-  if (grid->sound) put_spectrogram(writer, grid, &l);
+  if (grid->signal) put_signal(writer, grid, &l);
   put_labels(writer, grid, &l);
   for (size_t q = 0; q < grid->queries; q++)
     for (size_t k = 0; k < grid->keys; k++) put_cell(writer, grid, &l, q, k);

@@ -16,7 +16,7 @@ enum {
   LONGEST_LABEL = 16,
   SIDE = 22,
   WIDEST_CELL = 5,
-  MOST_CELLS = MOST_COLUMNS / 2,
+  MOST_CELLS = MOST_COLUMNS / 2, /* with labels */
   MOST_TOLD = 3,
   NUMBER = 9 /* columns of a number of three digits */
 };
@@ -25,6 +25,7 @@ enum {
 static const unsigned char RAMP[] = {235, 17, 18, 24, 25, 31, 37, 36, 72, 78, 114, 150, 186, 222, 229};
 enum { RAMP_SIZE = sizeof RAMP, FIRST_LIGHT = 6 };
 
+static const char MEAN[] = "mean"; /* the label of the row above rows of times */
 static const char *const SHADES[] = {"\u00b7", "\u2591", "\u2592", "\u2593", "\u2588"};
 static const char *const ASCII_SHADES[] = {".", ":", "-", "=", "+", "*", "#", "%", "@"};
 
@@ -114,11 +115,12 @@ static void plan(screen *s, const att_look_options *options) {
   s->unicode = options->unicode;
   s->columns = options->columns < LEAST_COLUMNS ? LEAST_COLUMNS : least(options->columns, MOST_COLUMNS);
   s->label = least(widest_label(s, grid->query_labels, grid->queries), least(LONGEST_LABEL, s->columns / 3));
+  if (grid->mean && s->label < (int)strlen(MEAN)) s->label = (int)strlen(MEAN);
   int room = s->columns - s->label - 1, keys = (int)grid->keys;
-  int cell = (room - SIDE - 2) / keys, bands = 1;
-  s->side = cell >= 2;
+  int cell = (room - SIDE - 2) / keys, bands = 1, narrowest = grid->mean ? 1 : 2; /* a time has no label of its own */
+  s->side = cell >= 2 && !grid->mean;
   if (!s->side) {
-    bands = ((int)grid->keys + room / 2 - 1) / (room / 2);
+    bands = ((int)grid->keys + room / narrowest - 1) / (room / narrowest);
     keys = ((int)grid->keys + bands - 1) / bands;
     cell = room / keys;
   }
@@ -213,8 +215,7 @@ static void put_plain_cell(screen *s, float weight, int width) {
   att_write_format(s->writer, "%-*s", width - shaded, number);
 }
 
-static void put_cells(screen *s, size_t query, size_t first, size_t count) {
-  const float *row = s->grid->weights + query * s->grid->keys + first;
+static void put_cells(screen *s, const float *row, size_t count) {
   int gap = s->cell > 2 && !s->colour;
   for (size_t i = 0; i < count; i++) {
     if (s->colour)
@@ -261,22 +262,23 @@ static void put_words(screen *s, size_t query, int most) {
   }
 }
 
-static void put_row_label(screen *s, size_t query) {
-  const char *label = s->grid->query_labels[query];
+static void put_row_label(screen *s, const char *label) {
   pad(s, s->label - least(width_of(s, label), s->label));
   put_label(s, label, s->label);
   att_write(s->writer, " ");
 }
 
-/* ---- sound ---- */
+/* ---- recordings and series ---- */
 
-/* The mean level of a key's columns in bands [low, high). */
+enum { LINES = 8, TICK = 10 }; /* of a picture; columns from one time to the next */
+
+/* The mean level of a key's columns in lines [low, high). */
 static float level_at(const att_grid *grid, size_t key, size_t low, size_t high) {
-  const att_sound *sound = grid->sound;
-  size_t each = sound->columns / grid->keys;
+  const att_signal *signal = grid->signal;
+  size_t each = signal->columns / grid->keys;
   float sum = 0;
   for (size_t b = low; b < high; b++)
-    for (size_t c = key * each; c < (key + 1) * each; c++) sum += sound->levels[b * sound->columns + c];
+    for (size_t c = key * each; c < (key + 1) * each; c++) sum += signal->levels[b * signal->columns + c];
   return sum / (float)((high - low) * each);
 }
 
@@ -289,34 +291,98 @@ static void put_level(screen *s, float level) {
   if (s->colour) att_write(s->writer, "\033[0m");
 }
 
-/* The spectrogram, low at the bottom, and seconds below it. */
+/* Low at the bottom. */
 static void put_spectrogram(screen *s, size_t first, size_t count) {
-  enum { LINES = 8, TICK = 10 };
   const att_grid *grid = s->grid;
   for (size_t line = LINES; line-- > 0;) {
-    size_t low = line * grid->sound->bands / LINES, high = (line + 1) * grid->sound->bands / LINES;
+    size_t low = line * grid->signal->lines / LINES, high = (line + 1) * grid->signal->lines / LINES;
     pad(s, s->label + 1);
     for (size_t k = first; k < first + count; k++) put_level(s, level_at(grid, k, low, high > low ? high : low + 1));
     end_line(s);
   }
+}
+
+/* Dots of a character: two across and four down where the terminal has braille, else one. */
+typedef struct canvas {
+  unsigned char dots[LINES][MOST_COLUMNS], line[LINES][MOST_COLUMNS]; /* line: the last curve there */
+  int across, down, width, height;                                    /* width and height in dots */
+} canvas;
+
+/* Braille's dots by column and row (Unicode's chapter on symbols). */
+static void set_dot(canvas *c, int x, int y, size_t line) {
+  static const unsigned char bits[2][4] = {{0x01, 0x02, 0x04, 0x40}, {0x08, 0x10, 0x20, 0x80}};
+  c->dots[y / c->down][x / c->across] |= bits[x % c->across][y % c->down];
+  c->line[y / c->down][x / c->across] = (unsigned char)line;
+}
+
+static void draw_curve(canvas *c, const screen *s, size_t line, size_t first, size_t count) {
+  const att_signal *signal = s->grid->signal;
+  size_t each = signal->columns / s->grid->keys;
+  int before = -1;
+  for (int x = 0; x < c->width; x++) {
+    size_t column = first * each + (size_t)x * count * each / (size_t)c->width;
+    float level = fminf(fmaxf(signal->levels[line * signal->columns + column], 0), 1);
+    int y = (int)lroundf((1 - level) * (float)(c->height - 1)), from = before < 0 ? y : before;
+    for (int dot = from; dot != y; dot += dot < y ? 1 : -1) set_dot(c, x, dot, line);
+    set_dot(c, x, y, line);
+    before = y;
+  }
+}
+
+static void put_curves(screen *s, size_t first, size_t count) {
+  static const unsigned char colours[] = {75, 209, 114, 179, 141, 80};
+  canvas c = {.across = s->unicode ? 2 : 1, .down = s->unicode ? 4 : 1};
+  int cells = (int)count * s->cell;
+  c.width = cells * c.across;
+  c.height = LINES * c.down;
+  for (size_t i = 0; i < s->grid->signal->lines; i++) draw_curve(&c, s, i, first, count);
+  for (int y = 0; y < LINES; y++) {
+    pad(s, s->label + 1);
+    for (int x = 0; x < cells; x++) {
+      char bytes[5] = "*";
+      if (s->unicode) bytes[utf8proc_encode_char(0x2800 + c.dots[y][x], (utf8proc_uint8_t *)bytes)] = '\0';
+      if (c.dots[y][x] && s->colour)
+        att_write_format(s->writer, "\033[38;5;%dm", colours[c.line[y][x] % sizeof colours]);
+      att_write(s->writer, c.dots[y][x] ? bytes : " ");
+      if (c.dots[y][x]) style(s, "0");
+    }
+    end_line(s);
+  }
+}
+
+static void put_row_of(screen *s, const char *label, const float *row, size_t count) {
+  put_row_label(s, label);
+  put_cells(s, row, count);
+}
+
+/* What stands above the rows: the signal, times below it, and what all rows together look at. */
+static void put_signal(screen *s, size_t first, size_t count) {
+  const att_grid *grid = s->grid;
+  if (grid->signal->curves)
+    put_curves(s, first, count);
+  else
+    put_spectrogram(s, first, count);
   pad(s, s->label + 1);
   for (int at = 0; at + TICK <= (int)count * s->cell; at += TICK) {
     char text[32];
     double key = (double)first + (double)at / s->cell;
-    att_format(text, sizeof text, "|%.1f s", key * grid->sound->seconds / (double)grid->keys);
+    att_format(text, sizeof text, grid->signal->curves ? "|%.0f" : "|%.1f s",
+               grid->signal->first + key * grid->signal->length / (double)grid->keys);
     att_write_format(s->writer, "%-*s", TICK, text);
   }
+  end_line(s);
+  if (!grid->mean || grid->queries < 2) return;
+  put_row_of(s, MEAN, grid->mean + first, count);
   end_line(s);
 }
 
 static void put_band(screen *s, size_t first, size_t count) {
-  if (s->grid->sound)
-    put_spectrogram(s, first, count);
+  if (s->grid->signal)
+    put_signal(s, first, count);
   else
     put_column_labels(s, first, count);
   for (size_t query = 0; query < s->grid->queries; query++) {
-    put_row_label(s, query);
-    put_cells(s, query, first, count);
+    put_row_of(s, s->grid->query_labels[query], s->grid->weights + query * s->grid->keys + first, count);
     if (s->side) {
       att_write(s->writer, "  ");
       put_words(s, query, s->columns - s->label - 3 - (int)count * s->cell);
@@ -328,7 +394,7 @@ static void put_band(screen *s, size_t first, size_t count) {
 static void put_words_below(screen *s) {
   att_write(s->writer, "\n");
   for (size_t query = 0; query < s->grid->queries; query++) {
-    put_row_label(s, query);
+    put_row_label(s, s->grid->query_labels[query]);
     style(s, "2");
     att_write(s->writer, s->unicode ? "\u2190 " : "<- ");
     style(s, "0");
@@ -377,7 +443,7 @@ void att_view_terminal(att_writer *writer, const att_grid *grid, const att_look_
     att_write(writer, "\n");
     put_band(&s, first, left < s.per_band ? left : s.per_band);
   }
-  if (!s.side) put_words_below(&s);
+  if (!s.side && !grid->mean) put_words_below(&s); /* times are seen, not read */
   att_write(writer, "\n");
   put_legend(&s);
 }

@@ -12,12 +12,14 @@
 
 #include "text/tokenizer.h"
 
-/* A recording's spectrogram, whose columns stand above those of the keys. */
-typedef struct att_sound {
-  float *levels;         /* [bands, columns] 0 to 1, the lowest band first; owned. NULL: the source is text */
-  size_t bands, columns; /* columns: so many for each key */
-  double seconds;        /* of the recording that they cover */
-} att_sound;
+/* What the keys stand for in time: a recording's spectrogram, or the curves of a series. Its columns stand above those
+ * of the keys. */
+typedef struct att_signal {
+  float *levels;         /* [lines, columns] 0 to 1; owned. NULL: the source is text */
+  size_t lines, columns; /* columns: so many for each key */
+  bool curves;           /* a line is a channel's curve; else a band of a spectrogram, the lowest first */
+  double first, length;  /* where they begin, and how much they cover: seconds of a recording, rows of a series */
+} att_signal;
 
 /* Behind the public handle: three maps that own their memory. */
 struct att_attention {
@@ -25,7 +27,7 @@ struct att_attention {
   att_attention_map maps[ATT_LOOK_PART_COUNT]; /* labels (each list one block) and weights are in memory of ctx */
   char *source, *target;                       /* the texts, for titles; target NULL: there is one text */
   bool gradient;                               /* the weights are norms of gradients, whose rows sum to anything */
-  att_sound sound;                             /* behind the keys of cross-attention */
+  att_signal signal;                           /* behind the keys of all parts but the decoder's own */
   float *aligned;       /* [queries, keys] of cross-attention: the mean over the heads that align, or NULL; owned */
   size_t aligned_heads; /* how many these are */
 };
@@ -56,7 +58,8 @@ typedef struct att_grid {
   bool gradient;
   float unit;                  /* what a weight of 1 is: 1, or the largest norm */
   const char *source, *target; /* target: NULL where it is not part of the picture */
-  const att_sound *sound;      /* behind the keys, or NULL */
+  const att_signal *signal;    /* behind the keys, or NULL */
+  float *mean;                 /* [keys]: of all rows, where these are times too; or NULL; owned */
   char title[128];             /* "cross-attention, layer 3 of 3, mean of 4 heads" */
   const char *meaning;         /* of a row, in one line */
 } att_grid;

@@ -82,6 +82,13 @@ static void scores(const float *values, int64_t count, double *out) {
   for (int64_t i = 0; i < count; i++) out[i] = (double)values[i];
 }
 
+/* The mean of all that is forecast. */
+static int64_t push(const float *values, int64_t count, float *gradient) {
+  (void)values;
+  for (int64_t i = 0; i < count; i++) gradient[i] = 1 / (float)count;
+  return 0;
+}
+
 static const char *const endings[] = {"ForPrediction", NULL};
 
 const att_head_calls att_forecast_head = {
@@ -97,4 +104,5 @@ const att_head_calls att_forecast_head = {
     .targets = targets,
     .loss = loss,
     .scores = scores,
+    .push = push,
 };

@@ -132,39 +132,6 @@ att_status att_labelled_read_sounds(att_context *ctx, const char *path, const at
   return status;
 }
 
-/* A cell that begins with a quotation mark would be read as a quoted one. */
-static att_status write_cell(att_context *ctx, att_buffer *out, att_text cell, char end) {
-  bool quote = cell.size && cell.data[0] == '"';
-  if (quote) ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
-  for (size_t i = 0; quote && i < cell.size; i++) {
-    if (cell.data[i] == '"') ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
-    ATT_TRY(att_buffer_append(ctx, out, cell.data + i, 1));
-  }
-  if (!quote) ATT_TRY(att_buffer_append(ctx, out, cell.data, cell.size));
-  if (quote) ATT_TRY(att_buffer_append(ctx, out, "\"", 1));
-  return att_buffer_append(ctx, out, &end, 1);
-}
-
-static att_status write_row(att_context *ctx, const att_labelled *l, size_t row, att_buffer *out) {
-  att_text first, second;
-  bool two = att_labelled_texts(l->lines.source[row], &first, &second);
-  ATT_TRY(write_cell(ctx, out, first, '\t'));
-  if (two) ATT_TRY(write_cell(ctx, out, second, '\t'));
-  return write_cell(ctx, out, l->lines.target[row], '\n');
-}
-
-/* The columns are named, so that no row is taken for names. */
-att_status att_labelled_write(att_context *ctx, const att_labelled *l, bool (*wanted)(size_t row), const char *path) {
-  att_buffer out = {0};
-  const char *names = l->pairs ? "text1\ttext2\tlabel\n" : "text\tlabel\n";
-  att_status status = att_buffer_append(ctx, &out, names, strlen(names));
-  for (size_t i = 0; i < l->lines.count && !status; i++)
-    if (wanted(i)) status = write_row(ctx, l, i, &out);
-  if (!status) status = att_write_file(ctx, path, out.data, out.size);
-  att_buffer_free(ctx, &out);
-  return status;
-}
-
 void att_labelled_free(att_context *ctx, att_labelled *labelled) {
   att_lines_free(ctx, &labelled->lines);
   att_free(ctx, labelled->text);

@@ -31,9 +31,6 @@ att_status att_labelled_read_series(att_context *ctx, const char *path, const at
 /* Recordings as series (sound_series.h). */
 att_status att_labelled_read_sounds(att_context *ctx, const char *path, const att_mel_settings *settings,
                                     att_labelled *labelled);
-/* Writes the rows that are wanted (by their places, from 0) as a table that att_labelled_read reads to the same. */
-att_status att_labelled_write(att_context *ctx, const att_labelled *labelled, bool (*wanted)(size_t row),
-                              const char *path);
 void att_labelled_free(att_context *ctx, att_labelled *labelled);
 
 /* The two texts of a line; returns false where it has only the first. */

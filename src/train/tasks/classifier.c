@@ -47,7 +47,7 @@ static const att_head_calls *head_of(const att_trainer *t) { return att_head_get
 static bool is_one_label(const att_trainer *t) { return head_of(t)->form == ATT_ONE_LABEL; }
 
 static const att_lines *valid_lines(const classifier_data *d) {
-  return d->valid_file.text ? &d->valid_file.lines : &d->held;
+  return d->valid_file.number ? &d->valid_file.lines : &d->held;
 }
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
@@ -240,6 +240,18 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   *train_fingerprint = att_lines_fingerprint(&d->train.lines);
   *valid_fingerprint = att_lines_fingerprint(valid);
   return ATT_OK;
+}
+
+static bool held(const att_trainer *t, size_t index, att_held_item *item) {
+  const classifier_data *d = data_of(t);
+  const att_lines *lines = valid_lines(d);
+  if (index >= lines->count) return false;
+  *item = (att_held_item){.input = lines->source[index], .reference = lines->target[index]};
+  if (d->is_series)
+    item->channels = d->train.series.channels;
+  else
+    att_labelled_texts(lines->source[index], &item->input, &item->second);
+  return true;
 }
 
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
@@ -566,6 +578,7 @@ const att_task att_classifier_task = {
     .things = "texts",
     .shapes = &att_encoder_shapes,
     .read = read_data,
+    .held = held,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,

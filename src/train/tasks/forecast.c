@@ -245,6 +245,19 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   return measure_naive(t);
 }
 
+/* A window: what is read of all channels, and what follows, NaN where it is missing; both scaled. */
+static bool held(const att_trainer *t, size_t index, att_held_item *item) {
+  const forecast_data *d = data_of(t);
+  const att_timeline *g = valid_grid(d);
+  if (index >= (size_t)d->valid.count) return false;
+  int64_t channels = g->series.channels, first = d->valid.first[index], end = first + d->lookback;
+  size_t row = (size_t)channels * sizeof(float);
+  *item = (att_held_item){.input = {(const char *)(g->series.values + first * channels), (size_t)d->lookback * row},
+                          .channels = channels,
+                          .reference = {(const char *)(g->truth + end * channels), (size_t)d->horizon * row}};
+  return true;
+}
+
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
 
 static int64_t patch_for(int64_t lookback) { return lookback >= 64 ? 16 : lookback >= 8 ? lookback / 4 : 1; }
@@ -430,6 +443,7 @@ const att_task att_forecast_task = {
     .things = "windows",
     .shapes = &shapes,
     .read = read_data,
+    .held = held,
     .choose = choose,
     .train_tokenizer = no_tokenizer,
     .configure = configure,

@@ -65,6 +65,14 @@ static att_status read_text(att_trainer *t, uint64_t seed, uint64_t *train_finge
   return ATT_OK;
 }
 
+/* A piece of the text. */
+static bool held(const att_trainer *t, size_t index, att_held_item *item) {
+  const att_running *text = &data_of(t)->held;
+  if (index >= text->count) return false;
+  *item = (att_held_item){.input = text->pieces[index]};
+  return true;
+}
+
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
 
 /* Small: about what people train on a laptop; base and big: GPT-2's small and medium. */
@@ -365,6 +373,7 @@ const att_task att_language_task = {
     .warmup_part = 20,
     .predicts_tokens = true,
     .read = read_text,
+    .held = held,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,

@@ -106,6 +106,16 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   return ATT_OK;
 }
 
+static bool held(const att_trainer *t, size_t index, att_held_item *item) {
+  const question_data *d = data_of(t);
+  if (index >= d->valid_count) return false;
+  const att_squad_item *one = d->valid[index];
+  *item = (att_held_item){
+      .input = one->question, .second = one->context, .answers = one->answers, .answer_count = one->answer_count};
+  item->reference = one->answer_count ? one->answers[0] : (att_text){"", 0};
+  return true;
+}
+
 /* ---- the choice and the model --------------------------------------------------------------------------------- */
 
 static double passes_for(const att_plan *p) { return p->fine_tuned == 1 ? 2 : 10; }
@@ -460,6 +470,7 @@ const att_task att_questions_task = {
     .rows = "windows",
     .shapes = &att_encoder_shapes,
     .read = read_data,
+    .held = held,
     .choose = choose,
     .train_tokenizer = train_tokenizer,
     .configure = configure,

@@ -60,6 +60,13 @@ static att_status read_lines(att_trainer *t, uint64_t seed, uint64_t *train_fing
   return ATT_OK;
 }
 
+static bool held(const att_trainer *t, size_t index, att_held_item *item) {
+  const att_lines *lines = &data_of(t)->valid;
+  if (index >= lines->count) return false;
+  *item = (att_held_item){.input = lines->source[index], .reference = lines->target[index]};
+  return true;
+}
+
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
 
 static const att_shapes shapes = {ATT_ENCODER_DECODER,
@@ -255,10 +262,10 @@ static void free_data(att_trainer *t) {
 }
 
 #define SHARED                                                                                                         \
-  .predicts_tokens = true, .read = read_lines, .train_tokenizer = train_tokenizer, .configure = configure,             \
-  .fits = fits, .encode = encode, .begin_epoch = begin_epoch, .batch_count = batch_count, .dropout = dropout_for,      \
-  .epoch_tokens = epoch_tokens, .counts = counts, .batch = get_batch, .evaluate = evaluate, .quality = quality,        \
-  .free = free_data
+  .predicts_tokens = true, .read = read_lines, .held = held, .train_tokenizer = train_tokenizer,                       \
+  .configure = configure, .fits = fits, .encode = encode, .begin_epoch = begin_epoch, .batch_count = batch_count,      \
+  .dropout = dropout_for, .epoch_tokens = epoch_tokens, .counts = counts, .batch = get_batch, .evaluate = evaluate,    \
+  .quality = quality, .free = free_data
 
 const att_task att_translation_task = {
     .things = "pairs",

@@ -1,0 +1,443 @@
+/*
+ * Owns att_look_values and att_look_series: a series as a model of series reads it, and where it looks in time, or how
+ * much each time moves what it says. A token stands for some rows. Files and long series are pooled into stretches that
+ * a picture has room for. Refuses models that read no series.
+ */
+#include "api/forecast.h"
+#include "api/look.h"
+#include "train/data/sound_series.h"
+#include "view/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  COLUMNS = 4, /* of the picture of the series, for each key */
+  BANDS = 20,  /* of a spectrogram */
+  MOST_KEYS = 64
+};
+#define MOST_WEIGHTS ((int64_t)1 << 27)
+
+typedef struct seer {
+  att_model *model;
+  att_context *ctx;
+  att_attention *attention;
+  att_arena *arena;
+  const float *read; /* [rows, channels]: z-scores, on the arena */
+  int64_t rows, channels;
+  int64_t channel;              /* of forecasts, each channel is a sequence; else 0 */
+  att_input input;              /* as the model takes it: tokens, or a window */
+  int64_t tokens, first, step;  /* tokens of a sequence; the row that the first begins with; rows from one to the next */
+} seer;
+
+static bool reads_windows(const att_model *model) { return model->config.patching.lookback > 0; }
+
+/* ---- what is read --------------------------------------------------------------------------------------------- */
+
+static att_status make_input(seer *s, const float *rows, int64_t count) {
+  int64_t *start = ATT_ARENA_NEW(s->arena, 2, int64_t);
+  if (!start) return ATT_MEMORY;
+  start[0] = 0;
+  start[1] = count;
+  s->input = (att_input){.rows = rows, .sequences = {1, start}};
+  return ATT_OK;
+}
+
+/* z-scores [rows, channels] of the rows, filled; behind them zeros up to whole tokens. */
+static att_status scale(seer *s, const float *values, int64_t rows) {
+  const att_series_front *f = s->model->series;
+  int64_t padded = f ? att_series_tokens(f, rows) * f->patch : rows;
+  float *read = ATT_ARENA_NEW(s->arena, padded * s->channels, float);
+  if (!read) return ATT_MEMORY;
+  s->read = read;
+  s->rows = rows;
+  if (f) return att_series_front_rows(s->ctx, f, values, rows, read);
+  memcpy(read, values, (size_t)(rows * s->channels) * sizeof *read);
+  return ATT_OK;
+}
+
+/* The last window. */
+static att_status read_window(seer *s, const float *values, int64_t rows) {
+  const att_config *c = &s->model->config;
+  int64_t lookback = c->patching.lookback;
+  if (rows < lookback) {
+    return att_fail(s->ctx, ATT_ARGUMENT, "the series has %lld rows, and the model reads %lld", (long long)rows,
+                    (long long)lookback);
+  }
+  ATT_TRY(scale(s, values + (rows - lookback) * s->channels, lookback));
+  s->tokens = att_patch_count(c);
+  s->step = c->patching.stride;
+  s->first = lookback - (c->input_width + s->step * (s->tokens - 1));
+  return make_input(s, s->read, lookback);
+}
+
+/* As many tokens as the model has positions, and as there is memory for all weights of. */
+static att_status read_whole(seer *s, const float *values, int64_t rows) {
+  const att_config *c = &s->model->config;
+  int64_t maps = (c->encoder_layers + c->decoder_layers) * (c->encoder_attention_heads + c->decoder_attention_heads);
+  int64_t most = c->max_position_embeddings, patch = s->model->series->patch;
+  while (maps > 0 && most > 1 && most > MOST_WEIGHTS / maps / most) most--;
+  if (att_series_tokens(s->model->series, rows) > most) {
+    rows = most * patch;
+    att_log(s->ctx, ATT_LOG_WARNING, "the series is too long to be looked at whole: its first %lld rows are",
+            (long long)rows);
+  }
+  ATT_TRY(scale(s, values, rows));
+  s->tokens = att_series_tokens(s->model->series, rows);
+  s->step = patch;
+  return make_input(s, s->read, s->tokens);
+}
+
+/* ---- maps ----------------------------------------------------------------------------------------------------- */
+
+static att_look_part part_of(const seer *s) {
+  return s->model->config.kind == ATT_DECODER ? ATT_LOOK_DECODER : ATT_LOOK_ENCODER;
+}
+
+/* What a key is called: its first row, or in sound its time; of forecasts the rows from there to the end. */
+static void name_time(const seer *s, double token, char *text, size_t size) {
+  const att_mel_settings *mel = &s->model->config.mel;
+  double row = (double)s->first + token * (double)s->step;
+  if (mel->rate)
+    att_format(text, size, "%.2f s", row * mel->hop / mel->rate);
+  else
+    snprintf(text, size, "%lld", (long long)(reads_windows(s->model) ? (int64_t)row - s->rows : (int64_t)row + 1));
+}
+
+static att_status make_labels(seer *s, size_t count, double each, const char *const **labels) {
+  const char **spellings = ATT_ARENA_NEW(s->arena, count, const char *);
+  bool *special = ATT_ARENA_NEW(s->arena, count, bool);
+  if (!spellings || !special) return ATT_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    char *text = ATT_ARENA_NEW(s->arena, 32, char);
+    if (!text) return ATT_MEMORY;
+    name_time(s, (double)i * each, text, 32);
+    spellings[i] = text;
+    special[i] = true;
+  }
+  return att_labels_make(s->ctx, (att_token_spelling){0}, spellings, special, count, labels);
+}
+
+static att_status make_map(seer *s, int64_t layers, int64_t heads, size_t queries, att_attention_map **map) {
+  *map = &s->attention->maps[part_of(s)];
+  **map = (att_attention_map){(size_t)layers, (size_t)heads, queries, (size_t)s->tokens, NULL, NULL, NULL};
+  ATT_TRY(make_labels(s, (size_t)s->tokens, 1, &(*map)->key_labels));
+  (*map)->weights = att_alloc(s->ctx, (size_t)(layers * heads), queries * (size_t)s->tokens * sizeof(float));
+  return (*map)->weights ? ATT_OK : ATT_MEMORY;
+}
+
+static att_status look_at_attention(seer *s) {
+  const att_config *c = &s->model->config;
+  bool decoder = c->kind == ATT_DECODER;
+  int64_t layers = decoder ? c->decoder_layers : c->encoder_layers;
+  int64_t heads = decoder ? c->decoder_attention_heads : c->encoder_attention_heads;
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  att_maps maps = {0};
+  att_attention_map *map;
+  att_hidden hidden;
+  if (c->network != ATT_TRANSFORMER) {
+    return att_fail(
+        s->ctx, ATT_UNSUPPORTED,
+        "this model has no attention to look at; attend look --gradient shows how its inputs move its outputs");
+  }
+  ATT_TRY(make_map(s, layers, heads, (size_t)s->tokens, &map));
+  ATT_TRY(make_labels(s, (size_t)s->tokens, 1, &map->query_labels));
+  float *const **of_layers = ATT_ARENA_NEW(s->arena, layers, float *const *);
+  for (int64_t l = 0; of_layers && l < layers; l++) {
+    int64_t sequences = reads_windows(s->model) ? s->channels : 1; /* NULL: not looked at */
+    float **of_sequences = ATT_ARENA_NEW(s->arena, sequences, float *);
+    if (!of_sequences) return ATT_MEMORY;
+    for (int64_t i = 0; i < sequences; i++) of_sequences[i] = NULL;
+    of_sequences[s->channel] = (float *)map->weights + (size_t)(l * heads) * map->queries * map->keys;
+    of_layers[l] = of_sequences;
+  }
+  if (!of_layers) return ATT_MEMORY;
+  maps.encoder = decoder ? NULL : (float *const *const *)of_layers;
+  maps.decoder = decoder ? (float *const *const *)of_layers : NULL;
+  return att_model_hidden(&run, s->model, &s->input, &maps, NULL, &hidden);
+}
+
+static att_status look_at_gradient(seer *s) {
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  att_hidden hidden;
+  att_tensor embedded;
+  att_attention_map *map;
+  int64_t label;
+  const char *name = "forecast";
+  const bool special = true;
+  s->attention->gradient = true;
+  if (!s->model->head->push)
+    return att_fail(s->ctx, ATT_UNSUPPORTED, "the model gives no output whose gradient could be looked at");
+  ATT_TRY(att_tape_new(s->arena, &run.tape));
+  ATT_TRY(att_model_hidden(&run, s->model, &s->input, NULL, &embedded, &hidden));
+  float *norms = ATT_ARENA_NEW(s->arena, embedded.rows, float);
+  if (!norms) return ATT_MEMORY;
+  memset(norms, 0, (size_t)embedded.rows * sizeof *norms);
+  int64_t row = s->model->config.head == ATT_HEAD_FORECAST ? s->channel : 0; /* else there is one for all channels */
+  ATT_TRY(att_look_push(&run, s->model, &hidden, &embedded, row, &label, norms));
+  ATT_TRY(make_map(s, 1, 1, 1, &map));
+  if (s->model->config.labels) name = s->model->config.labels[label];
+  memcpy((float *)map->weights, norms + s->channel * s->tokens, map->keys * sizeof *norms);
+  return att_labels_make(s->ctx, (att_token_spelling){0}, &name, &special, 1, &map->query_labels);
+}
+
+/* ---- pooling -------------------------------------------------------------------------------------------------- */
+
+/* One head [queries, keys] into stretches of `each`: attention of a stretch is the sum over its keys, the mean over its
+ * queries; a norm is the root of the sum of squares. */
+static void pool_head(const att_attention_map *map, const float *from, size_t each, bool gradient, size_t queries,
+                      size_t keys, float *to) {
+  for (size_t q = 0; q < map->queries; q++) {
+    size_t row = gradient ? q : q / each, first = gradient ? q : row * each;
+    size_t together = gradient ? 1 : map->queries - first < each ? map->queries - first : each;
+    for (size_t k = 0; k < map->keys; k++) {
+      float weight = from[q * map->keys + k];
+      to[row * keys + k / each] += gradient ? weight * weight : weight / (float)together;
+    }
+  }
+  for (size_t i = 0; i < queries * keys && gradient; i++) to[i] = sqrtf(to[i]);
+}
+
+static att_status pool(seer *s) {
+  att_attention_map *map = &s->attention->maps[part_of(s)];
+  bool gradient = s->attention->gradient;
+  size_t each = (map->keys + MOST_KEYS - 1) / MOST_KEYS, keys = (map->keys + each - 1) / each;
+  size_t queries = gradient ? 1 : (map->queries + each - 1) / each, maps = map->layers * map->heads;
+  const char *const *labels;
+  if (each < 2) return ATT_OK;
+  float *pooled = att_alloc(s->ctx, maps * queries * keys, sizeof *pooled);
+  if (!pooled) return ATT_MEMORY;
+  for (size_t i = 0; i < maps; i++)
+    pool_head(map, map->weights + i * map->queries * map->keys, each, gradient, queries, keys,
+              pooled + i * queries * keys);
+  att_free(s->ctx, (void *)(uintptr_t)map->weights);
+  map->weights = pooled;
+  map->keys = keys;
+  ATT_TRY(make_labels(s, keys, (double)each, &labels));
+  att_free(s->ctx, (void *)(uintptr_t)map->key_labels);
+  map->key_labels = labels;
+  s->step *= (int64_t)each;
+  if (gradient) return ATT_OK;
+  map->queries = queries;
+  s->step /= (int64_t)each;
+  ATT_TRY(make_labels(s, queries, (double)each, &labels));
+  s->step *= (int64_t)each;
+  att_free(s->ctx, (void *)(uintptr_t)map->query_labels);
+  map->query_labels = labels;
+  return ATT_OK;
+}
+
+/* ---- the picture ---------------------------------------------------------------------------------------------- */
+
+/* The mean of neighbouring channels [low, high) in a row that is there, or of the last one. */
+static float level_of(const seer *s, int64_t row, int64_t low, int64_t high) {
+  float sum = 0;
+  row = row < 0 ? 0 : row < s->rows ? row : s->rows - 1;
+  for (int64_t c = low; c < high; c++) sum += s->read[row * s->channels + c];
+  return sum / (float)(high - low);
+}
+
+/* All lines on one scale, from the least to the largest value; of sound from the mean upwards. */
+static att_status take_signal(seer *s) {
+  const att_mel_settings *mel = &s->model->config.mel;
+  att_signal *signal = &s->attention->signal;
+  size_t keys = s->attention->maps[part_of(s)].keys;
+  int64_t lines = reads_windows(s->model) ? 1 : mel->rate && s->channels > BANDS ? BANDS : s->channels;
+  float least = INFINITY, most = -INFINITY;
+  double unit = mel->rate ? (double)mel->hop / mel->rate : 1;
+  *signal = (att_signal){.lines = (size_t)lines, .columns = COLUMNS * keys, .curves = mel->rate == 0};
+  signal->first = (double)(reads_windows(s->model) ? s->first - s->rows : mel->rate ? 0 : s->first + 1) * unit;
+  signal->length = (double)s->step * (double)keys * unit;
+  signal->levels = att_alloc(s->ctx, signal->lines * signal->columns, sizeof(float));
+  if (!signal->levels) return ATT_MEMORY;
+  for (int64_t i = 0; i < lines; i++) {
+    int64_t low = reads_windows(s->model) ? s->channel : i * s->channels / lines;
+    int64_t high = reads_windows(s->model) ? low + 1 : (i + 1) * s->channels / lines;
+    for (size_t c = 0; c < signal->columns; c++) {
+      float level = level_of(s, s->first + (int64_t)c * s->step / COLUMNS, low, high);
+      signal->levels[(size_t)i * signal->columns + c] = level;
+      least = fminf(least, level);
+      most = fmaxf(most, level);
+    }
+  }
+  for (size_t i = 0; i < signal->lines * signal->columns; i++)
+    signal->levels[i] = most > least ? (signal->levels[i] - least) / (most - least) : 0.5f;
+  return ATT_OK;
+}
+
+/* What the model says: "label 3 (98%)". */
+static att_status say_label(seer *s, char *text, size_t size) {
+  att_run run = {.ctx = s->ctx, .arena = s->arena};
+  const att_config *c = &s->model->config;
+  att_hidden hidden;
+  att_tensor logits;
+  *text = '\0';
+  if (!s->model->head->scores || !s->model->head->texts || c->label_count < 1) return ATT_OK;
+  ATT_TRY(att_model_hidden(&run, s->model, &s->input, NULL, NULL, &hidden));
+  ATT_TRY(att_head_logits(&run, s->model, &hidden, &logits));
+  double *scores = ATT_ARENA_NEW(s->arena, c->label_count, double);
+  if (!scores) return ATT_MEMORY;
+  s->model->head->scores(logits.data, c->label_count, scores);
+  int64_t best = 0;
+  for (int64_t k = 1; k < c->label_count; k++)
+    if (scores[k] > scores[best]) best = k;
+  if (s->model->head->form == ATT_NUMBER)
+    att_format(text, size, "the model says %.4g", scores[0]);
+  else
+    att_format(text, size, "the model says %.80s (%.0f%%)", c->labels[best], 100 * scores[best]);
+  return ATT_OK;
+}
+
+/* ---- the calls ------------------------------------------------------------------------------------------------ */
+
+static int64_t channels_of(const att_model *model) {
+  return reads_windows(model) ? model->config.patching.channels : model->series ? model->series->channels : 0;
+}
+
+static att_status check(att_model *model, size_t rows, size_t channel) {
+  int64_t channels = channels_of(model);
+  if (channels == 0) return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads no series");
+  if (rows == 0) return att_fail(model->ctx, ATT_ARGUMENT, "there is nothing to look at: the series is empty");
+  if (channel < (size_t)channels || !reads_windows(model)) return ATT_OK;
+  return att_fail(model->ctx, ATT_ARGUMENT, "there is no channel %zu: the model reads %lld", channel,
+                  (long long)channels);
+}
+
+/* pooled: into as many stretches as a picture has room for. */
+static att_status look(att_model *model, const float *values, size_t rows, size_t channel, bool gradient, bool pooled,
+                       const char *source, const char *target, att_attention **out) {
+  att_context *ctx = model->ctx;
+  char said[128] = "";
+  *out = NULL;
+  ATT_TRY(check(model, rows, channel));
+  att_attention *attention = ATT_NEW(ctx, 1, att_attention);
+  if (!attention) return ATT_MEMORY;
+  attention->ctx = ctx;
+  seer s = {.model = model, .ctx = ctx, .attention = attention};
+  if (reads_windows(model)) s.channel = (int64_t)channel;
+  s.channels = channels_of(model);
+  att_status status = att_arena_new(ctx, &s.arena);
+  if (!status) status = (reads_windows(model) ? read_window : read_whole)(&s, values, (int64_t)rows);
+  if (!status) status = gradient ? look_at_gradient(&s) : look_at_attention(&s);
+  if (!status && pooled) status = pool(&s);
+  if (!status) status = take_signal(&s);
+  if (!status && !target) status = say_label(&s, said, sizeof said);
+  if (!target && *said) target = said;
+  if (!status) attention->source = att_copy_text(ctx, source, strlen(source));
+  if (!status && target) attention->target = att_copy_text(ctx, target, strlen(target));
+  if (!status && (!attention->source || (target && !attention->target))) status = ATT_MEMORY;
+  att_arena_free(s.arena);
+  if (status)
+    att_attention_free(attention);
+  else
+    *out = attention;
+  return status;
+}
+
+att_status att_look_values(att_model *model, const float *values, size_t rows, size_t channel, bool gradient,
+                           att_attention **attention) {
+  if (!values && rows) return att_fail(model->ctx, ATT_ARGUMENT, "att_look_values: no values");
+  return look(model, values, rows, channel, gradient, false, "a series", NULL, attention);
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------------- */
+
+static att_status read_file(att_model *model, const char *path, att_series *out) {
+  const att_series_front *f = model->series;
+  const att_mel_settings *mel = &model->config.mel;
+  if (mel->rate && att_is_sound_name((att_text){path, strlen(path)}))
+    return att_sound_series_read_one(model->ctx, path, mel, out);
+  if (mel->rate) return att_sound_series_read(model->ctx, path, mel, out);
+  att_series_columns columns = {0};
+  if (f) columns = (att_series_columns){.series = f->series, .time = f->time, .label = f->label};
+  return att_series_read_labelled(model->ctx, path, &columns, false, out);
+}
+
+static att_status find_index(att_context *ctx, const char *path, const att_series *s, int64_t *index) {
+  if (*index == -1) *index = s->count - 1;
+  if (*index >= 0 && *index < s->count) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "%s: there is no series %lld: it has %lld", path, (long long)*index + 1,
+                  (long long)s->count);
+}
+
+/* By its name, or its number from 1. */
+static att_status find_column(att_model *model, const char *name, size_t *channel) {
+  const att_series_front *f = model->series;
+  int64_t channels = model->config.patching.channels;
+  double number;
+  *channel = 0;
+  if (!name) return ATT_OK;
+  for (int64_t i = 0; f && f->names && i < channels; i++) {
+    *channel = (size_t)i;
+    if (strcmp(f->names[i], name) == 0) return ATT_OK;
+  }
+  bool good = att_read_number(name, strlen(name), &number) && number >= 1 && number <= (double)channels;
+  if (good && number == floor(number)) {
+    *channel = (size_t)number - 1;
+    return ATT_OK;
+  }
+  return att_fail(model->ctx, ATT_ARGUMENT, "the model forecasts no column \"%s\"", name);
+}
+
+/* "F.ts, series 3 of 120, labelled walking". */
+static void name_series(const char *path, const att_series *s, int64_t index, char *text, size_t size) {
+  const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+  att_text label = s->labels ? s->labels[index] : (att_text){0};
+  int used = snprintf(text, size, "%.120s", name);
+  if (s->count > 1)
+    used += snprintf(text + used, size - (size_t)used, ", series %lld of %lld", (long long)index + 1,
+                     (long long)s->count);
+  if (label.size)
+    snprintf(text + used, size - (size_t)used, ", labelled %.*s", (int)(label.size < 60 ? label.size : 60), label.data);
+}
+
+static att_status look_ahead(att_model *model, const char *path, int64_t index, const char *column, bool gradient,
+                             att_attention **attention) {
+  const att_series_front *f = model->series;
+  att_timeline grid = {0};
+  size_t channel;
+  char source[256], target[128];
+  ATT_TRY(find_column(model, column, &channel));
+  ATT_TRY(att_forecast_read(model, path, &grid));
+  const att_series *s = &grid.series;
+  att_status status = find_index(model->ctx, path, s, &index);
+  if (!status) {
+    name_series(path, s, index, source, sizeof source);
+    snprintf(target, sizeof target, "the next %lld rows of %.60s", (long long)model->config.patching.horizon,
+             f && f->names ? f->names[channel] : "its column");
+    status = look(model, s->values + s->start[index] * s->channels, (size_t)(s->start[index + 1] - s->start[index]),
+                  channel, gradient, true, source, target, attention);
+  }
+  att_timeline_free(model->ctx, &grid);
+  return status;
+}
+
+static att_status look_at_label(att_model *model, const char *path, int64_t index, bool gradient,
+                                att_attention **attention) {
+  att_series s = {0};
+  char source[256];
+  ATT_TRY(read_file(model, path, &s));
+  att_status status = ATT_OK;
+  if (s.channels != channels_of(model))
+    status = att_fail(model->ctx, ATT_FORMAT, "%s: its series have %lld channels, the model reads %lld", path,
+                      (long long)s.channels, (long long)channels_of(model));
+  if (!status) status = find_index(model->ctx, path, &s, &index);
+  if (!status) {
+    name_series(path, &s, index, source, sizeof source);
+    status = look(model, s.values + s.start[index] * s.channels, (size_t)(s.start[index + 1] - s.start[index]), 0,
+                  gradient, true, source, NULL, attention);
+  }
+  att_series_free(model->ctx, &s);
+  return status;
+}
+
+att_status att_look_series(att_model *model, const char *path, int64_t index, const char *column, bool gradient,
+                           att_attention **attention) {
+  *attention = NULL;
+  if (!path) return att_fail(model->ctx, ATT_ARGUMENT, "att_look_series: no path");
+  if (model->config.head == ATT_HEAD_FORECAST) return look_ahead(model, path, index, column, gradient, attention);
+  if (channels_of(model) == 0) return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads no series");
+  if (column) return att_fail(model->ctx, ATT_ARGUMENT, "a model of labels reads all columns at once");
+  return look_at_label(model, path, index, gradient, attention);
+}
