@@ -276,26 +276,6 @@ static void labels_are_counted(void **state) {
   free(text);
 }
 
-static bool is_odd(size_t row) { return row % 2; }
-
-/* What is written reads back to the same texts. */
-static void tables_are_written(void **state) {
-  (void)state;
-  att_labelled l, again;
-  must_read("a\tx\n\"b \"\"c\"\"\"\ty\n\"one\ntwo\"\tx\n\"d\" e\tz\n", &l);
-  same(l.lines.source[1], "b \"c\"");
-  same(l.lines.source[3], "\"d\" e");
-  const char *path = in_folder("written.tsv");
-  assert_int_equal(att_labelled_write(ctx, &l, is_odd, path), ATT_OK);
-  assert_int_equal(att_labelled_read(ctx, path, NULL, &again), ATT_OK);
-  assert_int_equal(again.lines.count, 2);
-  same(again.lines.source[0], "b \"c\"");
-  same(again.lines.source[1], "\"d\" e");
-  same(again.lines.target[1], "z");
-  att_labelled_free(ctx, &again);
-  att_labelled_free(ctx, &l);
-}
-
 /* The caller's locale may write 0,5; a file does not. */
 static void a_decimal_comma_changes_nothing(void **state) {
   (void)state;
@@ -476,7 +456,6 @@ int main(void) {
       cmocka_unit_test_teardown(headers_are_found, empty_folder),
       cmocka_unit_test_teardown(columns_are_named, empty_folder),
       cmocka_unit_test_teardown(labels_are_counted, empty_folder),
-      cmocka_unit_test_teardown(tables_are_written, empty_folder),
       cmocka_unit_test_teardown(a_decimal_comma_changes_nothing, empty_folder),
       cmocka_unit_test_teardown(labels_that_teach_nothing_are_refused, empty_folder),
       cmocka_unit_test_teardown(truth_is_read, empty_folder),

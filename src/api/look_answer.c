@@ -62,7 +62,8 @@ static att_status find(finder *f, att_text question, att_text context, att_answe
   ATT_TRY(att_check_range(ctx, "token id", f->question.data, (int64_t)f->question.count, f->model->config.vocab_size));
   ATT_TRY(att_windows_plan(f->model, &f->page, WINDOW, STRIDE, &f->question, &cut, &f->plan));
   if (f->plan.count == 0) return att_fail(ctx, ATT_ARGUMENT, "there is no text to look at: the context has no tokens");
-  f->search = (att_span_search){.ctx = ctx, .page = &f->page, .plan = &f->plan, .best = BEST, .most_tokens = MOST_TOKENS};
+  f->search =
+      (att_span_search){.ctx = ctx, .page = &f->page, .plan = &f->plan, .best = BEST, .most_tokens = MOST_TOKENS};
   for (int64_t i = 0; i < f->plan.count; i++) ATT_TRY(search_window(f, i, &out->ids, &out->types));
   ATT_TRY(choose(f, &best));
   int64_t window = best.first < 0 ? 0 : att_window_of(&f->plan, best.first);
@@ -74,7 +75,8 @@ static att_status find(finder *f, att_text question, att_text context, att_answe
   if (f->plan.count > 1)
     att_log(ctx, ATT_LOG_NOTE, "the context is read in %lld windows: the one with the answer is shown",
             (long long)f->plan.count);
-  return att_buffer_append(ctx, &out->answer, best.first < 0 ? "" : best.text.data, best.first < 0 ? 0 : best.text.size);
+  return att_buffer_append(ctx, &out->answer, best.first < 0 ? "" : best.text.data,
+                           best.first < 0 ? 0 : best.text.size);
 }
 
 att_status att_answer_window_find(att_model *model, att_text question, att_text context, att_answer_window *out) {

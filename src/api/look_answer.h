@@ -9,10 +9,10 @@
 
 /* Zero-initialised is empty. */
 typedef struct att_answer_window {
-  att_ids ids, types;      /* question and context, with the special tokens */
-  int64_t first, last;     /* the answer's tokens of these; -1: there is none */
-  att_buffer answer;       /* its text */
-  double score;            /* its probability among the 20 best */
+  att_ids ids, types;  /* question and context, with the special tokens */
+  int64_t first, last; /* the answer's tokens of these; -1: there is none */
+  att_buffer answer;   /* its text */
+  double score;        /* its probability among the 20 best */
 } att_answer_window;
 
 /* Finds the answer as att_answer does by its defaults. */

@@ -26,9 +26,9 @@ typedef struct seer {
   att_arena *arena;
   const float *read; /* [rows, channels]: z-scores, on the arena */
   int64_t rows, channels;
-  int64_t channel;              /* of forecasts, each channel is a sequence; else 0 */
-  att_input input;              /* as the model takes it: tokens, or a window */
-  int64_t tokens, first, step;  /* tokens of a sequence; the row that the first begins with; rows from one to the next */
+  int64_t channel;             /* of forecasts, each channel is a sequence; else 0 */
+  att_input input;             /* as the model takes it: tokens, or a window */
+  int64_t tokens, first, step; /* tokens of a sequence; the row that the first begins with; rows from one to the next */
 } seer;
 
 static bool reads_windows(const att_model *model) { return model->config.patching.lookback > 0; }
@@ -386,8 +386,8 @@ static void name_series(const char *path, const att_series *s, int64_t index, ch
   att_text label = s->labels ? s->labels[index] : (att_text){0};
   int used = snprintf(text, size, "%.120s", name);
   if (s->count > 1)
-    used += snprintf(text + used, size - (size_t)used, ", series %lld of %lld", (long long)index + 1,
-                     (long long)s->count);
+    used +=
+        snprintf(text + used, size - (size_t)used, ", series %lld of %lld", (long long)index + 1, (long long)s->count);
   if (label.size)
     snprintf(text + used, size - (size_t)used, ", labelled %.*s", (int)(label.size < 60 ? label.size : 60), label.data);
 }

@@ -23,8 +23,8 @@ static att_status read_items(att_model *model, const att_probes *q, labelling *l
       const float *values = (const float *)(const void *)item->input.data;
       ATT_TRY(att_examples_add_series(model, values, (int64_t)q->lengths[i], 0, &l->examples, &l->cut[i]));
     } else {
-      ATT_TRY(att_examples_add(model, item->input, item->second.data ? &item->second : NULL, 0, &l->examples,
-                               &l->cut[i]));
+      ATT_TRY(
+          att_examples_add(model, item->input, item->second.data ? &item->second : NULL, 0, &l->examples, &l->cut[i]));
     }
   }
   return ATT_OK;

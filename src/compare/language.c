@@ -46,7 +46,8 @@ att_status att_choose_pieces(att_probes *q, const att_held *held) {
   ATT_TRY(att_probes_reserve(q, all, all));
   for (size_t i = 0; i < all && texts > 0; i++) {
     att_held_item item;
-    size_t text = i * texts / all, first = (text * all + texts - 1) / texts, after = ((text + 1) * all + texts - 1) / texts;
+    size_t text = i * texts / all, first = (text * all + texts - 1) / texts,
+           after = ((text + 1) * all + texts - 1) / texts;
     att_held_at(held, text, &item);
     size_t begin = next_word(item.input, (i - first) * item.input.size / (after - first));
     size_t end = words_from(item.input, begin, ((size_t)1 << (i % LENGTHS)) + SCORED_WORDS);

@@ -9,13 +9,13 @@ typedef struct writing {
   const att_probes *probes;
   att_results *results;
   att_buffer text;
-  size_t *ends;       /* [count]: of each output in text, in the order they came */
-  size_t *index;      /* [count]: the item that text i of the call is */
-  att_text *inputs;   /* [count]: those texts */
+  size_t *ends;     /* [count]: of each output in text, in the order they came */
+  size_t *index;    /* [count]: the item that text i of the call is */
+  att_text *inputs; /* [count]: those texts */
   size_t given, longest;
-  att_text *outputs;  /* [probes->count]: of each item, empty where it was refused */
+  att_text *outputs;    /* [probes->count]: of each item, empty where it was refused */
   att_text *scratch[2]; /* [probes->count] */
-  double *numbers;    /* [2 * probes->count] */
+  double *numbers;      /* [2 * probes->count] */
   att_status status;
 } writing;
 

@@ -18,8 +18,8 @@ static int on_answer(void *user, const att_answers *given) {
   const att_found_answer *best = given->count ? given->answers[given->best] : NULL;
   att_text text = best ? (att_text){best->text, best->size} : (att_text){"", 0};
   double exact, f1;
-  s->status = att_answer_score(s->probes->ctx, &s->scorer, text, item->answers, item->answer_count, s->none, &exact,
-                               &f1);
+  s->status =
+      att_answer_score(s->probes->ctx, &s->scorer, text, item->answers, item->answer_count, s->none, &exact, &f1);
   if (!s->status) s->status = att_keep_output(s->probes, given->question, text.data, text.size, s->results);
   if (s->status) return 1;
   s->sums[given->question] = 100 * f1;

@@ -34,6 +34,7 @@ static att_status copy_option(const att_option *option, const att_train_options 
 static att_status copy_options(const att_train_options *given, att_train_options *out) {
   out->plan = given->plan;
   out->resume = given->resume;
+  out->compared = given->compared;
   for (size_t i = 0; i < att_option_count; i++)
     if (att_options[i].tasks >> given->task & 1) ATT_TRY(copy_option(&att_options[i], given, out));
   return ATT_OK;

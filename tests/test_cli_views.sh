@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# `attend compare` on every kind of data, and `attend look` of models that read series and sounds or answer questions.
+#   tests/test_cli_views.sh path/to/attend
+set -u
+attend=$(realpath "$1")
+data=$(cd "$(dirname "$0")" && pwd)/data
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C.UTF-8 NO_COLOR=1
+failures=0
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+run() { # STATUS WORDS...: the command with its output in out and err
+  local wanted=$1 status
+  shift
+  timeout 300 "$attend" "$@" >out 2>err
+  status=$?
+  [ $status = "$wanted" ] || fail "attend $* exited with $status, not $wanted: $(head -c 400 err)"
+}
+has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
+# report FOLDER SCORE NETWORKS: its task has that score, a number of each network, and gradients of some
+report() {
+  has "$1/report.json" "\"score_name\": \"$2\"" "the score of $1"
+  [ "$(grep -c '"score_by_length": \[[0-9]' "$1/report.json")" = "$3" ] || fail "$1: not $3 networks with scores by length"
+  [ "$(grep -c '"gradient_by_distance": \[[0-9]' "$1/report.json")" = "$3" ] || fail "$1: not $3 networks with gradients"
+  has "$1/report.html" '^<!doctype html>' "the page of $1"
+}
+few=(--steps 2 --parameters 9000 -q)
+
+# ---- series: of two shapes and several lengths
+awk 'BEGIN { print "@problemName waves\n@data"; for (i = 0; i < 40; i++) { n = 12 + i % 9
+  for (c = 0; c < 2; c++) { for (t = 0; t < n; t++) printf "%s%.3f", t ? "," : "", sin(t * (i % 2 ? 0.9 : 0.3) + c); printf ":" }
+  print i % 2 ? "fast" : "slow" } }' >waves.ts
+awk 'NR < 3 || NR > 30' waves.ts >valid.ts
+run 0 compare --data waves.ts --valid valid.ts "${few[@]}" -o waves && report waves Accuracy 5
+has waves/report.json '"score_by_length"' "series"
+has waves/report.json '"series": {"bands": false, "rows": ' "the curves of series"
+run 0 compare -q --resume waves
+run 2 compare --data waves.ts --vocab 300 -o x && has err "vocab" "a vocabulary for series"
+run 2 compare --data waves.ts waves.ts -o x && has err "takes one file, not 2" "two files of series"
+run 1 compare --data waves.ts --task music -o x -q && has err "tunes are read from" "series as tunes"
+run 0 look waves/transformer waves.ts && has out "^mean " "look at a series" && has out "series 1 of 40, labelled slow" "look at a series"
+run 0 look waves/transformer --data waves.ts --series 2 --gradient --json - && has out '"measure":"gradient"' "gradients of a series"
+has out '"series":{"first":1,"rows":' "the curves in JSON"
+run 0 look waves/gru waves.ts --gradient --svg - && has out '<polyline' "the curves as SVG"
+run 1 look waves/gru waves.ts && has err "no attention to look at" "a GRU of series"
+run 1 look waves/transformer waves.ts --series 99 && has err "there is no series 99: it has 40" "a series that is not there"
+run 2 look waves/transformer && has err "looks at one file" "a model of series without a file"
+run 2 look "$data/look_bert" --data waves.ts && has err "models of series" "--data of a model of text"
+
+# ---- forecasts
+awk 'BEGIN { print "date,a,b"; for (i = 0; i < 200; i++) printf "2024-01-%02d %02d:00,%.3f,%.3f\n", 1 + i / 24, i % 24, sin(i / 4), cos(i / 3) }' >table.csv
+run 0 compare --data table.csv --horizon 6 --lookback 24 "${few[@]}" -o ahead && report ahead "Squared error" 5
+run 0 look ahead/transformer table.csv --target b --html page.html && has page.html '"series":{"first":-24,' "a forecast's page"
+run 1 look ahead/transformer table.csv --target c && has err 'no column "c"' "a column that is not there"
+run 2 compare --data waves.ts --task forecast -o x -q && has err "horizon" "a forecast without a horizon"
+
+# ---- tunes, summaries, questions
+{ echo "X:1"; echo "M:4/4"; echo "L:1/8"; echo "K:C"; for i in $(seq 1 60); do echo "CDEF GABc|cBAG FEDC|"; done; } >tune.abc
+run 0 compare --data tune.abc "${few[@]}" --context 32 -o tunes && report tunes "Nats per word" 5
+for i in $(seq 1 30); do echo "{\"text\": \"the meeting of day $i is at noon, bring the report\", \"summary\": \"meeting $i\"}"; done >mails.jsonl
+run 0 compare --data mails.jsonl "${few[@]}" --vocab 300 --context 32 -o mails && report mails ROUGE-L 5
+{ printf 'context\tquestion\tanswer\n'; for i in $(seq 1 30); do printf 'The bridge %s was built by Ann in May.\tWho built bridge %s?\tAnn\n' $i $i; done; } >asked.tsv
+run 0 compare --data asked.tsv --task qa "${few[@]}" --vocab 300 --context 64 -o asked && report asked F1 5
+echo "The bridge was built by Ann in May." >page.txt
+run 0 look asked/transformer "Who built it?" --context page.txt && has out '\*' "the answer's tokens" && has out "^Who built it? - " "question and answer"
+run 0 look asked/lstm "Who built it?" --context page.txt --gradient && has out "^ *answer" "what moves the answer"
+run 2 look asked/lstm "Who?" --context page.txt --target x && has err "one of --context and --target" "two contexts"
+echo >empty.txt
+run 1 look asked/transformer "Who?" --context empty.txt
+
+# ---- sounds
+if ! command -v python3 >python.path; then
+  echo "skipped, for there is no python3: sounds"
+elif "$attend" transcribe 2>&1 | grep -q "built without"; then
+  echo "skipped: this build reads no audio"
+else
+  python3 - <<'MAKE'
+import array, math, wave
+rows, words = ["file\tlabel"], ["file\ttext"]
+for i in range(24):
+    length = 1600 + 200 * (i % 5)
+    with wave.open(f"tone{i}.wav", "wb") as f:
+        f.setparams((1, 2, 8000, 0, "NONE", ""))
+        f.writeframes(array.array("h", [int(9000 * math.sin(t * (0.3 if i % 2 else 0.9))) for t in range(length)]).tobytes())
+    rows.append(f"tone{i}.wav\t{'low' if i % 2 else 'high'}")
+    words.append(f"tone{i}.wav\t{'lo' if i % 2 else 'hi'}")
+open("sounds.tsv", "w").write("\n".join(rows) + "\n")
+open("words.tsv", "w").write("\n".join(words) + "\n")
+MAKE
+  run 0 compare --data sounds.tsv "${few[@]}" -o sounds && report sounds Accuracy 5
+  has sounds/report.json '"series": {"bands": true' "the spectrogram of a sound"
+  run 0 look sounds/transformer tone1.wav && has out '|0.0 s' "look at a sound"
+  run 0 look sounds/transformer --data sounds.tsv --series 3 --gradient --svg sound.svg && has sound.svg '<svg' "a sound as SVG"
+  run 0 train speech --data words.tsv --steps 2 --width 16 --heads 2 --layers 1 -q -o ears
+  run 0 look ears tone1.wav --target hi && has out "cross-attention, layer 1 of 1" "look of a recogniser"
+  run 0 look ears tone1.wav --target hi --part encoder --svg ears.svg && has ears.svg 'encoder self-attention' "a recogniser's encoder"
+  run 0 train speech --data words.tsv --ctc-weight 1 --steps 2 --width 16 --heads 2 --layers 1 -q -o ctc
+  run 0 look ctc tone1.wav --target hi --json - && has out '"cross":{"queries":\[\],"keys":\[\],"layers":0' "a recogniser without a decoder"
+fi
+
+echo "the views: $failures failures"
+[ "$failures" = 0 ]
