@@ -429,7 +429,9 @@ static void test_masks(void **state) {
   for (uint64_t key = 1; key <= 50; key++) {
     int64_t zeros = 0;
     for (int i = 0; i < FRAMES * BANDS; i++) rows[i] = 1;
-    att_sound_mask(rows, FRAMES, BANDS, key);
+    att_sound_mask(rows, FRAMES, BANDS, 0, key);
+    for (int i = 0; i < FRAMES * BANDS; i++) assert_true(rows[i] > 0);
+    att_sound_mask(rows, FRAMES, BANDS, 1, key);
     for (int i = 0; i < FRAMES * BANDS; i++) zeros += rows[i] == 0;
     least = zeros < least ? zeros : least;
     most = zeros > most ? zeros : most;

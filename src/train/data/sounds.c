@@ -230,10 +230,11 @@ static void draw_mask(uint64_t key, int64_t all, int64_t most, int64_t *first, i
   *first = (int64_t)(att_uniform(key, 1) * (double)(all - *width + 1));
 }
 
-void att_sound_mask(float *rows, int64_t frames, int bands, uint64_t key) {
-  int64_t first, width, longest = frames / 10 < 40 ? frames / 10 : 40;
+void att_sound_mask(float *rows, int64_t frames, int bands, double strength, uint64_t key) {
+  int64_t first, width, longest = (int64_t)(strength * (double)(frames / 10 < 40 ? frames / 10 : 40));
+  int64_t widest = (int64_t)(strength * (double)(bands / 3));
   for (uint64_t i = 0; i < 2; i++) {
-    draw_mask(att_key(key, i), bands, bands / 3, &first, &width);
+    draw_mask(att_key(key, i), bands, widest, &first, &width);
     for (int64_t t = 0; t < frames; t++) memset(rows + t * bands + first, 0, (size_t)width * sizeof *rows);
     draw_mask(att_key(key, 2 + i), frames, longest, &first, &width);
     memset(rows + first * bands, 0, (size_t)(width * bands) * sizeof *rows);

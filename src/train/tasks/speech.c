@@ -403,6 +403,14 @@ static att_status lay_out_texts(const att_trainer *t, const speech_part *part, c
   return ATT_OK;
 }
 
+/* Masks grow over the first part of a run: a model that cannot tell one sound from another learns nothing from what is
+ * left of them. */
+static double mask_strength(const att_trainer *t) {
+  const double grown = 0.4;
+  const att_state *s = &t->state;
+  return s->plan.steps > 0 ? fmin(1, (double)s->step / (grown * (double)s->plan.steps)) : 0;
+}
+
 /* speeds: of each sound, or NULL: as recorded. masks: the key of those that are drawn, or 0: none. */
 static att_status lay_out_sounds(att_trainer *t, speech_part *part, const int32_t *which, int64_t count,
                                  const int *speeds, uint64_t masks, att_arena *arena, att_batch *batch) {
@@ -422,7 +430,7 @@ static att_status lay_out_sounds(att_trainer *t, speech_part *part, const int32_
   for (int64_t i = 0; i < count; i++) {
     float *to = all + start[i] * bands;
     memcpy(to, rows[i], (size_t)(frames[i] * bands) * sizeof *to);
-    if (masks) att_sound_mask(to, frames[i], bands, att_key(masks, (uint64_t)i));
+    if (masks) att_sound_mask(to, frames[i], bands, mask_strength(t), att_key(masks, (uint64_t)i));
     for (int64_t j = frames[i]; j < start[i + 1] - start[i]; j++) /* its last frame is silence */
       memcpy(to + j * bands, rows[i] + (frames[i] - 1) * bands, (size_t)bands * sizeof *to);
   }
