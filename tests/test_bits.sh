@@ -48,11 +48,18 @@ half() {
   "$attend" convert "$data/$1" -o "$1-$2" --type "$2" >/dev/null 2>err || fail "convert $1: $(head -1 err)"
 }
 
-# A network of a few steps' training, as wide as no kernel's vectors are.
+# The copy with quantized weights, of a folder of the data or one that was made here.
+quantized() {
+  local from=$data/$1
+  [ -e "$from" ] || from=$1
+  "$attend" quantize "$from" --type "$2" -o "$1-$2" >/dev/null 2>err || fail "quantize $1: $(head -1 err)"
+}
+
+# A network of a few steps' training, as wide as no kernel's vectors are where $width does not say otherwise.
 train() {
   local out=$1
   shift
-  "$attend" train "$@" --layers 1 --width 44 --vocab 300 --steps 3 --seed 1 --threads 1 -o "$out" -q 2>err ||
+  "$attend" train "$@" --layers 1 --width "${width:-44}" --vocab 300 --steps 3 --seed 1 --threads 1 -o "$out" -q 2>err ||
     fail "train $out: $(head -1 err)"
 }
 for family in rnn lstm gru ffn; do
@@ -61,23 +68,33 @@ done
 train gru-lm lm --text lines --valid lines --family gru
 sed 's/\(.*\) \([a-z]*\)$/\1 \2\t\2/' lines | grep -P '\t' >labelled
 train gru-classifier classifier --data labelled --valid labelled --family gru
+width=64 train classifier classifier --data labelled --valid labelled
 
 half decode_m2m_100 float16
 half generate_gpt2 bfloat16
 half generate_llama float16
 half look_bert float16
 half look_labels bfloat16
-for model in "$data"/decode_marian decode_m2m_100-float16 rnn lstm gru ffn; do
+quantized decode_marian q8_0
+quantized decode_m2m_100 q4_0
+quantized generate_gpt2 q5_1
+quantized generate_llama q4_1
+quantized generate_llama iq4_nl
+quantized classifier q5_0
+for model in "$data"/decode_marian decode_m2m_100-float16 decode_marian-q8_0 decode_m2m_100-q4_0 rnn lstm gru ffn; do
   same "translate $model" translate "$model" --beam 3
   same "score $model" score "$model" --source lines --target lines
 done
-for model in "$data"/generate_gpt2 "$data"/generate_llama generate_gpt2-bfloat16 generate_llama-float16 gru-lm; do
+for model in "$data"/generate_gpt2 "$data"/generate_llama generate_gpt2-bfloat16 generate_llama-float16 \
+  generate_gpt2-q5_1 generate_llama-q4_1 generate_llama-iq4_nl gru-lm; do
   same "generate $model" generate "$model" --max-tokens 12
   same "score $model" score "$model" --text lines
   same "embed $model" embed "$model"
 done
-for model in "$data"/look_bert look_bert-float16; do same "embed $model" embed "$model"; done
-for model in "$data"/look_labels look_labels-bfloat16 gru-classifier; do same "classify $model" classify "$model"; done
+for model in "$data"/look_bert look_bert-float16 classifier-q5_0; do same "embed $model" embed "$model"; done
+for model in "$data"/look_labels look_labels-bfloat16 classifier-q5_0 gru-classifier; do
+  same "classify $model" classify "$model"
+done
 
 [ $failures = 0 ] || exit 1
 echo "the same bytes everywhere"

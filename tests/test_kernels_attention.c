@@ -260,6 +260,55 @@ static void test_scores_of_any_size(void **state) {
   }
 }
 
+/* x as a cache of another type keeps it, and what that is as floats, in its place. */
+static void *keep_as(const att_kernels *k, att_type type, area *x) {
+  void *kept = malloc(att_type_bytes(type, x->n));
+  k->from_f32(kept, x->data, type, x->n);
+  k->to_f32(x->data, kept, type, x->n);
+  return kept;
+}
+
+/* Keys and values of another type give the bits that they give as floats, few queries and many, alone and in groups. */
+static void test_other_types(void **state) {
+  (void)state;
+  static const int shapes[][5] = {{1, 70, 6, 2, 64}, {3, 7, 2, 2, 32},   {2, 41, 9, 1, 96}, {1, 1, 4, 2, 32},
+                                  {9, 70, 4, 2, 32}, {20, 20, 3, 1, 64}, {1, 90, 4, 2, 256}};
+  static const att_type types[] = {ATT_F16, ATT_BF16, ATT_Q8_0};
+  int32_t rows[90];
+  for (int i = 0; i < 90; i++) rows[i] = (i * 37 + 11) % 90;
+  const att_kernels *k;
+  EACH_TABLE(k)
+  for (size_t s = 0; s < COUNT(shapes); s++)
+    for (size_t t = 0; t < COUNT(types) * 2; t++) {
+      const int *n = shapes[s];
+      problem p = {.queries = n[0], .keys = n[1], .heads = n[2], .kv_heads = n[3], .size = n[4]};
+      p.ldq = p.ldo = q_columns(&p);
+      p.ldk = kv_columns(&p) + 32;
+      p.causal = true;
+      p.rows = rows;
+      p.scale = 0.3;
+      p.window = t % 2 ? 5 : 0;
+      arrays x = arrays_new(&p);
+      att_type type = types[t / 2];
+      void *keys = keep_as(k, type, &x.k), *values = keep_as(k, type, &x.v);
+      att_attention_args args = args_of(&p, &x);
+      k->attention_forward(&args, 0, p.heads, x.scratch.data);
+      float *want = malloc((size_t)x.o.n * sizeof *want);
+      memcpy(want, x.o.data, (size_t)x.o.n * sizeof *want);
+      args.k = keys;
+      args.v = values;
+      args.key_type = type;
+      put_pattern(x.o.data, x.o.n);
+      put_pattern(x.scratch.data, x.scratch.n);
+      k->attention_forward(&args, 0, p.heads / 2, x.scratch.data);
+      k->attention_forward(&args, p.heads / 2, p.heads, x.scratch.data);
+      assert_memory_equal(want, x.o.data, (size_t)x.o.n * sizeof *want);
+      void *made[] = {keys, values, want};
+      for (size_t i = 0; i < COUNT(made); i++) free(made[i]);
+      arrays_free(&x);
+    }
+}
+
 /* In double precision: q, k, v, bias. */
 typedef struct doubles {
   double *q, *k, *v, *bias;
@@ -363,9 +412,13 @@ static void test_backward_as_portable(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_forward),      cmocka_unit_test(test_nothing_to_see),
-      cmocka_unit_test(test_window_skips), cmocka_unit_test(test_scores_of_any_size),
-      cmocka_unit_test(test_backward),     cmocka_unit_test(test_backward_as_portable),
+      cmocka_unit_test(test_forward),
+      cmocka_unit_test(test_nothing_to_see),
+      cmocka_unit_test(test_window_skips),
+      cmocka_unit_test(test_scores_of_any_size),
+      cmocka_unit_test(test_other_types),
+      cmocka_unit_test(test_backward),
+      cmocka_unit_test(test_backward_as_portable),
   };
   return cmocka_run_group_tests_name("attention", tests, NULL, NULL);
 }

@@ -21,8 +21,10 @@ typedef enum att_activation { ATT_RELU, ATT_GELU, ATT_SILU, ATT_SWIGLU, ATT_GELU
  * i; where causal, it sees the keys up to its own position, the last `window` of them; one that sees none gets zeros.
  * Keys that no query of a block sees are not touched. (Vaswani et al. 2017, section 3.2) */
 typedef struct att_attention_args {
-  const float *q, *k, *v;
-  int64_t ldq, ldk, ldv;
+  const float *q;
+  const void *k, *v; /* of key_type: floats, but where they lie in a cache (key_rows), and in backward */
+  att_type key_type;
+  int64_t ldq, ldk, ldv;   /* in numbers */
   const int32_t *key_rows; /* row of k and v that holds key j; NULL: row j */
   int64_t query_count, key_count;
   int heads, kv_heads, size; /* size: columns of a head, at most 256 */

@@ -238,6 +238,13 @@ static void cross_entropy(float *logits, double *loss, double *nll, int32_t targ
   logits[target] -= (1 - smoothing) * grad_scale;
 }
 
+static void to_f32(float *y, const void *x, att_type type, int64_t n) {
+  if (type == ATT_Q8_0) att_q8_to_f32(y, x, n);
+  if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *y);
+  for (int64_t i = 0; type == ATT_F16 && i < n; i++) y[i] = att_f16_to_f32(att_half_at(x, i));
+  for (int64_t i = 0; type == ATT_BF16 && i < n; i++) y[i] = att_bf16_to_f32(att_half_at(x, i));
+}
+
 int64_t att_attention_visible(const att_attention_args *args, int64_t query) {
   if (!args->causal) return args->key_count;
   int64_t visible = args->key_count - args->query_count + query + 1;
@@ -251,7 +258,7 @@ int64_t att_attention_first(const att_attention_args *args, int64_t query) {
 
 int64_t att_attention_scratch(int64_t query_count, int64_t key_count, int size) {
   int64_t keys = (key_count + 15) / 16 * 16, queries = query_count < ATT_QUERY_BLOCK ? query_count : ATT_QUERY_BLOCK;
-  return keys * (3 * (int64_t)size + 2 * queries) + 16;
+  return keys * (3 * (int64_t)size + 2 * queries + ATT_HEADS_TOGETHER) + 16;
 }
 
 /* The score of a product of query and key, before its bias. */
@@ -260,7 +267,18 @@ static float score_of(const att_attention_args *a, float product) {
   return a->softcap > 0 ? a->softcap * tanhf(score / a->softcap) : score;
 }
 
+/* Key or value j of a group whose columns begin at `column`, as floats, where need be in `wide`. */
+static const float *attention_row(const att_attention_args *a, const void *data, int64_t ld, int64_t column, int64_t j,
+                                  float *wide) {
+  int64_t row = a->key_rows ? a->key_rows[j] : j;
+  if (a->key_type == ATT_F32) return (const float *)data + row * ld + column;
+  size_t before = (size_t)row * att_type_bytes(a->key_type, ld) + att_type_bytes(a->key_type, column);
+  to_f32(wide, (const char *)data + before, a->key_type, a->size);
+  return wide;
+}
+
 static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
+  float wide[256];
   for (int h = first_head; h < end_head; h++) {
     int64_t kv = (int64_t)h * a->kv_heads / a->heads * a->size;
     for (int64_t i = 0; i < a->query_count; i++) {
@@ -268,12 +286,11 @@ static void attention_forward(const att_attention_args *a, int first_head, int e
       float *o = a->o + i * a->ldo + (int64_t)h * a->size, *p = scratch;
       int64_t first = att_attention_first(a, i), visible = att_attention_visible(a, i);
       for (int64_t j = first; j < visible; j++)
-        p[j] = score_of(a, dot(q, a->k + (a->key_rows ? a->key_rows[j] : j) * a->ldk + kv, a->size));
+        p[j] = score_of(a, dot(q, attention_row(a, a->k, a->ldk, kv, j, wide), a->size));
       if (a->bias) add(p + first, a->bias + att_attention_distances(a, a->bias_stride, h, i) + first, visible - first);
       float lse = softmax(p + first, visible - first);
       memset(o, 0, (size_t)a->size * sizeof *o);
-      for (int64_t j = first; j < visible; j++)
-        axpy(o, p[j], a->v + (a->key_rows ? a->key_rows[j] : j) * a->ldv + kv, a->size);
+      for (int64_t j = first; j < visible; j++) axpy(o, p[j], attention_row(a, a->v, a->ldv, kv, j, wide), a->size);
       if (a->lse) a->lse[i * a->heads + h] = lse;
       if (!a->probs) continue;
       float *probs = a->probs + ((int64_t)h * a->query_count + i) * a->key_count;
@@ -292,7 +309,7 @@ static void attention_backward_query(const att_attention_args *a, int head, int6
   const float *biases = a->bias ? a->bias + att_attention_distances(a, a->bias_stride, head, i) : NULL;
   float *dbiases = a->dbias ? a->dbias + att_attention_distances(a, a->dbias_stride, head, i) : NULL;
   for (int64_t j = att_attention_first(a, i); j < att_attention_visible(a, i); j++) {
-    const float *k = a->k + j * a->ldk + kv, *v = a->v + j * a->ldv + kv;
+    const float *k = (const float *)a->k + j * a->ldk + kv, *v = (const float *)a->v + j * a->ldv + kv;
     float score = score_of(a, dot(q, k, a->size)), bent = a->softcap > 0 ? score / a->softcap : 0;
     float p = expf(score + (biases ? biases[j] : 0) - a->lse[i * a->heads + head]);
     float ds = p * (dot(d_o, v, a->size) - delta), slope = a->scale * (1 - bent * bent);
@@ -324,13 +341,6 @@ static void adam(float *w, float *m, float *v, const float *g, const att_adam_ar
     v[i] = a->beta2 * v[i] + (1 - a->beta2) * gradient * gradient;
     w[i] = keep * w[i] - step * m[i] / (sqrtf(v[i]) * root + a->epsilon);
   }
-}
-
-static void to_f32(float *y, const void *x, att_type type, int64_t n) {
-  if (type == ATT_Q8_0) att_q8_to_f32(y, x, n);
-  if (type == ATT_F32 && n > 0) memcpy(y, x, (size_t)n * sizeof *y);
-  for (int64_t i = 0; type == ATT_F16 && i < n; i++) y[i] = att_f16_to_f32(att_half_at(x, i));
-  for (int64_t i = 0; type == ATT_BF16 && i < n; i++) y[i] = att_bf16_to_f32(att_half_at(x, i));
 }
 
 static void from_f32(void *y, const float *x, att_type type, int64_t n) {

@@ -18,6 +18,8 @@ bool att_quant_avx512_vnni(att_kernels *table);
 
 /* Queries whose weights the backward of attention holds at once: see att_attention_scratch. */
 #define ATT_QUERY_BLOCK 64
+/* Heads of a group, at most, for which forward reads each key once where queries are few. */
+#define ATT_HEADS_TOGETHER 8
 /* A query sees keys [first, visible). Both grow with the query. */
 int64_t att_attention_first(const att_attention_args *args, int64_t query);
 int64_t att_attention_visible(const att_attention_args *args, int64_t query);

@@ -7,7 +7,6 @@
 #include "kernels/simd_quant.h"
 
 bool att_quant_avx2_vnni(att_kernels *table) {
-  table->quantize_rows = quantize_rows;
   table->multiply_panels = multiply_panels;
   return true;
 }

@@ -1,7 +1,7 @@
 /* Owns the layout of panels and the portable product with them. See quant_panels.h. */
 #include "kernels/quant_panels.h"
 
-#include "kernels/quant_rows.h"
+#include <math.h>
 
 /*
  * Blocks of 16 rows at the same columns lie together:
@@ -173,6 +173,27 @@ att_quant_rows att_quant_rows_in(void *memory, att_type type, int64_t rows, int6
                           .rows = rows,
                           .cols = cols};
 }
+
+static float quantize_piece(int8_t *q, const float *x, int32_t sums[2]) {
+  uint32_t bits[PIECE], largest_bits = 0; /* of magnitudes: they are ordered as these are, NaN above all */
+  memcpy(bits, x, sizeof bits);
+  for (int i = 0; i < PIECE; i++) {
+    uint32_t magnitude = bits[i] & 0x7fffffffu;
+    largest_bits = magnitude > largest_bits ? magnitude : largest_bits;
+  }
+  float largest;
+  memcpy(&largest, &largest_bits, sizeof largest);
+  float inverse = 127 / largest;
+  bool finite = largest > 0 && isfinite(largest) && isfinite(inverse);
+  sums[0] = sums[1] = 0;
+  for (int i = 0; i < PIECE; i++) {
+    q[i] = finite ? (int8_t)(int)rintf(x[i] * inverse) : 0;
+    sums[i / (PIECE / 2)] += q[i];
+  }
+  return largest / 127;
+}
+
+#include "kernels/quant_rows.h"
 
 void att_quant_rows_make(const att_quant_rows *to, att_type type, const float *x, int64_t ldx, int64_t first,
                          int64_t end) {

@@ -11,25 +11,43 @@
 #include "kernels/simd_rows.h"
 
 /* Queries that are too few for a copy of the values in order to pay; and keys that are so few that where causal, small
- * blocks of queries, whose products leave out what the block cannot see, pay in backward. */
-enum { FEW_QUERIES = 3, FEW_KEYS = 2 * ATT_QUERY_BLOCK };
+ * blocks of queries, whose products leave out what the block cannot see, pay in backward. Keys that are made floats at
+ * once: four for scores, and as many values as stay in the first-level cache. */
+enum { FEW_QUERIES = 3, FEW_KEYS = 2 * ATT_QUERY_BLOCK, MOST_SIZE = 256, VALUES_ROOM = 8 * MOST_SIZE };
 
-/* Where one head's rows begin: queries and outputs at its own columns, keys and values at its group's. */
+/* Where one head's rows begin, backward: queries and outputs at its own columns, keys and values at its group's. */
 typedef struct head_view {
   const float *q, *k, *v, *o, *d_o;
   float *dq, *dk, *dv;
 } head_view;
 
+/* A group's keys or values: row j begins at data + rows[j] * stride bytes, or at data + j * stride. */
+typedef struct group_rows {
+  const char *data;
+  const int32_t *rows;
+  int64_t stride;
+  att_type type;
+} group_rows;
+
 static head_view view_of(const att_attention_args *a, int64_t head) {
   int64_t own = head * a->size, group = head * a->kv_heads / a->heads * a->size;
-  head_view view = {.q = a->q + own, .k = a->k + group, .v = a->v + group, .o = a->o + own};
-  if (a->d_o) {
-    view.d_o = a->d_o + own;
-    view.dq = a->dq + own;
-    view.dk = a->dk + group;
-    view.dv = a->dv + group;
-  }
-  return view;
+  return (head_view){.q = a->q + own,
+                     .k = (const float *)a->k + group,
+                     .v = (const float *)a->v + group,
+                     .o = a->o + own,
+                     .d_o = a->d_o + own,
+                     .dq = a->dq + own,
+                     .dk = a->dk + group,
+                     .dv = a->dv + group};
+}
+
+static group_rows rows_of_group(const att_attention_args *a, const void *data, int64_t ld, int64_t head) {
+  size_t before = att_type_bytes(a->key_type, head * a->kv_heads / a->heads * a->size);
+  return (group_rows){(const char *)data + before, a->key_rows, (int64_t)att_type_bytes(a->key_type, ld), a->key_type};
+}
+
+static const char *group_row(const group_rows *x, int64_t j) {
+  return x->data + (x->rows ? x->rows[j] : j) * x->stride;
 }
 
 /* s: scores of query i, from its key `first` on. Capped and with their bias, where there are such; what they are still
@@ -50,38 +68,69 @@ static float finish_scores(const att_attention_args *a, float *s, int64_t h, int
   return 1;
 }
 
-/* s[i * lds + j] = query i . key j, four keys at a time; a row of s has room for a multiple of four. */
-static void score_keys(float *s, int64_t lds, const float *q, int64_t ldq, int64_t queries, const float *k, int64_t ldk,
-                       const int32_t *rows, int64_t keys, int64_t size) {
+/* s[i * lds + j] = query i . key first + j, four keys at a time; a row of s has room for a multiple of four. */
+static void score_keys(float *s, int64_t lds, const float *q, int64_t ldq, int64_t queries, const group_rows *k,
+                       int64_t first, int64_t keys, int64_t size) {
+  float wide[4][MOST_SIZE];
   for (int64_t j = 0; j < keys; j += 4) {
     const char *key[4];
     for (int i = 0; i < 4; i++) {
-      int64_t row = j + i < keys ? j + i : keys - 1;
-      key[i] = (const char *)(k + (rows ? rows[row] : row) * ldk);
+      key[i] = group_row(k, first + (j + i < keys ? j + i : keys - 1));
+      if (k->type == ATT_F32) continue;
+      to_f32(wide[i], key[i], k->type, size);
+      key[i] = (const char *)wide[i];
     }
     few_groups(s + j, 1, lds, q, ldq, key, ATT_F32, queries, 4, size, false);
   }
 }
 
-/* o[0 .. vectors * W) = the sum of p[j] times row j of v; of the last vector only `last`. */
-INLINE void weigh(float *o, const float *p, const float *v, int64_t ldv, const int32_t *rows, int64_t keys, vmask last,
-                  const int vectors) {
-  vec sum[4];
-  UNROLL for (int i = 0; i < vectors; i++) sum[i] = v_zero();
+/* o[0 .. vectors * W) of `heads` heads (+)= the sum of p[j] times values[j], at column c; of the last vector only
+ * `last`. */
+INLINE void weigh(float *o, int64_t ldo, const float *p, int64_t ldp, const char *const *values, int64_t c,
+                  int64_t keys, vmask last, bool accumulate, const int vectors, const int heads) {
+  vec sum[FEW_STEP][4], value[4];
+  UNROLL for (int h = 0; h < heads; h++) UNROLL for (int i = 0; i < vectors; i++) sum[h][i] =
+      accumulate ? v_load_part(o + h * ldo + i * W, i + 1 < vectors ? v_first(W) : last) : v_zero();
   for (int64_t j = 0; j < keys; j++) {
-    const float *value = v + (rows ? rows[j] : j) * ldv;
-    vec x = v_set(p[j]);
-    UNROLL for (int i = 0; i < vectors; i++) sum[i] =
-        v_fma(x, i + 1 < vectors ? v_load_all(value + i * W) : v_load_part(value + i * W, last), sum[i]);
+    const float *from = (const float *)(const void *)values[j] + c;
+    UNROLL for (int i = 0; i < vectors; i++) value[i] =
+        i + 1 < vectors ? v_load_all(from + i * W) : v_load_part(from + i * W, last);
+    UNROLL for (int h = 0; h < heads; h++) {
+      vec weight = v_set(p[h * ldp + j]);
+      UNROLL for (int i = 0; i < vectors; i++) sum[h][i] = v_fma(weight, value[i], sum[h][i]);
+    }
   }
-  UNROLL for (int i = 0; i < vectors; i++) v_store_part(o + i * W, sum[i], i + 1 < vectors ? v_first(W) : last);
+  UNROLL for (int h = 0; h < heads; h++) UNROLL for (int i = 0; i < vectors; i++)
+      v_store_part(o + h * ldo + i * W, sum[h][i], i + 1 < vectors ? v_first(W) : last);
 }
 
-static void weigh_values(float *o, const float *p, const float *v, int64_t ldv, const int32_t *rows, int64_t keys,
-                         int64_t size) {
+INLINE void weigh_columns(float *o, int64_t ldo, const float *p, int64_t ldp, const char *const *values, int64_t keys,
+                          int64_t size, bool accumulate, const int heads) {
   int64_t c = 0;
-  for (; size - c >= 4 * W; c += 4 * W) weigh(o + c, p, v + c, ldv, rows, keys, v_first(W), 4);
-  for (; c < size; c += W) weigh(o + c, p, v + c, ldv, rows, keys, v_first(size - c), 1);
+  for (; size - c >= 4 * W; c += 4 * W) weigh(o + c, ldo, p, ldp, values, c, keys, v_first(W), accumulate, 4, heads);
+  for (; c < size; c += W) weigh(o + c, ldo, p, ldp, values, c, keys, v_first(size - c), accumulate, 1, heads);
+}
+
+/* o[heads, size], rows ldo apart = p[heads, keys], rows ldp apart, times the values from row `first` on: so many of
+ * them at a time as stay in the first-level cache, for all heads. */
+static void weigh_values(float *o, int64_t ldo, const float *p, int64_t ldp, int64_t heads, const group_rows *v,
+                         int64_t first, int64_t keys, int64_t size) {
+  float wide[VALUES_ROOM];
+  const char *values[64];
+  const int64_t most = VALUES_ROOM / size < 64 ? VALUES_ROOM / size : 64;
+  for (int64_t j = 0; j < keys || j == 0; j += most) {
+    const int64_t count = keys - j < most ? keys - j : most;
+    for (int64_t i = 0; i < count; i++) {
+      values[i] = group_row(v, first + j + i);
+      if (v->type == ATT_F32) continue;
+      to_f32(wide + i * size, values[i], v->type, size);
+      values[i] = (const char *)(wide + i * size);
+    }
+    int64_t h = 0;
+    for (; h + FEW_STEP <= heads; h += FEW_STEP)
+      weigh_columns(o + h * ldo, ldo, p + h * ldp + j, ldp, values, count, size, j > 0, FEW_STEP);
+    for (; h < heads; h++) weigh_columns(o + h * ldo, ldo, p + h * ldp + j, ldp, values, count, size, j > 0, 1);
+  }
 }
 
 /* Row i of head h has its weights, p from its key `first` on: hands out what was asked for. */
@@ -93,29 +142,31 @@ static void put_row(const att_attention_args *a, int64_t h, int64_t i, const flo
   for (int64_t j = 0; j < a->key_count; j++) row[j] = j >= first && j < visible ? p[j - first] : 0;
 }
 
-static void attend_few(const att_attention_args *a, int64_t h, float *scratch) {
-  head_view view = view_of(a, h);
+static int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
+
+/* Few queries of some heads of a group: each key and value is read once for all of them. */
+static void attend_few(const att_attention_args *a, int64_t h, int64_t heads, float *s) {
+  group_rows k = rows_of_group(a, a->k, a->ldk, h), v = rows_of_group(a, a->v, a->ldv, h);
   for (int64_t i = 0; i < a->query_count; i++) {
     int64_t first = att_attention_first(a, i), visible = att_attention_visible(a, i), count = visible - first;
-    const int32_t *rows = a->key_rows ? a->key_rows + first : NULL;
-    int64_t skipped = rows ? 0 : first;
-    score_keys(scratch, 0, view.q + i * a->ldq, a->ldq, 1, view.k + skipped * a->ldk, a->ldk, rows, count, a->size);
-    float lse = softmax_of(scratch, finish_scores(a, scratch, h, i, first, count), count);
-    weigh_values(a->o + h * a->size + i * a->ldo, scratch, view.v + skipped * a->ldv, a->ldv, rows, count, a->size);
-    put_row(a, h, i, scratch, first, visible, lse);
+    int64_t ld = whole_vectors(count);
+    score_keys(s, ld, a->q + h * a->size + i * a->ldq, a->size, heads, &k, first, count, a->size);
+    for (int64_t r = 0; r < heads; r++) {
+      float *row = s + r * ld, lse = softmax_of(row, finish_scores(a, row, h + r, i, first, count), count);
+      put_row(a, h + r, i, row, first, visible, lse);
+    }
+    weigh_values(a->o + h * a->size + i * a->ldo, a->size, s, ld, heads, &v, first, count, a->size);
   }
 }
 
-static int64_t whole_vectors(int64_t n) { return (n + W - 1) / W * W; }
-
-static void attend_block(const att_attention_args *a, int64_t h, const float *v, int64_t ldv, float *s, int64_t ld) {
-  head_view view = view_of(a, h);
+static void attend_block(const att_attention_args *a, int64_t h, const group_rows *k, const group_rows *v, float *s,
+                         int64_t ld) {
+  const float *values = (const float *)(const void *)v->data, *q = a->q + h * a->size;
+  const int64_t ldv = v->stride / (int64_t)sizeof *values;
   for (int64_t i = 0; i < a->query_count; i += SMALL_ROWS) {
     int64_t rows = a->query_count - i < SMALL_ROWS ? a->query_count - i : SMALL_ROWS;
     int64_t from = att_attention_first(a, i), most = att_attention_visible(a, i + rows - 1) - from;
-    const int32_t *key_rows = a->key_rows ? a->key_rows + from : NULL;
-    const float *keys = a->key_rows ? view.k : view.k + from * a->ldk;
-    score_keys(s, ld, view.q + i * a->ldq, a->ldq, rows, keys, a->ldk, key_rows, most, a->size);
+    score_keys(s, ld, q + i * a->ldq, a->ldq, rows, k, from, most, a->size);
     for (int64_t r = 0; r < rows; r++) {
       int64_t first = att_attention_first(a, i + r), visible = att_attention_visible(a, i + r);
       float *row = s + r * ld, *seen = row + (first - from);
@@ -124,25 +175,32 @@ static void attend_block(const att_attention_args *a, int64_t h, const float *v,
       for (int64_t j = visible - from; j < most; j++) row[j] = 0;
       put_row(a, h, i + r, seen, first, visible, lse);
     }
-    small_product(a->o + h * a->size + i * a->ldo, a->ldo, (grid){s, ld, 1}, v + from * ldv, ldv, rows, a->size, most,
-                  false);
+    small_product(a->o + h * a->size + i * a->ldo, a->ldo, (grid){s, ld, 1}, values + from * ldv, ldv, rows, a->size,
+                  most, false);
   }
 }
 
+/* Copies rows that a query sees, in order and as floats: out[key_count, size]. */
+static group_rows collect(float *out, const att_attention_args *a, const group_rows *x) {
+  for (int64_t j = att_attention_first(a, 0); j < a->key_count; j++)
+    to_f32(out + j * a->size, group_row(x, j), x->type, a->size);
+  return (group_rows){(const char *)out, NULL, a->size * (int64_t)sizeof *out, ATT_F32};
+}
+
 static void attention_forward(const att_attention_args *a, int first_head, int end_head, float *scratch) {
-  int64_t ld = whole_vectors(a->key_count);
-  float *values = scratch, *s = scratch + ld * a->size;
-  const float *last = NULL;
-  for (int h = first_head; h < end_head; h++) {
+  const int64_t ld = whole_vectors(a->key_count), share = a->heads / a->kv_heads;
+  float *values = scratch, *keys = values + ld * a->size, *s = a->key_type == ATT_F32 ? keys : keys + ld * a->size;
+  for (int64_t h = first_head, heads; h < end_head; h += heads) {
+    heads = share - h % share < ATT_HEADS_TOGETHER ? share - h % share : ATT_HEADS_TOGETHER;
+    if (heads > end_head - h) heads = end_head - h;
     if (a->query_count <= FEW_QUERIES) {
-      attend_few(a, h, scratch);
+      attend_few(a, h, heads, scratch);
       continue;
     }
-    head_view view = view_of(a, h);
-    for (int64_t j = 0; a->key_rows && view.v != last && j < a->key_count; j++)
-      memcpy(values + j * a->size, view.v + a->key_rows[j] * a->ldv, (size_t)a->size * sizeof *values);
-    last = view.v;
-    attend_block(a, h, a->key_rows ? values : view.v, a->key_rows ? a->size : a->ldv, s, ld);
+    group_rows k = rows_of_group(a, a->k, a->ldk, h), v = rows_of_group(a, a->v, a->ldv, h);
+    if (a->key_rows) v = collect(values, a, &v);
+    if (a->key_type != ATT_F32) k = collect(keys, a, &k);
+    for (int64_t r = 0; r < heads; r++) attend_block(a, h + r, &k, &v, s, ld);
   }
 }
 

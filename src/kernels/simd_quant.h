@@ -7,7 +7,7 @@
 #ifndef ATT_KERNELS_SIMD_QUANT_H
 #define ATT_KERNELS_SIMD_QUANT_H
 
-#include "kernels/quant_rows.h"
+#include "kernels/quant_panels.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__SANITIZE_ADDRESS__) /* gcc cannot keep the promise then */
@@ -18,7 +18,8 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { LANES = ATT_QUANT_PANEL, PLANE = LANES * 4, VECTORS = LANES / W, PIECE = 32 };
+enum { LANES = ATT_QUANT_PANEL, PLANE = LANES * 4, VECTORS = LANES / W, PIECE = 32, MOST_ROWS = 8 };
+#define EACH_VECTOR UNROLL for (int v = 0; v < VECTORS; v++)
 /* Numbers of a row that are unpacked at once, and rows that use them; where rows are fewer, weights are used as they
  * are unpacked. */
 enum { DEPTH = 1024, MANY = 64 };
@@ -85,71 +86,86 @@ INLINE vec low_of(const uint8_t *panel, const int p, const int v, const shape s)
 }
 
 /* Products of one part: groups [first, first + count) of a piece with the same numbers of `rows` rows of x. q: the
- * groups where they are unpacked, else NULL. */
-INLINE void multiply_part(ints *sum, const uint8_t *planes, const uint8_t *q, const int8_t *const *x, int64_t at,
-                          const int first, const int count, const int v, const shape s, const int rows) {
+ * groups where they are unpacked, else NULL. Each four numbers of x meet all lanes while they are in a register. */
+INLINE void multiply_part(ints (*sum)[VECTORS], const uint8_t *planes, const uint8_t *q, const int8_t *const *x,
+                          int64_t at, const int first, const int count, const shape s, const int rows) {
+  ints w[VECTORS];
 #if !defined(HAS_DPBUSD)
   const int fit = s.bits <= 4 ? 8 : s.bits == 5 ? 4 : 2, run = fit < count ? fit : count; /* added as int16 */
   if (!s.wide) {
     UNROLL for (int g = first; g < first + count; g += run) {
-      ints wide[16];
+      ints wide[MOST_ROWS][VECTORS];
       UNROLL for (int i = g; i < g + run; i++) {
-        ints w = q ? p_load(q + i * PLANE + v * 4 * W) : group(planes, i, v, s);
+        EACH_VECTOR w[v] = q ? p_load(q + i * PLANE + v * 4 * W) : group(planes, i, v, s);
         UNROLL for (int r = 0; r < rows; r++) {
-          ints product = p_products(w, p_four(x[r] + at + 4 * i));
-          wide[r] = i == g ? product : p_add16(wide[r], product);
+          const ints four = p_four(x[r] + at + 4 * i);
+          EACH_VECTOR {
+            ints product = p_products(w[v], four);
+            wide[r][v] = i == g ? product : p_add16(wide[r][v], product);
+          }
         }
       }
-      UNROLL for (int r = 0; r < rows; r++) sum[r] = p_add32(sum[r], p_pairs(wide[r]));
+      UNROLL for (int r = 0; r < rows; r++) EACH_VECTOR sum[r][v] = p_add32(sum[r][v], p_pairs(wide[r][v]));
     }
     return;
   }
 #endif
   UNROLL for (int i = first; i < first + count; i++) {
-    ints w = q ? p_load(q + i * PLANE + v * 4 * W) : group(planes, i, v, s);
-    UNROLL for (int r = 0; r < rows; r++) sum[r] = p_dot(sum[r], w, p_four(x[r] + at + 4 * i));
+    EACH_VECTOR w[v] = q ? p_load(q + i * PLANE + v * 4 * W) : group(planes, i, v, s);
+    UNROLL for (int r = 0; r < rows; r++) {
+      const ints four = p_four(x[r] + at + 4 * i);
+      EACH_VECTOR sum[r][v] = p_dot(sum[r][v], w[v], four);
+    }
   }
 }
 
 /* Adds to sums[rows][LANES] the products of numbers [from, from + depth) of rows of x; panel, u: of the first of them.
  */
 INLINE void multiply_rows(float *sums, const att_quant_rows *x, int64_t row, int64_t from, int64_t depth,
-                          const uint8_t *panel, const unpacked *u, const int v, const att_type type, const int rows) {
+                          const uint8_t *panel, const unpacked *u, const att_type type, const int rows) {
   const shape s = shape_of(type);
   const int groups = s.part / 4, halves = PIECE / s.part;
+  const bool kept = rows * VECTORS <= AT_ONCE; /* there are registers for the sums */
   const int64_t pieces = x->cols / PIECE, parts = x->cols / s.part, ahead = x->cols / s.block * block_bytes(s);
-  const int8_t *q[16];
-  const float *scale[16];
-  const int32_t *start[16];
-  vec total[16];
+  const int8_t *q[MOST_ROWS];
+  const float *scale = x->scale + row * pieces + from / PIECE;
+  const int32_t *start = x->start + row * parts + from / s.part;
+  vec total[MOST_ROWS][VECTORS];
   UNROLL for (int r = 0; r < rows; r++) {
     q[r] = x->q + (row + r) * x->cols + from;
-    scale[r] = x->scale + (row + r) * pieces + from / PIECE;
-    start[r] = x->start + (row + r) * parts + from / s.part;
-    total[r] = p_load_floats(sums + r * LANES + v * W);
+    if (kept) EACH_VECTOR total[r][v] = p_load_floats(sums + r * LANES + v * W);
   }
   for (int64_t i = 0; i < depth / PIECE; i++) {
     const int64_t block = i * PIECE / s.block;
     const int inside = (int)(i * PIECE % s.block / PIECE);
     const uint8_t *at = panel + block * block_bytes(s), *planes = at + numbers_at(s) + inside * PLANE * s.bits;
-    if (!u) /* the next panel's lines, while there is something to do: each of this panel's passes asks for some */
-      UNROLL for (int line = v * PLANE / VECTORS; line < PLANE * s.bits + 64; line += PLANE)
-          __builtin_prefetch(planes + ahead + line);
+    if (!u) /* the next panel's lines, while there is something to do */
+      UNROLL for (int line = 0; line < PLANE * s.bits + 64; line += 64) __builtin_prefetch(planes + ahead + line);
     UNROLL for (int h = 0; h < halves; h++) {
       const int64_t p = i * halves + h;
-      ints sum[16];
-      UNROLL for (int r = 0; r < rows; r++) sum[r] = s.lowest || p_signed(s.wide) ? p_zero() : p_int(start[r] + p);
-      multiply_part(sum, planes, u ? u->q[i][0] : NULL, q, i * PIECE, h * groups, groups, v, s, rows);
       const int part = inside * halves + h;
-      vec by = u ? p_load_floats(u->scale[p] + v * W) : scale_of(at, part, v, s), low;
-      if (s.lowest) low = u ? p_load_floats(u->low[p] + v * W) : low_of(at, part, v, s);
-      UNROLL for (int r = 0; r < rows; r++) {
-        total[r] = p_fma(p_mul(p_floats(sum[r]), by), p_set(scale[r] + i), total[r]);
-        if (s.lowest) total[r] = p_fma(low, p_set((const float *)(const void *)(start[r] + p)), total[r]);
+      ints sum[MOST_ROWS][VECTORS];
+      UNROLL for (int r = 0; r < rows; r++) EACH_VECTOR sum[r][v] =
+          s.lowest || p_signed(s.wide) ? p_zero() : p_int(start + r * parts + p);
+      multiply_part(sum, planes, u ? u->q[i][0] : NULL, q, i * PIECE, h * groups, groups, s, rows);
+      EACH_VECTOR {
+        vec by = u ? p_load_floats(u->scale[p] + v * W) : scale_of(at, part, v, s), low;
+        if (s.lowest) low = u ? p_load_floats(u->low[p] + v * W) : low_of(at, part, v, s);
+        UNROLL for (int r = 0; r < rows; r++) {
+          float *to = sums + r * LANES + v * W;
+          vec y = p_fma(p_mul(p_floats(sum[r][v]), by), p_set(scale + r * pieces + i),
+                        kept ? total[r][v] : p_load_floats(to));
+          if (s.lowest) y = p_fma(low, p_set((const float *)(const void *)(start + r * parts + p)), y);
+          if (kept) {
+            total[r][v] = y;
+          } else {
+            p_store_floats(to, y);
+          }
+        }
       }
     }
   }
-  UNROLL for (int r = 0; r < rows; r++) p_store_floats(sums + r * LANES + v * W, total[r]);
+  if (kept) UNROLL for (int r = 0; r < rows; r++) EACH_VECTOR p_store_floats(sums + r * LANES + v * W, total[r][v]);
 }
 
 INLINE void unpack(unpacked *u, const uint8_t *panel, int64_t depth, const att_type type) {
@@ -157,7 +173,7 @@ INLINE void unpack(unpacked *u, const uint8_t *panel, int64_t depth, const att_t
   for (int64_t i = 0; i < depth / PIECE; i++) {
     const uint8_t *at = panel + i * PIECE / s.block * block_bytes(s);
     const int inside = (int)(i * PIECE % s.block / PIECE);
-    UNROLL for (int v = 0; v < VECTORS; v++) {
+    EACH_VECTOR {
       UNROLL for (int g = 0; g < 8; g++)
           p_store(u->q[i][g] + v * 4 * W, group(at + numbers_at(s) + inside * PLANE * s.bits, g, v, s));
       UNROLL for (int h = 0; h < PIECE / s.part; h++) {
@@ -172,17 +188,10 @@ INLINE void unpack(unpacked *u, const uint8_t *panel, int64_t depth, const att_t
 /* Any number of rows, AT_ONCE together and the rest one by one. */
 INLINE void multiply_all(float *sums, const att_quant_rows *x, int64_t row, int64_t count, int64_t from, int64_t depth,
                          const uint8_t *panel, const unpacked *u, const att_type type) {
-  for (int64_t i = 0; i < count;) {
-    const int64_t step = count - i >= AT_ONCE ? AT_ONCE : 1;
-    UNROLL for (int v = 0; v < VECTORS; v++) {
-      if (step == AT_ONCE) {
-        multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, v, type, AT_ONCE);
-      } else {
-        multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, v, type, 1);
-      }
-    }
-    i += step;
-  }
+  int64_t i = 0;
+  for (; i + AT_ONCE <= count; i += AT_ONCE)
+    multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, type, AT_ONCE);
+  for (; i < count; i++) multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, type, 1);
 }
 
 INLINE void multiply_type(float *y, int64_t ldy, const att_quant_rows *x, const uint8_t *panels, int64_t rows,
@@ -196,8 +205,7 @@ INLINE void multiply_type(float *y, int64_t ldy, const att_quant_rows *x, const 
     for (int64_t r = 0; r < x->rows; r += MANY) {
       const int64_t count = x->rows - r < MANY ? x->rows - r : MANY;
       _Alignas(64) float sums[MANY][LANES];
-      for (int64_t j = 0; j < count; j++)
-        UNROLL for (int v = 0; v < VECTORS; v++) p_store_floats(sums[j] + v * W, p_nothing());
+      for (int64_t j = 0; j < count; j++) EACH_VECTOR p_store_floats(sums[j] + v * W, p_nothing());
       if (count < 2 * AT_ONCE) {
         multiply_all(sums[0], x, r, count, 0, x->cols, panel, NULL, type);
       } else {

@@ -22,30 +22,48 @@ static void make_rows(void *arg, int64_t begin, int64_t end, int thread) {
   att_kernels_get()->quantize_rows(t->x8, t->w->type, t->x, t->ldx, begin, end);
 }
 
+/* Items are the panels of t->w, then of those behind it. */
 static void multiply_panels(void *arg, int64_t begin, int64_t end, int thread) {
   (void)thread;
   const quant_task *t = arg;
-  att_kernels_get()->multiply_panels(t->y, t->ldy, t->x8, t->w->data, t->w->type, t->w->rows, begin, end);
+  float *y = t->y;
+  for (const att_weight *w = t->w; end > 0; y += w->rows, w = w->next) {
+    const int64_t panels = att_quant_panel_count(w->rows), last = end < panels ? end : panels;
+    if (begin < last) att_kernels_get()->multiply_panels(y, t->ldy, t->x8, w->data, w->type, w->rows, begin, last);
+    begin = begin > panels ? begin - panels : 0;
+    end -= panels;
+  }
 }
 
-static att_status quant_product(att_run *run, float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
-                                const att_weight *w) {
+/* x is rounded once for w and those of its type that follow it; *next is the first of another type, and *y where its
+ * product begins. */
+static att_status quant_product(att_run *run, float **y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
+                                const att_weight *w, const att_weight **next) {
   att_arena_mark mark = att_arena_save(run->arena);
   void *memory = att_arena_alloc(run->arena, att_quant_rows_bytes(w->type, rows, w->cols), 1);
   if (!memory) return ATT_MEMORY;
   att_quant_rows x8 = att_quant_rows_in(memory, w->type, rows, w->cols);
-  quant_task task = {.x8 = &x8, .x = x, .w = w, .y = y, .ldx = ldx, .ldy = ldy};
+  quant_task task = {.x8 = &x8, .x = x, .w = w, .y = *y, .ldx = ldx, .ldy = ldy};
+  int64_t panels = 0;
+  for (*next = w; *next && (*next)->type == w->type; *y += (*next)->rows, *next = (*next)->next)
+    panels += att_quant_panel_count((*next)->rows);
   att_parallel(run->ctx, rows, 1 + GRAIN / w->cols, make_rows, &task);
-  att_parallel(run->ctx, att_quant_panel_count(w->rows), 1 + GRAIN / (ATT_QUANT_PANEL * w->cols), multiply_panels,
-               &task);
+  att_parallel(run->ctx, panels, 1 + GRAIN / (ATT_QUANT_PANEL * w->cols), multiply_panels, &task);
   att_arena_restore(run->arena, mark);
   return ATT_OK;
 }
 
 att_status att_product(att_run *run, float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
                        const att_weight *w) {
-  if (w->type >= ATT_FLOAT_TYPES) return quant_product(run, y, ldy, x, ldx, rows, w);
-  att_gemm_weight(run->ctx, y, ldy, x, ldx, w->data, w->type, rows, w->rows, w->cols, !run->tape);
+  while (w) {
+    if (w->type >= ATT_FLOAT_TYPES) {
+      ATT_TRY(quant_product(run, &y, ldy, x, ldx, rows, w, &w));
+      continue;
+    }
+    att_gemm_weight(run->ctx, y, ldy, x, ldx, w->data, w->type, rows, w->rows, w->cols, !run->tape);
+    y += w->rows;
+    w = w->next;
+  }
   return ATT_OK;
 }
 

@@ -44,7 +44,7 @@ typedef struct att_weight {
   double *moments;    /* [cols + 1], of a chain's first: each column's squares of what linear multiplies with it are
                          added to it, and the rows to the last; NULL: nobody asks */
   const struct att_weight
-      *next; /* further rows (of a bias: cols) that lie elsewhere; NULL: none. Linear alone reads them */
+      *next; /* further rows (of a bias: cols) that lie elsewhere; NULL: none. Linear alone has such */
 } att_weight;
 
 /* Of all its parts. */

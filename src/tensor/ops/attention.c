@@ -42,6 +42,7 @@ static att_attention_args args_of(const attention_record *a, int64_t sequence) {
       .q = a->q.data + query * a->q.stride,
       .k = a->k.data + key * a->k.stride,
       .v = a->v.data + key * a->v.stride,
+      .key_type = s->key_type,
       .ldq = a->q.stride,
       .ldk = a->k.stride,
       .ldv = a->v.stride,
@@ -64,36 +65,6 @@ static att_attention_args args_of(const attention_record *a, int64_t sequence) {
   };
 }
 
-/* One group's keys or values of a cache of another type, those that a query sees, as floats: out[keys, size]. */
-static void widen(float *out, const att_tensor *x, const att_attention_shape *s, const att_attention_args *args,
-                  int group) {
-  size_t row = att_type_bytes(s->key_type, x->stride), before = att_type_bytes(s->key_type, (int64_t)group * s->size);
-  for (int64_t j = 0; j < args->key_count; j++, out += s->size) {
-    const char *from = (const char *)x->data + (size_t)args->key_rows[j] * row + before;
-    att_kernels_get()->to_f32(out, from, s->key_type, s->size);
-  }
-}
-
-/* A group's heads over its keys and values as floats, which stand in scratch before what the kernel needs. */
-static void forward_group(const attention_record *a, int64_t sequence, int group, float *scratch) {
-  const att_attention_shape *s = &a->shape;
-  att_attention_args args = args_of(a, sequence);
-  int64_t share = s->heads / s->kv_heads, first = group * share, keys = args.key_count * s->size;
-  widen(scratch, &a->k, s, &args, group);
-  widen(scratch + keys, &a->v, s, &args, group);
-  args.k = scratch;
-  args.v = scratch + keys;
-  args.ldk = args.ldv = s->size;
-  args.key_rows = NULL;
-  args.heads = (int)share;
-  args.kv_heads = 1;
-  args.q += first * s->size;
-  args.o += first * s->size;
-  if (args.bias) args.bias += first * args.bias_stride;
-  if (args.probs) args.probs += first * args.query_count * args.key_count;
-  att_kernels_get()->attention_forward(&args, 0, (int)share, scratch + 2 * keys);
-}
-
 /* An item is one sequence's group of heads that share a key/value head. */
 static void forward_items(void *arg, int64_t begin, int64_t end, int thread) {
   const attention_record *a = arg;
@@ -101,10 +72,6 @@ static void forward_items(void *arg, int64_t begin, int64_t end, int thread) {
   for (int64_t i = begin; i < end; i++) {
     att_attention_args args = args_of(a, i / groups);
     int head = (int)(i % groups) * share;
-    if (a->shape.key_type != ATT_F32) {
-      forward_group(a, i / groups, (int)(i % groups), a->scratch + thread * a->scratch_size);
-      continue;
-    }
     att_kernels_get()->attention_forward(&args, head, head + share, a->scratch + thread * a->scratch_size);
   }
 }
@@ -136,7 +103,6 @@ static att_status run_items(att_run *run, attention_record *a, att_body *body) {
   for (int64_t i = 0; i < sequences; i++) {
     att_attention_args args = args_of(a, i);
     int64_t size = att_attention_scratch(args.query_count, args.key_count, args.size);
-    if (a->shape.key_type != ATT_F32) size += 2 * args.key_count * args.size;
     if (size > most) most = size;
     work += args.query_count * args.key_count * a->q.cols;
   }

@@ -91,9 +91,7 @@ att_status att_op_linear(att_run *run, const att_tensor *x, const att_weight *w,
     if (!l.z) return ATT_MEMORY;
   }
   if (w->moments) add_moments(w->moments, x);
-  float *product = l.z ? l.z : out->data;
-  for (float *y = product; w; y += w->rows, w = w->next)
-    ATT_TRY(att_product(run, y, out->cols, x->data, x->stride, x->rows, w));
+  ATT_TRY(att_product(run, l.z ? l.z : out->data, out->cols, x->data, x->stride, x->rows, w));
   if (bias->data || f != ATT_PLAIN) att_parallel(run->ctx, out->rows, 1 + 16384 / (out->cols + 1), finish_rows, &l);
   if (!run->tape) return ATT_OK;
   void *record;
