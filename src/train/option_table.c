@@ -110,7 +110,8 @@ const att_option att_options[] = {
              [ATT_TASK_COMPARE] = {.help = "a table, CSV or TSV, plain or .gz: a row has a text and its label, or two "
                                            "texts and a label"}}},
     {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(texts), .tasks = MUSIC,
-     .required = MUSIC, .help = "tunes to learn from, .mid and .abc files; may be given several times"},
+     .required = MUSIC,
+     .help = "tunes to learn from, .mid and .abc files; may be given several times; or one .json file of piano rolls"},
     {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},
@@ -331,6 +332,10 @@ const att_option att_options[] = {
      .own[ATT_TASK_CLASSIFIER] = {.chosen = "0.1; with from 0 or 0.2"}},
     {.name = "average", .group = "Learning", WHOLE, PLAN(average), .tasks = TRAINING, .low = 1,
      .high = ATT_MOST_AVERAGE, .help = "average the last N good checkpoints; 1 keeps the best alone", .initial = "5"},
+
+    {.name = "transpose", .group = "Learning", WHOLE, PLAN(transpose), .tasks = MUSIC, .standing = ATT_IF_ASKED,
+     .high = 24, .help = "piano rolls are heard up to so many keys higher or lower, drawn anew in every epoch",
+     .chosen = "5 of piano rolls"},
 
     /* ---- running ---- */
     {.name = "resume", .group = "Running", FLAG, RUN(resume), .tasks = ALL,
