@@ -210,7 +210,7 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_score = {
     .name = "score",
-    .arguments = "MODEL --source FILE --target FILE | --text FILE | --data FILE",
+    .arguments = "MODEL --source F --target F | --text F | --data F",
     .summary = "how likely a model finds given translations, a text, or tunes",
     .about = "Writes for each pair the natural logarithm of the target's probability given the source, a tab, and the "
              "number of its tokens, end token included; of a text that of its tokens, each given those before it. Of "

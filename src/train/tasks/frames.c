@@ -118,6 +118,12 @@ static double dropout_for(const att_trainer *t, double epochs) {
   return 0.3;
 }
 
+/* About a thousand frames: small data wants many steps. */
+static int64_t batch_for(const att_rolls *r) {
+  int64_t rows = 1024 * r->count / att_rolls_frames(r);
+  return rows < 1 ? 1 : rows > 64 ? 64 : rows;
+}
+
 static void choose(const att_trainer *t, att_plan *p) {
   const frames_data *d = data_of(t);
   int64_t longest = 8, frames = att_rolls_frames(&d->parts[TRAIN]);
@@ -130,7 +136,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   if (attends) att_choose_whole(&p->activation, p->norm == ATT_NORM_RMS ? ATT_SWIGLU : ATT_GELU_TANH);
   p->vocab = p->lowercase = 0;
   att_plan_choose_size(p, &shapes, ATT_TINY);
-  if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 16);
+  if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, batch_for(&d->parts[TRAIN]));
   att_choose_whole(&p->transpose, 5);
   att_choose_number(&p->lr, 1e-3);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(frames);
