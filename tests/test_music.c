@@ -389,7 +389,7 @@ static void rolls_are_learned(void **state) {
   char data[600], out[600];
   snprintf(data, sizeof data, "%s", in_folder("rolls.json"));
   write_chords(data);
-  assert_true(fail_each_allocation(reads_rolls, data) > 6);
+  assert_true(fail_each_allocation(reads_rolls, data) > 3);
   for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
     att_train_options *o;
     att_model *model;

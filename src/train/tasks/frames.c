@@ -139,6 +139,8 @@ static void choose(const att_trainer *t, att_plan *p) {
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, batch_for(&d->parts[TRAIN]));
   att_choose_whole(&p->transpose, 5);
   att_choose_number(&p->lr, 1e-3);
+  att_choose_number(&p->min_lr, 0);
+  att_choose_number(&p->beta2, 0.98);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(frames);
 }
 
