@@ -370,7 +370,7 @@ static void must_go_on(att_model *model) {
   o.frames = 4;
   if (att_compose_roll(model, &o, in_folder("o.json"))) fail_msg("%s", att_message(ctx));
   must_hold(in_folder("o.json"),
-            "[[[60, 64, 100], [30, 67], [60, 64, 100], [30, 67], [60, 64, 100], [30, 67], [60, 64, 100]]]\n", 92);
+            "[[[60, 64, 100], [30, 67], [60, 64, 100], [30, 67], [60, 64, 100], [30, 67], [60, 64, 100]]]\n", 93);
   o.temperature = 1;
   o.frames = 40; /* more than the model has positions for */
   if (att_compose_roll(model, &o, in_folder("o.mid"))) fail_msg("%s", att_message(ctx));
