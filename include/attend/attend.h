@@ -1449,7 +1449,7 @@ typedef struct att_roll_options {
   int64_t frames_per_quarter; /* how long a frame is in a .mid or .abc */
   double tempo;               /* quarters a minute, of what is written */
   double temperature, top_p;  /* as in att_decode_options; of each key: whether it sounds or not */
-  uint64_t seed;
+  uint64_t seed;              /* of what is drawn */
 } att_roll_options;
 
 /* Behind att_roll_options_default. */
@@ -1461,15 +1461,15 @@ ATT_API void att_roll_options_init(att_roll_options *options, size_t size);
  * that sound in frames side by side are one long note. options NULL: the defaults. */
 ATT_API att_status att_compose_roll(att_model *model, const att_roll_options *options, const char *path);
 
-/* What a model of piano rolls makes of a part ("train", ...) of a file: the log-probability of all frames of its tunes,
- * each given those before it; its negative over the frames are the nats a frame. */
+/* What a model of piano rolls makes of a part of a file; -logprob / frames are the nats a frame. */
 typedef struct att_roll_score {
-  const char *part; /* valid during the call */
-  int64_t tunes, frames;
-  double logprob;
+  const char *part;      /* "train", "valid" or "test"; valid during the call */
+  int64_t tunes, frames; /* how many */
+  double logprob;        /* of all frames, each given those of its tune before it */
 } att_roll_score;
 /* Called for each part that the file has; non-zero stops. */
 typedef int att_roll_score_fn(void *user, const att_roll_score *score);
+/* Scores the piano rolls of a .json file, plain or .gz. */
 ATT_API att_status att_score_rolls(att_model *model, const char *path, att_roll_score_fn *give, void *user);
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
