@@ -1,4 +1,4 @@
-/* Owns `attend compose`: a tune from a model of tunes, begun by it or by a file. */
+/* Owns `attend compose`: a tune from a model of tunes' words or of piano rolls, begun by it or by a file. */
 #include "options.h"
 #include "progress.h"
 
@@ -11,8 +11,8 @@
 typedef struct compose_options {
   att_cli_common common;
   const char *out, *prompt;
-  int bars;
-  double temperature, top_p;
+  int bars, frames;
+  double temperature, top_p, tempo;
 } compose_options;
 
 #define AT(member) offsetof(compose_options, member)
@@ -20,7 +20,7 @@ typedef struct compose_options {
 /* clang-format off */
 static const att_cli_option options[] = {
     {.group = "Output", .name = "out", .letter = 'o', .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(out),
-     .help = "the tune: .mid or .abc; there, it is written over"},
+     .help = "the tune: .mid or .abc, of piano rolls .json too; there, it is written over"},
 
     {.group = "Tune", .name = "bars", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 10000, .offset = AT(bars),
      .help = "bars to write, beyond those of the prompt; fewer where the model ends the tune", .initial = "16"},
@@ -29,7 +29,13 @@ static const att_cli_option options[] = {
     {.name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 100, .offset = AT(temperature),
      .help = "above 1 bolder, below 1 more as learned; 0: always the likeliest", .initial = "1"},
     {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = AT(top_p),
-     .help = "draw from the likeliest words that have this probability together", .initial = "0.98"},
+     .help = "draw from the likeliest words that have this probability together; of a piano roll's key, whether it "
+             "sounds or not, the likelier alone where it has it", .initial = "0.98"},
+
+    {.group = "Piano rolls", .name = "frames", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 480,
+     .offset = AT(frames), .help = "frames of a quarter note", .initial = "1"},
+    {.name = "tempo", .kind = ATT_CLI_NUMBER, .value = "X", .low = 4, .high = 1000, .offset = AT(tempo),
+     .help = "quarter notes a minute", .initial = "100"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -133,6 +139,31 @@ static int check_out(att_cli *cli, const char *out) {
   return status;
 }
 
+/* A bar is four quarters. */
+static int compose_roll(att_cli *cli, const compose_options *o, att_model *model) {
+  att_roll_options r;
+  att_roll_options_default(&r);
+  if (o->frames) r.frames_per_quarter = o->frames;
+  if (o->tempo > 0) r.tempo = o->tempo;
+  r.frames = (int64_t)o->bars * 4 * r.frames_per_quarter;
+  r.prompt = o->prompt;
+  r.temperature = o->temperature;
+  r.top_p = o->top_p;
+  r.seed = (uint64_t)o->common.seed;
+  return att_cli_failed(cli, att_compose_roll(model, &r, o->out));
+}
+
+static int compose_any(compose_run *run, att_model *model) {
+  const compose_options *o = run->options;
+  if (att_check_verb(model, ATT_VERB_COMPOSE) == ATT_OK) return compose_roll(run->cli, o, model);
+  if (o->frames || o->tempo > 0) {
+    return att_cli_fail(run->cli, ATT_CLI_FAILED, "--%s is for a model of piano rolls, and this is none",
+                        o->frames ? "frames" : "tempo");
+  }
+  int status = att_cli_failed(run->cli, att_check_verb(model, ATT_VERB_GENERATE));
+  return status ? status : compose(run, model);
+}
+
 static int run(att_cli *cli) {
   compose_options o;
   memset(&o, 0, sizeof o);
@@ -144,8 +175,8 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check_out(cli, o.out);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model_for(cli, ATT_VERB_GENERATE, &model);
-  if (!status) status = compose(&run, model);
+  if (!status) status = att_cli_open_model(cli, &model);
+  if (!status) status = compose_any(&run, model);
   free(run.words);
   att_model_close(model);
   return status;
@@ -156,8 +187,8 @@ const att_cli_verb att_cli_compose = {
     .arguments = "MODEL --out FILE",
     .summary = "write a tune",
     .about = "Writes a tune with a model of `train music`, as a MIDI file or in ABC notation, with metre, tempo, "
-             "instruments and velocities as the model says them. With --prompt it goes on from a tune. The same --seed "
-             "gives the same tune.",
+             "instruments and velocities as the model says them; of piano rolls in 4/4, with a piano. With --prompt it "
+             "goes on from a tune. The same --seed gives the same tune.",
     .example = "attend compose tunes -o tune.mid --bars 16 --seed 7\n"
                "attend compose tunes -o tune.abc --prompt beginning.mid",
     .options = options,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 typedef struct convert_options {
@@ -137,6 +138,17 @@ static int quantize_calibrated(att_cli *cli, att_model *model, const convert_opt
 
 /* ---- the verbs ---- */
 
+/* A tune, .mid or .abc, is converted to the other. */
+static bool is_tune(const char *name) {
+  static const char *const ends[] = {".mid", ".midi", ".abc"};
+  size_t size = strlen(name);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t length = strlen(ends[i]);
+    if (size > length && strcasecmp(name + size - length, ends[i]) == 0) return true;
+  }
+  return false;
+}
+
 static int run(att_cli *cli) {
   convert_options o;
   memset(&o, 0, sizeof o);
@@ -146,6 +158,10 @@ static int run(att_cli *cli) {
   if (!status && !o.out) status = att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the folder or file to write");
   if (quantize && !o.type) o.type = "q8_0";
   if (!status) status = att_cli_start(cli);
+  bool tune = !status && !quantize && is_tune(cli->words[0]);
+  if (tune && o.type)
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--type is for models, and %s is a tune", cli->words[0]);
+  if (tune) return att_cli_failed(cli, att_tune_convert(cli->ctx, cli->words[0], o.out));
   if (!status) status = att_cli_open_model(cli, &model);
   if (!status && o.calibrate)
     status = quantize_calibrated(cli, model, &o);
@@ -157,14 +173,15 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_convert = {
     .name = "convert",
-    .arguments = "MODEL --out PATH",
-    .summary = "a model as another kind of file, or with weights of another type",
+    .arguments = "MODEL|TUNE --out PATH",
+    .summary = "a model, or a tune, as another kind of file",
     .about =
         "Writes MODEL, a folder or a .gguf, anew: as a folder of Hugging Face's, or as a .gguf, which llama.cpp and "
         "others read (of Llama, Mistral, Qwen, Gemma, Phi-3, GPT-2 and BERT); with its weights in another type: "
         "float16 halves the file of a float32 model. The model is opened with its own checks, and what is written "
-        "opens wherever MODEL did.",
-    .example = "attend convert de-en --out de-en-half",
+        "opens wherever MODEL did. TUNE, a .mid or an .abc, becomes a .mid or an .abc.",
+    .example = "attend convert de-en --out de-en-half\n"
+               "attend convert tune.abc --out tune.mid",
     .options = convert_list,
     .least_words = 1,
     .most_words = 1,

@@ -1,4 +1,4 @@
-/* Owns `attend score`: how likely a model finds given translations, or a text. */
+/* Owns `attend score`: how likely a model finds given translations, a text, or piano rolls. */
 #include "options.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 typedef struct score_options {
   att_cli_common common;
-  const char *source, *target, *text;
+  const char *source, *target, *text, *data;
   int64_t stride;
   bool lines, json;
 } score_options;
@@ -30,9 +30,12 @@ static const att_cli_option options[] = {
      .help = "a text longer than the model's positions is read in windows, each N tokens on from the one before",
      .initial = "half the positions"},
 
+    {.group = "Piano rolls", .name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
+     .help = "tunes for a model of piano rolls, .json or .json.gz: each part of it (train, valid, test)"},
+
     {.group = "Output", .name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
      .help = "one object a line: line (from 1; not of a whole text), logprob, tokens, and truncated (of a pair) or bytes "
-             "(of a text)"},
+             "(of a text); of piano rolls part, logprob, tunes, frames, nats (a frame)"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -141,9 +144,37 @@ static int score_file(att_cli *cli, att_model *model, const score_options *o, sc
   return status;
 }
 
+/* ---- piano rolls ---- */
+
+typedef struct score_rolls_run {
+  att_cli *cli;
+  bool json;
+} score_rolls_run;
+
+static int on_part(void *user, const att_roll_score *s) {
+  const score_rolls_run *run = user;
+  char number[32], nats[32];
+  att_cli_number(s->logprob, number);
+  att_cli_number(-s->logprob / (double)s->frames, nats);
+  if (run->json)
+    att_cli_print(run->cli, "{\"part\": \"%s\", \"logprob\": %s, \"tunes\": %lld, \"frames\": %lld, \"nats\": %s}\n",
+                  s->part, number, (long long)s->tunes, (long long)s->frames, nats);
+  else
+    att_cli_print(run->cli, "%s\t%s\t%lld\n", s->part, nats, (long long)s->frames);
+  return !att_cli_flush(run->cli);
+}
+
+static int score_rolls(att_cli *cli, att_model *model, const score_options *o) {
+  score_rolls_run run = {cli, o->json};
+  return att_cli_failed(cli, att_score_rolls(model, o->data, on_part, &run));
+}
+
 /* ---- the verb ---- */
 
 static int check(att_cli *cli, const score_options *o) {
+  if (o->data && (o->text || o->source || o->target || o->lines || o->stride))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data is for piano rolls, and goes with no other input");
+  if (o->data) return 0;
   if (o->text && (o->source || o->target))
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--text is for a decoder, --source and --target are for a translator");
   if (!o->text && (o->lines || o->stride))
@@ -167,8 +198,10 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
-  if (!status) status = att_cli_open_model_for(cli, o.text ? ATT_VERB_SCORE_TEXT : ATT_VERB_SCORE_PAIRS, &model);
-  if (!status && !o.text) status = score_pairs(cli, model, &o);
+  const att_verb verb = o.data ? ATT_VERB_COMPOSE : o.text ? ATT_VERB_SCORE_TEXT : ATT_VERB_SCORE_PAIRS;
+  if (!status) status = att_cli_open_model_for(cli, verb, &model);
+  if (!status && o.data) status = score_rolls(cli, model, &o);
+  if (!status && !o.text && !o.data) status = score_pairs(cli, model, &o);
   if (!status && o.text) status = (o.lines ? score_lines : score_file)(cli, model, &o, &totals);
   if (!status && o.text) status = say_totals(cli, &o, &totals);
   att_model_close(model);
@@ -177,13 +210,15 @@ static int run(att_cli *cli) {
 
 const att_cli_verb att_cli_score = {
     .name = "score",
-    .arguments = "MODEL --source FILE --target FILE | --text FILE",
-    .summary = "how likely a model finds given translations, or a text",
+    .arguments = "MODEL --source F --target F | --text F | --data F",
+    .summary = "how likely a model finds given translations, a text, or tunes",
     .about = "Writes for each pair the natural logarithm of the target's probability given the source, a tab, and the "
-             "number of its tokens, end token included; of a text that of its tokens, each given those before it. "
-             "Totals, the perplexity of a token and the bits of a byte go to standard error.",
+             "number of its tokens, end token included; of a text that of its tokens, each given those before it. Of "
+             "piano rolls a line for each part: its name, the nats a frame, the frames. Totals, the perplexity of a "
+             "token and the bits of a byte go to standard error.",
     .example = "attend score de-en --source test.de --target test.en\n"
-               "attend score model --text test.txt",
+               "attend score model --text test.txt\n"
+               "attend score chorales --data rolls.json",
     .options = options,
     .least_words = 1,
     .most_words = 1,

@@ -32,7 +32,8 @@ static void gaps_become_rows(void **state) {
   assert_int_equal(g.series.channels, 2);
   assert_int_equal(g.gap_rows, 1);
   assert_int_equal(g.series.missing, 1);
-  att_timeline_scale(&g, (double[]){1, 0}, (double[]){2, 1});
+  const att_series_front front = {.mean = (double[]){1, 0}, .deviation = (double[]){2, 1}};
+  assert_int_equal(att_timeline_scale(ctx, &g, &front, NULL), ATT_OK);
   const float wanted[] = {0, 2, 0.5f, 3, 1, 4, 2, 5, 3, 6};
   for (int i = 0; i < 10; i++) assert_true(fabsf(g.series.values[i] - wanted[i]) < 1e-6f);
   assert_true(isnan(g.truth[2]) && isnan(g.truth[6]) && g.truth[8] == 3);
@@ -53,6 +54,20 @@ static void windows_stay_in_their_series(void **state) {
   att_repeat_season(&g, 5, 0, 2, 4, again);
   assert_true(again[0] == 4 && again[1] == 5 && again[2] == 4 && again[3] == 5);
   att_windows_free(ctx, &w);
+  att_timeline_free(ctx, &g);
+}
+
+/* Of a large series and a small one each is as large as the other; the third has one value in the rows that count. */
+static void series_have_scales_of_their_own(void **state) {
+  (void)state;
+  att_timeline g;
+  const char *text = "series,t,y\na,1,1000\na,2,3000\na,3,5000\nb,1,0.1\nb,2,0.3\nb,3,0.9\nc,1,7\nc,2,9\n";
+  const att_series_front front = {.by_series = true};
+  const double wanted[] = {-1, 1, 3, -1, 1, 7, 0, 2};
+  if (read_grid(text, &(att_series_columns){0}, &g)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(att_timeline_scale(ctx, &g, &front, (int64_t[]){2, 2, 1}), ATT_OK);
+  for (int i = 0; i < 8; i++) assert_true(fabs((double)g.truth[i] - wanted[i]) < 1e-5);
+  assert_true(g.mean[0] == 2000 && g.deviation[0] == 1000 && fabs(g.mean[1] - 0.2) < 1e-7 && g.mean[2] == 7);
   att_timeline_free(ctx, &g);
 }
 
@@ -217,6 +232,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(gaps_become_rows, empty_folder),
       cmocka_unit_test_teardown(windows_stay_in_their_series, empty_folder),
+      cmocka_unit_test_teardown(series_have_scales_of_their_own, empty_folder),
       cmocka_unit_test(errors_by_hand),
       cmocka_unit_test_teardown(what_is_refused, empty_folder),
       cmocka_unit_test_teardown(networks_forecast_a_sine, empty_folder),

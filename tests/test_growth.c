@@ -21,6 +21,7 @@ ENDS_IN(att_bleu_options, unused);
 ENDS_IN(att_answer_options, unused);
 ENDS_IN(att_rouge_options, unused);
 ENDS_IN(att_wer_options, unused);
+ENDS_IN(att_roll_options, seed);
 
 #define BEGINS_WITH_SIZE(type) _Static_assert(offsetof(type, size) == 0 && sizeof(((type *)0)->size) == 8, #type)
 BEGINS_WITH_SIZE(att_context_options);
@@ -34,6 +35,7 @@ BEGINS_WITH_SIZE(att_bleu_options);
 BEGINS_WITH_SIZE(att_answer_options);
 BEGINS_WITH_SIZE(att_rouge_options);
 BEGINS_WITH_SIZE(att_wer_options);
+BEGINS_WITH_SIZE(att_roll_options);
 
 /* ---- programs -------------------------------------------------------------------------------------------------------
  */

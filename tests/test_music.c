@@ -1,12 +1,15 @@
 /*
- * Tunes: MIDI files against what mido reads in them (tests/data/music, made by tools/make_music_fixtures.py), read,
- * written and read again; hostile ones; ABC by hand; words there and back, in any order; a composer, trained and asked.
+ * Tunes and piano rolls: MIDI files against what mido reads in them (tests/data/music, made by
+ * tools/make_music_fixtures.py), read, written and read again; hostile ones; ABC by hand; words there and back, in any
+ * order; a composer, trained and asked; piano rolls: read, as tunes, learned by every network, composed and scored.
  */
 #include "run_fixture.h"
 
 #include "formats/tune.h"
 #include "models/model.h"
+#include "train/data/rolls.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- MIDI ----------------------------------------------------------------------------------------------------- */
@@ -238,6 +241,182 @@ static void a_scale_is_learned(void **state) {
   att_model_close(model);
 }
 
+/* ---- piano rolls ---------------------------------------------------------------------------------------------- */
+
+static void rolls_read(const char *json, att_status status, const char *clue) {
+  att_rolls parts[ATT_ROLL_PARTS];
+  write_bytes(in_folder("r.json"), json, strlen(json));
+  must_say(att_rolls_read(ctx, in_folder("r.json"), parts), status, clue);
+  for (int i = 0; i < ATT_ROLL_PARTS; i++) assert_true(!parts[i].frames && !parts[i].start && !parts[i].count);
+}
+
+static void rolls_are_checked(void **state) {
+  (void)state;
+  rolls_read("[[[200]]]", ATT_FORMAT, "whole numbers from 21 to 108");
+  rolls_read("[[[60], [20]]]", ATT_FORMAT, "tune 1: a frame must be");
+  rolls_read("[[[60.5]]]", ATT_FORMAT, "whole numbers");
+  rolls_read("[[[60]], [60]]", ATT_FORMAT, "tune 2: a frame must be");
+  rolls_read("[[[60]], []]", ATT_FORMAT, "tune 2 has no frames");
+  rolls_read("[[[60]], 5]", ATT_FORMAT, "tune 2 has no frames");
+  rolls_read("{\"x\": 1}", ATT_FORMAT, "no piano rolls in it");
+  rolls_read("[]", ATT_FORMAT, "no piano rolls in it");
+  rolls_read("{\"train\": [[[60]]], \"test\": [[[1e400]]]}", ATT_FORMAT, "");
+  rolls_read("[[[60]", ATT_FORMAT, "r.json");
+}
+
+/* A roll, its notes, and the roll again; its rows for a model. */
+static void a_roll_is_a_tune(void **state) {
+  (void)state;
+  static const char json[] = "{\"valid\": [[[60, 64], [60], [], [60, 21], [108]]]}";
+  att_rolls roll, again;
+  att_tune tune;
+  att_buffer out = {0};
+  write_bytes(in_folder("r.json"), json, strlen(json));
+  if (att_roll_read_tune(ctx, in_folder("r.json"), 2, &roll)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(att_roll_to_tune(ctx, roll.frames, 5, 2, 90, &tune), ATT_OK);
+  must_be(&tune, "quarter 480\nnote 0 480 0 60 80\nnote 0 240 0 64 80\nnote 720 240 0 21 80\nnote 720 240 0 60 80\n"
+                 "note 960 240 0 108 80\ntempo 0 666667\nmetre 0 4 4\n");
+  assert_int_equal(att_midi_write(ctx, &tune, &out), ATT_OK);
+  write_bytes(in_folder("r.mid"), out.data, out.size);
+  if (att_roll_read_tune(ctx, in_folder("r.mid"), 2, &again)) fail_msg("%s", att_message(ctx));
+  assert_true(again.count == 1 && again.start[1] == 5);
+  assert_memory_equal(again.frames, roll.frames, 5 * ATT_ROLL_KEYS);
+  out.size = 0;
+  assert_int_equal(att_roll_to_json(ctx, roll.frames, 5, &out), ATT_OK);
+  assert_string_equal(out.data, "[[[60, 64], [60], [], [21, 60], [108]]]\n");
+  att_arena *arena;
+  att_batch batch;
+  const int32_t shift = 2;
+  assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
+  assert_int_equal(att_rolls_take(&roll, NULL, &shift, 0, 1, 3, arena, &batch), ATT_OK);
+  assert_true(batch.target.sequences.count == 2 && batch.target.sequences.start[1] == 3);
+  for (int f = 0; f < 5; f++)
+    for (int k = 0; k < ATT_ROLL_KEYS; k++) {
+      float is = k >= 2 ? roll.frames[f * ATT_ROLL_KEYS + k - 2] : 0; /* 108 left the piano */
+      assert_true(batch.values[f * ATT_ROLL_KEYS + k] == is);
+      assert_true(batch.target.rows[f * ATT_ROLL_KEYS + k] == (f ? batch.values[(f - 1) * ATT_ROLL_KEYS + k] : 0));
+    }
+  att_arena_free(arena);
+  att_tune_free(ctx, &tune);
+  att_rolls_free(ctx, &roll);
+  att_rolls_free(ctx, &again);
+  att_buffer_free(ctx, &out);
+}
+
+static att_status reads_rolls(att_context *own, void *arg) {
+  att_rolls roll;
+  ATT_TRY(att_roll_read_tune(own, arg, 2, &roll));
+  att_rolls_free(own, &roll);
+  return ATT_OK;
+}
+
+/* Chords in turn, of 10 frames and more. */
+static void write_chords(const char *path) {
+  att_buffer json = {0};
+  for (int part = 0; part < 2; part++) {
+    assert_int_equal(att_buffer_print(ctx, &json, "%s\"%s\": [", part ? "], " : "{", part ? "valid" : "train"), ATT_OK);
+    for (int tune = 0; tune < (part ? 2 : 8); tune++) {
+      assert_int_equal(att_buffer_print(ctx, &json, "%s[", tune ? ", " : ""), ATT_OK);
+      for (int f = 0; f < 10 + tune; f++)
+        assert_int_equal(att_buffer_print(ctx, &json, "%s%s", f ? ", " : "", f % 2 ? "[60, 64, 100]" : "[30, 67]"),
+                         ATT_OK);
+      assert_int_equal(att_buffer_print(ctx, &json, "]"), ATT_OK);
+    }
+  }
+  assert_int_equal(att_buffer_print(ctx, &json, "]}"), ATT_OK);
+  write_bytes(path, json.data, json.size);
+  att_buffer_free(ctx, &json);
+}
+
+static int keep_score(void *user, const att_roll_score *score) {
+  att_roll_score *scores = user;
+  scores[strcmp(score->part, "valid") == 0] = *score;
+  return 0;
+}
+
+/* The sum over frames and keys of the logarithms of what the head says, by hand. */
+static double logprob_of(att_model *model, const char *path) {
+  att_rolls parts[ATT_ROLL_PARTS];
+  att_arena *arena;
+  double sum = 0;
+  assert_int_equal(att_rolls_read(ctx, path, parts), ATT_OK);
+  assert_int_equal(att_arena_new(ctx, &arena), ATT_OK);
+  for (int64_t tune = 0; tune < parts[1].count; tune++) {
+    att_run run = {.ctx = ctx, .arena = arena};
+    att_batch batch;
+    att_hidden hidden;
+    att_tensor logits;
+    assert_int_equal(att_rolls_take(&parts[1], NULL, NULL, tune, 1, 1000, arena, &batch), ATT_OK);
+    assert_int_equal(att_model_hidden(&run, model, &batch.target, NULL, NULL, &hidden), ATT_OK);
+    assert_int_equal(att_head_logits(&run, model, &hidden, &logits), ATT_OK);
+    for (int64_t i = 0; i < logits.rows * ATT_ROLL_KEYS; i++) {
+      double p = 1 / (1 + exp(-(double)logits.data[i / ATT_ROLL_KEYS * logits.stride + i % ATT_ROLL_KEYS]));
+      sum += log(batch.values[i] > 0 ? p : 1 - p);
+    }
+  }
+  att_arena_free(arena);
+  for (int i = 0; i < ATT_ROLL_PARTS; i++) att_rolls_free(ctx, &parts[i]);
+  return sum;
+}
+
+static void must_go_on(att_model *model) {
+  static const char prompt[] = "[[[60, 64, 100], [30, 67], [60, 64, 100]]]";
+  att_roll_options o;
+  att_rolls roll;
+  write_bytes(in_folder("p.json"), prompt, strlen(prompt));
+  att_roll_options_default(&o);
+  o.prompt = in_folder("p.json");
+  o.temperature = 0;
+  o.frames = 4;
+  if (att_compose_roll(model, &o, in_folder("o.json"))) fail_msg("%s", att_message(ctx));
+  must_hold(in_folder("o.json"),
+            "[[[60, 64, 100], [30, 67], [60, 64, 100], [30, 67], [60, 64, 100], [30, 67], [60, 64, 100]]]\n", 93);
+  o.temperature = 1;
+  o.frames = 40; /* more than the model has positions for */
+  if (att_compose_roll(model, &o, in_folder("o.mid"))) fail_msg("%s", att_message(ctx));
+  if (att_roll_read_tune(ctx, in_folder("o.mid"), 1, &roll)) fail_msg("%s", att_message(ctx));
+  assert_true(roll.start[1] >= 40);
+  att_rolls_free(ctx, &roll);
+  must_say(att_compose_roll(model, &o, in_folder("o.wav")), ATT_ARGUMENT, "as .mid or .abc");
+  o.frames = 0;
+  must_say(att_compose_roll(model, &o, in_folder("o.mid")), ATT_ARGUMENT, "frames is out of its range");
+}
+
+/* By every network: less than a nat or two a frame is left of 88 keys. */
+static void rolls_are_learned(void **state) {
+  (void)state;
+  static const char *const networks[] = {"transformer", "gru", "lstm", "rnn"};
+  char data[600], out[600];
+  snprintf(data, sizeof data, "%s", in_folder("rolls.json"));
+  write_chords(data);
+  assert_true(fail_each_allocation(reads_rolls, data) > 3);
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+    att_train_options *o;
+    att_model *model;
+    att_roll_score scores[2] = {{0}};
+    snprintf(out, sizeof out, "%s", in_folder(networks[i]));
+    const char *const pairs[][2] = {{"data", data},    {"out", out},   {"family", networks[i]}, {"steps", "150"},
+                                    {"width", "32"},   {"lr", "0.02"}, {"dropout", "0"},        {"transpose", "0"},
+                                    {"context", "32"}, {"batch", "8"}, {"average", "1"}};
+    assert_int_equal(att_train_options_new(ctx, "music", &o), ATT_OK);
+    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
+      if (att_train_options_set(o, pairs[k][0], pairs[k][1])) fail_msg("%s", att_message(ctx));
+    if (att_train(ctx, o, NULL, NULL)) fail_msg("%s: %s", networks[i], att_message(ctx));
+    att_train_options_free(o);
+    if (att_model_open(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+    assert_int_equal(model->config.label_count, 88);
+    if (att_score_rolls(model, data, keep_score, scores)) fail_msg("%s", att_message(ctx));
+    assert_true(scores[0].tunes == 8 && scores[0].frames == 108 && scores[1].tunes == 2 && scores[1].frames == 21);
+    double nats = -scores[1].logprob / 21;
+    if (!(nats > 0 && nats < 2)) fail_msg("%s: %g nats", networks[i], nats);
+    assert_true(fabs(logprob_of(model, data) - scores[1].logprob) < 1e-3);
+    assert_true(fabs(state_of(out).best.score.loss - nats) < 1e-3);
+    must_say(att_check_verb(model, ATT_VERB_GENERATE), ATT_UNSUPPORTED, "a decoder of piano rolls: it can compose");
+    must_go_on(model);
+    att_model_close(model);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(midi_is_mido_s),
@@ -247,6 +426,9 @@ int main(void) {
       cmocka_unit_test(words_there_and_back),
       cmocka_unit_test(each_allocation_may_fail),
       cmocka_unit_test_teardown(a_scale_is_learned, empty_folder),
+      cmocka_unit_test_teardown(rolls_are_checked, empty_folder),
+      cmocka_unit_test_teardown(a_roll_is_a_tune, empty_folder),
+      cmocka_unit_test_teardown(rolls_are_learned, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }

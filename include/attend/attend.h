@@ -137,6 +137,7 @@ typedef enum att_head {
   ATT_HEAD_FORECAST,      /* the values that follow a window of a series */
   ATT_HEAD_CTC,           /* the vocabulary over rows of sound, blanks between: connectionist temporal classification */
   ATT_HEAD_CTC_ATTENTION, /* the same over an encoder, and the next token of the decoder beside it */
+  ATT_HEAD_FRAMES,        /* any of several labels for each row: the keys of a piano roll's next frame */
   ATT_HEAD_COUNT          /* how many there are */
 } att_head;
 
@@ -217,7 +218,8 @@ typedef enum att_verb {
   ATT_VERB_ANSWER,      /* att_answer */
   ATT_VERB_SUMMARIZE,   /* att_summarize */
   ATT_VERB_RANK,        /* att_rank, att_rank_pairs */
-  ATT_VERB_FORECAST     /* att_forecast, att_backtest */
+  ATT_VERB_FORECAST,    /* att_forecast, att_backtest */
+  ATT_VERB_COMPOSE      /* att_compose_roll, att_score_rolls */
 } att_verb;
 
 /* ATT_OK, or ATT_UNSUPPORTED with a message that says what the model is and which verbs it has; ATT_ARGUMENT for what
@@ -1463,6 +1465,40 @@ ATT_API att_status att_backtest_sized(att_model *model, const char *path, att_pr
 ATT_API att_status att_tune_read(att_context *ctx, const char *path, char **words, size_t *size);
 /* Such words as a tune: a .mid or an .abc file, whole or not at all. Words that make no sense are passed over. */
 ATT_API att_status att_tune_write(att_context *ctx, const char *words, size_t size, const char *path);
+/* The first tune of a .mid, .midi or .abc file as another such file, whole or not at all: notes, times, tempi and
+ * metres as they are, in .abc on one voice. */
+ATT_API att_status att_tune_convert(att_context *ctx, const char *from, const char *to);
+
+/* Made by att_roll_options_default. */
+typedef struct att_roll_options {
+  size_t size;        /* of this struct */
+  const char *prompt; /* a tune to go on from (.mid, .abc, or a .json of piano rolls, whose first is taken), or NULL */
+  int64_t frames;     /* to write, beyond those of the prompt */
+  int64_t frames_per_quarter; /* how long a frame is in a .mid or .abc */
+  double tempo;               /* quarters a minute, of what is written */
+  double temperature, top_p;  /* as in att_decode_options; of each key: whether it sounds or not */
+  uint64_t seed;              /* of what is drawn */
+} att_roll_options;
+
+/* Behind att_roll_options_default. */
+ATT_API void att_roll_options_init(att_roll_options *options, size_t size);
+/* 64 frames of a quarter note each, at 100 quarters a minute, temperature 1, top_p 0.98. */
+#define att_roll_options_default(options) att_roll_options_init((options), sizeof *(options))
+
+/* Writes a tune with a model of piano rolls, frame by frame: a .mid, an .abc or a .json file, whole or not at all. Keys
+ * that sound in frames side by side are one long note. options NULL: the defaults. */
+ATT_API att_status att_compose_roll(att_model *model, const att_roll_options *options, const char *path);
+
+/* What a model of piano rolls makes of a part of a file; -logprob / frames are the nats a frame. */
+typedef struct att_roll_score {
+  const char *part;      /* "train", "valid" or "test"; valid during the call */
+  int64_t tunes, frames; /* how many */
+  double logprob;        /* of all frames, each given those of its tune before it */
+} att_roll_score;
+/* Called for each part that the file has; non-zero stops. */
+typedef int att_roll_score_fn(void *user, const att_roll_score *score);
+/* Scores the piano rolls of a .json file, plain or .gz. */
+ATT_API att_status att_score_rolls(att_model *model, const char *path, att_roll_score_fn *give, void *user);
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 

@@ -19,7 +19,6 @@ typedef struct forecasting {
   att_timeline grid;
   att_windows windows;
   att_arena *arena;
-  double *mean, *deviation; /* [channels] */
 } forecasting;
 
 /* ---- the table ------------------------------------------------------------------------------------------------ */
@@ -55,17 +54,8 @@ att_status att_forecast_read(att_model *model, const char *path, att_timeline *g
 
 /* A folder without series.json reads values as they are. */
 static att_status scale(forecasting *w) {
-  const att_series_front *f = w->model->series;
-  int64_t channels = w->grid.series.channels;
-  w->mean = ATT_NEW(w->model->ctx, channels, double);
-  w->deviation = ATT_NEW(w->model->ctx, channels, double);
-  if (!w->mean || !w->deviation) return ATT_MEMORY;
-  for (int64_t c = 0; c < channels; c++) {
-    w->mean[c] = f ? f->mean[c] : 0;
-    w->deviation[c] = f ? f->deviation[c] : 1;
-  }
   att_timeline_say(w->model->ctx, w->path, &w->grid);
-  att_timeline_scale(&w->grid, w->mean, w->deviation);
+  ATT_TRY(att_timeline_scale(w->model->ctx, &w->grid, w->model->series, NULL));
   w->windows.lookback = w->model->config.patching.lookback;
   w->windows.horizon = w->model->config.patching.horizon;
   return att_arena_new(w->model->ctx, &w->arena);
@@ -107,7 +97,8 @@ static att_status give_channel(forecasting *w, int64_t series, int64_t channel, 
   const att_patching *p = &w->model->config.patching;
   const att_series_front *f = w->model->series;
   int64_t end = s->start[series + 1];
-  double mean = w->mean[channel], deviation = w->deviation[channel], quantiles[ATT_MOST_QUANTILES],
+  int64_t place = series * s->channels + channel;
+  double mean = w->grid.mean[place], deviation = w->grid.deviation[place], quantiles[ATT_MOST_QUANTILES],
          levels[ATT_MOST_QUANTILES];
   char name[256], target[256], time[48];
   snprintf(name, sizeof name, "%.*s", (int)(s->names[series].size < 255 ? s->names[series].size : 255),
@@ -235,8 +226,6 @@ static void free_all(forecasting *w) {
   att_timeline_free(ctx, &w->grid);
   att_windows_free(ctx, &w->windows);
   att_arena_free(w->arena);
-  att_free(ctx, w->mean);
-  att_free(ctx, w->deviation);
 }
 
 att_status att_forecast(att_model *model, const char *path, att_forecast_fn *give, void *user) {

@@ -21,7 +21,8 @@ static const struct {
              {"answer questions", "answer"},
              {"summarize", "summarize"},
              {"rank texts", "rank"},
-             {"forecast", "forecast"}};
+             {"forecast", "forecast"},
+             {"compose", "compose"}};
 #define COUNT (sizeof verbs / sizeof *verbs)
 
 /* "generate, score, embed and look": what many can comes last. */

@@ -72,6 +72,7 @@ static att_status read_root(att_context *ctx, const char *path, const json_t *ro
                     "%s: %lld channels by a patch_length of %lld are not config.json's input_width, %lld", path,
                     (long long)f->channels, (long long)f->patch, (long long)width);
   }
+  ATT_TRY(att_json_bool(ctx, path, root, "by_series", false, &f->by_series));
   ATT_TRY(att_json_int(ctx, path, root, "step_months", false, 0, 1200, &f->step_months));
   ATT_TRY(att_json_number(ctx, path, root, "step_seconds", false, &f->step_seconds));
   ATT_TRY(att_json_int(ctx, path, root, "season", false, 0, INT32_MAX, &f->season));
@@ -123,6 +124,7 @@ att_status att_series_front_write(att_context *ctx, const char *folder, const at
   att_put_int(&out, "patch_length", f->patch);
   put_numbers(&out, "mean", f->mean, f->channels);
   put_numbers(&out, "std", f->deviation, f->channels);
+  if (f->by_series) att_put_bool(&out, "by_series", true);
   if (f->step_months) att_put_int(&out, "step_months", f->step_months);
   if (f->step_seconds > 0) att_put_real(&out, "step_seconds", f->step_seconds, false);
   if (f->season) att_put_int(&out, "season", f->season);

@@ -16,6 +16,7 @@ typedef struct att_series_front {
   double *mean, *deviation;    /* [channels] of what was learned from; no deviation is 0 */
   char **names;                /* [channels], one block: of the columns; NULL: they have none */
   char *series, *time, *label; /* columns that were named, each NULL where not */
+  bool by_series;              /* of forecasts: each series by its own mean and deviation; those above are of all */
   /* of forecasts, else 0: the step from row to row (formats/timestamp.h), and how many rows are a season */
   int64_t step_months, season;
   double step_seconds;

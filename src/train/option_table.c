@@ -110,7 +110,8 @@ const att_option att_options[] = {
              [ATT_TASK_QA] = {.help = "questions and answers: SQuAD's JSON (1.1, 2.0), or a .tsv of context, question, "
                                       "answer and start"}}},
     {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(texts), .tasks = MUSIC,
-     .required = MUSIC, .help = "tunes to learn from, .mid and .abc files; may be given several times"},
+     .required = MUSIC,
+     .help = "tunes to learn from, .mid and .abc files; may be given several times; or one .json file of piano rolls"},
     {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(tables), .tasks = COMPARE,
      .help = "what training takes as data: texts, series or recordings with labels (.tsv, .csv, .ts), a table to "
              "forecast (with horizon), questions (.json), texts with summaries (.jsonl), tunes (.mid, .abc; several)"},
@@ -335,6 +336,10 @@ const att_option att_options[] = {
      .own[ATT_TASK_CLASSIFIER] = {.chosen = "0.1; with from 0 or 0.2"}},
     {.name = "average", .group = "Learning", WHOLE, PLAN(average), .tasks = TRAINING, .low = 1,
      .high = ATT_MOST_AVERAGE, .help = "average the last N good checkpoints; 1 keeps the best alone", .initial = "5"},
+
+    {.name = "transpose", .group = "Learning", WHOLE, PLAN(transpose), .tasks = MUSIC, .standing = ATT_IF_ASKED,
+     .high = 24, .help = "piano rolls are heard up to so many keys higher or lower, drawn anew in every epoch",
+     .chosen = "5 of piano rolls"},
 
     /* ---- running ---- */
     {.name = "resume", .group = "Running", FLAG, RUN(resume), .tasks = ALL,

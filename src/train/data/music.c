@@ -14,6 +14,8 @@ static bool ends_in(const char *name, const char *end) {
   return size >= length && strcasecmp(name + size - length, end) == 0;
 }
 
+static bool is_midi(const char *name) { return ends_in(name, ".mid") || ends_in(name, ".midi"); }
+
 static att_status unknown(att_context *ctx, const char *name) {
   return att_fail(ctx, ATT_UNSUPPORTED, "%s: tunes are read from .mid, .midi and .abc files", name);
 }
@@ -30,7 +32,7 @@ static att_status read_tunes(att_context *ctx, const char *name, att_tune_fn *gi
     att_free(ctx, text);
     return status;
   }
-  if (!ends_in(name, ".mid") && !ends_in(name, ".midi")) return unknown(ctx, name);
+  if (!is_midi(name)) return unknown(ctx, name);
   att_tune tune;
   ATT_TRY(att_file_read(ctx, name, ATT_LARGEST_FILE, &bytes));
   att_status status = att_midi_read(ctx, name, (const unsigned char *)bytes.data, bytes.size, &tune);
@@ -67,6 +69,21 @@ att_status att_music_read_one(att_context *ctx, const char *name, att_tune *tune
   *tune = (att_tune){0};
   att_status status = read_tunes(ctx, name, take_first, &first);
   if (status) att_tune_free(ctx, tune);
+  return status;
+}
+
+att_status att_music_check_name(att_context *ctx, const char *path) {
+  if (is_midi(path) || ends_in(path, ".abc")) return ATT_OK;
+  return att_fail(ctx, ATT_ARGUMENT, "%s: a tune is written as .mid or .abc", path);
+}
+
+att_status att_music_write(att_context *ctx, const att_tune *tune, const char *path) {
+  att_buffer out = {0};
+  ATT_TRY(att_music_check_name(ctx, path));
+  att_status status = is_midi(path) ? att_midi_write(ctx, tune, &out) : att_abc_write(ctx, tune, &out);
+  if (!status && tune->note_count == 0) att_log(ctx, ATT_LOG_WARNING, "%s: the tune has no notes", path);
+  if (!status) status = att_write_file(ctx, path, out.data, out.size);
+  att_buffer_free(ctx, &out);
   return status;
 }
 

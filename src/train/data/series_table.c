@@ -170,9 +170,9 @@ static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   *l = (series_layout){.label = -1, .channels = ATT_NEW(f->ctx, f->table->columns, int64_t)};
   if (!l->channels) return ATT_MEMORY;
   if (f->table->rows == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
-  ATT_TRY(find_column(f, "series-column", g->series, series_names, &l->series));
+  ATT_TRY(find_column(f, "series", g->series, series_names, &l->series));
   if (l->series >= 0 && !g->series && f->table->rows > 2 && !comes_again(f->table, l->series)) l->series = -1;
-  ATT_TRY(find_column(f, "time-column", g->time, time_names, &l->time));
+  ATT_TRY(find_column(f, "time", g->time, time_names, &l->time));
   l->wide = labelled && l->series < 0;
   if (labelled) ATT_TRY(find_column(f, "label-column", g->label, label_names, &l->label));
   if (labelled && l->label < 0) l->label = guess_label(f->table);
@@ -284,10 +284,10 @@ static att_status check_row(const row_taker *t, size_t i, bool begins) {
   if (begins) return ATT_OK;
   if (l->time >= 0 && r->time <= t->rows[i - 1].time) {
     att_text cell = cell_at(f->table, r->row, l->time);
-    return att_fail(
-        f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
-        f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60), cell.data,
-        l->series >= 0 ? ", in one series" : "; name the column that tells series apart with series-column");
+    return att_fail(f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
+                    f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60),
+                    cell.data,
+                    l->series >= 0 ? ", in one series" : "; name the column that tells series apart with series");
   }
   if (l->label < 0) return ATT_OK;
   att_text label = cell_at(f->table, r->row, l->label);

@@ -10,6 +10,8 @@
 void att_timeline_free(att_context *ctx, att_timeline *g) {
   att_series_free(ctx, &g->series);
   att_free(ctx, g->truth);
+  att_free(ctx, g->mean);
+  att_free(ctx, g->deviation);
   *g = (att_timeline){0};
 }
 
@@ -94,13 +96,38 @@ att_status att_timeline_make(att_context *ctx, const char *path, att_series *rea
   return status;
 }
 
-void att_timeline_scale(att_timeline *g, const double *mean, const double *deviation) {
+/* What a series is scaled by. */
+static void find_scale(const att_timeline *g, int64_t series, const att_series_front *f, const int64_t *rows,
+                       double *mean, double *deviation) {
+  const att_series *s = &g->series;
+  int64_t first = s->start[series], all = s->start[series + 1] - first, c = s->channels;
+  if (f && f->by_series) {
+    int64_t count = rows && rows[series] > 0 ? rows[series] : all;
+    att_series_measure(g->truth + first * c, count, c, mean, deviation);
+    return;
+  }
+  for (int64_t k = 0; k < c; k++) {
+    mean[k] = f ? f->mean[k] : 0;
+    deviation[k] = f ? f->deviation[k] : 1;
+  }
+}
+
+att_status att_timeline_scale(att_context *ctx, att_timeline *g, const att_series_front *f, const int64_t *rows) {
   att_series *s = &g->series;
-  int64_t c = s->channels, count = s->start[s->count] * c;
-  for (int64_t i = 0; i < count; i++) g->truth[i] = (float)(((double)g->truth[i] - mean[i % c]) / deviation[i % c]);
-  memcpy(s->values, g->truth, (size_t)count * sizeof *s->values);
-  for (int64_t i = 0; i < s->count; i++)
-    att_series_fill(s->values + s->start[i] * c, s->start[i + 1] - s->start[i], c, NULL);
+  int64_t c = s->channels;
+  g->mean = ATT_NEW(ctx, s->count * c, double);
+  g->deviation = ATT_NEW(ctx, s->count * c, double);
+  if (!g->mean || !g->deviation) return ATT_MEMORY;
+  for (int64_t i = 0; i < s->count; i++) {
+    double *mean = g->mean + i * c, *deviation = g->deviation + i * c;
+    int64_t first = s->start[i] * c, count = s->start[i + 1] * c - first;
+    float *x = g->truth + first;
+    find_scale(g, i, f, rows, mean, deviation);
+    for (int64_t k = 0; k < count; k++) x[k] = (float)(((double)x[k] - mean[k % c]) / deviation[k % c]);
+    memcpy(s->values + first, x, (size_t)count * sizeof *x);
+    att_series_fill(s->values + first, count / c, c, NULL);
+  }
+  return ATT_OK;
 }
 
 void att_timeline_say(att_context *ctx, const char *path, const att_timeline *g) {

@@ -11,8 +11,9 @@
 
 /* Zero-initialised is empty. */
 typedef struct att_timeline {
-  att_series series; /* a row a step; values filled, and scaled once att_timeline_scale has run */
-  float *truth;      /* [rows, channels]: the same, NaN where it was missing */
+  att_series series;        /* a row a step; values filled, and scaled once att_timeline_scale has run */
+  float *truth;             /* [rows, channels]: the same, NaN where it was missing */
+  double *mean, *deviation; /* [series, channels] that values were scaled by; NULL before att_timeline_scale */
   att_time_step step;
   int64_t gap_rows; /* rows that were not in the file */
 } att_timeline;
@@ -22,8 +23,9 @@ typedef struct att_timeline {
 att_status att_timeline_make(att_context *ctx, const char *path, att_series *read, att_time_step step,
                              att_timeline *grid);
 void att_timeline_free(att_context *ctx, att_timeline *grid);
-/* By means and deviations [channels], and fills what is missing (a channel without any value by its mean). */
-void att_timeline_scale(att_timeline *grid, const double *mean, const double *deviation);
+/* By front's means and deviations (NULL: leaves values as they are), or by those of each series' own first rows[series]
+ * rows (NULL: all) where front says so; and fills what is missing (a channel without any value by its mean). */
+att_status att_timeline_scale(att_context *ctx, att_timeline *grid, const att_series_front *front, const int64_t *rows);
 /* What the log says of gaps and missing values. */
 void att_timeline_say(att_context *ctx, const char *path, const att_timeline *grid);
 /* Rows after which such a step comes again by the calendar: 24 of hours, 7 of days, 12 of months; 1: none is known. */

@@ -116,6 +116,7 @@ static att_status measure(att_trainer *t, const att_plan *p) {
   if (!f) return ATT_MEMORY;
   f->channels = s->channels;
   f->patch = 1;
+  f->by_series = s->count > 1;
   f->mean = ATT_NEW(t->ctx, s->channels, double);
   f->deviation = ATT_NEW(t->ctx, s->channels, double);
   f->step_months = d->grid.step.months;
@@ -139,6 +140,19 @@ static att_status measure(att_trainer *t, const att_plan *p) {
   att_series_measure(all, rows, s->channels, f->mean, f->deviation);
   att_free(t->ctx, all);
   return copy_names(t, s, f);
+}
+
+static att_status scale(att_trainer *t) {
+  forecast_data *d = data_of(t);
+  const att_series *s = &d->grid.series;
+  int64_t *rows = ATT_NEW(t->ctx, s->count, int64_t);
+  if (!rows) return ATT_MEMORY;
+  for (int64_t i = 0; i < s->count; i++)
+    rows[i] = t->options->valid ? s->start[i + 1] - s->start[i] : split_of(&d->grid, i, d->horizon);
+  att_status status = att_timeline_scale(t->ctx, &d->grid, d->front, rows);
+  att_free(t->ctx, rows);
+  if (status || !t->options->valid) return status;
+  return att_timeline_scale(t->ctx, &d->valid_grid, d->front, NULL);
 }
 
 static att_status check_windows(att_trainer *t) {
@@ -240,8 +254,7 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   ATT_TRY(find_windows(t));
   ATT_TRY(measure(t, p));
   if (!t->resumed) say_constants(t);
-  att_timeline_scale(&d->grid, d->front->mean, d->front->deviation);
-  if (o->valid) att_timeline_scale(&d->valid_grid, d->front->mean, d->front->deviation);
+  ATT_TRY(scale(t));
   return measure_naive(t);
 }
 

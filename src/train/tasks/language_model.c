@@ -53,6 +53,8 @@ static att_status read_text(att_trainer *t, uint64_t seed, uint64_t *train_finge
   (void)seed;
   if (!d) return ATT_MEMORY;
   t->data = d;
+  if (o->plan.transpose != ATT_UNSET)
+    return att_fail(t->ctx, ATT_ARGUMENT, "transpose is for piano rolls (.json), and %s is none", o->texts.names[0]);
   ATT_TRY(read_files(t, o->texts.names, o->texts.count, &d->text));
   if (o->valid) {
     ATT_TRY(read_files(t, &o->valid, 1, &d->held));

@@ -1,4 +1,5 @@
 /* Owns the list of tasks: which of them att_train runs. */
+#include "train/data/rolls.h"
 #include "train/task.h"
 
 /* By the numbers of options.h. */
@@ -19,6 +20,8 @@ const att_task *att_task_of(int task) { return tasks[task]; }
 att_status att_train(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
   if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train: options is NULL");
   const att_task *task = att_task_of(options->task);
+  if (task && options->task == ATT_TASK_MUSIC && options->texts.count && att_is_roll_file(options->texts.names[0]))
+    task = &att_frames_task;
   if (task) return att_trainer_run(ctx, task, options, progress, user);
   return att_fail(ctx, ATT_ARGUMENT, "att_train: the options are those of %s, which is no task",
                   att_task_names[options->task]);
