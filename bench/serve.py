@@ -83,7 +83,7 @@ def measure_speed(args):
             server.ask(path, body)
         rates = []
         for _ in range(args.repeats):
-            rates.append([tokens_a_second(server, path, make(8), 1), tokens_a_second(server, path, make(32), 8)])
+            rates.append([tokens_a_second(server, path, make(8), 1), tokens_a_second(server, path, make(16), 8)])
         one, eight = (statistics.median(column) for column in zip(*rates))
         print(
             f"{what}: {one:.1f} tokens a second one at a time, {eight:.1f} eight at once, {eight / one:.2f} x (bar: 3)"
@@ -246,7 +246,7 @@ SCHEMAS = [
             {"type": "array", "items": {"type": "boolean"}, "maxItems": 3},
         ]
     },
-    {"type": "string", "pattern": "^[A-Z][a-z]{2,8}-[0-9]{3}$"},
+    {"type": "string", "minLength": 3, "maxLength": 12},
     {
         "type": "object",
         "properties": {
@@ -292,9 +292,11 @@ SCHEMAS = [
 
 
 def explosive():
-    deep = {"type": "integer"}
+    deep = doubling = {"type": "integer"}
     for _ in range(400):
-        deep = {"anyOf": [deep, {"type": "array", "items": deep}]}
+        deep = {"type": "array", "items": deep}
+    for _ in range(12):
+        doubling = {"anyOf": [{"type": "array", "items": doubling}, {"type": "object", "properties": {"a": doubling}}]}
     wide = {"type": "object", "properties": {f"k{i}": {"type": "string"} for i in range(3000)}}
     return {
         "a loop": {"$ref": "#"},
@@ -308,6 +310,7 @@ def explosive():
             "minItems": 100000,
         },
         "a deep one": deep,
+        "one that doubles": doubling,
         "a wide one": wide,
         "a pattern": {"type": "string", "pattern": "^((((a{1,100}){1,100}){1,100}){1,100})$"},
         "another pattern": {"type": "string", "pattern": "^(a|a|a|aa)*(b|bb)*$"},
@@ -346,7 +349,7 @@ def measure_schemas(args):
         )
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for i, schema, (status, said) in pool.map(one, range(500)):
+        for i, schema, (status, said) in pool.map(one, range(args.answers)):
             choice = said["choices"][0] if status == 200 else {}
             try:
                 jsonschema.validate(json.loads(choice["message"]["content"]), schema)
@@ -354,7 +357,7 @@ def measure_schemas(args):
                 cut += choice.get("finish_reason") == "length"
                 wrong += choice.get("finish_reason") != "length"
                 print(f"{i}: {status} {str(choice or said)[:300]}: {str(error)[:100]}")
-    print(f"500 answers: {wrong} wrong, {cut} cut off at 400 tokens")
+    print(f"{args.answers} answers: {wrong} wrong, {cut} cut off at 400 tokens")
     rates = {"free": [], "schema": []}
     shape = {"type": "array", "items": {"type": "string"}, "minItems": 200}  # does not end before 128 tokens
     for seed in range(3 * args.repeats):
@@ -394,6 +397,7 @@ def main():
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--attend", default="build/attend")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--answers", type=int, default=500, help="of schemas")
     args = parser.parse_args()
     random.seed(1)
     measure = {"speed": measure_speed, "shared": measure_shared, "mixed": measure_mixed, "schemas": measure_schemas}
