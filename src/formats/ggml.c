@@ -31,9 +31,17 @@ static att_status bad(const att_gguf_cursor *c, const char *why) {
 /* ---- before the tensors ---- */
 
 static att_status take_numbers(att_gguf_cursor *c, att_ggml_head *h) {
-  int64_t *const at[NUMBERS] = {&h->vocab,          &h->audio_positions, &h->audio_width, &h->audio_heads,
-                                &h->audio_layers,   &h->text_positions,  &h->text_width,  &h->text_heads,
-                                &h->text_layers,    &h->bands,           NULL}; /* the last: the weights' type */
+  int64_t *const at[NUMBERS] = {&h->vocab,
+                                &h->audio_positions,
+                                &h->audio_width,
+                                &h->audio_heads,
+                                &h->audio_layers,
+                                &h->text_positions,
+                                &h->text_width,
+                                &h->text_heads,
+                                &h->text_layers,
+                                &h->bands,
+                                NULL}; /* the last: the weights' type */
   for (int i = 0; i < NUMBERS; i++) {
     uint32_t number;
     ATT_TRY(att_gguf_take_u32(c, &number));

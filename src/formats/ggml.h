@@ -1,7 +1,8 @@
 /*
  * Owns whisper.cpp's files (ggml-base.bin; its models/convert-pt-to-ggml.py), a format from before GGUF: a head of
- * numbers, mel filters, the tokens' bytes, then named tensors, one after another, up to the end. All that a file says of
- * itself is hostile: counts, lengths, types and shapes are checked before they are used. Refuses to know what they mean.
+ * numbers, mel filters, the tokens' bytes, then named tensors, one after another, up to the end. All that a file says
+ * of itself is hostile: counts, lengths, types and shapes are checked before they are used. Refuses to know what they
+ * mean.
  */
 #ifndef ATT_FORMATS_GGML_H
 #define ATT_FORMATS_GGML_H

@@ -5,8 +5,8 @@
 #include "models/settings.h"
 #include "text/gguf_patterns.h"
 #include "text/token_list.h"
-#include "text/word_patterns.h"
 #include "text/unicode.h"
+#include "text/word_patterns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,15 +25,16 @@ att_status att_ggml_whisper_config(const att_tensor_file *file, const att_ggml_h
   json_int_t end = (json_int_t)texts_of(h);
   for (size_t i = 0; i < file->count; i++) half = half || file->tensors[i].type != ATT_F32;
   *config = json_pack(
-      "{s:s, s:[s], s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:I}", "model_type", "whisper",
-      "architectures", "WhisperForConditionalGeneration", "dtype", half ? "float16" : "float32", "vocab_size",
-      (json_int_t)h->vocab, "max_source_positions", (json_int_t)h->audio_positions, "d_model",
-      (json_int_t)h->audio_width, "encoder_attention_heads", (json_int_t)h->audio_heads, "encoder_layers",
-      (json_int_t)h->audio_layers, "max_target_positions", (json_int_t)h->text_positions, "decoder_attention_heads",
-      (json_int_t)h->text_heads, "decoder_layers", (json_int_t)h->text_layers, "num_mel_bins", (json_int_t)h->bands,
-      "encoder_ffn_dim", (json_int_t)(4 * h->audio_width), "decoder_ffn_dim", (json_int_t)(4 * h->text_width),
-      "activation_function", "gelu", "is_encoder_decoder", 1, "bos_token_id", end, "eos_token_id", end, "pad_token_id",
-      end, "decoder_start_token_id", end + 1);
+      "{s:s, s:[s], s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:I}",
+      "model_type", "whisper", "architectures", "WhisperForConditionalGeneration", "dtype",
+      half ? "float16" : "float32", "vocab_size", (json_int_t)h->vocab, "max_source_positions",
+      (json_int_t)h->audio_positions, "d_model", (json_int_t)h->audio_width, "encoder_attention_heads",
+      (json_int_t)h->audio_heads, "encoder_layers", (json_int_t)h->audio_layers, "max_target_positions",
+      (json_int_t)h->text_positions, "decoder_attention_heads", (json_int_t)h->text_heads, "decoder_layers",
+      (json_int_t)h->text_layers, "num_mel_bins", (json_int_t)h->bands, "encoder_ffn_dim",
+      (json_int_t)(4 * h->audio_width), "decoder_ffn_dim", (json_int_t)(4 * h->text_width), "activation_function",
+      "gelu", "is_encoder_decoder", 1, "bos_token_id", end, "eos_token_id", end, "pad_token_id", end,
+      "decoder_start_token_id", end + 1);
   if (!*config) return att_fail(file->ctx, ATT_MEMORY, "%s: no memory", file->path);
   if (h->audio_width == h->text_width) return ATT_OK;
   json_decref(*config);
@@ -76,14 +77,12 @@ static const att_gguf_name names[] = {
 static const att_gguf_architecture whisper = {.name = "whisper", .names = {names}};
 
 att_status att_ggml_whisper_rename(att_tensor_file *file) {
-  static const char *const positions[][2] = {
-      {"encoder.positional_embedding", "model.encoder.embed_positions.weight"},
-      {"decoder.positional_embedding", "model.decoder.embed_positions.weight"}};
+  static const char *const positions[][2] = {{"encoder.positional_embedding", "model.encoder.embed_positions.weight"},
+                                             {"decoder.positional_embedding", "model.decoder.embed_positions.weight"}};
   for (size_t i = 0; i < file->count; i++) {
     att_stored *tensor = &file->tensors[i];
     for (int side = 0; side < 2; side++)
-      if (strcmp(tensor->name, positions[side][0]) == 0)
-        ATT_TRY(att_tensor_file_rename(file, i, positions[side][1]));
+      if (strcmp(tensor->name, positions[side][0]) == 0) ATT_TRY(att_tensor_file_rename(file, i, positions[side][1]));
     if (tensor->rank == 2 && tensor->shape[1] == 1) tensor->rank = 1; /* the convolutions' biases */
   }
   return att_gguf_rename(file, &whisper, NULL);
@@ -93,14 +92,14 @@ att_status att_ggml_whisper_rename(att_tensor_file *file) {
 
 /* By their order; Cantonese since large-v3. */
 static const char languages[][4] = {
-    "en", "zh", "de", "es", "ru", "ko", "fr",  "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it", "id",
-    "hi", "fi", "vi", "he", "uk", "el", "ms",  "cs", "ro", "da", "hu", "ta", "no", "th", "ur", "hr", "bg",
-    "lt", "la", "mi", "ml", "cy", "sk", "te",  "fa", "lv", "bn", "sr", "az", "sl", "kn", "et", "mk", "br",
-    "eu", "is", "hy", "ne", "mn", "bs", "kk",  "sq", "sw", "gl", "mr", "pa", "si", "km", "sn", "yo", "so",
-    "af", "oc", "ka", "be", "tg", "sd", "gu",  "am", "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt",
-    "sa", "lb", "my", "bo", "tl", "mg", "as",  "tt", "haw", "ln", "ha", "ba", "jw", "su", "yue"};
+    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt",  "tr", "pl", "ca", "nl", "ar", "sv", "it", "id",
+    "hi", "fi", "vi", "he", "uk", "el", "ms", "cs", "ro",  "da", "hu", "ta", "no", "th", "ur", "hr", "bg",
+    "lt", "la", "mi", "ml", "cy", "sk", "te", "fa", "lv",  "bn", "sr", "az", "sl", "kn", "et", "mk", "br",
+    "eu", "is", "hy", "ne", "mn", "bs", "kk", "sq", "sw",  "gl", "mr", "pa", "si", "km", "sn", "yo", "so",
+    "af", "oc", "ka", "be", "tg", "sd", "gu", "am", "yi",  "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt",
+    "sa", "lb", "my", "bo", "tl", "mg", "as", "tt", "haw", "ln", "ha", "ba", "jw", "su", "yue"};
 static const char *const before[] = {"<|endoftext|>", "<|startoftranscript|>"};
-static const char *const behind[] = {"<|translate|>",    "<|transcribe|>", "<|startoflm|>",
+static const char *const behind[] = {"<|translate|>",   "<|transcribe|>", "<|startoflm|>",
                                      "<|startofprev|>", "<|nospeech|>",   "<|notimestamps|>"};
 
 /* What is spelled for the tokens, all in one buffer: parts begin at `begin`. */
@@ -151,18 +150,18 @@ static att_status spell_all(spelling *s, const att_ggml_head *h, size_t texts, s
 static att_status fill_list(att_token_list *list, const spelling *s, size_t texts) {
   for (size_t i = 0; i < list->count; i++) {
     bool time = i + TIMESTAMPS >= list->count;
-    list->tokens[i] = (att_listed_token){
-        .text = {s->text.data + s->begin[i], s->begin[i + 1] - s->begin[i]},
-        .score = -(double)i,
-        .type = i < texts ? ATT_TOKEN_NORMAL : time ? ATT_TOKEN_USER_DEFINED : ATT_TOKEN_CONTROL};
+    list->tokens[i] = (att_listed_token){.text = {s->text.data + s->begin[i], s->begin[i + 1] - s->begin[i]},
+                                         .score = -(double)i,
+                                         .type = i < texts ? ATT_TOKEN_NORMAL
+                                                 : time    ? ATT_TOKEN_USER_DEFINED
+                                                           : ATT_TOKEN_CONTROL};
   }
   static const char *const patterns[] = {ATT_GPT2_PATTERN};
   list->kind = ATT_LIST_SCORES;
   return att_token_list_bytes(list, patterns, 1);
 }
 
-att_status att_ggml_whisper_tokenizer(att_context *ctx, const char *path, const att_ggml_head *h,
-                                      att_tokenizer **out) {
+att_status att_ggml_whisper_tokenizer(att_context *ctx, const char *path, const att_ggml_head *h, att_tokenizer **out) {
   size_t texts = texts_of(h);
   size_t named = ATT_COUNT(before) + ATT_COUNT(behind) + TIMESTAMPS, vocab = (size_t)h->vocab;
   size_t spoken = vocab > texts + named ? vocab - texts - named : 0;
@@ -198,10 +197,53 @@ static att_status add_token(att_context *ctx, const att_tokenizer *tokenizer, co
 }
 
 static att_status mark(att_context *ctx, const att_tokenizer *tokenizer, bool *out, int32_t vocab) {
-  static const char *const symbols[] = {
-      "\"", "#", "(", ")", "*", "+", "/", ":", ";", "<", "=", ">", "@", "[", "\\", "]", "^", "_", "`", "{", "|", "}",
-      "~", "\u300c", "\u300d", "\u300e", "\u300f", "<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", "(\"",
-      "((", "))", "(((", ")))", "[[", "]]", "{{", "}}", "\u266a\u266a", "\u266a\u266a\u266a"};
+  static const char *const symbols[] = {"\"",
+                                        "#",
+                                        "(",
+                                        ")",
+                                        "*",
+                                        "+",
+                                        "/",
+                                        ":",
+                                        ";",
+                                        "<",
+                                        "=",
+                                        ">",
+                                        "@",
+                                        "[",
+                                        "\\",
+                                        "]",
+                                        "^",
+                                        "_",
+                                        "`",
+                                        "{",
+                                        "|",
+                                        "}",
+                                        "~",
+                                        "\u300c",
+                                        "\u300d",
+                                        "\u300e",
+                                        "\u300f",
+                                        "<<",
+                                        ">>",
+                                        "<<<",
+                                        ">>>",
+                                        "--",
+                                        "---",
+                                        "-(",
+                                        "-[",
+                                        "('",
+                                        "(\"",
+                                        "((",
+                                        "))",
+                                        "(((",
+                                        ")))",
+                                        "[[",
+                                        "]]",
+                                        "{{",
+                                        "}}",
+                                        "\u266a\u266a",
+                                        "\u266a\u266a\u266a"};
   static const char *const notes[] = {"\u2669", "\u266a", "\u266b", "\u266c", "\u266d", "\u266e", "\u266f"};
   char spaced[16];
   ATT_TRY(add_token(ctx, tokenizer, " -", true, out, vocab));
