@@ -5,7 +5,8 @@ the recording holds, up to 30 seconds. attend's time is what another window more
 that neither side's holds loading a model.
 
     python3 -m pip install faster-whisper
-    python3 bench/transcribe.py build/attend path/to/whisper path/to/its/CTranslate2/folder recording.wav [--int8 QUANTISED]
+    python3 bench/transcribe.py build/attend path/to/whisper path/to/its/CTranslate2/folder recording.wav
+        [--int8 path/to/what/attend/quantize/--type/q8_0/made/of/it]
 """
 import argparse
 import json
@@ -20,7 +21,7 @@ def arguments():
     parser.add_argument("folder", help="of a Whisper model, as Transformers has it")
     parser.add_argument("peer", help="the same model, as CTranslate2 has it")
     parser.add_argument("recording", help="a wav file of at most 30 seconds")
-    parser.add_argument("--int8", metavar="QUANTISED", help="of attend quantize --type q8_0: against CTranslate2's int8")
+    parser.add_argument("--int8", metavar="FOLDER", help="of attend quantize --type q8_0: against CTranslate2's int8")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--windows", type=int, default=3, help="of each, in a round")
@@ -30,8 +31,9 @@ def arguments():
 
 def run_attend(options, count):
     """Seconds of the command over so many copies of the recording, and the text of the last."""
-    command = [options.command, "transcribe", options.int8 or options.folder, *[options.recording] * count, "--language", "en",
-               "--no-context", "--temperature-step", "0", "--threads", str(options.threads), "--quiet"]
+    command = [options.command, "transcribe", options.int8 or options.folder, *[options.recording] * count,
+               "--language", "en", "--no-context", "--temperature-step", "0", "--threads", str(options.threads),
+               "--quiet"]
     begin = time.perf_counter()
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\n")[:-1]
     return time.perf_counter() - begin, " ".join(lines[-(len(lines) // count):])

@@ -52,6 +52,7 @@ att_status att_write_heard(att_run *run, att_model *model, const att_memory *mem
   options.beam = options.nbest = (int)beam;
   options.temperature = 0;
   ATT_TRY(att_decode_plan(model, &options, &settings, &plan));
+  if (plan.most > memory->rows.rows + 1) plan.most = memory->rows.rows + 1; /* no more tokens than rows, and the end */
   ATT_TRY(att_session_new(model, 0, &session));
   att_status status = run_search(session, run, memory, &plan, &search);
   if (!status) status = take_results(run, model, &search, beam, texts, count);
@@ -144,8 +145,8 @@ static att_status judge(att_run *run, att_model *model, const att_memory *memory
 }
 
 /* CTC's texts, and behind them the decoder's. */
-static att_status recognise_with_decoder(att_run *run, att_model *model, const att_memory *memory,
-                                         const att_tensor *logits, int64_t beam, att_ctc_text *text) {
+att_status att_recognise_heard(att_run *run, att_model *model, const att_memory *memory, const att_tensor *logits,
+                               int64_t beam, att_ctc_text *text) {
   int64_t count = 0, written = 0, best = 0;
   bool alone = model->config.ctc_weight <= 0;
   att_ctc_text *texts = ATT_ARENA_NEW(run->arena, 2 * beam, att_ctc_text);
@@ -167,8 +168,7 @@ att_status att_recognise(att_run *run, att_model *model, const float *rows, int6
   att_memory memory;
   att_tensor logits;
   ATT_TRY(att_ctc_encode(run, model, &input, &memory, &logits));
-  if (decoder && (beam > 1 || model->config.ctc_weight <= 0))
-    return recognise_with_decoder(run, model, &memory, &logits, beam, text);
+  if (decoder) return att_recognise_heard(run, model, &memory, &logits, beam, text);
   int64_t count = 0;
   att_ctc_text *texts = ATT_ARENA_NEW(run->arena, beam, att_ctc_text);
   int32_t *ids = ATT_ARENA_NEW(run->arena, logits.rows + 1, int32_t);

@@ -479,36 +479,36 @@ static att_status hear_window(att_trainer *t, const att_memory *memory, att_ctc_
   return status;
 }
 
-/* What the decoder alone writes of one of the sounds, greedily. */
-static att_status write_alone(att_trainer *t, const att_memory *memory, int64_t i, att_ctc_text *text) {
+/* What is written of one of the sounds: greedily, as transcribing does. logits: those of CTC, where there is one. */
+static att_status hear_one(att_trainer *t, const att_memory *memory, const att_tensor *logits, int64_t i,
+                           att_ctc_text *text) {
   att_run run = {.ctx = t->ctx, .arena = t->arena};
-  const int64_t *start = memory->sequences.start, rows = start[i + 1] - start[i];
-  int64_t *alone = ATT_ARENA_NEW(t->arena, 2, int64_t), count;
-  att_memory one = {.rows = memory->rows, .state = memory->state};
-  if (!alone) return ATT_MEMORY;
+  const int64_t first = memory->sequences.start[i], rows = memory->sequences.start[i + 1] - first;
+  const att_config *c = &t->model->config;
+  int64_t *alone = ATT_ARENA_NEW(t->arena, 2, int64_t);
+  int32_t *ids = ATT_ARENA_NEW(t->arena, rows + 1, int32_t);
+  if (!alone || !ids) return ATT_MEMORY;
+  *text = (att_ctc_text){.ids = ids};
+  if (c->kind != ATT_ENCODER_DECODER) {
+    att_ctc_greedy(logits, first, rows, c->pad, ids, &text->count);
+    return ATT_OK;
+  }
   alone[0] = 0, alone[1] = rows;
-  one.sequences = (att_sequences){1, alone};
+  att_memory one = {.rows = memory->rows, .state = memory->state, .sequences = {1, alone}};
   one.rows.rows = rows;
-  one.rows.data += start[i] * one.rows.stride;
+  one.rows.data += first * one.rows.stride;
   if (one.state.data) one.state.data += i * one.state.stride, one.state.rows = 1;
-  *text = (att_ctc_text){0};
   if (data_of(t)->window) return hear_window(t, &one, text);
-  return att_write_heard(&run, t->model, &one, 1, text, &count);
+  att_tensor of_one = *logits;
+  of_one.rows = rows;
+  of_one.data += first * of_one.stride;
+  return att_recognise_heard(&run, t->model, &one, &of_one, 1, text);
 }
 
-/* Greedily by CTC, or by the decoder where CTC has no part: logits are those of CTC, if any. */
 static att_status hear(att_trainer *t, const att_memory *memory, const att_tensor *logits, int64_t begin, heard *out) {
-  const int64_t *start = memory->sequences.start;
-  const att_config *c = &t->model->config;
-  bool alone = c->kind == ATT_ENCODER_DECODER && c->ctc_weight <= 0;
-  int32_t *ids = ATT_ARENA_NEW(t->arena, memory->rows.rows + 1, int32_t);
-  if (!ids) return ATT_MEMORY;
   for (int64_t i = 0; i < memory->sequences.count; i++) {
-    att_ctc_text text = {.ids = ids};
-    if (alone)
-      ATT_TRY(write_alone(t, memory, i, &text));
-    else
-      att_ctc_greedy(logits, start[i], start[i + 1] - start[i], c->pad, ids, &text.count);
+    att_ctc_text text;
+    ATT_TRY(hear_one(t, memory, logits, i, &text));
     ATT_TRY(att_tokenizer_decode(t->model->tokenizer, t->ctx, text.ids, (size_t)text.count, true, &out->text));
     out->end[begin + i] = out->text.size;
   }
