@@ -18,8 +18,8 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-static const char *const families[] = {"family_llama",   "family_llama3", "family_gpt2",   "family_bert",
-                                       "family_mistral", "family_gemma2", "family_gemma3", "family_phi3"};
+static const char *const families[] = {"family_llama",  "family_llama3", "family_gpt2", "family_bert", "family_mistral",
+                                       "family_gemma2", "family_gemma3", "family_phi3", "model_t5"};
 
 /* 1 + w - 1 is w but for a rounding of 1, relative to 1e-3 at least. */
 static double norms_error(const att_model *model) { return model->config.norm == ATT_NORM_RMS_PLUS_ONE ? 1.2e-4 : 0; }
@@ -43,6 +43,13 @@ static const char *file_of(const char *name) {
 static att_model *open_model(const char *path) {
   att_model *model;
   ok(att_model_open(ctx, path, &model));
+  return model;
+}
+
+/* A T5 with the distances that a .gguf means. */
+static att_model *open_folder(const char *name) {
+  att_model *model = open_model(folder_of(name));
+  if (model->config.family == ATT_T5) model->config.relative_distance = 128;
   return model;
 }
 
@@ -104,12 +111,12 @@ static double answer_difference(att_model *a, att_model *b) {
 static void files_of_the_package(void **state) {
   (void)state;
   for (size_t i = 0; i < LENGTH(families); i++) {
-    att_model *folder_model = open_model(folder_of(families[i])), *file = open_model(file_of(families[i]));
+    att_model *folder_model = open_folder(families[i]), *file = open_model(file_of(families[i]));
     const att_config *a = &folder_model->config, *b = &file->config;
     same_but_pooler(folder_model, file);
     if (!(answer_difference(folder_model, file) < 1e-6)) fail_msg("%s answers otherwise", families[i]);
     assert_true(a->family == b->family && a->head == b->head && a->bos == b->bos && a->eos == b->eos);
-    assert_true(a->max_position_embeddings == b->max_position_embeddings);
+    assert_true(a->max_position_embeddings == b->max_position_embeddings && a->decoder_start == b->decoder_start);
     assert_true(a->layer_norm_epsilon == b->layer_norm_epsilon && a->tie_word_embeddings == b->tie_word_embeddings);
     assert_int_equal(folder_model->generation.ends.count, file->generation.ends.count);
     assert_null(file->tokenizer);
@@ -134,7 +141,7 @@ static void files_of_the_package(void **state) {
 static void files_come_back(void **state) {
   (void)state;
   for (size_t i = 0; i < LENGTH(families); i++) {
-    att_model *model = open_model(folder_of(families[i])), *file, *again;
+    att_model *model = open_folder(families[i]), *file, *again;
     ok(att_model_save(model, in_folder("x.gguf"), NULL));
     file = open_model(in_folder("x.gguf"));
     same_but_pooler(model, file);
@@ -177,6 +184,26 @@ static void qwens_come_back(void **state) {
     att_model_close(file);
     empty_folder(NULL);
   }
+}
+
+static void with_distances(att_config *config) { config->relative_distance = 128; }
+
+/* T5's version 1.1: gated, and the output projection is a matrix of its own. */
+static void t5s_come_back(void **state) {
+  (void)state;
+  att_config config;
+  att_model *model, *file;
+  ok(att_config_read(ctx, folder_of("model_t5_gated"), &config));
+  with_distances(&config);
+  config.tie_word_embeddings = false;
+  ok(att_model_new(ctx, &config, NULL, 3, &model));
+  ok(att_model_save(model, in_folder("x.gguf"), NULL));
+  file = open_model(in_folder("x.gguf"));
+  assert_true(file->config.gated && !file->config.scale_output && !file->config.tie_word_embeddings);
+  assert_true(value_difference(model, file) == 0);
+  assert_true(answer_difference(model, file) < 1e-6);
+  att_model_close(model);
+  att_model_close(file);
 }
 
 /* BERT's classes, whose pooler is a part of the head. Others have no place in a .gguf. */
@@ -232,6 +259,9 @@ static void what_a_file_cannot_say(void **state) {
   must_not_be_written("family_bert", relu, "hidden_act");
   must_not_be_written("family_llama", dynamic, "rope_parameters");
   must_not_be_written("family_gemma3", linear_windows, "rope_parameters");
+  must_not_be_written("model_t5", as_it_is, "relative_attention_max_distance");
+  must_not_be_written("model_t5_untied", with_distances, "feed_forward_proj");
+  must_not_be_written("model_t5_gated", with_distances, "scale_decoder_outputs");
 }
 
 /* A Gemma without windows, with those of its class, and with others. */
@@ -276,7 +306,7 @@ static bool same_text(const att_gguf_entry *a, const att_gguf_entry *b) {
 static void files_are_as_the_package_has_them(void **state) {
   (void)state;
   for (size_t i = 0; i < LENGTH(families); i++) {
-    att_model *model = open_model(folder_of(families[i]));
+    att_model *model = open_folder(families[i]);
     att_tensor_file *own, *theirs;
     ok(att_model_save(model, in_folder("x.gguf"), "float32"));
     ok(att_gguf_open(ctx, in_folder("x.gguf"), &own));
@@ -494,8 +524,9 @@ static void what_is_missing(void **state) {
   }
   att_model *model;
   must_say(att_model_open(ctx, in_folder("none.gguf"), &model), ATT_IO, "none.gguf: cannot be opened");
-  must_say(att_model_open(ctx, file_of("metadata"), &model), ATT_UNSUPPORTED,
-           "general.architecture is \"test\"; attend knows llama, qwen2, qwen3, gemma2, gemma3, phi3, gpt2 and bert");
+  must_say(
+      att_model_open(ctx, file_of("metadata"), &model), ATT_UNSUPPORTED,
+      "general.architecture is \"test\"; attend knows llama, qwen2, qwen3, gemma2, gemma3, phi3, gpt2, bert and t5");
 }
 
 static void settings_that_lie(void **state) {
@@ -660,6 +691,7 @@ int main(void) {
       cmocka_unit_test(files_of_the_package),
       cmocka_unit_test_teardown(files_come_back, empty_folder),
       cmocka_unit_test_teardown(qwens_come_back, empty_folder),
+      cmocka_unit_test_teardown(t5s_come_back, empty_folder),
       cmocka_unit_test_teardown(classes_come_back, empty_folder),
       cmocka_unit_test_teardown(what_a_file_cannot_say, empty_folder),
       cmocka_unit_test_teardown(windows_come_back, empty_folder),

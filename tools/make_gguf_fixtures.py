@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/data/gguf: small files that the `gguf` package wrote, and in expected.json what it reads in them. Those
-called family_* are models of tests/data, with the names that the package has for their tensors.
+named like folders of tests/data are these models, with the names that the package has for their tensors.
 
     python3 -m pip install gguf numpy safetensors
     python3 tools/make_gguf_fixtures.py tests/data/gguf
@@ -107,7 +107,8 @@ def make_split(writer, random):
 FAMILIES = {"family_llama": gguf.MODEL_ARCH.LLAMA, "family_llama3": gguf.MODEL_ARCH.LLAMA,
             "family_gpt2": gguf.MODEL_ARCH.GPT2, "family_bert": gguf.MODEL_ARCH.BERT,
             "family_mistral": gguf.MODEL_ARCH.LLAMA, "family_gemma2": gguf.MODEL_ARCH.GEMMA2,
-            "family_gemma3": gguf.MODEL_ARCH.GEMMA3, "family_phi3": gguf.MODEL_ARCH.PHI3}
+            "family_gemma3": gguf.MODEL_ARCH.GEMMA3, "family_phi3": gguf.MODEL_ARCH.PHI3,
+            "model_t5": gguf.MODEL_ARCH.T5}
 ROTARY = ("llama", "mistral", "gemma2", "gemma3_text", "phi3")
 
 
@@ -149,6 +150,21 @@ def add_rotary(writer, config, rope):
         writer.add_final_logit_softcapping(config["final_logit_softcapping"] or 0)
 
 
+def add_t5(writer, config):  # llama.cpp's conversion/t5.py
+    writer.add_context_length(512)
+    writer.add_embedding_length(config["d_model"])
+    writer.add_feed_forward_length(config["d_ff"])
+    writer.add_block_count(config["num_layers"])
+    writer.add_decoder_block_count(config["num_decoder_layers"])
+    writer.add_head_count(config["num_heads"])
+    writer.add_key_length(config["d_kv"])
+    writer.add_value_length(config["d_kv"])
+    writer.add_layer_norm_eps(config["layer_norm_epsilon"])
+    writer.add_relative_attn_buckets_count(config["relative_attention_num_buckets"])
+    writer.add_layer_norm_rms_eps(config["layer_norm_epsilon"])
+    writer.add_decoder_start_token_id(config["decoder_start_token_id"])
+
+
 def add_settings(writer, config):
     def of(*names):
         return next((config[name] for name in names if config.get(name) is not None), None)
@@ -173,17 +189,18 @@ def add_settings(writer, config):
     if config["model_type"] == "bert":
         writer.add_causal_attention(False)
         writer.add_pooling_type(gguf.PoolingType.CLS)
-    for name in ("bos", "eos", "pad"):
-        if config.get(name + "_token_id") is not None:
-            getattr(writer, f"add_{name}_token_id")(config[name + "_token_id"])
 
 
 def make_family(folder, name, architecture):
     source = folder.parent / name
     config = json.loads((source / "config.json").read_text())
     writer = gguf.GGUFWriter(str(folder / f"{name}.gguf"), gguf.MODEL_ARCH_NAMES[architecture])
-    add_settings(writer, config)
-    names = gguf.get_tensor_name_map(architecture, config.get("num_hidden_layers") or config["n_layer"])
+    (add_t5 if architecture == gguf.MODEL_ARCH.T5 else add_settings)(writer, config)
+    for token in ("bos", "eos", "pad"):
+        if config.get(token + "_token_id") is not None:
+            getattr(writer, f"add_{token}_token_id")(config[token + "_token_id"])
+    layers = max(config.get(key, 0) for key in ("num_hidden_layers", "n_layer", "num_layers", "num_decoder_layers"))
+    names = gguf.get_tensor_name_map(architecture, layers)
     for key, values in load_file(source / "model.safetensors").items():
         if "pooler" in key:
             continue

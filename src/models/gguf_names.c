@@ -110,6 +110,51 @@ static const att_gguf_key bert_keys[] = {{"context_length", "max_position_embedd
                                          {"attention.layer_norm_epsilon", "layer_norm_eps", REAL | NEEDED},
                                          {NULL, NULL, 0}};
 
+static const att_gguf_name t5_names[] = {
+    {"token_embd", "shared", ATT_GGUF_PLAIN},
+    {"output", "lm_head", ATT_GGUF_PLAIN},
+    {"enc.blk.#.attn_norm", "encoder.block.#.layer.0.layer_norm", ATT_GGUF_NORM},
+    {"enc.blk.#.attn_q", "encoder.block.#.layer.0.SelfAttention.q", ATT_GGUF_PLAIN},
+    {"enc.blk.#.attn_k", "encoder.block.#.layer.0.SelfAttention.k", ATT_GGUF_PLAIN},
+    {"enc.blk.#.attn_v", "encoder.block.#.layer.0.SelfAttention.v", ATT_GGUF_PLAIN},
+    {"enc.blk.#.attn_o", "encoder.block.#.layer.0.SelfAttention.o", ATT_GGUF_PLAIN},
+    {"enc.blk.#.attn_rel_b", "encoder.block.#.layer.0.SelfAttention.relative_attention_bias", ATT_GGUF_PLAIN},
+    {"enc.blk.#.ffn_norm", "encoder.block.#.layer.1.layer_norm", ATT_GGUF_NORM},
+    {"enc.blk.#.ffn_gate", "encoder.block.#.layer.1.DenseReluDense.wi_0", ATT_GGUF_PLAIN},
+    {"enc.blk.#.ffn_up", "encoder.block.#.layer.1.DenseReluDense.wi_1", ATT_GGUF_GATED},
+    {"enc.blk.#.ffn_up", "encoder.block.#.layer.1.DenseReluDense.wi", ATT_GGUF_PLAIN},
+    {"enc.blk.#.ffn_down", "encoder.block.#.layer.1.DenseReluDense.wo", ATT_GGUF_PLAIN},
+    {"enc.output_norm", "encoder.final_layer_norm", ATT_GGUF_NORM},
+    {"dec.blk.#.attn_norm", "decoder.block.#.layer.0.layer_norm", ATT_GGUF_NORM},
+    {"dec.blk.#.attn_q", "decoder.block.#.layer.0.SelfAttention.q", ATT_GGUF_PLAIN},
+    {"dec.blk.#.attn_k", "decoder.block.#.layer.0.SelfAttention.k", ATT_GGUF_PLAIN},
+    {"dec.blk.#.attn_v", "decoder.block.#.layer.0.SelfAttention.v", ATT_GGUF_PLAIN},
+    {"dec.blk.#.attn_o", "decoder.block.#.layer.0.SelfAttention.o", ATT_GGUF_PLAIN},
+    {"dec.blk.#.attn_rel_b", "decoder.block.#.layer.0.SelfAttention.relative_attention_bias", ATT_GGUF_PLAIN},
+    {"dec.blk.#.cross_attn_norm", "decoder.block.#.layer.1.layer_norm", ATT_GGUF_NORM},
+    {"dec.blk.#.cross_attn_q", "decoder.block.#.layer.1.EncDecAttention.q", ATT_GGUF_PLAIN},
+    {"dec.blk.#.cross_attn_k", "decoder.block.#.layer.1.EncDecAttention.k", ATT_GGUF_PLAIN},
+    {"dec.blk.#.cross_attn_v", "decoder.block.#.layer.1.EncDecAttention.v", ATT_GGUF_PLAIN},
+    {"dec.blk.#.cross_attn_o", "decoder.block.#.layer.1.EncDecAttention.o", ATT_GGUF_PLAIN},
+    {"dec.blk.#.ffn_norm", "decoder.block.#.layer.2.layer_norm", ATT_GGUF_NORM},
+    {"dec.blk.#.ffn_gate", "decoder.block.#.layer.2.DenseReluDense.wi_0", ATT_GGUF_PLAIN},
+    {"dec.blk.#.ffn_up", "decoder.block.#.layer.2.DenseReluDense.wi_1", ATT_GGUF_GATED},
+    {"dec.blk.#.ffn_up", "decoder.block.#.layer.2.DenseReluDense.wi", ATT_GGUF_PLAIN},
+    {"dec.blk.#.ffn_down", "decoder.block.#.layer.2.DenseReluDense.wo", ATT_GGUF_PLAIN},
+    {"dec.output_norm", "decoder.final_layer_norm", ATT_GGUF_NORM},
+    {NULL, NULL, ATT_GGUF_PLAIN}};
+static const att_gguf_key t5_keys[] = {{"embedding_length", "d_model", NEEDED},
+                                       {"block_count", "num_layers", NEEDED},
+                                       {"decoder_block_count", "num_decoder_layers", 0},
+                                       {"feed_forward_length", "d_ff", NEEDED},
+                                       {"attention.head_count", "num_heads", NEEDED},
+                                       {"attention.key_length", "d_kv", NEEDED},
+                                       {"attention.relative_buckets_count", "relative_attention_num_buckets", NEEDED},
+                                       {"attention.layer_norm_rms_epsilon", "layer_norm_epsilon", REAL | NEEDED},
+                                       {"attention.layer_norm_epsilon", "layer_norm_epsilon", REAL}, /* the same */
+                                       {"decoder_start_token_id", "decoder_start_token_id", 0},
+                                       {NULL, NULL, 0}};
+
 /* Of those of one name the first whose `needs` the file has. */
 static const att_gguf_architecture architectures[] = {
     {"llama",
@@ -180,6 +225,14 @@ static const att_gguf_architecture architectures[] = {
      .partial = true},
     {"gpt2", "gpt2", "GPT2LMHeadModel", {gpt2_names}, {gpt2_keys}, no_flags, .ties = true},
     {"bert", "bert", "BertModel", {bert_names}, {bert_keys}, no_flags, .ties = false},
+    {"t5",
+     "t5",
+     "T5ForConditionalGeneration",
+     {t5_names},
+     {t5_keys},
+     no_flags,
+     .ties = true,
+     .gate = "enc.blk.0.ffn_gate.weight"},
 };
 
 /* Whether the file has a number above 0 under the key. */
@@ -280,6 +333,11 @@ int64_t att_gguf_turned_heads(const att_gguf_architecture *a, const att_gguf_nam
   return json_integer_value(json_object_get(config, key));
 }
 
+static bool is_gated(const json_t *config) {
+  const char *kind = json_string_value(json_object_get(config, "feed_forward_proj"));
+  return kind && strncmp(kind, "gated-", 6) == 0;
+}
+
 static att_status rename_one(att_tensor_file *file, size_t i, const att_gguf_architecture *a, const json_t *config) {
   att_stored *tensor = &file->tensors[i];
   char name[ATT_GGUF_NAME];
@@ -288,6 +346,7 @@ static att_status rename_one(att_tensor_file *file, size_t i, const att_gguf_arc
     int layer = 0;
     const char *rest;
     if (!matches(n->gguf, tensor->name, &layer, &rest)) continue;
+    if (n->kind == ATT_GGUF_GATED && !is_gated(config)) continue;
     fill_in(n->hf, layer, rest, name);
     tensor->heads = att_gguf_turned_heads(a, n, config);
     tensor->more = att_gguf_more(a, n);

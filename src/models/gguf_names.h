@@ -13,8 +13,15 @@
 #define ATT_GGUF_NAME   256 /* bytes of a tensor's name, its NUL included */
 #define ATT_GGUF_TABLES 2
 
-/* What some architectures have otherwise in a .gguf than in a folder. */
-typedef enum att_gguf_tensor { ATT_GGUF_PLAIN, ATT_GGUF_QUERIES, ATT_GGUF_KEYS, ATT_GGUF_NORM } att_gguf_tensor;
+/* What some architectures have otherwise in a .gguf than in a folder. GATED: this name is right where config.json has a
+ * gated feed_forward_proj, and the table's next one elsewhere. */
+typedef enum att_gguf_tensor {
+  ATT_GGUF_PLAIN,
+  ATT_GGUF_QUERIES,
+  ATT_GGUF_KEYS,
+  ATT_GGUF_NORM,
+  ATT_GGUF_GATED
+} att_gguf_tensor;
 
 /* A tensor without its ending (".weight", ".bias"); '#' stands for the number of a layer. */
 typedef struct att_gguf_name {
@@ -51,6 +58,7 @@ typedef struct att_gguf_architecture {
   int64_t period;       /* > 0: all layers but each so many-th see a window, where no key says which */
   int64_t broad_layers; /* a model of so many layers divides scores by the root of width / heads (Gemma's largest) */
   const char *needs;    /* a key above 0, where two types have one name */
+  const char *gate;     /* the file has this tensor where feed_forward_proj is gated (T5) */
 } att_gguf_architecture;
 
 /* What Llama 3 divides rotary frequency i of `count` by (Transformers' modeling_rope_utils.py). */

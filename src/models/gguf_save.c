@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATT_MOST_ENTRIES 96
+#define ATT_MOST_ENTRIES   96
+#define ATT_UNSAID_CONTEXT 512 /* T5's, as llama.cpp's converter has it */
 
 /* The file as it is put together; what it points to lies in the arena. The first that fails stays. */
 typedef struct builder {
@@ -230,7 +231,11 @@ static void put_settings(builder *b, const att_mixture *written) {
   put_layers(b);
   put_scalar(b);
   put_u32(b, true, "vocab_size", c->vocab_size);
-  if (json_object_get(b->config, "head_dim")) put_u32(b, true, "attention.value_length", whole_of(b, "head_dim"));
+  const char *size = json_object_get(b->config, "d_kv") ? "d_kv" : "head_dim";
+  if (json_object_get(b->config, size)) put_u32(b, true, "attention.value_length", whole_of(b, size));
+  if (c->kind == ATT_ENCODER_DECODER) { /* llama.cpp asks for it; distances have no end */
+    put_u32(b, true, "context_length", ATT_UNSAID_CONTEXT);
+  }
   if (c->kind == ATT_ENCODER) put(b, true, "attention.causal", ATT_GGUF_BOOL, &(char){0}, 1);
   if (c->type_vocab_size) put_u32(b, false, "tokenizer.ggml.token_type_count", c->type_vocab_size);
   put_rope(b);

@@ -364,6 +364,7 @@ static void read_all(reader *r) {
   read_token(r, "bos", "bos_token_id");
   read_ends(r);
   read_token(r, "padding", "pad_token_id");
+  if (a->gate) set(r, "feed_forward_proj", json_string(att_tensor_file_find(r->file, a->gate) ? "gated-gelu" : "relu"));
   if (a->rotary) read_rope(r);
   if (a->period) read_layers(r);
   if (a->period) read_scalar(r);
