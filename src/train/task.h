@@ -58,7 +58,7 @@ typedef struct att_task {
 } att_task;
 
 extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task,
-    att_summarization_task, att_questions_task, att_forecast_task, att_speech_task;
+    att_summarization_task, att_extraction_task, att_questions_task, att_forecast_task, att_speech_task;
 
 /* trainer.c: the run itself, behind att_train. */
 att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,

@@ -17,6 +17,7 @@ static const att_task *const tasks[ATT_TASK_COUNT] = {
 att_status att_train(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
   if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train: options is NULL");
   const att_task *task = tasks[options->task];
+  if (task == &att_summarization_task && options->plan.extract == 1) task = &att_extraction_task;
   if (task) return att_trainer_run(ctx, task, options, progress, user);
   return att_fail(ctx, ATT_ARGUMENT, "att_train: the options are those of %s, which is no task",
                   att_task_names[options->task]);
