@@ -27,7 +27,8 @@ static const att_cli_option options[] = {
     {.name = "prefix", .kind = ATT_CLI_TEXT, .value = "TEXT", .offset = AT(prefix),
      .help = "put before each text, as T5 wants \"summarize: \"", .initial = "the model's, else none"},
     {.name = "extract", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 10000, .offset = AT(extract),
-     .help = "give the N sentences of each text that say most of it: MODEL is a sentence encoder then"},
+     .help = "give the N sentences of each text that say most of it: MODEL is an encoder then, one that has learnt to "
+             "pick (train summarization --extract) or any other"},
 
     {.group = "Searching", .name = "beam", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(beam),
      .help = "hypotheses kept at each step; 1 is greedy", .initial = "the model's"},

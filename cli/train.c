@@ -2,19 +2,26 @@
 #include "options.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* Trains, and says what can be done now: `hint` DIR `after`. */
-static int run(att_cli *cli, const char *hint, const char *after) {
+/* Trains, and says what can be done now: `hint` DIR `after`, or, where the flag `option` was asked for, `instead`. */
+static int run_flagged(att_cli *cli, const char *hint, const char *after, const char *option, const char *instead) {
   att_train_options *options;
   int status = att_cli_call_library(cli, att_train, &options);
   const char *out = options ? att_train_options_get(options, "out", 0) : NULL;
+  const char *flag = options && option ? att_train_options_get(options, option, 0) : NULL;
+  if (flag && strcmp(flag, "yes") == 0) after = instead;
   if (!status && !cli->common.quiet) fprintf(stderr, "%s%s%s\n", hint, out, after);
   att_train_options_free(options);
   return status;
 }
 
+static int run(att_cli *cli, const char *hint, const char *after) { return run_flagged(cli, hint, after, NULL, NULL); }
+
 static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " \"A text\""); }
-static int run_summarization(att_cli *cli) { return run(cli, "To sum up: attend summarize ", " \"A text\""); }
+static int run_summarization(att_cli *cli) {
+  return run_flagged(cli, "To sum up: attend summarize ", " \"A text\"", "extract", " --extract 1 \"A text\"");
+}
 static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
 static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_qa(att_cli *cli) {
@@ -49,11 +56,14 @@ const att_cli_verb att_cli_train_summarization = {
         "Trains an encoder-decoder with a vocabulary of its own that both sides share, or with --from goes on with "
         "one that is there: T5, BART, PEGASUS, a translator. The data is a file of JSON objects, a line each, with "
         "a text (text, document, article, source, body, dialogue, abstract) and its summary (summary, target, "
-        "highlights, subject, headline, title, tldr), or a table with such columns; or two files of lines. What is "
-        "chosen is printed, and kept in DIR/checkpoint. Validation is by ROUGE-L. The best model is kept in DIR, "
+        "highlights, subject, headline, title, tldr), or a table with such columns; or two files of lines. --copy lets "
+        "the summary take words of the text as they are; --extract trains an encoder (--from BERT, or its own) that "
+        "picks sentences, for summarize --extract. What is chosen is printed, and kept in DIR/checkpoint. Validation "
+        "is by ROUGE-L. The best model is kept in DIR, "
         "which Hugging Face Transformers opens too. Ctrl-C saves, and `attend train --resume DIR` goes on.",
     .example = "attend train summarization --data mails.jsonl -o subjects\n"
-               "attend train summarization --data papers.tsv --from bart-base -o tldr",
+               "attend train summarization --data papers.tsv --from bart-base -o tldr\n"
+               "attend train summarization --extract --data papers.tsv -o picker",
     .library = "summarization",
     .most_words = 1,
     .run = run_summarization,

@@ -276,6 +276,17 @@ static void ctc_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *out,
   *outs = 0;
 }
 
+static void pointer_loss(fixture *f, att_tensor *in, att_weight *w, att_tensor *out, int *outs) {
+  static const int32_t targets[ROWS] = {1, 2, 6, 0, 3, 3, 4, 5, 1, 0, 2}, all[] = {1, 1, 5, 6, 2, 3, 2, 0, 1};
+  static const int32_t *const ids[] = {all, all + 3, all + 7};
+  const att_pointer pointer = {
+      .queries = in[1], .keys = in[2], .rows = sequences, .sources = key_sequences, .ids = ids};
+  att_loss loss = {0};
+  (void)out;
+  ok(att_op_pointer_loss(&f->run, &in[0], &w[0], &w[1], &pointer, targets, 0.1f, 3, &loss));
+  *outs = 0;
+}
+
 #define FLAT                                                                                                           \
   { ROWS, WIDE }
 #define KEYS                                                                                                           \
@@ -320,6 +331,7 @@ static const op_case cases[] = {
     {"span loss", 1, 0, {{ROWS, 2}}, {{0}}, span_loss},
     {"value loss", 1, 0, {FLAT}, {{0}}, value_loss},
     {"CTC loss", 1, 0, {FLAT}, {{0}}, ctc_loss},
+    {"pointer loss", 3, 2, {FLAT, {ROWS, 4}, {9, 4}}, {{7, WIDE}, {1, 7}}, pointer_loss},
 };
 
 /* ---- a pass ---- */

@@ -167,7 +167,7 @@ static double learn(sample *s, bool backward, att_tensor *embedded) {
     require(s, att_model_loss(&run, s->model, &s->batch, 0.1f, targets, &loss));
   } else if (s->model->config.kind == ATT_ENCODER_DECODER) {
     require(s, att_model_encode(&run, s->model, &s->batch.source, NULL, embedded, &memory));
-    hidden = (att_hidden){.sequences = s->batch.target.sequences, .memory = &memory, .source = &s->batch.source};
+    hidden = (att_hidden){.sequences = s->batch.target.sequences, .memory = &memory};
     require(s, att_model_decode(&run, s->model, &s->batch.target, &memory, NULL, NULL, &hidden.rows));
     require(s, att_head_loss(&run, s->model, &hidden, &s->batch, 0.1f, targets, &loss));
   } else {

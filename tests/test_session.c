@@ -44,26 +44,31 @@ static void ok(const setup *s, att_status status) {
   if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
 }
 
+#define COPYING "copying:" /* before a folder: a new model of its sizes with a head that copies */
+
 /* Without a tokenizer, which not every folder here has. */
 static att_status open_model(att_context *ctx, const char *folder, att_model **model) {
   att_config config;
+  bool copying = strncmp(folder, COPYING, strlen(COPYING)) == 0;
+  char path[1024];
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, copying ? folder + strlen(COPYING) : folder);
   *model = NULL;
-  ATT_TRY(att_config_read(ctx, folder, &config));
+  ATT_TRY(att_config_read(ctx, path, &config));
+  if (copying) config.head = ATT_HEAD_COPYING;
   att_status status = att_model_new(ctx, &config, NULL, 1, model);
   if (status) att_free(ctx, config.labels);
+  if (copying) return status;
   ATT_TRY(status);
-  status = att_model_read_weights(*model, folder, "model");
+  status = att_model_read_weights(*model, path, "model");
   if (status) att_model_close(*model);
   return status;
 }
 
 static void set_up(setup *s, const char *folder, int64_t most_rows) {
-  char path[1024];
   memset(s, 0, sizeof *s);
-  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
   assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &s->ctx),
                    ATT_OK);
-  ok(s, open_model(s->ctx, path, &s->model));
+  ok(s, open_model(s->ctx, folder, &s->model));
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_session_new(s->model, most_rows, &s->session));
   s->positions = s->model->config.max_position_embeddings;
@@ -88,16 +93,17 @@ static int32_t draw_token(setup *s) { return (int32_t)draw(s, s->model->config.v
 
 static void logits_of(setup *s, const mirror *m, float *out) {
   att_run run = {.ctx = s->ctx, .arena = s->arena};
-  int64_t start[] = {0, m->count}, source_start[] = {0, m->source_count};
+  int64_t start[] = {0, m->count}, source_start[] = {0, m->source_count}, one[] = {0, 1};
   att_input input = {.ids = m->tokens, .sequences = {1, start}},
             source = {.ids = m->source, .sequences = {1, source_start}};
   att_memory memory;
-  att_tensor hidden, logits;
+  att_hidden hidden = {.sequences = {1, one}, .memory = &memory};
+  att_tensor logits;
   if (translates(s)) ok(s, att_model_encode(&run, s->model, &source, NULL, NULL, &memory));
-  ok(s, att_model_decode(&run, s->model, &input, translates(s) ? &memory : NULL, NULL, NULL, &hidden));
-  hidden.data += (m->count - 1) * hidden.stride;
-  hidden.rows = 1;
-  ok(s, att_model_logits(&run, s->model, &hidden, &logits));
+  ok(s, att_model_decode(&run, s->model, &input, translates(s) ? &memory : NULL, NULL, NULL, &hidden.rows));
+  hidden.rows.data += (m->count - 1) * hidden.rows.stride;
+  hidden.rows.rows = 1;
+  ok(s, att_head_logits(&run, s->model, &hidden, &logits));
   memcpy(out, logits.data, (size_t)logits.cols * sizeof *out);
 }
 
@@ -244,11 +250,11 @@ static void step(setup *s) {
 
 static void test_any_order_equals_the_forward(void **state) {
   (void)state;
-  static const char *const folders[] = {"generate_gpt2",          "generate_llama",
-                                        "decode_marian",          "decode_m2m_100",
-                                        "recurrent_gru_additive", "recurrent_lstm_multiplicative",
-                                        "recurrent_rnn_none",     "recurrent_lstm_decoder",
-                                        "recurrent_ffn",          "recurrent_ffn_decoder"};
+  static const char *const folders[] = {
+      "generate_gpt2",         "generate_llama",         "decode_marian",
+      "decode_m2m_100",        "recurrent_gru_additive", "recurrent_lstm_multiplicative",
+      "recurrent_rnn_none",    "recurrent_lstm_decoder", "recurrent_ffn",
+      "recurrent_ffn_decoder", COPYING "decode_marian",  COPYING "decode_t5"};
   for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
     setup s;
     set_up(&s, folders[f], 0);
@@ -462,9 +468,7 @@ static att_status open_and_use(att_context *ctx, void *arg) {
   att_model *model;
   att_session *session = NULL;
   att_arena *arena = NULL;
-  char path[1024];
-  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, (const char *)arg);
-  ATT_TRY(open_model(ctx, path, &model));
+  ATT_TRY(open_model(ctx, arg, &model));
   att_status status = att_session_new(model, 0, &session);
   if (!status) status = att_arena_new(ctx, &arena);
   if (!status) status = use(session, arena, model->config.kind == ATT_ENCODER_DECODER);
@@ -476,9 +480,10 @@ static att_status open_and_use(att_context *ctx, void *arg) {
 
 static void test_every_failing_allocation(void **state) {
   (void)state;
-  char decoder[] = "generate_gpt2", translator[] = "decode_marian";
+  char decoder[] = "generate_gpt2", translator[] = "decode_marian", copier[] = COPYING "decode_marian";
   assert_true(fail_each_allocation(open_and_use, decoder) > 20);
   assert_true(fail_each_allocation(open_and_use, translator) > 20);
+  assert_true(fail_each_allocation(open_and_use, copier) > 20);
 }
 
 int main(void) {

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "counting.h"
 #include "text/sentences.h"
 #include "train/data/documents.h"
@@ -440,6 +441,161 @@ static void test_training(void **state) {
   att_context_free(ctx);
 }
 
+/* Words of letters that come in no other line. */
+static void draw_word(uint64_t key, char word[8]) {
+  for (int i = 0; i < 6; i++) word[i] = (char)('a' + att_random32(key, (uint32_t)i) % 26);
+  word[6] = 0;
+}
+
+static char *make_names(int first, int count) {
+  static char text[65536];
+  size_t used = 0;
+  for (int i = first; i < first + count; i++) {
+    char name[8], other[8];
+    draw_word((uint64_t)i + 1, name);
+    draw_word((uint64_t)i + 100001, other);
+    used += (size_t)snprintf(text + used, sizeof text - used,
+                             "{\"text\": \"%s is here, call %s now\", \"summary\": \"%s\"}\n", other, name, name);
+  }
+  return text;
+}
+
+static void train(att_context *ctx, const char *const *settings, const char *data, const char *out) {
+  att_train_options *options;
+  assert_int_equal(att_train_options_new(ctx, "summarization", &options), ATT_OK);
+  set(options, ctx, "data", data);
+  set(options, ctx, "out", out);
+  for (; *settings; settings += 2) set(options, ctx, settings[0], settings[1]);
+  if (att_train(ctx, options, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(options);
+}
+
+static const att_model_info *describe(att_model *model) {
+  const att_model_info *info;
+  assert_int_equal(att_model_describe(model, &info), ATT_OK);
+  return info;
+}
+
+static int count_names(const char *folder, att_context *ctx, int first, int count) {
+  att_model *model;
+  if (att_model_open(ctx, folder, &model)) fail_msg("%s", att_message(ctx));
+  int right = 0;
+  for (int i = first; i < first + count; i++) {
+    char name[8], other[8], line[64];
+    draw_word((uint64_t)i + 1, name);
+    draw_word((uint64_t)i + 100001, other);
+    snprintf(line, sizeof line, "%s is here, call %s now", other, name);
+    const att_text text = text_of(line);
+    right += strcmp(summarize(model, &text, 1, NULL)->text[0], name) == 0;
+  }
+  att_model_close(model);
+  return right;
+}
+
+/* Names that no training text has are copied; the head goes through a folder, and onto a model without it. */
+static void test_copying(void **state) {
+  (void)state;
+  static const char *const settings[] = {
+      "copy",        "yes", "steps",       "300", "width",           "32",  "heads", "2",     "layers",  "1",
+      "feedforward", "64",  "batch",       "32",  "vocab",           "264", "lr",    "0.004", "dropout", "0",
+      "average",     "1",   "valid-every", "150", "label-smoothing", "0",   NULL};
+  static const char *const few[] = {"copy", "yes", "steps", "2", "batch", "8", NULL};
+  static const char *const plain[] = {"steps", "2", "width", "16", "heads", "2", "layers", "1", "vocab", "264", NULL};
+  char folder[] = "/tmp/attend-test-XXXXXX", out[64], more[64], path[64];
+  att_context *ctx;
+  att_model *model;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  assert_non_null(mkdtemp(folder));
+  snprintf(out, sizeof out, "%s/copy", folder);
+  strcpy(path, write_file("names.jsonl", make_names(0, 600)));
+  train(ctx, settings, path, out);
+  assert_int_equal(att_model_open(ctx, out, &model), ATT_OK);
+  assert_string_equal(describe(model)->type, "attend");
+  att_model_close(model);
+  assert_true(count_names(out, ctx, 1000, 40) >= 30);
+  snprintf(out, sizeof out, "%s/plain", folder);
+  train(ctx, plain, path, out);
+  snprintf(more, sizeof more, "%s/more", folder);
+  att_train_options *options;
+  assert_int_equal(att_train_options_new(ctx, "summarization", &options), ATT_OK);
+  set(options, ctx, "data", path);
+  set(options, ctx, "out", more);
+  set(options, ctx, "from", out);
+  for (size_t i = 0; few[i]; i += 2) set(options, ctx, few[i], few[i + 1]);
+  if (att_train(ctx, options, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(att_model_open(ctx, more, &model), ATT_OK);
+  assert_int_equal(describe(model)->head, ATT_HEAD_COPYING);
+  att_model_close(model);
+  set(options, ctx, "from", more); /* what copies cannot be told not to */
+  snprintf(out, sizeof out, "%s/none", folder);
+  set(options, ctx, "out", out);
+  set(options, ctx, "copy", "no");
+  assert_int_equal(att_train(ctx, options, NULL, NULL), ATT_ARGUMENT);
+  assert_non_null(strstr(att_message(ctx), "copies"));
+  att_train_options_free(options);
+  unlink(path);
+  remove_all(folder);
+  att_context_free(ctx);
+}
+
+/* One sentence of each text says what its summary says; it is found whatever its place, and beyond a window. */
+static void test_picking(void **state) {
+  (void)state;
+  static const char *const settings[] = {
+      "extract",     "yes", "steps",       "60", "width",      "32",  "heads",   "2",     "layers",  "1",
+      "feedforward", "64",  "batch",       "16", "vocab",      "300", "lr",      "0.004", "dropout", "0",
+      "average",     "1",   "valid-every", "30", "max-length", "64",  "context", "64",    NULL};
+  static char text[65536];
+  char folder[] = "/tmp/attend-test-XXXXXX", out[64], path[64];
+  size_t used = 0;
+  att_context *ctx;
+  att_model *model;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  assert_non_null(mkdtemp(folder));
+  for (int i = 0; i < 300; i++) {
+    char name[8], other[8];
+    draw_word((uint64_t)i + 1, name);
+    draw_word((uint64_t)i + 100001, other);
+    const char *const sentences[] = {"Hello there again.", "Nothing was said.", "Bye to all of us."};
+    used += (size_t)snprintf(text + used, sizeof text - used, "{\"text\": \"");
+    for (int j = 0; j < 4; j++)
+      used += j == i % 4 ? (size_t)snprintf(text + used, sizeof text - used, "The %s won %s. ", name, other)
+                         : (size_t)snprintf(text + used, sizeof text - used, "%s ", sentences[(j + i) % 3]);
+    used += (size_t)snprintf(text + used, sizeof text - used, "\", \"summary\": \"%s won %s\"}\n", name, other);
+  }
+  snprintf(out, sizeof out, "%s/picker", folder);
+  strcpy(path, write_file("picks.jsonl", text));
+  train(ctx, settings, path, out);
+  assert_int_equal(att_model_open(ctx, out, &model), ATT_OK);
+  assert_int_equal(describe(model)->head, ATT_HEAD_TOKEN_CLASSES);
+  char longer[1024] = "";
+  for (int i = 0; i < 20; i++) strcat(longer, "Hello there again. Nothing was said. ");
+  strcat(longer, "The xyzzy won plugh. Bye to all of us.");
+  const att_text texts[] = {text_of("Bye to all of us. The abcd won efgh. Hello there again."), text_of(longer),
+                            text_of(""), text_of("Nothing was said.")};
+  got g = {0};
+  assert_int_equal(att_extract(model, texts, 4, 1, keep, &g), ATT_OK);
+  assert_string_equal(g.text[0], "The abcd won efgh.");
+  assert_string_equal(g.text[1], "The xyzzy won plugh.");
+  assert_string_equal(g.text[2], "");
+  assert_string_equal(g.text[3], "Nothing was said.");
+  att_model_close(model);
+  assert_true(fail_each_allocation(extract_counted, out) > 20);
+  att_train_options *options;
+  assert_int_equal(att_train_options_new(ctx, "summarization", &options), ATT_OK);
+  set(options, ctx, "extract", "yes");
+  set(options, ctx, "data", path);
+  snprintf(out, sizeof out, "%s/none", folder);
+  set(options, ctx, "out", out);
+  set(options, ctx, "decoder-layers", "2");
+  assert_int_equal(att_train(ctx, options, NULL, NULL), ATT_ARGUMENT);
+  assert_non_null(strstr(att_message(ctx), "decoder-layers"));
+  att_train_options_free(options);
+  unlink(path);
+  remove_all(folder);
+  att_context_free(ctx);
+}
+
 /* ---- memory ---- */
 
 static att_status read_counted(att_context *ctx, void *arg) {
@@ -484,6 +640,7 @@ int main(void) {
       cmocka_unit_test(test_stopping),  cmocka_unit_test(test_folder_says_how),
       cmocka_unit_test(test_documents), cmocka_unit_test(test_extracting),
       cmocka_unit_test(test_training),  cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_copying),   cmocka_unit_test(test_picking),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,9 +168,9 @@ static void must_be_alike(const att_tokenizer *a, const att_tokenizer *b) {
 /* ---- against `tokenizers` ------------------------------------------------------------------------------------------
  */
 
-static const char *const names[] = {"m2m",           "marian",    "roberta",  "whole",     "few",  "bert", "cased",
-                                    "sentencepiece", "metaspace", "gemma",    "llama3",    "qwen", "t5",   "albert",
-                                    "fallback",      "o200k",     "deepseek", "behaviors", "clip", "words"};
+static const char *const names[] = {"m2m",           "marian",    "roberta",  "whole",     "few",     "bert", "cased",
+                                    "sentencepiece", "metaspace", "gemma",    "llama3",    "qwen",    "t5",   "albert",
+                                    "fallback",      "o200k",     "deepseek", "behaviors", "scripts", "clip", "words"};
 
 /* Saved as tokenizer.json it stays what it was. Frees the tokenizer. */
 static void check_now_and_saved(const char *name, att_tokenizer *tokenizer) {
@@ -206,23 +206,31 @@ static void older_files_are_read_as_tokenizers_does(void **state) {
   }
 }
 
-static void marians_pieces_equal_transformers(void **state) {
-  (void)state;
+static void ids_equal_transformers(const json_t *root, const char *name) {
+  char path[512];
   att_tokenizer *tokenizer;
-  json_t *root = read_json(FIXTURES "cases.json");
-  const json_t *cases = json_object_get(root, "spm_marian");
-  if (att_tokenizer_open_folder(ctx, FIXTURES "spm_marian", &tokenizer)) fail_msg("%s", att_message(ctx));
+  const json_t *cases = json_object_get(root, name);
+  snprintf(path, sizeof path, FIXTURES "%s", name);
+  if (att_tokenizer_open_folder(ctx, path, &tokenizer)) fail_msg("%s", att_message(ctx));
   assert_true(json_array_size(cases) > 40);
   for (size_t i = 0; i < json_array_size(cases); i++) {
     const char *hex = json_string_value(json_array_get(json_array_get(cases, i), 0));
     att_text text = from_hex(hex);
     att_ids ids = {0};
     assert_int_equal(att_tokenizer_encode(tokenizer, ctx, text, true, &ids), ATT_OK);
-    must_be_ids("spm_marian", hex, &ids, json_array_get(json_array_get(cases, i), 1));
+    must_be_ids(name, hex, &ids, json_array_get(json_array_get(cases, i), 1));
     att_free(ctx, ids.data);
     att_free(ctx, (char *)text.data);
   }
   att_tokenizer_free(tokenizer);
+}
+
+static void translators_pieces_equal_transformers(void **state) {
+  (void)state;
+  json_t *root = read_json(FIXTURES "cases.json");
+  ids_equal_transformers(root, "spm_marian");
+  ids_equal_transformers(root, "spm_mbart");
+  ids_equal_transformers(root, "spm_mbart50");
   json_decref(root);
 }
 
@@ -762,7 +770,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(ids_and_texts_equal_tokenizers, empty_folder),
       cmocka_unit_test_teardown(older_files_are_read_as_tokenizers_does, empty_folder),
-      cmocka_unit_test_teardown(marians_pieces_equal_transformers, empty_folder),
+      cmocka_unit_test_teardown(translators_pieces_equal_transformers, empty_folder),
       cmocka_unit_test(merges_equal_tokenizers),
       cmocka_unit_test(merges_of_multi30k_equal_tokenizers),
       cmocka_unit_test(well_known_vocabularies_give_known_ids),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/data/ops.json: what PyTorch and Transformers give for ops that other code defines: activations, gated
-units, root mean square norm, rotary positions and their frequencies, ALiBi's slopes, T5's buckets, losses, convolution;
-with gradients.
+units, root mean square norm, rotary positions and their frequencies, ALiBi's slopes, T5's buckets, losses, convolution,
+copying; with gradients.
 
     python3 -m pip install torch transformers
     python3 tools/make_op_fixtures.py
@@ -161,6 +161,33 @@ def ctc():
                 dx=flat(x.grad))
 
 
+def pointer(smoothing):
+    """The mixture of writing and copying (See et al. 2017, section 2.2); sequences and sources without rows among them."""
+    rows, sources, cols, width, vocab = [3, 1, 0, 2], [4, 2, 3, 0], 3, 2, 7
+    ids = [[2, 5, 2, 6], [1, 1], [0, 3, 4], []]
+    targets = [5, 0, 2, 1, 4, 6]
+    x, w, bias = draw(sum(rows), cols), draw(vocab, cols), draw(vocab)
+    queries, keys = draw(sum(rows), width + 1), draw(sum(sources), width + 1)
+    parts = []
+    for n, (p, q, k) in enumerate(zip((x @ w.T + bias).split(rows), queries.split(rows), keys.split(sources))):
+        written = p.softmax(1)
+        if k.shape[0]:
+            weights = (q[:, :width] @ k[:, :width].T / width ** 0.5).softmax(1)
+            gate = (q[:, width] + weights @ k[:, width]).sigmoid()[:, None]
+            copied = torch.zeros_like(written).index_add(1, torch.tensor(ids[n]), weights)
+            written = gate * written + (1 - gate) * copied
+        parts.append(written.log())
+    logs = torch.cat(parts)
+    nll = -logs.gather(1, torch.tensor(targets)[:, None]).sum()
+    loss = (1 - smoothing) * nll - smoothing * logs.mean(1).sum()
+    loss.backward()
+    out = dict(smoothing=smoothing, rows=rows, sources=sources, cols=cols, width=width, vocab=vocab, ids=sum(ids, []),
+               targets=targets, logs=flat(logs), loss=float(f"{loss.item():.12g}"), nll=float(f"{nll.item():.12g}"))
+    for name, value in dict(x=x, w=w, bias=bias, queries=queries, keys=keys).items():
+        out[name], out["d" + name] = flat(value), flat(value.grad)
+    return out
+
+
 def main():
     out = {"torch": torch.__version__, "activations": activations(), "gated": gated(), "rms_norm": rms_norm(),
            "rotary": rotary(), "alibi": [slopes(heads) for heads in (1, 2, 3, 4, 6, 8, 12, 16, 20)],
@@ -169,7 +196,7 @@ def main():
            "losses": losses(), "rope": ropes(),
            "convolution": [convolution(*case) for case in ((3, 1, 1, None), (3, 2, 1, "gelu"), (3, 1, 0, None),
                                                            (4, 3, 2, "relu"), (1, 1, 0, None), (5, 5, 0, None))],
-           "ctc": ctc()}
+           "ctc": ctc(), "pointer": [pointer(smoothing) for smoothing in (0, 0.1)]}
     with open(OUT, "w", encoding="utf-8") as file:
         file.write(json.dumps(out).replace('], "', '],\n"') + "\n")
 

@@ -243,6 +243,18 @@ def behaviors(lines):
                        split(r"[\p{Lu}']", "merged_with_next"), split(r"\d|\p{Sc}", "contiguous"), split(r"\w*", "contiguous", True))
 
 
+UPPER, LOWER = (rf"[{kinds}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^\p{{Han}}]]" for kinds in (r"\p{Lu}\p{Lt}", r"\p{Ll}"))
+KIMI = "|".join([r"[\p{Han}]+", rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+                 rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*(?i:'s|'t|'re|'ve|'m|'ll|'d)?", r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n]*",
+                 r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+
+
+def scripts(lines):
+    """Scripts, sets that others narrow, ends of words."""
+    return by_patterns(lines, *(pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in (
+        KIMI, r"\b[a-zé-я&&[^aeiou]]+", r"(?<=\P{Hangul})\p{Hangul}|\B\p{thai}")))
+
+
 def clip(lines):
     """Words end in </w>. Their letters come in another order each time: kept as it is once made."""
     old = OUT / "clip.json"
@@ -422,6 +434,16 @@ def spm_marian(lines):
     return [[text.encode().hex(), tokenizer.encode(text)] for text in texts]
 
 
+def spm_mbart(name, config):
+    """Ids of texts, with the pieces of spm_xlm_roberta; languages stand behind texts or before them."""
+    folder, file = OUT / name, "sentencepiece.bpe.model"
+    folder.mkdir(exist_ok=True)
+    (folder / file).write_bytes((OUT / "spm_xlm_roberta" / file).read_bytes())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    return [[text.encode().hex(), tokenizer(text).input_ids] for text in [*TEXTS[4:48], "de_DE x sl_SI <mask> zh_CN"]]
+
+
 def older(lines):
     cased = {"do_lower_case": False, "tokenize_chinese_chars": False, "mask_token": {"content": "[MASK]", "__type": "AddedToken"}}
     return {"older_bert": older_bert(OUT / "older_bert", lines, None), "older_cased": older_bert(OUT / "older_cased", lines, cased),
@@ -457,7 +479,7 @@ def main(data):
     (OUT / "corpus.txt").write_text("".join(line + "\n" for line in lines))
     old = json.loads((OUT / "cases.json").read_text()) if (OUT / "cases.json").exists() else {}
     found = {"texts": [data.hex() for data in DATA], "multi30k": multi30k(data) if data else old.get("multi30k")}
-    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, o200k, deepseek, behaviors, clip, words, t5, albert, fallback]
+    made = [m2m, marian, roberta, whole, bert, cased, sentencepiece, metaspace, gemma, llama3, qwen, o200k, deepseek, behaviors, scripts, clip, words, t5, albert, fallback]
     for name, tokenizer in {**{make.__name__: make(lines) for make in made}, "few": few_bytes()}.items():
         text = tokenizer.to_str()
         if name == "t5":  # as files of before 2020 have it
@@ -467,6 +489,8 @@ def main(data):
     found["spm_marian"] = spm_marian(lines)
     for name, tokenizer in {**older(lines), **spm_folders(lines)}.items():
         found[name] = {"cases": cases(tokenizer), "pairs": pairs(tokenizer)}
+    found["spm_mbart"] = spm_mbart("spm_mbart", {"tokenizer_class": "MBartTokenizer"})
+    found["spm_mbart50"] = spm_mbart("spm_mbart50", {"tokenizer_class": "MBart50Tokenizer", "src_lang": "ja_XX"})
     (OUT / "cases.json").write_text(json.dumps(found, separators=(",", ":")).replace("],[[", "],\n[["))
 
 

@@ -18,6 +18,7 @@ if __name__ == "__main__":  # before the imports that follow: --help needs none 
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 
+NAMED = ["Han", "Hiragana", "Katakana", "Hangul", "Thai", "Latin", "Cyrillic", "Arabic"]  # that patterns name
 OUT = pathlib.Path(__file__).resolve().parent.parent / "src" / "text" / "unicode_tables.c"
 NAMES = "Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co".split()
 CODES = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
@@ -84,6 +85,17 @@ def scripts():
     return made
 
 
+def named_scripts():
+    text, table = "", ""
+    for name in NAMED:
+        spans = ranges(sorted((code, True) for code in found(r"\p{%s}" % name)))
+        lower = name.lower()
+        text += f"\nstatic const att_code_range {lower}[] = {{\n" + rows(f"{{0x{a:x}, 0x{b:x}}}" for a, b, _ in spans) + "\n};\n"
+        table += f'    {{"{lower}", {lower}, sizeof {lower} / sizeof *{lower}}},\n'
+    text += "\nconst att_named_script att_named_scripts[] = {\n" + table + "};\n"
+    return text + "const size_t att_named_script_count = sizeof att_named_scripts / sizeof *att_named_scripts;\n"
+
+
 def main():
     utf8proc = ctypes.CDLL("libutf8proc.so.2")
     old = {code: NAMES[utf8proc.utf8proc_category(code)] for code in CODES}
@@ -108,6 +120,7 @@ def main():
     text += "const size_t att_formless_count = sizeof att_formless / sizeof *att_formless;\n"
     text += "\nconst att_code_script att_scripts[] = {\n" + rows(f"{{0x{a:x}, {number}}}" for a, number in scripts()) + "\n};\n"
     text += "const size_t att_script_count = sizeof att_scripts / sizeof *att_scripts;\n"
+    text += named_scripts()
     OUT.write_text(text)
 
 

@@ -138,6 +138,7 @@ typedef enum att_head {
   ATT_HEAD_CTC,           /* the vocabulary over rows of sound, blanks between: connectionist temporal classification */
   ATT_HEAD_CTC_ATTENTION, /* the same over an encoder, and the next token of the decoder beside it */
   ATT_HEAD_FRAMES,        /* any of several labels for each row: the keys of a piano roll's next frame */
+  ATT_HEAD_COPYING,       /* the next token, which may be one of the source's: a pointer-generator network's */
   ATT_HEAD_COUNT          /* how many there are */
 } att_head;
 
@@ -391,9 +392,10 @@ ATT_API att_status att_summarize(att_model *model, const att_text *texts, size_t
 ATT_API att_status att_summary_parts(att_model *model, att_text text, const att_summary_options *options,
                                      att_text **parts, size_t *count);
 
-/* The `sentences` sentences of each text that say most of it, in their order, joined by spaces, by the vectors that
- * att_embed gives them (a folder of sentence-transformers, any encoder): those closest to the mean of all, less what is
- * said already. att_summary.parts: how many there are. A text with no more has them all. */
+/* The `sentences` sentences of each text that say most of it, in their order, joined by spaces: those that a model of
+ * train summarization's option extract picks; of other encoders (a folder of sentence-transformers, any) by the vectors
+ * that att_embed gives them, those closest to the mean of all, less what is said already. att_summary.parts: how many
+ * there are. A text with no more has them all. */
 ATT_API att_status att_extract(att_model *model, const att_text *texts, size_t count, size_t sentences,
                                att_summary_fn *give, void *user);
 

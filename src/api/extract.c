@@ -1,9 +1,9 @@
 /*
- * Owns att_extract: the sentences of a text that say most of it. A sentence says as much as its vector is close to the
- * mean of all (the centroid: Radev et al. 2004), less what those chosen before it have said (maximal marginal
- * relevance: Carbonell and Goldstein 1998).
+ * Owns att_extract: the sentences of a text that say most of it. A model that has learnt to pick (decode/picking.h)
+ * says which. Of others a sentence says as much as its vector is close to the mean of all (the centroid: Radev et al.
+ * 2004), less what those chosen before it have said (maximal marginal relevance: Carbonell and Goldstein 1998).
  */
-#include "models/head.h"
+#include "decode/picking.h"
 #include "text/sentences.h"
 
 #include "api/text.h"
@@ -16,6 +16,7 @@
 typedef struct extractor {
   att_model *model;
   size_t wanted;    /* sentences of a text */
+  bool picks;       /* by the model's head; else by vectors */
   int64_t width;    /* of a vector */
   att_arena *arena; /* of one text */
   att_text *sentences;
@@ -24,6 +25,7 @@ typedef struct extractor {
   double *scores; /* [count] */
   bool *chosen;   /* [count] */
   att_buffer out;
+  att_ids ids, types; /* of a window that the head reads */
 } extractor;
 
 static att_status find_sentences(extractor *e, att_text text) {
@@ -70,13 +72,58 @@ static att_status score(extractor *e) {
   return ATT_OK;
 }
 
+/* ---- by a head ---- */
+
+/* Sentences from `first` on that stand in one window; *taken: how many, one at least. firsts: [e->count] of each the
+ * row that speaks for it. */
+static att_status fill_window(extractor *e, size_t first, int32_t *firsts, size_t *taken) {
+  int64_t most = e->model->config.max_position_embeddings;
+  bool fits = true;
+  e->ids.count = e->types.count = 0;
+  for (*taken = 0; fits && first + *taken < e->count; *taken += fits) {
+    firsts[*taken] = (int32_t)e->ids.count;
+    ATT_TRY(att_picking_put(e->model, e->sentences[first + *taken], 0, most, &e->ids, &e->types, &fits));
+  }
+  *taken += *taken == 0;
+  return att_check_range(e->model->ctx, "token id", e->ids.data, (int64_t)e->ids.count, e->model->config.vocab_size);
+}
+
+static att_status pick_window(extractor *e, size_t first, int32_t *firsts, size_t *taken) {
+  att_run run = {.ctx = e->model->ctx, .arena = e->arena};
+  att_hidden hidden, picked;
+  att_tensor logits;
+  if (att_is_interrupted(run.ctx)) return att_fail(run.ctx, ATT_INTERRUPTED, "interrupted");
+  ATT_TRY(fill_window(e, first, firsts, taken));
+  const int64_t start[] = {0, (int64_t)e->ids.count};
+  const int32_t *types = e->model->config.type_vocab_size > 0 ? e->types.data : NULL;
+  const att_input input = {.ids = e->ids.data, .types = types, .sequences = {1, start}};
+  att_arena_mark mark = att_arena_save(e->arena);
+  ATT_TRY(att_model_hidden(&run, e->model, &input, NULL, NULL, &hidden));
+  picked = hidden;
+  ATT_TRY(att_op_rows(&run, &hidden.rows, firsts, (int64_t)*taken, &picked.rows));
+  ATT_TRY(att_head_logits(&run, e->model, &picked, &logits));
+  for (size_t i = 0; i < *taken; i++)
+    e->scores[first + i] = att_picking_score(logits.data + (int64_t)i * logits.stride);
+  att_arena_restore(e->arena, mark);
+  return ATT_OK;
+}
+
+static att_status pick(extractor *e) {
+  int32_t *firsts = ATT_ARENA_NEW(e->arena, (int64_t)e->count, int32_t);
+  if (!firsts) return ATT_MEMORY;
+  for (size_t first = 0, taken; first < e->count; first += taken) ATT_TRY(pick_window(e, first, firsts, &taken));
+  return ATT_OK;
+}
+
+/* ---- the best ---- */
+
 /* Of equal ones the first. */
 static void choose_one(extractor *e) {
   size_t best = e->count;
   double most = -INFINITY;
   for (size_t i = 0; i < e->count; i++) {
     double said = 0;
-    for (size_t j = 0; j < e->count && !e->chosen[i]; j++)
+    for (size_t j = 0; j < e->count && !e->chosen[i] && !e->picks; j++)
       if (e->chosen[j]) said = fmax(said, dot(vector_of(e, i), vector_of(e, j), e->width));
     double value = e->scores[i] - NEWNESS * said;
     if (e->chosen[i] || !(value > most)) continue;
@@ -100,7 +147,8 @@ static att_status extract(extractor *e, att_text text, size_t number, att_summar
   size_t parts = 0;
   att_arena_reset(e->arena);
   ATT_TRY(find_sentences(e, text));
-  if (e->count > e->wanted) {
+  if (e->count > e->wanted && e->picks) ATT_TRY(pick(e));
+  if (e->count > e->wanted && !e->picks) {
     ATT_TRY(att_embed(e->model, e->sentences, e->count, NULL, e->vectors));
     ATT_TRY(score(e));
   }
@@ -121,11 +169,15 @@ att_status att_extract(att_model *model, const att_text *texts, size_t count, si
   if ((count && !texts) || !give || sentences == 0)
     return att_fail(ctx, ATT_ARGUMENT, "att_extract needs texts, a callback and a number of sentences");
   ATT_TRY(att_check_verb(model, ATT_VERB_EMBED));
-  ATT_TRY(att_embed(model, NULL, 0, NULL, NULL)); /* whether it can */
-  e.width = (int64_t)att_embedding_width(model, NULL);
+  ATT_TRY(att_model_check_text(model));
+  e.picks = att_picks_sentences(model);
+  if (!e.picks) ATT_TRY(att_embed(model, NULL, 0, NULL, NULL)); /* whether it can */
+  e.width = e.picks ? 0 : (int64_t)att_embedding_width(model, NULL);
   att_status status = att_arena_new(ctx, &e.arena);
   for (size_t i = 0; i < count && !status; i++) status = extract(&e, texts[i], i, give, user);
   att_arena_free(e.arena);
   att_buffer_free(ctx, &e.out);
+  att_free(ctx, e.ids.data);
+  att_free(ctx, e.types.data);
   return status;
 }

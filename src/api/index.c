@@ -229,13 +229,14 @@ static void keep_best(void *arg, int64_t begin, int64_t end, int thread) {
   for (int64_t q = begin; q < end; q++) {
     const float *scores = s->scores + q * BLOCK;
     att_ranked *heap = s->found + (size_t)q * s->top;
-    for (size_t i = 0; i < s->rows; i++) {
-      double score = (double)scores[i];
-      if (s->counts[q] < s->top && !isnan(score)) {
-        heap_push(heap, s->counts[q]++, (att_ranked){s->first + i, score});
-      } else if (s->counts[q] == s->top && score > heap[0].score) {
-        heap_replace_first(heap, s->top, (att_ranked){s->first + i, score});
-      }
+    size_t i = 0;
+    for (; i < s->rows && s->counts[q] < s->top; i++)
+      if (!isnan(scores[i])) heap_push(heap, s->counts[q]++, (att_ranked){s->first + i, (double)scores[i]});
+    while (i < s->rows) {
+      const float least = (float)heap[0].score; /* it was one */
+      while (i < s->rows && !(scores[i] > least)) i++;
+      if (i < s->rows) heap_replace_first(heap, s->top, (att_ranked){s->first + i, (double)scores[i]});
+      i++;
     }
   }
 }

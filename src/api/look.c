@@ -261,28 +261,25 @@ static att_status whole_source(const looker *look, att_run *run, att_input *inpu
 /* Hidden rows of the decoder's first `count` inputs, or of all that a model without such reads. embedded: of the source
  * where there is one, else of the inputs; or NULL. */
 static att_status run_model(looker *look, att_run *run, size_t count, const att_maps *maps, att_tensor *embedded,
-                            att_tensor *hidden) {
+                            att_memory *memory, att_hidden *hidden) {
   att_model *model = look->model;
   att_input source, target;
-  att_memory memory;
   ATT_TRY(whole_source(look, run, &source));
   ATT_TRY(make_input(run, &look->inputs, count, &target));
-  if (model->config.kind != ATT_ENCODER_DECODER) {
-    att_hidden body;
-    ATT_TRY(att_model_hidden(run, model, look->predicts ? &target : &source, maps, embedded, &body));
-    *hidden = body.rows;
-    return ATT_OK;
-  }
-  ATT_TRY(att_model_encode(run, model, &source, maps, embedded, &memory));
-  return att_model_decode(run, model, &target, &memory, maps, NULL, hidden);
+  if (model->config.kind != ATT_ENCODER_DECODER)
+    return att_model_hidden(run, model, look->predicts ? &target : &source, maps, embedded, hidden);
+  ATT_TRY(att_model_encode(run, model, &source, maps, embedded, memory));
+  *hidden = (att_hidden){.sequences = target.sequences, .memory = memory};
+  return att_model_decode(run, model, &target, memory, maps, NULL, &hidden->rows);
 }
 
 static att_status look_at_attention(looker *look) {
   att_run run = {.ctx = look->model->ctx, .arena = look->arena};
   att_maps maps = {0};
-  att_tensor hidden;
+  att_memory memory;
+  att_hidden hidden;
   ATT_TRY(make_parts(look, &maps));
-  return run_model(look, &run, look->inputs.count, &maps, NULL, &hidden);
+  return run_model(look, &run, look->inputs.count, &maps, NULL, &memory, &hidden);
 }
 
 /* ---- gradients ---- */
@@ -298,18 +295,16 @@ static att_status begin_pass(looker *look, att_run *run) {
 /* -log p of the output behind the decoder's first `count` inputs, backwards to the embeddings. Later inputs cannot move
  * it. */
 static att_status move_token(looker *look, size_t count, float *norms) {
-  att_model *model = look->model;
   att_run run;
-  att_tensor embedded, hidden, last, rows;
-  att_weight weight, bias;
+  att_tensor embedded;
+  att_memory memory;
+  att_hidden hidden;
   att_loss loss = {0};
   const int32_t row = (int32_t)count - 1;
+  const att_batch last = {.labels = &look->outputs.data[row], .label_rows = &row, .label_count = 1};
   ATT_TRY(begin_pass(look, &run));
-  ATT_TRY(run_model(look, &run, count, NULL, &embedded, &hidden));
-  ATT_TRY(att_op_rows(&run, &hidden, &row, 1, &last));
-  ATT_TRY(model->calls->output(&run, model, &last, &rows, &weight, &bias));
-  ATT_TRY(att_op_cross_entropy(&run, &rows, &weight, &bias, model->config.logit_softcap, &look->outputs.data[row], 0, 1,
-                               &loss));
+  ATT_TRY(run_model(look, &run, count, NULL, &embedded, &memory, &hidden));
+  ATT_TRY(att_head_loss(&run, look->model, &hidden, &last, 0, 1, &loss));
   ATT_TRY(att_backward(&run));
   att_look_measure(&embedded, norms);
   return ATT_OK;

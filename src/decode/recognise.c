@@ -66,8 +66,8 @@ att_status att_write_heard(att_run *run, att_model *model, const att_memory *mem
 /* The memory of one sound, once for each text. */
 static att_status repeat_memory(att_run *run, const att_memory *memory, int64_t times, att_memory *out) {
   int64_t rows = memory->rows.rows, *start = ATT_ARENA_NEW(run->arena, times + 1, int64_t);
+  *out = (att_memory){0};
   ATT_TRY(att_tensor_new(run, times * rows, memory->rows.cols, &out->rows));
-  out->state = (att_tensor){0};
   if (memory->state.data) ATT_TRY(att_tensor_new(run, times, memory->state.cols, &out->state));
   if (!start) return ATT_MEMORY;
   for (int64_t i = 0; i <= times; i++) start[i] = i * rows;

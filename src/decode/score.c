@@ -26,19 +26,35 @@ static void score_rows(void *arg, int64_t begin, int64_t end, int thread) {
   }
 }
 
+/* Rows [first, first + count), and what of each sequence is among them. */
+static att_status cut(att_run *run, const att_hidden *hidden, int64_t first, int64_t count, att_hidden *out) {
+  const att_sequences *all = &hidden->sequences;
+  int64_t *start = ATT_ARENA_NEW(run->arena, all->count + 1, int64_t);
+  if (!start) return ATT_MEMORY;
+  for (int64_t i = 0; i <= all->count; i++) {
+    int64_t at = all->start[i] - first;
+    start[i] = at < 0 ? 0 : at < count ? at : count;
+  }
+  *out = *hidden;
+  out->sequences = (att_sequences){all->count, start};
+  out->rows.data += first * hidden->rows.stride;
+  out->rows.rows = count;
+  return ATT_OK;
+}
+
 /* logprobs[rows] of every label. */
-static att_status score_labels(att_run *run, att_model *model, const att_tensor *hidden, const int32_t *labels,
+static att_status score_labels(att_run *run, att_model *model, const att_hidden *hidden, const int32_t *labels,
                                double *logprobs) {
-  int64_t vocab = model->config.vocab_size, block = 1 + ATT_LOGITS_BLOCK / vocab;
-  for (int64_t first = 0; first < hidden->rows; first += block) {
+  int64_t vocab = model->config.vocab_size, block = 1 + ATT_LOGITS_BLOCK / vocab, rows = hidden->rows.rows;
+  for (int64_t first = 0; first < rows; first += block) {
     if (att_is_interrupted(run->ctx)) return att_fail(run->ctx, ATT_INTERRUPTED, "interrupted");
     att_arena_mark mark = att_arena_save(run->arena);
-    att_tensor rows = *hidden, logits;
-    rows.data += first * hidden->stride;
-    rows.rows = hidden->rows - first < block ? hidden->rows - first : block;
-    ATT_TRY(att_model_logits(run, model, &rows, &logits));
+    att_hidden part;
+    att_tensor logits;
+    ATT_TRY(cut(run, hidden, first, rows - first < block ? rows - first : block, &part));
+    ATT_TRY(att_head_logits(run, model, &part, &logits));
     score_task task = {logits.data, labels + first, logprobs + first, vocab};
-    att_parallel(run->ctx, rows.rows, 1 + 16384 / vocab, score_rows, &task);
+    att_parallel(run->ctx, part.rows.rows, 1 + 16384 / vocab, score_rows, &task);
     att_arena_restore(run->arena, mark);
   }
   return ATT_OK;
@@ -57,13 +73,13 @@ static att_status add_up(att_context *ctx, const double *logprobs, int64_t count
 att_status att_score_batch(att_model *model, att_arena *arena, const att_batch *pairs, double *logprobs) {
   att_run run = {.ctx = model->ctx, .arena = arena};
   att_memory memory;
-  att_tensor hidden;
   att_sequences targets = pairs->target.sequences;
+  att_hidden hidden = {.sequences = targets, .memory = &memory};
   const int64_t *start = targets.start;
   double *each = ATT_ARENA_NEW(arena, start[targets.count], double);
   if (!each) return ATT_MEMORY;
   ATT_TRY(att_model_encode(&run, model, &pairs->source, NULL, NULL, &memory));
-  ATT_TRY(att_model_decode(&run, model, &pairs->target, &memory, NULL, NULL, &hidden));
+  ATT_TRY(att_model_decode(&run, model, &pairs->target, &memory, NULL, NULL, &hidden.rows));
   ATT_TRY(score_labels(&run, model, &hidden, pairs->labels, each));
   for (int64_t i = 0; i < targets.count; i++) {
     logprobs[i] = 0.0;
@@ -113,11 +129,12 @@ static att_status score_windows(att_run *run, att_model *model, const windows *w
   att_tensor hidden;
   ATT_TRY(att_model_decode(run, model, &input, NULL, NULL, NULL, &hidden));
   for (int64_t i = 0; i < w->held; i++) {
-    att_tensor rows = hidden;
-    rows.rows = w->fresh[i];
-    rows.data += (w->start[i + 1] - rows.rows) * hidden.stride;
-    ATT_TRY(score_labels(run, model, &rows, w->last[i] - rows.rows, each));
-    ATT_TRY(add_up(run->ctx, each, rows.rows, logprob));
+    const int64_t rows = w->fresh[i], start[] = {0, rows};
+    att_hidden fresh = {.rows = hidden, .sequences = {1, start}};
+    fresh.rows.rows = rows;
+    fresh.rows.data += (w->start[i + 1] - rows) * hidden.stride;
+    ATT_TRY(score_labels(run, model, &fresh, w->last[i] - rows, each));
+    ATT_TRY(add_up(run->ctx, each, rows, logprob));
   }
   return ATT_OK;
 }

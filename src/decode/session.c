@@ -51,7 +51,7 @@ static att_status init(att_session *s, int64_t most) {
   if (most <= 0 || most > INT32_MAX) most = INT32_MAX;
   size_t cross = (size_t)s->shape.cross_width * sizeof(float);
   ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, att_type_bytes(s->type, s->shape.self_width), most));
-  return att_rows_init(&s->cross, ctx, s->shape.layers, cross, most);
+  return att_rows_init(&s->cross, ctx, s->shape.cross_layers, cross, most);
 }
 
 att_status att_session_new(att_model *model, int64_t most_rows, att_session **out) {
@@ -403,15 +403,18 @@ static void keep_alignment(att_session *s, const pass *p) {
 }
 
 /* Logits after the last token of each sequence that the pass has. */
-static att_status last_logits(att_session *s, att_run *run, const pass *p, const att_tensor *hidden, float **out) {
-  att_tensor last = *hidden, logits;
-  if (p->rows > p->count) {
-    int32_t *rows = ATT_ARENA_NEW(run->arena, p->count, int32_t);
-    if (!rows) return ATT_MEMORY;
-    for (int64_t i = 0; i < p->count; i++) rows[i] = (int32_t)(p->start[i + 1] - 1);
-    ATT_TRY(att_op_rows(run, hidden, rows, p->count, &last));
-  }
-  ATT_TRY(att_model_logits(run, s->model, &last, &logits));
+static att_status last_logits(att_session *s, att_run *run, const pass *p, const att_tensor *hidden,
+                              const att_cache *cache, float **out) {
+  att_hidden last = {.rows = *hidden, .cache = cache};
+  att_tensor logits;
+  int32_t *rows = ATT_ARENA_NEW(run->arena, p->count, int32_t);
+  int64_t *start = ATT_ARENA_NEW(run->arena, p->count + 1, int64_t);
+  if (!rows || !start) return ATT_MEMORY;
+  for (int64_t i = 0; i <= p->count; i++) start[i] = i;
+  last.sequences = (att_sequences){p->count, start};
+  for (int64_t i = 0; i < p->count; i++) rows[i] = (int32_t)(p->start[i + 1] - 1);
+  if (p->rows > p->count) ATT_TRY(att_op_rows(run, hidden, rows, p->count, &last.rows));
+  ATT_TRY(att_head_logits(run, s->model, &last, &logits));
   *out = logits.data;
   return ATT_OK;
 }
@@ -432,7 +435,7 @@ static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **lo
   att_tensor hidden;
   ATT_TRY(att_model_step(&run, s->model, &input, &cache, &maps, &hidden));
   if (s->aligned) keep_alignment(s, p);
-  return logits ? last_logits(s, &run, p, &hidden, logits) : ATT_OK;
+  return logits ? last_logits(s, &run, p, &hidden, &cache, logits) : ATT_OK;
 }
 
 /* The sequence's tokens read into rows of their own, as a text of that length, in pieces. Rows that it shared it shares

@@ -3,7 +3,7 @@
 #include "models/generation.h"
 
 #include "formats/file.h"
-#include "models/settings.h"
+#include "models/head.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -559,8 +559,7 @@ att_status att_generation_new(att_context *ctx, const att_config *config, att_ge
   reader r = {.in = {.ctx = ctx, .name = "the model"}, .config = config, .g = out};
   att_object text = {.ctx = ctx};
   att_generation_neutral(out);
-  if (config->kind == ATT_ENCODER || (config->head != ATT_HEAD_TOKENS && config->head != ATT_HEAD_CTC_ATTENTION))
-    return ATT_OK;
+  if (config->kind == ATT_ENCODER || !att_head_get(config->head)->output) return ATT_OK;
   put_new(&text, config);
   att_status status = text.status;
   if (!status) status = att_json_parse(ctx, r.in.name, text.text.data, text.text.size, &r.in.root);

@@ -49,6 +49,9 @@ struct att_head_calls {
    * projection: its name for the last of them, where the family's forms have no other. */
   att_status (*plan)(att_model *model);
   const char *projection;
+  /* What it keeps of an encoder's memory for the decoder's steps, in the cache's cross[layers], rows as
+   * att_model_cross; or NULL. */
+  att_status (*keep)(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows, void *const *cross);
   /* NULL: hidden states are all that there is. */
   att_status (*logits)(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits);
   /* What att_model_loss divides by, as a rule; the loss as there. */

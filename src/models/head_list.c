@@ -4,7 +4,8 @@
 #include <string.h>
 
 extern const att_head_calls att_tokens_head, att_classes_head, att_labels_head, att_values_head, att_no_head,
-    att_token_classes_head, att_spans_head, att_forecast_head, att_ctc_head, att_ctc_attention_head, att_frames_head;
+    att_token_classes_head, att_spans_head, att_forecast_head, att_ctc_head, att_ctc_attention_head, att_frames_head,
+    att_copying_head;
 
 static const att_head_calls *const heads[ATT_HEAD_COUNT] = {
     [ATT_HEAD_TOKENS] = &att_tokens_head, [ATT_HEAD_CLASSES] = &att_classes_head,
@@ -12,7 +13,7 @@ static const att_head_calls *const heads[ATT_HEAD_COUNT] = {
     [ATT_HEAD_NONE] = &att_no_head,       [ATT_HEAD_TOKEN_CLASSES] = &att_token_classes_head,
     [ATT_HEAD_SPANS] = &att_spans_head,   [ATT_HEAD_FORECAST] = &att_forecast_head,
     [ATT_HEAD_CTC] = &att_ctc_head,       [ATT_HEAD_CTC_ATTENTION] = &att_ctc_attention_head,
-    [ATT_HEAD_FRAMES] = &att_frames_head,
+    [ATT_HEAD_FRAMES] = &att_frames_head, [ATT_HEAD_COPYING] = &att_copying_head,
 };
 
 const att_head_calls *att_head_get(att_head head) { return (unsigned)head < ATT_HEAD_COUNT ? heads[head] : NULL; }

@@ -170,6 +170,10 @@ att_status att_model_new_head(att_model *body, att_head head, char **labels, int
   model->series = body->series;
   body->tokenizer = NULL;
   body->series = NULL;
+  if (model->head->output) {
+    model->generation = body->generation;
+    body->generation = (att_generation){0};
+  }
   *out = model;
   return ATT_OK;
 }

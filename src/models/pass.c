@@ -60,6 +60,7 @@ static bool has_memory(const att_model *model) { return model->config.kind == AT
 void att_model_cache_shape(const att_model *model, att_cache_shape *shape) {
   *shape = (att_cache_shape){0};
   if (model->calls->cache_shape) model->calls->cache_shape(model, shape);
+  shape->cross_layers = shape->layers + (model->head->keep != NULL);
 }
 
 att_status att_model_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
@@ -89,7 +90,8 @@ att_status att_model_decode(att_run *run, att_model *model, const att_input *inp
 att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
                            void *const *cross) {
   ATT_TRY(check_kind(model, has_memory(model) && model->calls->cross, "encoder beside its decoder"));
-  return model->calls->cross(run, model, memory, rows, cross);
+  ATT_TRY(model->calls->cross(run, model, memory, rows, cross));
+  return model->head->keep ? model->head->keep(run, model, memory, rows, cross) : ATT_OK;
 }
 
 /* A dynamic base changes with every token; keys of the past stay as they are then, as in Transformers. */
@@ -154,7 +156,7 @@ att_status att_head_loss(att_run *run, att_model *model, const att_hidden *hidde
 att_status att_model_loss(att_run *run, att_model *model, const att_batch *batch, float smoothing, double divisor,
                           att_loss *loss) {
   att_memory memory;
-  att_hidden hidden = {.sequences = batch->target.sequences, .memory = &memory, .source = &batch->source};
+  att_hidden hidden = {.sequences = batch->target.sequences, .memory = &memory};
   if (!has_memory(model)) {
     const att_input *read = has_decoder(model) ? &batch->target : &batch->source;
     ATT_TRY(att_model_hidden(run, model, read, NULL, NULL, &hidden));

@@ -22,6 +22,7 @@ typedef struct att_memory {
   att_tensor rows;  /* [rows, d_model] */
   att_tensor state; /* recurrent: [sequences, ..]: the final states; data NULL elsewhere */
   att_sequences sequences;
+  const int32_t *ids;  /* [rows] the tokens that the rows stand for; NULL: none, as of rows of floats */
   const float *scales; /* [sequences, 2]: mean and deviation that windows were normalised by (patching.h), or NULL */
 } att_memory;
 
@@ -31,6 +32,7 @@ typedef struct att_memory {
 typedef struct att_cache_shape {
   int64_t layers;                  /* of self and cross */
   int64_t self_width, cross_width; /* floats a row; cross 0: no memory */
+  int64_t cross_layers;            /* of cross: `layers`, and one more where the head keeps something of the memory */
   int64_t alignment_heads;         /* heads of the last layer's attention over the memory; 0: none */
   /* Of keys and values, else 0: columns of a head. What a row leaves is then there for the rows behind it in the same
    * pass, whichever sequence they are given as; and self may be of another type than float32. */
@@ -41,7 +43,7 @@ void att_model_cache_shape(const att_model *model, att_cache_shape *shape);
 typedef struct att_cache {
   void *const *self;  /* [layers] each [rows, self_width] */
   att_type self_type; /* of keys and values; float32 elsewhere */
-  void *const *cross; /* [layers] each [memory rows, cross_width] floats: from att_model_cross */
+  void *const *cross; /* [cross_layers] each [memory rows, cross_width] floats: from att_model_cross */
   const int32_t *const
       *self_rows;             /* [sequences] each [past + new]: this call's new tokens go into the last `new` of them */
   const int64_t *self_counts; /* [sequences]: past + new */
@@ -70,8 +72,8 @@ att_status att_model_encode(att_run *run, att_model *model, const att_input *inp
  * decoder). */
 att_status att_model_decode(att_run *run, att_model *model, const att_input *input, const att_memory *memory,
                             const att_maps *maps, att_tensor *embedded, att_tensor *hidden);
-/* What each layer's cross[layer] holds, over the memory: row i of it goes to row rows[i], or i where rows is NULL. No
- * tape. */
+/* What each layer's cross[layer] holds, over the memory, and behind them what the head keeps of it: row i of it goes to
+ * row rows[i], or i where rows is NULL. No tape. */
 att_status att_model_cross(att_run *run, att_model *model, const att_memory *memory, const int32_t *rows,
                            void *const *cross);
 /* Whether what tokens leave in the cache stays right as their text grows from one length to another. Else all of them
@@ -80,16 +82,14 @@ bool att_model_goes_on(const att_model *model, int64_t from, int64_t to);
 /* New tokens (one or more a sequence) against the cache; writes what they leave into it. No tape. */
 att_status att_model_step(att_run *run, att_model *model, const att_input *input, const att_cache *cache,
                           const att_maps *maps, att_tensor *hidden);
-/* logits [rows, vocab_size] of a head of tokens over some hidden rows. */
-att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits);
 /* What a body gives its head. */
 typedef struct att_hidden {
   att_tensor rows;         /* [rows, ..] */
   att_sequences sequences; /* which are whose: an encoder may have made more or fewer than it read */
   const float *scales;     /* the memory's, or NULL */
-  /* of a decoder that reads an encoder's memory, where the whole pass was made; else NULL */
+  /* of a decoder that reads an encoder's memory: that of its sequences, or the cache that has it; else NULL */
   const att_memory *memory;
-  const att_input *source;
+  const att_cache *cache;
 } att_hidden;
 
 /* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder the encoder's. */
@@ -97,6 +97,8 @@ att_status att_model_hidden(att_run *run, att_model *model, const att_input *inp
                             att_tensor *embedded, att_hidden *hidden);
 /* The head's logits: a row a text, or a row a hidden row, as the head has it (head.h). */
 att_status att_head_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits);
+/* The same [rows, vocab_size] of rows alone, of a head of tokens; refuses others, and one that reads the memory too. */
+att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits);
 
 /* What a training step learns from. */
 typedef struct att_batch {

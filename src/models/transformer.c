@@ -255,6 +255,7 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
   *memory = (att_memory){0};
   ATT_TRY(begin(now, model, false, input, NULL, embedded, &block, &memory->rows));
   memory->sequences = block.sequences;
+  memory->ids = input->ids;
   for (int64_t i = 0; i < encoder->layers; i++) {
     const att_block *layer = block_of(encoder, i);
     if (block_learns(layer)) now = run;

@@ -134,6 +134,27 @@ typedef struct att_loss {
 att_status att_op_cross_entropy(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
                                 float softcap, const int32_t *targets, float smoothing, double divisor, att_loss *out);
 
+/* A pointer into what an encoder has read (See et al. 2017, section 2.2). Each row attends to its sequence's source by
+ * one head of so many columns, queries' and keys' but their last; the weights a_j of the source's rows are the chance
+ * that token j is copied. The last columns add up to the gate: p = sigmoid(queries[row] + the sum of a_j keys[j]). */
+typedef struct att_pointer {
+  att_tensor queries;             /* [rows, width + 1], width at most 256 */
+  att_tensor keys;                /* [source rows, width + 1] */
+  att_sequences rows, sources;    /* of queries, of keys; sources unused where key_rows is given */
+  const int32_t *const *key_rows; /* [rows.count] rows of keys in a cache, or NULL (then no tape) */
+  const int64_t *key_counts;      /* [rows.count], with key_rows */
+  const int32_t *const *ids;      /* [rows.count] the tokens of each sequence's source, in the vocabulary */
+} att_pointer;
+
+/* logits[rows, vocabulary], in place, to logarithms of p softmax(logits) + (1 - p) (the a_j of each token). A row whose
+ * source is empty has p = 1. No tape. */
+att_status att_op_pointer_logits(att_run *run, att_tensor *logits, const att_pointer *pointer);
+/* The projection to the vocabulary and the cross-entropy of that mixture; all else as att_op_cross_entropy, and queries
+ * and keys get their gradients too. */
+att_status att_op_pointer_loss(att_run *run, const att_tensor *x, const att_weight *w, const att_weight *bias,
+                               const att_pointer *pointer, const int32_t *targets, float smoothing, double divisor,
+                               att_loss *out);
+
 /* Losses of a few logits a row (a head of labels), out added into; with a tape their gradient is put in at once,
  * divided by divisor. Targets: of classes in [0, cols); of labels 0 or 1, [rows, cols]; of values any, [rows, cols],
  * the loss the mean square over cols. count grows by rows. nll is the same as loss but for smoothing. */

@@ -24,8 +24,8 @@ typedef struct frame {
 /* \w as Oniguruma has it in brackets: without joiners. */
 static bool is_word(int32_t code) { return att_is_word(code) && code != 0x200c && code != 0x200d; }
 
-bool att_char_set_has(const att_regex *regex, const att_char_set *set, int32_t code) {
-  if (code < 0x80) return set->ascii[code >> 6] >> (code & 63) & 1;
+/* Of a character from U+0080 on, by one set alone. */
+static bool has_other(const att_regex *regex, const att_char_set *set, int32_t code) {
   bool has = set->categories && set->categories & att_category_bit(code);
   if (set->kinds & ATT_SET_SPACE) has = has || att_is_space(code);
   if (set->kinds & ATT_SET_NO_SPACE) has = has || !att_is_space(code);
@@ -36,6 +36,13 @@ bool att_char_set_has(const att_regex *regex, const att_char_set *set, int32_t c
     has = range->first <= code && code <= range->last;
   }
   return has != set->negated;
+}
+
+bool att_char_set_has(const att_regex *regex, const att_char_set *set, int32_t code) {
+  if (code < 0x80) return set->ascii[code >> 6] >> (code & 63) & 1;
+  bool has = has_other(regex, set, code);
+  for (; has && set->with; has = has_other(regex, set, code)) set = &regex->sets[set->with - 1];
+  return has;
 }
 
 static bool has_at(matcher *m, const att_regex_item *item, size_t at, size_t *next) {
@@ -90,12 +97,20 @@ static bool looks(matcher *m, const att_regex_item *item, size_t at) {
   return there != item->negated;
 }
 
+static bool ends_word(att_text text, size_t at) {
+  size_t next;
+  bool before = at > 0 && att_is_word(att_code_before(text, at, &next));
+  return before != (at < text.size && att_is_word(att_code_at(text, at, &next)));
+}
+
 static bool stands(const matcher *m, att_regex_item_kind kind, size_t at) {
   const att_text text = m->text;
   switch (kind) {
   case ATT_ITEM_TEXT_START: return at == 0;
   case ATT_ITEM_TEXT_END: return at == text.size;
   case ATT_ITEM_LINE_START: return at == 0 || (text.data[at - 1] == '\n' && at < text.size);
+  case ATT_ITEM_WORD_END: return ends_word(text, at);
+  case ATT_ITEM_IN_WORD: return !ends_word(text, at);
   case ATT_ITEM_LINE_END: return at == text.size || text.data[at] == '\n';
   default: return at == text.size || (at + 1 == text.size && text.data[at] == '\n'); /* ATT_ITEM_LAST_END */
   }

@@ -1,9 +1,8 @@
 /*
  * Owns regular expressions of the kind that tokenizers cut text by: alternatives of runs of characters of some set
  * (\p{L}+, [^\s\p{L}\p{N}]{1,3}), groups that are there once or not, looks at what stands beside, and the ends of
- * lines and of the text. They mean what they do in Oniguruma, which `tokenizers` uses: the first alternative that
- * matches, each run as long as the rest allows. Refuses the rest (regex_pcre2.h may know it): repeated groups, lazy
- * runs, back references, sets within sets, ...
+ * words, lines and of the text. They mean what they do in Oniguruma, which `tokenizers` uses: the first alternative
+ * that matches, each run as long as the rest allows. Refuses the rest: repeated groups, lazy runs, back references, ...
  */
 #ifndef ATT_TEXT_REGEX_H
 #define ATT_TEXT_REGEX_H

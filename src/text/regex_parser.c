@@ -114,17 +114,32 @@ static uint32_t categories_named(const char *name, size_t size) {
   return 0;
 }
 
-/* Behind \p or \P. */
+/* Ranges that one another follow; no: what lies between them. */
+static outcome add_ranges(parser *p, att_char_set *set, const att_code_range *ranges, size_t count, bool no) {
+  int32_t next = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!no) TRY(add_range(p, set, ranges[i].first, ranges[i].last));
+    if (no && ranges[i].first > next) TRY(add_range(p, set, next, ranges[i].first - 1));
+    next = ranges[i].last + 1;
+  }
+  return no ? add_range(p, set, next, 0x10ffff) : READ;
+}
+
+/* Behind \p or \P: a general category, or a script. */
 static outcome add_property(parser *p, att_char_set *set, bool no) {
   if (!take(p, "{")) return UNKNOWN;
   no ^= take(p, "^");
   const char *end = memchr(p->text.data + p->at, '}', p->text.size - p->at);
   if (!end) return UNKNOWN;
   size_t size = (size_t)(end - (p->text.data + p->at));
-  uint32_t categories = categories_named(p->text.data + p->at, size);
+  att_text name = {p->text.data + p->at, size};
+  uint32_t categories = categories_named(name.data, size);
+  size_t count;
+  const att_code_range *ranges = categories ? NULL : att_script_ranges(name, &count);
+  p->at += size + 1;
+  if (ranges) return add_ranges(p, set, ranges, count, no);
   if (!categories) return UNKNOWN;
   add_categories(set, no ? ATT_ALL_CATEGORIES & ~categories : categories);
-  p->at += size + 1;
   return READ;
 }
 
@@ -197,10 +212,11 @@ static outcome add_bare_word(parser *p, att_char_set *set, bool no) {
 
 /* A character of a set in brackets, or -1 for a set within it that was added. */
 static outcome read_member(parser *p, att_char_set *set, int32_t *code) {
-  if (follows(p, "&&") || follows(p, "[:") || follows(p, "[^")) return UNKNOWN;
+  if (follows(p, "[:") || follows(p, "[^")) return UNKNOWN;
   if (take(p, "[")) {
     *code = -1;
-    return read_members(p, set);
+    TRY(read_members(p, set));
+    return p->text.data[p->at - 1] == ']' ? READ : UNKNOWN;
   }
   if (!take(p, "\\")) {
     *code = att_code_at(p->text, p->at, &p->at);
@@ -211,11 +227,12 @@ static outcome read_member(parser *p, att_char_set *set, int32_t *code) {
   return *code < 0 ? add_named(p, set) : READ;
 }
 
-/* Up to the closing bracket. */
+/* Up to the closing bracket, or to && outside of a set within the set. */
 static outcome read_members(parser *p, att_char_set *set) {
   if (follows(p, "]") || ++p->depth > ATT_MOST_NESTED) return UNKNOWN;
   bool closed = false;
   while (more(p) && !(closed = take(p, "]"))) {
+    if (follows(p, "&&")) break;
     int32_t first, last;
     TRY(read_member(p, set, &first));
     if (first >= 0 && follows(p, "-") && p->text.size - p->at > 1 && p->text.data[p->at + 1] != ']') {
@@ -228,23 +245,47 @@ static outcome read_members(parser *p, att_char_set *set) {
     }
   }
   p->depth--;
-  return closed ? READ : UNKNOWN;
+  return closed || follows(p, "&&") ? READ : UNKNOWN;
+}
+
+static outcome keep_set(parser *p, att_char_set set, int32_t *index) {
+  TRY(GROW(p, sets, set));
+  *index = p->r->set_count;
+  p->r->sets[p->r->set_count++] = set;
+  return READ;
+}
+
+static outcome read_brackets(parser *p, att_char_set *set);
+
+/* Behind &&: a set in brackets alone, or members as at the beginning; up to the closing bracket. */
+static outcome read_other(parser *p, att_char_set *set) {
+  if (!take(p, "[")) return read_members(p, set);
+  TRY(read_brackets(p, set));
+  return follows(p, "&&") || take(p, "]") ? READ : UNKNOWN;
 }
 
 /* Behind the opening bracket. */
 static outcome read_brackets(parser *p, att_char_set *set) {
   set->negated = take(p, "^");
   TRY(read_members(p, set));
-  if (p->any_case && (set->categories || set->kinds)) return UNKNOWN;
+  if (set->negated && follows(p, "&&")) return UNKNOWN;
+  while (take(p, "&&")) {
+    att_char_set other = {0};
+    TRY(read_other(p, &other));
+    if (other.with) return UNKNOWN;
+    for (int i = 0; i < 2; i++) set->ascii[i] &= other.ascii[i];
+    other.with = set->with;
+    TRY(keep_set(p, other, &set->with));
+    set->with++;
+  }
+  if (p->any_case && (set->categories || set->kinds || set->with)) return UNKNOWN;
   for (int i = 0; set->negated && i < 2; i++) set->ascii[i] = ~set->ascii[i];
   return READ;
 }
 
 static outcome put_set(parser *p, att_char_set set, att_regex_item *item) {
-  TRY(GROW(p, sets, set));
-  *item = (att_regex_item){.kind = ATT_ITEM_SET, .set = p->r->set_count, .least = 1, .most = 1};
-  p->r->sets[p->r->set_count++] = set;
-  return READ;
+  *item = (att_regex_item){.kind = ATT_ITEM_SET, .least = 1, .most = 1};
+  return keep_set(p, set, &item->set);
 }
 
 /* ---- items ----------------------------------------------------------------------------------------------------- */
@@ -285,11 +326,9 @@ static outcome read_atom(parser *p, att_regex_item *item) {
   static const struct {
     const char *text;
     att_regex_item_kind kind;
-  } places[] = {{"^", ATT_ITEM_LINE_START},
-                {"$", ATT_ITEM_LINE_END},
-                {"\\A", ATT_ITEM_TEXT_START},
-                {"\\z", ATT_ITEM_TEXT_END},
-                {"\\Z", ATT_ITEM_LAST_END}};
+  } places[] = {{"^", ATT_ITEM_LINE_START}, {"$", ATT_ITEM_LINE_END},   {"\\A", ATT_ITEM_TEXT_START},
+                {"\\z", ATT_ITEM_TEXT_END}, {"\\Z", ATT_ITEM_LAST_END}, {"\\b", ATT_ITEM_WORD_END},
+                {"\\B", ATT_ITEM_IN_WORD}};
   att_char_set set = {0};
   int32_t code;
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)

@@ -20,7 +20,8 @@ typedef struct att_char_set {
   uint32_t categories; /* of the others: bits */
   uint32_t kinds;      /* ATT_SET_...: the same */
   int32_t first_range, range_count;
-  bool negated; /* of the others */
+  int32_t with; /* set `with` - 1 has the others too (&&); 0: that is all */
+  bool negated; /* of the others, as this set alone has them */
 } att_char_set;
 
 typedef enum att_regex_item_kind {
@@ -32,7 +33,9 @@ typedef enum att_regex_item_kind {
   ATT_ITEM_TEXT_END,   /* \z */
   ATT_ITEM_LINE_START, /* ^ */
   ATT_ITEM_LINE_END,   /* $ */
-  ATT_ITEM_LAST_END    /* \Z */
+  ATT_ITEM_LAST_END,   /* \Z */
+  ATT_ITEM_WORD_END,   /* \b: between a character of a word and none */
+  ATT_ITEM_IN_WORD     /* \B: not there */
 } att_regex_item_kind;
 
 typedef struct att_regex_item {

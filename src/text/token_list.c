@@ -160,8 +160,8 @@ static att_status put_added(att_token_list *list) {
     if ((!special && token->type != ATT_TOKEN_USER_DEFINED) || token->text.size == 0) continue;
     status = append(list, added,
                     json_pack("{s:i, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (int)id, "content", token->text.data,
-                              token->text.size, "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special",
-                              special));
+                              token->text.size, "single_word", 0, "lstrip", token->lstrip, "rstrip", 0, "normalized", 0,
+                              "special", special));
   }
   if (!status) status = att_token_list_part(list, "added_tokens", json_incref(added));
   json_decref(added);

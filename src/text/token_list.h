@@ -22,6 +22,7 @@ typedef struct att_listed_token {
   double score;
   int type;
   bool unread; /* of Unigram: no text becomes this token */
+  bool lstrip; /* of control and user-defined ones: takes the white space before it */
 } att_listed_token;
 
 typedef enum att_list_kind {

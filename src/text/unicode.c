@@ -183,6 +183,18 @@ bool att_is_formless(int32_t code) {
 
 bool att_is_accent(int32_t code) { return att_category_bit(code) & ATT_MARKS && !att_is_formless(code); }
 
+const att_code_range *att_script_ranges(att_text name, size_t *count) {
+  for (size_t i = 0; i < att_named_script_count; i++) {
+    const att_named_script *script = &att_named_scripts[i];
+    size_t at = 0;
+    while (at < name.size && script->name[at] && (name.data[at] | 0x20) == script->name[at]) at++;
+    if (at < name.size || script->name[at]) continue;
+    *count = script->count;
+    return script->ranges;
+  }
+  return NULL;
+}
+
 int att_script_of(int32_t code) {
   size_t low = 0, high = att_script_count;
   while (high - low > 1) { /* the last run that begins at or before the character */

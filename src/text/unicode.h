@@ -82,6 +82,13 @@ bool att_is_word(int32_t code);   /* \w, as Rust's regular expressions have it *
 int32_t att_lower(int32_t code);
 int32_t att_upper(int32_t code);
 
+typedef struct att_code_range {
+  int32_t first, last;
+} att_code_range;
+/* The characters of a script that patterns name (\p{Han}), [*count] in order, as Oniguruma has them (Unicode 16); NULL:
+ * a script that is not known here. */
+const att_code_range *att_script_ranges(att_text name, size_t *count);
+
 /* The script of a character as SentencePiece's trainer has it (Unicode 14): Hiragana, Katakana and Han are one. */
 enum { ATT_SCRIPT_COMMON, ATT_SCRIPT_INHERITED };
 int att_script_of(int32_t code);

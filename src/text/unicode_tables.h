@@ -16,10 +16,6 @@ typedef struct att_code_lower {
   int32_t upper, lower;
 } att_code_lower;
 
-typedef struct att_code_range {
-  int32_t first, last;
-} att_code_range;
-
 /* What utf8proc knows nothing of, and Oniguruma does (Unicode 16). */
 extern const att_code_category att_newer_categories[];
 extern const size_t att_newer_category_count;
@@ -38,5 +34,14 @@ typedef struct att_code_script {
 /* Scripts of Unicode 14. */
 extern const att_code_script att_scripts[];
 extern const size_t att_script_count;
+
+/* Scripts that patterns name. */
+typedef struct att_named_script {
+  const char *name; /* in lower case */
+  const att_code_range *ranges;
+  size_t count;
+} att_named_script;
+extern const att_named_script att_named_scripts[];
+extern const size_t att_named_script_count;
 
 #endif

@@ -90,7 +90,9 @@ static att_status read_merges(const files *f, json_t **merges) {
 #define ATT_MOST_EXTRA 1000
 
 /* T5Tokenizer: <extra_id_99> to <extra_id_0> behind the pieces; white space as T5's tokenizer.json has it. */
-static att_status make_t5(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list) {
+static att_status make_t5(const att_sentencepiece *s, size_t extra, const json_t *config, char names[][40],
+                          att_token_list *list) {
+  (void)config;
   for (size_t i = 0; i < extra; i++) {
     snprintf(names[i], sizeof names[i], "<extra_id_%zu>", extra - 1 - i);
     list->tokens[list->count - extra + i] =
@@ -100,47 +102,121 @@ static att_status make_t5(const att_sentencepiece *s, size_t extra, char names[]
   return att_token_list_spaces(list, true, true, s->charsmap);
 }
 
-/* XLMRobertaTokenizer: fairseq's special tokens stand before the pieces, whose own three go, and the mask behind them.
- */
-static att_status make_xlm_roberta(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list) {
+/* fairseq's special tokens stand before the pieces, whose own three go; behind them languages, and the mask. */
+static att_status put_fairseq(size_t extra, const char *const *languages, att_token_list *list) {
   static const char *const first[] = {"<s>", "<pad>", "</s>", "<unk>"};
-  static const char around[] =
-      "{\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 2], \"cls\": [\"<s>\", 0], \"trim_offsets\": true, "
-      "\"add_prefix_space\": true}";
   att_listed_token *tokens = list->tokens;
-  json_t *part;
-  (void)names;
   if (list->count < extra + 3 || tokens[0].type != ATT_TOKEN_UNKNOWN || tokens[1].type != ATT_TOKEN_CONTROL ||
       tokens[2].type != ATT_TOKEN_CONTROL) {
-    return att_fail(list->ctx, ATT_FORMAT, "%s: it does not begin with <unk>, <s> and </s>, as XLM-RoBERTa's does",
+    return att_fail(list->ctx, ATT_FORMAT, "%s: it does not begin with <unk>, <s> and </s>, as fairseq's do",
                     list->name);
   }
   memmove(tokens + 4, tokens + 3, (list->count - extra - 3) * sizeof *tokens);
   for (size_t i = 0; i < 4; i++)
     tokens[i] = (att_listed_token){.text = {first[i], strlen(first[i])}, .type = ATT_TOKEN_CONTROL};
   tokens[3].type = ATT_TOKEN_UNKNOWN;
-  tokens[list->count - 1] = (att_listed_token){.text = {"<mask>", 6}, .type = ATT_TOKEN_CONTROL};
+  for (size_t i = 0; i + 2 < extra; i++)
+    tokens[list->count - extra + 1 + i] =
+        (att_listed_token){.text = {languages[i], strlen(languages[i])}, .type = ATT_TOKEN_CONTROL};
+  tokens[list->count - 1] = (att_listed_token){.text = {"<mask>", 6}, .type = ATT_TOKEN_CONTROL, .lstrip = true};
   list->unknown = 3;
+  return ATT_OK;
+}
+
+static att_status make_xlm_roberta(const att_sentencepiece *s, size_t extra, const json_t *config, char names[][40],
+                                   att_token_list *list) {
+  static const char around[] =
+      "{\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 2], \"cls\": [\"<s>\", 0], \"trim_offsets\": true, "
+      "\"add_prefix_space\": true}";
+  json_t *part;
+  (void)config, (void)names;
+  ATT_TRY(put_fairseq(extra, NULL, list));
   ATT_TRY(att_token_list_spaces(list, true, true, s->charsmap));
   ATT_TRY(att_json_parse(list->ctx, list->name, around, sizeof around - 1, &part));
   return att_token_list_part(list, "post_processor", part);
 }
 
+/* Those of mbart-large-50; the first 25 are mbart-large-cc25's. */
+static const char *const languages[] = {"ar_AR", "cs_CZ", "de_DE", "en_XX", "es_XX", "et_EE", "fi_FI", "fr_XX", "gu_IN",
+                                        "hi_IN", "it_IT", "ja_XX", "kk_KZ", "ko_KR", "lt_LT", "lv_LV", "my_MM", "ne_NP",
+                                        "nl_XX", "ro_RO", "ru_RU", "si_LK", "tr_TR", "vi_VN", "zh_CN", "af_ZA", "az_AZ",
+                                        "bn_IN", "fa_IR", "he_IL", "hr_HR", "id_ID", "ka_GE", "km_KH", "mk_MK", "ml_IN",
+                                        "mn_MN", "mr_IN", "pl_PL", "ps_AF", "pt_XX", "sv_SE", "sw_KE", "ta_IN", "te_IN",
+                                        "th_TH", "tl_XX", "uk_UA", "ur_PK", "xh_ZA", "gl_ES", "sl_SI"};
+enum { MBART_LANGUAGES = 25, MBART50_LANGUAGES = sizeof languages / sizeof *languages };
+
+static json_t *special(const char *token) {
+  return token ? json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", token, "type_id", 0) : NULL;
+}
+
+/* The text's language, src_lang, stands behind it and the end (mbart), or before it (mbart-50). */
+static att_status put_language(const json_t *config, size_t known, bool before, att_token_list *list) {
+  const char *language = "en_XX";
+  size_t at = 0;
+  ATT_TRY(att_json_string(list->ctx, "tokenizer_config.json", config, "src_lang", false, &language));
+  while (at < known && strcmp(languages[at], language) != 0) at++;
+  if (at == known)
+    return att_fail(list->ctx, ATT_FORMAT,
+                    "tokenizer_config.json: src_lang is \"%.40s\", none of its class's languages", language);
+  const json_int_t id = (json_int_t)(list->count - 1 - known + at);
+  const char *first = before ? language : NULL, *last = before ? NULL : language;
+  json_t *part = json_pack(
+      "{s:s, s:[o*, {s:{s:s, s:i}}, {s:{s:s, s:i}}, o*], s:[o*, {s:{s:s, s:i}}, {s:{s:s, s:i}}, {s:{s:s, s:i}}, o*], "
+      "s:{s:{s:s, s:[i], s:[s]}, s:{s:s, s:[I], s:[s]}}}",
+      "type", "TemplateProcessing", "single", special(first), "Sequence", "id", "A", "type_id", 0, "SpecialToken", "id",
+      "</s>", "type_id", 0, special(last), "pair", special(first), "Sequence", "id", "A", "type_id", 0, "Sequence",
+      "id", "B", "type_id", 0, "SpecialToken", "id", "</s>", "type_id", 0, special(last), "special_tokens", "</s>",
+      "id", "</s>", "ids", 2, "tokens", "</s>", language, "id", language, "ids", id, "tokens", language);
+  return att_token_list_part(list, "post_processor", part);
+}
+
+/* Without the file's table of characters, as Transformers 5 has it. */
+static att_status make_mbart(const att_sentencepiece *s, size_t extra, const json_t *config, char names[][40],
+                             att_token_list *list) {
+  (void)s, (void)names;
+  ATT_TRY(put_fairseq(extra, languages, list));
+  ATT_TRY(att_token_list_spaces(list, true, true, (att_text){NULL, 0}));
+  return put_language(config, MBART_LANGUAGES, false, list);
+}
+
+static att_status make_mbart50(const att_sentencepiece *s, size_t extra, const json_t *config, char names[][40],
+                               att_token_list *list) {
+  (void)names;
+  ATT_TRY(put_fairseq(extra, languages, list));
+  ATT_TRY(att_token_list_spaces(list, true, true, s->charsmap));
+  json_t *runs = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex", " {2,}", "content", " ");
+  json_t *steps =
+      s->charsmap.size ? json_pack("[o, o]", att_token_list_charsmap(list, s->charsmap), runs) : json_pack("[o]", runs);
+  ATT_TRY(att_token_list_part(list, "normalizer", json_pack("{s:s, s:o}", "type", "Sequence", "normalizers", steps)));
+  ATT_TRY(att_token_list_part(list, "pre_tokenizer",
+                              json_pack("{s:s, s:s, s:s, s:b}", "type", "Metaspace", "replacement", "\xe2\x96\x81",
+                                        "prepend_scheme", "always", "split", 1)));
+  return put_language(config, MBART50_LANGUAGES, true, list);
+}
+
 /* The file alone. */
-static att_status make_plain(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list) {
-  (void)extra, (void)names;
+static att_status make_plain(const att_sentencepiece *s, size_t extra, const json_t *config, char names[][40],
+                             att_token_list *list) {
+  (void)extra, (void)config, (void)names;
   return att_sentencepiece_parts(s, list);
 }
 
 /* What a class makes of SentencePiece's file: `extra` more tokens than there are pieces. names: [extra]. */
-typedef att_status make_fn(const att_sentencepiece *s, size_t extra, char names[][40], att_token_list *list);
+typedef att_status make_fn(const att_sentencepiece *s, size_t extra, const json_t *config, char names[][40],
+                           att_token_list *list);
 static const struct {
   const char *class_name;
   make_fn *make;
   size_t extra;
-} makers[] = {{"T5Tokenizer", make_t5, 100},        {"XLMRobertaTokenizer", make_xlm_roberta, 2},
-              {"LlamaTokenizer", make_plain, 0},    {"PreTrainedTokenizer", make_plain, 0},
-              {"TokenizersBackend", make_plain, 0}, {"", make_plain, 0}};
+  bool fairseq; /* the file is called sentencepiece.bpe.model */
+} makers[] = {{"T5Tokenizer", make_t5, 100, false},
+              {"XLMRobertaTokenizer", make_xlm_roberta, 2, true},
+              {"MBartTokenizer", make_mbart, 2 + MBART_LANGUAGES, true},
+              {"MBart50Tokenizer", make_mbart50, 2 + MBART50_LANGUAGES, true},
+              {"LlamaTokenizer", make_plain, 0, false},
+              {"PreTrainedTokenizer", make_plain, 0, false},
+              {"TokenizersBackend", make_plain, 0, false},
+              {"", make_plain, 0, false}};
 #define ATT_MAKERS (sizeof makers / sizeof *makers)
 
 /* The list as a tokenizer.json. */
@@ -155,23 +231,30 @@ static att_status say_list(const files *f, att_token_list *list, json_t **root) 
   return status;
 }
 
-static att_status say_pieces(const files *f, make_fn *make, size_t extra, att_text data, json_t **root) {
+static att_status say_pieces(const files *f, make_fn *make, size_t extra, const json_t *config, att_text data,
+                             json_t **root) {
   static const size_t name = sizeof(char[40]);
   att_sentencepiece settings;
   att_token_list list;
   char(*names)[40] = att_resize(f->ctx, NULL, extra + 1, name);
   if (!names) return ATT_MEMORY;
   att_status status = att_sentencepiece_read(f->ctx, f->path, data, extra, &settings, &list);
-  if (!status) status = make(&settings, extra, names, &list);
+  if (!status) status = make(&settings, extra, config, names, &list);
   if (!status) status = say_list(f, &list, root);
   att_token_list_free(&list);
   att_free(f->ctx, names);
   return status;
 }
 
-static att_status read_pieces(const files *f, const att_tokenizer_settings *settings, json_t **root) {
+static att_status read_pieces(const files *f, const att_tokenizer_settings *settings, bool fairseq, json_t **root) {
   size_t class = 0;
   while (class < ATT_MAKERS && strcmp(settings->class_name, makers[class].class_name) != 0) class ++;
+  if (fairseq && (class == ATT_MAKERS || !makers[class].fairseq))
+    return att_fail(
+        f->ctx, ATT_UNSUPPORTED,
+        "%s: attend knows what XLMRobertaTokenizer, MBartTokenizer and MBart50Tokenizer make of it, not %s: "
+        "a tokenizer.json is needed",
+        f->path, settings->class_name[0] ? settings->class_name : "a folder without a tokenizer_class");
   if (class == ATT_MAKERS)
     return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: what %s makes of it is not known: a tokenizer.json is needed",
                     f->path, settings->class_name);
@@ -183,7 +266,8 @@ static att_status read_pieces(const files *f, const att_tokenizer_settings *sett
     return att_fail(f->ctx, ATT_FORMAT, "tokenizer_config.json: extra_ids is not a number from 0 to %d",
                     ATT_MOST_EXTRA);
   att_status status = att_file_read(f->ctx, f->path, ATT_MOST_TEXT, &data);
-  if (!status) status = say_pieces(f, makers[class].make, (size_t)extra, (att_text){data.data, data.size}, root);
+  const att_text bytes = {data.data, data.size};
+  if (!status) status = say_pieces(f, makers[class].make, (size_t)extra, settings->config, bytes, root);
   att_buffer_free(f->ctx, &data);
   return status;
 }
@@ -225,8 +309,10 @@ static att_status put_ids(const files *f, json_t *vocab, const att_tokenizer *so
     att_listed_token *to = &list->tokens[id];
     if (to->text.size)
       return att_fail(f->ctx, ATT_FORMAT, "%s/vocab.json: id %lld has two tokens", f->folder, (long long)id);
-    *to =
-        (att_listed_token){{token, size}, piece >= 0 ? source->unigram.scores[piece] : 0, ATT_TOKEN_NORMAL, piece < 0};
+    *to = (att_listed_token){.text = {token, size},
+                             .score = piece >= 0 ? source->unigram.scores[piece] : 0,
+                             .type = ATT_TOKEN_NORMAL,
+                             .unread = piece < 0};
     if (language) to->type = ATT_TOKEN_USER_DEFINED;
     if (special) to->type = ATT_TOKEN_CONTROL;
     if (unknown) to->type = ATT_TOKEN_UNKNOWN;
@@ -288,11 +374,8 @@ static const struct {
 
 static att_status read_root(const files *f, const att_tokenizer_settings *settings, said as, json_t **root) {
   if (as == NOW) return att_json_open(f->ctx, f->path, root);
-  if (as == FAIRSEQ && strcmp(settings->class_name, "XLMRobertaTokenizer") != 0)
-    return att_fail(f->ctx, ATT_UNSUPPORTED,
-                    "%s: attend knows what XLMRobertaTokenizer makes of it, not %s: a tokenizer.json is needed",
-                    f->path, settings->class_name[0] ? settings->class_name : "a folder without a tokenizer_class");
-  return as == PIECES || as == FAIRSEQ ? read_pieces(f, settings, root) : say(f, as == LINES, root);
+  if (as == PIECES || as == FAIRSEQ) return read_pieces(f, settings, as == FAIRSEQ, root);
+  return say(f, as == LINES, root);
 }
 
 static att_status open_with(files *f, att_tokenizer_settings *settings, att_tokenizer **out) {

@@ -32,7 +32,8 @@ typedef struct att_plan {
   int64_t encoder_layers, decoder_layers, width, heads, kv_heads, feedforward, context; /* layers 0: no such side */
   int64_t embedding, one_direction, attention; /* of recurrent networks (embedding also of padded ones) */
   int64_t activation, norm, norm_order, position, tied;
-  int64_t head; /* of a classifier: an att_head */
+  int64_t head;          /* of a classifier: an att_head */
+  int64_t copy, extract; /* of summaries: a head that copies; sentences as they are */
   int64_t tokenizer, vocab, max_length, stride, lowercase;
   int64_t rate, speed_perturbation, masking; /* of sound: hertz; */
   double ctc_weight;                         /* 1: there is no decoder */

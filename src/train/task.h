@@ -71,7 +71,8 @@ typedef struct att_task {
 } att_task;
 
 extern const att_task att_translation_task, att_language_task, att_classifier_task, att_masked_task,
-    att_summarization_task, att_questions_task, att_forecast_task, att_speech_task, att_frames_task;
+    att_summarization_task, att_extraction_task, att_questions_task, att_forecast_task, att_speech_task,
+    att_frames_task;
 
 /* tasks.c: the task of that number (options.h), or NULL. */
 const att_task *att_task_of(int task);

@@ -22,6 +22,7 @@ att_status att_train(att_context *ctx, const att_train_options *options, att_pro
   const att_task *task = att_task_of(options->task);
   if (task && options->task == ATT_TASK_MUSIC && options->texts.count && att_is_roll_file(options->texts.names[0]))
     task = &att_frames_task;
+  if (task == &att_summarization_task && options->plan.extract == 1) task = &att_extraction_task;
   if (task) return att_trainer_run(ctx, task, options, progress, user);
   return att_fail(ctx, ATT_ARGUMENT, "att_train: the options are those of %s, which is no task",
                   att_task_names[options->task]);

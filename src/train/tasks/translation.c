@@ -164,6 +164,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->eos = att_tokenizer_id(tokenizer, "</s>");
   c->unk = att_tokenizer_id(tokenizer, "<unk>");
   c->bos = before ? att_tokenizer_id(tokenizer, "<s>") : -1;
+  if (t->state.plan.copy == 1) c->head = ATT_HEAD_COPYING;
   c->decoder_start = before ? c->eos : c->pad;
 }
 
@@ -174,6 +175,21 @@ static att_status fits(att_trainer *t, const char *folder) {
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
     return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out", folder);
   return att_config_check_pairs(t->ctx, folder, c);
+}
+
+/* Of summaries: a head that copies, where it is asked for or there. */
+static att_status adopt(att_trainer *t) {
+  int64_t *copy = &t->state.plan.copy, seed = t->state.plan.seed;
+  bool copies = t->model->config.head == ATT_HEAD_COPYING;
+  att_model *model;
+  if (*copy == 0 && copies)
+    return att_fail(t->ctx, ATT_ARGUMENT, "copy is no, but the model given with from copies: leave that option out");
+  if (*copy == ATT_UNSET || copies) *copy = copies;
+  if (*copy == copies) return ATT_OK;
+  ATT_TRY(att_model_new_head(t->model, ATT_HEAD_COPYING, NULL, 0, seed == ATT_UNSET ? 1 : (uint64_t)seed, &model));
+  att_model_close(t->model);
+  t->model = model;
+  return ATT_OK;
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
@@ -280,5 +296,6 @@ const att_task att_summarization_task = {
     .shapes = &shapes,
     .telling = 5,
     SHARED,
+    .adopt = adopt,
     .choose = choose_of_documents,
 };
