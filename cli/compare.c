@@ -18,9 +18,9 @@ const att_cli_verb att_cli_compare = {
         "text) and a Transformer on the same data, of about the same size and in the same time, one after "
         "another, each into DIR/NAME. Then evaluates all of them on what none has learned from and writes "
         "DIR/report.html and DIR/report.json: parameters, time, score, score by length, how far the gradient "
-        "reaches, learning curves, outputs side by side. What the data is is seen from it: pairs of texts, running "
-        "text, texts, series or recordings with labels, tunes, questions, summaries, a table to forecast. Ctrl-C "
-        "saves, and `attend compare --resume DIR` goes on.",
+        "reaches, learning curves, outputs side by side. The data says which kind of training it is: pairs of texts, "
+        "running text, texts, series or recordings with labels, tunes, questions, summaries, a table to forecast. "
+        "Ctrl-C saves, and `attend compare --resume DIR` goes on.",
     .example = "attend compare --source train.de.gz --target train.en.gz --minutes 60 -o DIR\n"
                "attend compare --data train.tsv --valid dev.tsv -o compared\n"
                "attend compare --data gestures.ts --minutes 10 -o compared\n"

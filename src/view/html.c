@@ -42,9 +42,11 @@ static void put_signal(att_writer *writer, const att_attention *attention, const
   if (!attention->signal.levels || writer->status) return;
   writer->status = att_grid_make(attention, options, &grid);
   if (writer->status) return;
-  att_write(writer, "<div style='overflow-x:auto'>\n");
-  att_view_svg(writer, &grid);
-  att_write(writer, "</div>\n");
+  if (grid.signal) {
+    att_write(writer, "<div style='overflow-x:auto;margin-bottom:20px'>\n");
+    att_view_signal(writer, &grid);
+    att_write(writer, "</div>\n");
+  }
   att_grid_free(writer->ctx, &grid);
 }
 

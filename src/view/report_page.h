@@ -48,7 +48,7 @@ static const char *const REPORT_BEFORE[] = {
 ".example:first-of-type { margin-top: 10px }",
 ".example dl { display: grid; grid-template-columns: minmax(110px, max-content) 1fr; gap: 3px 14px; margin: 0 }",
 ".example dt { color: var(--soft) }",
-".example .series { max-width: 480px }",
+".example .series { max-width: 480px; grid-column: 1 / -1 }",
 ".example .series svg { margin: 0 0 6px }",
 ".example dd { margin: 0; overflow-wrap: anywhere; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4 }",
 "</style>",

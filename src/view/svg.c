@@ -180,7 +180,8 @@ static void put_signal(att_writer *writer, const att_grid *grid, const layout *l
     put_spectrogram(writer, grid, l);
   if (grid->mean && !signal->curves) put_line_over(writer, grid, l, grid->mean, largest, "mean", hue_of(1));
   double each = signal->length / (double)grid->keys;
-  for (size_t k = 0; k < grid->keys; k += 5) {
+  size_t apart = l->cell * 5 < 60 ? (size_t)(60 / l->cell + 1) : 5;
+  for (size_t k = 0; k < grid->keys; k += apart) {
     char text[32];
     att_format(text, sizeof text, signal->curves ? "%.0f" : "%.1f s", signal->first + (double)k * each);
     att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%s</text>\n", l->left + (int)k * l->cell, l->top - 10,
@@ -253,6 +254,17 @@ static void put_legend(att_writer *writer, const att_grid *grid, const layout *l
   att_write(writer, grid->gradient ? "the largest norm, " : "a row\u2019s attention");
   if (grid->gradient) att_write_number(writer, grid->unit, 3);
   att_write(writer, "</text>\n");
+}
+
+void att_view_signal(att_writer *writer, const att_grid *grid) {
+  layout l = lay_out(grid);
+  while (l.cell > 8 && l.left + (int)grid->keys * l.cell > 1000) l.cell--;
+  l.width = l.left + (int)grid->keys * l.cell + MARGIN;
+  if (l.width < LEAST_WIDTH) l.width = LEAST_WIDTH;
+  l.height = l.top;
+  put_head(writer, grid, &l);
+  put_signal(writer, grid, &l);
+  att_write(writer, "</svg>\n");
 }
 
 void att_view_svg(att_writer *writer, const att_grid *grid) {

@@ -91,6 +91,8 @@ void att_write_page_data(att_writer *writer, const att_buffer *json);
 
 void att_view_terminal(att_writer *writer, const att_grid *grid, const att_look_options *options);
 void att_view_svg(att_writer *writer, const att_grid *grid);
+/* Of a grid over a signal the upper part alone: the signal and what looks at it. */
+void att_view_signal(att_writer *writer, const att_grid *grid);
 /* digits: of each weight, as in att_write_number. */
 void att_view_json(att_writer *writer, const att_attention *attention, int digits);
 /* Opens on what options name. */
