@@ -194,6 +194,15 @@ INLINE void multiply_all(float *sums, const att_quant_rows *x, int64_t row, int6
   for (; i < count; i++) multiply_rows(sums + i * LANES, x, row + i, from, depth, panel, u, type, 1);
 }
 
+/* A call for so few bytes would take as long as a tenth of their products. */
+INLINE void put_lanes(float *y, const float *sums, int64_t lanes) {
+  if (lanes == LANES) {
+    EACH_VECTOR p_store_floats(y + v * W, p_load_floats(sums + v * W));
+  } else {
+    memcpy(y, sums, (size_t)lanes * sizeof *y);
+  }
+}
+
 INLINE void multiply_type(float *y, int64_t ldy, const att_quant_rows *x, const uint8_t *panels, int64_t rows,
                           int64_t first, int64_t end, const att_type type) {
   const shape s = shape_of(type);
@@ -216,7 +225,7 @@ INLINE void multiply_type(float *y, int64_t ldy, const att_quant_rows *x, const 
           multiply_all(sums[0], x, r, count, k, depth, at, &u, type);
         }
       }
-      for (int64_t j = 0; j < count; j++) memcpy(y + (r + j) * ldy + i * LANES, sums[j], (size_t)lanes * sizeof(float));
+      for (int64_t j = 0; j < count; j++) put_lanes(y + (r + j) * ldy + i * LANES, sums[j], lanes);
     }
   }
 }
