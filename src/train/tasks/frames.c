@@ -22,7 +22,7 @@ static const att_shapes shapes = {ATT_DECODER,
 
 typedef struct frames_data {
   att_rolls parts[ATT_ROLL_PARTS];
-  char names[ATT_ROLL_KEYS][8], *labels[ATT_ROLL_KEYS];
+  char names[ATT_ROLL_KEYS][16], *labels[ATT_ROLL_KEYS];
   int32_t *order, *shift; /* [tunes] of the epoch */
   int64_t rows;           /* tunes of a batch */
   att_arena *arena;
