@@ -41,16 +41,44 @@ static char *join_words(const att_cli *cli) {
   return text;
 }
 
+/* "notes.txt", "data/notes": a text of one word like that may be a file's name with a slip in it. */
+static bool looks_like_file(const char *word) {
+  static const char *const ends[] = {".txt", ".csv", ".tsv", ".gz", ".json", ".jsonl", ".md", ".html"};
+  size_t size = strlen(word);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (size > strlen(ends[i]) && strcmp(word + size - strlen(ends[i]), ends[i]) == 0) return !strchr(word, ' ');
+  return false;
+}
+
 /* The file that the only word names, or NULL: a text of one word that is the name of a file is hardly meant as a text.
  * What is taken for what is said. */
 static const char *named_file(att_cli *cli) {
   struct stat info;
-  if (cli->word_count != 2 || stat(cli->words[1], &info) != 0 || !S_ISREG(info.st_mode)) return NULL;
-  if (!cli->common.quiet) att_cli_fail(cli, 0, "'%s' is a file: its lines are read", cli->words[1]);
-  return cli->words[1];
+  const char *word = cli->words[1];
+  if (cli->word_count != 2) return NULL;
+  bool there = stat(word, &info) == 0;
+  if (there && S_ISREG(info.st_mode)) {
+    if (!cli->common.quiet) att_cli_fail(cli, 0, "'%s' is a file: its lines are read", word);
+    return word;
+  }
+  if (there && S_ISDIR(info.st_mode))
+    att_cli_warn(cli, "'%s' is a folder: the word itself is taken as the text", word);
+  else if (!there && looks_like_file(word))
+    att_cli_warn(cli, "there is no file '%s': the word itself is taken as the text", word);
+  return NULL;
+}
+
+/* Words of one text need no quotes; texts in quotes are hardly one. */
+static void warn_of_joining(att_cli *cli) {
+  int texts = 0;
+  for (int i = 1; i < cli->word_count; i++) texts += strchr(cli->words[i], ' ') != NULL;
+  if (texts > 1)
+    att_cli_warn(cli, "%d texts are joined to one: give several by standard input or a file, one a line",
+                 cli->word_count - 1);
 }
 
 static int take_words(att_cli *cli, att_cli_input *input) {
+  warn_of_joining(cli);
   input->words = join_words(cli);
   if (!input->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   input->lines[0] = (att_text){input->words, strlen(input->words)};

@@ -37,6 +37,11 @@ static void fill(listed *list) {
   }
 }
 
+int att_cli_refused(att_cli *cli, att_status done) {
+  int status = att_cli_failed(cli, done);
+  return done == ATT_ARGUMENT ? ATT_CLI_MISUSED : status;
+}
+
 const att_cli_option *att_cli_options_of(const att_cli_verb *verb) {
   static listed lists[MOST_TASKS];
   if (!verb->library) return verb->options;
@@ -47,13 +52,6 @@ const att_cli_option *att_cli_options_of(const att_cli_verb *verb) {
     fill(list);
   }
   return list->options;
-}
-
-int att_cli_refused(att_cli *cli) {
-  const char *message = att_message(cli->ctx);
-  char first[64];
-  snprintf(first, sizeof first, "%.*s", (int)strcspn(message, " :"), message);
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "%s%s", att_cli_has(cli->verb, first) ? "--" : "", message);
 }
 
 /* The option that was given and takes several files, or NULL. */
@@ -67,13 +65,24 @@ static const char *takes_files(att_cli *cli) {
   return NULL;
 }
 
+/* The DIR of --resume DIR, where --out names none, or NULL. */
+static const char *resumed_folder(const att_cli *cli) {
+  const char *after = NULL;
+  for (int i = 0; i + 1 < cli->argc && !att_cli_given(cli, "out"); i++)
+    if (strcmp(cli->argv[i], "--resume") == 0) after = cli->argv[i + 1];
+  return after && after[0] != '-' ? after : NULL;
+}
+
 /* Files that follow a `--text`, as a shell makes them of *.txt, or a `--data` of tunes, belong to it; a folder after
  * --resume is the run's. */
 static int set_words(att_cli *cli, att_train_options *options) {
-  if (cli->word_count == 1 && att_cli_given(cli, "resume") && !att_cli_given(cli, "out")) /* --resume DIR */
-    return att_cli_failed(cli, att_train_options_set(options, "out", cli->words[0]));
-  const char *files = takes_files(cli);
+  const char *folder = resumed_folder(cli), *files = takes_files(cli);
   for (int i = 0; i < cli->word_count; i++) {
+    if (cli->words[i] == folder) {
+      int failed = att_cli_failed(cli, att_train_options_set(options, "out", folder));
+      if (failed) return failed;
+      continue;
+    }
     if (!files)
       return att_cli_fail(cli, ATT_CLI_MISUSED, "unexpected '%s'; usage: attend %s %s", cli->words[i], cli->verb->name,
                           cli->verb->arguments);
@@ -88,7 +97,7 @@ static int take_settings(att_cli *cli, att_train_options **out) {
   for (int i = 0; i < cli->setting_count && !status; i++) {
     const att_cli_setting *s = &cli->settings[i];
     att_status done = att_train_options_set(*out, s->name, s->text);
-    status = done == ATT_ARGUMENT ? att_cli_refused(cli) : att_cli_failed(cli, done);
+    status = att_cli_refused(cli, done);
   }
   return status ? status : set_words(cli, *out);
 }

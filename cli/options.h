@@ -71,8 +71,8 @@ const char *att_cli_shown_name(const att_cli_option *option, char text[64]);
 
 /* ---- library.c ---- */
 
-/* Says what the library refuses of the options, whose names are options here. Returns ATT_CLI_MISUSED. */
-int att_cli_refused(att_cli *cli);
+/* att_cli_failed of a call that takes options: what it refuses of them is ATT_CLI_MISUSED. */
+int att_cli_refused(att_cli *cli, att_status done);
 
 /* The verb's table, whoever lists it. */
 const att_cli_option *att_cli_options_of(const att_cli_verb *verb);

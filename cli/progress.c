@@ -37,8 +37,7 @@ int att_cli_progress_end(att_cli_progress *progress, att_status done) {
   att_cli *cli = progress->cli;
   if (cli->line_is_bar) fputc('\n', stderr);
   cli->line_is_bar = false;
-  if (done == ATT_ARGUMENT) return att_cli_refused(cli);
-  return att_cli_failed(cli, done);
+  return att_cli_refused(cli, done);
 }
 
 /* "1:02:03", "4:05"; empty where unknown. */

@@ -67,7 +67,7 @@ static void wrong_columns_are_refused(void **state) {
       {"a\tx\nb\n", "line 2 has 1 column, those before it 2 (separated by tabs)"},
       {"a\tx\n\nb\tc\ty\n", "line 3 has 3 columns, those before it 2"},
       {"a\tb\tx\nc\ty\n", "line 2 has 2 columns, those before it 3"},
-      {"a\tb\tc\td\n", "more than two of its columns may be the text: name them with text-column"},
+      {"a\tb\tc\td\n", "more than two of its columns may be the text: name them with --text-column"},
       {"id,text,label,body,title\n", "the first row has 1 \"id\", 2 \"text\", 3 \"label\", 4 \"body\", 5 \"title\""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -223,6 +223,18 @@ static void headers_are_found(void **state) {
   same(l.lines.source[0], "I like it");
   same(l.lines.target[0], "Positive");
   att_labelled_free(ctx, &l);
+  must_read_review("satz,quelle,art\n", "\"a film, number %d\",x,%s\n", 30); /* what does not vary is nothing */
+  must_read_review("satz|art\n", "a film, number %d|%s\n", 30);
+  must_read_review("satz, art\n", "\"a film, number %d\", \"%s\"\n", 30);
+  must_read_review("", "a film, number %d\t%s\tx\n", 30);
+  char keys[40 * 30] = "", *at = keys; /* the label first, then a text, then a key */
+  for (int i = 0; i < 30; i++) at += sprintf(at, "%s\ta film, number %d\tk%dx\n", i % 3 ? "good" : "bad", i, i * 7919);
+  must_read(keys, &l);
+  assert_int_equal(l.lines.count, 30);
+  assert_false(l.pairs);
+  same(l.lines.source[1], "a film, number 1");
+  same(l.lines.target[1], "good");
+  att_labelled_free(ctx, &l);
 }
 
 static void columns_are_named(void **state) {
@@ -243,7 +255,15 @@ static void columns_are_named(void **state) {
   att_labelled_free(ctx, &l);
   columns = (att_columns){.label = "mood"};
   must_say(att_labelled_read(ctx, write_text(text), &columns, &l), ATT_FORMAT,
-           "it has no column \"mood\" (label-column); the first row has 1 \"id\", 2 \"title\"");
+           "it has no column \"mood\" (--label-column); the first row has 1 \"id\", 2 \"title\"");
+  columns = (att_columns){.text = "body", .label = "3"};
+  must_say(att_labelled_read(ctx, write_text(text), &columns, &l), ATT_FORMAT,
+           "--label-column is \"3\", the column of another option");
+  columns = (att_columns){.text = "body", .label = "lang"};
+  must_say(att_labelled_read(ctx, write_text("body,body,lang\na,b,c\n"), &columns, &l), ATT_FORMAT,
+           "2 columns are called \"body\" (--text-column): give the number of one");
+  must_say(att_labelled_read(ctx, write_text("text,text,label\na,b,c\n"), NULL, &l), ATT_FORMAT,
+           "two of its columns have one name");
   columns = (att_columns){.text = "6"};
   must_say(att_labelled_read(ctx, write_text(text), &columns, &l), ATT_FORMAT, "it has no column \"6\"");
 }
@@ -406,12 +426,7 @@ static void real_files_are_understood(void **state) {
   att_label_set_free(ctx, &set);
   att_labelled_free(ctx, &l);
   if (!read_shared("goemotions/dev.tsv", &l)) return; /* it has a third column of names of texts */
-  must_say(att_label_set_find(ctx, "d", &l, -1, &set), ATT_FORMAT, "is that column the label?");
-  for (size_t i = 0; i < l.lines.count; i++) {
-    att_text first, second;
-    assert_true(att_labelled_texts(l.lines.source[i], &first, &second));
-    l.lines.source[i] = first, l.lines.target[i] = second;
-  }
+  assert_false(l.pairs);
   assert_int_equal(att_label_set_find(ctx, "d", &l, -1, &set), ATT_OK);
   assert_true(set.head == ATT_HEAD_LABELS && set.count == 28);
   assert_string_equal(set.names[27], "27");

@@ -413,7 +413,7 @@ static void impossible_options_are_refused(void **state) {
   o = good, o.plan.steps = 5, o.plan.minutes = 1;
   must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "one budget");
   o = good, o.plan.batch = 5, o.plan.batch_tokens = 100;
-  must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "give one of batch and batch-tokens");
+  must_say(att_plan_wanted(ctx, shapes, &o, &plan), ATT_ARGUMENT, "give one of --batch and --batch-tokens");
   o = good, o.plan.width = 30, o.plan.heads = 4;
   assert_int_equal(att_plan_wanted(ctx, shapes, &o, &plan), ATT_OK);
   must_say(choose_for(&plan, 1000), ATT_ARGUMENT, "width is 30, not a multiple of 4 heads");

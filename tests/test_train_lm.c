@@ -224,7 +224,7 @@ static void a_model_is_gone_on_from(void **state) {
   o.plan.tokenizer = ATT_BYTE;
   must_refuse(&o, ATT_ARGUMENT, "the tokenizer is that of the model");
   o.plan.tokenizer = ATT_UNSET, o.plan.width = 64;
-  must_refuse(&o, ATT_ARGUMENT, "width is 64, but the model given with from has 32");
+  must_refuse(&o, ATT_ARGUMENT, "width is 64, but the model given with --from has 32");
 }
 
 /* ---- odd texts ------------------------------------------------------------------------------------------------ */

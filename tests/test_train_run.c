@@ -427,7 +427,7 @@ static void a_model_is_tuned_further(void **state) {
   remove_all(out);
   o.resume = false;
   o.plan.width = 64;
-  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model given with from has 32");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "width is 64, but the model given with --from has 32");
   assert_false(att_file_exists(out));
 }
 

@@ -69,14 +69,15 @@ static att_status check_data(att_comparison *c) {
   const att_train_options *o = &c->options;
   int given = (o->source != NULL) + (o->texts.count > 0) + (o->tables.count > 0);
   if (given != 1) {
-    return att_fail(c->ctx, ATT_ARGUMENT, "%s: give source and target, text, or data",
+    return att_fail(c->ctx, ATT_ARGUMENT, "%s: give --source and --target, --text, or --data",
                     given ? "the data of one kind of training only" : "the data are missing");
   }
   if (o->source && o->valid) {
-    return att_fail(c->ctx, ATT_ARGUMENT, "valid: texts of two files are measured with valid-source and valid-target");
+    return att_fail(c->ctx, ATT_ARGUMENT,
+                    "--valid: texts of two files are measured with --valid-source and --valid-target");
   }
   if (o->source || !o->valid_source) return ATT_OK;
-  return att_fail(c->ctx, ATT_ARGUMENT, "valid-source and valid-target belong to source and target");
+  return att_fail(c->ctx, ATT_ARGUMENT, "--valid-source and --valid-target belong to --source and --target");
 }
 
 /* Options that comparisons have for other kinds of training. */
@@ -85,7 +86,7 @@ static att_status check_options(att_comparison *c, int task) {
     const att_option *o = &att_options[i];
     bool here = o->tasks >> ATT_TASK_COMPARE & 1 && att_option_in_plan(o);
     if (!here || o->tasks >> task & 1 || !att_option_is_given(o, &c->options)) continue;
-    return att_fail(c->ctx, ATT_ARGUMENT, "%s: train %s, which the data is for, has no such option", o->name,
+    return att_fail(c->ctx, ATT_ARGUMENT, "--%s: train %s, which the data is for, has no such option", o->name,
                     att_task_names[task]);
   }
   return ATT_OK;
@@ -102,7 +103,7 @@ static att_status set_task(att_comparison *c, int task) {
   if (task == ATT_TASK_MUSIC || o->tables.count == 0) return ATT_OK;
   o->data = o->tables.names[0];
   if (o->tables.count == 1) return ATT_OK;
-  return att_fail(c->ctx, ATT_ARGUMENT, "data: train %s takes one file, not %zu", att_task_names[task],
+  return att_fail(c->ctx, ATT_ARGUMENT, "--data: train %s takes one file, not %zu", att_task_names[task],
                   o->tables.count);
 }
 

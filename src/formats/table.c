@@ -26,7 +26,7 @@ static bool is_called(const char *path, const char *end) {
 
 /* By the first row, what stands in quotes not counted. */
 static char find_delimiter(const char *path, const char *text, const char *end) {
-  size_t tabs = 0, commas = 0, semicolons = 0;
+  size_t tabs = 0, commas = 0, semicolons = 0, bars = 0;
   bool quoted = false;
   while (text < end && (*text == '\n' || *text == '\r' || *text == ' ')) text++;
   for (; text < end && (quoted || *text != '\n'); text++) {
@@ -35,8 +35,10 @@ static char find_delimiter(const char *path, const char *text, const char *end) 
     tabs += *text == '\t';
     commas += *text == ',';
     semicolons += *text == ';';
+    bars += *text == '|';
   }
   if (tabs && (!is_called(path, ".csv") || commas + semicolons == 0)) return '\t';
+  if (bars && commas + semicolons + tabs == 0) return '|';
   return semicolons > commas ? ';' : ',';
 }
 
@@ -85,7 +87,16 @@ static att_text take_plain(table_reader *r) {
   return (att_text){begin, size};
 }
 
+/* Spaces before a mark go where what it opens ends with the cell: `a, "b, c"`. */
+static void skip_spaces(table_reader *r) {
+  char *begin = r->at;
+  while (r->table->delimiter != '\t' && r->at < r->end && *r->at == ' ') r->at++;
+  const char *close = r->at > begin && r->at < r->end && *r->at == '"' ? find_close(r) : NULL;
+  if (!close || !is_end(r, close + 1)) r->at = begin;
+}
+
 static att_status take_cell(table_reader *r, att_text *cell) {
+  skip_spaces(r);
   bool opens = r->at < r->end && *r->at == '"';
   char *close = opens ? find_close(r) : NULL;
   if (close && is_end(r, close + 1)) {
@@ -124,7 +135,7 @@ static att_status make_room(table_reader *r, size_t cells) {
 }
 
 static const char *spell_delimiter(char delimiter) {
-  return delimiter == '\t' ? "tabs" : delimiter == ',' ? "commas" : "semicolons";
+  return delimiter == '\t' ? "tabs" : delimiter == ',' ? "commas" : delimiter == '|' ? "bars" : "semicolons";
 }
 
 static att_status wrong_width(const table_reader *r, size_t line, size_t width) {
@@ -167,7 +178,13 @@ att_status att_table_read(att_context *ctx, const char *path, att_table *table) 
   size_t size;
   *table = (att_table){0};
   ATT_TRY(att_read_text(ctx, path, &table->bytes, &size));
-  char *end = table->bytes + size;
+  char *end = table->bytes + size, *nul = size ? memchr(table->bytes, '\0', size) : NULL;
+  if (nul) {
+    size_t line = 1;
+    for (const char *at = table->bytes; at < nul; at++) line += *at == '\n';
+    att_table_free(ctx, table);
+    return att_fail(ctx, ATT_FORMAT, "%s: line %zu has a NUL byte: it is no table of text", path, line);
+  }
   table->delimiter = find_delimiter(path, table->bytes, end);
   table_reader reader = {.ctx = ctx, .path = path, .at = table->bytes, .end = end, .line = 1, .table = table};
   att_status status = take_rows(&reader);

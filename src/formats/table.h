@@ -3,9 +3,10 @@
  * CSV quotes that do not close or that are followed by more than a delimiter. Refuses to know what a column means.
  *
  * The delimiter: in a file called .csv a comma, or a semicolon where its first row has more of those; in any other a
- * tab where the first row has one. A cell that begins with a quotation mark is quoted: it may have delimiters and line
- * ends, and two marks are one. As many TSV files have texts that simply begin with a mark, one that is not closed
- * before a delimiter, or on a later line and after a tab, is such a text there, and stays as it is.
+ * tab where the first row has one; where there is none of these, a bar. A cell that begins with a quotation mark, in
+ * CSV after spaces too, is quoted: it may have delimiters and line ends, and two marks are one. As many TSV files have
+ * texts that simply begin with a mark, one that is not closed before a delimiter, or on a later line and after a tab,
+ * is such a text there, and stays as it is.
  */
 #ifndef ATT_FORMATS_TABLE_H
 #define ATT_FORMATS_TABLE_H

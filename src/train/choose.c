@@ -58,11 +58,18 @@ static att_status check_there(att_context *ctx, const att_train_options *o) {
     const att_option *option = &att_options[i], *partner = partner_of(option, o->task);
     if (!(option->tasks >> o->task & 1)) continue;
     bool given = att_option_is_given(option, o);
-    if (!given && option->required >> o->task & 1) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s is missing: %s", option->name, att_option_words_of(option, o->task).help);
+    bool needed = option->required >> o->task & 1;
+    if (!given && needed && o->resume == 1 && o->out) {
+      return att_fail(ctx, ATT_ARGUMENT,
+                      "%s: there is no checkpoint in it to resume from, and to begin --%s is missing", o->out,
+                      option->name);
+    }
+    if (!given && needed) {
+      return att_fail(ctx, ATT_ARGUMENT, "--%s is missing: %s", option->name,
+                      att_option_words_of(option, o->task).help);
     }
     if (given && partner && !att_option_is_given(partner, o)) {
-      return att_fail(ctx, ATT_ARGUMENT, "%s is missing: %s needs it", partner->name, option->name);
+      return att_fail(ctx, ATT_ARGUMENT, "--%s is missing: --%s needs it", partner->name, option->name);
     }
   }
   return ATT_OK;
@@ -77,7 +84,7 @@ static att_status check_network(att_context *ctx, const att_train_options *o) {
     char text[32];
     if (!option->networks || option->networks >> network & 1 || !att_option_is_set(option, &o->plan)) continue;
     const att_plan of = {.network = network};
-    return att_fail(ctx, ATT_ARGUMENT, "%s cannot be chosen: a network of the family %s has none", option->name,
+    return att_fail(ctx, ATT_ARGUMENT, "--%s cannot be chosen: a network of the family %s has none", option->name,
                     att_plan_spell(&of, "family", text));
   }
   return ATT_OK;
@@ -86,10 +93,10 @@ static att_status check_network(att_context *ctx, const att_train_options *o) {
 att_status att_options_check(att_context *ctx, const att_train_options *o) {
   const att_plan *p = &o->plan;
   if ((p->steps != ATT_UNSET) + !isnan(p->epochs) + !isnan(p->minutes) > 1) {
-    return att_fail(ctx, ATT_ARGUMENT, "give one of steps, epochs and minutes: they are one budget");
+    return att_fail(ctx, ATT_ARGUMENT, "give one of --steps, --epochs and --minutes: they are one budget");
   }
   if (p->batch != ATT_UNSET && p->batch_tokens != ATT_UNSET) {
-    return att_fail(ctx, ATT_ARGUMENT, "give one of batch and batch-tokens: both bound a batch");
+    return att_fail(ctx, ATT_ARGUMENT, "give one of --batch and --batch-tokens: both bound a batch");
   }
   ATT_TRY(check_there(ctx, o));
   return check_network(ctx, o);
@@ -130,15 +137,15 @@ static void choose_learning(att_plan *p) {
 static att_status check_heads(att_context *ctx, const att_plan *p) {
   if (p->fine_tuned == 1) return ATT_OK; /* a model that is there: its heads may have any size */
   if (p->width % p->heads) {
-    return att_fail(ctx, ATT_ARGUMENT, "width is %lld, not a multiple of %lld heads", (long long)p->width,
+    return att_fail(ctx, ATT_ARGUMENT, "--width is %lld, not a multiple of %lld heads", (long long)p->width,
                     (long long)p->heads);
   }
   if (p->heads % p->kv_heads) {
-    return att_fail(ctx, ATT_ARGUMENT, "kv-heads is %lld: %lld heads cannot share them evenly", (long long)p->kv_heads,
-                    (long long)p->heads);
+    return att_fail(ctx, ATT_ARGUMENT, "--kv-heads is %lld: %lld heads cannot share them evenly",
+                    (long long)p->kv_heads, (long long)p->heads);
   }
   if (p->position == ATT_ROTARY && p->width / p->heads % 2) {
-    return att_fail(ctx, ATT_ARGUMENT, "position is rotary, which needs an even width / heads: it is %lld",
+    return att_fail(ctx, ATT_ARGUMENT, "--position is rotary, which needs an even width / heads: it is %lld",
                     (long long)(p->width / p->heads));
   }
   return ATT_OK;
@@ -146,16 +153,17 @@ static att_status check_heads(att_context *ctx, const att_plan *p) {
 
 static att_status check_shape(att_context *ctx, const att_plan *p) {
   if (p->network == ATT_TRANSFORMER) ATT_TRY(check_heads(ctx, p));
-  if (p->width % 2) return att_fail(ctx, ATT_ARGUMENT, "width is %lld: it must be even", (long long)p->width);
+  if (p->width % 2) return att_fail(ctx, ATT_ARGUMENT, "--width is %lld: it must be even", (long long)p->width);
   if (p->max_length > p->context) {
-    return att_fail(ctx, ATT_ARGUMENT, "max-length is %lld, above the context of %lld", (long long)p->max_length,
+    return att_fail(ctx, ATT_ARGUMENT, "--max-length is %lld, above the context of %lld", (long long)p->max_length,
                     (long long)p->context);
   }
   if (p->batch_tokens > 0 && p->max_length > p->batch_tokens) {
-    return att_fail(ctx, ATT_ARGUMENT, "max-length is %lld, above batch-tokens, which is %lld",
+    return att_fail(ctx, ATT_ARGUMENT, "--max-length is %lld, above --batch-tokens, which is %lld",
                     (long long)p->max_length, (long long)p->batch_tokens);
   }
-  if (p->min_lr > p->lr) return att_fail(ctx, ATT_ARGUMENT, "min-lr is %g, above lr, which is %g", p->min_lr, p->lr);
+  if (p->min_lr > p->lr)
+    return att_fail(ctx, ATT_ARGUMENT, "--min-lr is %g, above --lr, which is %g", p->min_lr, p->lr);
   return ATT_OK;
 }
 

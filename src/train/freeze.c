@@ -55,12 +55,12 @@ att_status att_freeze(att_model *model, const char *freeze) {
   for (const char *list = freeze; next_name(&list, name, sizeof name);) {
     if (has(model, name)) continue;
     return att_fail(model->ctx, ATT_ARGUMENT,
-                    "freeze: \"%s\" names no parameter of this model: give embeddings, encoder, all-but-head or a "
+                    "--freeze: \"%s\" names no parameter of this model: give embeddings, encoder, all-but-head or a "
                     "pattern of parameter names (\"%s\") or of the parts that info lists (\"%s\")",
                     name, model->parameters[0].name, model->parameters[0].part);
   }
   for (size_t i = 0; i < model->parameter_count; i++)
     rest = rest || (!model->parameters[i].fixed && is_trained(freeze, &model->parameters[i]));
-  if (!rest) return att_fail(model->ctx, ATT_ARGUMENT, "freeze: \"%s\" leaves nothing to train", freeze);
+  if (!rest) return att_fail(model->ctx, ATT_ARGUMENT, "--freeze: \"%s\" leaves nothing to train", freeze);
   return att_model_train(model, is_trained, freeze);
 }

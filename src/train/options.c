@@ -93,11 +93,29 @@ bool att_option_is_given(const att_option *option, const att_train_options *opti
   return is_file(option) ? *(const char *const *)place != NULL : is_set(option, place);
 }
 
+bool att_options_list_files(const att_train_options *options, bool valid, char *names, size_t size) {
+  size_t used = 0;
+  names[0] = '\0';
+  for (size_t i = 0; i < att_option_count; i++) {
+    const att_option *o = &att_options[i];
+    bool several = o->kind == ATT_OPTION_FILES;
+    if (!(several || is_file(o)) || strcmp(o->group, "Data") != 0 || strcmp(o->name, "out") == 0) continue;
+    if ((strncmp(o->name, "valid", 5) == 0) != valid || !(o->tasks >> options->task & 1) ||
+        !att_option_is_given(o, options))
+      continue;
+    const void *place = (const char *)options + o->offset;
+    const char *const *list = several ? ((const att_files *)place)->names : place;
+    for (size_t k = 0; k < (several ? ((const att_files *)place)->count : 1) && used < size; k++)
+      used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "", list[k]);
+  }
+  return used > 0;
+}
+
 /* ---- values --------------------------------------------------------------------------------------------------- */
 
 static att_status out_of_range(att_context *ctx, const att_option *option, const char *text) {
   char low[32], high[32];
-  return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not a %s from %s to %s", option->name, text,
+  return att_fail(ctx, ATT_ARGUMENT, "--%s: '%s' is not a %s from %s to %s", option->name, text,
                   is_number(option) ? "number" : "whole number", att_number_spell(option->low, low),
                   att_number_spell(option->high, high));
 }
@@ -132,21 +150,21 @@ static att_status take_choice(att_context *ctx, const att_option *option, int ta
     }
     snprintf(list + used, sizeof list - used, "%s%s", used ? "|" : "", word);
   }
-  return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not one of %s", option->name, text, list);
+  return att_fail(ctx, ATT_ARGUMENT, "--%s: '%s' is not one of %s", option->name, text, list);
 }
 
 static att_status take_flag(att_context *ctx, const att_option *option, const char *text, int64_t *place) {
   bool yes = strcmp(text, "yes") == 0;
   if (!yes && strcmp(text, "no") != 0)
-    return att_fail(ctx, ATT_ARGUMENT, "%s: '%s' is not yes or no", option->name, text);
+    return att_fail(ctx, ATT_ARGUMENT, "--%s: '%s' is not yes or no", option->name, text);
   *place = yes;
   return ATT_OK;
 }
 
 static att_status take_text(att_context *ctx, const att_option *option, const char *text, char *place) {
-  if (!*text) return att_fail(ctx, ATT_ARGUMENT, "%s: the value is empty", option->name);
+  if (!*text) return att_fail(ctx, ATT_ARGUMENT, "--%s: the value is empty", option->name);
   if (strlen(text) >= ATT_PLAN_TEXT)
-    return att_fail(ctx, ATT_ARGUMENT, "%s: the value has %zu bytes, above %d", option->name, strlen(text),
+    return att_fail(ctx, ATT_ARGUMENT, "--%s: the value has %zu bytes, above %d", option->name, strlen(text),
                     ATT_PLAN_TEXT - 1);
   strncpy(place, text, ATT_PLAN_TEXT);
   return ATT_OK;
@@ -231,7 +249,7 @@ void att_train_options_free(att_train_options *options) {
 static att_status look_up(const att_train_options *options, const char *name, const att_option **option) {
   *option = find(name, options->task);
   if (*option) return ATT_OK;
-  return att_fail(options->ctx, ATT_ARGUMENT, "%s is not an option of %s", name ? name : "NULL",
+  return att_fail(options->ctx, ATT_ARGUMENT, "--%s is not an option of %s", name ? name : "NULL",
                   att_task_names[options->task]);
 }
 
@@ -244,7 +262,7 @@ static att_status add_file(att_context *ctx, att_files *files, char *name) {
 }
 
 static att_status set_file(att_train_options *options, const att_option *option, const char *text) {
-  if (!*text) return att_fail(options->ctx, ATT_ARGUMENT, "%s: the value is empty", option->name);
+  if (!*text) return att_fail(options->ctx, ATT_ARGUMENT, "--%s: the value is empty", option->name);
   char *copy = att_copy_text(options->ctx, text, strlen(text));
   if (!copy) return ATT_MEMORY;
   if (option->kind == ATT_OPTION_FILES) {
@@ -277,7 +295,7 @@ att_status att_train_options_set_int(att_train_options *options, const char *nam
   }
   if (option->kind == ATT_OPTION_NUMBER) return att_train_options_set_number(options, name, (double)value);
   if (option->kind != ATT_OPTION_WHOLE && option->kind != ATT_OPTION_FLAG)
-    return att_fail(options->ctx, ATT_ARGUMENT, "%s: it takes a text, not a number", name);
+    return att_fail(options->ctx, ATT_ARGUMENT, "--%s: it takes a text, not a number", name);
   snprintf(text, sizeof text, "%lld", (long long)value);
   return att_train_options_set(options, name, text);
 }
@@ -287,7 +305,7 @@ att_status att_train_options_set_number(att_train_options *options, const char *
   char text[32];
   ATT_TRY(look_up(options, name, &option));
   if (option->kind != ATT_OPTION_NUMBER)
-    return att_fail(options->ctx, ATT_ARGUMENT, "%s: it does not take a fraction", name);
+    return att_fail(options->ctx, ATT_ARGUMENT, "--%s: it does not take a fraction", name);
   return att_train_options_set(options, name, isfinite(value) ? att_number_spell(value, text) : "not finite");
 }
 

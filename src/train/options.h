@@ -104,6 +104,9 @@ att_option_words att_option_words_of(const att_option *option, int task);
 void att_options_begin(att_context *ctx, int task, att_train_options *out);
 /* Whether it was asked for. */
 bool att_option_is_given(const att_option *option, const att_train_options *options);
+/* Names of the data's files, with commas between, cut where there is no room: those of validation or the others. False:
+ * there are none. */
+bool att_options_list_files(const att_train_options *options, bool valid, char *names, size_t size);
 /* Refuses what is missing and what excludes each other, naming it. */
 att_status att_options_check(att_context *ctx, const att_train_options *options);
 /* What is unset and has a constant default in that task. */

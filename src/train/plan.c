@@ -34,8 +34,8 @@ static att_status adopt(att_context *ctx, const char *name, int64_t *value, int6
   if (*value != ATT_UNSET && *value != of_model) {
     const att_option *option = find(name);
     char is[32], has[32];
-    return att_fail(ctx, ATT_ARGUMENT, "%s is %s, but the model given with from has %s: leave that option out", name,
-                    att_option_spell(option, value, is), att_option_spell(option, &of_model, has));
+    return att_fail(ctx, ATT_ARGUMENT, "--%s is %s, but the model given with --from has %s: leave that option out",
+                    name, att_option_spell(option, value, is), att_option_spell(option, &of_model, has));
   }
   *value = of_model;
   return ATT_OK;
@@ -75,7 +75,7 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *c)
     ATT_TRY(adopt(ctx, "position", &plan->position, c->position));
   }
   if (plan->lowercase != ATT_UNSET || plan->tokenizer != ATT_UNSET) {
-    return att_fail(ctx, ATT_ARGUMENT, "%s cannot be chosen: the tokenizer is that of the model given with from",
+    return att_fail(ctx, ATT_ARGUMENT, "--%s cannot be chosen: the tokenizer is that of the model given with --from",
                     plan->lowercase != ATT_UNSET ? "lowercase" : "tokenizer");
   }
   plan->lowercase = 0;
@@ -117,7 +117,7 @@ static att_status check_budget(att_context *ctx, const att_option *option, const
   double was = whole ? (double)*(const int64_t *)begun : *(const double *)begun;
   double is = whole ? (double)*(const int64_t *)wanted : *(const double *)wanted;
   if (is <= 0 || is >= was) return ATT_OK;
-  return att_fail(ctx, ATT_ARGUMENT, "%s is %.10g, but the run to resume began with %.10g: a budget may only grow",
+  return att_fail(ctx, ATT_ARGUMENT, "--%s is %.10g, but the run to resume began with %.10g: a budget may only grow",
                   option->name, is, was);
 }
 
@@ -133,9 +133,10 @@ att_status att_plan_compare(att_context *ctx, const att_plan *begun, const att_p
     if (o->resuming == ATT_MAY_GROW) ATT_TRY(check_budget(ctx, o, was, is));
     bool same = text ? strcmp(is, was) == 0 : memcmp(is, was, 8) == 0;
     if (o->resuming == ATT_MAY_GROW || same) continue;
-    return att_fail(
-        ctx, ATT_ARGUMENT, "%s is %s, but the run to resume began with %s: give the same, or train into another folder",
-        o->name, att_option_spell(o, is, now), att_option_is_set(o, begun) ? att_option_spell(o, was, then) : "none");
+    return att_fail(ctx, ATT_ARGUMENT,
+                    "--%s is %s, but the run to resume began with %s: give the same, or train into another folder",
+                    o->name, att_option_spell(o, is, now),
+                    att_option_is_set(o, begun) ? att_option_spell(o, was, then) : "none");
   }
   return ATT_OK;
 }

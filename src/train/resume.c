@@ -148,6 +148,8 @@ att_status att_train_options_resume(att_context *ctx, const char *folder, att_tr
   bool found;
   if (!folder || !*folder) return att_fail(ctx, ATT_ARGUMENT, "att_train_options_resume: no folder is named");
   *out = NULL;
+  if (!att_file_exists(folder))
+    return att_fail(ctx, ATT_IO, "%s: there is no such folder: name that of the run to resume", folder);
   char *path = find_state(ctx, folder, &found);
   if (!path) return ATT_MEMORY;
   att_status status = found ? resume(ctx, folder, path, out)

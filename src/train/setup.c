@@ -224,13 +224,17 @@ static att_status begin_state(att_trainer *t, const att_plan *wanted, uint64_t t
   return t->options->from ? open_model(t) : make_model(t, wanted);
 }
 
+/* Validation's files, or those that it is held out of. */
 static att_status check_same_data(att_trainer *t, uint64_t train_fingerprint, uint64_t valid_fingerprint) {
+  char names[400];
   bool train = train_fingerprint == t->state.train_fingerprint;
   if (train && valid_fingerprint == t->state.valid_fingerprint) return ATT_OK;
+  if (!train || !att_options_list_files(t->options, true, names, sizeof names))
+    att_options_list_files(t->options, false, names, sizeof names);
   return att_fail(t->ctx, ATT_FORMAT,
-                  "the %s data is not what the run in %s began with: give the same files, or train "
-                  "into another folder",
-                  train ? "validation" : "training", t->options->out);
+                  "%s: the %s data is not what the run in %s began with: give the same files, or train into another "
+                  "folder",
+                  names, train ? "validation" : "training", t->options->out);
 }
 
 /* The same --from must still be the same model. */

@@ -323,7 +323,8 @@ att_status att_trainer_run(att_context *ctx, const att_task *task, const att_tra
                      .clock_start = begin};
   att_status status = att_trainer_setup(t);
   if (status == ATT_OK && t->state.complete) {
-    att_trainer_say(t, ATT_PROGRESS_DONE, "the run is complete: nothing to do; a larger budget goes on with it");
+    att_trainer_say(t, ATT_PROGRESS_DONE,
+                    "the run is complete: nothing to do; more --steps, --epochs or --minutes go on with it");
   } else if (status == ATT_OK) {
     status = run(t);
     if (status == ATT_INTERRUPTED) status = leave(t);

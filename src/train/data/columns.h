@@ -16,8 +16,9 @@ typedef struct att_layout {
 
 /* given: what is named; members may be NULL. A first row names columns where `given` has one of its names, where it has
  * a known name of a text and one of a label, where it alone has no number in a column, or where its cells are single
- * words over texts and its label never comes again. Without names the label is the last column, and a column of numbers
- * that only rise is a row's number. */
+ * words over texts and its label never comes again. Without names the label is the last column that has more than
+ * texts, a column of numbers that only rise is a row's number, and one that does not vary is nothing. What is taken for
+ * what is said. */
 att_status att_columns_find(att_context *ctx, const char *path, const att_table *table, const att_columns *given,
                             att_layout *layout);
 

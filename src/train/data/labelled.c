@@ -242,8 +242,8 @@ static att_status check_list(att_context *ctx, const char *path, att_head head, 
   }
   if (list->count > (size_t)ATT_MOST_LABELS || are_apart(list)) {
     return att_fail(ctx, ATT_FORMAT,
-                    "%s: %zu different labels in %zu rows: is that column the label? label-column names another", path,
-                    list->count, list->used);
+                    "%s: %zu different labels in %zu rows: is that column the label? --label-column names another",
+                    path, list->count, list->used);
   }
   return ATT_OK;
 }
@@ -323,9 +323,10 @@ static void warn_of_names(att_context *ctx, const char *path, const att_labelled
   for (int64_t k = 0; k < set->count; k++) {
     bool same = strlen(set->names[k]) == label.size && memcmp(set->names[k], label.data, label.size) == 0;
     if (!same || set->uses[k] != 1) continue;
-    att_log(ctx, ATT_LOG_WARNING,
-            "%s: the label \"%.*s\" is on line 1 alone: where that line names the columns, give label-column that name",
-            path, (int)(label.size < 80 ? label.size : 80), label.data);
+    att_log(
+        ctx, ATT_LOG_WARNING,
+        "%s: the label \"%.*s\" is on line 1 alone: where that line names the columns, give --label-column that name",
+        path, (int)(label.size < 80 ? label.size : 80), label.data);
   }
 }
 

@@ -17,8 +17,9 @@ att_status att_lines_read(att_context *ctx, const char *source, const char *targ
   att_status status = att_read_lines(ctx, target, &lines->target, &target_count);
   if (status) goto fail;
   if (source_count != target_count) {
-    status = att_fail(ctx, ATT_FORMAT, "%s has %zu lines, %s has %zu: line i of one must belong to line i of the other",
-                      source, source_count, target, target_count);
+    status =
+        att_fail(ctx, ATT_FORMAT, "%s has %zu line%s, %s has %zu: line i of one must belong to line i of the other",
+                 source, source_count, source_count == 1 ? "" : "s", target, target_count);
   } else if (source_count == 0) {
     status = att_fail(ctx, ATT_FORMAT, "%s: it has no lines", source);
   } else if (source_count > ATT_MOST_PAIRS) {

@@ -127,7 +127,7 @@ static att_status take_targets(const series_finder *f) {
     char text[256];
     if (l->count == (int64_t)f->table->columns) break;
     snprintf(text, sizeof text, "%.*s", (int)name.size, name.data);
-    ATT_TRY(find_given(f, "target", text, &l->channels[l->count]));
+    ATT_TRY(find_given(f, "--target", text, &l->channels[l->count]));
     l->count++;
     at += size + (at[size] == ',');
   }
@@ -170,11 +170,11 @@ static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   *l = (series_layout){.label = -1, .channels = ATT_NEW(f->ctx, f->table->columns, int64_t)};
   if (!l->channels) return ATT_MEMORY;
   if (f->table->rows == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
-  ATT_TRY(find_column(f, "series", g->series, series_names, &l->series));
+  ATT_TRY(find_column(f, "--series", g->series, series_names, &l->series));
   if (l->series >= 0 && !g->series && f->table->rows > 2 && !comes_again(f->table, l->series)) l->series = -1;
-  ATT_TRY(find_column(f, "time", g->time, time_names, &l->time));
+  ATT_TRY(find_column(f, "--time", g->time, time_names, &l->time));
   l->wide = labelled && l->series < 0;
-  if (labelled) ATT_TRY(find_column(f, "label-column", g->label, label_names, &l->label));
+  if (labelled) ATT_TRY(find_column(f, "--label-column", g->label, label_names, &l->label));
   if (labelled && l->label < 0) l->label = guess_label(f->table);
   if (l->wide) l->time = -1;
   l->header = is_header(f->table, l);
@@ -287,7 +287,7 @@ static att_status check_row(const row_taker *t, size_t i, bool begins) {
     return att_fail(f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
                     f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60),
                     cell.data,
-                    l->series >= 0 ? ", in one series" : "; name the column that tells series apart with series");
+                    l->series >= 0 ? ", in one series" : "; name the column that tells series apart with --series");
   }
   if (l->label < 0) return ATT_OK;
   att_text label = cell_at(f->table, r->row, l->label);
@@ -382,7 +382,7 @@ static att_status read_table(att_context *ctx, const char *path, const att_serie
   ATT_TRY(att_table_read(ctx, path, &table));
   att_status status = find_layout(&f, labelled, true);
   if (!status && !labelled && l.time < 0) {
-    status = att_fail(ctx, ATT_FORMAT, "%s: no column is called time, date or timestamp: name it with time", path);
+    status = att_fail(ctx, ATT_FORMAT, "%s: no column is called time, date or timestamp: name it with --time", path);
   }
   if (!status) status = take_rows(&t);
   out->bytes = table.bytes; /* the texts' */

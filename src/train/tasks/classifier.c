@@ -120,8 +120,8 @@ static att_status refuse_text(att_trainer *t) {
   const char *option = p->vocab != ATT_UNSET       ? "vocab"
                        : p->tokenizer != ATT_UNSET ? "tokenizer"
                        : p->lowercase != ATT_UNSET ? "lowercase"
-                       : *p->text_column           ? "text-column"
-                       : *p->text_pair_column      ? "text-pair-column"
+                       : *p->text_column           ? "--text-column"
+                       : *p->text_pair_column      ? "--text-pair-column"
                                                    : NULL;
   if (!option) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT, "%s: holds series, for which there is no %s", t->options->data, option);
@@ -206,7 +206,7 @@ static att_status look_at(att_trainer *t, const att_plan *p) {
   d->is_series = d->is_sound;
   if (!d->is_sound) ATT_TRY(att_series_look(t->ctx, t->options->data, &given, &d->is_series));
   if (!d->is_series && p->patch != ATT_UNSET) {
-    return att_fail(t->ctx, ATT_ARGUMENT, "patch is for series, and %s holds texts", t->options->data);
+    return att_fail(t->ctx, ATT_ARGUMENT, "--patch is for series, and %s holds texts", t->options->data);
   }
   if (!d->is_series) return ATT_OK;
   t->reads_rows = true;

@@ -50,9 +50,10 @@ static att_status check_options(att_trainer *t) {
                       : p->decoder_layers != ATT_UNSET                           ? "decoder-layers"
                       : p->network != ATT_UNSET && p->network != ATT_TRANSFORMER ? "family"
                                                                                  : NULL;
-  if (wrong) return att_fail(t->ctx, ATT_ARGUMENT, "extract is of a Transformer's encoder alone: leave out %s", wrong);
+  if (wrong)
+    return att_fail(t->ctx, ATT_ARGUMENT, "--extract is of a Transformer's encoder alone: leave out %s", wrong);
   if (t->options->data) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "data is missing: texts with their summaries");
+  return att_fail(t->ctx, ATT_ARGUMENT, "--data is missing: texts with their summaries");
 }
 
 static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {

@@ -53,7 +53,7 @@ static att_status parse_quantiles(att_trainer *t, const char *text) {
     bool good = att_read_number(at, size, &value) && value > 0 && value < 1 && d->quantile_count < ATT_MOST_QUANTILES;
     if (!good || (d->quantile_count && (float)value <= d->quantiles[d->quantile_count - 1])) {
       return att_fail(t->ctx, ATT_ARGUMENT,
-                      "quantiles is \"%.60s\": it must be rising numbers between 0 and 1 with commas "
+                      "--quantiles is \"%.60s\": it must be rising numbers between 0 and 1 with commas "
                       "between, or none",
                       text);
     }
@@ -244,7 +244,7 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   ATT_TRY(read_grid(t, o->data, asked(p->target_columns), (att_time_step){0}, &d->grid));
   if (o->valid) ATT_TRY(read_grid(t, o->valid, asked(p->target_columns), d->grid.step, &d->valid_grid));
   if (o->valid && d->valid_grid.series.channels != d->grid.series.channels) {
-    return att_fail(t->ctx, ATT_FORMAT, "%s and %s have not the same columns: name them with target", o->data,
+    return att_fail(t->ctx, ATT_FORMAT, "%s and %s have not the same columns: name them with --target", o->data,
                     o->valid);
   }
   d->horizon = p->horizon;

@@ -54,7 +54,7 @@ static att_status read_text(att_trainer *t, uint64_t seed, uint64_t *train_finge
   if (!d) return ATT_MEMORY;
   t->data = d;
   if (o->plan.transpose != ATT_UNSET)
-    return att_fail(t->ctx, ATT_ARGUMENT, "transpose is for piano rolls (.json), and %s is none", o->texts.names[0]);
+    return att_fail(t->ctx, ATT_ARGUMENT, "--transpose is for piano rolls (.json), and %s is none", o->texts.names[0]);
   ATT_TRY(read_files(t, o->texts.names, o->texts.count, &d->text));
   if (o->valid) {
     ATT_TRY(read_files(t, &o->valid, 1, &d->held));
@@ -198,9 +198,9 @@ static att_status check_lengths(att_trainer *t) {
   }
   if ((int64_t)d->train.count <= d->window) {
     return att_fail(t->ctx, ATT_FORMAT,
-                    "the training text has %zu tokens, but a window of the context takes %lld and one to predict: "
-                    "give more text, or a smaller context",
-                    d->train.count, (long long)d->window);
+                    "%s: the training text has %zu tokens, but a window of the context takes %lld and one to predict: "
+                    "give more text, or a smaller --context",
+                    t->options->texts.names[0], d->train.count, (long long)d->window);
   }
   if (d->valid.count < 2) {
     return att_fail(t->ctx, ATT_FORMAT, "the validation text has %zu tokens: there is nothing to predict in it",

@@ -114,7 +114,7 @@ static att_status find_specials(att_trainer *t) {
   d->before = (int64_t)(d->around.count + 1) / 2;
   if (t->model->config.mask < 0) return att_fail(t->ctx, ATT_UNSUPPORTED, "the tokenizer has no mask token");
   if (t->state.plan.max_length > (int64_t)d->around.count) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "max-length is %lld: the special tokens around a text leave no room for it",
+  return att_fail(t->ctx, ATT_ARGUMENT, "--max-length is %lld: the special tokens around a text leave no room for it",
                   (long long)t->state.plan.max_length);
 }
 

@@ -214,7 +214,7 @@ static att_status fit_whisper(att_trainer *t, const char *folder) {
   const char *language = p->language[0] ? p->language : "en";
   if (!t->resumed && (p->max_length != ATT_UNSET || !isnan(p->ctc_weight))) {
     return att_fail(t->ctx, ATT_ARGUMENT, "%s cannot be chosen: Whisper's windows have one length, and it has no CTC",
-                    p->max_length != ATT_UNSET ? "max-length" : "ctc-weight");
+                    p->max_length != ATT_UNSET ? "--max-length" : "--ctc-weight");
   }
   ATT_TRY(att_whisper_find(t->model, &d->whisper));
   d->how = (att_listening){.language = -1,
@@ -225,7 +225,7 @@ static att_status fit_whisper(att_trainer *t, const char *folder) {
                            .most_no_speech = INFINITY};
   if (d->whisper.multilingual) d->how.language = att_whisper_language(&d->whisper, t->model, language);
   if (d->how.language < 0 && (d->whisper.multilingual || strcmp(language, "en") != 0))
-    return att_fail(t->ctx, ATT_ARGUMENT, "language is \"%.20s\", which %s does not know", language, folder);
+    return att_fail(t->ctx, ATT_ARGUMENT, "--language is \"%.20s\", which %s does not know", language, folder);
   d->prompt_count = att_window_prompt(&d->whisper, &d->how, d->prompt);
   return ATT_OK;
 }
@@ -238,11 +238,12 @@ static att_status fits(att_trainer *t, const char *folder) {
   if ((!speech && !whisper) || !t->model->tokenizer)
     return att_trainer_wrong_model(t, folder, "a recogniser that train speech has made, or a Whisper model");
   if (c->mel.rate != d->mel.rate || c->mel.bands != d->mel.bands) {
-    return att_fail(t->ctx, ATT_ARGUMENT, "%s hears sound at %d hertz: give rate %d", folder, c->mel.rate, c->mel.rate);
+    return att_fail(t->ctx, ATT_ARGUMENT, "%s hears sound at %d hertz: give --rate %d", folder, c->mel.rate,
+                    c->mel.rate);
   }
   if (whisper) return fit_whisper(t, folder);
   if (!t->state.plan.language[0]) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "language cannot be chosen: %s knows none", folder);
+  return att_fail(t->ctx, ATT_ARGUMENT, "--language cannot be chosen: %s knows none", folder);
 }
 
 /* ---- texts ------------------------------------------------------------------------------------------------------ */

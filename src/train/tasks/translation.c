@@ -39,8 +39,8 @@ static att_status check_files(att_trainer *t) {
   const att_train_options *o = t->options;
   if (!sums_up(t) || !o->data == !!o->source) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT,
-                  o->data ? "give one of data and source: both have the texts"
-                          : "data is missing: texts with their summaries; or source and target");
+                  o->data ? "give one of --data and --source: both have the texts"
+                          : "--data is missing: texts with their summaries; or --source and --target");
 }
 
 static att_status read_lines(att_trainer *t, uint64_t seed, uint64_t *train_fingerprint, uint64_t *valid_fingerprint) {
@@ -173,7 +173,7 @@ static att_status fits(att_trainer *t, const char *folder) {
   if (c->kind != ATT_ENCODER_DECODER || !t->model->head->output)
     return att_trainer_wrong_model(t, folder, "an encoder-decoder, such as marian or m2m_100");
   if (t->state.plan.bpe_dropout > 0 && !att_tokenizer_has_merges(t->model->tokenizer))
-    return att_fail(t->ctx, ATT_ARGUMENT, "bpe-dropout: the tokenizer of %s has no merges to leave out", folder);
+    return att_fail(t->ctx, ATT_ARGUMENT, "--bpe-dropout: the tokenizer of %s has no merges to leave out", folder);
   return att_config_check_pairs(t->ctx, folder, c);
 }
 
@@ -183,7 +183,8 @@ static att_status adopt(att_trainer *t) {
   bool copies = t->model->config.head == ATT_HEAD_COPYING;
   att_model *model;
   if (*copy == 0 && copies)
-    return att_fail(t->ctx, ATT_ARGUMENT, "copy is no, but the model given with from copies: leave that option out");
+    return att_fail(t->ctx, ATT_ARGUMENT,
+                    "--copy is no, but the model given with --from copies: leave that option out");
   if (*copy == ATT_UNSET || copies) *copy = copies;
   if (*copy == copies) return ATT_OK;
   ATT_TRY(att_model_new_head(t->model, ATT_HEAD_COPYING, NULL, 0, seed == ATT_UNSET ? 1 : (uint64_t)seed, &model));
