@@ -95,6 +95,11 @@ has err "attend generate tongue" "train lm's last line"
 has tongue/config.json '"gpt2"' "train lm's family"
 has tongue/checkpoint/trainer_state.json '"seed": 0' "--seed 0"
 run 2 train lm --text train.en train.de.gz --steps 20 --seed 1 -o tongue --resume -q && has err "began with 0" "another seed"
+run 2 train lm --text train.en train.de.gz --seed 1 --resume tongue -q && has err "--seed is 1, but the run to resume began with 0" "--resume DIR behind several texts"
+run 0 train lm --resume tongue && has err "nothing to do; more --steps, --epochs or --minutes" "train lm --resume DIR"
+run 2 train lm --resume nowhere && has err "nowhere: there is no checkpoint in it to resume from, and to begin --text is missing" "train lm --resume of nothing"
+head -80 train.en >other.en
+run 1 train lm --text train.en other.en --resume tongue && has err "train.en, other.en: the training data is not what the run in tongue" "changed files"
 
 # ---- interrupted, and resumed ----------------------------------------------------------------------------------------
 "$attend" "${tiny[@]}" --out stopped --steps 2000000 2>err &
@@ -410,6 +415,9 @@ cp out from-file
 run 0 translate model Ein Hund && { sed -n 3p from-file | cmp -s - out || fail "words differ from a line"; }
 run 0 translate model --file one.de && cp out from-file
 run 0 translate model one.de && has err "'one.de' is a file: its lines are read" "a file in place of a text"
+run 0 translate model two.txt && has err "there is no file 'two.txt': the word itself is taken as the text" "a file that is not there"
+run 0 translate model tongue && has err "'tongue' is a folder: the word itself is taken as the text" "a folder in place of a text"
+run 0 translate model "Ein Hund" "Eine Katze" && has err "2 texts are joined to one" "several texts"
 cmp -s out from-file || fail "a file in place of a text is not read as --file reads it"
 run 0 translate model --nbest 3 --file one.de && lines out 3 --nbest
 grep -qvE '^0 \|\|\| .* \|\|\| -?[0-9.e-]+$' out && fail "--nbest: not Moses' lines: $(cat out)"
