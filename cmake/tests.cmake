@@ -30,6 +30,8 @@ foreach(script ${scripts})
       PROPERTIES
         SKIP_RETURN_CODE
         77
+        COST
+        1000 # first: the longest of all is one of these
         ENVIRONMENT
         "ATT_TEST_DATA=${test_data};ATT_SHARED_DATA=${shared_data};ATT_BUILD=${PROJECT_BINARY_DIR};CC=${CMAKE_C_COMPILER}"
     )

@@ -9,6 +9,7 @@
 #include "models/model.h"
 #include "models/series_front.h"
 #include "train/data/series_table.h"
+#include "train/data/warp.h"
 
 #include <math.h>
 
@@ -362,12 +363,47 @@ static void an_interrupted_run_ends_in_the_same_bits(void **state) {
   }
 }
 
+/* A rising curve and a still one, in two channels. */
+static void write_curve(float *values, int rows) {
+  for (int r = 0; r < rows; r++) values[2 * r] = (float)(r * r), values[2 * r + 1] = 3;
+}
+
+static void series_are_warped(void **state) {
+  (void)state;
+  enum { ROWS = 50 };
+  float plain[2 * ROWS], first[2 * ROWS], again[2 * ROWS], other[2 * ROWS], room[2 * ROWS];
+  write_curve(plain, ROWS), write_curve(first, ROWS), write_curve(again, ROWS), write_curve(other, ROWS);
+  att_series_warp(first, ROWS, 2, 0, 7, room);
+  att_series_warp(again, ROWS, 2, 0, 7, room);
+  att_series_warp(other, ROWS, 2, 0, 8, room);
+  assert_memory_equal(first, again, sizeof first);
+  assert_memory_not_equal(first, other, sizeof first);
+  assert_memory_not_equal(first, plain, sizeof first);
+  for (int r = 0; r < ROWS; r++) { /* in the order of time, of what was there, and nothing louder */
+    assert_true(first[2 * r] >= 0 && first[2 * r] <= plain[2 * ROWS - 2]);
+    assert_true(r == 0 || first[2 * r] > first[2 * r - 2]);
+    assert_true(fabsf(first[2 * r + 1] - 3) < 1e-5F);
+  }
+  att_series_warp(again, ROWS, 2, 0.15, 9, room);
+  for (int r = 1; r < ROWS; r++) assert_true(fabsf(again[2 * r + 1] - again[1]) < 1e-5F); /* one factor a channel */
+  assert_true(fabsf(again[1] - 3) > 1e-3F && again[1] > 1 && again[1] < 9);
+  write_curve(again, 7);
+  att_series_warp(again, 7, 2, 0.15, 9, room); /* too short to be varied */
+  assert_memory_equal(again, plain, 7 * 2 * sizeof *again);
+}
+
 static void options_of_text_are_refused(void **state) {
   (void)state;
   write_gestures("g.ts", 24, 1);
   att_train_options *o = options_of("transformer", in_folder("out"), "2");
   assert_int_equal(att_train_options_set(o, "vocab", "300"), ATT_OK);
-  must_say(att_train(ctx, o, NULL, NULL), ATT_ARGUMENT, "holds series, for which there is no vocab");
+  must_say(att_train(ctx, o, NULL, NULL), ATT_ARGUMENT, "holds series, for which there is no --vocab");
+  att_train_options_free(o);
+  write_text("t.tsv", "a text\tx\nanother one\ty\n");
+  o = options_of("transformer", in_folder("out"), "2");
+  assert_int_equal(att_train_options_set(o, "data", in_folder("t.tsv")), ATT_OK);
+  assert_int_equal(att_train_options_set(o, "warping", "no"), ATT_OK);
+  must_say(att_train(ctx, o, NULL, NULL), ATT_ARGUMENT, "--warping is for series, and ");
   att_train_options_free(o);
 }
 
@@ -393,6 +429,7 @@ int main(void) {
       cmocka_unit_test_teardown(each_allocation_may_fail, empty_folder),
       cmocka_unit_test_teardown(networks_learn_gestures, empty_folder),
       cmocka_unit_test_teardown(an_interrupted_run_ends_in_the_same_bits, empty_folder),
+      cmocka_unit_test(series_are_warped),
       cmocka_unit_test_teardown(options_of_text_are_refused, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -13,14 +13,16 @@
 
 #include "base/random.h"
 #include "models/series_front.h"
+#include "train/data/warp.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ATT_FEW_LABELS    10
-#define ATT_LISTED_LABELS 20
-#define ATT_SERIES_TOKENS 64 /* of the longest series, about */
+#define ATT_FEW_LABELS      10
+#define ATT_LISTED_LABELS   20
+#define ATT_SERIES_TOKENS   64   /* of the longest series, about */
+#define ATT_SERIES_STRENGTH 0.15 /* by which a channel varies: of the logarithm of its factor the deviation */
 
 typedef struct classifier_data {
   att_labelled train, valid_file;
@@ -117,9 +119,9 @@ static int64_t rows_in(const att_labelled *l, att_text line) {
 /* Options that say how text is read. */
 static att_status refuse_text(att_trainer *t) {
   const att_plan *p = &t->options->plan;
-  const char *option = p->vocab != ATT_UNSET       ? "vocab"
-                       : p->tokenizer != ATT_UNSET ? "tokenizer"
-                       : p->lowercase != ATT_UNSET ? "lowercase"
+  const char *option = p->vocab != ATT_UNSET       ? "--vocab"
+                       : p->tokenizer != ATT_UNSET ? "--tokenizer"
+                       : p->lowercase != ATT_UNSET ? "--lowercase"
                        : *p->text_column           ? "--text-column"
                        : *p->text_pair_column      ? "--text-pair-column"
                                                    : NULL;
@@ -205,8 +207,9 @@ static att_status look_at(att_trainer *t, const att_plan *p) {
   if (d->is_sound) ATT_TRY(att_sound_series_settings(t->ctx, t->options->data, &d->mel));
   d->is_series = d->is_sound;
   if (!d->is_sound) ATT_TRY(att_series_look(t->ctx, t->options->data, &given, &d->is_series));
-  if (!d->is_series && p->patch != ATT_UNSET) {
-    return att_fail(t->ctx, ATT_ARGUMENT, "--patch is for series, and %s holds texts", t->options->data);
+  if (!d->is_series && (p->patch != ATT_UNSET || p->warping != ATT_UNSET)) {
+    return att_fail(t->ctx, ATT_ARGUMENT, "--%s is for series, and %s holds texts",
+                    p->warping != ATT_UNSET ? "warping" : "patch", t->options->data);
   }
   if (!d->is_series) return ATT_OK;
   t->reads_rows = true;
@@ -469,6 +472,22 @@ static void drop_rows(const att_trainer *t, float *rows, int64_t count) {
     if (att_uniform(key, (uint64_t)i) < rate) memset(rows + (size_t)i * width, 0, width * sizeof *rows);
 }
 
+/* Each series of a batch in another tempo and strength, drawn anew in every step. Bands of sound keep theirs. */
+static att_status warp_rows(att_trainer *t, float *rows, att_sequences series) {
+  classifier_data *d = data_of(t);
+  int64_t channels = t->model->series->channels, patch = t->model->series->patch;
+  uint64_t key = att_key(att_key((uint64_t)t->state.plan.seed, 0x77617270), (uint64_t)t->state.step);
+  double strength = d->is_sound ? 0 : ATT_SERIES_STRENGTH;
+  float *room = att_arena_alloc(d->arena, (size_t)d->texts.longest, (size_t)d->texts.width * sizeof *room);
+  if (!room) return ATT_MEMORY;
+  for (int64_t i = 0; i < series.count; i++) {
+    int64_t tokens = series.start[i + 1] - series.start[i];
+    att_series_warp(rows + series.start[i] * d->texts.width, tokens * patch, channels, strength,
+                    att_key(key, (uint64_t)i), room);
+  }
+  return ATT_OK;
+}
+
 static void drop_tokens(const att_trainer *t, int32_t *ids, int64_t count) {
   const att_config *c = &t->model->config;
   int32_t mask = c->mask >= 0 ? c->mask : c->unk;
@@ -488,6 +507,7 @@ static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
   att_arena_reset(d->arena);
   ATT_TRY(att_examples_input(t->model, &d->texts, which, 0, rows, d->arena, &input));
   *tokens = input.sequences.start[rows];
+  if (input.rows && t->state.plan.warping == 1) ATT_TRY(warp_rows(t, (float *)(uintptr_t)input.rows, input.sequences));
   if (input.rows)
     drop_rows(t, (float *)(uintptr_t)input.rows, *tokens);
   else
