@@ -35,7 +35,7 @@ static const att_cli_option options[] = {
      .help = "let the model write no times: windows of its whole length, one after another"},
 
     {.group = "Searching", .name = "beam", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(beam),
-     .help = "hypotheses kept at each step; 1 is greedy", .initial = "1"},
+     .help = "hypotheses kept at each step; 1 is greedy", .initial = "1 of a Whisper model, 8 of train speech's"},
     {.name = "best-of", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(best_of),
      .help = "samples at a temperature above 0, of which the best is taken", .initial = "5"},
     {.name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1, .offset = IN(temperature),
@@ -247,7 +247,7 @@ const att_cli_verb att_cli_transcribe = {
     .summary = "recordings to text",
     .about =
         "Writes what is said in recordings (wav, flac, ogg, mp3, any rate and channels; wav on standard input), by a "
-        "Whisper model or a recogniser of train speech (--beam 8 searches where its 1 is greedy). A recording is heard "
+        "Whisper model or a recogniser of train speech. A recording is heard "
         "in windows of 30 seconds, each moved to where the last thing that was "
         "heard ended, and each piece is written as soon as it is heard; three hours need no more memory than one "
         "minute. A window whose text repeats itself or is unlikely is heard again at higher temperatures. Silence "

@@ -318,8 +318,8 @@ static void what_cannot_be_is_refused(void **state) {
   must_say(att_transcribe(model, "x.wav", &options, NULL, NULL), ATT_ARGUMENT, "language \"xx\" is none");
   options.language = "de";
   must_say(att_transcribe(model, NULL, &options, NULL, NULL), ATT_ARGUMENT, "no path");
-  options.beam = 0;
-  must_say(att_transcribe(model, "x.wav", &options, NULL, NULL), ATT_ARGUMENT, "beam must be 1 to 64");
+  options.beam = -1;
+  must_say(att_transcribe(model, "x.wav", &options, NULL, NULL), ATT_ARGUMENT, "beam must be 0 to 64");
   options.beam = 1;
   options.temperature = NAN;
   must_say(att_transcribe(model, "x.wav", &options, NULL, NULL), ATT_ARGUMENT, "temperature must be");

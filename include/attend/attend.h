@@ -861,7 +861,7 @@ typedef struct att_transcribe_options {
   double logprob;           /* a text whose tokens have less than this log-probability on the mean is doubtful: -1 */
   double no_speech;         /* and is none where silence has more than this probability: 0.6 */
   uint64_t seed;            /* of what is drawn: 1 */
-  int beam;                 /* hypotheses where nothing is drawn; 1: greedy */
+  int beam;                 /* hypotheses where nothing is drawn; 1: greedy; 0: 1 of a Whisper model, 8 of the others */
   int best_of;              /* samples where something is: 5 */
   bool translate;           /* into English */
   bool words;               /* when each word was heard */

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { ATT_BEAM = 8 };
+
 struct att_recogniser {
   att_model *model;
   att_audio *audio;
@@ -89,7 +91,7 @@ att_status att_recogniser_new(att_model *model, att_audio *audio, int beam, att_
     att_audio_close(audio);
     return ATT_MEMORY;
   }
-  *r = (att_recogniser){.model = model, .audio = audio, .beam = beam};
+  *r = (att_recogniser){.model = model, .audio = audio, .beam = beam ? beam : ATT_BEAM};
   att_status status = make_all(r);
   if (status)
     att_recogniser_free(r);

@@ -23,7 +23,7 @@ typedef att_status att_recognised_fn(void *user, const att_recognised *part);
 /* A recording as it is being heard. */
 typedef struct att_recogniser att_recogniser;
 /* audio: at the model's rate; it becomes the recogniser's, also where this fails. beam 1: greedy; else prefix beam
- * search, with the decoder's judgement where there is one. */
+ * search, with the decoder's judgement where there is one; 0: of 8. */
 att_status att_recogniser_new(att_model *model, att_audio *audio, int beam, att_recogniser **recogniser);
 /* Hears a window. *more: there is another. A failure of `give` stops it and is returned. */
 att_status att_recogniser_step(att_recogniser *recogniser, att_recognised_fn *give, void *user, bool *more);

@@ -259,7 +259,6 @@ void att_transcribe_options_init(att_transcribe_options *options, size_t size) {
                                       .logprob = -1,
                                       .no_speech = 0.6,
                                       .seed = 1,
-                                      .beam = 1,
                                       .best_of = 5};
   att_give_struct(&own, sizeof own, options, size);
 }
@@ -270,7 +269,7 @@ static att_status check_options(att_context *ctx, const att_transcribe_options *
   if (!(o->temperature_step == 0 || (o->temperature_step >= 0.01 && o->temperature_step <= 1)))
     wrong = "temperature_step must be 0, or 0.01 to 1";
   if (isnan(o->compression_ratio) || isnan(o->logprob) || isnan(o->no_speech)) wrong = "a threshold is no number";
-  if (o->beam < 1 || o->beam > ATT_WIDEST_BEAM) wrong = "beam must be 1 to 64";
+  if (o->beam < 0 || o->beam > ATT_WIDEST_BEAM) wrong = "beam must be 0 to 64";
   if (o->best_of < 1 || o->best_of > ATT_WIDEST_BEAM) wrong = "best_of must be 1 to 64";
   return wrong ? att_fail(ctx, ATT_ARGUMENT, "att_transcribe: %s", wrong) : ATT_OK;
 }
@@ -297,7 +296,7 @@ static void take_thresholds(transcriber *t) {
   const att_transcribe_options *o = t->options;
   t->how.translate = o->translate;
   t->how.timestamps = !o->no_timestamps;
-  t->how.beam = o->beam;
+  t->how.beam = o->beam ? o->beam : 1;
   t->how.best_of = o->best_of;
   t->how.temperature = o->temperature;
   t->how.step = o->temperature_step;
