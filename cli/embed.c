@@ -144,6 +144,7 @@ static int run(att_cli *cli) {
   if (!status) status = check_options(cli, &o);
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model_for(cli, ATT_VERB_EMBED, &work.model);
+  if (!status && o.index) status = att_cli_failed(cli, att_check_verb(work.model, ATT_VERB_RANK)); /* what it is for */
   if (!status) status = att_cli_input_open(cli, o.file, &input);
   if (!status) status = settle(&work);
   if (!status) status = embed_lines(&work, input);

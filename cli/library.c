@@ -92,10 +92,28 @@ static int set_words(att_cli *cli, att_train_options *options) {
   return 0;
 }
 
+static bool takes_several(const att_cli *cli, const char *name) {
+  att_train_option of;
+  for (size_t i = 0; att_train_option_at(cli->verb->library, i, &of); i++)
+    if (strcmp(of.name, name) == 0) return of.kind == ATT_OPTION_FILES;
+  return false;
+}
+
+/* The last of two counts, as everywhere; a list that is given in two is half lost. */
+static void warn_of_another(att_cli *cli, int index) {
+  const att_cli_setting *s = &cli->settings[index];
+  for (int i = 0; i < index; i++)
+    if (strcmp(cli->settings[i].name, s->name) == 0 && !takes_several(cli, s->name)) {
+      att_cli_warn(cli, "--%s is given more than once: '%s' counts", s->name, s->text);
+      return;
+    }
+}
+
 static int take_settings(att_cli *cli, att_train_options **out) {
   int status = att_cli_failed(cli, att_train_options_new(cli->ctx, cli->verb->library, out));
   for (int i = 0; i < cli->setting_count && !status; i++) {
     const att_cli_setting *s = &cli->settings[i];
+    warn_of_another(cli, i);
     att_status done = att_train_options_set(*out, s->name, s->text);
     status = att_cli_refused(cli, done);
   }

@@ -123,7 +123,7 @@ static int find_run(att_cli *cli, const char *folder) {
   if (att_context_new(NULL, &ctx) != ATT_OK) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   int status = 0;
   if (att_train_options_resume(ctx, folder, &options) != ATT_OK)
-    status = att_cli_fail(cli, ATT_CLI_FAILED, "train: %s", att_message(ctx));
+    status = att_cli_fail(cli, ATT_CLI_FAILED, "%s", att_message(ctx));
   for (const att_cli_verb *const *verb = att_cli_verbs; !status && *verb; verb++)
     if ((*verb)->library && strcmp((*verb)->library, att_train_options_task(options)) == 0) cli->verb = *verb;
   att_train_options_free(options);

@@ -249,7 +249,9 @@ static int parse_option(att_cli *cli, int *at, void *into) {
     text = word[2] ? word + 2 : NULL;
   }
   if (!takes_value(option) && text)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s takes no value, but got '%s'", option->name, text);
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s takes no value, but got '%s'%s%s", option->name, text,
+                        option->kind == ATT_CLI_LIBRARY_FLAG ? "; its opposite is --no-" : "",
+                        option->kind == ATT_CLI_LIBRARY_FLAG ? option->name : "");
   if (takes_value(option) && !text) {
     text = *at + 1 < cli->argc ? cli->argv[*at + 1] : NULL;
     if (!text || strncmp(text, "--", 2) == 0)

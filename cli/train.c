@@ -22,7 +22,9 @@ static int run_translation(att_cli *cli) { return run(cli, "To translate: attend
 static int run_summarization(att_cli *cli) {
   return run_flagged(cli, "To sum up: attend summarize ", " \"A text\"", "extract", " --extract 1 \"A text\"");
 }
-static int run_lm(att_cli *cli) { return run(cli, "To write: attend generate ", " \"Once upon a time\""); }
+static int run_lm(att_cli *cli) {
+  return run(cli, "To write: attend generate ", " \"Once upon a time\" (--temperature 0: the likeliest each time)");
+}
 static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
 static int run_qa(att_cli *cli) {
   return run(cli, "To ask: attend answer ", " --context page.txt --question \"A question?\"");

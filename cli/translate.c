@@ -47,7 +47,7 @@ static const att_cli_option options[] = {
     {.group = "Output", .name = "nbest", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(nbest),
      .help = "the N best, as Moses' lines: index ||| text ||| score (the index from 0)"},
     {.name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
-     .help = "one object a line: line (from 1), text, score, logprob, tokens, ids, source_tokens, look (for each "
+     .help = "one object a line: line (from 1), text, score, logprob, tokens, ids, source_tokens, alignment (for each "
              "token the place in source_tokens it looked at most, from 0), truncated; with --nbest or --samples the "
              "translations are in hypotheses"},
     {.name = NULL}};

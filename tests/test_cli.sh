@@ -96,6 +96,7 @@ has tongue/config.json '"gpt2"' "train lm's family"
 has tongue/checkpoint/trainer_state.json '"seed": 0' "--seed 0"
 run 2 train lm --text train.en train.de.gz --steps 20 --seed 1 -o tongue --resume -q && has err "began with 0" "another seed"
 run 2 train lm --text train.en train.de.gz --seed 1 --resume tongue -q && has err "--seed is 1, but the run to resume began with 0" "--resume DIR behind several texts"
+run 2 train classifier --resume tongue && has err "the run in it is of another kind: train lm, not classifier" "another kind of run"
 run 0 train lm --resume tongue && has err "nothing to do; more --steps, --epochs or --minutes" "train lm --resume DIR"
 run 2 train lm --resume nowhere && has err "nowhere: there is no checkpoint in it to resume from, and to begin --text is missing" "train lm --resume of nothing"
 head -80 train.en >other.en
@@ -640,7 +641,7 @@ run 0 fill "$data/look_bert" --json "A [MASK]." && has out '^{"line": 1, "masks"
 run 0 look "$data/look_bert" "The man throws" && has out "encoder self-attention" "look at an encoder"
 run 0 look "$data/look_gpt2" "To be" && has out "decoder self-attention" "look at a decoder"
 run 0 look "$data/look_labels" "The man" --gradient && has out "gradient norm: the likeliest label" "look --gradient at a label"
-run 1 look "$data/look_gpt2" "To be" --part cross && has err "no attention in the cross part" "look at a part that is not there"
+run 1 look "$data/look_gpt2" "To be" --part cross && has err "part cross: the model has none" "look at a part that is not there"
 
 # ---- score -----------------------------------------------------------------------------------------------------------
 run 0 score model --source train.de --target train.en && lines out 120 score

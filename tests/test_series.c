@@ -392,6 +392,28 @@ static void series_are_warped(void **state) {
   assert_memory_equal(again, plain, 7 * 2 * sizeof *again);
 }
 
+/* Times without a known name, dates with points, commas for points, a table without times. */
+static void tables_of_many_countries(void **state) {
+  (void)state;
+  att_series s;
+  const att_series_columns none = {0};
+  const char *path = write_text("t.csv", "Zeit;Haus;Ort\n01.02.2023 00:00;20,5;a\n01.02.2023 01:00;-1,25;b\n"
+                                         "01.02.2023 02:00;7;c\n");
+  if (att_series_read_timed(ctx, path, &none, &s)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(s.channels, 1);
+  assert_true(s.timed && s.values[0] == 20.5F && s.values[1] == -1.25F && s.values[2] == 7);
+  assert_true(s.times[1] - s.times[0] == 3600 && s.times[0] == 19389.0 * 86400);
+  char text[48];
+  assert_string_equal(att_time_spell(s.times[2], &s.form, text), "01.02.2023 02:00");
+  att_series_free(ctx, &s);
+  path = write_text("t.csv", "when,house\n2023-01-01T00:00:00,1\n2023-01-01T01:00:00,2\n");
+  if (att_series_read_timed(ctx, path, &none, &s)) fail_msg("%s", att_message(ctx));
+  assert_true(s.timed && s.channels == 1);
+  att_series_free(ctx, &s);
+  path = write_text("t.csv", "Zeit;Haus\n31.02.2023;1\n");
+  must_say(att_series_read_timed(ctx, path, &none, &s), ATT_FORMAT, "no column has times");
+}
+
 static void options_of_text_are_refused(void **state) {
   (void)state;
   write_gestures("g.ts", 24, 1);
@@ -430,6 +452,7 @@ int main(void) {
       cmocka_unit_test_teardown(networks_learn_gestures, empty_folder),
       cmocka_unit_test_teardown(an_interrupted_run_ends_in_the_same_bits, empty_folder),
       cmocka_unit_test(series_are_warped),
+      cmocka_unit_test_teardown(tables_of_many_countries, empty_folder),
       cmocka_unit_test_teardown(options_of_text_are_refused, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -299,6 +299,8 @@ static void test_documents(void **state) {
   } bad[] = {
       {"a.jsonl", "{\"text\": \"x\", \"summary\": \"y\"}\nno json\n", "line 2"},
       {"b.jsonl", "plain text\n", "line 1: is no JSON object"},
+      {"d.csv", "Nr,Mail,Betreff\n1,a text,b\n", "which of its 3 columns are the text and the summary?"},
+      {"e.csv", "Nr,Mail,Betreff\n1,a text,b\n", "the first row has \"Nr\", \"Mail\", \"Betreff\""},
       {"c.jsonl", "{\"text\": \"x\"}\n", "no summary under \"summary\""},
       {"d.jsonl", "{\"words\": \"x\", \"summary\": \"y\"}\n", "no text under \"text\""},
       {"e.json", "[1]", "item 1: is no JSON object"},

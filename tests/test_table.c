@@ -76,7 +76,8 @@ static void what_is_refused(void **state) {
   } cases[] = {
       {"a,b\n\"c,d\ne,f\n", "line 2: a quotation mark opens here and is never closed"},
       {"a,b\n\"c\"d,e\n", "line 2: more text follows a closing quotation mark"},
-      {"a,b\nc\n", "line 2 has 1 column, those before it 2 (separated by commas)"},
+      {"a,b\nc\n", "line 2 has 1 column, those before it 2 (separated by commas; a text with these needs quotation "
+                   "marks around it)"},
       {"a,b\n\nc,d,e\n", "line 3 has 3 columns, those before it 2"},
   };
   att_table t;

@@ -520,7 +520,7 @@ static void a_part_stays_as_it_is(void **state) {
   o.from = half;
   static const struct {
     const char *freeze, *says;
-  } refused[] = {{"encoders", "\"encoders\" names no parameter of this model"},
+  } refused[] = {{"encoders", "this model has no \"encoders\""},
                  {"embeddings,,encoder", "\"\" names no parameter"},
                  {"*", "leaves nothing to train"},
                  {"embeddings,encoder,model.decoder.*", "leaves nothing to train"}};

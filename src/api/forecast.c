@@ -133,9 +133,9 @@ static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
     if (rows < lookback) {
       short_ones++;
       att_log(w->model->ctx, ATT_LOG_WARNING,
-              "%s: the series %.*s has %lld rows of the %lld that the model reads: left out", w->path,
-              (int)(s->names[i].size < 60 ? s->names[i].size : 60), s->names[i].size ? s->names[i].data : "",
-              (long long)rows, (long long)lookback);
+              "%s: the series%s%.*s has %lld rows of the %lld that the model reads: left out", w->path,
+              s->names[i].size ? " " : "", (int)(s->names[i].size < 60 ? s->names[i].size : 60),
+              s->names[i].size ? s->names[i].data : "", (long long)rows, (long long)lookback);
       continue;
     }
     const att_input input = {.rows = s->values + (s->start[i + 1] - lookback) * s->channels, .sequences = {1, start}};

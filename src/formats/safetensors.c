@@ -182,6 +182,9 @@ static att_status read_files(att_context *ctx, json_t *files, att_tensor_file *f
   json_object_foreach(files, name, unused) {
     att_buffer path = {0};
     att_status status = att_buffer_print(ctx, &path, "%.*s%s", folder, file->path, name);
+    if (!status && !att_file_exists(path.data))
+      status =
+          att_fail(ctx, ATT_IO, "%s: there is no such file, and %s names it: download it too", path.data, file->path);
     if (!status) status = read_part(ctx, path.data, file, &file->parts[file->part_count++]);
     att_buffer_free(ctx, &path);
     if (status) return status;

@@ -139,8 +139,9 @@ static const char *spell_delimiter(char delimiter) {
 }
 
 static att_status wrong_width(const table_reader *r, size_t line, size_t width) {
-  return att_fail(r->ctx, ATT_FORMAT, "%s: line %zu has %zu column%s, those before it %zu (separated by %s)", r->path,
-                  line, width, width == 1 ? "" : "s", r->table->columns, spell_delimiter(r->table->delimiter));
+  return att_fail(r->ctx, ATT_FORMAT, "%s: line %zu has %zu column%s, those before it %zu (separated by %s%s)", r->path,
+                  line, width, width == 1 ? "" : "s", r->table->columns, spell_delimiter(r->table->delimiter),
+                  r->table->delimiter == '\t' ? "" : "; a text with these needs quotation marks around it");
 }
 
 static att_status take_row(table_reader *r) {

@@ -79,8 +79,29 @@ static bool read_clock(cursor *c, double *time, att_time_form *form) {
   return hour < 24 && minute < 60 && second < 61 && read_zone(c, form->zone);
 }
 
+/* 31.12.2023: what points part is day, month, year. */
+static bool read_points(cursor *c, calendar *day) {
+  return read_digits(c, 1, 2, &day->day) && take(c, '.') && read_digits(c, 1, 2, &day->month) && take(c, '.') &&
+         read_digits(c, 4, 4, &day->year) && day->month >= 1 && day->month <= 12 && day->day >= 1 &&
+         day->day <= days_in(day->year, day->month);
+}
+
+static bool end_date(cursor *c, calendar day, double *time, att_time_form *form) {
+  *time = DAY * (double)days_of(day);
+  if (c->at == c->end) return true;
+  return form->parts == 3 && (*c->at == ' ' || *c->at == 'T') && read_clock(c, time, form) && c->at == c->end;
+}
+
 static bool read_date(cursor *c, double *time, att_time_form *form) {
   calendar day = {.day = 1};
+  cursor begin = *c;
+  if (read_points(&begin, &day)) {
+    *c = begin;
+    form->date = '.';
+    form->parts = 3;
+    return end_date(c, day, time, form);
+  }
+  day.day = 1;
   if (!read_digits(c, 4, 4, &day.year) || c->at == c->end || (*c->at != '-' && *c->at != '/')) return false;
   form->date = *c->at++;
   form->parts = 2;
@@ -89,9 +110,7 @@ static bool read_date(cursor *c, double *time, att_time_form *form) {
     form->parts = 3;
     if (!read_digits(c, 1, 2, &day.day) || day.day < 1 || day.day > days_in(day.year, day.month)) return false;
   }
-  *time = DAY * (double)days_of(day);
-  if (c->at == c->end) return true;
-  return form->parts == 3 && (*c->at == ' ' || *c->at == 'T') && read_clock(c, time, form) && c->at == c->end;
+  return end_date(c, day, time, form);
 }
 
 bool att_time_read(att_text text, double *time, att_time_form *form) {
@@ -116,8 +135,10 @@ const char *att_time_spell(double time, const att_time_form *form, char text[48]
   int64_t seconds = (int64_t)floor(rest + 0.5);
   int parts = form->parts < 6 && seconds % 60 ? 6 : form->parts < 5 && seconds ? 5 : form->parts;
   char between = form->between ? form->between : ' ';
-  int used = snprintf(text, 48, "%04d%c%02d", (int)c.year, form->date, (int)c.month);
-  if (parts > 2) used += snprintf(text + used, 48 - (size_t)used, "%c%02d", form->date, (int)c.day);
+  bool points = form->date == '.';
+  int used = points ? snprintf(text, 48, "%02d.%02d.%04d", (int)c.day, (int)c.month, (int)c.year)
+                    : snprintf(text, 48, "%04d%c%02d", (int)c.year, form->date, (int)c.month);
+  if (parts > 2 && !points) used += snprintf(text + used, 48 - (size_t)used, "%c%02d", form->date, (int)c.day);
   if (parts > 3) {
     used += snprintf(text + used, 48 - (size_t)used, "%c%02d:%02d", between, (int)(seconds / 3600 % 24),
                      (int)(seconds / 60 % 60));

@@ -1,6 +1,7 @@
 /*
- * Owns times as text: plain numbers, dates (2016-07-01, 2016/07/01, 2016-07), dates with hours, minutes and seconds,
- * read and written again in the form that they had. Refuses to know time zones: a Z or an offset is kept as it is.
+ * Owns times as text: plain numbers, dates (2016-07-01, 2016/07/01, 01.07.2016, 2016-07), dates with hours, minutes and
+ * seconds, read and written again in the form that they had. Refuses to know time zones: a Z or an offset is kept as it
+ * is.
  */
 #ifndef ATT_FORMATS_TIMESTAMP_H
 #define ATT_FORMATS_TIMESTAMP_H
@@ -12,7 +13,7 @@
 /* How a time is written. Equal forms are equal in all members. */
 typedef struct att_time_form {
   bool number;  /* a plain number, and nothing below */
-  char date;    /* '-' or '/' */
+  char date;    /* '-' or '/'; '.': the day stands first */
   char between; /* ' ' or 'T', before the hours */
   int parts;    /* 2: year and month; 3: a date; 5: with minutes; 6: with seconds */
   char zone[8]; /* "Z", "+02:00", or empty */

@@ -75,8 +75,11 @@ att_status att_budget_extend(att_trainer *t, const att_plan *wanted) {
                                        : steps_of_minutes(t, wanted->minutes);
   if (steps < p->steps) {
     return att_fail(t->ctx, ATT_ARGUMENT,
-                    "the budget is %lld steps, but the run to resume began with %lld: a budget may "
-                    "only grow",
+                    "%s would end the run at step %lld, before its %lld: a budget counts from the run's beginning and "
+                    "may only grow",
+                    wanted->steps > 0    ? "--steps"
+                    : wanted->epochs > 0 ? "--epochs"
+                                         : "--minutes",
                     (long long)steps, (long long)p->steps);
   }
   bool grows = steps > p->steps;

@@ -54,13 +54,19 @@ att_status att_freeze(att_model *model, const char *freeze) {
   bool rest = false;
   for (const char *list = freeze; next_name(&list, name, sizeof name);) {
     if (has(model, name)) continue;
-    return att_fail(model->ctx, ATT_ARGUMENT,
-                    "--freeze: \"%s\" names no parameter of this model: give embeddings, encoder, all-but-head or a "
-                    "pattern of parameter names (\"%s\") or of the parts that info lists (\"%s\")",
-                    name, model->parameters[0].name, model->parameters[0].part);
+    return att_fail(
+        model->ctx, ATT_ARGUMENT,
+        "--freeze: this model has no \"%s\": give a pattern of parameter names (\"%s\"), or of the parts that "
+        "info lists (\"%s\")",
+        name, model->parameters[0].name, model->parameters[0].part);
   }
   for (size_t i = 0; i < model->parameter_count; i++)
     rest = rest || (!model->parameters[i].fixed && is_trained(freeze, &model->parameters[i]));
-  if (!rest) return att_fail(model->ctx, ATT_ARGUMENT, "--freeze: \"%s\" leaves nothing to train", freeze);
+  if (!rest)
+    return att_fail(
+        model->ctx, ATT_ARGUMENT,
+        "--freeze: \"%s\" leaves nothing to train: a head that is the embeddings is theirs; give a pattern of "
+        "the parts that info lists (\"%s\")",
+        freeze, model->parameters[0].part);
   return att_model_train(model, is_trained, freeze);
 }

@@ -341,9 +341,9 @@ const att_option att_options[] = {
     {.name = "token-dropout", .group = "Learning", NUMBER, PLAN(token_dropout), .tasks = CLASSIFIER, .high = 0.99,
      .help = "share of a text's tokens that are hidden behind the mask, drawn anew in every step", .initial = "0",
      .own[ATT_TASK_CLASSIFIER] = {.chosen = "0.1; with --from 0 or 0.2"}},
-    {.name = "warping", .group = "Learning", FLAG, PLAN(warping), .tasks = CLASSIFIER,
+    {.name = "warping", .group = "Learning", FLAG, PLAN(warping), .tasks = CLASSIFIER, .standing = ATT_IF_ASKED,
      .help = "series and recordings run in another tempo from part to part, series with another strength too, drawn "
-             "anew in every step", .initial = "yes"},
+             "anew in every step", .chosen = "yes, of series"},
     {.name = "average", .group = "Learning", WHOLE, PLAN(average), .tasks = TRAINING, .low = 1,
      .high = ATT_MOST_AVERAGE, .help = "average the last N good checkpoints; 1 keeps the best alone", .initial = "5"},
 

@@ -27,14 +27,17 @@ static void count_parameters(const att_model *model, int64_t *all, int64_t *trai
 }
 
 static void say_model(att_trainer *t) {
-  char text[512], shape[256], parameters[32], number[32], part[64] = "", vocabulary[32];
+  char text[512], shape[256], parameters[32], number[32], part[64] = "", vocabulary[32], kind[32] = "";
+  const att_plan *p = &t->state.plan;
+  if (!t->reads_rows && !t->options->from && p->tokenizer != ATT_UNSET)
+    snprintf(kind, sizeof kind, " (%s)", att_plan_spell(p, "tokenizer", number));
   int64_t all, trained;
   count_parameters(t->model, &all, &trained);
   if (trained < all) snprintf(part, sizeof part, ", %s of them trained", att_grouped(number, trained));
   att_plan_describe(&t->state.plan, shape, sizeof shape);
-  snprintf(text, sizeof text, "model: %s, %s %s: %s parameters%s", shape,
+  snprintf(text, sizeof text, "model: %s, %s %s%s: %s parameters%s", shape,
            t->reads_rows ? "numbers a token" : "vocabulary",
-           att_grouped(vocabulary, t->reads_rows ? t->model->config.input_width : t->model->config.vocab_size),
+           att_grouped(vocabulary, t->reads_rows ? t->model->config.input_width : t->model->config.vocab_size), kind,
            att_grouped(parameters, all), part);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }
@@ -314,19 +317,12 @@ static bool asks_for_more(const att_plan *begun, const att_plan *wanted) {
   return wanted->steps > begun->steps || wanted->epochs > begun->epochs || wanted->minutes > begun->minutes;
 }
 
-static att_status check_same_task(att_trainer *t) {
-  if (strcmp(t->state.task, att_task_names[t->options->task]) == 0) return ATT_OK;
-  return att_fail(t->ctx, ATT_ARGUMENT, "%s: the run in it is of another kind: train %s, not %s", t->options->out,
-                  t->state.task, att_task_names[t->options->task]);
-}
-
 static att_status set_up(att_trainer *t, const att_plan *wanted) {
   int64_t seed = wanted->seed == ATT_UNSET ? 1 : wanted->seed;
   uint64_t train, valid;
   if (t->resumed) {
     ATT_TRY(att_checkpoint_load_state(t->ctx, t->options->out, &t->state));
     t->state.options = t->options;
-    ATT_TRY(check_same_task(t));
     ATT_TRY(att_plan_compare(t->ctx, &t->state.plan, wanted));
     seed = t->state.plan.seed;
   }

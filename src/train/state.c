@@ -111,7 +111,13 @@ static att_status get_files(att_context *ctx, const char *path, const json_t *ro
 att_status att_state_read_files(att_context *ctx, const char *path, att_train_options *options) {
   json_t *root;
   ATT_TRY(att_json_open(ctx, path, &root));
-  att_status status = get_files(ctx, path, root, options);
+  const char *task = json_string_value(json_object_get(root, "task")), *own = att_task_names[options->task];
+  att_status status = ATT_OK;
+  if (task && strcmp(task, own) != 0) {
+    status = att_fail(ctx, ATT_ARGUMENT, "%s: the run in it is of another kind: train %.40s, not %s", options->out,
+                      task, own);
+  }
+  if (!status) status = get_files(ctx, path, root, options);
   json_decref(root);
   return status;
 }

@@ -299,6 +299,10 @@ static att_status run(att_trainer *t) {
 
 static att_status leave(att_trainer *t) {
   if (!t->finishing) ATT_TRY(att_trainer_save(t));
+  if (t->state.step == 0) {
+    return att_fail(t->ctx, ATT_INTERRUPTED, "interrupted before the first step: attend train --resume %s goes on",
+                    t->options->out);
+  }
   return att_fail(t->ctx, ATT_INTERRUPTED,
                   "interrupted at step %lld; what was learned is saved: attend train --resume %s goes on",
                   (long long)t->state.step, t->options->out);

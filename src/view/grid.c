@@ -26,16 +26,15 @@ static const char *const GRADIENT_MEANINGS[ATT_LOOK_PART_COUNT] = {
 static att_status check_choice(const att_attention *attention, const att_look_options *options) {
   att_context *ctx = attention->ctx;
   if ((int)options->part < 0 || options->part >= ATT_LOOK_PART_COUNT)
-    return att_fail(ctx, ATT_ARGUMENT, "look: part %d is none of encoder, decoder, cross", (int)options->part);
+    return att_fail(ctx, ATT_ARGUMENT, "part %d is none of encoder, decoder, cross", (int)options->part);
   const att_attention_map *map = &attention->maps[options->part];
   if (map->layers == 0 || map->heads == 0 || map->queries == 0 || map->keys == 0)
-    return att_fail(ctx, ATT_ARGUMENT, "look: there is no attention in the %s part",
-                    att_look_part_names[options->part]);
+    return att_fail(ctx, ATT_ARGUMENT, "part %s: the model has none", att_look_part_names[options->part]);
   if (options->layer < -1 || (options->layer >= 0 && (size_t)options->layer >= map->layers))
-    return att_fail(ctx, ATT_ARGUMENT, "look: there is no layer %d: the %s has layers 0 to %zu", options->layer,
+    return att_fail(ctx, ATT_ARGUMENT, "there is no layer %d: the %s has layers 0 to %zu", options->layer,
                     options->part == ATT_LOOK_ENCODER ? "encoder" : "decoder", map->layers - 1);
   if (options->head < -1 || (options->head >= 0 && (size_t)options->head >= map->heads))
-    return att_fail(ctx, ATT_ARGUMENT, "look: there is no head %d: each layer has heads 0 to %zu", options->head,
+    return att_fail(ctx, ATT_ARGUMENT, "there is no head %d: each layer has heads 0 to %zu", options->head,
                     map->heads - 1);
   return ATT_OK;
 }

@@ -304,16 +304,16 @@ static att_status find_texts(column_finder *f, int64_t text, int64_t text_pair) 
 
 static void say_columns(const column_finder *f) {
   const att_layout *o = f->out;
-  char pair[ATT_LONGEST_NAMED + 32] = "";
+  char pair[ATT_LONGEST_NAMED + 32] = " is the text";
   att_text text = name_at(f, o->text), label = name_at(f, o->label);
 #define SHOWN(name)                                                                                                    \
   (int)((name).size < ATT_LONGEST_NAMED ? (name).size : ATT_LONGEST_NAMED), (name).size ? (name).data : ""
   if (o->text_pair >= 0) {
     att_text second = name_at(f, (size_t)o->text_pair);
-    snprintf(pair, sizeof pair, " and \"%.*s\"", SHOWN(second));
+    snprintf(pair, sizeof pair, " and \"%.*s\" are the texts", SHOWN(second));
   }
   att_log(f->ctx, o->guessed ? ATT_LOG_WARNING : ATT_LOG_NOTE,
-          "%s: line %zu %s the columns: \"%.*s\"%s is the text, \"%.*s\" the label", f->path, f->table->line[0],
+          "%s: line %zu %s the columns: \"%.*s\"%s, \"%.*s\" the label", f->path, f->table->line[0],
           o->guessed ? "is taken for the names of" : "names", SHOWN(text), pair, SHOWN(label));
 #undef SHOWN
 }
@@ -321,10 +321,10 @@ static void say_columns(const column_finder *f) {
 /* Of a table without names. */
 static void say_places(const column_finder *f) {
   const att_layout *o = f->out;
-  char pair[32] = "";
-  if (o->text_pair >= 0) snprintf(pair, sizeof pair, " and column %lld", (long long)o->text_pair + 1);
-  att_log(f->ctx, ATT_LOG_NOTE, "%s: no names of columns: column %zu%s is the text, column %zu the label", f->path,
-          o->text + 1, pair, o->label + 1);
+  char pair[48] = " is the text";
+  if (o->text_pair >= 0) snprintf(pair, sizeof pair, " and column %lld are the texts", (long long)o->text_pair + 1);
+  att_log(f->ctx, ATT_LOG_NOTE, "%s: no names of columns: column %zu%s, column %zu the label", f->path, o->text + 1,
+          pair, o->label + 1);
 }
 
 static att_status find_columns(column_finder *f, const att_columns *given) {

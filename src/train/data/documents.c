@@ -186,6 +186,33 @@ static bool find_column(const att_table *table, const char *const *names, size_t
   return false;
 }
 
+static att_status unknown_columns(att_context *ctx, const char *path, const att_table *table) {
+  char list[300] = "", of_texts[160], of_summaries[160];
+  size_t used = 0;
+  for (size_t c = 0; table->rows && c < table->columns && used + 60 < sizeof list; c++) {
+    att_text name = att_trimmed(att_table_cell(table, 0, c));
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%.*s\"", c ? ", " : "",
+                             (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "");
+  }
+  list_names(text_names, of_texts, sizeof of_texts);
+  list_names(summary_names, of_summaries, sizeof of_summaries);
+  return att_fail(
+      ctx, ATT_FORMAT,
+      "%s: which of its %zu columns are the text and the summary? Call them %s, and %s; the first row has %s", path,
+      table->columns, of_texts, of_summaries, list);
+}
+
+static void say_columns(att_context *ctx, const char *path, const att_table *table, bool named, size_t text,
+                        size_t summary) {
+  if (!named) {
+    att_log(ctx, ATT_LOG_NOTE, "%s: no known names of columns: column 1 is the text, column 2 its summary", path);
+    return;
+  }
+  att_text names[] = {att_trimmed(att_table_cell(table, 0, text)), att_trimmed(att_table_cell(table, 0, summary))};
+  att_log(ctx, ATT_LOG_NOTE, "%s: line 1 names the columns: \"%.*s\" is the text, \"%.*s\" its summary", path,
+          (int)names[0].size, names[0].data, (int)names[1].size, names[1].data);
+}
+
 static att_status read_table(texts *sources, texts *summaries, const char *path) {
   att_table table = {0};
   size_t text = 0, summary = 0;
@@ -196,7 +223,11 @@ static att_status read_table(texts *sources, texts *summaries, const char *path)
                       "%s: has one column; a text and its summary are wanted: two columns, or lines of JSON", path);
   bool named = !status && table.rows > 0 && find_column(&table, text_names, &text) &&
                find_column(&table, summary_names, &summary) && text != summary;
-  if (!named) text = 0, summary = table.columns - 1;
+  if (!named) text = 0, summary = 1;
+  if (!named && !status && table.columns > 2)
+    status = unknown_columns(sources->ctx, path, &table);
+  else if (!status)
+    say_columns(sources->ctx, path, &table, named, text, summary);
   for (size_t row = named; row < table.rows && !status; row++) {
     att_text cells[] = {att_table_cell(&table, row, text), att_table_cell(&table, row, summary)};
     status = add_text(sources, cells[0].data, cells[0].size);

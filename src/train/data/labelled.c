@@ -64,6 +64,18 @@ static void take_row(const att_table *t, const att_layout *layout, size_t row, c
   out->number[line] = t->line[row];
 }
 
+static void warn_of_empty(att_context *ctx, const char *path, const att_labelled *out) {
+  size_t empty = 0, first = 0;
+  for (size_t i = out->lines.count; i-- > 0;) {
+    if (att_trimmed(out->lines.source[i]).size) continue;
+    empty++;
+    first = out->number[i];
+  }
+  if (empty)
+    att_log(ctx, ATT_LOG_WARNING, "%s: %zu of the texts %s empty, the first on line %zu", path, empty,
+            empty == 1 ? "is" : "are", first);
+}
+
 static att_status take_rows(att_context *ctx, const char *path, const att_table *t, const att_layout *layout,
                             att_labelled *out) {
   size_t first = layout->header, count = t->rows - first, size = 1;
@@ -81,6 +93,7 @@ static att_status take_rows(att_context *ctx, const char *path, const att_table 
     take_row(t, layout, row, &at, out);
   }
   out->pairs = layout->text_pair >= 0;
+  warn_of_empty(ctx, path, out);
   return ATT_OK;
 }
 
@@ -233,7 +246,7 @@ static att_status list_labels(att_context *ctx, const char *path, const att_labe
 /* Labels of which hardly any comes twice are no names. */
 static bool are_apart(const label_list *list) { return list->used >= 20 && 2 * list->count > list->used; }
 
-static att_status check_list(att_context *ctx, const char *path, att_head head, const label_list *list) {
+static att_status check_list(att_context *ctx, const char *path, att_head head, const label_list *list, size_t rows) {
   size_t least = att_head_get(head)->form == ATT_SEVERAL_LABELS ? 1 : 2;
   if (list->count < least) {
     const char *only = list->count ? list->items[0].data : "";
@@ -243,7 +256,7 @@ static att_status check_list(att_context *ctx, const char *path, att_head head, 
   if (list->count > (size_t)ATT_MOST_LABELS || are_apart(list)) {
     return att_fail(ctx, ATT_FORMAT,
                     "%s: %zu different labels in %zu rows: is that column the label? --label-column names another",
-                    path, list->count, list->used);
+                    path, list->count, rows);
   }
   return ATT_OK;
 }
@@ -357,7 +370,7 @@ att_status att_label_set_find(att_context *ctx, const char *path, const att_labe
   }
   label_list list = {0};
   att_status status = list_labels(ctx, path, in, form == ATT_SEVERAL_LABELS, &list);
-  if (!status) status = check_list(ctx, path, set->head, &list);
+  if (!status) status = check_list(ctx, path, set->head, &list, in->lines.count);
   if (!status) status = keep_names(ctx, list.items, list.count, set);
   if (!status) look_at_names(set);
   if (!status) status = count_uses(ctx, in, &list, form == ATT_SEVERAL_LABELS, set);

@@ -81,6 +81,16 @@ static att_status find_column(const series_finder *f, const char *option, const 
   return given ? find_given(f, option, given, found) : ATT_OK;
 }
 
+/* Where semicolons part the cells a comma may stand for the point, as programs of many countries write it. */
+static bool read_value(const att_table *t, att_text cell, float *value) {
+  char text[64];
+  const char *comma = cell.size ? memchr(cell.data, ',', cell.size) : NULL;
+  if (t->delimiter != ';' || !comma || cell.size > sizeof text) return att_series_value(cell, value);
+  memcpy(text, cell.data, cell.size);
+  text[comma - cell.data] = '.';
+  return att_series_value((att_text){text, cell.size}, value);
+}
+
 /* What the rows behind the first hold, of those that are looked at. */
 typedef struct column_content {
   size_t numbers, texts;
@@ -92,7 +102,7 @@ static column_content content_of(const att_table *t, int64_t column) {
   column_content found = {.whole = true};
   for (size_t row = 1; row < end; row++) {
     float value;
-    if (!att_series_value(cell_at(t, row, column), &value)) {
+    if (!read_value(t, cell_at(t, row, column), &value)) {
       found.texts++;
     } else if (!isnan(value)) {
       found.numbers++;
@@ -113,7 +123,7 @@ static bool is_header(const att_table *t, const series_layout *l) {
   for (size_t c = 0; c < t->columns; c++) {
     float value;
     if ((int64_t)c == l->label && l->wide) continue;
-    if (!att_series_value(cell_at(t, 0, (int64_t)c), &value)) return true;
+    if (!read_value(t, cell_at(t, 0, (int64_t)c), &value)) return true;
   }
   return false;
 }
@@ -153,6 +163,22 @@ static void take_channels(const series_finder *f, bool log) {
   }
 }
 
+/* The first column of dates, or -1. */
+static int64_t guess_time(const series_finder *f) {
+  const att_table *t = f->table;
+  size_t end = t->rows < ATT_LOOKED_AT ? t->rows : ATT_LOOKED_AT;
+  for (int64_t c = 0; c < (int64_t)t->columns; c++) {
+    bool dates = end > 1 && c != f->out->series;
+    for (size_t row = 1; row < end && dates; row++) {
+      double time;
+      att_time_form form;
+      dates = att_time_read(cell_at(t, row, c), &time, &form) && !form.number;
+    }
+    if (dates) return c;
+  }
+  return -1;
+}
+
 /* A column called id may number the rows: it tells no series apart unless its first value comes again. */
 static bool comes_again(const att_table *t, int64_t column) {
   att_text first = cell_at(t, 1, column);
@@ -174,6 +200,7 @@ static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   if (l->series >= 0 && !g->series && f->table->rows > 2 && !comes_again(f->table, l->series)) l->series = -1;
   ATT_TRY(find_column(f, "--time", g->time, time_names, &l->time));
   l->wide = labelled && l->series < 0;
+  if (!l->wide && l->time < 0) l->time = guess_time(f);
   if (labelled) ATT_TRY(find_column(f, "--label-column", g->label, label_names, &l->label));
   if (labelled && l->label < 0) l->label = guess_label(f->table);
   if (l->wide) l->time = -1;
@@ -239,7 +266,8 @@ static att_status read_time(const row_taker *t, size_t row, series_row *out) {
   att_text cell = cell_at(f->table, row, f->out->time);
   att_time_form form;
   if (!att_time_read(cell, &out->time, &form)) {
-    return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: \"%.*s\" is no time (a number, or as 2016-07-01 12:30:00)",
+    return att_fail(f->ctx, ATT_FORMAT,
+                    "%s: line %zu: \"%.*s\" is no time (a number, or as 2016-07-01 12:30:00 or 01.07.2016 12:30)",
                     f->path, f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
   }
   if (t->count == 0) t->out->form = form;
@@ -299,7 +327,7 @@ static att_status check_row(const row_taker *t, size_t i, bool begins) {
 
 static att_status read_cell(const series_finder *f, size_t row, int64_t column, float *value) {
   att_text cell = cell_at(f->table, row, column), name = cell_at(f->table, 0, column);
-  if (att_series_value(cell, value)) return ATT_OK;
+  if (read_value(f->table, cell, value)) return ATT_OK;
   return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: column %lld (\"%.*s\"): \"%.*s\" is not a finite number", f->path,
                   f->table->line[row], (long long)column + 1, (int)(name.size < 40 ? name.size : 40),
                   name.size ? name.data : "", (int)(cell.size < 60 ? cell.size : 60), cell.data);
@@ -382,7 +410,10 @@ static att_status read_table(att_context *ctx, const char *path, const att_serie
   ATT_TRY(att_table_read(ctx, path, &table));
   att_status status = find_layout(&f, labelled, true);
   if (!status && !labelled && l.time < 0) {
-    status = att_fail(ctx, ATT_FORMAT, "%s: no column is called time, date or timestamp: name it with --time", path);
+    status = att_fail(
+        ctx, ATT_FORMAT,
+        "%s: no column has times: add one (2016-07-01 12:30:00, or 0, 1, 2 ... called time), or name it with --time",
+        path);
   }
   if (!status) status = take_rows(&t);
   out->bytes = table.bytes; /* the texts' */

@@ -302,6 +302,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   int64_t texts = (int64_t)d->train.lines.count;
   att_choose_whole(&p->head, d->labels.head);
   if (d->is_series) choose_series(d, p);
+  if (d->is_series) att_choose_whole(&p->warping, 1);
   att_encoder_choose(p, texts < 100000 ? ATT_TINY : ATT_SMALL, vocab_for(texts), 5e-4);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, 32);
   att_choose_number(&p->token_dropout, p->fine_tuned != 1 ? 0.1 : is_narrow(p->width) ? 0.2 : 0);

@@ -275,12 +275,12 @@ static bool held(const att_trainer *t, size_t index, att_held_item *item) {
 
 static int64_t patch_for(int64_t lookback) { return lookback >= 64 ? 16 : lookback >= 8 ? lookback / 4 : 1; }
 
-static double passes_for(int64_t windows) { return fmin(200, fmax(10, 200000.0 / (double)windows)); }
+static double passes_for(int64_t windows) { return fmin(200, fmax(6, 50000.0 / (double)windows)); }
 static double most_epochs(const att_trainer *t) { return 2 * passes_for(data_of(t)->train.count); }
 
 static double dropout_for(const att_trainer *t, double epochs) {
   (void)epochs;
-  return t->state.plan.network == ATT_TRANSFORMER ? 0.2 : 0.1;
+  return t->state.plan.network == ATT_TRANSFORMER ? 0.3 : 0.1;
 }
 
 static void choose(const att_trainer *t, att_plan *p) {
@@ -295,7 +295,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   p->vocab = p->lowercase = 0;
   int64_t values = d->grid.series.start[d->grid.series.count] * d->grid.series.channels;
   att_plan_choose_size(p, &shapes, values < 300000 ? ATT_TINY : ATT_SMALL);
-  att_choose_number(&p->lr, p->width < 64 ? 2e-3 : 5e-4);
+  att_choose_number(&p->lr, 5e-4);
   if (p->batch_tokens == ATT_UNSET) {
     int64_t batch = 256 / d->grid.series.channels;
     att_choose_whole(&p->batch, batch < 8 ? 8 : batch > 64 ? 64 : batch);
