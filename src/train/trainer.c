@@ -97,8 +97,10 @@ static att_status take_step(att_trainer *t) {
 
 /* ---- comparing ------------------------------------------------------------------------------------------------ */
 
-/* By quality, once one of them has one that tells, and where that is equal or less by loss. */
+/* By quality, once one of them has one that tells, and where that is equal or less by loss. Where a few are held out,
+ * their measure is luck: the later is the better. */
 static bool is_better(const att_trainer *t, att_score_of_model a, att_score_of_model b) {
+  if (t->few_held) return true;
   if (fmax(a.quality, b.quality) < t->task->telling) return a.loss < b.loss;
   if (a.quality < b.quality || a.quality > b.quality) return a.quality > b.quality;
   return a.loss < b.loss;
@@ -106,6 +108,7 @@ static bool is_better(const att_trainer *t, att_score_of_model a, att_score_of_m
 
 /* Within a thirtieth of the best, by the same measure: what an average is made of. */
 static bool is_good(const att_trainer *t, att_score_of_model score, att_score_of_model best) {
+  if (t->few_held) return true;
   if (best.quality < t->task->telling) return score.loss <= 1.03 * best.loss;
   return score.quality >= 0.97 * best.quality;
 }
@@ -180,11 +183,11 @@ static att_status validate(att_trainer *t) {
     s->best = (att_snapshot){s->step, score};
   }
   ATT_TRY(keep_snapshot(t, score));
-  count_stale(s, score);
+  if (!t->few_held) count_stale(s, score);
   s->validated = s->step;
   ATT_TRY(att_record_valid(&t->record, s->step, att_trainer_seconds(t), score.loss, perplexity_of(t, score),
                            t->task->quality(t), score.quality));
-  say_validation(t, score, best);
+  say_validation(t, score, best && !t->few_held);
   return att_record_draw(&t->record, t->task->quality(t));
 }
 
@@ -201,7 +204,7 @@ static int64_t good_snapshots(const att_trainer *t, att_snapshot *good) {
 /* The best of many measurements is in part luck, so an average with the lower loss may be a little below its
  * quality. */
 static bool average_wins(const att_trainer *t, att_score_of_model average, att_score_of_model best) {
-  if (!isfinite(average.loss)) return false;
+  if (!isfinite(average.loss) || t->few_held) return isfinite(average.loss);
   if (average.loss < best.loss) return average.quality >= best.quality - 0.01 * fabs(best.quality);
   return is_better(t, average, best);
 }

@@ -27,6 +27,7 @@ struct att_trainer {
 
   att_lock *lock;                    /* of the folder: two runs never share one */
   bool reads_rows;                   /* the task's data is rows of floats: there is no tokenizer */
+  bool few_held;                     /* too few are held out to choose by: the last models are taken */
   bool resumed;                      /* from a checkpoint */
   bool finishing;                    /* the last checkpoint is written: nothing is left to save when interrupted */
   bool made_folder;                  /* by this run: removed again where nothing came into it */

@@ -21,6 +21,7 @@
 
 #define ATT_FEW_LABELS      10
 #define ATT_LISTED_LABELS   20
+#define ATT_FEW_HELD        50   /* series; one of so many is two in a hundred */
 #define ATT_SERIES_TOKENS   64   /* of the longest series, about */
 #define ATT_SERIES_STRENGTH 0.15 /* by which a channel varies: of the logarithm of its factor the deviation */
 
@@ -235,11 +236,15 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   }
   const att_lines *valid = valid_lines(d);
   if (d->is_series) ATT_TRY(measure_series(t, p));
+  t->few_held = d->is_series && !o->valid && valid->count < ATT_FEW_HELD;
   ATT_TRY(att_truth_read(t->ctx, o->data, &d->train.lines, NULL, d->labels.head, d->labels.names, d->labels.count,
                          &d->truth));
   ATT_TRY(att_truth_read(t->ctx, o->valid ? o->valid : o->data, valid, d->valid_file.number, d->labels.head,
                          d->labels.names, d->labels.count, &d->valid_truth));
   if (!t->resumed) say_labels(t);
+  if (!t->resumed && t->few_held)
+    att_log(t->ctx, ATT_LOG_NOTE, "%zu held-out %s are too few to choose by: the mean of the last checkpoints is taken",
+            valid->count, t->things);
   *train_fingerprint = att_lines_fingerprint(&d->train.lines);
   *valid_fingerprint = att_lines_fingerprint(valid);
   return ATT_OK;
