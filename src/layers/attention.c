@@ -68,6 +68,10 @@ att_status att_self_attention(att_run *run, const att_block *block, const att_bl
     view_cache(input->self_cache, kv_width, &shape, &k, &v);
   }
   ATT_TRY(att_op_attention(run, &q, &k, &v, &shape, &mixed));
+  if (input->kept) {
+    att_tensor all = mixed;
+    ATT_TRY(att_op_rows(run, &all, input->kept, input->kept_count, &mixed));
+  }
   return att_op_linear(run, &mixed, &block->self.out.weight, &block->self.out.bias, ATT_PLAIN, out);
 }
 

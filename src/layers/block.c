@@ -38,6 +38,7 @@ typedef struct sublayer {
   sublayer_fn *f;
   const att_norm_layer *norm, *out_norm; /* out_norm: NULL or absent: none */
   uint32_t place;                        /* of its dropout */
+  bool keeps;                            /* gives the rows that the block keeps */
 } sublayer;
 
 static att_status inside(att_run *run, const att_block *block, const att_block_input *input, const sublayer *part,
@@ -51,14 +52,15 @@ static att_status inside(att_run *run, const att_block *block, const att_block_i
 /* x + f(x) with its norms, on the arena. */
 static att_status wrapped(att_run *run, const att_block *block, const att_block_input *input, const sublayer *part,
                           const att_tensor *x, att_tensor *out) {
-  att_tensor normed, inner, sum;
+  att_tensor normed, inner, sum, rest = *x;
+  if (part->keeps) ATT_TRY(att_op_rows(run, x, input->kept, input->kept_count, &rest));
   if (block->norm_before) {
     ATT_TRY(norm(run, block, part->norm, x, &normed));
     ATT_TRY(inside(run, block, input, part, &normed, &inner));
-    return att_op_residual(run, x, &inner, part->place, out);
+    return att_op_residual(run, &rest, &inner, part->place, out);
   }
   ATT_TRY(inside(run, block, input, part, x, &inner));
-  ATT_TRY(att_op_residual(run, x, &inner, part->place, &sum));
+  ATT_TRY(att_op_residual(run, &rest, &inner, part->place, &sum));
   return norm(run, block, part->norm, &sum, out);
 }
 
@@ -72,6 +74,7 @@ static att_status run_sublayer(att_run *run, const att_block *block, const att_b
   if (run->tape) {
     *x = out;
   } else {
+    x->rows = out.rows;
     memcpy(x->data, out.data, (size_t)(x->rows * x->cols) * sizeof *x->data);
     att_arena_restore(run->arena, mark);
   }
@@ -79,9 +82,9 @@ static att_status run_sublayer(att_run *run, const att_block *block, const att_b
 }
 
 att_status att_block_forward(att_run *run, const att_block *b, const att_block_input *input, att_tensor *x) {
-  const sublayer self = {att_self_attention, &b->self_norm, &b->self_out_norm, input->place},
-                 cross = {att_cross_attention, &b->cross_norm, NULL, input->place + 1},
-                 last = {feedforward, &b->feedforward_norm, &b->feedforward_out_norm, input->place + 2};
+  const sublayer self = {att_self_attention, &b->self_norm, &b->self_out_norm, input->place, input->kept != NULL},
+                 cross = {att_cross_attention, &b->cross_norm, NULL, input->place + 1, false},
+                 last = {feedforward, &b->feedforward_norm, &b->feedforward_out_norm, input->place + 2, false};
   ATT_TRY(run_sublayer(run, b, input, self, x));
   if (b->has_cross) ATT_TRY(run_sublayer(run, b, input, cross, x));
   return run_sublayer(run, b, input, last, x);

@@ -65,6 +65,10 @@ typedef struct att_block_input {
   const att_turns *turns, *local_turns;            /* of rotary positions, for self-attention; or NULL */
   const att_distance_bias *distances;              /* of self-attention; or NULL. All on the arena */
   uint32_t place;                                  /* of the block's dropouts: place, place + 1, place + 2 */
+  /* [kept_count], or NULL: rows of x that are wanted of the block: keys and values are made of all, the rest of these
+   */
+  const int32_t *kept;
+  int64_t kept_count;
 } att_block_input;
 
 /* *x, contiguous, becomes the block's output: a new tensor where the run has a tape; else it is written over, and

@@ -15,6 +15,7 @@ typedef struct att_input {
   const int32_t *types; /* bert's segment of each, or NULL: all 0 */
   att_sequences sequences;
   const float *rows; /* [rows, att_config_row_width], in place of ids */
+  bool pooled;       /* all that is wanted is what a head of whole texts reads: of an encoder the first row of each */
 } att_input;
 
 /* What an encoder gives. Which rows are whose is said here: there may be more or fewer than were read. */

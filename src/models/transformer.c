@@ -247,6 +247,31 @@ static att_status last_norm(att_run *run, att_model *model, const att_stack *sta
   return att_norm_forward(run, &stack->norm, model->config.norm, model->config.layer_norm_epsilon, &inner, x);
 }
 
+/* The first row of each sequence, which is all that a head of texts reads of the last layer. *kept stays NULL where
+ * more is read. */
+static att_status keep_first(att_run *run, const att_model *model, const att_input *input, att_sequences sequences,
+                             int32_t **kept) {
+  *kept = NULL;
+  if (!input->pooled || model->config.mean_pool || model->calls->pool != att_transformer_pool) return ATT_OK;
+  for (int64_t i = 0; i < sequences.count; i++)
+    if (sequences.start[i] == sequences.start[i + 1]) return ATT_OK;
+  int32_t *rows = ATT_ARENA_NEW(run->arena, sequences.count, int32_t);
+  if (!rows) return ATT_MEMORY;
+  for (int64_t i = 0; i < sequences.count; i++) rows[i] = (int32_t)sequences.start[i];
+  *kept = rows;
+  return ATT_OK;
+}
+
+/* Of memory whose sequences have a row each. */
+static att_status one_row_each(att_run *run, att_memory *memory) {
+  int64_t count = memory->sequences.count, *start = ATT_ARENA_NEW(run->arena, count + 1, int64_t);
+  if (!start) return ATT_MEMORY;
+  for (int64_t i = 0; i <= count; i++) start[i] = i;
+  memory->sequences = (att_sequences){count, start};
+  memory->ids = NULL;
+  return ATT_OK;
+}
+
 att_status att_transformer_encode(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                                   att_tensor *embedded, att_memory *memory) {
   const att_stack *encoder = &layers_of(model)->encoder;
@@ -256,8 +281,15 @@ att_status att_transformer_encode(att_run *run, att_model *model, const att_inpu
   ATT_TRY(begin(now, model, false, input, NULL, embedded, &block, &memory->rows));
   memory->sequences = block.sequences;
   memory->ids = input->ids;
+  int32_t *kept;
+  ATT_TRY(keep_first(now, model, input, block.sequences, &kept));
   for (int64_t i = 0; i < encoder->layers; i++) {
     const att_block *layer = block_of(encoder, i);
+    if (i + 1 == encoder->layers && kept) {
+      block.kept = kept;
+      block.kept_count = block.sequences.count;
+      ATT_TRY(one_row_each(now, memory));
+    }
     if (block_learns(layer)) now = run;
     block.self_probs = maps && maps->encoder ? maps->encoder[i] : NULL;
     block.place = place_of(false, i);

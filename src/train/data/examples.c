@@ -100,7 +100,7 @@ void att_examples_free(att_context *ctx, att_examples *e) {
 /* ---- ids to batches ------------------------------------------------------------------------------------------- */
 
 static att_status give_rows(const att_examples *e, const int32_t *which, int64_t begin, att_sequences sequences,
-                            att_arena *arena, att_input *input) {
+                            bool pooled, att_arena *arena, att_input *input) {
   size_t token = (size_t)e->width * sizeof(float);
   float *rows = att_arena_alloc(arena, (size_t)sequences.start[sequences.count], token);
   if (!rows) return ATT_MEMORY;
@@ -108,7 +108,7 @@ static att_status give_rows(const att_examples *e, const int32_t *which, int64_t
     int64_t text = which ? which[i] : begin + i, count = sequences.start[i + 1] - sequences.start[i];
     memcpy(rows + sequences.start[i] * e->width, e->rows + e->start[text] * e->width, (size_t)count * token);
   }
-  *input = (att_input){.rows = rows, .sequences = sequences};
+  *input = (att_input){.rows = rows, .sequences = sequences, .pooled = pooled};
   return ATT_OK;
 }
 
@@ -121,7 +121,7 @@ att_status att_examples_input(const att_model *model, const att_examples *e, con
     int64_t text = which ? which[i] : begin + i;
     start[i + 1] = start[i] + e->start[text + 1] - e->start[text];
   }
-  if (e->width) return give_rows(e, which, begin, (att_sequences){count, start}, arena, input);
+  if (e->width) return give_rows(e, which, begin, (att_sequences){count, start}, model->head->texts, arena, input);
   int32_t *ids = ATT_ARENA_NEW(arena, start[count], int32_t), *types = ATT_ARENA_NEW(arena, start[count], int32_t);
   if (!ids || !types) return ATT_MEMORY;
   for (int64_t i = 0; i < count; i++) {
@@ -130,8 +130,10 @@ att_status att_examples_input(const att_model *model, const att_examples *e, con
     memcpy(ids + start[i], e->ids.data + e->start[text], size);
     memcpy(types + start[i], e->types.data + e->start[text], size);
   }
-  *input =
-      (att_input){.ids = ids, .types = model->config.type_vocab_size > 1 ? types : NULL, .sequences = {count, start}};
+  *input = (att_input){.ids = ids,
+                       .types = model->config.type_vocab_size > 1 ? types : NULL,
+                       .sequences = {count, start},
+                       .pooled = model->head->texts};
   return ATT_OK;
 }
 
