@@ -95,7 +95,7 @@ static void what_is_refused(void **state) {
       {"t,y\n1,1\n2,2\n3,3\n900000,4\n", "has gaps of"},
       {"date,y\n2020-01-01,oh\n2020-01-02,no\n", "no column of numbers"},
       {"date,y\n2020-01-01,inf\n2020-01-02,1\n", "\"inf\" is not a finite number"},
-      {"y,z\n1,2\n3,4\n", "no column is called time"},
+      {"y,z\n1,2\n3,4\n", "no column has times"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     att_timeline g;

@@ -485,7 +485,7 @@ static void test_parts_that_are_not_there(void **state) {
     assert_null(strstr(text, "(null)"));
     att_release(ctx, text);
   }
-  check_refused(&p, options_of(ATT_LOOK_CROSS, 80, false, true), "no attention in the cross part");
+  check_refused(&p, options_of(ATT_LOOK_CROSS, 80, false, true), "part cross: the model has none");
   free_picture(&p);
 }
 
