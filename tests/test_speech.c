@@ -233,7 +233,7 @@ static void test_whisper_refuses(void **state) {
   must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "give --rate 16000");
   o = small_options(out);
   strcpy(o.plan.language, "de");
-  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "from is missing: language needs it");
+  must_say(att_train(ctx, &o, NULL, NULL), ATT_ARGUMENT, "--from is missing: --language needs it");
 }
 
 static void test_lstm(void **state) {
