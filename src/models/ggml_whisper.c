@@ -135,7 +135,7 @@ static att_status spell_all(spelling *s, const att_ggml_head *h, size_t texts, s
   for (size_t i = 0; i < texts; i++) ATT_TRY(spell_bytes(s, h->tokens[i]));
   for (size_t i = 0; i < ATT_COUNT(before); i++) ATT_TRY(spell_name(s, before[i]));
   for (size_t i = 0; i < spoken; i++) {
-    snprintf(name, sizeof name, "<|%s|>", languages[i]);
+    snprintf(name, sizeof name, "<|%.16s|>", languages[i]);
     ATT_TRY(spell_name(s, name));
   }
   for (size_t i = 0; i < ATT_COUNT(behind); i++) ATT_TRY(spell_name(s, behind[i]));
