@@ -155,7 +155,7 @@ static bool is_single(att_text cell) {
   return cell.size <= ATT_LONGEST_NAMED && !(cell.size && memchr(cell.data, ' ', cell.size));
 }
 
-static int by_bytes(const void *a, const void *b) {
+int att_text_by_bytes(const void *a, const void *b) {
   const att_text *x = a, *y = b;
   size_t shared = x->size < y->size ? x->size : y->size;
   int order = shared ? memcmp(x->data, y->data, shared) : 0;
@@ -169,8 +169,8 @@ static att_status count_different(column_finder *f) {
   if (!cells) return ATT_MEMORY;
   for (size_t c = 0; c < t->columns; c++) {
     for (size_t r = 1; r < t->rows; r++) cells[r] = att_trimmed(att_table_cell(t, r, c));
-    if (t->rows > 1) qsort(cells + 1, t->rows - 1, sizeof *cells, by_bytes);
-    for (size_t r = 1; r < t->rows; r++) f->different[c] += r == 1 || by_bytes(&cells[r - 1], &cells[r]) != 0;
+    if (t->rows > 1) qsort(cells + 1, t->rows - 1, sizeof *cells, att_text_by_bytes);
+    for (size_t r = 1; r < t->rows; r++) f->different[c] += r == 1 || att_text_by_bytes(&cells[r - 1], &cells[r]) != 0;
   }
   att_free(f->ctx, cells);
   return ATT_OK;

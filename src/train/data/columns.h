@@ -22,4 +22,7 @@ typedef struct att_layout {
 att_status att_columns_find(att_context *ctx, const char *path, const att_table *table, const att_columns *given,
                             att_layout *layout);
 
+/* For qsort and bsearch of att_text: the order of their bytes. */
+int att_text_by_bytes(const void *a, const void *b);
+
 #endif

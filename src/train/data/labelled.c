@@ -192,17 +192,10 @@ typedef struct label_list {
   size_t count, capacity, used; /* used: with repeats */
 } label_list;
 
-static int by_bytes(const void *a, const void *b) {
-  const att_text *x = a, *y = b;
-  size_t shared = x->size < y->size ? x->size : y->size;
-  int order = shared ? memcmp(x->data, y->data, shared) : 0;
-  return order ? order : (x->size > y->size) - (x->size < y->size);
-}
-
 /* Sorting now and then keeps what is held near the number of different labels. */
 static void squeeze(label_list *list) {
   size_t kept = 0;
-  if (list->count) qsort(list->items, list->count, sizeof *list->items, by_bytes);
+  if (list->count) qsort(list->items, list->count, sizeof *list->items, att_text_by_bytes);
   for (size_t i = 0; i < list->count; i++)
     if (kept == 0 || !same_text(list->items[kept - 1], list->items[i])) list->items[kept++] = list->items[i];
   list->count = kept;
