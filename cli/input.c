@@ -41,7 +41,7 @@ static char *join_words(const att_cli *cli) {
   return text;
 }
 
-/* "notes.txt", "data/notes": a text of one word like that may be a file's name with a slip in it. */
+/* "notes.txt": a text of one word like that may be a file's name with a slip in it. */
 static bool looks_like_file(const char *word) {
   static const char *const ends[] = {".txt", ".csv", ".tsv", ".gz", ".json", ".jsonl", ".md", ".html"};
   size_t size = strlen(word);
