@@ -168,6 +168,26 @@ static void json_fits_its_schema(void **state) {
   tear_down(&s);
 }
 
+/* Whether the text is one that the grammar takes, to its end; read by characters. */
+static bool fits(setup *s, const att_token_trie *trie, att_grammar *grammar, const char *text) {
+  att_ids ids = {0};
+  const uint64_t *mask;
+  bool ends;
+  for (const char *c = text; *c; c++) {
+    int32_t token = -1;
+    for (int32_t t = 0; token < 0 && t < s->model->config.vocab_size; t++) {
+      size_t length;
+      const char *bytes = att_token_trie_bytes(trie, t, &length);
+      if (length == 1 && bytes[0] == *c) token = t;
+    }
+    assert_true(token >= 0);
+    ok(s, att_ids_push(s->ctx, &ids, token));
+  }
+  ok(s, att_grammar_allowed(grammar, ids.data, (int64_t)ids.count, &mask, &ends));
+  att_free(s->ctx, ids.data);
+  return ends;
+}
+
 /* Whole numbers in ranges: all of them, and no others. */
 static void ranges_have_just_their_numbers(void **state) {
   static const int ranges[][2] = {{0, 0},  {0, 9},      {3, 7},    {9, 10},   {12, 345},
@@ -185,24 +205,68 @@ static void ranges_have_just_their_numbers(void **state) {
     ok(&s, att_grammar_new_schema(s.ctx, trie, schema, &grammar));
     for (int number = -1100; number <= 1100; number++) {
       char digits[16];
-      att_ids ids = {0};
-      const uint64_t *mask;
-      bool ends;
-      int size = snprintf(digits, sizeof digits, "%d", number);
-      for (int j = 0; j < size; j++) { /* by characters */
-        int32_t token = -1;
-        for (int32_t t = 0; token < 0 && t < s.model->config.vocab_size; t++) {
-          size_t length;
-          const char *bytes = att_token_trie_bytes(trie, t, &length);
-          if (length == 1 && bytes[0] == digits[j]) token = t;
-        }
-        assert_true(token >= 0);
-        ok(&s, att_ids_push(s.ctx, &ids, token));
-      }
-      ok(&s, att_grammar_allowed(grammar, ids.data, (int64_t)ids.count, &mask, &ends));
-      if (ends != (number >= ranges[i][0] && number <= ranges[i][1]))
+      snprintf(digits, sizeof digits, "%d", number);
+      if (fits(&s, trie, grammar, digits) != (number >= ranges[i][0] && number <= ranges[i][1]))
         fail_msg("%d of %d to %d", number, ranges[i][0], ranges[i][1]);
-      att_free(s.ctx, ids.data);
+    }
+    att_grammar_free(grammar);
+  }
+  att_token_trie_free(s.ctx, trie);
+  tear_down(&s);
+}
+
+/* By JSON Schema's own words (draft 2020-12, sections 6 and 10): what is valid, and what is not. */
+static void schemas_have_just_their_texts(void **state) {
+  static const struct {
+    const char *schema, *valid[6], *not_valid[6];
+  } cases[] = {
+      {"{\"type\": \"number\", \"minimum\": 1, \"maximum\": 3}",
+       {"1", "2.5", "3", "1.05"},
+       {"0", "3.5", "-2", "4", "03"}},
+      {"{\"type\": \"number\", \"maximum\": -2}", {"-2", "-17"}, {"0", "3", "-1"}},
+      {"{\"minimum\": 2, \"exclusiveMaximum\": 4}", {"2", "3", "2.5"}, {"4", "1", "\"2\""}},
+      {"{\"type\": \"integer\", \"exclusiveMinimum\": 2, \"maximum\": 4}", {"3", "4"}, {"2", "5", "3.5"}},
+      {"{\"type\": \"integer\", \"minimum\": 0}", {"0", "7", "10", "123456789012345"}, {"-1", "007"}},
+      {"{\"type\": \"integer\"}", {"0", "-12", "345"}, {"1.5", "01", "true"}},
+      {"{\"prefixItems\": [{\"type\": \"integer\"}, {\"type\": \"boolean\"}], \"items\": false}",
+       {"[1,true]", "[2, false]"},
+       {"[1]", "[true,1]", "[1,true,2]"}},
+      {"{\"prefixItems\": [{\"type\": \"integer\"}], \"items\": {\"type\": \"null\"}, \"minItems\": 2, \"maxItems\": "
+       "3}",
+       {"[1,null]", "[1,null,null]"},
+       {"[1]", "[1,2]", "[1,null,null,null]"}},
+      {"{\"minItems\": 1, \"maxItems\": 2}", {"[1]", "[1,\"a\"]"}, {"[]", "[1,2,3]"}},
+      {"{\"type\": \"array\", \"maxItems\": 0}", {"[]"}, {"[1]"}},
+      {"{\"additionalProperties\": {\"type\": \"integer\"}}",
+       {"{}", "{\"a\":1}", "{\"a\":1,\"b\":2}"},
+       {"{\"a\":\"b\"}", "[]"}},
+      {"{\"type\": \"object\", \"additionalProperties\": false}", {"{}"}, {"{\"a\":1}"}},
+      {"{\"type\": \"object\"}", {"{}", "{\"a\":[1]}"}, {"1", "[]"}},
+      {"{\"type\": [\"integer\", \"null\"]}", {"1", "null"}, {"true", "\"1\""}},
+      {"{\"minLength\": 1, \"maxLength\": 2}", {"\"a\"", "\"ab\""}, {"\"\"", "\"abc\"", "1"}},
+      {"{\"const\": {\"a\": [1, \"b\\n\"]}}", {"{\"a\":[1,\"b\\n\"]}"}, {"{\"a\":[1]}", "1"}},
+      {"{\"oneOf\": [{\"type\": \"boolean\"}, {\"const\": 7}]}", {"true", "7"}, {"8", "null"}},
+      {"{\"allOf\": [{\"type\": \"boolean\"}]}", {"true", "false"}, {"1"}},
+      {"{\"format\": \"date\"}",
+       {"\"2024-02-28\"", "\"1999-12-31\"", "\"2026-11-30\"", "\"0001-04-09\""},
+       {"\"2024-13-01\"", "\"2024-02-30\"", "\"2024-11-31\"", "\"2024-10-00\"", "\"24-01-01\"", "1"}},
+      {"{\"properties\": {\"a\": true}, \"required\": [\"a\"]}", {"{\"a\":1}", "{\"a\":[\"x\"]}"}, {"{}", "{\"b\":1}"}},
+      {"{}", {"1", "[true]", "{\"a\":null}"}, {"x", "[1,]"}},
+  };
+  setup s;
+  (void)state;
+  set_up(&s, "generate_llama");
+  att_token_trie *trie;
+  ok(&s, att_token_trie_new(s.ctx, s.model->tokenizer, s.model->config.vocab_size, &trie));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    att_grammar *grammar;
+    if (att_grammar_new_schema(s.ctx, trie, cases[i].schema, &grammar))
+      fail_msg("%s: %s", cases[i].schema, att_message(s.ctx));
+    for (int j = 0; j < 6; j++) {
+      if (cases[i].valid[j] && !fits(&s, trie, grammar, cases[i].valid[j]))
+        fail_msg("%s refuses %s", cases[i].schema, cases[i].valid[j]);
+      if (cases[i].not_valid[j] && fits(&s, trie, grammar, cases[i].not_valid[j]))
+        fail_msg("%s takes %s", cases[i].schema, cases[i].not_valid[j]);
     }
     att_grammar_free(grammar);
   }
@@ -260,6 +324,16 @@ static void wrong_ones_are_refused(void **state) {
       {"{\"type\": \"integer\", \"minimum\": 3, \"maximum\": 2}", "nothing fits"},
       {"{\"type\": \"string\", \"maxLength\": 99999}", "maxLength"},
       {"{\"allOf\": [{}, {}]}", "allOf"},
+      {"{\"minimum\": 1.5}", "whole number"},
+      {"{\"type\": \"integer\", \"maximum\": 1e20}", "whole number"},
+      {"{\"properties\": {\"a\": false}}", "nothing fits"},
+      {"{\"properties\": [1]}", "properties must be an object"},
+      {"{\"type\": \"object\", \"minProperties\": 1}", "minProperties"},
+      {"{\"properties\": {\"a\": {}}, \"minProperties\": 1}", "minProperties"},
+      {"{\"prefixItems\": [{}, {}], \"maxItems\": 1}", "more than maxItems"},
+      {"{\"items\": {}, \"minItems\": 1, \"maxItems\": 0}", "more than maxItems"},
+      {"{\"type\": [1]}", "a type is no text"},
+      {"{\"type\": 1}", "a type is no text"},
       {"{\"type\": \"string\", \"format\": \"email\"}", "formats"},
   };
   setup s;
@@ -404,6 +478,7 @@ int main(void) {
       cmocka_unit_test(masks_are_those_of_each_token),
       cmocka_unit_test(json_fits_its_schema),
       cmocka_unit_test(ranges_have_just_their_numbers),
+      cmocka_unit_test(schemas_have_just_their_texts),
       cmocka_unit_test(wrong_ones_are_refused),
       cmocka_unit_test(what_explodes_ends),
       cmocka_unit_test(likeliest_tokens_and_biases),

@@ -32,7 +32,11 @@ static const char basics[] =
     "value ::= object | array | string | number | boolean | null\n"
     "object ::= \"{\" ws (string \":\" ws value (\",\" ws string \":\" ws value)*)? ws \"}\"\n"
     "array ::= \"[\" ws (value (\",\" ws value)*)? ws \"]\"\n"
-    "date ::= [0-9]{4} \"-\" (\"0\" [1-9] | \"1\" [0-2]) \"-\" (\"0\" [1-9] | \"1\" [0-9] | \"2\" [0-8])\n"
+    "date ::= [0-9]{4} \"-\" (month31 \"-\" (day | \"29\" | \"3\" [01]) | month30 \"-\" (day | \"29\" | \"30\") | "
+    "\"02-\" day)\n"
+    "month31 ::= \"0\" [13578] | \"1\" [02]\n"
+    "month30 ::= \"0\" [469] | \"11\"\n"
+    "day ::= \"0\" [1-9] | \"1\" [0-9] | \"2\" [0-8]\n"
     "time ::= ([01] [0-9] | \"2\" [0-3]) \":\" [0-5] [0-9] \":\" [0-5] [0-9] (\".\" [0-9]{1,6})? (\"Z\" | [+-] ([01] "
     "[0-9] | "
     "\"2\" [0-3]) \":\" [0-5] [0-9])\n"
@@ -201,11 +205,23 @@ static att_status put_digits(writer *w, const char *low, const char *high) {
   memset(zeros, '0', size);
   memset(nines, '9', size);
   zeros[size - 1] = nines[size - 1] = '\0';
-  PUT(" (\"%c\"", low[0]);
-  ATT_TRY(put_digits(w, low + 1, nines));
-  if (low[0] + 1 < high[0]) PUT(" | [%c-%c] [0-9]{%zu}", low[0] + 1, high[0] - 1, size - 1);
-  PUT(" | \"%c\"", high[0]);
-  ATT_TRY(put_digits(w, zeros, high + 1));
+  bool from_zeros = strcmp(low + 1, zeros) == 0, to_nines = strcmp(high + 1, nines) == 0;
+  char first = (char)(low[0] + !from_zeros), last = (char)(high[0] - !to_nines); /* what any digits may follow */
+  const char *between = "";
+  PUT(" (");
+  if (!from_zeros) {
+    PUT("\"%c\"", low[0]);
+    ATT_TRY(put_digits(w, low + 1, nines));
+    between = " | ";
+  }
+  if (first <= last) {
+    PUT("%s[%c-%c] [0-9]{%zu}", between, first, last, size - 1);
+    between = " | ";
+  }
+  if (!to_nines) {
+    PUT("%s\"%c\"", between, high[0]);
+    ATT_TRY(put_digits(w, zeros, high + 1));
+  }
   PUT(")");
   return ATT_OK;
 }
