@@ -36,6 +36,12 @@ run 0 rouge --reference reference --reference summaries --sentence-level summari
 run 0 rouge --reference reference --reference summaries --average mean --sentence-level summaries
 has out '^0.8333	' "the mean of references"
 run 0 rouge --reference reference --bootstrap 50 --stem summaries && has out 'interval' "rouge --bootstrap"
+run 0 rouge --reference reference --bootstrap 50 --json summaries && has out '"low": {"precision": ' "rouge --bootstrap --json"
+printf 'a b.<n>c d.\n' >parts && printf 'c d.<n>a b.\n' >turned && run 0 rouge --reference parts --newline '<n>' --sentence-level --json turned
+has out '^{"line": 1, "rouge1"' "rouge --json of a line"
+has out '"rougeL": {"precision": 0.5, .*"rougeLsum": {"precision": 1, ' "sentences in another order count one by one"
+run 2 rouge --reference parts --newline '' turned && one "rouge --newline of nothing" "newline"
+run 2 rouge --reference - - </dev/null && one "standard input twice" "standard input"
 "$attend" rouge --reference reference <summaries >piped 2>err || fail "summaries from a pipe: $(cat err)"
 head -1 summaries >short && run 1 rouge --reference reference short && one "fewer summaries" "lines"
 run 1 rouge --reference nowhere summaries && one "no reference" "nowhere"
@@ -63,6 +69,17 @@ echo '{"a": "in 1889", "b": "Paris"}' >answers.json
 run 0 squad --reference questions.json answers.json
 [ "$(cat out)" = '{"exact_match": 50, "f1": 83.33333333333333}' ] || fail "squad: $(cat out)"
 echo '[1]' >answers.json && run 1 squad --reference questions.json answers.json && one "no answers" "answers.json"
+
+cat >questions2.json <<'JSON'
+{"version": "v2.0", "data": [{"title": "t", "paragraphs": [{"context": "The tower was built in 1889 in Paris.", "qas": [
+ {"id": "a", "question": "When?", "is_impossible": false, "answers": [{"text": "1889", "answer_start": 23}]},
+ {"id": "b", "question": "By whom?", "is_impossible": true, "answers": []}]}]}]}
+JSON
+echo '{"a": "in 1889", "b": "Paris"}' >answers.json && echo '{"a": 0.1, "b": 0.9}' >odds.json
+run 0 squad --reference questions2.json answers.json && has out '"f1": 33.3' "squad 2.0" && has out '"NoAns_exact": 0,' "squad 2.0"
+run 0 squad --reference questions2.json answers.json --null-odds odds.json --null-threshold 0.5
+has out '"HasAns_f1": 66.6' "squad --null-odds" && has out '"NoAns_exact": 100' "squad --null-odds" && has out '"best_f1": 83.3' "squad --null-odds"
+run 2 squad --reference questions2.json answers.json --null-threshold 0.5 && one "a threshold of no odds" "null-odds"
 
 # ---- forecast: a row an hour that repeats each day
 awk 'BEGIN { print "time,load"; for (i = 0; i < 240; i++) printf "2024-01-%02d %02d:00:00,%.4f\n", 1 + i / 24, i % 24, 10 + 3 * sin(i / 24 * 6.283185307) }' >load.csv
@@ -98,6 +115,26 @@ run 1 compose tunes -o nowhere/x.mid && one "a folder that is not there" "nowher
 run 2 compose tunes -o tune.wav && one "an end that is no tune's" "tune.wav"
 run 1 compose meter -o x.mid && one "compose of a forecaster" "cannot generate"
 
+# ---- piano rolls: frames of keys, one part of them alone, then with parts of their own
+for part in train valid test; do
+  printf '%s"%s": [' "$([ $part = train ] && echo '{' || echo ', ')" $part
+  for i in 1 2 3 4 5 6; do printf '%s[[60, 64], [62], [], [60], [67, 72], [65]]' "$([ $i = 1 ] || echo ', ')"; done
+  printf ']'
+done >rolls.json && echo '}' >>rolls.json
+echo "$(cut -d']' -f1-48 rolls.json | sed 's/, "valid".*//')}" >only.json
+run 0 train music --data rolls.json --steps 4 "${shape[@]}" -o rolls && has err 'test: 6 tunes of piano rolls, 36 frames' "the parts of piano rolls"
+has err ', test [0-9.]*;' "the test part is measured, too"
+run 0 train music --data only.json --steps 4 "${shape[@]}" -o held && has err 'train: 5 tunes .*, 30 frames' "the last tenth is held out"
+run 0 train music --data only.json --valid rolls.json --steps 4 "${shape[@]}" -o beside && has err 'train: 6 tunes' "--valid of piano rolls"
+run 2 train music --data rolls.json only.json --steps 4 -o none && last "two files of piano rolls" "only.json"
+echo '{"train": [[[60], [62]]]}' >one.json && run 1 train music --data one.json --steps 4 -o none && last "one tune" "one.json"
+echo '{"valid": [[[60], [62]]]}' >one.json && run 1 train music --data one.json --steps 4 -o none && last "no tunes to learn from" 'no tunes under "train"'
+run 0 score rolls --data rolls.json --threads 1 && lines out 3 "score of piano rolls" && has out '^test	[0-9.]*	36$' "score of piano rolls"
+run 0 score rolls --data rolls.json --json --threads 1 && has out '^{"part": "valid", "logprob": -[0-9.]*, "tunes": 6, "frames": 36, "nats": ' "score --json"
+run 2 score rolls --data rolls.json --text plain && one "score of rolls and text" "no other input"
+run 0 compose rolls -o roll.mid --bars 2 --frames 2 --tempo 90 --threads 1 && [ "$(head -c 4 roll.mid)" = MThd ] || fail "compose of rolls"
+run 1 compose tunes -o x.mid --tempo 90 && one "the tempo of a model of tunes" "piano rolls"
+
 # ---- summaries
 for i in $(seq 1 30); do
   for word in dog cat bird; do printf '{"text": "Today the %s slept. Nobody saw %d trees.", "summary": "The %s slept."}\n' $word "$i" $word; done
@@ -111,6 +148,12 @@ lines out 3 "summarize, a line for a line" && [ -z "$(sed -n 2p out)" ] || fail 
 run 0 summarize summer --long --file plain --max-tokens 8 --threads 1 && lines out 3 "summarize --long"
 echo 'no object' >odd && run 1 summarize summer --objects --file odd && one "lines that are no objects" "line 1"
 echo '{"title": "x"}' >odd && run 1 summarize summer --objects --file odd && one "an object without a text" "line 1"
+run 0 train summarization --data texts.jsonl --valid three --extract --vocab 300 --steps 4 --width 16 --heads 2 --layers 1 --threads 1 -o picker
+run 0 summarize picker "Today the dog slept. Nobody saw 3 trees." --extract 1 --threads 1 && lines out 1 "a sentence picked"
+run 2 train summarization --data texts.jsonl --extract --decoder-layers 2 -o none && last "an extractor's decoder" "leave out --decoder-layers"
+run 0 train summarization --data texts.jsonl --extract --from picker --steps 2 --threads 1 -o again
+run 0 train summarization --data texts.jsonl --copy --vocab 300 --steps 4 "${shape[@]}" -o copier
+run 0 summarize copier "Today the dog slept." --max-tokens 8 --threads 1 && lines out 1 "a summary that copies"
 run 1 summarize meter "a text" && one "summarize of a forecaster" "cannot summarize"
 
 echo "verbs of tasks: $failures failures"

@@ -61,6 +61,7 @@ run 0 transcribe "$model" noise.wav $sure --format tsv && [ "$(head -1 out)" = "
 [ "$(wc -l <out)" = $((lines + 1)) ] || fail "tsv has other segments than text"
 run 0 transcribe "$model" noise.wav noise.wav $sure --format tsv && [ "$(grep -c '^noise.wav' out)" = $((2 * lines)) ] || fail "two files"
 run 0 transcribe "$model" noise.wav $sure --words && has out '^[0-9.]+	[0-9.]+	' words
+run 0 transcribe "$model" noise.wav $sure --words --json && has out '"words": \[\{"word": ".*", "start": [0-9.]+, "end": [0-9.]+, "probability": ' "words in JSON"
 run 2 transcribe "$model" noise.wav noise.wav --format srt && has err "one recording" "subtitles of two"
 
 # ---- standard input: a pipe, a file ----

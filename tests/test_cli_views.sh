@@ -24,7 +24,7 @@ has() { grep -q -- "$2" "$1" || fail "$3: no '$2' in: $(head -c 300 "$1")"; }
 # report FOLDER SCORE NETWORKS: its task has that score, a number of each network, and gradients of some
 report() {
   has "$1/report.json" "\"score_name\": \"$2\"" "the score of $1"
-  [ "$(grep -c '"score_by_length": \[[0-9]' "$1/report.json")" = "$3" ] || fail "$1: not $3 networks with scores by length"
+  [ "$(grep -c '"score_by_length": \[-*[0-9]' "$1/report.json")" = "$3" ] || fail "$1: not $3 networks with scores by length"
   [ "$(grep -c '"gradient_by_distance": \[[0-9]' "$1/report.json")" = "$3" ] || fail "$1: not $3 networks with gradients"
   has "$1/report.html" '^<!doctype html>' "the page of $1"
 }
@@ -51,6 +51,18 @@ run 1 look waves/transformer waves.ts --series 99 && has err "there is no series
 run 2 look waves/transformer && has err "looks at one file" "a model of series without a file"
 run 2 look "$data/look_bert" --data waves.ts && has err "models of series" "--data of a model of text"
 
+# more tokens than a picture has columns: stretches of them together
+awk 'BEGIN { print "@problemName long\n@data"; for (i = 0; i < 12; i++) { n = 700 + i
+  for (t = 0; t < n; t++) printf "%s%.3f", t ? "," : "", sin(t * (i % 2 ? 0.09 : 0.03)); print i % 2 ? ":fast" : ":slow" } }' >long.ts
+run 0 train classifier --data long.ts --patch 2 --steps 2 --width 16 --heads 2 --layers 1 --threads 1 -q -o long
+run 0 look long long.ts --json - && python_keys=$(grep -o '"keys":\[[^]]*\]' out | head -1 | tr -cd ',' | wc -c)
+[ "$python_keys" -gt 20 ] && [ "$python_keys" -lt 200 ] || fail "a long series is shown in stretches, not in $python_keys"
+run 0 look long long.ts --gradient && has out '|' "gradients of a long series"
+
+# ---- numbers for texts
+{ printf 'text\tscore\n'; for i in $(seq 1 200); do printf 'a text of %s words and %s more\t%s.5\n' $i $((i * 7 % 11)) $((i % 9)); done; } >rated.tsv
+run 0 compare --data rated.tsv --vocab 300 "${few[@]}" -o rated && report rated "Spearman x 100" 5
+
 # ---- forecasts
 awk 'BEGIN { print "date,a,b"; for (i = 0; i < 200; i++) printf "2024-01-%02d %02d:00,%.3f,%.3f\n", 1 + i / 24, i % 24, sin(i / 4), cos(i / 3) }' >table.csv
 run 0 compare --data table.csv --horizon 6 --lookback 24 "${few[@]}" -o ahead && report ahead "Squared error" 5
@@ -71,6 +83,17 @@ run 0 look asked/lstm "Who built it?" --context page.txt --gradient && has out "
 run 2 look asked/lstm "Who?" --context page.txt --target x && has err "one of --context and --target" "two contexts"
 echo >empty.txt
 run 1 look asked/transformer "Who?" --context empty.txt
+
+# ---- quantized weights: gradients go through them to about where they go through the floats
+seq -f 'the dog number %g sleeps by the house and the cat looks on' 60 >dogs.txt
+run 0 train lm --text dogs.txt --vocab 300 --context 32 --layers 2 --width 32 --heads 2 --steps 30 --threads 1 -q -o writer
+run 0 quantize writer --type q8_0 -o eighth
+for model in writer eighth; do # norms, a number each
+  run 0 look $model "the dog number 7 sleeps" --gradient --json - && has out '"measure":"gradient"' "gradients of $model"
+  grep -o '"decoder":{.*' out | grep -o '[0-9]\.[0-9]*[e0-9-]*' >"$(basename $model).norms"
+done
+paste writer.norms eighth.norms | awk '{ d = $1 - $2; n++; if (d < 0) d = -d; if (d > 0.05 * $1 + 0.01) bad++ } END { exit !(n > 20 && bad == 0) }' ||
+  fail "gradients of quantized weights: $(paste writer.norms eighth.norms | head -8)"
 
 # ---- sounds
 if ! command -v python3 >python.path; then
@@ -98,6 +121,12 @@ MAKE
   run 0 train speech --data words.tsv --steps 2 --width 16 --heads 2 --layers 1 -q -o ears
   run 0 look ears tone1.wav --target hi && has out "cross-attention, layer 1 of 1" "look of a recogniser"
   run 0 look ears tone1.wav --target hi --part encoder --svg ears.svg && has ears.svg 'encoder self-attention' "a recogniser's encoder"
+  ffmpeg -v error -y -stream_loop 60 -i tone4.wav -c copy hum.wav </dev/null 2>/dev/null || cp tone4.wav hum.wav
+  run 0 transcribe ears hum.wav --json -q # of several windows
+  run 0 transcribe ears tone1.wav --beam 3 -q
+  for wrong in "--language en" "--prompt a" "--task translate" "--words" "--temperature 0.5"; do
+    run 1 transcribe ears tone1.wav $wrong && has err "for Whisper models" "transcribe $wrong"
+  done
   run 0 train speech --data words.tsv --ctc-weight 1 --steps 2 --width 16 --heads 2 --layers 1 -q -o ctc
   run 0 look ctc tone1.wav --target hi --json - && has out '"cross":{"queries":\[\],"keys":\[\],"layers":0' "a recogniser without a decoder"
 fi

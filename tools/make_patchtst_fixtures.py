@@ -82,10 +82,15 @@ def ops():
     weights = torch.randn(9, 6)
     out = norm(z)
     (out * weights).sum().backward()
+    kept = [value.clone() for value in (z.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var)]
+    norm.train().zero_grad()
+    learnt, z.grad = norm(z), None
+    (learnt * weights).sum().backward()
     (OUT / "forecast_ops").mkdir(exist_ok=True)
     truth = dict(x=x, scales=scales, targets=targets, quantiles=torch.tensor(quantiles), loss=loss.reshape(1), squared=squared.reshape(1),
-                 dx=x.grad, z=z, gamma=norm.weight, beta=norm.bias, mean=norm.running_mean, variance=norm.running_var, out=out,
-                 weights=weights, dz=z.grad, dgamma=norm.weight.grad, dbeta=norm.bias.grad)
+                 dx=x.grad, z=z, gamma=norm.weight, beta=norm.bias, mean=kept[3], variance=kept[4], out=out,
+                 weights=weights, dz=kept[0], dgamma=kept[1], dbeta=kept[2], learnt_out=learnt, learnt_dz=z.grad,
+                 learnt_dgamma=norm.weight.grad, learnt_dbeta=norm.bias.grad, learnt_mean=norm.running_mean, learnt_variance=norm.running_var)
     save_file({key: value.detach().contiguous() for key, value in truth.items()}, OUT / "forecast_ops/expected.safetensors")
 
 

@@ -9,7 +9,7 @@
 #include "tensor/ops.h"
 
 /* RMS_PLUS_ONE: RMS whose factor is 1 + gamma (Hugging Face's gemma). BATCH: by statistics that stay (patchtst). */
-typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS, ATT_NORM_RMS_PLUS_ONE, ATT_NORM_BATCH } att_norm;
+typedef enum att_norm { ATT_NORM_LAYER, ATT_NORM_RMS, ATT_NORM_BATCH, ATT_NORM_RMS_PLUS_ONE } att_norm;
 
 typedef struct att_norm_layer {
   att_weight gamma, beta;    /* RMS norms have no beta */

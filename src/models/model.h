@@ -23,6 +23,7 @@ typedef struct att_parameter {
                        turned (att_op_convolve) */
   bool decay;       /* weight decay applies: matrices, not biases and norms */
   bool fixed;       /* never trained (sinusoids, final_logits_bias) */
+  bool running;     /* fixed, but kept by the ops as the model learns: batch normalisation's statistics */
   bool floats;      /* ops want it as float32, whatever the file has; vectors always */
   bool unquantized; /* ops read its numbers one by one: of a quantized file it becomes float32 */
   bool joined;      /* belongs to the same weight as the one before */

@@ -19,6 +19,7 @@ att_status att_parameter_add(att_model *model, const char *part, const att_param
                        .rank = plan->rank,
                        .decay = plan->decay,
                        .fixed = plan->fixed,
+                       .running = plan->running,
                        .floats = plan->floats || plan->rank == 1,
                        .unquantized = plan->unquantized,
                        .joined = plan->joined,

@@ -12,7 +12,7 @@ typedef struct att_parameter_plan {
   const char *name; /* copied */
   int64_t rows, cols;
   int rank;
-  bool decay, fixed, not_in_file, transposed, optional, ones, floats, unquantized; /* as in att_parameter */
+  bool decay, fixed, running, not_in_file, transposed, optional, ones, floats, unquantized; /* as in att_parameter */
   bool joined;        /* belongs to the same weight as the one before */
   int64_t kernel;     /* as in att_parameter */
   att_weight *weight; /* filled by att_parameters_point */

@@ -79,7 +79,7 @@ att_status att_name_norm(att_namer *n, const char *base, att_norm kind, int64_t 
   plan.ones = false;
   ATT_TRY(att_name_add(n, name, plan));
   if (kind != ATT_NORM_BATCH) return ATT_OK;
-  plan.fixed = true;
+  plan.fixed = plan.running = true;
   plan.weight = &layer->mean;
   snprintf(name, sizeof name, "%s.batchnorm.running_mean", base);
   ATT_TRY(att_name_add(n, name, plan));

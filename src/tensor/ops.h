@@ -170,8 +170,9 @@ att_status att_op_value_loss(att_run *run, const att_tensor *values, const float
 att_status att_op_span_loss(att_run *run, const att_tensor *logits, att_sequences sequences, const int32_t *targets,
                             double divisor, att_loss *out);
 
-/* Batch normalisation with statistics that are given (Ioffe & Szegedy 2015, algorithm 2): gamma (x - mean) /
- * root(variance + epsilon) + beta, each [1, cols]; the statistics get no gradient. x is contiguous. */
+/* Batch normalisation (Ioffe & Szegedy 2015, algorithms 1 and 2): gamma (x - mean) / root(variance + epsilon) + beta,
+ * each [1, cols]. Where the run is learning, mean and variance are those of x's rows, gradients go through them, and
+ * those given, which the model owns, move a tenth of the way to them; else they are those given. x is contiguous. */
 att_status att_op_batch_norm(att_run *run, const att_tensor *x, const att_weight *gamma, const att_weight *beta,
                              const att_weight *mean, const att_weight *variance, float epsilon, att_tensor *out);
 /* out = x's row i * scales[2 i + 1] + scales[2 i]: undoes an instance normalisation (Kim et al. 2022). scales must

@@ -65,6 +65,7 @@ typedef struct att_run {
   att_tape *tape;       /* NULL: nothing is recorded */
   float dropout;        /* 0: none (running) */
   uint64_t dropout_key; /* of seed and step; each op mixes in its place in the model */
+  bool learning;        /* batch normalisation goes by the batch, and its running statistics by it */
 } att_run;
 
 /* ---- the tape ---- */

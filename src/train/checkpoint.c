@@ -207,21 +207,47 @@ att_status att_snapshot_save(const att_model *model, const char *folder, int64_t
   return status;
 }
 
+/* Of what an average is made: the trained parameters, and behind them the running statistics. */
+static int64_t averaged_count(const att_model *model) {
+  int64_t count = model->trained_total;
+  for (size_t i = 0; i < model->parameter_count; i++)
+    if (model->parameters[i].running) count += model->parameters[i].rows * model->parameters[i].cols;
+  return count;
+}
+
 static att_status add_snapshot(att_model *model, const char *folder, int64_t step, float share, float *sum) {
   char stem[32], *path = att_path(model->ctx, folder, "snapshots");
   put_stem(stem, step);
   att_status status = path ? att_model_read_weights(model, path, stem) : ATT_MEMORY;
   att_free(model->ctx, path);
-  if (!status) att_kernels_get()->axpy(sum, share, model->values, model->trained_total);
-  return status;
+  if (status) return status;
+  att_kernels_get()->axpy(sum, share, model->values, model->trained_total);
+  sum += model->trained_total;
+  for (size_t i = 0; i < model->parameter_count; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (!p->running) continue;
+    att_kernels_get()->axpy(sum, share, att_parameter_values(p), p->rows * p->cols);
+    sum += p->rows * p->cols;
+  }
+  return ATT_OK;
 }
 
 att_status att_snapshots_average(att_model *model, const char *folder, const att_snapshot *snapshots, int64_t count) {
-  float *sum = att_alloc_aligned(model->ctx, (size_t)model->trained_total, sizeof(float));
+  float *sum = att_alloc_aligned(model->ctx, (size_t)averaged_count(model), sizeof(float));
   att_status status = sum ? ATT_OK : ATT_MEMORY;
   for (int64_t i = 0; i < count && !status; i++)
     status = add_snapshot(model, folder, snapshots[i].step, 1 / (float)count, sum);
-  if (!status) memcpy(model->values, sum, (size_t)model->trained_total * sizeof(float));
+  const float *at = sum;
+  if (!status) {
+    memcpy(model->values, at, (size_t)model->trained_total * sizeof(float));
+    at += model->trained_total;
+  }
+  for (size_t i = 0; i < model->parameter_count && !status; i++) {
+    const att_parameter *p = &model->parameters[i];
+    if (!p->running) continue;
+    memcpy(att_parameter_values(p), at, (size_t)(p->rows * p->cols) * sizeof(float));
+    at += p->rows * p->cols;
+  }
   att_free_aligned(model->ctx, sum);
   return status;
 }

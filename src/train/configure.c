@@ -83,6 +83,9 @@ void att_plan_describe(const att_plan *p, char *text, size_t size) {
   if (p->kv_heads != p->heads) snprintf(grouped, sizeof grouped, " (%lld of keys and values)", (long long)p->kv_heads);
   snprintf(text, size, "%s, width %lld, %lld heads%s, feed-forward %lld, %s, %snorm %s, %s positions", layers,
            (long long)p->width, (long long)p->heads, grouped, (long long)p->feedforward,
-           att_plan_spell(p, "activation", number), p->norm == ATT_NORM_RMS ? "RMS " : "",
+           att_plan_spell(p, "activation", number),
+           p->norm == ATT_NORM_RMS     ? "RMS "
+           : p->norm == ATT_NORM_BATCH ? "batch "
+                                       : "",
            att_plan_spell(p, "norm-order", number), att_plan_spell(p, "position", number));
 }

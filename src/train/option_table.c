@@ -46,7 +46,7 @@ static const char *const activations[] = {[ATT_RELU] = "relu",
                                           [ATT_SILU] = "silu",
                                           [ATT_SWIGLU] = "swiglu",
                                           [ATT_GELU_TANH] = "gelu-tanh"};
-static const char *const norms[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms"};
+static const char *const norms[] = {[ATT_NORM_LAYER] = "layer", [ATT_NORM_RMS] = "rms", [ATT_NORM_BATCH] = "batch"};
 static const char *const orders[] = {[ATT_NORM_BEFORE] = "before", [ATT_NORM_AFTER] = "after"};
 static const char *const positions[] = {
     [ATT_SINUSOIDAL] = "sinusoidal", [ATT_LEARNED] = "learned", [ATT_ROTARY] = "rotary",
@@ -215,7 +215,12 @@ const att_option att_options[] = {
      .own = {[ATT_TASK_CLASSIFIER] = {.initial = "after"}, [ATT_TASK_MLM] = {.initial = "after"},
              [ATT_TASK_QA] = {.initial = "after"}}},
     {.name = "norm", .group = "Model", CHOICE(norms), PLAN(norm), .tasks = TRAINING, .standing = ATT_OF_MODEL,
-     .networks = TRANSFORMER, .help = "the kind of normalisation", .initial = "layer"},
+     .networks = TRANSFORMER, .help = "the kind of normalisation", .initial = "layer",
+     .without = {[ATT_TASK_TRANSLATION] = 1 << ATT_NORM_BATCH, [ATT_TASK_LM] = 1 << ATT_NORM_BATCH,
+                 [ATT_TASK_CLASSIFIER] = 1 << ATT_NORM_BATCH, [ATT_TASK_MLM] = 1 << ATT_NORM_BATCH,
+                 [ATT_TASK_SUMMARIZATION] = 1 << ATT_NORM_BATCH, [ATT_TASK_QA] = 1 << ATT_NORM_BATCH,
+                 [ATT_TASK_MUSIC] = 1 << ATT_NORM_BATCH, [ATT_TASK_SPEECH] = 1 << ATT_NORM_BATCH},
+     .own[ATT_TASK_FORECAST] = {.initial = "batch"}},
     {.name = "position", .group = "Model", CHOICE(positions), PLAN(position), .tasks = TRAINING,
      .standing = ATT_OF_MODEL, .networks = TRANSFORMER,
      .without[ATT_TASK_FORECAST] = 1 << ATT_ROTARY | 1 << ATT_RELATIVE | 1 << ATT_ALIBI | 1 << ATT_NO_POSITION,

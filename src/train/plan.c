@@ -70,7 +70,7 @@ att_status att_plan_adopt(att_context *ctx, att_plan *plan, const att_config *c)
   } else if (c->network == ATT_TRANSFORMER) {
     ATT_TRY(adopt(ctx, "activation", &plan->activation,
                   c->gated && c->activation == ATT_SILU ? ATT_SWIGLU : c->activation));
-    ATT_TRY(adopt(ctx, "norm", &plan->norm, c->norm == ATT_NORM_LAYER ? ATT_NORM_LAYER : ATT_NORM_RMS));
+    ATT_TRY(adopt(ctx, "norm", &plan->norm, c->norm == ATT_NORM_RMS_PLUS_ONE ? ATT_NORM_RMS : c->norm));
     ATT_TRY(adopt(ctx, "norm-order", &plan->norm_order, c->norm_before ? ATT_NORM_BEFORE : ATT_NORM_AFTER));
     ATT_TRY(adopt(ctx, "position", &plan->position, c->position));
   }

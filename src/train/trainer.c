@@ -29,6 +29,7 @@ static att_status learn(att_trainer *t, double lr, att_loss *loss, int64_t *toke
   const att_state *s = &t->state;
   uint64_t key = att_key(att_key((uint64_t)s->plan.seed, 0x64726f70), (uint64_t)s->step);
   att_run run = {.ctx = t->ctx, .arena = t->arena, .dropout = att_plan_dropout(&s->plan), .dropout_key = key};
+  run.learning = true;
   att_batch batch;
   ATT_TRY(t->task->batch(t, &batch, tokens));
   double divisor = (double)att_batch_targets(t->model, &batch);

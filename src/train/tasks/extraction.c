@@ -51,7 +51,7 @@ static att_status check_options(att_trainer *t) {
                       : p->network != ATT_UNSET && p->network != ATT_TRANSFORMER ? "family"
                                                                                  : NULL;
   if (wrong)
-    return att_fail(t->ctx, ATT_ARGUMENT, "--extract is of a Transformer's encoder alone: leave out %s", wrong);
+    return att_fail(t->ctx, ATT_ARGUMENT, "--extract is of a Transformer's encoder alone: leave out --%s", wrong);
   if (t->options->data) return ATT_OK;
   return att_fail(t->ctx, ATT_ARGUMENT, "--data is missing: texts with their summaries");
 }
