@@ -204,7 +204,7 @@ static void undoing_and_pinball(void **state) {
 static void batch_norm(void **state) {
   (void)state;
   static const char *const parts[] = {"gamma", "beta", "mean", "variance"};
-  static const char *const names[2][6] = {
+  static const char *const truth[2][6] = {
       {"out", "dz", "dgamma", "dbeta", "mean", "variance"},
       {"learnt_out", "learnt_dz", "learnt_dgamma", "learnt_dbeta", "learnt_mean", "learnt_variance"}};
   for (int learning = 0; learning < 2; learning++) {
@@ -225,15 +225,15 @@ static void batch_norm(void **state) {
     memcpy(in.data, z, 9 * 6 * sizeof *z);
     in.gradient->keep = true;
     require_ok(&f, att_op_batch_norm(&run, &in, &w[0], &w[1], &w[2], &w[3], 1e-4f, &out));
-    close_to(&f, names[learning][0], out.data);
+    close_to(&f, truth[learning][0], out.data);
     require_ok(&f, att_gradient_open(&run, &out, &to, &accumulate));
     memcpy(to, dy, 9 * 6 * sizeof *dy);
     require_ok(&f, att_backward(&run));
-    close_to(&f, names[learning][1], in.gradient->data);
-    close_to(&f, names[learning][2], gradients[0]);
-    close_to(&f, names[learning][3], gradients[1]);
-    close_to(&f, names[learning][4], values[2]);
-    close_to(&f, names[learning][5], values[3]);
+    close_to(&f, truth[learning][1], in.gradient->data);
+    close_to(&f, truth[learning][2], gradients[0]);
+    close_to(&f, truth[learning][3], gradients[1]);
+    close_to(&f, truth[learning][4], values[2]);
+    close_to(&f, truth[learning][5], values[3]);
     for (int i = 0; i < 4; i++) free(values[i]);
     free(z);
     free(dy);

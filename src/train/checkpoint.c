@@ -3,6 +3,7 @@
 
 #include "formats/safetensors.h"
 #include "kernels/kernels.h"
+#include "models/parameters.h"
 #include "train/state.h"
 
 #include <dirent.h>
