@@ -3,6 +3,7 @@
 #include "progress.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +13,7 @@ typedef struct compose_options {
   att_cli_common common;
   const char *out, *prompt;
   int bars, frames;
-  double temperature, top_p, tempo;
+  double temperature, top_p, tempo, seconds;
 } compose_options;
 
 #define AT(member) offsetof(compose_options, member)
@@ -24,8 +25,10 @@ static const att_cli_option options[] = {
 
     {.group = "Tune", .name = "bars", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 10000, .offset = AT(bars),
      .help = "bars to write, beyond those of the prompt; fewer where the model ends the tune", .initial = "16"},
+    {.name = "seconds", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0.1, .high = 36000, .offset = AT(seconds),
+     .help = "instead of bars: seconds to write, and on to the end of the bar"},
     {.name = "prompt", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(prompt),
-     .help = "a tune (.mid or .abc) to go on from"},
+     .help = "a tune (.mid or .abc; for piano rolls .json, too) to go on from"},
     {.name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 100, .offset = AT(temperature),
      .help = "above 1 bolder, below 1 more as learned; 0: always the likeliest", .initial = "1"},
     {.name = "top-p", .kind = ATT_CLI_NUMBER, .value = "X", .low = 1e-9, .high = 1, .offset = AT(top_p),
@@ -44,7 +47,8 @@ typedef struct compose_run {
   const compose_options *options;
   char *words;
   size_t size, capacity;
-  int bars;
+  int bars, begun;
+  double until; /* seconds; 0: bars count */
   bool full, no_memory;
 } compose_run;
 
@@ -76,7 +80,15 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
     run->no_memory = true;
     return 1;
   }
-  run->full = run->words && count_bars(run->words) > run->bars;
+  int begun = run->words ? count_bars(run->words) : 0;
+  if (run->until > 0 && begun > run->begun) {
+    double seconds;
+    if (att_tune_last_bar(run->cli->ctx, run->words, run->size, &seconds) != ATT_OK) run->no_memory = true;
+    run->full = run->no_memory || seconds >= run->until;
+  } else if (run->until <= 0) {
+    run->full = begun > run->bars;
+  }
+  run->begun = begun;
   return run->full;
 }
 
@@ -113,24 +125,31 @@ static int compose(compose_run *run, att_model *model) {
   g.top_k = 0;
   g.seed = o->common.seed;
   run->bars = o->bars;
+  run->until = o->seconds;
+  if (size && o->seconds > 0) {
+    double given;
+    status = att_cli_failed(cli, att_tune_last_bar(cli->ctx, prompt, size, &given));
+    run->until += given;
+  }
   if (size) {
     run->bars += count_bars(prompt);
     if (!keep(run, prompt, size) || !keep(run, " ", 1)) run->no_memory = true;
   }
-  att_status done = att_generate(model, (att_text){prompt ? prompt : "", size}, &g, on_piece, run);
+  att_status done = status ? ATT_OK : att_generate(model, (att_text){prompt ? prompt : "", size}, &g, on_piece, run);
   att_release(cli->ctx, prompt);
+  if (status) return status;
   if (done != ATT_OK && !(run->full || run->no_memory)) return att_cli_failed(cli, done);
   return write_tune(run);
 }
 
 /* Said before the work, not after it: what --out names can be a tune, in a folder that takes it. */
 static int check_out(att_cli *cli, const char *out) {
-  static const char *const ends[] = {".mid", ".midi", ".abc"};
+  static const char *const ends[] = {".mid", ".midi", ".abc", ".json"};
   const char *end = out ? strrchr(out, '.') : NULL, *slash = out ? strrchr(out, '/') : NULL;
   bool known = false;
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) known |= end && strcasecmp(end, ends[i]) == 0;
-  if (!out) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the tune's file, .mid or .abc");
-  if (!known) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out: '%s': a tune is written as .mid or .abc", out);
+  if (!out) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the tune's file, .mid, .abc or .json");
+  if (!known) return att_cli_fail(cli, ATT_CLI_MISUSED, "--out: '%s': a tune is written as .mid, .abc or .json", out);
   char *folder = slash ? strndup(out, (size_t)(slash - out) + 1) : strdup("./");
   int status = folder ? 0 : att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   if (folder && access(folder, W_OK) != 0)
@@ -145,7 +164,8 @@ static int compose_roll(att_cli *cli, const compose_options *o, att_model *model
   att_roll_options_default(&r);
   if (o->frames) r.frames_per_quarter = o->frames;
   if (o->tempo > 0) r.tempo = o->tempo;
-  r.frames = (int64_t)o->bars * 4 * r.frames_per_quarter;
+  double quarters = o->seconds > 0 ? o->seconds / 60 * r.tempo : 4.0 * o->bars;
+  r.frames = (int64_t)ceil(quarters * (double)r.frames_per_quarter);
   r.prompt = o->prompt;
   r.temperature = o->temperature;
   r.top_p = o->top_p;
@@ -161,6 +181,9 @@ static int compose_any(compose_run *run, att_model *model) {
                         o->frames ? "frames" : "tempo");
   }
   int status = att_cli_failed(run->cli, att_check_verb(model, ATT_VERB_GENERATE));
+  if (!status && strcasecmp(strrchr(o->out, '.'), ".json") == 0)
+    status = att_cli_fail(run->cli, ATT_CLI_MISUSED,
+                          "--out: '%s': .json is of piano rolls, and this model writes .mid or .abc", o->out);
   return status ? status : compose(run, model);
 }
 
@@ -174,6 +197,8 @@ static int run(att_cli *cli) {
   att_model *model = NULL;
   int status = att_cli_parse(cli, &o);
   if (!status) status = check_out(cli, o.out);
+  if (!status && o.seconds > 0 && att_cli_given(cli, "bars"))
+    status = att_cli_fail(cli, ATT_CLI_MISUSED, "give one of --bars and --seconds");
   if (!status) status = att_cli_start(cli);
   if (!status) status = att_cli_open_model(cli, &model);
   if (!status) status = compose_any(&run, model);

@@ -111,6 +111,9 @@ run 0 compose tunes -o tune.mid --bars 4 --threads 1 && [ "$(head -c 4 tune.mid)
 run 0 compose tunes -o same.mid --bars 4 --threads 1 && { cmp -s tune.mid same.mid || fail "the same seed, another tune"; }
 run 0 compose tunes -o tune.abc --bars 4 --threads 1 && has tune.abc '^K:' "compose in ABC"
 run 0 compose tunes -o on.abc --bars 2 --prompt tunes.abc --threads 1 && has on.abc '^M:3/4' "compose goes on in the prompt's metre"
+run 0 compose tunes -o short.abc --seconds 4.4 --prompt tunes.abc --threads 1 && run 0 compose tunes -o long.mid --seconds 30 --threads 1
+run 2 compose tunes -o x.mid --seconds 3 --bars 4 && one "--seconds --bars" "one of --bars and --seconds"
+run 2 compose tunes -o x.json && one "a tune as .json" "of piano rolls"
 run 1 compose tunes -o nowhere/x.mid && one "a folder that is not there" "nowhere"
 run 2 compose tunes -o tune.wav && one "an end that is no tune's" "tune.wav"
 run 1 compose meter -o x.mid && one "compose of a forecaster" "cannot generate"
@@ -133,6 +136,8 @@ run 0 score rolls --data rolls.json --threads 1 && lines out 3 "score of piano r
 run 0 score rolls --data rolls.json --json --threads 1 && has out '^{"part": "valid", "logprob": -[0-9.]*, "tunes": 6, "frames": 36, "nats": ' "score --json"
 run 2 score rolls --data rolls.json --text plain && one "score of rolls and text" "no other input"
 run 0 compose rolls -o roll.mid --bars 2 --frames 2 --tempo 90 --threads 1 && [ "$(head -c 4 roll.mid)" = MThd ] || fail "compose of rolls"
+run 0 compose rolls -o roll.json --seconds 6 --tempo 120 --threads 1 && run 0 compose rolls -o on.abc --prompt roll.json --threads 1
+[ "$(tr -cd '[' <roll.json | wc -c)" -ge 12 ] || fail "six seconds at 120 are 12 frames: $(cat roll.json)"
 run 1 compose tunes -o x.mid --tempo 90 && one "the tempo of a model of tunes" "piano rolls"
 
 # ---- summaries

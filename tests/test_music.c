@@ -158,6 +158,14 @@ static void words_there_and_back(void **state) {
                  "note 204 1 12 60 120\ntempo 0 666666\nmetre 0 5 8\nmetre 60 3 4\n");
   assert_int_equal(att_tune_to_words(ctx, &tune, &words), ATT_OK);
   assert_string_equal(words.data, given);
+  double seconds; /* 60 + 72 + 72 ticks at 90 quarters of 24 a minute */
+  assert_int_equal(att_tune_last_bar(ctx, given, strlen(given), &seconds), ATT_OK);
+  assert_true(fabs(seconds - 204 / 24.0 * 0.666666) < 1e-6);
+  const char *faster = "bar pos_0 key_60 len_1 bar tempo_60 bar tempo_240 pos_48 tempo_120 bar";
+  assert_int_equal(att_tune_last_bar(ctx, faster, strlen(faster), &seconds), ATT_OK);
+  assert_true(fabs(seconds - (4 * 0.5 + 4 * 1 + 2 * 0.25 + 2 * 0.5)) < 1e-6);
+  assert_int_equal(att_tune_last_bar(ctx, "", 0, &seconds), ATT_OK);
+  assert_true(seconds >= 0 && seconds <= 0);
   att_tune_free(ctx, &tune);
   /* what makes no sense is passed over */
   const char *odd = "len_5 key_300 key_60 key_61 len_0 len_7 pos_x metre_0/4 metre_3/5 <unk> bar bar tempo_0 key_";

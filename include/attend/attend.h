@@ -1467,6 +1467,8 @@ ATT_API att_status att_backtest_sized(att_model *model, const char *path, att_pr
 ATT_API att_status att_tune_read(att_context *ctx, const char *path, char **words, size_t *size);
 /* Such words as a tune: a .mid or an .abc file, whole or not at all. Words that make no sense are passed over. */
 ATT_API att_status att_tune_write(att_context *ctx, const char *words, size_t size, const char *path);
+/* The seconds from such words' beginning to that of the last bar that is begun in them. */
+ATT_API att_status att_tune_last_bar(att_context *ctx, const char *words, size_t size, double *seconds);
 /* The first tune of a .mid, .midi or .abc file as another such file, whole or not at all: notes, times, tempi and
  * metres as they are, in .abc on one voice. */
 ATT_API att_status att_tune_convert(att_context *ctx, const char *from, const char *to);

@@ -224,7 +224,8 @@ static att_status take_word(att_context *ctx, word_reader *r, const char *word, 
   return ATT_OK;
 }
 
-att_status att_tune_from_words(att_context *ctx, const char *words, size_t size, att_tune *t) {
+/* *bar: where the last bar begins. */
+static att_status read_words(att_context *ctx, const char *words, size_t size, att_tune *t, int64_t *bar) {
   word_reader r = {.numerator = 4, .denominator = 4, .velocity = 80, .key = -1};
   *t = (att_tune){.quarter = ATT_TUNE_QUARTER};
   att_status status = ATT_OK;
@@ -236,5 +237,27 @@ att_status att_tune_from_words(att_context *ctx, const char *words, size_t size,
   }
   if (status) att_tune_free(ctx, t);
   if (!status) att_tune_sort(t);
+  *bar = r.bar;
   return status;
+}
+
+att_status att_tune_from_words(att_context *ctx, const char *words, size_t size, att_tune *t) {
+  int64_t bar;
+  return read_words(ctx, words, size, t, &bar);
+}
+
+att_status att_tune_last_bar(att_context *ctx, const char *words, size_t size, double *seconds) {
+  att_tune t;
+  int64_t bar, at = 0, microseconds = 500000; /* a MIDI file's own tempo */
+  double sum = 0;
+  ATT_TRY(read_words(ctx, words, size, &t, &bar));
+  for (size_t i = 0; i <= t.tempo_count; i++) {
+    int64_t next = i < t.tempo_count && t.tempi[i].at < bar ? t.tempi[i].at : bar;
+    sum += (double)(next - at) * (double)microseconds;
+    at = next;
+    if (i < t.tempo_count) microseconds = t.tempi[i].microseconds;
+  }
+  *seconds = sum / ATT_TUNE_QUARTER / 1e6;
+  att_tune_free(ctx, &t);
+  return ATT_OK;
 }
