@@ -46,7 +46,7 @@ struct att_family_calls {
   bool tie_unsaid;                /* whether the projection is the embedding the file says, whatever config.json does */
   bool small_weights;             /* a new model's matrices are N(0, 0.02) (parameters.c) */
   void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
-  void (*initialise)(att_model *model); /* of a new model, what does not begin as others do; or NULL */
+  void (*initialise)(att_model *model, uint64_t seed); /* of a new model, what does not begin as others do; or NULL */
   void (*free)(att_model *model);
 
   void (*cache_shape)(const att_model *model, att_cache_shape *shape);

@@ -86,8 +86,8 @@ att_status att_model_new(att_context *ctx, const att_config *config, att_tokeniz
     return status;
   }
   if (model->calls->fill) model->calls->fill(model);
-  if (model->calls->initialise) model->calls->initialise(model);
   att_parameters_initialise(model, seed, NULL);
+  if (model->calls->initialise) model->calls->initialise(model, seed);
   model->tokenizer = tokenizer;
   model->config.labels = config->labels;
   *out = model;

@@ -105,7 +105,7 @@ static int64_t place(att_model *model, att_parameter_choice *chosen, const void 
   return total;
 }
 
-/* A parameter that was trained and no more is keeps its values in memory of its own. */
+/* A parameter that was trained and no more is keeps its values in memory of its own; so does one that ops keep. */
 static att_status move_out(att_model *model, att_parameter *p) {
   const float *values = p->data;
   ATT_TRY(att_parameter_allocate(model, p, ATT_F32));
@@ -131,7 +131,8 @@ static att_status train(att_model *model, att_parameter_choice *chosen, const vo
   if (!values) return ATT_MEMORY;
   for (size_t i = 0; i < model->parameter_count; i++) {
     att_parameter *p = &model->parameters[i];
-    att_status status = p->trained && offsets[i] < 0 ? move_out(model, p) : ATT_OK;
+    bool leaves = (p->trained && offsets[i] < 0) || (p->running && !p->memory); /* a file's may not be written */
+    att_status status = leaves ? move_out(model, p) : ATT_OK;
     if (status) { /* whole as before, but for what has been moved out: nothing points into the new block yet */
       att_free_aligned(model->ctx, values);
       return status;

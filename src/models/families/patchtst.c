@@ -4,6 +4,7 @@
  * and stay as they are, also in training; heads of forecasts and of classes. Refuses attention between channels, layers
  * or heads of their own for each channel, a class token, and distributions in place of values.
  */
+#include "base/random.h"
 #include "models/patching.h"
 #include "models/transformer.h"
 
@@ -159,9 +160,10 @@ static att_status plan(att_model *model) {
   return att_head_plan(model);
 }
 
-/* Sines and cosines in turn, then less their mean and a tenth of their deviation (PatchTSTPositionalEncoding); new
+/* Positions as PatchTSTPositionalEncoding makes them: sines and cosines in turn, less their mean and of a tenth of
+ * their deviation, or N(0, 1) to be learned: beside small patches, so that a new network is near to a linear one. New
  * batch norms do nothing. */
-static void initialise(att_model *model) {
+static void initialise(att_model *model, uint64_t seed) {
   att_stack *stack = &((att_transformer *)model->layers)->encoder;
   const att_weight *p = &stack->positions;
   float *x = (float *)(uintptr_t)p->data;
@@ -172,6 +174,9 @@ static void initialise(att_model *model) {
     for (int k = 0; k < 2; k++)
       for (int64_t c = 0; c < variances[k]->cols; c++) ((float *)(uintptr_t)variances[k]->data)[c] = 1;
   }
+  uint64_t key = att_key(seed, 0x706f73);
+  for (int64_t i = 0; i < count && model->config.position == ATT_LEARNED; i++)
+    x[i] = (float)att_normal(key, (uint64_t)i);
   if (model->config.position != ATT_SINUSOIDAL) return;
   for (int64_t i = 0; i < count; i++) {
     int64_t col = i % p->cols;
@@ -226,6 +231,7 @@ const att_family_calls att_patchtst_calls = {
     .plan = plan,
     .prefix = "model.",
     .ignored = ignored,
+    .small_weights = true,
     .initialise = initialise,
     .free = att_transformer_free,
     .encode = att_transformer_encode,

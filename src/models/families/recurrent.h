@@ -28,7 +28,7 @@ att_status att_recurrent_read(const att_settings *in, att_config *config);
 void att_recurrent_write(att_object *out, const att_config *config);
 att_status att_recurrent_check(att_context *ctx, const char *name, const att_config *config);
 att_status att_recurrent_plan(att_model *model);
-void att_recurrent_initialise(att_model *model);
+void att_recurrent_initialise(att_model *model, uint64_t seed);
 void att_recurrent_free(att_model *model);
 
 #endif

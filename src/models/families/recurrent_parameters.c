@@ -194,8 +194,9 @@ static void open_forget_gates(att_model *model, att_recurrent_layer *layers, int
   }
 }
 
-void att_recurrent_initialise(att_model *model) {
+void att_recurrent_initialise(att_model *model, uint64_t seed) {
   att_recurrent *r = model->layers;
+  (void)seed;
   if (model->config.network != ATT_LSTM) return;
   if (r->encoder) open_forget_gates(model, r->encoder, model->config.encoder_layers);
   if (r->decoder) open_forget_gates(model, r->decoder, model->config.decoder_layers);

@@ -147,9 +147,10 @@ static att_status plan(att_model *model) {
 }
 
 /* A new model's encoder has the sinusoids that Whisper's were trained with: openai/whisper, model.py. */
-static void initialise(att_model *model) {
+static void initialise(att_model *model, uint64_t seed) {
   const att_transformer *layers = model->layers;
   const att_weight *positions = &layers->encoder.positions;
+  (void)seed;
   if (model->config.position != ATT_LEARNED) return;
   att_sinusoids((float *)(uintptr_t)positions->data, ATT_SINUSOID_M2M, 0, positions->rows, positions->cols);
 }
