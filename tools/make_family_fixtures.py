@@ -36,6 +36,7 @@ import torch
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnswering, AlbertForSequenceClassification,
+                          BartConfig, BartForQuestionAnswering, BartForSequenceClassification,
                           BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertForSequenceClassification,
                           BertForTokenClassification, BertModel, DistilBertConfig, DistilBertForMaskedLM,
                           DistilBertForQuestionAnswering, DistilBertForSequenceClassification, ElectraConfig,
@@ -48,7 +49,8 @@ from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnsw
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           RobertaConfig, RobertaForMaskedLM, RobertaForQuestionAnswering,
                           RobertaForSequenceClassification, RobertaForTokenClassification, XLMRobertaConfig,
-                          XLMRobertaForSequenceClassification, XLMRobertaModel, pipeline)
+                          XLMRobertaForSequenceClassification, XLMRobertaModel, pipeline, T5Config, T5ForQuestionAnswering,
+                          T5ForSequenceClassification)
 
 from make_model_fixtures import OUT, SAMPLE, SMOOTHING, TEXT, packed, pad, starts
 
@@ -72,6 +74,11 @@ ELECTRA = dict(ENCODER, embedding_size=10, max_position_embeddings=32, pad_token
 ALBERT = dict(ENCODER, embedding_size=10, num_hidden_layers=5, num_hidden_groups=2, max_position_embeddings=32,
               pad_token_id=0)
 MPNET = dict(ENCODER, max_position_embeddings=34, pad_token_id=1, bos_token_id=0, eos_token_id=2)
+BART = dict(vocab_size=VOCABULARY, d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=4,
+            encoder_ffn_dim=24, decoder_ffn_dim=20, max_position_embeddings=32, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+            decoder_start_token_id=2)
+T5 = dict(vocab_size=VOCABULARY, d_model=16, d_kv=6, d_ff=24, num_layers=1, num_decoder_layers=2, num_heads=2, pad_token_id=0, eos_token_id=3,
+          decoder_start_token_id=0, relative_attention_num_buckets=8, relative_attention_max_distance=20)
 ONE, SEVERAL, NUMBER = (dict(problem_type=name) for name in
                         ("single_label_classification", "multi_label_classification", "regression"))
 LLAMA3 = dict(rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -149,18 +156,24 @@ FOLDERS = {
     "family_mpnet_masked": (MPNetConfig, MPNetForMaskedLM, dict(MPNET, num_hidden_layers=2)),
     "family_mpnet_classes": (MPNetConfig, MPNetForSequenceClassification, dict(MPNET, **ONE)),
     "family_mpnet_spans": (MPNetConfig, MPNetForQuestionAnswering, MPNET),
+    "family_bart_classes": (BartConfig, BartForSequenceClassification, dict(BART, **ONE)),
+    "family_bart_values": (BartConfig, BartForSequenceClassification, dict(BART, encoder_layers=2, decoder_layers=1, **NUMBER)),
+    "family_bart_spans": (BartConfig, BartForQuestionAnswering, BART),
+    "family_t5_labels": (T5Config, T5ForSequenceClassification, dict(T5, **SEVERAL)),
+    "family_t5_spans": (T5Config, T5ForQuestionAnswering, dict(T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)),
     "family_llama_token_classes": (LlamaConfig, LlamaForTokenClassification,
                                    dict(LLAMA, num_hidden_layers=1, **ENTITIES)),
 }
 
 
 ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig)
+READERS = ENCODERS + (BartConfig, T5Config) # whose tokenizers have BERT's special tokens
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PAD_SECOND = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]  # RoBERTa's order
 
 
 def make_tokenizer(config):
-    first = (["<|endoftext|>"] if not isinstance(config, ENCODERS) else PAD_SECOND if config.pad_token_id == 1 else
+    first = (["<|endoftext|>"] if not isinstance(config, READERS) else PAD_SECOND if config.pad_token_id == 1 else
              SPECIALS)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
@@ -251,6 +264,9 @@ def expect(model):
     config, draw = model.config, np.random.default_rng(11)
     bert = isinstance(config, ENCODERS)
     texts = [list(draw.integers(5, VOCABULARY, n)) for n in LENGTHS]
+    both = isinstance(config, (BartConfig, T5Config))
+    for text in texts:
+        text[-1] = config.eos_token_id if both else text[-1]
     out = {"ids": np.concatenate(texts).astype(np.int64), "starts": starts(texts), "sample": np.array([SAMPLE])}
     ids = pad(texts, 0 if config.pad_token_id is None else config.pad_token_id)
     mask = torch.tensor([[int(j < len(t)) for j in range(ids.shape[1])] for t in texts])
@@ -264,6 +280,8 @@ def expect(model):
         extra["labels"] = token_classes(texts, config.num_labels, draw, out)
     result = model(input_ids=ids, attention_mask=mask, output_attentions=True, output_hidden_states=True,
                    **({} if bert else {"use_cache": False}), **extra)
+    if both:
+        result["hidden_states"], result["attentions"] = result.decoder_hidden_states, result.encoder_attentions
     if "last_hidden_state" in result:
         result["hidden_states"] = [result.last_hidden_state]
     rows = torch.cat([torch.arange(len(t)) + i * ids.shape[1] for i, t in enumerate(texts)])
@@ -304,7 +322,7 @@ def main():
             continue
         folder = os.path.join(OUT, name)
         model = make_model(config_class, model_class, options)
-        bert = config_class in ENCODERS
+        bert = config_class in READERS
         model.save_pretrained(folder)
         make_tokenizer(model.config).save(os.path.join(folder, "tokenizer.json"), pretty=False)
         names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",

@@ -223,9 +223,10 @@ static att_status make_part(looker *look, att_look_part part, int64_t layers, in
 
 static att_status make_parts(looker *look, att_maps *maps) {
   const att_config *c = &look->model->config;
-  bool transformer = c->network == ATT_TRANSFORMER, pair = c->kind == ATT_ENCODER_DECODER;
+  bool twice = att_model_reads_twice(look->model); /* its encoder is shown */
+  bool transformer = c->network == ATT_TRANSFORMER, pair = c->kind == ATT_ENCODER_DECODER && !twice;
   bool aligned = c->scoring != ATT_SCORING_NONE && c->network != ATT_FFN; /* a recurrent translator with attention */
-  int64_t encoder = transformer ? c->encoder_layers : 0, decoder = transformer ? c->decoder_layers : 0;
+  int64_t encoder = transformer ? c->encoder_layers : 0, decoder = transformer && !twice ? c->decoder_layers : 0;
   int64_t cross = !pair ? 0 : transformer ? decoder : aligned;
   if (encoder + decoder + cross == 0)
     return att_fail(
@@ -266,7 +267,7 @@ static att_status run_model(looker *look, att_run *run, size_t count, const att_
   att_input source, target;
   ATT_TRY(whole_source(look, run, &source));
   ATT_TRY(make_input(run, &look->inputs, count, &target));
-  if (model->config.kind != ATT_ENCODER_DECODER)
+  if (model->config.kind != ATT_ENCODER_DECODER || att_model_reads_twice(model))
     return att_model_hidden(run, model, look->predicts ? &target : &source, maps, embedded, hidden);
   ATT_TRY(att_model_encode(run, model, &source, maps, embedded, memory));
   *hidden = (att_hidden){.sequences = target.sequences, .memory = memory};
@@ -373,6 +374,9 @@ static att_status look_at_answer(looker *look) {
 
 static att_status look_at_gradient(looker *look) {
   look->attention->gradient = true;
+  if (att_model_reads_twice(look->model))
+    return att_fail(look->model->ctx, ATT_UNSUPPORTED,
+                    "no gradients of a model whose encoder and decoder read the same text: leave out --gradient");
   ATT_TRY(att_arena_new(look->model->ctx, &look->work));
   if (look->asks) return look_at_answer(look);
   if (look->model->head->push) return look_at_labels(look);

@@ -280,7 +280,13 @@ static att_status check_input(att_context *ctx, const char *name, const att_conf
 static att_status check_head(att_context *ctx, const char *name, const att_config *config) {
   static const char *const kinds[] = {"an encoder-decoder", "a decoder", "an encoder"};
   const att_head_calls *head = att_head_get(config->head);
-  if (!head->kinds[config->kind].what) {
+  bool twice = config->kind == ATT_ENCODER_DECODER && !head->vocabulary;
+  bool none = !head->kinds[config->kind].what;
+  if (!none && twice && (!att_family_get(config->family)->reads_twice || config->input_width)) {
+    return att_fail(ctx, ATT_UNSUPPORTED, "%s: attend knows no %s model with a head of %s", name,
+                    att_config_type(config), head->name);
+  }
+  if (none) {
     return att_fail(ctx, ATT_UNSUPPORTED, "%s: %s has no head of %s", name, kinds[config->kind], head->name);
   }
   if (head->check) return head->check(ctx, name, config);

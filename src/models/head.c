@@ -76,7 +76,8 @@ att_status att_head_pick(att_run *run, const att_hidden *hidden, const att_batch
 }
 
 static const att_sequences *read_sequences(const att_model *model, const att_batch *batch) {
-  return model->config.kind == ATT_ENCODER ? &batch->source.sequences : &batch->target.sequences;
+  bool source = model->config.kind == ATT_ENCODER || att_model_reads_twice(model);
+  return source ? &batch->source.sequences : &batch->target.sequences;
 }
 
 int64_t att_text_targets(const att_model *model, const att_batch *batch) { return read_sequences(model, batch)->count; }

@@ -55,6 +55,8 @@ static bool has_encoder(const att_model *model) { return model->config.kind != A
 static bool has_decoder(const att_model *model) { return model->config.kind != ATT_ENCODER; }
 static bool has_memory(const att_model *model) { return model->config.kind == ATT_ENCODER_DECODER; }
 
+bool att_model_reads_twice(const att_model *model) { return has_memory(model) && !model->head->vocabulary; }
+
 /* ---- the calls ------------------------------------------------------------------------------------------------ */
 
 void att_model_cache_shape(const att_model *model, att_cache_shape *shape) {
@@ -119,9 +121,27 @@ att_status att_model_step(att_run *run, att_model *model, const att_input *input
   return model->calls->step(run, model, input, cache, maps, hidden);
 }
 
+/* The decoder reads the text one token later, behind its start token (Lewis et al. 2020, section 3). */
+static att_status read_twice(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
+                             att_tensor *embedded, att_hidden *hidden) {
+  const int64_t *start = input->sequences.start;
+  att_input source = *input, target = *input;
+  att_memory *memory = ATT_ARENA_NEW(run->arena, 1, att_memory);
+  int32_t *ids = ATT_ARENA_NEW(run->arena, start[input->sequences.count], int32_t);
+  if (!memory || !ids) return ATT_MEMORY;
+  source.pooled = target.pooled = false;
+  ATT_TRY(att_model_encode(run, model, &source, maps, embedded, memory));
+  for (int64_t i = 0; i < input->sequences.count; i++)
+    for (int64_t k = start[i]; k < start[i + 1]; k++)
+      ids[k] = k == start[i] ? model->config.decoder_start : input->ids[k - 1];
+  target.ids = ids;
+  return att_model_decode(run, model, &target, memory, NULL, NULL, &hidden->rows);
+}
+
 att_status att_model_hidden(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                             att_tensor *embedded, att_hidden *hidden) {
   *hidden = (att_hidden){.sequences = input->sequences};
+  if (att_model_reads_twice(model)) return read_twice(run, model, input, maps, embedded, hidden);
   if (!has_encoder(model)) return att_model_decode(run, model, input, NULL, maps, embedded, &hidden->rows);
   att_memory memory;
   ATT_TRY(att_model_encode(run, model, input, maps, embedded, &memory));
@@ -157,8 +177,8 @@ att_status att_model_loss(att_run *run, att_model *model, const att_batch *batch
                           att_loss *loss) {
   att_memory memory;
   att_hidden hidden = {.sequences = batch->target.sequences, .memory = &memory};
-  if (!has_memory(model)) {
-    const att_input *read = has_decoder(model) ? &batch->target : &batch->source;
+  if (!has_memory(model) || att_model_reads_twice(model)) {
+    const att_input *read = has_encoder(model) ? &batch->source : &batch->target;
     ATT_TRY(att_model_hidden(run, model, read, NULL, NULL, &hidden));
   } else {
     ATT_TRY(att_model_encode(run, model, &batch->source, NULL, NULL, &memory));

@@ -379,17 +379,28 @@ att_status att_transformer_output(att_run *run, att_model *model, const att_tens
   return ATT_OK;
 }
 
-/* An encoder's first token stands for the text (Devlin et al. 2019, section 3), or the mean; a decoder's last. */
+att_status att_transformer_classification_head(att_model *model) {
+  att_transformer *layers = model->layers;
+  int64_t width = model->config.d_model;
+  att_namer n = {.model = model, .part = "pooler"};
+  layers->pooler_activation = ATT_WITH_TANH;
+  layers->pooler_drops = true;
+  return att_name_linear(&n, (const char *const[]){"classification_head.dense", NULL}, &width, width, false, true,
+                         &layers->pooler);
+}
+
+/* An encoder's first token stands for the text (Devlin et al. 2019, section 3), or the mean; a decoder's last, which
+ * behind an encoder goes through a pooler, too (Lewis et al. 2020, section 3.1). */
 att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
   const att_transformer *layers = model->layers;
   const int64_t *start = hidden->sequences.start;
   int64_t count = hidden->sequences.count;
-  bool decoder = model->config.kind == ATT_DECODER;
+  bool last = model->config.kind != ATT_ENCODER;
   att_tensor tokens, pooled;
   int32_t *rows = ATT_ARENA_NEW(run->arena, count, int32_t);
   if (!rows) return ATT_MEMORY;
-  for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(decoder ? start[i + 1] - 1 : start[i]);
-  if (decoder) return att_op_rows(run, &hidden->rows, rows, count, vectors);
+  for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(last ? start[i + 1] - 1 : start[i]);
+  if (model->config.kind == ATT_DECODER) return att_op_rows(run, &hidden->rows, rows, count, vectors);
   if (model->config.mean_pool)
     ATT_TRY(att_op_mean(run, &hidden->rows, hidden->sequences, &tokens));
   else

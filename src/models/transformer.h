@@ -119,6 +119,8 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
                                 const att_maps *maps, att_tensor *hidden);
 att_status att_transformer_output(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *rows,
                                   att_weight *weight, att_weight *bias);
+/* The pooler before a head over texts of an encoder-decoder (modeling_bart.py, BartClassificationHead). */
+att_status att_transformer_classification_head(att_model *model);
 att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors);
 
 #endif

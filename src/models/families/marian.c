@@ -232,6 +232,7 @@ static att_status add_embeddings(att_model *model, att_transformer *layers) {
     att_name_aliases(model, shared, true);
   }
   ATT_TRY(att_name_tokens(model, tied[1], "target embedding", pad, &layers->decoder.tokens));
+  if (!model->head->output) return ATT_OK;
   return att_name_tokens(model, tied[2], "output projection", -1, &layers->output);
 }
 
@@ -275,26 +276,35 @@ static att_status plan(att_model *model) {
     if (d->embedding_norm) ATT_TRY(add_embedding_norm(model, side == 1, &stack->embedding_norm));
     ATT_TRY(att_transformer_stack(model, side == 1, &sides[side]));
   }
+  if (model->head->texts) ATT_TRY(att_transformer_classification_head(model));
   ATT_TRY(att_head_plan(model));
   for (int side = 0; side < 2; side++) ATT_TRY(att_transformer_positions(model, side == 1, &sides[side]));
-  return d->logits_bias ? add_logits_bias(model, &layers->output_bias) : ATT_OK;
+  return d->logits_bias && model->head->output ? add_logits_bias(model, &layers->output_bias) : ATT_OK;
 }
 
 /* Names that older files carry and that say nothing: sinusoids that are computed. */
 static const char *const ignored[] = {"embed_positions.weights", NULL};
+/* Parts that this head does not need. */
+static const char *const bart_ignored[] = {"final_logits_bias", "lm_head.", "classification_head.", "qa_outputs.",
+                                           NULL};
 
 static const att_head_form marian_forms[] = {{.ending = "MTModel"}, {.ending = NULL}};
 static const att_head_form forms[] = {{.ending = "ForConditionalGeneration"}, {.ending = NULL}};
+static const att_head_form bart_forms[] = {
+    {.ending = "ForConditionalGeneration"},
+    {.ending = "ForSequenceClassification", .projection = "classification_head.out_proj"},
+    {.ending = NULL}};
 
-#define ATT_ENCODER_DECODER_CALLS(name, heads)                                                                         \
+#define ATT_ENCODER_DECODER_CALLS(name, heads, others, twice)                                                          \
   {                                                                                                                    \
     .read = read_settings, .write = write_settings, .stem = name, .forms = heads, .plain = plain, .check = check,      \
-    .plan = plan, .prefix = "model.", .ignored = ignored, .fill = att_transformer_fill, .free = att_transformer_free,  \
+    .plan = plan, .prefix = "model.", .ignored = others, .reads_twice = twice,                                         \
+    .pool = twice ? att_transformer_pool : NULL, .fill = att_transformer_fill, .free = att_transformer_free,           \
     .cache_shape = att_transformer_cache_shape, .encode = att_transformer_encode, .decode = att_transformer_decode,    \
     .cross = att_transformer_cross, .step = att_transformer_step, .output = att_transformer_output                     \
   }
-const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS("Marian", marian_forms);
-const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", forms);
-const att_family_calls att_bart_calls = ATT_ENCODER_DECODER_CALLS("Bart", forms);
-const att_family_calls att_mbart_calls = ATT_ENCODER_DECODER_CALLS("MBart", forms);
-const att_family_calls att_pegasus_calls = ATT_ENCODER_DECODER_CALLS("Pegasus", forms);
+const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS("Marian", marian_forms, ignored, false);
+const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", forms, ignored, false);
+const att_family_calls att_bart_calls = ATT_ENCODER_DECODER_CALLS("Bart", bart_forms, bart_ignored, true);
+const att_family_calls att_mbart_calls = ATT_ENCODER_DECODER_CALLS("MBart", forms, ignored, false);
+const att_family_calls att_pegasus_calls = ATT_ENCODER_DECODER_CALLS("Pegasus", forms, ignored, false);

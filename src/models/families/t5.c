@@ -168,13 +168,23 @@ static att_status add_embeddings(att_model *model, att_transformer *layers) {
   static const char *const tied[] = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight",
                                      NULL};
   static const char *const shared[] = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", NULL};
-  bool is_tied = model->config.tie_word_embeddings;
+  static const char *const inside[] = {"transformer.encoder.embed_tokens.weight",
+                                       "transformer.decoder.embed_tokens.weight", NULL};
+  bool output = model->head->output, is_tied = output && model->config.tie_word_embeddings;
+  if (model->head->texts) {
+    ATT_TRY(att_name_tokens(model, "transformer.shared.weight", "embedding", -1, &layers->encoder.tokens));
+    att_name_aliases(model, inside, false);
+    return ATT_OK;
+  }
   ATT_TRY(att_name_tokens(model, "shared.weight", "embedding", -1, &layers->encoder.tokens));
   att_name_aliases(model, is_tied ? tied : shared, false);
-  return is_tied ? ATT_OK : att_name_tokens(model, "lm_head.weight", "output projection", -1, &layers->output);
+  return is_tied || !output ? ATT_OK
+                            : att_name_tokens(model, "lm_head.weight", "output projection", -1, &layers->output);
 }
 
+/* Heads over texts stand on a model inside another (modeling_t5.py, T5ForSequenceClassification). */
 static att_status plan(att_model *model) {
+  static const char *const inside[] = {"transformer.encoder.", "transformer.decoder."};
   static const char *const plain_up[] = {"layer.1.DenseReluDense.wi", "layer.2.DenseReluDense.wi"};
   att_transformer *layers;
   ATT_TRY(att_transformer_new(model, &layers));
@@ -182,15 +192,21 @@ static att_status plan(att_model *model) {
   for (int side = 0; side < 2; side++) {
     att_stack_names names = sides[side];
     if (!model->config.gated) names.up = plain_up[side];
+    if (model->head->texts) names.prefix = inside[side];
     ATT_TRY(att_transformer_stack(model, side == 1, &names));
   }
+  if (model->head->texts) ATT_TRY(att_transformer_classification_head(model));
   return att_head_plan(model);
 }
 
-/* A table of distances that first files have and no model reads. */
-static const char *const ignored[] = {"EncDecAttention.relative_attention_bias", NULL};
+/* A table of distances that first files have and no model reads; parts that this head does not need. */
+static const char *const ignored[] = {"EncDecAttention.relative_attention_bias", "lm_head.", "classification_head.",
+                                      "qa_outputs.", NULL};
 
-static const att_head_form forms[] = {{.ending = "ForConditionalGeneration"}, {.ending = NULL}};
+static const att_head_form forms[] = {
+    {.ending = "ForConditionalGeneration"},
+    {.ending = "ForSequenceClassification", .projection = "classification_head.out_proj"},
+    {.ending = NULL}};
 
 const att_family_calls att_t5_calls = {
     .read = read_settings,
@@ -200,7 +216,10 @@ const att_family_calls att_t5_calls = {
     .plain = plain,
     .check = check,
     .plan = plan,
+    .prefix = "transformer.",
     .ignored = ignored,
+    .reads_twice = true,
+    .pool = att_transformer_pool,
     .tie_unsaid = true,
     .free = att_transformer_free,
     .cache_shape = att_transformer_cache_shape,

@@ -28,7 +28,8 @@ const att_head_calls att_classes_head = {
     .problem_type = "single_label_classification",
     .one_label = ATT_HEAD_VALUES, /* as Transformers has it */
     .kinds = {[ATT_DECODER] = {"a decoder that classifies", ATT_CAN(CLASSIFY)},
-              [ATT_ENCODER] = {"an encoder that classifies", ATT_CAN(CLASSIFY)}},
+              [ATT_ENCODER] = {"an encoder that classifies", ATT_CAN(CLASSIFY)},
+              [ATT_ENCODER_DECODER] = {"an encoder-decoder that classifies", ATT_CAN(CLASSIFY)}},
     .texts = true,
     .read = att_labels_read,
     .write = att_labels_write,

@@ -351,8 +351,8 @@ static att_status fits_series(att_trainer *t, const char *folder) {
 static att_status fits(att_trainer *t, const char *folder) {
   const classifier_data *d = data_of(t);
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_ENCODER_DECODER) {
-    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert or gpt2");
+  if (c->kind == ATT_ENCODER_DECODER && !t->model->calls->reads_twice) {
+    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert or gpt2, or bart");
   }
   if (d->is_series) ATT_TRY(fits_series(t, folder));
   if (!t->resumed || (c->head == d->labels.head && c->label_count == d->labels.count)) return ATT_OK;

@@ -154,8 +154,8 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
 
 static att_status fits(att_trainer *t, const char *folder) {
   const att_config *c = &t->model->config;
-  if (c->kind == ATT_ENCODER_DECODER)
-    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert");
+  if (c->kind == ATT_ENCODER_DECODER && !t->model->calls->reads_twice)
+    return att_trainer_wrong_model(t, folder, "an encoder or a decoder, such as bert, or bart");
   if (!t->resumed || c->head == ATT_HEAD_SPANS) return ATT_OK;
   return att_fail(t->ctx, ATT_FORMAT, "%s: the model in it does not answer questions: the checkpoint is damaged",
                   folder);
