@@ -72,21 +72,24 @@ static att_status read_window(seer *s, const float *values, int64_t rows) {
   return make_input(s, s->read, lookback);
 }
 
-/* As many tokens as the model has positions, and as there is memory for all weights of. */
+/* As many tokens as the model has positions, and as there is memory for all weights of. Convolutions make a token of
+ * `stride` patches. */
 static att_status read_whole(seer *s, const float *values, int64_t rows) {
   const att_config *c = &s->model->config;
   int64_t maps = (c->encoder_layers + c->decoder_layers) * (c->encoder_attention_heads + c->decoder_attention_heads);
-  int64_t most = c->max_position_embeddings, patch = s->model->series->patch;
+  int64_t most = c->max_position_embeddings, stride = c->input_stride ? c->input_stride : 1;
+  int64_t patch = s->model->series->patch;
   while (maps > 0 && most > 1 && most > MOST_WEIGHTS / maps / most) most--;
-  if (att_series_tokens(s->model->series, rows) > most) {
-    rows = most * patch;
+  if (att_series_tokens(s->model->series, rows) > most * stride) {
+    rows = most * stride * patch;
     att_log(s->ctx, ATT_LOG_WARNING, "the series is too long to be looked at whole: its first %lld rows are",
             (long long)rows);
   }
   ATT_TRY(scale(s, values, rows));
-  s->tokens = att_series_tokens(s->model->series, rows);
-  s->step = patch;
-  return make_input(s, s->read, s->tokens);
+  int64_t read = att_series_tokens(s->model->series, rows);
+  s->tokens = (read + stride - 1) / stride;
+  s->step = stride * patch;
+  return make_input(s, s->read, read);
 }
 
 /* ---- maps ----------------------------------------------------------------------------------------------------- */

@@ -67,7 +67,7 @@ static att_status make_rows(att_context *ctx, att_examples *e, int64_t tokens) {
 att_status att_examples_add_series(const att_model *model, const float *values, int64_t rows, int64_t most,
                                    att_examples *e, bool *truncated) {
   const att_series_front *front = model->series;
-  int64_t positions = model->config.max_position_embeddings;
+  int64_t positions = att_config_most_read(&model->config, model->config.kind == ATT_DECODER);
   if (most <= 0 || most > positions) most = positions;
   bool was_cut = att_series_tokens(front, rows) > most;
   if (was_cut) rows = most * front->patch;

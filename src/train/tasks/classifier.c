@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "models/series_front.h"
+#include "train/data/sounds.h"
 #include "train/data/warp.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@
 #define ATT_LISTED_LABELS   20
 #define ATT_FEW_HELD        50   /* series; one of so many is two in a hundred */
 #define ATT_SERIES_TOKENS   64   /* of the longest series, about */
+#define ATT_SOUND_STRIDE    4    /* of the convolutions over a recording's features (speech.c has the same) */
 #define ATT_SERIES_STRENGTH 0.15 /* by which a channel varies: of the logarithm of its factor the deviation */
 
 typedef struct classifier_data {
@@ -292,8 +294,14 @@ static double most_epochs(const att_trainer *t) {
 }
 
 /* Room for series somewhat longer than those that are there. */
+/* Two convolutions make one token of that many rows of a recording; a padded network has none. */
+static int64_t stride_for(const classifier_data *d, const att_plan *p) {
+  return d->is_sound && d->front->patch == 1 && p->network != ATT_FFN ? ATT_SOUND_STRIDE : 1;
+}
+
 static void choose_series(const classifier_data *d, att_plan *p) {
-  int64_t tokens = att_series_tokens(d->front, d->longest), context = tokens + tokens / 4;
+  int64_t stride = stride_for(d, p), tokens = (att_series_tokens(d->front, d->longest) + stride - 1) / stride;
+  int64_t context = tokens + tokens / 4;
   if (p->fine_tuned != 1) {
     att_choose_whole(&p->context, context < 8 ? 8 : context);
     att_choose_whole(&p->max_length, p->context);
@@ -336,6 +344,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   if (!d->is_series) return;
   c->input_width = d->front->patch * d->front->channels;
   if (d->is_sound) c->mel = d->mel;
+  if (stride_for(d, &t->state.plan) > 1) c->input_stride = ATT_SOUND_STRIDE;
   c->mean_pool = c->family == ATT_BERT;
 }
 
@@ -478,7 +487,8 @@ static void drop_rows(const att_trainer *t, float *rows, int64_t count) {
     if (att_uniform(key, (uint64_t)i) < rate) memset(rows + (size_t)i * width, 0, width * sizeof *rows);
 }
 
-/* Each series of a batch in another tempo and strength, drawn anew in every step. Bands of sound keep theirs. */
+/* Each series of a batch in another tempo and strength, drawn anew in every step. Bands of sound keep theirs, and some
+ * of them, and of the frames, are hidden (Park et al. 2019). */
 static att_status warp_rows(att_trainer *t, float *rows, att_sequences series) {
   classifier_data *d = data_of(t);
   int64_t channels = t->model->series->channels, patch = t->model->series->patch;
@@ -490,6 +500,9 @@ static att_status warp_rows(att_trainer *t, float *rows, att_sequences series) {
     int64_t tokens = series.start[i + 1] - series.start[i];
     att_series_warp(rows + series.start[i] * d->texts.width, tokens * patch, channels, strength,
                     att_key(key, (uint64_t)i), room);
+    if (d->is_sound)
+      att_sound_mask(rows + series.start[i] * d->texts.width, tokens, (int)d->texts.width, 1,
+                     att_key(key, ~(uint64_t)i));
   }
   return ATT_OK;
 }
