@@ -172,8 +172,8 @@ static att_status fit(regression *r, const int64_t *rows, bool say, double *coef
 static att_status begin_front(att_context *ctx, const att_timeline *g, att_series_front *f) {
   const att_series *x = &g->covariates;
   f->covariates = x->channels;
-  ATT_TRY(att_series_front_copy_names(ctx, g->series.channel_names + g->series.channels, x->channels,
-                                      &f->covariate_names));
+  ATT_TRY(
+      att_series_front_copy_names(ctx, g->series.channel_names + g->series.channels, x->channels, &f->covariate_names));
   f->covariate_mean = ATT_NEW(ctx, x->channels, double);
   f->covariate_deviation = ATT_NEW(ctx, x->channels, double);
   f->coefficients = ATT_NEW(ctx, g->series.channels * x->channels, double);

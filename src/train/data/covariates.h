@@ -13,13 +13,13 @@
  * over all series, of differences to the row a season (front->season, where above 1) before, so that neither season nor
  * trend is taken for an effect; with the residuals' first-order autocorrelation r, as Cochrane and Orcutt (1949) do, on
  * x[t] - r x[t-1], so that wandering residuals (r near 1) are not either. A row in which something is missing is left
- * out. explained [channels]: the share of the variance of those differences. A column without an effect, or that follows
- * from others, is warned of where `say`. */
+ * out. explained [channels]: the share of the variance of those differences. A column without an effect, or that
+ * follows from others, is warned of where `say`. */
 att_status att_covariates_fit(att_context *ctx, const char *path, const att_timeline *grid, const int64_t *rows,
                               bool say, att_series_front *front, double *explained);
 /* Takes the effect off the values of a scaled grid (truth stays), whose missing ones are filled anew; grid->effect is
- * what was taken off, grid->plain the filled values before. Covariates that are missing lie on the straight line between
- * their neighbours. Nothing where front (may be NULL) has none. */
+ * what was taken off, grid->plain the filled values before. Covariates that are missing lie on the straight line
+ * between their neighbours. Nothing where front (may be NULL) has none. */
 att_status att_covariates_apply(att_context *ctx, att_timeline *grid, const att_series_front *front);
 /* The effect in the `horizon` rows behind a series' end: effect [horizon, channels]. All covariates must be there. */
 att_status att_covariates_ahead(att_context *ctx, const char *path, const att_timeline *grid,
