@@ -115,7 +115,7 @@ head -240 tariff.csv >short.csv && run 1 forecast paid --data short.csv && last 
 sed '$s/,[0-9]*$/,/' tariff.csv >hole.csv && run 1 forecast paid --data hole.csv && last "a hole ahead" '"tariff" is empty at 2024-01-10 23:00:00'
 run 1 forecast paid --data load.csv && one "no covariate" '--covariates is "tariff"'
 run 1 train forecast --data tariff.csv --covariates load,load --horizon 6 -o none && last "a covariate twice" "named twice"
-run 0 train --resume paid --epochs 2 --threads 1 && has err 'going on from step 10' "a run with covariates is resumed"
+run 0 train --resume paid --steps 12 --threads 1 && has err 'going on from step 10' "a run with covariates is resumed"
 
 # ---- music
 for i in 1 2 3 4; do
