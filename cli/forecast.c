@@ -19,7 +19,8 @@ typedef struct forecast_options {
 /* clang-format off */
 static const att_cli_option options[] = {
     {.group = "Input", .name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
-     .help = "the recent past: a table as `train forecast` takes it, of the same columns and the same step"},
+     .help = "the recent past: a table as `train forecast` takes it, of the same columns and the same step; with "
+             "covariates it goes on with them for the rows that are forecast"},
     {.name = "backtest", .kind = ATT_CLI_FLAG, .offset = AT(backtest),
      .help = "forecast from each window of the table's past in place of its end, and measure"},
 

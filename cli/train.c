@@ -158,12 +158,15 @@ const att_cli_verb att_cli_train_forecast = {
         "patches "
         "with --family. The step from row to row is found; gaps and missing values are filled, and said. Several "
         "series "
-        "stand in one table with a column that tells them apart. Beside the mean it learns quantiles. The last fifth "
+        "stand in one table with a column that tells them apart. What is known ahead of time (--covariates) helps: "
+        "to forecast, the table goes on with it. Beside the mean it learns quantiles. The last fifth "
         "of "
         "each series validates, and the last value and the last season again are measured beside it. The best model is "
         "kept in DIR; with --quantiles none Hugging Face Transformers opens it too. Ctrl-C saves, and `attend train "
         "--resume DIR` goes on.",
     .example = "attend train forecast --data meter.csv --horizon 96 -o meter\n"
+               "attend train forecast --data load.csv --target load --covariates temperature,holiday --horizon 24 "
+               "-o load\n"
                "attend train forecast --data shops.csv --series shop --target sales --horizon 14 --family gru -o shops",
     .library = "forecast",
     .most_words = 1,

@@ -102,6 +102,21 @@ head -20 load.csv >few.csv && run 1 forecast meter --data few.csv && last "too f
 sed 's/load/other/' load.csv >other.csv && run 1 forecast meter --data other.csv && one "another column" "other.csv"
 printf 'time,load\n' >none.csv && run 1 forecast meter --data none.csv && one "no rows" "none.csv"
 
+# ---- covariates: a tariff that goes on for the six hours that are forecast
+awk -F, -v OFS=, 'NR == 1 { print $0, "tariff"; next } { x = NR * NR % 7; print $1, (NR > 235 ? "" : $2 + x), x }' load.csv >tariff.csv
+run 0 train forecast --data tariff.csv --target load --covariates tariff --horizon 6 --lookback 48 --steps 10 --norm rms "${shape[@]}" -o paid
+has err 'covariates: tariff; they explain 100% of load' "train forecast says what covariates explain"
+run 0 forecast paid --data tariff.csv --threads 1 && lines out 7 "a forecast with covariates"
+[ "$(cut -d, -f1 out | sed -n '2p;$p')" = "$(printf '2024-01-10 18:00:00\n2024-01-10 23:00:00')" ] || fail "the times ahead: $(cat out)"
+run 0 forecast paid --data tariff.csv --backtest --threads 1 && has out '^181 windows' "a backtest with covariates"
+run 0 info paid && has out 'forecast' "info of a model with covariates"
+run 0 look paid tariff.csv --threads 1 && has out 'attention' "look at a model with covariates"
+head -240 tariff.csv >short.csv && run 1 forecast paid --data short.csv && last "too few rows ahead" "5 rows stand behind 2024-01-10 17:00:00"
+sed '$s/,[0-9]*$/,/' tariff.csv >hole.csv && run 1 forecast paid --data hole.csv && last "a hole ahead" '"tariff" is empty at 2024-01-10 23:00:00'
+run 1 forecast paid --data load.csv && one "no covariate" '--covariates is "tariff"'
+run 1 train forecast --data tariff.csv --covariates load,load --horizon 6 -o none && last "a covariate twice" "named twice"
+run 0 train --resume paid --steps 12 --threads 1 && has err 'going on from step 10' "a run with covariates is resumed"
+
 # ---- music
 for i in 1 2 3 4; do
   printf 'X:%d\nT:t\nM:3/4\nL:1/4\nK:C\n' $i && for k in 1 2 3 4 5 6 7 8; do printf 'C E G|c B A|'; done && echo

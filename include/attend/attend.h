@@ -964,7 +964,8 @@ ATT_API att_status att_look_recording(att_model *model, const char *path, att_te
 
 /* The same of a model of series (att_classify_series, att_forecast): values [rows, channels], as its tables have them,
  * NaN where one is missing. A key and a query are a token each: so many rows, named by the first of them. Of a model of
- * forecasts the last rows that it reads are looked at, in the column `channel`; other models read all at once.
+ * forecasts the last rows that it reads are looked at, in the column `channel`, as values without the effect of its
+ * covariates (which att_look_series takes off itself); other models read all at once.
  * gradient: in place of attention, as att_look_gradient: one row, the likeliest label, or the mean of what is forecast.
  * Pictures show the curves above. */
 ATT_API att_status att_look_values(att_model *model, const float *values, size_t rows, size_t channel, bool gradient,
@@ -1434,7 +1435,8 @@ typedef struct att_forecast_row {
 /* Called for each row, series after series and column after column; non-zero stops. Valid during the call. */
 typedef int att_forecast_fn(void *user, const att_forecast_row *row);
 /* Forecasts what follows each series of a table (as training takes it: the same columns, the same step), of which the
- * last rows are read. A series too short is left out, which the log says. */
+ * last rows are read. A series too short is left out, which the log says. Of a model with covariates the table goes on
+ * with them for as many rows as are forecast, with the targets empty; ATT_FORMAT says which are missing. */
 ATT_API att_status att_forecast(att_model *model, const char *path, att_forecast_fn *give, void *user);
 
 /* Errors of forecasts over all windows of a table: of values scaled as the model scales them. NaN: not measured. */

@@ -6,6 +6,7 @@
 #include "api/forecast.h"
 
 #include "models/head.h"
+#include "train/data/covariates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,27 +24,35 @@ typedef struct forecasting {
 
 /* ---- the table ------------------------------------------------------------------------------------------------ */
 
-/* The columns that the model was trained on, with commas between. */
-static att_status name_targets(att_model *model, att_buffer *out) {
-  const att_series_front *f = model->series;
-  for (int64_t i = 0; f && f->names && i < f->channels; i++)
-    ATT_TRY(att_buffer_print(model->ctx, out, "%s%s", i ? "," : "", f->names[i]));
+/* With commas between. */
+static att_status list_names(att_context *ctx, char *const *names, int64_t count, att_buffer *out) {
+  for (int64_t i = 0; names && i < count; i++) ATT_TRY(att_buffer_print(ctx, out, "%s%s", i ? "," : "", names[i]));
   return ATT_OK;
+}
+
+/* The columns that the model was trained on. */
+static att_status read_columns(att_model *model, const char *path, att_series *read) {
+  const att_series_front *f = model->series;
+  att_buffer targets = {0}, covariates = {0};
+  att_status status = f ? list_names(model->ctx, f->names, f->channels, &targets) : ATT_OK;
+  if (!status && f) status = list_names(model->ctx, f->covariate_names, f->covariates, &covariates);
+  att_series_columns given = {.target = targets.size ? targets.data : NULL,
+                              .covariates = covariates.size ? covariates.data : NULL};
+  if (f) given.series = f->series;
+  if (f) given.time = f->time;
+  if (!status) status = att_series_read_timed(model->ctx, path, &given, read);
+  att_buffer_free(model->ctx, &targets);
+  att_buffer_free(model->ctx, &covariates);
+  return status;
 }
 
 att_status att_forecast_read(att_model *model, const char *path, att_timeline *grid) {
   const att_series_front *f = model->series;
-  att_buffer targets = {0};
   att_series read;
-  att_status status = name_targets(model, &targets);
-  att_series_columns given = {.target = targets.size ? targets.data : NULL};
-  if (f) given.series = f->series;
-  if (f) given.time = f->time;
-  if (!status) status = att_series_read_timed(model->ctx, path, &given, &read);
-  att_buffer_free(model->ctx, &targets);
-  if (status) return status;
-  if (read.channels != model->config.patching.channels) {
-    int64_t channels = read.channels;
+  ATT_TRY(read_columns(model, path, &read));
+  if (read.channels - read.covariates != model->config.patching.channels ||
+      read.covariates != (f ? f->covariates : 0)) {
+    int64_t channels = read.channels - read.covariates;
     att_series_free(model->ctx, &read);
     return att_fail(model->ctx, ATT_FORMAT, "%s: it has %lld columns of numbers, the model reads %lld", path,
                     (long long)channels, (long long)model->config.patching.channels);
@@ -56,6 +65,7 @@ att_status att_forecast_read(att_model *model, const char *path, att_timeline *g
 static att_status scale(forecasting *w) {
   att_timeline_say(w->model->ctx, w->path, &w->grid);
   ATT_TRY(att_timeline_scale(w->model->ctx, &w->grid, w->model->series, NULL));
+  ATT_TRY(att_covariates_apply(w->model->ctx, &w->grid, w->model->series));
   w->windows.lookback = w->model->config.patching.lookback;
   w->windows.horizon = w->model->config.patching.horizon;
   return att_arena_new(w->model->ctx, &w->arena);
@@ -125,6 +135,7 @@ static att_status give_channel(forecasting *w, int64_t series, int64_t channel, 
 
 static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
   const att_series *s = &w->grid.series;
+  const att_patching *p = &w->model->config.patching;
   int64_t lookback = w->windows.lookback, short_ones = 0;
   for (int64_t i = 0; i < s->count; i++) {
     int64_t rows = s->start[i + 1] - s->start[i], start[2] = {0, lookback};
@@ -139,8 +150,16 @@ static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
       continue;
     }
     const att_input input = {.rows = s->values + (s->start[i + 1] - lookback) * s->channels, .sequences = {1, start}};
+    float *effect = w->grid.effect ? ATT_ARENA_NEW(w->arena, p->horizon * s->channels, float) : NULL;
+    if (w->grid.effect && !effect) return ATT_MEMORY;
+    if (effect)
+      ATT_TRY(att_covariates_ahead(w->model->ctx, w->path, &w->grid, w->model->series, i, p->horizon, effect));
     ATT_TRY(look_ahead(w, &input, &ahead));
-    for (int64_t c = 0; c < s->channels; c++) ATT_TRY(give_channel(w, i, c, ahead.data + c * ahead.stride, give, user));
+    for (int64_t c = 0; c < s->channels; c++) {
+      float *of_channel = ahead.data + c * ahead.stride;
+      att_covariates_add(effect, s->channels, c, p->horizon, p->quantile_count, of_channel);
+      ATT_TRY(give_channel(w, i, c, of_channel, give, user));
+    }
   }
   if (short_ones < s->count) return ATT_OK;
   return att_fail(w->model->ctx, ATT_FORMAT, "%s: no series has the %lld rows that the model reads", w->path,
@@ -198,7 +217,9 @@ static att_status measure(forecasting *w, att_progress_fn *progress, void *user,
     ATT_TRY(look_ahead(w, &input, &ahead));
     for (int64_t i = 0; i < count * channels; i++) {
       int64_t end = w->windows.first[begin + i / channels] + p->lookback;
-      const float *y = truth + i * p->horizon;
+      const float *y = truth + i * p->horizon,
+                  *effect = att_windows_effect(&w->grid, &w->windows, begin + i / channels);
+      att_covariates_add(effect, channels, i % channels, p->horizon, p->quantile_count, ahead.data + i * ahead.stride);
       att_errors_add(&errors[0], ahead.data + i * ahead.stride, y, p->horizon, p->quantiles, p->quantile_count);
       att_repeat_season(&w->grid, end, i % channels, 1, p->horizon, naive);
       att_errors_add(&errors[1], naive, y, p->horizon, NULL, 0);

@@ -5,6 +5,7 @@
  */
 #include "api/forecast.h"
 #include "api/look.h"
+#include "train/data/covariates.h"
 #include "train/data/sound_series.h"
 #include "view/view.h"
 
@@ -395,6 +396,20 @@ static void name_series(const char *path, const att_series *s, int64_t index, ch
     snprintf(text + used, size - (size_t)used, ", labelled %.*s", (int)(label.size < 60 ? label.size : 60), label.data);
 }
 
+/* In the table's units, without the effect of covariates where the model has some: what the network reads. */
+static att_status take_covariates_off(att_model *model, att_timeline *g) {
+  const att_series *s = &g->series;
+  if (g->covariates.channels == 0) return ATT_OK;
+  ATT_TRY(att_timeline_scale(model->ctx, g, model->series, NULL));
+  ATT_TRY(att_covariates_apply(model->ctx, g, model->series));
+  for (int64_t i = 0; i < s->count; i++)
+    for (int64_t k = s->start[i] * s->channels; k < s->start[i + 1] * s->channels; k++) {
+      int64_t place = i * s->channels + k % s->channels;
+      s->values[k] = (float)((double)s->values[k] * g->deviation[place] + g->mean[place]);
+    }
+  return ATT_OK;
+}
+
 static att_status look_ahead(att_model *model, const char *path, int64_t index, const char *column, bool gradient,
                              att_attention **attention) {
   const att_series_front *f = model->series;
@@ -405,6 +420,7 @@ static att_status look_ahead(att_model *model, const char *path, int64_t index, 
   ATT_TRY(att_forecast_read(model, path, &grid));
   const att_series *s = &grid.series;
   att_status status = find_index(model->ctx, path, s, &index);
+  if (!status) status = take_covariates_off(model, &grid);
   if (!status) {
     name_series(path, s, index, source, sizeof source);
     snprintf(target, sizeof target, "the next %lld rows of %.60s", (long long)model->config.patching.horizon,

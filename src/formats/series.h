@@ -14,6 +14,7 @@
 /* Zero-initialised is empty. */
 typedef struct att_series {
   int64_t count, channels, capacity, room; /* room: rows that there is memory for */
+  int64_t covariates;                      /* how many of the channels, the last ones, are not forecast but help */
   int64_t *start;                          /* [count + 1] first row of each */
   float *values;                           /* [rows, channels]; NaN where it is missing */
   bool timed;                              /* the rows have times: */

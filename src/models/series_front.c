@@ -14,8 +14,25 @@
 
 void att_series_front_free(att_context *ctx, att_series_front *f) {
   if (!f) return;
-  void *const owned[] = {f->mean, f->deviation, f->names, f->series, f->time, f->label, f};
+  void *const owned[] = {
+      f->mean,           f->deviation,           f->names,        f->series, f->time, f->label, f->covariate_names,
+      f->covariate_mean, f->covariate_deviation, f->coefficients, f};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) att_free(ctx, owned[i]);
+}
+
+att_status att_series_front_copy_names(att_context *ctx, const att_text *names, int64_t count, char ***out) {
+  size_t size = (size_t)count * sizeof **out;
+  for (int64_t i = 0; i < count; i++) size += names[i].size + 1;
+  *out = att_alloc(ctx, size, 1);
+  if (!*out) return ATT_MEMORY;
+  char *at = (char *)(*out + count);
+  for (int64_t i = 0; i < count; i++) {
+    (*out)[i] = at;
+    if (names[i].size) memcpy(at, names[i].data, names[i].size);
+    at[names[i].size] = '\0';
+    at += names[i].size + 1;
+  }
+  return ATT_OK;
 }
 
 static att_status read_numbers(att_context *ctx, const char *path, const json_t *root, const char *key, int64_t count,
@@ -30,26 +47,26 @@ static att_status read_numbers(att_context *ctx, const char *path, const json_t 
     (*out)[i] = json_number_value(value);
   }
   if (good) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: %s must be %lld numbers, one a channel", path, key, (long long)count);
+  return att_fail(ctx, ATT_FORMAT, "%s: %s must be %lld numbers", path, key, (long long)count);
 }
 
-static att_status read_names(att_context *ctx, const char *path, const json_t *root, att_series_front *f) {
-  const json_t *list = json_object_get(root, "columns");
-  size_t size = (size_t)f->channels * sizeof *f->names;
-  if (!list) return ATT_OK;
-  bool good = json_is_array(list) && json_array_size(list) == (size_t)f->channels;
-  for (int64_t i = 0; good && i < f->channels; i++) {
+/* One block: the pointers, and what they point to. */
+static att_status read_names(att_context *ctx, const char *path, const json_t *list, const char *key, int64_t count,
+                             char ***out) {
+  size_t size = (size_t)count * sizeof **out;
+  bool good = json_is_array(list) && json_array_size(list) == (size_t)count;
+  for (int64_t i = 0; good && i < count; i++) {
     const char *name = json_string_value(json_array_get(list, (size_t)i));
     good = name != NULL;
     size += name ? strlen(name) + 1 : 0;
   }
-  if (!good) return att_fail(ctx, ATT_FORMAT, "%s: columns must be %lld names", path, (long long)f->channels);
-  f->names = att_alloc(ctx, size, 1);
-  if (!f->names) return ATT_MEMORY;
-  char *at = (char *)(f->names + f->channels);
-  for (int64_t i = 0; i < f->channels; i++) {
+  if (!good) return att_fail(ctx, ATT_FORMAT, "%s: %s must be %lld names", path, key, (long long)count);
+  char **names = *out = att_alloc(ctx, size, 1);
+  if (!names) return ATT_MEMORY;
+  char *at = (char *)(names + count);
+  for (int64_t i = 0; i < count; i++) {
     const char *name = json_string_value(json_array_get(list, (size_t)i));
-    f->names[i] = strcpy(at, name);
+    names[i] = strcpy(at, name);
     at += strlen(name) + 1;
   }
   return ATT_OK;
@@ -60,6 +77,27 @@ static att_status read_column(att_context *ctx, const char *path, const json_t *
   ATT_TRY(att_json_string(ctx, path, root, key, false, &text));
   *out = text ? att_copy_text(ctx, text, strlen(text)) : NULL;
   return text && !*out ? ATT_MEMORY : ATT_OK;
+}
+
+static att_status check_deviations(att_context *ctx, const char *path, const char *key, const double *values,
+                                   int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    if (!(values[i] > 0)) return att_fail(ctx, ATT_FORMAT, "%s: %s must be above 0", path, key);
+  return ATT_OK;
+}
+
+static att_status read_covariates(att_context *ctx, const char *path, const json_t *root, att_series_front *f) {
+  const json_t *list = json_object_get(root, "covariates");
+  size_t count = json_array_size(list);
+  if (!list) return ATT_OK;
+  if (count < 1 || count > ATT_MOST_COVARIATES)
+    return att_fail(ctx, ATT_FORMAT, "%s: covariates must be 1 to %d names", path, ATT_MOST_COVARIATES);
+  f->covariates = (int64_t)count;
+  ATT_TRY(read_names(ctx, path, list, "covariates", f->covariates, &f->covariate_names));
+  ATT_TRY(read_numbers(ctx, path, root, "covariate_mean", f->covariates, &f->covariate_mean));
+  ATT_TRY(read_numbers(ctx, path, root, "covariate_std", f->covariates, &f->covariate_deviation));
+  ATT_TRY(check_deviations(ctx, path, "covariate_std", f->covariate_deviation, f->covariates));
+  return read_numbers(ctx, path, root, "coefficients", f->channels * f->covariates, &f->coefficients);
 }
 
 static att_status read_root(att_context *ctx, const char *path, const json_t *root, int64_t width,
@@ -79,9 +117,10 @@ static att_status read_root(att_context *ctx, const char *path, const json_t *ro
   if (!(f->step_seconds >= 0)) return att_fail(ctx, ATT_FORMAT, "%s: step_seconds is below 0", path);
   ATT_TRY(read_numbers(ctx, path, root, "mean", f->channels, &f->mean));
   ATT_TRY(read_numbers(ctx, path, root, "std", f->channels, &f->deviation));
-  for (int64_t i = 0; i < f->channels; i++)
-    if (!(f->deviation[i] > 0)) return att_fail(ctx, ATT_FORMAT, "%s: std must be above 0", path);
-  ATT_TRY(read_names(ctx, path, root, f));
+  ATT_TRY(check_deviations(ctx, path, "std", f->deviation, f->channels));
+  const json_t *columns = json_object_get(root, "columns");
+  if (columns) ATT_TRY(read_names(ctx, path, columns, "columns", f->channels, &f->names));
+  ATT_TRY(read_covariates(ctx, path, root, f));
   ATT_TRY(read_column(ctx, path, root, "series_column", &f->series));
   ATT_TRY(read_column(ctx, path, root, "time_column", &f->time));
   return read_column(ctx, path, root, "label_column", &f->label);
@@ -118,6 +157,15 @@ static void put_numbers(att_object *out, const char *key, const double *values, 
   att_put_more(out, "]");
 }
 
+static void put_names(att_object *out, const char *key, char *const *names, int64_t count) {
+  att_put(out, key, "[");
+  for (int64_t i = 0; i < count; i++) {
+    att_put_more(out, i ? ", " : "");
+    att_put_more_string(out, names[i]);
+  }
+  att_put_more(out, "]");
+}
+
 att_status att_series_front_write(att_context *ctx, const char *folder, const att_series_front *f) {
   att_object out = {.ctx = ctx};
   att_put_int(&out, "channels", f->channels);
@@ -128,13 +176,12 @@ att_status att_series_front_write(att_context *ctx, const char *folder, const at
   if (f->step_months) att_put_int(&out, "step_months", f->step_months);
   if (f->step_seconds > 0) att_put_real(&out, "step_seconds", f->step_seconds, false);
   if (f->season) att_put_int(&out, "season", f->season);
-  if (f->names) {
-    att_put(&out, "columns", "[");
-    for (int64_t i = 0; i < f->channels; i++) {
-      att_put_more(&out, i ? ", " : "");
-      att_put_more_string(&out, f->names[i]);
-    }
-    att_put_more(&out, "]");
+  if (f->names) put_names(&out, "columns", f->names, f->channels);
+  if (f->covariates) {
+    put_names(&out, "covariates", f->covariate_names, f->covariates);
+    put_numbers(&out, "covariate_mean", f->covariate_mean, f->covariates);
+    put_numbers(&out, "covariate_std", f->covariate_deviation, f->covariates);
+    put_numbers(&out, "coefficients", f->coefficients, f->channels * f->covariates);
   }
   if (f->series) att_put_text(&out, "series_column", f->series);
   if (f->time) att_put_text(&out, "time_column", f->time);

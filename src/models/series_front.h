@@ -9,7 +9,8 @@
 
 #include "base/context.h"
 
-#define ATT_SERIES_FILE "series.json"
+#define ATT_SERIES_FILE     "series.json"
+#define ATT_MOST_COVARIATES 64
 
 typedef struct att_series_front {
   int64_t channels, patch;     /* rows that stand side by side in a token */
@@ -20,12 +21,19 @@ typedef struct att_series_front {
   /* of forecasts, else 0: the step from row to row (formats/timestamp.h), and how many rows are a season */
   int64_t step_months, season;
   double step_seconds;
+  /* of forecasts with covariates (train/data/covariates.h), else 0 and NULL: */
+  int64_t covariates;                           /* how many */
+  char **covariate_names;                       /* [covariates], one block */
+  double *covariate_mean, *covariate_deviation; /* [covariates] of what was learned from; no deviation is 0 */
+  double *coefficients;                         /* [channels, covariates]: of z-scores, for z-scores of the channel */
 } att_series_front;
 
 /* Reads folder/series.json; *out stays NULL where there is none. width: config.json's input_width. */
 att_status att_series_front_read(att_context *ctx, const char *folder, int64_t width, att_series_front **out);
 att_status att_series_front_write(att_context *ctx, const char *folder, const att_series_front *front);
 void att_series_front_free(att_context *ctx, att_series_front *front); /* NULL is fine */
+/* Names as a front has them: one block. */
+att_status att_series_front_copy_names(att_context *ctx, const att_text *names, int64_t count, char ***out);
 
 /* Means and population deviations of rows [rows, channels], NaN left out; a channel that does not vary has a deviation
  * of 1. In double. */

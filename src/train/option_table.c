@@ -133,6 +133,10 @@ const att_option att_options[] = {
     {.name = "target", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAMES", PLAN(target_columns),
      .tasks = FORECAST, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the columns to forecast, with commas between", .chosen = "all columns of numbers"},
+    {.name = "covariates", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAMES", PLAN(covariate_columns),
+     .tasks = FORECAST, .standing = ATT_IF_ASKED, .with = "data",
+     .help = "columns of numbers that help and are known ahead of time (a temperature, a price, 1 on holidays), with "
+             "commas between; to forecast, the table must go on with them"},
     {.name = "horizon", .group = "Data", WHOLE, PLAN(horizon), .tasks = FORECAST | COMPARE, .required = FORECAST,
      .standing = ATT_IF_ASKED, .low = 1, .high = 65536, .help = "rows to forecast"},
     {.name = "lookback", .group = "Data", WHOLE, PLAN(lookback), .tasks = FORECAST | COMPARE, .standing = ATT_IF_ASKED, .low = 1,

@@ -50,6 +50,7 @@ typedef struct att_plan {
   char text_column[ATT_PLAN_TEXT], text_pair_column[ATT_PLAN_TEXT], label_column[ATT_PLAN_TEXT]; /* att_columns */
   char series_column[ATT_PLAN_TEXT], time_column[ATT_PLAN_TEXT]; /* att_series_columns */
   char target_columns[ATT_PLAN_TEXT], quantiles[ATT_PLAN_TEXT];  /* of forecasts */
+  char covariate_columns[ATT_PLAN_TEXT];                         /* of forecasts */
   int64_t patch, patch_stride, horizon, lookback;                /* of series, in rows */
   int64_t transpose;                                             /* of piano rolls, in keys */
 } att_plan;

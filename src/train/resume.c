@@ -113,6 +113,18 @@ static att_status recall_comparison(att_context *ctx, att_train_options *options
 
 /* ---- a run's ---------------------------------------------------------------------------------------------------- */
 
+/* Numbers that a run cannot begin without (a horizon): its plan has them. */
+static att_status take_required(att_context *ctx, const char *path, att_train_options *options) {
+  att_state state;
+  ATT_TRY(att_state_read(ctx, path, &state));
+  for (size_t i = 0; i < att_option_count && strcmp(state.task, att_task_names[options->task]) == 0; i++) {
+    const att_option *o = &att_options[i];
+    if (!(o->required >> options->task & 1) || o->kind != ATT_OPTION_WHOLE || att_option_is_given(o, options)) continue;
+    *(int64_t *)att_option_place(o, &options->plan) = *(int64_t *)att_option_place(o, &state.plan);
+  }
+  return ATT_OK;
+}
+
 static att_status recall(att_context *ctx, att_train_options *options) {
   bool found;
   if (options->resume != 1 || !options->out) return ATT_OK;
@@ -120,6 +132,7 @@ static att_status recall(att_context *ctx, att_train_options *options) {
   char *path = find_state(ctx, options->out, &found);
   att_status status = path ? ATT_OK : ATT_MEMORY;
   if (!status && found) status = att_state_read_files(ctx, path, options);
+  if (!status && found) status = take_required(ctx, path, options);
   att_free(ctx, path);
   return status;
 }

@@ -3,6 +3,7 @@
 
 #include "formats/file.h"
 #include "formats/table.h"
+#include "models/series_front.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 /* What the columns are; -1: there is none. */
 typedef struct series_layout {
   int64_t series, time, label;
-  int64_t *channels; /* [count] */
-  int64_t count;
+  int64_t *channels; /* [count]: targets, and behind them covariates */
+  int64_t count, covariates;
   int64_t texts, only_texts; /* of the other columns: with a text in them, without a number */
   bool header, wide;
 } series_layout;
@@ -128,26 +129,31 @@ static bool is_header(const att_table *t, const series_layout *l) {
   return false;
 }
 
-static att_status take_targets(const series_finder *f) {
-  series_layout *l = f->out;
-  const char *at = f->given->target;
-  while (*at) {
+/* Columns by a list of their names; none behind the first `room`. */
+static att_status take_list(const series_finder *f, const char *option, const char *at, int64_t room, int64_t *columns,
+                            int64_t *count) {
+  for (*count = 0; *at && *count < room; ++*count) {
     size_t size = strcspn(at, ",");
     att_text name = att_trimmed((att_text){at, size});
     char text[256];
-    if (l->count == (int64_t)f->table->columns) break;
     snprintf(text, sizeof text, "%.*s", (int)name.size, name.data);
-    ATT_TRY(find_given(f, "--target", text, &l->channels[l->count]));
-    l->count++;
+    ATT_TRY(find_given(f, option, text, &columns[*count]));
     at += size + (at[size] == ',');
   }
   return ATT_OK;
 }
 
-static void take_channels(const series_finder *f, bool log) {
+static bool is_among(int64_t column, const int64_t *columns, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    if (columns[i] == column) return true;
+  return false;
+}
+
+/* All that are not among the `count` others. */
+static void take_channels(const series_finder *f, const int64_t *others, int64_t count, bool log) {
   series_layout *l = f->out;
   for (int64_t c = 0; c < (int64_t)f->table->columns; c++) {
-    if (c == l->series || c == l->time || c == l->label) continue;
+    if (c == l->series || c == l->time || c == l->label || is_among(c, others, count)) continue;
     column_content content = content_of(f->table, c);
     l->texts += content.texts > 0;
     l->only_texts += content.numbers == 0;
@@ -161,6 +167,40 @@ static void take_channels(const series_finder *f, bool log) {
               (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "", content.texts ? "text" : "no values");
     }
   }
+}
+
+/* What a column is that cannot be a covariate, or NULL. */
+static const char *no_covariate(const series_layout *l, const int64_t *covariates, int64_t index) {
+  int64_t column = covariates[index];
+  if (!l->header) return "has no name: the first row must have one";
+  if (column == l->time) return "has the times";
+  if (column == l->series) return "tells the series apart";
+  if (is_among(column, covariates, index)) return "is named twice";
+  return is_among(column, l->channels, l->count) ? "is a target as well" : NULL;
+}
+
+static att_status take_columns(const series_finder *f, bool log) {
+  series_layout *l = f->out;
+  const att_series_columns *g = f->given;
+  int64_t covariates[ATT_MOST_COVARIATES + 1], count = 0;
+  if (g->covariates) ATT_TRY(take_list(f, "--covariates", g->covariates, ATT_MOST_COVARIATES + 1, covariates, &count));
+  if (count > ATT_MOST_COVARIATES)
+    return att_fail(f->ctx, ATT_UNSUPPORTED, "--covariates: more than %d columns", ATT_MOST_COVARIATES);
+  if (g->target)
+    ATT_TRY(take_list(f, "--target", g->target, (int64_t)f->table->columns, l->channels, &l->count));
+  else
+    take_channels(f, covariates, count, log);
+  for (int64_t i = 0; i < count; i++) {
+    const char *why = no_covariate(l, covariates, i);
+    att_text name = cell_at(f->table, 0, covariates[i]);
+    if (why)
+      return att_fail(f->ctx, ATT_FORMAT, "%s: --covariates: column %lld (\"%.*s\") %s", f->path,
+                      (long long)covariates[i] + 1, (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "",
+                      why);
+  }
+  for (l->covariates = 0; l->count > 0 && l->covariates < count; l->covariates++)
+    l->channels[l->count++] = covariates[l->covariates];
+  return ATT_OK;
 }
 
 /* The first column of dates, or -1. */
@@ -193,7 +233,7 @@ static bool comes_again(const att_table *t, int64_t column) {
 static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   series_layout *l = f->out;
   const att_series_columns *g = f->given;
-  *l = (series_layout){.label = -1, .channels = ATT_NEW(f->ctx, f->table->columns, int64_t)};
+  *l = (series_layout){.label = -1, .channels = ATT_NEW(f->ctx, f->table->columns + ATT_MOST_COVARIATES, int64_t)};
   if (!l->channels) return ATT_MEMORY;
   if (f->table->rows == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
   ATT_TRY(find_column(f, "--series", g->series, series_names, &l->series));
@@ -206,9 +246,7 @@ static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   if (l->wide) l->time = -1;
   l->header = is_header(f->table, l);
   if (f->table->rows <= (size_t)l->header) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
-  if (g->target) return take_targets(f);
-  take_channels(f, log);
-  return ATT_OK;
+  return take_columns(f, log);
 }
 
 att_status att_series_look(att_context *ctx, const char *path, const att_series_columns *given, bool *is) {
@@ -376,6 +414,7 @@ static att_status take_rows(row_taker *t) {
   if (l->count > ATT_MOST_CHANNELS && !l->wide)
     return att_fail(f->ctx, ATT_UNSUPPORTED, "%s: too many columns", f->path);
   s->channels = l->wide ? 1 : l->count;
+  s->covariates = l->covariates;
   s->timed = l->time >= 0;
   if (l->wide) {
     for (size_t row = l->header; row < f->table->rows; row++) {

@@ -9,9 +9,10 @@
 
 #include "formats/series.h"
 
-/* Columns by name or by number from 1; NULL: found by names and contents. target: several, with commas between. */
+/* Columns by name or by number from 1; NULL: found by names and contents, covariates: none. target, covariates:
+ * several, with commas between. */
 typedef struct att_series_columns {
-  const char *series, *time, *label, *target;
+  const char *series, *time, *label, *target, *covariates;
 } att_series_columns;
 
 /* *is: the file is of series and not of texts: a .ts, or a table with numbers in all columns but its label. */
@@ -19,8 +20,9 @@ att_status att_series_look(att_context *ctx, const char *path, const att_series_
 /* A .ts file or a table of series with labels (which may be missing where `needs_labels` is false). */
 att_status att_series_read_labelled(att_context *ctx, const char *path, const att_series_columns *given,
                                     bool needs_labels, att_series *out);
-/* A table of series in long form to forecast: its times are needed, its targets are its channels; where none is given
- * they are all columns of numbers, and what is left out is said. One series where there is no column of them. */
+/* A table of series in long form to forecast: its times are needed, its targets are its channels, and behind them its
+ * covariates, which must have names; where no target is given they are all other columns of numbers, and what is left
+ * out is said. One series where there is no column of them. */
 att_status att_series_read_timed(att_context *ctx, const char *path, const att_series_columns *given, att_series *out);
 
 #endif

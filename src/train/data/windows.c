@@ -9,6 +9,9 @@
 
 void att_timeline_free(att_context *ctx, att_timeline *g) {
   att_series_free(ctx, &g->series);
+  att_series_free(ctx, &g->covariates);
+  att_free(ctx, g->effect);
+  att_free(ctx, g->plain);
   att_free(ctx, g->truth);
   att_free(ctx, g->mean);
   att_free(ctx, g->deviation);
@@ -51,21 +54,44 @@ static att_status count_rows(att_context *ctx, const char *path, const att_serie
                   (long long)count, (long long)(*rows - count));
 }
 
-static att_status place_rows(att_context *ctx, const char *path, const att_series *s, int64_t index, att_timeline *g) {
-  int64_t rows, first = s->start[index], c = s->channels;
-  ATT_TRY(count_rows(ctx, path, s, index, g->step, &rows));
-  ATT_TRY(att_series_begin(ctx, &g->series, s->names[index], s->labels[index], s->line[index]));
-  float *to = att_series_add_rows(ctx, &g->series, rows);
-  if (!to) return ATT_MEMORY;
-  double *times = g->series.times + g->series.start[index];
-  for (int64_t i = 0; i < rows; i++) times[i] = att_time_add(s->times[first], g->step, i);
+/* Where the rows end in which a target is known; without covariates all count. */
+static att_status find_end(att_context *ctx, const char *path, const att_series *s, int64_t index, int64_t *end) {
+  int64_t targets = s->channels - s->covariates;
+  for (*end = s->start[index + 1]; s->covariates && *end > s->start[index]; --*end)
+    for (int64_t c = 0; c < targets; c++)
+      if (!isnan(s->values[(*end - 1) * s->channels + c])) return ATT_OK;
+  if (*end > s->start[index]) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: line %zu: the series that begins here has no value of what is forecast", path,
+                  s->line[index]);
+}
+
+/* The part of channels [from, from + to->channels) of the first `rows` rows on the grid. */
+static att_status place_part(att_context *ctx, const att_series *s, int64_t index, int64_t from, int64_t rows,
+                             att_timeline *g, att_series *to) {
+  int64_t first = s->start[index], c = to->channels;
+  ATT_TRY(att_series_begin(ctx, to, s->names[index], s->labels[index], s->line[index]));
+  float *values = att_series_add_rows(ctx, to, rows);
+  if (!values) return ATT_MEMORY;
   for (int64_t i = first; i < s->start[index + 1]; i++) {
     bool exact;
     int64_t place = att_time_distance(s->times[first], s->times[i], g->step, &exact);
-    memcpy(to + place * c, s->values + i * c, (size_t)c * sizeof *to);
+    if (place < rows) memcpy(values + place * c, s->values + i * s->channels + from, (size_t)c * sizeof *values);
   }
-  g->gap_rows += rows - (s->start[index + 1] - first);
   return ATT_OK;
+}
+
+static att_status place_rows(att_context *ctx, const char *path, const att_series *s, int64_t index, att_timeline *g) {
+  int64_t all, end, first = s->start[index], targets = s->channels - s->covariates;
+  bool exact;
+  ATT_TRY(count_rows(ctx, path, s, index, g->step, &all));
+  ATT_TRY(find_end(ctx, path, s, index, &end));
+  int64_t rows = att_time_distance(s->times[first], s->times[end - 1], g->step, &exact) + 1;
+  ATT_TRY(place_part(ctx, s, index, 0, rows, g, &g->series));
+  double *times = g->series.times + g->series.start[index];
+  for (int64_t i = 0; i < rows; i++) times[i] = att_time_add(s->times[first], g->step, i);
+  for (int64_t i = first * s->channels; i < end * s->channels; i++) g->series.missing += isnan(s->values[i]) != 0;
+  g->gap_rows += rows - (end - first);
+  return s->covariates ? place_part(ctx, s, index, targets, all, g, &g->covariates) : ATT_OK;
 }
 
 static att_status make(att_context *ctx, const char *path, att_series *s, att_timeline *g) {
@@ -76,10 +102,9 @@ static att_status make(att_context *ctx, const char *path, att_series *s, att_ti
   }
   int64_t rows = g->series.start[g->series.count];
   if (rows > ATT_MOST_ROWS) return att_fail(ctx, ATT_UNSUPPORTED, "%s: has too many rows", path);
-  g->truth = att_alloc(ctx, (size_t)rows, (size_t)s->channels * sizeof *g->truth);
+  g->truth = att_alloc(ctx, (size_t)rows, (size_t)g->series.channels * sizeof *g->truth);
   if (!g->truth) return ATT_MEMORY;
-  memcpy(g->truth, g->series.values, (size_t)(rows * s->channels) * sizeof *g->truth);
-  g->series.missing = s->missing;
+  memcpy(g->truth, g->series.values, (size_t)(rows * g->series.channels) * sizeof *g->truth);
   g->series.bytes = s->bytes; /* the texts' */
   g->series.channel_names = s->channel_names;
   s->bytes = NULL;
@@ -89,7 +114,9 @@ static att_status make(att_context *ctx, const char *path, att_series *s, att_ti
 
 att_status att_timeline_make(att_context *ctx, const char *path, att_series *read, att_time_step step,
                              att_timeline *g) {
-  *g = (att_timeline){.step = step, .series = {.channels = read->channels, .timed = true, .form = read->form}};
+  *g = (att_timeline){.step = step,
+                      .series = {.channels = read->channels - read->covariates, .timed = true, .form = read->form},
+                      .covariates = {.channels = read->covariates}};
   att_status status = make(ctx, path, read, g);
   att_series_free(ctx, read);
   if (status) att_timeline_free(ctx, g);
@@ -205,6 +232,10 @@ att_status att_windows_take(const att_timeline *g, const att_windows *w, const i
   return ATT_OK;
 }
 
+const float *att_windows_effect(const att_timeline *g, const att_windows *w, int64_t index) {
+  return g->effect ? g->effect + (w->first[index] + w->lookback) * g->series.channels : NULL;
+}
+
 /* ---- errors --------------------------------------------------------------------------------------------------- */
 
 void att_errors_add(att_errors *e, const float *forecast, const float *truth, int64_t horizon, const float *quantiles,
@@ -227,5 +258,6 @@ void att_errors_add(att_errors *e, const float *forecast, const float *truth, in
 void att_repeat_season(const att_timeline *g, int64_t end, int64_t channel, int64_t season, int64_t horizon,
                        float *out) {
   int64_t c = g->series.channels;
-  for (int64_t t = 0; t < horizon; t++) out[t] = g->series.values[(end - season + t % season) * c + channel];
+  const float *values = g->plain ? g->plain : g->series.values;
+  for (int64_t t = 0; t < horizon; t++) out[t] = values[(end - season + t % season) * c + channel];
 }

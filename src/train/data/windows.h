@@ -11,11 +11,15 @@
 
 /* Zero-initialised is empty. */
 typedef struct att_timeline {
-  att_series series;        /* a row a step; values filled, and scaled once att_timeline_scale has run */
+  att_series series;        /* a row a step; values filled, and scaled once att_timeline_scale has run: what is read */
   float *truth;             /* [rows, channels]: the same, NaN where it was missing */
   double *mean, *deviation; /* [series, channels] that values were scaled by; NULL before att_timeline_scale */
   att_time_step step;
   int64_t gap_rows; /* rows that were not in the file */
+  /* With covariates a series ends with the last row in which a target is known; rows behind that have covariates alone.
+   * Their names stand behind those of series.channel_names. */
+  att_series covariates; /* as they are, NaN where missing: as many rows of each series and those ahead; or empty */
+  float *effect, *plain; /* NULL before att_covariates_apply: [rows, channels], see there */
 } att_timeline;
 
 /* Takes what att_series_read_timed gave, whatever comes of it. step: the one wanted, or zeros: the one that most rows
@@ -47,6 +51,9 @@ void att_windows_free(att_context *ctx, att_windows *windows);
 att_status att_windows_take(const att_timeline *grid, const att_windows *windows, const int32_t *which, int64_t begin,
                             int64_t count, bool truth, att_arena *arena, att_input *input, float **target);
 
+/* The covariates' effect in what follows a window, [horizon, channels], or NULL: there are none. */
+const float *att_windows_effect(const att_timeline *grid, const att_windows *windows, int64_t index);
+
 /* Errors of forecasts, summed over values that are there. */
 typedef struct att_errors {
   double squared, absolute, pinball;
@@ -56,7 +63,7 @@ typedef struct att_errors {
 /* forecast: [horizon] the mean, then the quantiles; truth may be NaN. */
 void att_errors_add(att_errors *errors, const float *forecast, const float *truth, int64_t horizon,
                     const float *quantiles, int64_t quantile_count);
-/* The row `season` back, again and again, as a forecast of one channel of a window. */
+/* The row `season` back, again and again, as a forecast of one channel of a window; with the covariates' effect. */
 void att_repeat_season(const att_timeline *grid, int64_t end, int64_t channel, int64_t season, int64_t horizon,
                        float *out);
 

@@ -1,9 +1,11 @@
 /*
  * Owns the task of forecasts: series in a table, windows of them, a network that reads a window of each channel by
- * itself (PatchTST, or a recurrent or padded one over the same patches), squared error and pinball loss. The last value
- * and the last season are measured beside it. Refuses series that are too short for the windows asked for.
+ * itself (PatchTST, or a recurrent or padded one over the same patches), squared error and pinball loss; covariates, by
+ * a regression before it. The last value and the last season are measured beside it. Refuses series that are too short
+ * for the windows asked for.
  */
 #include "train/data/batches.h"
+#include "train/data/covariates.h"
 #include "train/data/windows.h"
 #include "train/tasks/encoder.h"
 #include "train/trainer.h"
@@ -94,20 +96,6 @@ static void behind_split(const att_timeline *g, int64_t series, const void *arg,
   *low = split_of(g, series, *(const int64_t *)arg);
 }
 
-static att_status copy_names(att_trainer *t, const att_series *s, att_series_front *f) {
-  size_t size = (size_t)s->channels * sizeof *f->names;
-  for (int64_t i = 0; i < s->channels; i++) size += s->channel_names[i].size + 1;
-  f->names = att_alloc(t->ctx, size, 1);
-  if (!f->names) return ATT_MEMORY;
-  char *at = (char *)(f->names + s->channels);
-  for (int64_t i = 0; i < s->channels; i++) {
-    f->names[i] = at;
-    if (s->channel_names[i].size) memcpy(at, s->channel_names[i].data, s->channel_names[i].size);
-    at += s->channel_names[i].size + 1;
-  }
-  return ATT_OK;
-}
-
 /* By the rows that are learned from alone. */
 static att_status measure(att_trainer *t, const att_plan *p) {
   forecast_data *d = data_of(t);
@@ -139,7 +127,37 @@ static att_status measure(att_trainer *t, const att_plan *p) {
   }
   att_series_measure(all, rows, s->channels, f->mean, f->deviation);
   att_free(t->ctx, all);
-  return copy_names(t, s, f);
+  return att_series_front_copy_names(t->ctx, s->channel_names, s->channels, &f->names);
+}
+
+static att_status say_explained(const att_trainer *t, const double *explained) {
+  const att_series_front *f = data_of(t)->front;
+  att_buffer names = {0}, shares = {0};
+  att_status status = ATT_OK;
+  for (int64_t k = 0; k < f->covariates && !status; k++)
+    status = att_buffer_print(t->ctx, &names, "%s%s", k ? ", " : "", f->covariate_names[k]);
+  for (int64_t c = 0; c < f->channels && !status; c++)
+    status = att_buffer_print(t->ctx, &shares, "%s%.0f%% of %s's", c ? ", " : "", 100 * explained[c], f->names[c]);
+  if (!status) {
+    att_log(t->ctx, ATT_LOG_NOTE,
+            "covariates: %.400s; they explain %.400s variation beyond its season and its own past", names.data,
+            shares.data);
+  }
+  att_buffer_free(t->ctx, &names);
+  att_buffer_free(t->ctx, &shares);
+  return status;
+}
+
+/* rows: of each series, that are learned from. */
+static att_status regress(att_trainer *t, const int64_t *rows) {
+  forecast_data *d = data_of(t);
+  if (d->grid.covariates.channels == 0) return ATT_OK;
+  double *explained = ATT_NEW(t->ctx, d->front->channels, double);
+  if (!explained) return ATT_MEMORY;
+  att_status status = att_covariates_fit(t->ctx, t->options->data, &d->grid, rows, !t->resumed, d->front, explained);
+  if (!status && !t->resumed) status = say_explained(t, explained);
+  att_free(t->ctx, explained);
+  return status ? status : att_covariates_apply(t->ctx, &d->grid, d->front);
 }
 
 static att_status scale(att_trainer *t) {
@@ -150,9 +168,11 @@ static att_status scale(att_trainer *t) {
   for (int64_t i = 0; i < s->count; i++)
     rows[i] = t->options->valid ? s->start[i + 1] - s->start[i] : split_of(&d->grid, i, d->horizon);
   att_status status = att_timeline_scale(t->ctx, &d->grid, d->front, rows);
+  if (!status) status = regress(t, rows);
   att_free(t->ctx, rows);
   if (status || !t->options->valid) return status;
-  return att_timeline_scale(t->ctx, &d->valid_grid, d->front, NULL);
+  ATT_TRY(att_timeline_scale(t->ctx, &d->valid_grid, d->front, NULL));
+  return att_covariates_apply(t->ctx, &d->valid_grid, d->front);
 }
 
 static att_status check_windows(att_trainer *t) {
@@ -202,14 +222,21 @@ static att_status measure_naive(att_trainer *t) {
 }
 
 static uint64_t fingerprint(const att_timeline *g) {
+  const att_series *x = &g->covariates;
   size_t size = (size_t)(g->series.start[g->series.count] * g->series.channels) * sizeof *g->truth;
-  return att_text_fingerprint(1, (att_text){(const char *)g->truth, size});
+  uint64_t key = att_text_fingerprint(1, (att_text){(const char *)g->truth, size});
+  if (x->channels == 0) return key;
+  size = (size_t)(x->start[x->count] * x->channels) * sizeof *x->values;
+  return att_text_fingerprint(key, (att_text){(const char *)x->values, size});
 }
 
 static att_status read_grid(att_trainer *t, const char *path, const char *target, att_time_step step,
                             att_timeline *grid) {
   const att_plan *p = t->resumed ? &t->state.plan : &t->options->plan;
-  const att_series_columns given = {asked(p->series_column), asked(p->time_column), NULL, target};
+  const att_series_columns given = {.series = asked(p->series_column),
+                                    .time = asked(p->time_column),
+                                    .target = target,
+                                    .covariates = asked(p->covariate_columns)};
   att_series read;
   ATT_TRY(att_series_read_timed(t->ctx, path, &given, &read));
   ATT_TRY(att_timeline_make(t->ctx, path, &read, step, grid));
@@ -413,9 +440,12 @@ static att_status evaluate(att_trainer *t, att_score_of_model *score) {
     ATT_TRY(att_windows_take(valid_grid(d), &d->valid, NULL, begin, count, true, t->arena, &input, &truth));
     ATT_TRY(att_model_hidden(&run, t->model, &input, NULL, NULL, &hidden));
     ATT_TRY(att_head_logits(&run, t->model, &hidden, &ahead));
-    for (int64_t i = 0; i < count * channels; i++)
-      att_errors_add(&errors, ahead.data + i * ahead.stride, truth + i * d->horizon, d->horizon, d->quantiles,
-                     d->quantile_count);
+    for (int64_t i = 0; i < count * channels; i++) {
+      float *of_window = ahead.data + i * ahead.stride;
+      const float *effect = att_windows_effect(valid_grid(d), &d->valid, begin + i / channels);
+      att_covariates_add(effect, channels, i % channels, d->horizon, d->quantile_count, of_window);
+      att_errors_add(&errors, of_window, truth + i * d->horizon, d->horizon, d->quantiles, d->quantile_count);
+    }
   }
   double n = (double)(errors.count ? errors.count : 1);
   *score = (att_score_of_model){errors.squared / n, -1, {errors.absolute / n, errors.pinball / n}};
