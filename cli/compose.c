@@ -49,8 +49,11 @@ typedef struct compose_run {
   size_t size, capacity;
   int bars, begun;
   double until; /* seconds; 0: bars count */
-  bool full, no_memory;
+  int words_of_bar;
+  bool full, no_memory, endless;
 } compose_run;
+
+#define MOST_WORDS_OF_A_BAR 2000 /* about 500 notes: a model that repeats itself never ends one */
 
 static bool keep(compose_run *run, const char *data, size_t size) {
   if (run->size + size + 1 > run->capacity) {
@@ -88,16 +91,18 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
   } else if (run->until <= 0) {
     run->full = begun > run->bars;
   }
+  run->words_of_bar = begun > run->begun ? 0 : run->words_of_bar + 1;
   run->begun = begun;
-  return run->full;
+  run->endless = run->words_of_bar > MOST_WORDS_OF_A_BAR;
+  return run->full || run->endless;
 }
 
 /* The bar that was begun last is not whole. */
 static void drop_last_bar(compose_run *run) {
   char *last = NULL;
   for (char *at = run->words; (at = strstr(at, " bar")); at += 4) last = at;
-  if (last && run->full) *last = '\0';
-  if (last && run->full) run->size = (size_t)(last - run->words);
+  if (last && (run->full || run->endless)) *last = '\0';
+  if (last && (run->full || run->endless)) run->size = (size_t)(last - run->words);
 }
 
 static int write_tune(compose_run *run) {
@@ -138,7 +143,13 @@ static int compose(compose_run *run, att_model *model) {
   att_status done = status ? ATT_OK : att_generate(model, (att_text){prompt ? prompt : "", size}, &g, on_piece, run);
   att_release(cli->ctx, prompt);
   if (status) return status;
-  if (done != ATT_OK && !(run->full || run->no_memory)) return att_cli_failed(cli, done);
+  if (run->endless)
+    att_cli_warn(
+        cli,
+        "the model does not come to the end of bar %d: what stands before it is written; a higher --temperature, "
+        "or more training, helps",
+        run->begun);
+  if (done != ATT_OK && !(run->full || run->no_memory || run->endless)) return att_cli_failed(cli, done);
   return write_tune(run);
 }
 

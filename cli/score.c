@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct score_options {
   att_cli_common common;
@@ -144,6 +145,24 @@ static int score_file(att_cli *cli, att_model *model, const score_options *o, sc
   return status;
 }
 
+/* ---- tunes ---- */
+
+static bool is_tune(const char *path) {
+  const char *end = strrchr(path, '.');
+  return end && (strcasecmp(end, ".mid") == 0 || strcasecmp(end, ".midi") == 0 || strcasecmp(end, ".abc") == 0);
+}
+
+/* The words that a model of tunes reads. */
+static int score_tune(att_cli *cli, att_model *model, const score_options *o, score_totals *totals) {
+  char *words;
+  size_t size;
+  int status = att_cli_failed(cli, att_tune_read(cli->ctx, o->data, &words, &size));
+  if (status) return status;
+  status = score_text(cli, model, o, (att_text){words, size}, totals);
+  att_release(cli->ctx, words);
+  return status;
+}
+
 /* ---- piano rolls ---- */
 
 typedef struct score_rolls_run {
@@ -173,7 +192,7 @@ static int score_rolls(att_cli *cli, att_model *model, const score_options *o) {
 
 static int check(att_cli *cli, const score_options *o) {
   if (o->data && (o->text || o->source || o->target || o->lines || o->stride))
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data is for piano rolls, and goes with no other input");
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--data is for piano rolls and tunes, and goes with no other input");
   if (o->data) return 0;
   if (o->text && (o->source || o->target))
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--text is for a decoder, --source and --target are for a translator");
@@ -198,12 +217,16 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
-  const att_verb verb = o.data ? ATT_VERB_COMPOSE : o.text ? ATT_VERB_SCORE_TEXT : ATT_VERB_SCORE_PAIRS;
+  bool tune = !status && o.data && is_tune(o.data);
+  const att_verb verb = tune     ? ATT_VERB_SCORE_TEXT
+                        : o.data ? ATT_VERB_COMPOSE
+                        : o.text ? ATT_VERB_SCORE_TEXT
+                                 : ATT_VERB_SCORE_PAIRS;
   if (!status) status = att_cli_open_model_for(cli, verb, &model);
-  if (!status && o.data) status = score_rolls(cli, model, &o);
+  if (!status && o.data) status = tune ? score_tune(cli, model, &o, &totals) : score_rolls(cli, model, &o);
   if (!status && !o.text && !o.data) status = score_pairs(cli, model, &o);
   if (!status && o.text) status = (o.lines ? score_lines : score_file)(cli, model, &o, &totals);
-  if (!status && o.text) status = say_totals(cli, &o, &totals);
+  if (!status && (o.text || tune)) status = say_totals(cli, &o, &totals);
   att_model_close(model);
   return status;
 }
@@ -214,11 +237,13 @@ const att_cli_verb att_cli_score = {
     .summary = "how likely a model finds given translations, a text, or tunes",
     .about = "Writes for each pair the natural logarithm of the target's probability given the source, a tab, and the "
              "number of its tokens, end token included; of a text that of its tokens, each given those before it. Of "
-             "piano rolls a line for each part: its name, the nats a frame, the frames. Totals, the perplexity of a "
+             "piano rolls a line for each part: its name, the nats a frame, the frames; of a tune (--data, .mid or "
+             ".abc) as of a text, by its words. Totals, the perplexity of a "
              "token and the bits of a byte go to standard error.",
     .example = "attend score de-en --source test.de --target test.en\n"
                "attend score model --text test.txt\n"
-               "attend score chorales --data rolls.json",
+               "attend score chorales --data rolls.json\n"
+               "attend score tunes --data tune.mid",
     .options = options,
     .least_words = 1,
     .most_words = 1,

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Trains, and says what can be done now: `hint` DIR `after`, or, where the flag `option` was asked for, `instead`. */
 static int run_flagged(att_cli *cli, const char *hint, const char *after, const char *option, const char *instead) {
@@ -25,7 +26,26 @@ static int run_summarization(att_cli *cli) {
 static int run_lm(att_cli *cli) {
   return run(cli, "To write: attend generate ", " \"Once upon a time\" (--temperature 0: the likeliest each time)");
 }
-static int run_classifier(att_cli *cli) { return run(cli, "To label: attend classify ", " \"A text\""); }
+
+static bool has_file(const char *folder, const char *name) {
+  char path[4096];
+  return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path && access(path, F_OK) == 0;
+}
+
+/* What stands in the folder tells what it reads. */
+static int run_classifier(att_cli *cli) {
+  att_train_options *options;
+  int status = att_cli_call_library(cli, att_train, &options);
+  const char *out = options ? att_train_options_get(options, "out", 0) : NULL;
+  const char *after = !out                                        ? ""
+                      : has_file(out, "preprocessor_config.json") ? " NEW.wav"
+                      : has_file(out, "series.json")              ? " --file NEW.ts (or a table)"
+                                                                  : " \"A text\"";
+  if (!status && !cli->common.quiet) fprintf(stderr, "To label: attend classify %s%s\n", out, after);
+  att_train_options_free(options);
+  return status;
+}
+
 static int run_qa(att_cli *cli) {
   return run(cli, "To ask: attend answer ", " --context page.txt --question \"A question?\"");
 }

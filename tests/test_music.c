@@ -146,6 +146,8 @@ static void abc_by_hand(void **state) {
 
 /* ---- words ---------------------------------------------------------------------------------------------------- */
 
+static att_status words_of(void *user, const att_tune *tune) { return att_tune_to_words(ctx, "abc", tune, user); }
+
 static void words_there_and_back(void **state) {
   (void)state;
   att_tune tune;
@@ -156,7 +158,7 @@ static void words_there_and_back(void **state) {
   assert_int_equal(att_tune_from_words(ctx, given, strlen(given), &tune), ATT_OK);
   must_be(&tune, "quarter 24\nnote 0 24 12 60 80\nnote 0 12 12 64 80\nnote 36 6 128 38 120\nnote 84 48 12 62 120\n"
                  "note 204 1 12 60 120\ntempo 0 666666\nmetre 0 5 8\nmetre 60 3 4\n");
-  assert_int_equal(att_tune_to_words(ctx, &tune, &words), ATT_OK);
+  assert_int_equal(att_tune_to_words(ctx, "a tune", &tune, &words), ATT_OK);
   assert_string_equal(words.data, given);
   double seconds; /* 60 + 72 + 72 ticks at 90 quarters of 24 a minute */
   assert_int_equal(att_tune_last_bar(ctx, given, strlen(given), &seconds), ATT_OK);
@@ -167,6 +169,18 @@ static void words_there_and_back(void **state) {
   assert_int_equal(att_tune_last_bar(ctx, "", 0, &seconds), ATT_OK);
   assert_true(seconds >= 0 && seconds <= 0);
   att_tune_free(ctx, &tune);
+  /* through ABC: one voice, tied over bars, with metres and tempi where they change */
+  const char *voice =
+      "bar metre_5/8 tempo_90 pos_0 program_0 vel_80 key_60 len_24 pos_24 key_64 len_48 bar metre_3/4 tempo_144 pos_12 "
+      "key_62 len_12 key_65 len_12 pos_48 key_59 len_60 bar tempo_60 pos_36 key_61 len_36 bar metre_2/4 pos_0 key_72 "
+      "len_6";
+  att_buffer abc = {0};
+  assert_int_equal(att_tune_from_words(ctx, voice, strlen(voice), &tune), ATT_OK);
+  assert_int_equal(att_abc_write(ctx, &tune, &abc), ATT_OK);
+  att_tune_free(ctx, &tune);
+  assert_int_equal(att_abc_read(ctx, "abc", abc.data, abc.size, words_of, &again), ATT_OK);
+  assert_string_equal(again.data, voice);
+  att_buffer_free(ctx, &abc);
   /* what makes no sense is passed over */
   const char *odd = "len_5 key_300 key_60 key_61 len_0 len_7 pos_x metre_0/4 metre_3/5 <unk> bar bar tempo_0 key_";
   assert_int_equal(att_tune_from_words(ctx, odd, strlen(odd), &tune), ATT_OK);

@@ -299,9 +299,15 @@ static int64_t channels_of(const att_model *model) {
   return reads_windows(model) ? model->config.patching.channels : model->series ? model->series->channels : 0;
 }
 
+static att_status no_series(const att_model *model) {
+  bool rolls = model->config.head == ATT_HEAD_FRAMES;
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "%s",
+                  rolls ? "attend look shows no models of piano rolls" : "the model reads no series");
+}
+
 static att_status check(att_model *model, size_t rows, size_t channel) {
   int64_t channels = channels_of(model);
-  if (channels == 0) return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads no series");
+  if (channels == 0) return no_series(model);
   if (rows == 0) return att_fail(model->ctx, ATT_ARGUMENT, "there is nothing to look at: the series is empty");
   if (channel < (size_t)channels || !reads_windows(model)) return ATT_OK;
   return att_fail(model->ctx, ATT_ARGUMENT, "there is no channel %zu: the model reads %lld", channel,
@@ -456,7 +462,7 @@ att_status att_look_series(att_model *model, const char *path, int64_t index, co
   *attention = NULL;
   if (!path) return att_fail(model->ctx, ATT_ARGUMENT, "att_look_series: no path");
   if (model->config.head == ATT_HEAD_FORECAST) return look_ahead(model, path, index, column, gradient, attention);
-  if (channels_of(model) == 0) return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads no series");
+  if (channels_of(model) == 0) return no_series(model);
   if (column) return att_fail(model->ctx, ATT_ARGUMENT, "a model of labels reads all columns at once");
   return look_at_label(model, path, index, gradient, attention);
 }

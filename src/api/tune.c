@@ -7,7 +7,7 @@ att_status att_tune_read(att_context *ctx, const char *path, char **words, size_
   *words = NULL;
   *size = 0;
   ATT_TRY(att_music_read_one(ctx, path, &tune));
-  att_status status = att_tune_to_words(ctx, &tune, &out);
+  att_status status = att_tune_to_words(ctx, path, &tune, &out);
   att_tune_free(ctx, &tune);
   if (status) {
     att_buffer_free(ctx, &out);

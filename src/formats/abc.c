@@ -374,10 +374,78 @@ static att_status put_pitch(att_context *ctx, att_buffer *out, int key) {
 
 static int64_t grid_of(const att_tune *t, int64_t ticks) { return (ticks * 24 + t->quarter / 2) / t->quarter; }
 
+typedef struct abc_writer {
+  att_context *ctx;
+  const att_tune *tune;
+  att_buffer *out;
+  int64_t now, bar, bar_end;     /* 24ths of a quarter; bar: how long one is */
+  size_t next_metre, next_tempo; /* that have not been written */
+} abc_writer;
+
+static int64_t abc_tempo(const att_tune *t, size_t i) {
+  int64_t microseconds = t->tempi[i].microseconds;
+  return microseconds > 0 ? (60000000 + microseconds / 2) / microseconds : 120;
+}
+
+static void begin_bars(abc_writer *w, int numerator, int denominator) {
+  w->bar = ATT_TUNE_QUARTER * 4 * (int64_t)numerator / denominator;
+  if (w->bar < 1) w->bar = 1;
+  w->bar_end = w->now + w->bar;
+}
+
+/* Metres and tempi from now on; a metre begins a bar. */
+static att_status put_changes(abc_writer *w) {
+  const att_tune *t = w->tune;
+  for (; w->next_metre < t->metre_count && grid_of(t, t->metres[w->next_metre].at) <= w->now; w->next_metre++) {
+    const att_tune_metre *m = &t->metres[w->next_metre];
+    if (w->now > 0 && w->bar_end - w->bar < w->now) ATT_TRY(att_buffer_print(w->ctx, w->out, "|\n"));
+    ATT_TRY(att_buffer_print(w->ctx, w->out, "[M:%d/%d] ", m->numerator, m->denominator));
+    begin_bars(w, m->numerator, m->denominator);
+  }
+  for (; w->next_tempo < t->tempo_count && grid_of(t, t->tempi[w->next_tempo].at) <= w->now; w->next_tempo++)
+    ATT_TRY(att_buffer_print(w->ctx, w->out, "[Q:1/4=%lld] ", (long long)abc_tempo(t, w->next_tempo)));
+  return ATT_OK;
+}
+
+/* To where the bar ends or something changes, or to `stop`. */
+static int64_t next_cut(const abc_writer *w, int64_t stop) {
+  const att_tune *t = w->tune;
+  int64_t cut = w->bar_end < stop ? w->bar_end : stop;
+  int64_t metre = w->next_metre < t->metre_count ? grid_of(t, t->metres[w->next_metre].at) : cut;
+  int64_t tempo = w->next_tempo < t->tempo_count ? grid_of(t, t->tempi[w->next_tempo].at) : cut;
+  if (metre > w->now && metre < cut) cut = metre;
+  return tempo > w->now && tempo < cut ? tempo : cut;
+}
+
+static att_status put_chord(abc_writer *w, size_t first, size_t end) {
+  if (end == first) return att_buffer_print(w->ctx, w->out, "z");
+  if (end - first > 1) ATT_TRY(att_buffer_print(w->ctx, w->out, "["));
+  for (size_t k = first; k < end; k++) ATT_TRY(put_pitch(w->ctx, w->out, w->tune->notes[k].key));
+  return end - first > 1 ? att_buffer_print(w->ctx, w->out, "]") : ATT_OK;
+}
+
+/* Notes first .. end, or silence where there are none, from now to `stop`: tied over bars and changes. */
+static att_status put_span(abc_writer *w, size_t first, size_t end, int64_t stop) {
+  while (w->now < stop) {
+    ATT_TRY(put_changes(w));
+    int64_t cut = next_cut(w, stop);
+    ATT_TRY(put_chord(w, first, end));
+    ATT_TRY(put_length(w->ctx, w->out, cut - w->now));
+    if (cut < stop && end > first) ATT_TRY(att_buffer_print(w->ctx, w->out, "-"));
+    w->now = cut;
+    ATT_TRY(att_buffer_print(w->ctx, w->out, "%s", cut == w->bar_end ? " |\n" : " "));
+    if (cut == w->bar_end) w->bar_end += w->bar;
+  }
+  return ATT_OK;
+}
+
 att_status att_abc_write(att_context *ctx, const att_tune *t, att_buffer *out) {
-  int n = t->metre_count ? t->metres[0].numerator : 4, d = t->metre_count ? t->metres[0].denominator : 4;
-  int64_t bar = 96 * (int64_t)n / d, now = 0, bpm = t->tempo_count ? 60000000 / t->tempi[0].microseconds : 120;
-  ATT_TRY(att_buffer_print(ctx, out, "X:1\nT:tune\nM:%d/%d\nL:1/16\nQ:1/4=%lld\nK:C\n", n, d, (long long)bpm));
+  bool metre = t->metre_count && t->metres[0].at == 0, tempo = t->tempo_count && t->tempi[0].at == 0;
+  int n = metre ? t->metres[0].numerator : 4, d = metre ? t->metres[0].denominator : 4;
+  abc_writer w = {.ctx = ctx, .tune = t, .out = out, .next_metre = metre, .next_tempo = tempo};
+  begin_bars(&w, n, d);
+  ATT_TRY(att_buffer_print(ctx, out, "X:1\nT:tune\nM:%d/%d\nL:1/16\nQ:1/4=%lld\nK:C\n", n, d,
+                           (long long)(tempo ? abc_tempo(t, 0) : 120)));
   for (size_t i = 0, end; i < t->note_count; i = end) {
     int64_t start = grid_of(t, t->notes[i].start), stop = grid_of(t, t->notes[i].start + t->notes[i].length);
     for (end = i + 1; end < t->note_count && grid_of(t, t->notes[end].start) == start; end++) {
@@ -386,16 +454,8 @@ att_status att_abc_write(att_context *ctx, const att_tune *t, att_buffer *out) {
     }
     if (end < t->note_count && stop > grid_of(t, t->notes[end].start)) stop = grid_of(t, t->notes[end].start);
     if (stop <= start) stop = start + 1;
-    if (start > now) {
-      ATT_TRY(att_buffer_print(ctx, out, "z"));
-      ATT_TRY(put_length(ctx, out, start - now));
-    }
-    if (end - i > 1) ATT_TRY(att_buffer_print(ctx, out, "["));
-    for (size_t k = i; k < end; k++) ATT_TRY(put_pitch(ctx, out, t->notes[k].key));
-    if (end - i > 1) ATT_TRY(att_buffer_print(ctx, out, "]"));
-    ATT_TRY(put_length(ctx, out, stop - start));
-    ATT_TRY(att_buffer_print(ctx, out, "%s", bar > 0 && stop / bar > now / bar ? " |\n" : " "));
-    now = stop;
+    ATT_TRY(put_span(&w, 0, 0, start));
+    ATT_TRY(put_span(&w, i, end, stop));
   }
   return att_buffer_print(ctx, out, "|]\n");
 }

@@ -125,7 +125,7 @@ static att_status read_chunks(midi_reader *r, const unsigned char *data, size_t 
   if (size < 14 || memcmp(data, "MThd", 4) != 0 || number_at(data + 4, 4) < 6 ||
       number_at(data + 4, 4) > (int64_t)size - 8)
     return att_fail(r->ctx, ATT_FORMAT, "%s: is no MIDI file", r->name);
-  int64_t format = number_at(data + 8, 2), division = number_at(data + 12, 2);
+  int64_t format = number_at(data + 8, 2), claimed = number_at(data + 10, 2), division = number_at(data + 12, 2);
   if (format > 1) {
     return att_fail(r->ctx, ATT_UNSUPPORTED, "%s: is MIDI of format %d; attend knows 0 and 1", r->name, (int)format);
   }
@@ -143,7 +143,10 @@ static att_status read_chunks(midi_reader *r, const unsigned char *data, size_t 
     if (format == 0 && r->track <= 1) memset(r->program, 0, sizeof r->program);
     if (track) ATT_TRY(read_track(r));
   }
-  return r->track ? ATT_OK : att_fail(r->ctx, ATT_FORMAT, "%s: it has no track", r->name);
+  if (r->track == 0) return att_fail(r->ctx, ATT_FORMAT, "%s: it has no track", r->name);
+  if (r->track >= claimed) return ATT_OK;
+  return att_fail(r->ctx, ATT_FORMAT, "%s: it says that it has %d tracks, and has %d: the file is cut off", r->name,
+                  (int)claimed, r->track);
 }
 
 att_status att_midi_read(att_context *ctx, const char *name, const unsigned char *data, size_t size, att_tune *tune) {

@@ -86,6 +86,7 @@ static int64_t bar_length(int numerator, int denominator) {
 
 typedef struct word_writer {
   att_context *ctx;
+  const char *name;
   const att_tune *tune;
   att_buffer *out;
   size_t tempo, metre;        /* the next ones */
@@ -134,7 +135,7 @@ static att_status write_note(word_writer *w, const att_note *n) {
   length = length < 1 ? 1 : length > ATT_LONGEST_NOTE ? ATT_LONGEST_NOTE : length;
   while (at >= w->end || w->bars == 0) {
     if (w->bars == ATT_MOST_BARS)
-      return att_fail(w->ctx, ATT_UNSUPPORTED, "a tune of more than %d bars", ATT_MOST_BARS);
+      return att_fail(w->ctx, ATT_UNSUPPORTED, "%s: a tune of more than %d bars", w->name, ATT_MOST_BARS);
     ATT_TRY(open_bar(w));
   }
   ATT_TRY(write_tempo(w, at));
@@ -154,8 +155,8 @@ static att_status write_note(word_writer *w, const att_note *n) {
   return att_buffer_print(w->ctx, w->out, " key_%d len_%d", n->key, (int)length);
 }
 
-att_status att_tune_to_words(att_context *ctx, const att_tune *t, att_buffer *out) {
-  word_writer w = {.ctx = ctx, .tune = t, .out = out, .numerator = 4, .denominator = 4, .program = -1};
+att_status att_tune_to_words(att_context *ctx, const char *name, const att_tune *t, att_buffer *out) {
+  word_writer w = {.ctx = ctx, .name = name, .tune = t, .out = out, .numerator = 4, .denominator = 4, .program = -1};
   for (size_t i = 0; i < t->note_count; i++) ATT_TRY(write_note(&w, &t->notes[i]));
   return ATT_OK;
 }

@@ -58,8 +58,8 @@ att_status att_abc_read(att_context *ctx, const char *name, char *text, size_t s
 /* One voice with chords; notes that begin together are one chord, cut where the next begins. */
 att_status att_abc_write(att_context *ctx, const att_tune *tune, att_buffer *out);
 
-/* The words, with blanks between; appended to out. */
-att_status att_tune_to_words(att_context *ctx, const att_tune *tune, att_buffer *out);
+/* The words, with blanks between; appended to out. name: for messages. */
+att_status att_tune_to_words(att_context *ctx, const char *name, const att_tune *tune, att_buffer *out);
 att_status att_tune_from_words(att_context *ctx, const char *words, size_t size, att_tune *tune);
 
 #endif

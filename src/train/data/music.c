@@ -46,14 +46,13 @@ static att_status read_tunes(att_context *ctx, const char *name, att_tune_fn *gi
 typedef struct first_tune {
   att_context *ctx;
   att_tune *out;
-  bool taken;
+  size_t count; /* of tunes in the file */
 } first_tune;
 
 /* A copy: what is given stays the reader's. */
 static att_status take_first(void *user, const att_tune *tune) {
   first_tune *f = user;
-  if (f->taken) return ATT_OK;
-  f->taken = true;
+  if (f->count++ > 0) return ATT_OK;
   *f->out = (att_tune){.quarter = tune->quarter};
   for (size_t i = 0; i < tune->note_count; i++) ATT_TRY(att_tune_add_note(f->ctx, f->out, tune->notes[i]));
   for (size_t i = 0; i < tune->tempo_count; i++)
@@ -65,10 +64,11 @@ static att_status take_first(void *user, const att_tune *tune) {
 }
 
 att_status att_music_read_one(att_context *ctx, const char *name, att_tune *tune) {
-  first_tune first = {ctx, tune, false};
+  first_tune first = {ctx, tune, 0};
   *tune = (att_tune){0};
   att_status status = read_tunes(ctx, name, take_first, &first);
   if (status) att_tune_free(ctx, tune);
+  if (first.count > 1) att_log(ctx, ATT_LOG_WARNING, "%s: it has %zu tunes: the first is taken", name, first.count);
   return status;
 }
 
@@ -93,6 +93,7 @@ typedef struct tune_taker {
   att_context *ctx;
   att_running *r;
   size_t capacity;
+  const char *name; /* of the file that is read */
 } tune_taker;
 
 static att_status make_room(tune_taker *t) {
@@ -117,7 +118,7 @@ static att_status take_tune(void *user, const att_tune *tune) {
   att_running *r = t->r;
   att_buffer words = {0};
   att_status status = make_room(t);
-  if (!status) status = att_tune_to_words(t->ctx, tune, &words);
+  if (!status) status = att_tune_to_words(t->ctx, t->name, tune, &words);
   if (status) {
     att_buffer_free(t->ctx, &words);
     return status;
@@ -130,11 +131,12 @@ static att_status take_tune(void *user, const att_tune *tune) {
 }
 
 att_status att_music_read(att_context *ctx, const char *const *names, size_t count, att_running *r) {
-  tune_taker t = {ctx, r, 0};
+  tune_taker t = {ctx, r, 0, NULL};
   *r = (att_running){0};
   att_status status = ATT_OK;
   for (size_t i = 0; i < count && !status; i++) {
     if (att_is_interrupted(ctx)) status = att_fail(ctx, ATT_INTERRUPTED, "interrupted while reading %s", names[i]);
+    t.name = names[i];
     if (!status) status = read_tunes(ctx, names[i], take_tune, &t);
   }
   if (status) {

@@ -243,6 +243,7 @@ static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   if (!l->wide && l->time < 0) l->time = guess_time(f);
   if (labelled) ATT_TRY(find_column(f, "--label-column", g->label, label_names, &l->label));
   if (labelled && l->label < 0) l->label = guess_label(f->table);
+  if (!g->label && !l->wide && (l->label == l->series || l->label == l->time)) l->label = -1;
   if (l->wide) l->time = -1;
   l->header = is_header(f->table, l);
   if (f->table->rows <= (size_t)l->header) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
@@ -435,7 +436,8 @@ static att_status take_rows(row_taker *t) {
 static att_status check_labels(att_context *ctx, const char *path, const att_series *s) {
   for (int64_t i = 0; i < s->count; i++) {
     if (s->labels[i].size == 0)
-      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: the series has no label", path, s->line[i]);
+      return att_fail(ctx, ATT_FORMAT, "%s: line %zu: the series has no label; --label-column names a table's", path,
+                      s->line[i]);
   }
   return ATT_OK;
 }

@@ -273,8 +273,10 @@ static int64_t vocab_for(int64_t texts) {
 /* A narrow model that is there learned from little text: it is tuned as one from scratch. */
 static bool is_narrow(int64_t width) { return width < 256; }
 
-/* Gestures come in hundreds, not in thousands, and want steps enough. */
-static double series_passes(int64_t series) { return fmin(300, fmax(10, 40000.0 / (double)(series < 1 ? 1 : series))); }
+/* Gestures come in hundreds, not in thousands, and want steps enough; recordings have few tokens each. */
+static double series_passes(const classifier_data *d, int64_t series) {
+  return fmin(450, fmax(10, (d->is_sound ? 150000.0 : 50000.0) / (double)(series < 1 ? 1 : series)));
+}
 
 /* A small number of texts is learned by heart after that, and accuracy falls. */
 static double passes_for(const att_plan *p, int64_t texts) {
@@ -290,7 +292,7 @@ static double dropout_for(const att_trainer *t, double epochs) {
 
 static double most_epochs(const att_trainer *t) {
   int64_t count = data_of(t)->texts.count;
-  return data_of(t)->is_series ? series_passes(count) : passes_for(&t->state.plan, count);
+  return data_of(t)->is_series ? series_passes(data_of(t), count) : passes_for(&t->state.plan, count);
 }
 
 /* Room for series somewhat longer than those that are there. */
@@ -307,7 +309,7 @@ static void choose_series(const classifier_data *d, att_plan *p) {
     att_choose_whole(&p->max_length, p->context);
     p->lowercase = p->vocab = 0;
   }
-  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = series_passes((int64_t)d->train.lines.count);
+  if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = series_passes(d, (int64_t)d->train.lines.count);
 }
 
 static void choose(const att_trainer *t, att_plan *p) {

@@ -113,9 +113,8 @@ static double passes_for(int64_t frames) { return fmin(200, fmax(10, 3e6 / (doub
 static double most_epochs(const att_trainer *t) { return 2 * passes_for(att_rolls_frames(&data_of(t)->parts[TRAIN])); }
 
 static double dropout_for(const att_trainer *t, double epochs) {
-  (void)t;
   (void)epochs;
-  return 0.3;
+  return t->state.plan.network == ATT_TRANSFORMER ? 0.2 : 0.1;
 }
 
 /* About a thousand frames: small data wants many steps. */
@@ -138,7 +137,7 @@ static void choose(const att_trainer *t, att_plan *p) {
   att_plan_choose_size(p, &shapes, ATT_TINY);
   if (p->batch_tokens == ATT_UNSET) att_choose_whole(&p->batch, batch_for(&d->parts[TRAIN]));
   att_choose_whole(&p->transpose, 5);
-  att_choose_number(&p->lr, 1e-3);
+  att_choose_number(&p->lr, attends ? 1e-3 : 5e-3);
   att_choose_number(&p->min_lr, 0);
   att_choose_number(&p->beta2, 0.98);
   if (p->steps == 0 && p->minutes <= 0 && p->epochs <= 0) p->epochs = passes_for(frames);
