@@ -67,7 +67,7 @@ static void wrong_columns_are_refused(void **state) {
       {"a\tx\nb\n", "line 2 has 1 column, those before it 2 (separated by tabs)"},
       {"a\tx\n\nb\tc\ty\n", "line 3 has 3 columns, those before it 2"},
       {"a\tb\tx\nc\ty\n", "line 2 has 2 columns, those before it 3"},
-      {"a\tb\tc\td\n", "more than two of its columns may be the text: name them with --text-column"},
+      {"a\tb\tc\td\n", "more than two of its columns may be the text (of series"},
       {"id,text,label,body,title\n", "the first row has 1 \"id\", 2 \"text\", 3 \"label\", 4 \"body\", 5 \"title\""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

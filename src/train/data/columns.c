@@ -294,7 +294,10 @@ static att_status find_texts(column_finder *f, int64_t text, int64_t text_pair) 
   }
   size_t count = list_texts(f, columns), most = text_pair >= 0 ? 1 : 2;
   if (count == 0) return unknown_columns(f, "no column is left for the text");
-  if (count > most) return unknown_columns(f, "more than two of its columns may be the text");
+  if (count > most)
+    return unknown_columns(f,
+                           "more than two of its columns may be the text (of series a table has numbers alone beside "
+                           "their id, time and label)");
   if (count == 2 && f->out->header && same_name(f, columns[0], columns[1]))
     return unknown_columns(f, "two of its columns have one name");
   out->text = columns[0];

@@ -502,9 +502,10 @@ static att_status warp_rows(att_trainer *t, float *rows, att_sequences series) {
     int64_t tokens = series.start[i + 1] - series.start[i];
     att_series_warp(rows + series.start[i] * d->texts.width, tokens * patch, channels, strength,
                     att_key(key, (uint64_t)i), room);
-    if (d->is_sound)
-      att_sound_mask(rows + series.start[i] * d->texts.width, tokens, (int)d->texts.width, 1,
-                     att_key(key, ~(uint64_t)i));
+    if (!d->is_sound) continue;
+    float *sound = rows + series.start[i] * d->texts.width;
+    att_sound_shift(sound, tokens, (int)d->texts.width, att_key(~key, (uint64_t)i));
+    att_sound_mask(sound, tokens, (int)d->texts.width, 1, att_key(key, ~(uint64_t)i));
   }
   return ATT_OK;
 }
