@@ -180,9 +180,9 @@ static att_status measure_series(att_trainer *t, const att_plan *p) {
   }
   att_series_measure(all, rows, channels, f->mean, f->deviation);
   att_free(t->ctx, all);
-  f->patch = d->is_sound             ? 1
-             : p->patch != ATT_UNSET ? p->patch
-                                     : (d->longest + ATT_SERIES_TOKENS - 1) / ATT_SERIES_TOKENS;
+  int64_t usual = 4 * rows / (int64_t)lines->count; /* a few that are far longer do not make the others one token */
+  if (usual > d->longest) usual = d->longest;
+  f->patch = d->is_sound ? 1 : p->patch != ATT_UNSET ? p->patch : (usual + ATT_SERIES_TOKENS - 1) / ATT_SERIES_TOKENS;
   return ATT_OK;
 }
 
@@ -213,6 +213,10 @@ static att_status look_at(att_trainer *t, const att_plan *p) {
   if (!d->is_series && (p->patch != ATT_UNSET || p->warping != ATT_UNSET)) {
     return att_fail(t->ctx, ATT_ARGUMENT, "--%s is for series, and %s holds texts",
                     p->warping != ATT_UNSET ? "warping" : "patch", t->options->data);
+  }
+  if (d->is_sound && p->patch != ATT_UNSET && !t->resumed) {
+    return att_fail(t->ctx, ATT_ARGUMENT, "--patch is for series, and %s names recordings: a token is 4 rows of 10 ms",
+                    t->options->data);
   }
   if (!d->is_series) return ATT_OK;
   t->reads_rows = true;
@@ -504,8 +508,8 @@ static att_status warp_rows(att_trainer *t, float *rows, att_sequences series) {
                     att_key(key, (uint64_t)i), room);
     if (!d->is_sound) continue;
     float *sound = rows + series.start[i] * d->texts.width;
-    att_sound_shift(sound, tokens, (int)d->texts.width, att_key(~key, (uint64_t)i));
-    att_sound_mask(sound, tokens, (int)d->texts.width, 1, att_key(key, ~(uint64_t)i));
+    att_sound_shift(sound, tokens * patch, (int)channels, att_key(~key, (uint64_t)i));
+    att_sound_mask(sound, tokens * patch, (int)channels, 1, att_key(key, ~(uint64_t)i));
   }
   return ATT_OK;
 }
