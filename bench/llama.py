@@ -121,6 +121,8 @@ def compare_perplexities(llama, pieces):
     own = other = tokens = differing = 0
     for piece, score in zip(pieces, scores):
         ids = llama.tokenize(piece.encode(), add_bos=True)
+        if ids[0] != llama.token_bos():  # attend score has a text behind the start token, whatever prompts have
+            ids = [llama.token_bos()] + ids
         if len(ids) - 1 != score["tokens"]:
             differing += 1
             continue
