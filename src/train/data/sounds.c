@@ -5,8 +5,6 @@
 #include "base/random.h"
 #include "formats/file.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
@@ -230,16 +228,6 @@ void att_sounds_free(att_context *ctx, att_sounds *sounds) {
 static void draw_mask(uint64_t key, int64_t all, int64_t most, int64_t *first, int64_t *width) {
   *width = (int64_t)(att_uniform(key, 0) * (double)(most + 1));
   *first = (int64_t)(att_uniform(key, 1) * (double)(all - *width + 1));
-}
-
-void att_sound_shift(float *rows, int64_t frames, int bands, uint64_t key) {
-  int most = bands / 20, by = (int)floor(att_uniform(key, 0) * (2 * most + 1)) - most;
-  size_t kept = (size_t)(bands - abs(by)) * sizeof *rows;
-  for (int64_t i = 0; i < frames && by != 0; i++) {
-    float *row = rows + i * bands;
-    memmove(by > 0 ? row + by : row, by > 0 ? row : row - by, kept);
-    for (int k = 0; k < abs(by); k++) row[by > 0 ? k : bands - 1 - k] = row[by > 0 ? by : bands - 1 + by];
-  }
 }
 
 void att_sound_mask(float *rows, int64_t frames, int bands, double strength, uint64_t key) {

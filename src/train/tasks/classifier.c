@@ -508,7 +508,6 @@ static att_status warp_rows(att_trainer *t, float *rows, att_sequences series) {
                     att_key(key, (uint64_t)i), room);
     if (!d->is_sound) continue;
     float *sound = rows + series.start[i] * d->texts.width;
-    att_sound_shift(sound, tokens * patch, (int)channels, att_key(~key, (uint64_t)i));
     att_sound_mask(sound, tokens * patch, (int)channels, 1, att_key(key, ~(uint64_t)i));
   }
   return ATT_OK;
