@@ -65,6 +65,13 @@ static void bounds(const forecast_run *run, double *low, double *high) {
   if (!(*high > *low)) *high = *low + 1;
 }
 
+/* With as many digits as tell the ends of the axis apart, four at least. */
+static const char *spell_level(double value, double low, double high, char text[32]) {
+  double far = fmax(fabs(low), fabs(high)), digits = far > 0 ? 4 + floor(log10(far / (high - low))) : 4;
+  snprintf(text, 32, "%.*g", (int)fmax(4, fmin(17, digits)), value);
+  return text;
+}
+
 enum { ROWS = 12, WIDTH = 860, HEIGHT = 220, LEFT = 70, TOP = 34 };
 
 /* Past as dots, the forecast as stars, a column some times. */
@@ -89,11 +96,14 @@ static void draw_small(forecast_run *run) {
     grid[at][x] = p->past ? '.' : '*';
   }
   att_cli_print(cli, "%s\n", run->title);
+  int ends[2] = {(int)strlen(spell_level(low, low, high, number)), (int)strlen(spell_level(high, low, high, number))};
+  int width = ends[0] > ends[1] ? ends[0] : ends[1];
+  if (width < 10) width = 10;
   for (int y = 0; y < ROWS; y++) {
-    snprintf(number, sizeof number, "%10.4g", high - (high - low) * y / (ROWS - 1));
-    att_cli_print(cli, "%s |%.*s\n", y % (ROWS - 1) == 0 ? number : "          ", columns, grid[y]);
+    spell_level(y ? low : high, low, high, number);
+    att_cli_print(cli, "%*s |%.*s\n", width, y % (ROWS - 1) == 0 ? number : "", columns, grid[y]);
   }
-  att_cli_print(cli, "%11s %s to %s\n", "", run->first_time, run->last_time);
+  att_cli_print(cli, "%*s %s to %s\n", width + 1, "", run->first_time, run->last_time);
 }
 
 static double x_of(const forecast_run *run, size_t i) {
@@ -159,9 +169,10 @@ static void draw_svg(forecast_run *run) {
   fprintf(run->svg, "</text>\n");
   for (int k = 0; k < 3; k++) {
     double value = low + (high - low) * k / 2, y = y_of(value, low, high);
-    snprintf(number, sizeof number, "%.4g", value);
-    fprintf(run->svg, "<path stroke=\"#ddd\" d=\"M%d %dH%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n",
-            LEFT, (int)y, WIDTH - 20, LEFT - 6, (int)y + 4, number);
+    bool fits = strlen(spell_level(value, low, high, number)) < 10; /* beside the axis, else above its line */
+    fprintf(run->svg, "<path stroke=\"#ddd\" d=\"M%d %dH%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>\n",
+            LEFT, (int)y, WIDTH - 20, fits ? LEFT - 6 : LEFT + 2, (int)y + (fits ? 4 : -3), fits ? "end" : "start",
+            number);
   }
   put_band(run, low, high);
   put_line(run, true, "stroke=\"#555\"", low, high);

@@ -97,9 +97,13 @@ run 0 forecast meter --data load.csv --backtest --threads 1 && has out '^187 win
 has out '^last season .*0.0000' "what repeats each day is known from the day before"
 has err 'no better than the last season' "a model that loses is told so"
 run 0 forecast meter --data load.csv --backtest --json --threads 1 && lines out 1 "forecast --backtest --json"
+has out '"nominal_coverage": 0.8,' "a coverage as it was asked for"
 run 2 forecast meter --data load.csv --plot --json && one "forecast --plot --json" "give one of them"
 head -20 load.csv >few.csv && run 1 forecast meter --data few.csv && last "too few rows" "few.csv"
-sed 's/load/other/' load.csv >other.csv && run 1 forecast meter --data other.csv && one "another column" "other.csv"
+sed 's/load/other/' load.csv >other.csv && run 1 forecast meter --data other.csv && one "another column" 'other.csv: the model forecasts "load"'
+sed 's/,[0-9.]*$/,/' load.csv >empty.csv && run 1 forecast meter --data empty.csv && one "an empty column" 'column "load" has no value'
+awk -F, -v OFS=, 'NR > 1 { $1 = sprintf("20%02d-%02d-%02d", NR / 300, NR / 25 % 12 + 1, NR % 25 + 1) } { print }' load.csv >days.csv
+run 1 forecast meter --data days.csv && last "days for hours" "its rows come every day, the model's every hour"
 printf 'time,load\n' >none.csv && run 1 forecast meter --data none.csv && one "no rows" "none.csv"
 
 # ---- covariates: a tariff that goes on for the six hours that are forecast
@@ -113,7 +117,7 @@ run 0 info paid && has out 'forecast' "info of a model with covariates"
 run 0 look paid tariff.csv --threads 1 && has out 'attention' "look at a model with covariates"
 head -240 tariff.csv >short.csv && run 1 forecast paid --data short.csv && last "too few rows ahead" "5 rows stand behind 2024-01-10 17:00:00"
 sed '$s/,[0-9]*$/,/' tariff.csv >hole.csv && run 1 forecast paid --data hole.csv && last "a hole ahead" '"tariff" is empty at 2024-01-10 23:00:00'
-run 1 forecast paid --data load.csv && one "no covariate" '--covariates is "tariff"'
+run 1 forecast paid --data load.csv && one "no covariate" 'the model needs the covariate "tariff"; the table has: 1 "time", 2 "load"'
 run 1 train forecast --data tariff.csv --covariates load,load --horizon 6 -o none && last "a covariate twice" "named twice"
 run 0 train --resume paid --steps 12 --threads 1 && has err 'going on from step 10' "a run with covariates is resumed"
 

@@ -5,6 +5,7 @@
  */
 #include "run_fixture.h"
 
+#include "formats/file.h"
 #include "formats/json.h"
 #include "train/data/covariates.h"
 
@@ -41,7 +42,7 @@ typedef struct fitted {
 
 static const int64_t learned[] = {120, 80};
 
-static att_status fit_table(att_context *own, fitted *f) {
+static att_status fit_table(att_context *own, const char *path, fitted *f) {
   f->front = ATT_NEW(own, 1, att_series_front);
   if (!f->front) return ATT_MEMORY;
   f->front->by_series = true;
@@ -52,12 +53,12 @@ static att_status fit_table(att_context *own, fitted *f) {
   f->front->deviation = ATT_NEW(own, 2, double);
   if (!f->front->mean || !f->front->deviation) return ATT_MEMORY;
   f->front->deviation[0] = f->front->deviation[1] = 1;
-  ATT_TRY(read_grid(own, TABLE, &of_table, &f->grid));
+  ATT_TRY(read_grid(own, path, &of_table, &f->grid));
   ATT_TRY(att_series_front_copy_names(own, f->grid.series.channel_names, 2, &f->front->names));
   ATT_TRY(att_timeline_scale(own, &f->grid, f->front, learned));
-  ATT_TRY(att_covariates_fit(own, TABLE, &f->grid, learned, true, f->front, f->explained));
+  ATT_TRY(att_covariates_fit(own, path, &f->grid, learned, true, f->front, f->explained));
   ATT_TRY(att_covariates_apply(own, &f->grid, f->front));
-  return att_covariates_ahead(own, TABLE, &f->grid, f->front, 0, 5, f->ahead);
+  return att_covariates_ahead(own, path, &f->grid, f->front, 0, 5, f->ahead);
 }
 
 static void free_fitted(att_context *own, fitted *f) {
@@ -76,7 +77,7 @@ static void coefficients_are_numpys(void **state) {
   json_t *expected;
   fitted f = {0};
   assert_int_equal(att_json_open(ctx, ATT_TEST_DATA "/covariates/expected.json", &expected), ATT_OK);
-  if (fit_table(ctx, &f)) fail_msg("%s", att_message(ctx));
+  if (fit_table(ctx, TABLE, &f)) fail_msg("%s", att_message(ctx));
   const att_series *s = &f.grid.series, *x = &f.grid.covariates;
   assert_true(s->count == 2 && s->channels == 2 && s->start[1] == 160 && s->start[2] == 270);
   assert_true(x->channels == 3 && x->start[1] == 165 && x->start[2] == 280);
@@ -101,11 +102,52 @@ static void coefficients_are_numpys(void **state) {
   free_fitted(ctx, &f);
 }
 
+/* The table with 1e9 added to sales and heat. */
+static const char *write_far_table(void) {
+  char *text, *far = malloc(1 << 16), *at = far;
+  size_t size, used = 0;
+  assert_int_equal(att_read_text(ctx, TABLE, &text, &size), ATT_OK);
+  for (size_t column = 0, row = 0; used < size;) {
+    size_t length = strcspn(text + used, ",\n");
+    double value = 0;
+    if (row > 0 && (column == 2 || column == 4) && att_read_number(text + used, length, &value))
+      at += att_format(at, 64, "%.3f", value + 1e9);
+    else
+      at += sprintf(at, "%.*s", (int)length, text + used);
+    used += length;
+    if (used < size) *at++ = text[used];
+    column = text[used] == ',' ? column + 1 : 0;
+    row += text[used++] == '\n';
+  }
+  const char *path = in_folder("far.csv");
+  write_bytes(path, far, (size_t)(at - far));
+  free(far);
+  att_free(ctx, text);
+  return path;
+}
+
+static void large_offsets_change_nothing(void **state) {
+  (void)state;
+  fitted f = {0}, far = {0};
+  char path[600];
+  snprintf(path, sizeof path, "%s", write_far_table());
+  if (fit_table(ctx, TABLE, &f) || fit_table(ctx, path, &far)) fail_msg("%s", att_message(ctx));
+  near(far.front->covariate_mean[0] - 1e9, f.front->covariate_mean[0]);
+  for (int i = 0; i < 3; i++) near(far.front->covariate_deviation[i], f.front->covariate_deviation[i]);
+  for (int i = 0; i < 6; i++) /* heat and its twin share an effect, and the last bits say how */
+    assert_true(fabs(far.front->coefficients[i] - f.front->coefficients[i]) < 1e-4);
+  for (int i = 0; i < 10; i++) assert_true(fabsf(far.ahead[i] - f.ahead[i]) < 1e-5f);
+  for (int i = 0; i < 270 * 2; i++) assert_true(fabsf(far.grid.series.values[i] - f.grid.series.values[i]) < 1e-5f);
+  near(far.grid.mean[0] - 1e9, f.grid.mean[0]);
+  free_fitted(ctx, &f);
+  free_fitted(ctx, &far);
+}
+
 static void a_folder_keeps_them(void **state) {
   (void)state;
   fitted f = {0};
   att_series_front *again;
-  if (fit_table(ctx, &f)) fail_msg("%s", att_message(ctx));
+  if (fit_table(ctx, TABLE, &f)) fail_msg("%s", att_message(ctx));
   assert_int_equal(att_series_front_write(ctx, folder, f.front), ATT_OK);
   if (att_series_front_read(ctx, folder, 2, &again)) fail_msg("%s", att_message(ctx));
   assert_int_equal(again->covariates, 3);
@@ -168,7 +210,7 @@ static void a_trend_is_no_effect(void **state) {
 static att_status fit_and_free(att_context *own, void *arg) {
   (void)arg;
   fitted f = {0};
-  att_status status = fit_table(own, &f);
+  att_status status = fit_table(own, TABLE, &f);
   free_fitted(own, &f);
   return status;
 }
@@ -386,6 +428,7 @@ static void too_little_to_learn_from(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(coefficients_are_numpys),
+      cmocka_unit_test_teardown(large_offsets_change_nothing, empty_folder),
       cmocka_unit_test_teardown(a_folder_keeps_them, empty_folder),
       cmocka_unit_test_teardown(damaged_folders, empty_folder),
       cmocka_unit_test_teardown(a_trend_is_no_effect, empty_folder),

@@ -71,6 +71,61 @@ static void series_have_scales_of_their_own(void **state) {
   att_timeline_free(ctx, &g);
 }
 
+/* The same data with and without what they lie away from 0 by, of each series its own; what is near 0 has none. */
+static void large_offsets_are_taken_off(void **state) {
+  (void)state;
+  att_timeline g, far;
+  const att_series_front front = {.by_series = true};
+  const char *near_text = "series,t,y,z\na,1,1.25,1\na,2,3.5,2\na,3,,4\na,4,2.75,8\nb,1,0.1,\nb,2,0.3,5\nb,3,0.9,6\n";
+  const char *far_text = "series,t,y,z\na,1,1000000000001.25,1\na,2,1000000000003.5,2\na,3,,4\na,4,1000000000002.75,8\n"
+                         "b,1,-987654773.9,\nb,2,-987654773.7,5\nb,3,-987654773.1,6\n";
+  const double offset[] = {1e12, 0, -987654774.0, 0};
+  if (read_grid(near_text, &(att_series_columns){0}, &g)) fail_msg("%s", att_message(ctx));
+  if (read_grid(far_text, &(att_series_columns){0}, &far)) fail_msg("%s", att_message(ctx));
+  assert_true(far.series.offset[0] == 1000000000001.25 && far.series.offset[1] == 0 && g.series.offset[0] == 0);
+  int64_t rows;
+  float *all = att_series_gather(ctx, &far.series, (int64_t[]){1, 2}, &rows);
+  assert_true(all && rows == 3 && all[0] == 0 && all[1] == 1 && isnan(all[3]) && all[5] == 5);
+  assert_true(fabs((double)all[2] / -1000987654775.15 - 1) < 1e-6);
+  att_free(ctx, all);
+  assert_int_equal(att_timeline_scale(ctx, &g, &front, NULL), ATT_OK);
+  assert_int_equal(att_timeline_scale(ctx, &far, &front, NULL), ATT_OK);
+  for (int i = 0; i < 14; i++) {
+    assert_true(isnan(g.truth[i]) ? isnan(far.truth[i]) : fabsf(g.truth[i] - far.truth[i]) < 1e-4f);
+    assert_true(fabsf(g.series.values[i] - far.series.values[i]) < 1e-4f);
+  }
+  for (int i = 0; i < 4; i++) {
+    assert_true(fabs(far.mean[i] - offset[i] - g.mean[i]) < 2e-4);
+    assert_true(fabs(far.deviation[i] / g.deviation[i] - 1) < 1e-5);
+  }
+  att_timeline_free(ctx, &g);
+  att_timeline_free(ctx, &far);
+}
+
+/* Months go by the last day where all times are the last of their month, else by the day that most have. */
+static void months_go_by_their_day(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *wanted[4]; /* the times ahead */
+  } cases[] = {
+      {"date,y\n2023-01-30,1\n2023-02-28,2\n2023-03-30,1\n2023-04-30,2\n", {"2023-05-30", "2023-06-30", "2023-07-30"}},
+      {"date,y\n2023-01-31,1\n2023-02-28,2\n2023-03-31,1\n2023-04-30,2\n", {"2023-05-31", "2023-06-30", "2023-07-31"}},
+      {"date,y\n2023-02-28,1\n2023-03-30,2\n2023-04-30,1\n2023-05-30,2\n", {"2023-06-30", "2023-07-30", "2023-08-30"}},
+      {"date,y\n2022-10-29,1\n2022-11-29,2\n2022-12-29,1\n", {"2023-01-29", "2023-02-28", "2023-03-29"}},
+      {"date,y\n2023-02-28,1\n2023-03-28,2\n2023-04-28,1\n", {"2023-05-28", "2023-06-28", "2023-07-28"}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    att_timeline g;
+    char time[48];
+    if (read_grid(cases[i].text, &(att_series_columns){0}, &g)) fail_msg("%s", att_message(ctx));
+    assert_int_equal(g.step.months, 1);
+    for (int k = 0; k < 3; k++)
+      assert_string_equal(att_time_spell(att_timeline_time(&g, 0, g.series.start[1] + k), &g.series.form, time),
+                          cases[i].wanted[k]);
+    att_timeline_free(ctx, &g);
+  }
+}
+
 static void errors_by_hand(void **state) {
   (void)state;
   att_errors e = {0};
@@ -89,10 +144,15 @@ static void what_is_refused(void **state) {
     const char *text, *clue;
   } cases[] = {
       {"date,y\n2020-01-01,1\n", "one row has no step"},
-      {"date,y\n2020-01-01,1\n2020-01-01,2\n", "lines 2 and 3 have the same time"},
+      {"date,y\n2020-01-01,1\n2020-01-01,2\n",
+       "lines 2 and 3 have the same time, 2020-01-01: a row that stands twice, a clock that was set back, or several "
+       "series (--series"},
       {"date,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n2020-01-03 11:00,3\n", "is written otherwise"},
-      {"t,y\n1,1\n2,2\n3,3\n3.5,4\n", "the time 3.5 is not a whole number of steps (1)"},
-      {"t,y\n1,1\n2,2\n3,3\n900000,4\n", "has gaps of"},
+      {"t,y\n1,1\n2,2\n3,3\n3.5,4\n", "t.csv: line 5: the time 3.5 is not a whole number of steps (1) behind 1.0"},
+      {"t,y\n1,1\n3,2\n5,3\n6,4\n", "line 5: the time 6 is not a whole number of steps (2)"},
+      {"t,y\n0.00,1\n0.02,2\n0.04,3\n0.05,4\n", "line 5: the time 0.05 is not a whole number of steps (0.02)"},
+      {"t,y\n1,\n2,\n3,\n", "no column of numbers"},
+      {"t,y\n1,1\n2,2\n3,3\n900000,4\n", "line 5: up to 900000 its series of 4 rows has gaps of 899996"},
       {"date,y\n2020-01-01,oh\n2020-01-02,no\n", "no column of numbers"},
       {"date,y\n2020-01-01,inf\n2020-01-02,1\n", "\"inf\" is not a finite number"},
       {"y,z\n1,2\n3,4\n", "no column has times"},
@@ -108,7 +168,7 @@ static void what_is_refused(void **state) {
 /* ---- training ------------------------------------------------------------------------------------------------- */
 
 /* An hourly sine of 12 hours in two columns, one series of 240 rows and one of 100, a tenth of the rows missing. */
-static void write_waves(const char *name) {
+static void write_waves(const char *name, int64_t offset) {
   char text[65536], *at = text, time[48];
   const att_time_form form = {.date = '-', .between = ' ', .parts = 5};
   at += sprintf(at, "time,series,up,down\n");
@@ -117,11 +177,12 @@ static void write_waves(const char *name) {
       double wave = sin(t * 3.14159265358979 / 6), noise = 0.1 * (t * 7919 % 101 / 101.0 - 0.5);
       if (t % 10 == 3) continue;
       att_time_spell(1.6e9 + 3600.0 * t, &form, time);
-      at += sprintf(at, "%s,%s,%d.%03d,%s\n", time, s ? "b" : "a", 5 + (int)floor(wave + noise + 2),
-                    (int)(1000 * (wave + noise + 2 - floor(wave + noise + 2))),
-                    t % 17 == 5 ? ""
-                    : wave > 0  ? "3"
-                                : "4");
+      at +=
+          sprintf(at, "%s,%s,%lld.%03d,%s\n", time, s ? "b" : "a", (long long)offset + 5 + (int)floor(wave + noise + 2),
+                  (int)(1000 * (wave + noise + 2 - floor(wave + noise + 2))),
+                  t % 17 == 5 ? ""
+                  : wave > 0  ? "3"
+                              : "4");
     }
   }
   write_text(name, text);
@@ -162,7 +223,7 @@ static int look(void *user, const att_forecast_row *row) {
 static void networks_forecast_a_sine(void **state) {
   (void)state;
   static const char *const networks[] = {"transformer", "rnn", "lstm", "gru", "ffn"};
-  write_waves("w.csv");
+  write_waves("w.csv", 0);
   for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
     char out[600], wanted[48];
     const att_time_form form = {.date = '-', .between = ' ', .parts = 5};
@@ -198,7 +259,7 @@ static void an_interrupted_run_ends_in_the_same_bits(void **state) {
   static const char *const names[] = {"model.safetensors", "series.json", "checkpoint/optimizer.safetensors"};
   char whole[600], parts[600];
   int64_t next = 7;
-  write_waves("w.csv");
+  write_waves("w.csv", 0);
   snprintf(whole, sizeof whole, "%s", in_folder("whole"));
   snprintf(parts, sizeof parts, "%s", in_folder("parts"));
   att_train_options *o = options_of("transformer", whole, "12");
@@ -217,12 +278,103 @@ static void an_interrupted_run_ends_in_the_same_bits(void **state) {
   }
 }
 
+typedef struct numbers {
+  int count;
+  double values[2 * 2 * 30 * 4];
+} numbers;
+
+static int keep(void *user, const att_forecast_row *row) {
+  numbers *n = user;
+  n->values[n->count++] = row->mean;
+  for (size_t q = 0; q < row->quantile_count && !row->past; q++) n->values[n->count++] = row->quantiles[q];
+  return 0;
+}
+
+/* Forecasts of a meter's total differ from those of the same without its first digits by these alone. */
+static void offsets_come_back_in_forecasts(void **state) {
+  (void)state;
+  enum { OFFSET = 987654774 };
+  numbers found[2] = {{0}};
+  att_backtest_result r[2];
+  for (int i = 0; i < 2; i++) {
+    att_model *model;
+    write_waves("w.csv", i * (int64_t)OFFSET);
+    att_train_options *o = options_of("transformer", in_folder(i ? "far" : "near"), "12");
+    if (att_train(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+    att_train_options_free(o);
+    if (att_model_open(ctx, in_folder(i ? "far" : "near"), &model)) fail_msg("%s", att_message(ctx));
+    if (att_forecast(model, in_folder("w.csv"), keep, &found[i])) fail_msg("%s", att_message(ctx));
+    if (att_backtest(model, in_folder("w.csv"), NULL, NULL, &r[i])) fail_msg("%s", att_message(ctx));
+    assert_true(r[i].nominal == 0.8 && r[i].model.mse > 0);
+    att_attention *attention;
+    if (att_look_series(model, in_folder("w.csv"), 0, "up", false, &attention)) fail_msg("%s", att_message(ctx));
+    att_attention_free(attention);
+    att_model_close(model);
+  }
+  assert_true(found[0].count == found[1].count && found[0].count == 2 * 2 * (24 + 6 * 4));
+  int of_up = 0;
+  for (int i = 0; i < found[0].count; i++) {
+    double up = found[1].values[i] > 1e6 ? OFFSET : 0, apart = found[1].values[i] - up - found[0].values[i];
+    of_up += up > 0;
+    if (!isnan(found[0].values[i]) && !(fabs(apart) < 2e-6)) fail_msg("%g apart in value %d", apart, i);
+  }
+  assert_true(of_up > found[0].count / 3);
+  assert_true(fabs(r[0].model.mse - r[1].model.mse) < 1e-5 && fabs(r[0].model.mase - r[1].model.mase) < 1e-5);
+}
+
+/* Rows of a series every `step` seconds; what is known of `up` ends with row `known`. */
+static void write_rows(const char *name, const char *columns, double step, int known) {
+  char text[65536], *at = text, time[48];
+  const att_time_form form = {.date = '-', .between = ' ', .parts = 6};
+  at += sprintf(at, "%s\n", columns);
+  for (int t = 0; t < 100; t++)
+    at += sprintf(at, t < known ? "%s,a,%d,3\n" : "%s,a,,3\n", att_time_spell(1.6e9 + step * t, &form, time), t % 12);
+  write_text(name, text);
+}
+
+static void what_a_model_refuses(void **state) {
+  (void)state;
+  static const struct {
+    const char *columns;
+    double step;
+    int known;
+    const char *clue;
+  } cases[] = {
+      {"time,series,flow,down", 3600, 100,
+       "t.csv: the model forecasts \"up\"; the table has: 1 \"time\", 2 \"series\""},
+      {"time,shop,up,down", 0, 100,
+       "have the same time, 2020-09-13 12:26:40: a row that stands twice, a clock that was "
+       "set back, or several series (the model"},
+      {"time,series,up,down", 86400, 100, "t.csv: its rows come every day, the model's every hour"},
+      {"time,series,up,down", 3600, 0, "column \"up\" has no value"},
+  };
+  write_waves("w.csv", 0);
+  att_train_options *o = options_of("transformer", in_folder("out"), "2");
+  if (att_train(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(o);
+  att_model *model;
+  att_backtest_result r;
+  numbers found = {0};
+  assert_int_equal(att_model_open(ctx, in_folder("out"), &model), ATT_OK);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    write_rows("t.csv", cases[i].columns, cases[i].step, cases[i].known);
+    must_say(att_forecast(model, in_folder("t.csv"), keep, &found), ATT_FORMAT, cases[i].clue);
+    must_say(att_backtest(model, in_folder("t.csv"), NULL, NULL, &r), ATT_FORMAT, cases[i].clue);
+  }
+  assert_int_equal(found.count, 0);
+  write_rows("t.csv", "time,series,up,down", 3600, 70); /* the last 30 of 100 rows say nothing of up: it is left out */
+  if (att_forecast(model, in_folder("t.csv"), keep, &found)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(found.count, 24 + 6 * 4);
+  att_model_close(model);
+}
+
 static void too_short_to_learn_from(void **state) {
   (void)state;
-  write_waves("w.csv");
+  write_waves("w.csv", 0);
   att_train_options *o = options_of("transformer", in_folder("out"), "2");
   assert_int_equal(att_train_options_set(o, "lookback", "300"), ATT_OK);
-  must_say(att_train(ctx, o, NULL, NULL), ATT_FORMAT, "no window of 300 rows with 6 behind it is left to learn from");
+  must_say(att_train(ctx, o, NULL, NULL), ATT_FORMAT,
+           "has 240 rows: to read 300 and forecast 6 it must have 382, of which the last are held out");
   assert_int_equal(att_train_options_set(o, "quantiles", "0.9,0.1"), ATT_OK);
   must_say(att_train(ctx, o, NULL, NULL), ATT_ARGUMENT, "must be rising numbers between 0 and 1");
   att_train_options_free(o);
@@ -233,10 +385,14 @@ int main(void) {
       cmocka_unit_test_teardown(gaps_become_rows, empty_folder),
       cmocka_unit_test_teardown(windows_stay_in_their_series, empty_folder),
       cmocka_unit_test_teardown(series_have_scales_of_their_own, empty_folder),
+      cmocka_unit_test_teardown(large_offsets_are_taken_off, empty_folder),
+      cmocka_unit_test_teardown(months_go_by_their_day, empty_folder),
       cmocka_unit_test(errors_by_hand),
       cmocka_unit_test_teardown(what_is_refused, empty_folder),
       cmocka_unit_test_teardown(networks_forecast_a_sine, empty_folder),
       cmocka_unit_test_teardown(an_interrupted_run_ends_in_the_same_bits, empty_folder),
+      cmocka_unit_test_teardown(offsets_come_back_in_forecasts, empty_folder),
+      cmocka_unit_test_teardown(what_a_model_refuses, empty_folder),
       cmocka_unit_test_teardown(too_short_to_learn_from, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin, end);

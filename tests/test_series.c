@@ -48,8 +48,9 @@ static void times_are_python_s(void **state) {
     double time;
     att_time_form form;
     assert_true(att_time_read(text_of(json_string_value(json_array_get(pair, 0))), &time, &form));
-    time = att_time_add(time, (att_time_step){.months = 1}, json_integer_value(json_array_get(pair, 1)));
-    assert_string_equal(att_time_spell(time, &form, spelled), json_string_value(json_array_get(pair, 2)));
+    const att_time_step step = {.months = 1, .day = (int)json_integer_value(json_array_get(pair, 1))};
+    time = att_time_add(time, step, json_integer_value(json_array_get(pair, 2)));
+    assert_string_equal(att_time_spell(time, &form, spelled), json_string_value(json_array_get(pair, 3)));
   }
 }
 
@@ -59,12 +60,17 @@ static void must_step(const char *const *texts, int count, const char *words) {
   char text[48];
   att_time_form form;
   att_status status;
-  for (int i = 0; i < count; i++) assert_true(att_time_read(text_of(texts[i]), &times[i], &form));
+  int decimals = 0;
+  for (int i = 0; i < count; i++) {
+    assert_true(att_time_read(text_of(texts[i]), &times[i], &form));
+    if (form.decimals > decimals) decimals = form.decimals;
+  }
+  form.decimals = decimals;
   att_time_step step = att_time_find_step(ctx, times, count, &form, &status);
   assert_int_equal(status, ATT_OK);
   assert_string_equal(att_time_step_spell(step, &form, text), words);
   bool exact;
-  assert_int_equal(att_time_distance(times[0], att_time_add(times[0], step, 7), step, &exact), 7);
+  assert_int_equal(att_time_distance(times[0], att_time_add(times[0], step, 7), step, &form, &exact), 7);
   assert_true(exact);
 }
 
@@ -74,10 +80,64 @@ static void frequencies_are_found(void **state) {
             "1 hour");
   must_step((const char *const[]){"2016-07-01", "2016-07-02", "2016-07-05"}, 3, "1 day");
   must_step((const char *const[]){"2016-01-31", "2016-02-29", "2016-03-31", "2016-04-30"}, 4, "1 month");
+  must_step((const char *const[]){"2023-01-31", "2023-02-28", "2023-03-31", "2023-04-30"}, 4, "1 month");
+  must_step((const char *const[]){"2023-01-02", "2023-01-30", "2023-03-27", "2023-04-24"}, 4, "4 weeks");
   must_step((const char *const[]){"2016-01", "2016-04", "2016-07"}, 3, "3 months");
   must_step((const char *const[]){"2014-01-01", "2015-01-01", "2016-01-01", "2017-01-01"}, 4, "1 year");
   must_step((const char *const[]){"2016-01-04", "2016-01-11", "2016-01-18"}, 3, "1 week");
   must_step((const char *const[]){"0", "0.25", "0.5", "1"}, 4, "0.25");
+  must_step((const char *const[]){"2024-01-01 00:00:00", "2024-01-01 00:00:00.500", "2024-01-01 00:00:01"}, 3,
+            "0.5 seconds");
+  must_step((const char *const[]){"1700000000.00", "1700000000.01", "1700000000.02", "1700000000.05"}, 4, "0.01");
+  must_step((const char *const[]){"0", "0.033", "0.067", "0.1", "0.133", "0.2"}, 6, "0.03333333333"); /* 30 a second */
+  must_step((const char *const[]){"0.0", "0.1", "0.2", "0.30000000000000004"}, 4, "0.1");
+}
+
+/* As programs write them: seconds and a rounded fraction. */
+static void write_time(char text[64], bool date, int64_t base, int64_t per_second, int decimals, int64_t row) {
+  int64_t seconds = base + row / per_second;
+  int fraction = (int)((double)(row % per_second) * pow(10, decimals) / (double)per_second + 0.5);
+  if (date)
+    snprintf(text, 64, "2024-01-01 00:%02d:%02d.%0*d", (int)(seconds / 60), (int)(seconds % 60), decimals, fraction);
+  else
+    snprintf(text, 64, "%lld.%0*d", (long long)seconds, decimals, fraction);
+}
+
+/* The grid has each row, the times ahead are written as those of the table, and a time between is off the grid. */
+static void times_of_less_than_a_second(void **state) {
+  (void)state;
+  enum { ROWS = 700 };
+  static const struct {
+    bool date;
+    int64_t base, per_second;
+    int decimals;
+  } cases[] = {
+      {true, 0, 50, 3},   {true, 1800, 2, 3}, {true, 0, 1000, 6}, {true, 7, 30, 3}, {false, 1700000000, 100, 2},
+      {false, 0, 100, 2}, {false, 0, 128, 4}, {false, 5, 60, 3}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    double times[ROWS];
+    char text[64], spelled[48];
+    att_time_form form;
+    att_status status;
+    bool exact;
+    for (int64_t row = 0; row < ROWS; row++) {
+      write_time(text, cases[i].date, cases[i].base, cases[i].per_second, cases[i].decimals, row);
+      assert_true(att_time_read(text_of(text), &times[row], &form));
+      assert_int_equal(form.decimals, cases[i].decimals);
+    }
+    att_time_step step = att_time_find_step(ctx, times, ROWS, &form, &status);
+    assert_true(status == ATT_OK && step.seconds == 1 / (double)cases[i].per_second);
+    for (int64_t row = 0; row < ROWS; row++) {
+      int64_t place = att_time_distance(times[0], times[row], step, &form, &exact);
+      if (!exact || place != row) fail_msg("case %zu: row %d at %d", i, (int)row, (int)place);
+    }
+    for (int64_t row = ROWS; row < ROWS + 100; row++) {
+      write_time(text, cases[i].date, cases[i].base, cases[i].per_second, cases[i].decimals, row);
+      assert_string_equal(att_time_spell(att_time_add(times[0], step, row), &form, spelled), text);
+    }
+    att_time_distance(times[0], times[5] + step.seconds / 4, step, &form, &exact);
+    assert_false(exact);
+  }
 }
 
 /* ---- missing values -------------------------------------------------------------------------------------------- */
@@ -414,6 +474,55 @@ static void tables_of_many_countries(void **state) {
   must_say(att_series_read_timed(ctx, path, &none, &s), ATT_FORMAT, "no column has times");
 }
 
+static char said[2048];
+
+static void on_log(void *user, att_log_level level, const char *text) {
+  (void)user;
+  if (level != ATT_LOG_WARNING || strlen(said) + strlen(text) + 2 > sizeof said) return;
+  strcat(strcat(said, text), "\n");
+}
+
+static int count_any(void *user, const att_classification *c) {
+  (void)c;
+  ++*(int *)user;
+  return 0;
+}
+
+/* When series are labelled and measured as when they are learned from; a channel without any value by its name. */
+static void missing_values_are_said(void **state) {
+  (void)state;
+  const att_context_options with_log = {.size = sizeof with_log, .log = on_log};
+  static const char *const wanted[] = {"h.ts: 5 of 10 values are missing",
+                                       "h.ts: channel 2 has no value in 1 of 2 series: its mean in training is taken"};
+  att_context *own;
+  att_model *model;
+  att_evaluation e;
+  int count = 0;
+  write_gestures("g.ts", 24, 2);
+  att_train_options *o = options_of("gru", in_folder("out"), "2");
+  if (att_train(ctx, o, NULL, NULL)) fail_msg("%s", att_message(ctx));
+  att_train_options_free(o);
+  write_text("h.ts", "@classLabel true up down\n@data\n1,2,3:?,?,?:up\n3,?:2,?:down\n");
+  assert_int_equal(att_context_new(&with_log, &own), ATT_OK);
+  assert_int_equal(att_model_open(own, in_folder("out"), &model), ATT_OK);
+  said[0] = '\0';
+  if (att_classify_series(model, in_folder("h.ts"), count_any, &count)) fail_msg("%s", att_message(own));
+  assert_int_equal(count, 2);
+  for (int i = 0; i < 2; i++)
+    if (!strstr(said, wanted[i])) fail_msg("\"%s\" is not in \"%s\"", wanted[i], said);
+  said[0] = '\0';
+  if (att_evaluate(model, in_folder("h.ts"), NULL, &e)) fail_msg("%s", att_message(own));
+  att_release(own, (void *)(uintptr_t)e.confusion);
+  for (int i = 0; i < 2; i++)
+    if (!strstr(said, wanted[i])) fail_msg("\"%s\" is not in \"%s\"", wanted[i], said);
+  said[0] = '\0';
+  if (att_evaluate(model, in_folder("g.ts"), NULL, &e)) fail_msg("%s", att_message(own));
+  att_release(own, (void *)(uintptr_t)e.confusion);
+  assert_string_equal(said, "");
+  att_model_close(model);
+  att_context_free(own);
+}
+
 static void options_of_text_are_refused(void **state) {
   (void)state;
   write_gestures("g.ts", 24, 1);
@@ -442,6 +551,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(times_are_python_s),
       cmocka_unit_test(frequencies_are_found),
+      cmocka_unit_test(times_of_less_than_a_second),
       cmocka_unit_test(missing_values_are_numpy_s),
       cmocka_unit_test_teardown(headers_lie, empty_folder),
       cmocka_unit_test_teardown(what_is_refused, empty_folder),
@@ -453,6 +563,7 @@ int main(void) {
       cmocka_unit_test_teardown(an_interrupted_run_ends_in_the_same_bits, empty_folder),
       cmocka_unit_test(series_are_warped),
       cmocka_unit_test_teardown(tables_of_many_countries, empty_folder),
+      cmocka_unit_test_teardown(missing_values_are_said, empty_folder),
       cmocka_unit_test_teardown(options_of_text_are_refused, empty_folder),
   };
   return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -26,6 +26,7 @@ static att_status check_series(att_model *model, const char *path, const att_ser
 static att_status add_series(att_model *model, const char *path, const att_series *s, att_examples *examples,
                              bool *truncated) {
   ATT_TRY(check_series(model, path, s));
+  att_series_say_missing(model->ctx, path, s);
   for (int64_t i = 0; i < s->count; i++) {
     if (att_is_interrupted(model->ctx))
       return att_fail(model->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
@@ -37,7 +38,7 @@ static att_status add_series(att_model *model, const char *path, const att_serie
 
 static att_series_columns columns_of(const att_model *model) {
   const att_series_front *f = model->series;
-  return (att_series_columns){.series = f->series, .time = f->time, .label = f->label};
+  return (att_series_columns){.of_model = true, .series = f->series, .time = f->time, .label = f->label};
 }
 
 att_status att_model_labels(att_model *model, const char *const **labels, size_t *count) {

@@ -36,7 +36,8 @@ static att_status read_columns(att_model *model, const char *path, att_series *r
   att_buffer targets = {0}, covariates = {0};
   att_status status = f ? list_names(model->ctx, f->names, f->channels, &targets) : ATT_OK;
   if (!status && f) status = list_names(model->ctx, f->covariate_names, f->covariates, &covariates);
-  att_series_columns given = {.target = targets.size ? targets.data : NULL,
+  att_series_columns given = {.of_model = true,
+                              .target = targets.size ? targets.data : NULL,
                               .covariates = covariates.size ? covariates.data : NULL};
   if (f) given.series = f->series;
   if (f) given.time = f->time;
@@ -57,7 +58,7 @@ att_status att_forecast_read(att_model *model, const char *path, att_timeline *g
     return att_fail(model->ctx, ATT_FORMAT, "%s: it has %lld columns of numbers, the model reads %lld", path,
                     (long long)channels, (long long)model->config.patching.channels);
   }
-  const att_time_step step = {f ? f->step_months : 0, f ? f->step_seconds : 0};
+  const att_time_step step = {.months = f ? f->step_months : 0, .seconds = f ? f->step_seconds : 0};
   return att_timeline_make(model->ctx, path, &read, step, grid);
 }
 
@@ -99,6 +100,9 @@ static att_status look_ahead(forecasting *w, const att_input *input, att_tensor 
   return ATT_OK;
 }
 
+/* As it was asked for: floats have 0.9 as 0.8999999762. */
+static double plain_level(double level) { return round(level * 1e6) / 1e6; }
+
 /* ---- forecasts ------------------------------------------------------------------------------------------------ */
 
 static att_status give_channel(forecasting *w, int64_t series, int64_t channel, const float *ahead,
@@ -120,11 +124,11 @@ static att_status give_channel(forecasting *w, int64_t series, int64_t channel, 
                           .quantiles = quantiles,
                           .levels = levels,
                           .quantile_count = (size_t)p->quantile_count};
-  for (int64_t q = 0; q < p->quantile_count; q++) levels[q] = (double)p->quantiles[q];
+  for (int64_t q = 0; q < p->quantile_count; q++) levels[q] = plain_level((double)p->quantiles[q]);
   for (int64_t i = end - p->lookback; i < end + p->horizon; i++) {
     int64_t t = i - end;
     row.past = t < 0;
-    att_time_spell(att_time_add(s->times[end - 1], w->grid.step, t + 1), &s->form, time);
+    att_time_spell(att_timeline_time(&w->grid, series, i - s->start[series]), &s->form, time);
     row.mean = (double)(t < 0 ? w->grid.truth[i * s->channels + channel] : ahead[t]) * deviation + mean;
     for (int64_t q = 0; q < p->quantile_count && t >= 0; q++)
       quantiles[q] = (double)ahead[(q + 1) * p->horizon + t] * deviation + mean;
@@ -133,10 +137,26 @@ static att_status give_channel(forecasting *w, int64_t series, int64_t channel, 
   return ATT_OK;
 }
 
+static bool is_known(const att_timeline *g, int64_t first, int64_t end, int64_t channel) {
+  for (int64_t i = first; i < end; i++)
+    if (!isnan(g->truth[i * g->series.channels + channel])) return true;
+  return false;
+}
+
+static void say_unknown(const forecasting *w, int64_t series, int64_t channel) {
+  const att_series_front *f = w->model->series;
+  att_text name = w->grid.series.names[series];
+  att_log(w->model->ctx, ATT_LOG_WARNING,
+          "%s: %s%.60s%s%.*s has no value in the last %lld rows, which the model reads: left out", w->path,
+          f && f->names ? "column " : "a column", f && f->names ? f->names[channel] : "",
+          name.size ? " of series " : "", (int)(name.size < 60 ? name.size : 60), name.size ? name.data : "",
+          (long long)w->windows.lookback);
+}
+
 static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
   const att_series *s = &w->grid.series;
   const att_patching *p = &w->model->config.patching;
-  int64_t lookback = w->windows.lookback, short_ones = 0;
+  int64_t lookback = w->windows.lookback, short_ones = 0, given = 0;
   for (int64_t i = 0; i < s->count; i++) {
     int64_t rows = s->start[i + 1] - s->start[i], start[2] = {0, lookback};
     att_tensor ahead;
@@ -157,11 +177,20 @@ static att_status give_all(forecasting *w, att_forecast_fn *give, void *user) {
     ATT_TRY(look_ahead(w, &input, &ahead));
     for (int64_t c = 0; c < s->channels; c++) {
       float *of_channel = ahead.data + c * ahead.stride;
+      if (!is_known(&w->grid, s->start[i + 1] - lookback, s->start[i + 1], c)) {
+        say_unknown(w, i, c);
+        continue;
+      }
+      given++;
       att_covariates_add(effect, s->channels, c, p->horizon, p->quantile_count, of_channel);
       ATT_TRY(give_channel(w, i, c, of_channel, give, user));
     }
   }
-  if (short_ones < s->count) return ATT_OK;
+  if (given > 0) return ATT_OK;
+  if (short_ones < s->count) {
+    return att_fail(w->model->ctx, ATT_FORMAT, "%s: nothing is known in the last %lld rows, which the model reads",
+                    w->path, (long long)lookback);
+  }
   return att_fail(w->model->ctx, ATT_FORMAT, "%s: no series has the %lld rows that the model reads", w->path,
                   (long long)lookback);
 }
@@ -230,10 +259,13 @@ static att_status measure(forecasting *w, att_progress_fn *progress, void *user,
         .kind = ATT_PROGRESS_WORK, .text = "forecasting", .done = (double)(begin + count) / (double)w->windows.count};
     if (progress) progress(user, &done);
   }
+  if (errors[0].count == 0)
+    return att_fail(w->model->ctx, ATT_FORMAT, "%s: no values to measure forecasts with", w->path);
   double unit = season_error(&w->grid, season);
   out->windows = (size_t)w->windows.count;
   out->season = (size_t)season;
-  if (p->quantile_count > 1) out->nominal = (double)(p->quantiles[p->quantile_count - 1] - p->quantiles[0]);
+  if (p->quantile_count > 1)
+    out->nominal = plain_level((double)p->quantiles[p->quantile_count - 1] - (double)p->quantiles[0]);
   give_errors(&errors[0], unit, p->quantile_count, &out->model);
   give_errors(&errors[1], unit, 0, &out->last_value);
   give_errors(&errors[2], unit, 0, &out->last_season);

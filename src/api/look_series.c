@@ -25,7 +25,8 @@ typedef struct seer {
   att_context *ctx;
   att_attention *attention;
   att_arena *arena;
-  const float *read; /* [rows, channels]: z-scores, on the arena */
+  const double *offset; /* [channels] to be added to the values that are given, or NULL */
+  const float *read;    /* [rows, channels]: z-scores, on the arena */
   int64_t rows, channels;
   int64_t channel;             /* of forecasts, each channel is a sequence; else 0 */
   att_input input;             /* as the model takes it: tokens, or a window */
@@ -53,8 +54,9 @@ static att_status scale(seer *s, const float *values, int64_t rows) {
   if (!read) return ATT_MEMORY;
   s->read = read;
   s->rows = rows;
-  if (f) return att_series_front_rows(s->ctx, f, values, rows, read);
-  memcpy(read, values, (size_t)(rows * s->channels) * sizeof *read);
+  if (f) return att_series_front_rows(s->ctx, f, values, rows, s->offset, read);
+  for (int64_t i = 0; i < rows * s->channels; i++)
+    read[i] = (float)((double)values[i] + (s->offset ? s->offset[i % s->channels] : 0));
   return ATT_OK;
 }
 
@@ -315,8 +317,8 @@ static att_status check(att_model *model, size_t rows, size_t channel) {
 }
 
 /* pooled: into as many stretches as a picture has room for. */
-static att_status look(att_model *model, const float *values, size_t rows, size_t channel, bool gradient, bool pooled,
-                       const char *source, const char *target, att_attention **out) {
+static att_status look(att_model *model, const float *values, const double *offset, size_t rows, size_t channel,
+                       bool gradient, bool pooled, const char *source, const char *target, att_attention **out) {
   att_context *ctx = model->ctx;
   char said[128] = "";
   *out = NULL;
@@ -324,7 +326,7 @@ static att_status look(att_model *model, const float *values, size_t rows, size_
   att_attention *attention = ATT_NEW(ctx, 1, att_attention);
   if (!attention) return ATT_MEMORY;
   attention->ctx = ctx;
-  seer s = {.model = model, .ctx = ctx, .attention = attention};
+  seer s = {.model = model, .ctx = ctx, .attention = attention, .offset = offset};
   if (reads_windows(model)) s.channel = (int64_t)channel;
   s.channels = channels_of(model);
   att_status status = att_arena_new(ctx, &s.arena);
@@ -348,7 +350,7 @@ static att_status look(att_model *model, const float *values, size_t rows, size_
 att_status att_look_values(att_model *model, const float *values, size_t rows, size_t channel, bool gradient,
                            att_attention **attention) {
   if (!values && rows) return att_fail(model->ctx, ATT_ARGUMENT, "att_look_values: no values");
-  return look(model, values, rows, channel, gradient, false, "a series", NULL, attention);
+  return look(model, values, NULL, rows, channel, gradient, false, "a series", NULL, attention);
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
@@ -360,7 +362,7 @@ static att_status read_file(att_model *model, const char *path, att_series *out)
     return att_sound_series_read_one(model->ctx, path, mel, out);
   if (mel->rate) return att_sound_series_read(model->ctx, path, mel, out);
   att_series_columns columns = {0};
-  if (f) columns = (att_series_columns){.series = f->series, .time = f->time, .label = f->label};
+  if (f) columns = (att_series_columns){.of_model = true, .series = f->series, .time = f->time, .label = f->label};
   return att_series_read_labelled(model->ctx, path, &columns, false, out);
 }
 
@@ -411,7 +413,7 @@ static att_status take_covariates_off(att_model *model, att_timeline *g) {
   for (int64_t i = 0; i < s->count; i++)
     for (int64_t k = s->start[i] * s->channels; k < s->start[i + 1] * s->channels; k++) {
       int64_t place = i * s->channels + k % s->channels;
-      s->values[k] = (float)((double)s->values[k] * g->deviation[place] + g->mean[place]);
+      s->values[k] = (float)((double)s->values[k] * g->deviation[place] + (g->mean[place] - s->offset[place]));
     }
   return ATT_OK;
 }
@@ -431,8 +433,8 @@ static att_status look_ahead(att_model *model, const char *path, int64_t index, 
     name_series(path, s, index, source, sizeof source);
     snprintf(target, sizeof target, "the next %lld rows of %.60s", (long long)model->config.patching.horizon,
              f && f->names ? f->names[channel] : "its column");
-    status = look(model, s->values + s->start[index] * s->channels, (size_t)(s->start[index + 1] - s->start[index]),
-                  channel, gradient, true, source, target, attention);
+    status = look(model, s->values + s->start[index] * s->channels, s->offset + index * s->channels,
+                  (size_t)(s->start[index + 1] - s->start[index]), channel, gradient, true, source, target, attention);
   }
   att_timeline_free(model->ctx, &grid);
   return status;
@@ -450,7 +452,7 @@ static att_status look_at_label(att_model *model, const char *path, int64_t inde
   if (!status) status = find_index(model->ctx, path, &s, &index);
   if (!status) {
     name_series(path, &s, index, source, sizeof source);
-    status = look(model, s.values + s.start[index] * s.channels, (size_t)(s.start[index + 1] - s.start[index]), 0,
+    status = look(model, s.values + s.start[index] * s.channels, NULL, (size_t)(s.start[index + 1] - s.start[index]), 0,
                   gradient, true, source, NULL, attention);
   }
   att_series_free(model->ctx, &s);

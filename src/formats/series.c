@@ -12,6 +12,8 @@ void att_series_free(att_context *ctx, att_series *s) {
   att_free(ctx, s->start);
   att_free(ctx, s->values);
   att_free(ctx, s->times);
+  att_free(ctx, s->row_line);
+  att_free(ctx, s->offset);
   att_free(ctx, s->channel_names);
   att_free(ctx, s->labels);
   att_free(ctx, s->names);
@@ -36,6 +38,9 @@ static att_status make_room(att_context *ctx, att_series *s) {
   size_t *line = att_resize(ctx, s->line, (size_t)capacity, sizeof *line);
   if (!line) return ATT_MEMORY;
   s->line = line;
+  double *offset = att_resize(ctx, s->offset, (size_t)capacity, (size_t)s->channels * sizeof *offset);
+  if (!offset) return ATT_MEMORY;
+  s->offset = offset;
   s->capacity = capacity;
   return ATT_OK;
 }
@@ -45,6 +50,7 @@ att_status att_series_begin(att_context *ctx, att_series *s, att_text name, att_
   s->labels[s->count] = label;
   s->names[s->count] = name;
   s->line[s->count] = line;
+  for (int64_t c = 0; c < s->channels; c++) s->offset[s->count * s->channels + c] = 0;
   s->start[s->count + 1] = s->start[s->count];
   s->count++;
   return ATT_OK;
@@ -69,16 +75,51 @@ float *att_series_add_rows(att_context *ctx, att_series *s, int64_t rows) {
   return s->values + first * s->channels;
 }
 
-bool att_series_value(att_text cell, float *value) {
+static bool is_missing(const att_series *s, int64_t index, int64_t channel) {
+  for (int64_t row = s->start[index]; row < s->start[index + 1]; row++)
+    if (!isnan(s->values[row * s->channels + channel])) return false;
+  return true;
+}
+
+void att_series_say_missing(att_context *ctx, const char *path, const att_series *s) {
+  if (s->missing == 0) return;
+  att_log(ctx, ATT_LOG_WARNING,
+          "%s: %lld of %lld values are missing: each is taken from the straight line between its neighbours", path,
+          (long long)s->missing, (long long)(s->start[s->count] * s->channels));
+  for (int64_t c = 0; c < s->channels; c++) {
+    int64_t count = 0;
+    att_text name = s->channel_names ? s->channel_names[c] : (att_text){"", 0};
+    for (int64_t i = 0; i < s->count; i++) count += is_missing(s, i, c);
+    if (count == 0) continue;
+    att_log(ctx, ATT_LOG_WARNING,
+            "%s: channel %lld%s%.*s has no value in %lld of %lld series: its mean in training is taken", path,
+            (long long)c + 1, name.size ? " " : "", (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "",
+            (long long)count, (long long)s->count);
+  }
+}
+
+float *att_series_gather(att_context *ctx, const att_series *s, const int64_t *rows, int64_t *count) {
+  int64_t channels = s->channels;
+  float *all = att_alloc(ctx, (size_t)s->start[s->count], (size_t)channels * sizeof *all);
+  *count = 0;
+  for (int64_t i = 0; all && i < s->count; i++) {
+    int64_t taken = rows ? rows[i] : s->start[i + 1] - s->start[i];
+    const float *from = s->values + s->start[i] * channels;
+    float *to = all + *count * channels;
+    for (int64_t k = 0; k < taken * channels; k++)
+      to[k] = (float)((double)from[k] + (s->offset[i * channels + k % channels] - s->offset[k % channels]));
+    *count += taken;
+  }
+  return all;
+}
+
+bool att_series_value(att_text cell, double *value) {
   static const char *const missing[] = {"", "?", "nan", "na", "n/a", "null", "none", "-"};
-  double number;
   *value = NAN;
   for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
     if (strlen(missing[i]) == cell.size && (cell.size == 0 || strncasecmp(missing[i], cell.data, cell.size) == 0))
       return true;
-  if (!att_read_number(cell.data, cell.size, &number) || fabs(number) > 1e30) return false;
-  *value = (float)number;
-  return true;
+  return att_read_number(cell.data, cell.size, value) && fabs(*value) <= 1e30;
 }
 
 /* ---- .ts ------------------------------------------------------------------------------------------------------ */
@@ -150,9 +191,10 @@ static att_status read_channel(const ts_reader *r, att_text text, int64_t channe
   int64_t row = 0;
   if (text.size == 0) return ATT_OK;
   for (size_t at = 0; next_part(text, ',', &at, &part); row++) {
-    float *to = rows + row * s->channels + channel;
+    double value;
     if (part.size && part.data[0] == '(') ATT_TRY(read_stamped(r, part, &last, &form, &part));
-    if (!att_series_value(part, to)) return fail(r, "not a finite number:", part);
+    if (!att_series_value(part, &value)) return fail(r, "not a finite number:", part);
+    rows[row * s->channels + channel] = (float)value;
   }
   return ATT_OK;
 }

@@ -237,14 +237,16 @@ int64_t att_series_fill(float *values, int64_t rows, int64_t channels, const dou
 int64_t att_series_tokens(const att_series_front *f, int64_t rows) { return (rows + f->patch - 1) / f->patch; }
 
 att_status att_series_front_rows(att_context *ctx, const att_series_front *f, const float *values, int64_t rows,
-                                 float *out) {
+                                 const double *offset, float *out) {
   int64_t c = f->channels, all = att_series_tokens(f, rows) * f->patch;
   float *copy = att_alloc(ctx, (size_t)rows, (size_t)c * sizeof *copy);
   if (!copy) return ATT_MEMORY;
   memcpy(copy, values, (size_t)(rows * c) * sizeof *copy);
-  att_series_fill(copy, rows, c, f->mean);
-  for (int64_t i = 0; i < all * c; i++)
-    out[i] = i < rows * c ? (float)(((double)copy[i] - f->mean[i % c]) / f->deviation[i % c]) : 0;
+  att_series_fill(copy, rows, c, f->mean); /* a channel without a value has no offset */
+  for (int64_t i = 0; i < all * c; i++) {
+    double mean = f->mean[i % c] - (offset ? offset[i % c] : 0);
+    out[i] = i < rows * c ? (float)(((double)copy[i] - mean) / f->deviation[i % c]) : 0;
+  }
   att_free(ctx, copy);
   return ATT_OK;
 }

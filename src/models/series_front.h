@@ -42,8 +42,9 @@ void att_series_measure(const float *values, int64_t rows, int64_t channels, dou
 int64_t att_series_fill(float *values, int64_t rows, int64_t channels, const double *mean);
 /* Tokens that so many rows become. */
 int64_t att_series_tokens(const att_series_front *front, int64_t rows);
-/* One series as a model reads it: out [tokens, patch * channels], filled, by its z-scores, zeros behind its end. */
+/* One series as a model reads it: out [tokens, patch * channels], filled, by its z-scores, zeros behind its end.
+ * offset [channels]: what is to be added to the values; NULL: nothing. */
 att_status att_series_front_rows(att_context *ctx, const att_series_front *front, const float *values, int64_t rows,
-                                 float *out);
+                                 const double *offset, float *out);
 
 #endif

@@ -178,7 +178,12 @@ static att_status begin_front(att_context *ctx, const att_timeline *g, att_serie
   f->covariate_deviation = ATT_NEW(ctx, x->channels, double);
   f->coefficients = ATT_NEW(ctx, g->series.channels * x->channels, double);
   if (!f->covariate_mean || !f->covariate_deviation || !f->coefficients) return ATT_MEMORY;
-  att_series_measure(x->values, x->start[x->count], x->channels, f->covariate_mean, f->covariate_deviation);
+  int64_t rows;
+  float *all = att_series_gather(ctx, x, NULL, &rows);
+  if (!all) return ATT_MEMORY;
+  att_series_measure(all, rows, x->channels, f->covariate_mean, f->covariate_deviation);
+  for (int64_t k = 0; k < x->channels; k++) f->covariate_mean[k] += x->offset[k];
+  att_free(ctx, all);
   return ATT_OK;
 }
 
@@ -199,11 +204,11 @@ att_status att_covariates_fit(att_context *ctx, const char *path, const att_time
 
 /* ---- the effect ----------------------------------------------------------------------------------------------- */
 
-/* x: a row of covariates. */
-static double effect_of(const att_series_front *f, const float *x, int64_t channel) {
+/* x: a row of covariates, less their offset. */
+static double effect_of(const att_series_front *f, const float *x, const double *offset, int64_t channel) {
   double sum = 0;
   for (int64_t k = 0; k < f->covariates; k++)
-    sum += f->coefficients[channel * f->covariates + k] * ((double)x[k] - f->covariate_mean[k]) /
+    sum += f->coefficients[channel * f->covariates + k] * ((double)x[k] - (f->covariate_mean[k] - offset[k])) /
            f->covariate_deviation[k];
   return sum;
 }
@@ -211,10 +216,11 @@ static double effect_of(const att_series_front *f, const float *x, int64_t chann
 /* x: the covariates, filled. */
 static void take_off(att_timeline *g, const att_series_front *f, int64_t series, const float *x) {
   const att_series *s = &g->series;
+  const double *offset = g->covariates.offset + series * f->covariates;
   int64_t c = s->channels;
   for (int64_t row = s->start[series]; row < s->start[series + 1]; row++, x += f->covariates) {
     for (int64_t k = 0; k < c; k++) {
-      g->effect[row * c + k] = (float)effect_of(f, x, k);
+      g->effect[row * c + k] = (float)effect_of(f, x, offset, k);
       s->values[row * c + k] = g->truth[row * c + k] - g->effect[row * c + k];
     }
   }
@@ -236,7 +242,7 @@ att_status att_covariates_apply(att_context *ctx, att_timeline *g, const att_ser
   memcpy(g->plain, s->values, size);
   memcpy(filled, x->values, covariates);
   for (int64_t i = 0; i < s->count; i++) {
-    float *of_series = filled + x->start[i] * x->channels;
+    float *of_series = filled + x->start[i] * x->channels; /* a column without a value in it has no offset */
     att_series_fill(of_series, x->start[i + 1] - x->start[i], x->channels, f->covariate_mean);
     take_off(g, f, i, of_series);
   }
@@ -247,7 +253,8 @@ att_status att_covariates_apply(att_context *ctx, att_timeline *g, const att_ser
 att_status att_covariates_ahead(att_context *ctx, const char *path, const att_timeline *g, const att_series_front *f,
                                 int64_t series, int64_t horizon, float *effect) {
   const att_series *s = &g->series, *x = &g->covariates;
-  int64_t first = x->start[series] + s->start[series + 1] - s->start[series], rows = x->start[series + 1] - first;
+  int64_t end = s->start[series + 1] - s->start[series], first = x->start[series] + end;
+  int64_t rows = x->start[series + 1] - first;
   double last = s->times[s->start[series + 1] - 1];
   att_text name = s->names[series];
   char time[48], of[96] = "";
@@ -266,9 +273,10 @@ att_status att_covariates_ahead(att_context *ctx, const char *path, const att_ti
       return att_fail(ctx, ATT_FORMAT,
                       "%s: column \"%s\"%s is empty at %s: the forecast needs its covariates in the %lld rows ahead",
                       path, f->covariate_names[k], of,
-                      att_time_spell(att_time_add(last, g->step, t + 1), &s->form, time), (long long)horizon);
+                      att_time_spell(att_timeline_time(g, series, end + t), &s->form, time), (long long)horizon);
     }
-    for (int64_t c = 0; c < s->channels; c++) effect[t * s->channels + c] = (float)effect_of(f, row, c);
+    for (int64_t c = 0; c < s->channels; c++)
+      effect[t * s->channels + c] = (float)effect_of(f, row, x->offset + series * x->channels, c);
   }
   return ATT_OK;
 }

@@ -75,7 +75,7 @@ att_status att_examples_add_series(const att_model *model, const float *values, 
   e->width = front->patch * front->channels;
   ATT_TRY(make_room(model->ctx, e));
   ATT_TRY(make_rows(model->ctx, e, e->start[e->count] + tokens));
-  ATT_TRY(att_series_front_rows(model->ctx, front, values, rows, e->rows + e->start[e->count] * e->width));
+  ATT_TRY(att_series_front_rows(model->ctx, front, values, rows, NULL, e->rows + e->start[e->count] * e->width));
   if (tokens > e->longest) e->longest = tokens;
   e->truncated += was_cut;
   e->start[e->count + 1] = e->start[e->count] + tokens;

@@ -12,6 +12,7 @@
 
 #define ATT_LOOKED_AT  200 /* rows that say what a column holds */
 #define ATT_WIDE_LEAST 3   /* columns of numbers that make a wide table one of series */
+#define ATT_FAR        16  /* times the spread from 0: a float's 24 bits hold the spread to a millionth */
 
 /* What the columns are; -1: there is none. */
 typedef struct series_layout {
@@ -53,7 +54,18 @@ static int64_t find_name(const series_finder *f, const char *const *names) {
   return -1;
 }
 
-static att_status find_given(const series_finder *f, const char *option, const char *given, int64_t *found) {
+/* A column that is named: by an option, or by the model, for which there is none. */
+typedef struct column_role {
+  const char *option, *model;
+} column_role;
+
+static const column_role role_series = {"--series", "the model tells series apart by the column"},
+                         role_time = {"--time", "the model takes the times from the column"},
+                         role_label = {"--label-column", "the labels must stand in the column"},
+                         role_target = {"--target", "the model forecasts"},
+                         role_covariates = {"--covariates", "the model needs the covariate"};
+
+static att_status find_given(const series_finder *f, column_role role, const char *given, int64_t *found) {
   double number;
   size_t size = strlen(given);
   for (size_t c = 0; c < f->table->columns; c++) {
@@ -73,17 +85,19 @@ static att_status find_given(const series_finder *f, const char *option, const c
     used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu \"%.*s\"", c ? ", " : "", c + 1,
                              (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "");
   }
-  return att_fail(f->ctx, ATT_FORMAT, "%s: %s is \"%.60s\", but the columns are %s", f->path, option, given, list);
+  if (f->given->of_model)
+    return att_fail(f->ctx, ATT_FORMAT, "%s: %s \"%.60s\"; the table has: %s", f->path, role.model, given, list);
+  return att_fail(f->ctx, ATT_FORMAT, "%s: %s is \"%.60s\", but the columns are %s", f->path, role.option, given, list);
 }
 
-static att_status find_column(const series_finder *f, const char *option, const char *given, const char *const *names,
+static att_status find_column(const series_finder *f, column_role role, const char *given, const char *const *names,
                               int64_t *found) {
   *found = find_name(f, names);
-  return given ? find_given(f, option, given, found) : ATT_OK;
+  return given ? find_given(f, role, given, found) : ATT_OK;
 }
 
 /* Where semicolons part the cells a comma may stand for the point, as programs of many countries write it. */
-static bool read_value(const att_table *t, att_text cell, float *value) {
+static bool read_value(const att_table *t, att_text cell, double *value) {
   char text[64];
   const char *comma = cell.size ? memchr(cell.data, ',', cell.size) : NULL;
   if (t->delimiter != ';' || !comma || cell.size > sizeof text) return att_series_value(cell, value);
@@ -102,12 +116,12 @@ static column_content content_of(const att_table *t, int64_t column) {
   size_t end = t->rows < ATT_LOOKED_AT ? t->rows : ATT_LOOKED_AT;
   column_content found = {.whole = true};
   for (size_t row = 1; row < end; row++) {
-    float value;
+    double value;
     if (!read_value(t, cell_at(t, row, column), &value)) {
       found.texts++;
     } else if (!isnan(value)) {
       found.numbers++;
-      found.whole = found.whole && value == floorf(value);
+      found.whole = found.whole && value == floor(value);
     }
   }
   return found;
@@ -122,7 +136,7 @@ static int64_t guess_label(const att_table *t) {
 
 static bool is_header(const att_table *t, const series_layout *l) {
   for (size_t c = 0; c < t->columns; c++) {
-    float value;
+    double value;
     if ((int64_t)c == l->label && l->wide) continue;
     if (!read_value(t, cell_at(t, 0, (int64_t)c), &value)) return true;
   }
@@ -130,14 +144,14 @@ static bool is_header(const att_table *t, const series_layout *l) {
 }
 
 /* Columns by a list of their names; none behind the first `room`. */
-static att_status take_list(const series_finder *f, const char *option, const char *at, int64_t room, int64_t *columns,
+static att_status take_list(const series_finder *f, column_role role, const char *at, int64_t room, int64_t *columns,
                             int64_t *count) {
   for (*count = 0; *at && *count < room; ++*count) {
     size_t size = strcspn(at, ",");
     att_text name = att_trimmed((att_text){at, size});
     char text[256];
     snprintf(text, sizeof text, "%.*s", (int)name.size, name.data);
-    ATT_TRY(find_given(f, option, text, &columns[*count]));
+    ATT_TRY(find_given(f, role, text, &columns[*count]));
     at += size + (at[size] == ',');
   }
   return ATT_OK;
@@ -183,20 +197,20 @@ static att_status take_columns(const series_finder *f, bool log) {
   series_layout *l = f->out;
   const att_series_columns *g = f->given;
   int64_t covariates[ATT_MOST_COVARIATES + 1], count = 0;
-  if (g->covariates) ATT_TRY(take_list(f, "--covariates", g->covariates, ATT_MOST_COVARIATES + 1, covariates, &count));
+  if (g->covariates) ATT_TRY(take_list(f, role_covariates, g->covariates, ATT_MOST_COVARIATES + 1, covariates, &count));
   if (count > ATT_MOST_COVARIATES)
     return att_fail(f->ctx, ATT_UNSUPPORTED, "--covariates: more than %d columns", ATT_MOST_COVARIATES);
   if (g->target)
-    ATT_TRY(take_list(f, "--target", g->target, (int64_t)f->table->columns, l->channels, &l->count));
+    ATT_TRY(take_list(f, role_target, g->target, (int64_t)f->table->columns, l->channels, &l->count));
   else
     take_channels(f, covariates, count, log);
   for (int64_t i = 0; i < count; i++) {
     const char *why = no_covariate(l, covariates, i);
     att_text name = cell_at(f->table, 0, covariates[i]);
     if (why)
-      return att_fail(f->ctx, ATT_FORMAT, "%s: --covariates: column %lld (\"%.*s\") %s", f->path,
-                      (long long)covariates[i] + 1, (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "",
-                      why);
+      return att_fail(f->ctx, ATT_FORMAT, "%s: %s: column %lld (\"%.*s\") %s", f->path,
+                      g->of_model ? "a covariate of the model" : "--covariates", (long long)covariates[i] + 1,
+                      (int)(name.size < 40 ? name.size : 40), name.size ? name.data : "", why);
   }
   for (l->covariates = 0; l->count > 0 && l->covariates < count; l->covariates++)
     l->channels[l->count++] = covariates[l->covariates];
@@ -236,12 +250,12 @@ static att_status find_layout(const series_finder *f, bool labelled, bool log) {
   *l = (series_layout){.label = -1, .channels = ATT_NEW(f->ctx, f->table->columns + ATT_MOST_COVARIATES, int64_t)};
   if (!l->channels) return ATT_MEMORY;
   if (f->table->rows == 0) return att_fail(f->ctx, ATT_FORMAT, "%s: it has no rows", f->path);
-  ATT_TRY(find_column(f, "--series", g->series, series_names, &l->series));
+  ATT_TRY(find_column(f, role_series, g->series, series_names, &l->series));
   if (l->series >= 0 && !g->series && f->table->rows > 2 && !comes_again(f->table, l->series)) l->series = -1;
-  ATT_TRY(find_column(f, "--time", g->time, time_names, &l->time));
+  ATT_TRY(find_column(f, role_time, g->time, time_names, &l->time));
   l->wide = labelled && l->series < 0;
   if (!l->wide && l->time < 0) l->time = guess_time(f);
-  if (labelled) ATT_TRY(find_column(f, "--label-column", g->label, label_names, &l->label));
+  if (labelled) ATT_TRY(find_column(f, role_label, g->label, label_names, &l->label));
   if (labelled && l->label < 0) l->label = guess_label(f->table);
   if (!g->label && !l->wide && (l->label == l->series || l->label == l->time)) l->label = -1;
   if (l->wide) l->time = -1;
@@ -293,6 +307,7 @@ typedef struct row_taker {
   const series_finder *f;
   series_row *rows;
   size_t count;
+  bool takes_offset;
   att_series *out;
 } row_taker;
 
@@ -310,6 +325,7 @@ static att_status read_time(const row_taker *t, size_t row, series_row *out) {
                     f->path, f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
   }
   if (t->count == 0) t->out->form = form;
+  if (form.decimals > t->out->form.decimals) t->out->form.decimals = form.decimals;
   if (att_time_form_is(&form, &t->out->form)) return ATT_OK;
   return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: the time \"%.*s\" is written otherwise than the first", f->path,
                   f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
@@ -351,10 +367,14 @@ static att_status check_row(const row_taker *t, size_t i, bool begins) {
   if (begins) return ATT_OK;
   if (l->time >= 0 && r->time <= t->rows[i - 1].time) {
     att_text cell = cell_at(f->table, r->row, l->time);
-    return att_fail(f->ctx, ATT_FORMAT, "%s: lines %zu and %zu have the same time, %.*s%s", f->path,
-                    f->table->line[t->rows[i - 1].row], f->table->line[r->row], (int)(cell.size < 60 ? cell.size : 60),
-                    cell.data,
-                    l->series >= 0 ? ", in one series" : "; name the column that tells series apart with --series");
+    const char *column = l->series >= 0       ? ""
+                         : f->given->of_model ? ", or several series (the model was trained without a column of them)"
+                                              : ", or several series (--series names the column that tells them apart)";
+    return att_fail(f->ctx, ATT_FORMAT,
+                    "%s: lines %zu and %zu have the same time, %.*s%s: a row that stands twice, a clock that was set "
+                    "back%s",
+                    f->path, f->table->line[t->rows[i - 1].row], f->table->line[r->row],
+                    (int)(cell.size < 60 ? cell.size : 60), cell.data, l->series >= 0 ? ", in one series" : "", column);
   }
   if (l->label < 0) return ATT_OK;
   att_text label = cell_at(f->table, r->row, l->label);
@@ -364,9 +384,14 @@ static att_status check_row(const row_taker *t, size_t i, bool begins) {
                   f->table->line[r->row], (int)(label.size < 60 ? label.size : 60), label.data);
 }
 
-static att_status read_cell(const series_finder *f, size_t row, int64_t column, float *value) {
+/* Less offset. */
+static att_status read_cell(const series_finder *f, size_t row, int64_t column, double offset, float *value) {
   att_text cell = cell_at(f->table, row, column), name = cell_at(f->table, 0, column);
-  if (read_value(f->table, cell, value)) return ATT_OK;
+  double number;
+  if (read_value(f->table, cell, &number)) {
+    *value = (float)(number - offset);
+    return ATT_OK;
+  }
   return att_fail(f->ctx, ATT_FORMAT, "%s: line %zu: column %lld (\"%.*s\"): \"%.*s\" is not a finite number", f->path,
                   f->table->line[row], (long long)column + 1, (int)(name.size < 40 ? name.size : 40),
                   name.size ? name.data : "", (int)(cell.size < 60 ? cell.size : 60), cell.data);
@@ -382,10 +407,42 @@ static att_status take_long_row(row_taker *t, size_t i) {
   if (begins) ATT_TRY(att_series_begin(f->ctx, t->out, r->series, label, f->table->line[r->row]));
   float *to = att_series_add_rows(f->ctx, t->out, 1);
   if (!to) return ATT_MEMORY;
-  if (t->out->timed) t->out->times[t->out->start[t->out->count] - 1] = r->time;
+  int64_t at = t->out->start[t->out->count] - 1;
+  if (t->out->timed) t->out->times[at] = r->time;
+  t->out->row_line[at] = f->table->line[r->row];
   for (int64_t c = 0; c < l->count; c++) {
-    ATT_TRY(read_cell(f, r->row, l->channels[c], &to[c]));
+    ATT_TRY(read_cell(f, r->row, l->channels[c], 0, &to[c]));
     t->out->missing += isnan(to[c]);
+  }
+  return ATT_OK;
+}
+
+/* Whether values lie so far from 0 that floats tell them apart by less than a millionth of what they spread over. */
+static bool is_far(const att_series *s, int64_t first, int64_t end, int64_t channel) {
+  double low = INFINITY, high = -INFINITY;
+  for (int64_t i = first; i < end; i++) {
+    low = fmin(low, (double)s->values[i * s->channels + channel]); /* fmin leaves NaN out */
+    high = fmax(high, (double)s->values[i * s->channels + channel]);
+  }
+  return low <= high && fmax(fabs(low), fabs(high)) > ATT_FAR * (high - low);
+}
+
+/* The last series, which the rows before `end` are: what is far from 0 is read again, less its first value. */
+static att_status take_offset_off(row_taker *t, size_t end) {
+  const series_finder *f = t->f;
+  att_series *s = t->out;
+  int64_t first = s->start[s->count - 1], rows = s->start[s->count] - first;
+  const series_row *of_series = t->rows + end - rows;
+  for (int64_t c = 0; c < s->channels; c++) {
+    double *offset = &s->offset[(s->count - 1) * s->channels + c];
+    if (!is_far(s, first, first + rows, c)) continue;
+    for (int64_t i = 0; i < rows; i++) {
+      att_text cell = cell_at(f->table, of_series[i].row, f->out->channels[c]);
+      float *value = &s->values[(first + i) * s->channels + c];
+      if (isnan(*value)) continue;
+      if (*offset == 0) read_value(f->table, cell, offset); /* not 0: it is far from it */
+      ATT_TRY(read_cell(f, of_series[i].row, f->out->channels[c], *offset, value));
+    }
   }
   return ATT_OK;
 }
@@ -401,7 +458,7 @@ static att_status take_wide_row(row_taker *t, size_t row) {
   float *to = att_series_add_rows(f->ctx, t->out, count);
   if (!to) return ATT_MEMORY;
   for (int64_t c = 0; c < count; c++) {
-    ATT_TRY(read_cell(f, row, l->channels[c], &to[c]));
+    ATT_TRY(read_cell(f, row, l->channels[c], 0, &to[c]));
     t->out->missing += isnan(to[c]);
   }
   return ATT_OK;
@@ -429,7 +486,13 @@ static att_status take_rows(row_taker *t) {
   if (!s->channel_names) return ATT_MEMORY;
   for (int64_t c = 0; c < s->channels && l->header; c++) s->channel_names[c] = cell_at(f->table, 0, l->channels[c]);
   ATT_TRY(sort_rows(t));
-  for (size_t i = 0; i < t->count; i++) ATT_TRY(take_long_row(t, i));
+  s->row_line = ATT_NEW(f->ctx, t->count, size_t);
+  if (!s->row_line) return ATT_MEMORY;
+  for (size_t i = 0; i < t->count; i++) {
+    bool ends = i + 1 == t->count || t->rows[i + 1].first != t->rows[i].first;
+    ATT_TRY(take_long_row(t, i));
+    if (ends && t->takes_offset) ATT_TRY(take_offset_off(t, i + 1));
+  }
   return ATT_OK;
 }
 
@@ -447,14 +510,13 @@ static att_status read_table(att_context *ctx, const char *path, const att_serie
   att_table table;
   series_layout l = {0};
   series_finder f = {ctx, path, &table, given, &l};
-  row_taker t = {.f = &f, .out = out};
+  row_taker t = {.f = &f, .takes_offset = !labelled, .out = out};
   ATT_TRY(att_table_read(ctx, path, &table));
   att_status status = find_layout(&f, labelled, true);
   if (!status && !labelled && l.time < 0) {
-    status = att_fail(
-        ctx, ATT_FORMAT,
-        "%s: no column has times: add one (2016-07-01 12:30:00, or 0, 1, 2 ... called time), or name it with --time",
-        path);
+    status = att_fail(ctx, ATT_FORMAT,
+                      "%s: no column has times: add one (2016-07-01 12:30:00, or 0, 1, 2 ... called time)%s", path,
+                      given->of_model ? "" : ", or name it with --time");
   }
   if (!status) status = take_rows(&t);
   out->bytes = table.bytes; /* the texts' */

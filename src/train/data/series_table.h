@@ -13,6 +13,7 @@
  * several, with commas between. */
 typedef struct att_series_columns {
   const char *series, *time, *label, *target, *covariates;
+  bool of_model; /* the names are those that a model was trained with, not options: messages say so */
 } att_series_columns;
 
 /* *is: the file is of series and not of texts: a .ts, or a table with numbers in all columns but its label. */
@@ -22,7 +23,8 @@ att_status att_series_read_labelled(att_context *ctx, const char *path, const at
                                     bool needs_labels, att_series *out);
 /* A table of series in long form to forecast: its times are needed, its targets are its channels, and behind them its
  * covariates, which must have names; where no target is given they are all other columns of numbers, and what is left
- * out is said. One series where there is no column of them. */
+ * out is said. One series where there is no column of them. A column that lies far from 0 in a series for what it
+ * spreads over, as a meter's total, is less its first value there, in double precision: series.offset. */
 att_status att_series_read_timed(att_context *ctx, const char *path, const att_series_columns *given, att_series *out);
 
 #endif

@@ -15,20 +15,56 @@ void att_timeline_free(att_context *ctx, att_timeline *g) {
   att_free(ctx, g->truth);
   att_free(ctx, g->mean);
   att_free(ctx, g->deviation);
+  att_free(ctx, g->day);
   *g = (att_timeline){0};
 }
 
-static att_status find_step(att_context *ctx, const char *path, const att_series *s, att_time_step *step) {
-  int64_t longest = 0, most = 0;
+double att_timeline_time(const att_timeline *g, int64_t series, int64_t row) {
+  att_time_step step = g->step;
+  step.day = g->day[series];
+  return att_time_add(g->series.times[g->series.start[series]], step, row);
+}
+
+/* Of the longest series. *rows: how many it has; below two have no step. */
+static att_status find_step(att_context *ctx, const att_series *s, int64_t *rows, att_time_step *step) {
+  int64_t longest = 0;
+  att_status status = ATT_OK;
+  *rows = 0;
   for (int64_t i = 0; i < s->count; i++) {
-    int64_t rows = s->start[i + 1] - s->start[i];
-    if (rows > most) longest = i;
-    if (rows > most) most = rows;
+    int64_t count = s->start[i + 1] - s->start[i];
+    if (count > *rows) longest = i;
+    if (count > *rows) *rows = count;
   }
-  if (most < 2) return att_fail(ctx, ATT_FORMAT, "%s: one row has no step to the next: there must be more", path);
-  att_status status;
-  *step = att_time_find_step(ctx, s->times + s->start[longest], most, &s->form, &status);
+  if (*rows > 1) *step = att_time_find_step(ctx, s->times + s->start[longest], *rows, &s->form, &status);
   return status;
+}
+
+/* "hour" of "1 hour": what a row comes every. */
+static const char *spell_every(att_time_step step, const att_time_form *form, char text[48]) {
+  att_time_step_spell(step, form, text);
+  return strncmp(text, "1 ", 2) == 0 ? text + 2 : text;
+}
+
+/* Steps are the same where they differ by less than times can say. */
+static bool is_step(att_time_step a, att_time_step b, const att_time_form *form) {
+  double unit = pow(10, -form->decimals);
+  return a.months == b.months && (a.months || fabs(a.seconds - b.seconds) < 0.9 * unit);
+}
+
+/* The table's own step, which must be the one wanted where one is. */
+static att_status take_step(att_context *ctx, const char *path, const att_series *s, att_time_step *step) {
+  att_time_step own = {0};
+  int64_t rows;
+  char has[48], wanted[48];
+  bool given = step->months || step->seconds > 0;
+  ATT_TRY(find_step(ctx, s, &rows, &own));
+  if (rows < 2 && given) return ATT_OK;
+  if (rows < 2) return att_fail(ctx, ATT_FORMAT, "%s: one row has no step to the next: there must be more", path);
+  if (!given) *step = own;
+  if (rows == 2 && step->months == 1 && own.seconds == 28 * 86400.0) return ATT_OK; /* a February's */
+  if (is_step(own, *step, &s->form)) return ATT_OK;
+  return att_fail(ctx, ATT_FORMAT, "%s: its rows come every %s, the model's every %s", path,
+                  spell_every(own, &s->form, has), spell_every(*step, &s->form, wanted));
 }
 
 /* Rows of a series on the grid. */
@@ -36,22 +72,28 @@ static att_status count_rows(att_context *ctx, const char *path, const att_serie
                              int64_t *rows) {
   const double *times = s->times + s->start[index];
   int64_t count = s->start[index + 1] - s->start[index];
+  char time[48], first[48], words[48];
   *rows = 0;
   for (int64_t i = 0; i < count; i++) {
     bool exact;
-    char time[48], words[48];
-    int64_t place = att_time_distance(times[0], times[i], step, &exact);
+    int64_t place = att_time_distance(times[0], times[i], step, &s->form, &exact);
     if (!exact || place < *rows) {
+      return att_fail(
+          ctx, ATT_FORMAT,
+          "%s: line %zu: the time %s is not a whole number of steps (%s) behind %s: rows may be missing, but "
+          "those that are there must be evenly spaced; correct the time or take the row out",
+          path, s->row_line[s->start[index] + i], att_time_spell(times[i], &s->form, time),
+          att_time_step_spell(step, &s->form, words), att_time_spell(times[0], &s->form, first));
+    }
+    if (place >= 16 * count + 1024) { /* or a small file could fill any memory */
       return att_fail(ctx, ATT_FORMAT,
-                      "%s: the time %s is not a whole number of steps (%s) behind its series' first: the rows must be "
-                      "evenly spaced, though some may be missing",
-                      path, att_time_spell(times[i], &s->form, time), att_time_step_spell(step, &s->form, words));
+                      "%s: line %zu: up to %s its series of %lld rows has gaps of %lld: cut it where they are long",
+                      path, s->row_line[s->start[index] + i], att_time_spell(times[i], &s->form, time),
+                      (long long)count, (long long)(place - i));
     }
     *rows = place + 1;
   }
-  if (*rows <= 16 * count + 1024) return ATT_OK;
-  return att_fail(ctx, ATT_FORMAT, "%s: a series of %lld rows has gaps of %lld: cut it where it has long ones", path,
-                  (long long)count, (long long)(*rows - count));
+  return ATT_OK;
 }
 
 /* Where the rows end in which a target is known; without covariates all count. */
@@ -70,11 +112,12 @@ static att_status place_part(att_context *ctx, const att_series *s, int64_t inde
                              att_timeline *g, att_series *to) {
   int64_t first = s->start[index], c = to->channels;
   ATT_TRY(att_series_begin(ctx, to, s->names[index], s->labels[index], s->line[index]));
+  memcpy(to->offset + index * c, s->offset + index * s->channels + from, (size_t)c * sizeof *to->offset);
   float *values = att_series_add_rows(ctx, to, rows);
   if (!values) return ATT_MEMORY;
   for (int64_t i = first; i < s->start[index + 1]; i++) {
     bool exact;
-    int64_t place = att_time_distance(s->times[first], s->times[i], g->step, &exact);
+    int64_t place = att_time_distance(s->times[first], s->times[i], g->step, &s->form, &exact);
     if (place < rows) memcpy(values + place * c, s->values + i * s->channels + from, (size_t)c * sizeof *values);
   }
   return ATT_OK;
@@ -85,17 +128,35 @@ static att_status place_rows(att_context *ctx, const char *path, const att_serie
   bool exact;
   ATT_TRY(count_rows(ctx, path, s, index, g->step, &all));
   ATT_TRY(find_end(ctx, path, s, index, &end));
-  int64_t rows = att_time_distance(s->times[first], s->times[end - 1], g->step, &exact) + 1;
+  int64_t rows = att_time_distance(s->times[first], s->times[end - 1], g->step, &s->form, &exact) + 1;
   ATT_TRY(place_part(ctx, s, index, 0, rows, g, &g->series));
   double *times = g->series.times + g->series.start[index];
-  for (int64_t i = 0; i < rows; i++) times[i] = att_time_add(s->times[first], g->step, i);
+  g->day[index] = g->step.months ? att_time_find_day(s->times + first, s->start[index + 1] - first) : 0;
+  times[0] = s->times[first];
+  for (int64_t i = 0; i < rows; i++) times[i] = att_timeline_time(g, index, i);
   for (int64_t i = first * s->channels; i < end * s->channels; i++) g->series.missing += isnan(s->values[i]) != 0;
   g->gap_rows += rows - (end - first);
   return s->covariates ? place_part(ctx, s, index, targets, all, g, &g->covariates) : ATT_OK;
 }
 
+static att_status check_columns(att_context *ctx, const char *path, const att_timeline *g) {
+  const att_series *s = &g->series;
+  int64_t rows = s->start[s->count];
+  for (int64_t c = 0, i; c < s->channels; c++) {
+    for (i = 0; i < rows && isnan(g->truth[i * s->channels + c]); i++) {
+    }
+    att_text name = s->channel_names[c];
+    if (i < rows) continue;
+    return att_fail(ctx, ATT_FORMAT, "%s: column \"%.*s\" has no value: there is nothing to forecast it from", path,
+                    (int)(name.size < 60 ? name.size : 60), name.size ? name.data : "");
+  }
+  return ATT_OK;
+}
+
 static att_status make(att_context *ctx, const char *path, att_series *s, att_timeline *g) {
-  if (!(g->step.months || g->step.seconds > 0)) ATT_TRY(find_step(ctx, path, s, &g->step));
+  ATT_TRY(take_step(ctx, path, s, &g->step));
+  g->day = ATT_NEW(ctx, s->count, int);
+  if (!g->day) return ATT_MEMORY;
   for (int64_t i = 0; i < s->count; i++) {
     if (att_is_interrupted(ctx)) return att_fail(ctx, ATT_INTERRUPTED, "%s: interrupted while reading", path);
     ATT_TRY(place_rows(ctx, path, s, i, g));
@@ -109,7 +170,7 @@ static att_status make(att_context *ctx, const char *path, att_series *s, att_ti
   g->series.channel_names = s->channel_names;
   s->bytes = NULL;
   s->channel_names = NULL;
-  return ATT_OK;
+  return check_columns(ctx, path, g);
 }
 
 att_status att_timeline_make(att_context *ctx, const char *path, att_series *read, att_time_step step,
@@ -131,6 +192,7 @@ static void find_scale(const att_timeline *g, int64_t series, const att_series_f
   if (f && f->by_series) {
     int64_t count = rows && rows[series] > 0 ? rows[series] : all;
     att_series_measure(g->truth + first * c, count, c, mean, deviation);
+    for (int64_t k = 0; k < c; k++) mean[k] += s->offset[series * c + k];
     return;
   }
   for (int64_t k = 0; k < c; k++) {
@@ -149,8 +211,10 @@ att_status att_timeline_scale(att_context *ctx, att_timeline *g, const att_serie
     double *mean = g->mean + i * c, *deviation = g->deviation + i * c;
     int64_t first = s->start[i] * c, count = s->start[i + 1] * c - first;
     float *x = g->truth + first;
+    const double *offset = s->offset + i * c;
     find_scale(g, i, f, rows, mean, deviation);
-    for (int64_t k = 0; k < count; k++) x[k] = (float)(((double)x[k] - mean[k % c]) / deviation[k % c]);
+    for (int64_t k = 0; k < count; k++)
+      x[k] = (float)(((double)x[k] - (mean[k % c] - offset[k % c])) / deviation[k % c]);
     memcpy(s->values + first, x, (size_t)count * sizeof *x);
     att_series_fill(s->values + first, count / c, c, NULL);
   }

@@ -1,6 +1,7 @@
 /*
  * Owns series on a regular grid of times, and the windows that forecasts learn from: gaps become missing rows, missing
- * values are filled, values are scaled. Refuses times that are off the grid, and series too short for one window.
+ * values are filled, values are scaled. Refuses times that are off the grid, tables of another step than the one
+ * wanted, columns without any value, and series too short for one window.
  */
 #ifndef ATT_TRAIN_DATA_WINDOWS_H
 #define ATT_TRAIN_DATA_WINDOWS_H
@@ -13,8 +14,10 @@
 typedef struct att_timeline {
   att_series series;        /* a row a step; values filled, and scaled once att_timeline_scale has run: what is read */
   float *truth;             /* [rows, channels]: the same, NaN where it was missing */
-  double *mean, *deviation; /* [series, channels] that values were scaled by; NULL before att_timeline_scale */
+  double *mean, *deviation; /* [series, channels] that values were scaled by; NULL before att_timeline_scale, which
+                             * takes series.offset into account */
   att_time_step step;
+  int *day;         /* [series]: the day of the month that each goes by (att_time_step.day) */
   int64_t gap_rows; /* rows that were not in the file */
   /* With covariates a series ends with the last row in which a target is known; rows behind that have covariates alone.
    * Their names stand behind those of series.channel_names. */
@@ -26,6 +29,8 @@ typedef struct att_timeline {
  * have, of all series. path: for messages. */
 att_status att_timeline_make(att_context *ctx, const char *path, att_series *read, att_time_step step,
                              att_timeline *grid);
+/* The time of a row of a series, counted from its first; also of rows behind its end. */
+double att_timeline_time(const att_timeline *grid, int64_t series, int64_t row);
 void att_timeline_free(att_context *ctx, att_timeline *grid);
 /* By front's means and deviations (NULL: leaves values as they are), or by those of each series' own first rows[series]
  * rows (NULL: all) where front says so; and fills what is missing (a channel without any value by its mean). */

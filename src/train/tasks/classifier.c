@@ -134,7 +134,7 @@ static att_status refuse_text(att_trainer *t) {
 
 static void say_series(const att_trainer *t, const att_labelled *l, const char *path) {
   const att_series *s = &l->series;
-  int64_t least = INT64_MAX, most = 0, all = s->start[s->count] * s->channels;
+  int64_t least = INT64_MAX, most = 0;
   for (int64_t i = 0; i < s->count; i++) {
     int64_t rows = s->start[i + 1] - s->start[i];
     least = rows < least ? rows : least;
@@ -142,11 +142,7 @@ static void say_series(const att_trainer *t, const att_labelled *l, const char *
   }
   att_log(t->ctx, ATT_LOG_NOTE, "%s: %lld series of %lld channel%s, %lld to %lld rows", path, (long long)s->count,
           (long long)s->channels, s->channels == 1 ? "" : "s", (long long)least, (long long)most);
-  if (s->missing) {
-    att_log(t->ctx, ATT_LOG_WARNING,
-            "%s: %lld of %lld values are missing: each is taken from the straight line between its neighbours", path,
-            (long long)s->missing, (long long)all);
-  }
+  att_series_say_missing(t->ctx, path, s);
 }
 
 static char *column_copy(att_trainer *t, const char *text) {

@@ -32,6 +32,7 @@ typedef struct forecast_data {
   float quantiles[ATT_MOST_QUANTILES];
   int64_t quantile_count, lookback, horizon, batch;
   double last, seasonal; /* squared errors of the last value and the last season */
+  int64_t *learned;      /* [series of grid]: rows that are learned from */
   int32_t *order;        /* [train.count] */
   att_arena *arena;
 } forecast_data;
@@ -96,6 +97,18 @@ static void behind_split(const att_timeline *g, int64_t series, const void *arg,
   *low = split_of(g, series, *(const int64_t *)arg);
 }
 
+static att_status find_learned(att_trainer *t) {
+  forecast_data *d = data_of(t);
+  const att_series *s = &d->grid.series;
+  d->learned = ATT_NEW(t->ctx, s->count, int64_t);
+  if (!d->learned) return ATT_MEMORY;
+  for (int64_t i = 0; i < s->count; i++) {
+    int64_t count = t->options->valid ? s->start[i + 1] - s->start[i] : split_of(&d->grid, i, d->horizon);
+    d->learned[i] = count > 0 ? count : 0;
+  }
+  return ATT_OK;
+}
+
 /* By the rows that are learned from alone. */
 static att_status measure(att_trainer *t, const att_plan *p) {
   forecast_data *d = data_of(t);
@@ -112,20 +125,14 @@ static att_status measure(att_trainer *t, const att_plan *p) {
   f->season = att_season_of(d->grid.step, &s->form);
   f->series = *p->series_column ? att_copy_text(t->ctx, p->series_column, strlen(p->series_column)) : NULL;
   f->time = *p->time_column ? att_copy_text(t->ctx, p->time_column, strlen(p->time_column)) : NULL;
-  float *all = att_alloc(t->ctx, (size_t)s->start[s->count], (size_t)s->channels * sizeof *all);
+  int64_t rows;
+  float *all = att_series_gather(t->ctx, s, d->learned, &rows);
   if (!f->mean || !f->deviation || !all) {
     att_free(t->ctx, all);
     return ATT_MEMORY;
   }
-  int64_t rows = 0;
-  for (int64_t i = 0; i < s->count; i++) {
-    int64_t count = t->options->valid ? s->start[i + 1] - s->start[i] : split_of(&d->grid, i, d->horizon);
-    if (count < 0) continue;
-    memcpy(all + rows * s->channels, d->grid.truth + s->start[i] * s->channels,
-           (size_t)(count * s->channels) * sizeof *all);
-    rows += count;
-  }
   att_series_measure(all, rows, s->channels, f->mean, f->deviation);
+  for (int64_t c = 0; c < s->channels; c++) f->mean[c] += s->offset[c];
   att_free(t->ctx, all);
   return att_series_front_copy_names(t->ctx, s->channel_names, s->channels, &f->names);
 }
@@ -148,13 +155,13 @@ static att_status say_explained(const att_trainer *t, const double *explained) {
   return status;
 }
 
-/* rows: of each series, that are learned from. */
-static att_status regress(att_trainer *t, const int64_t *rows) {
+static att_status regress(att_trainer *t) {
   forecast_data *d = data_of(t);
   if (d->grid.covariates.channels == 0) return ATT_OK;
   double *explained = ATT_NEW(t->ctx, d->front->channels, double);
   if (!explained) return ATT_MEMORY;
-  att_status status = att_covariates_fit(t->ctx, t->options->data, &d->grid, rows, !t->resumed, d->front, explained);
+  att_status status =
+      att_covariates_fit(t->ctx, t->options->data, &d->grid, d->learned, !t->resumed, d->front, explained);
   if (!status && !t->resumed) status = say_explained(t, explained);
   att_free(t->ctx, explained);
   return status ? status : att_covariates_apply(t->ctx, &d->grid, d->front);
@@ -162,28 +169,33 @@ static att_status regress(att_trainer *t, const int64_t *rows) {
 
 static att_status scale(att_trainer *t) {
   forecast_data *d = data_of(t);
-  const att_series *s = &d->grid.series;
-  int64_t *rows = ATT_NEW(t->ctx, s->count, int64_t);
-  if (!rows) return ATT_MEMORY;
-  for (int64_t i = 0; i < s->count; i++)
-    rows[i] = t->options->valid ? s->start[i + 1] - s->start[i] : split_of(&d->grid, i, d->horizon);
-  att_status status = att_timeline_scale(t->ctx, &d->grid, d->front, rows);
-  if (!status) status = regress(t, rows);
-  att_free(t->ctx, rows);
-  if (status || !t->options->valid) return status;
+  ATT_TRY(att_timeline_scale(t->ctx, &d->grid, d->front, d->learned));
+  ATT_TRY(regress(t));
+  if (!t->options->valid) return ATT_OK;
   ATT_TRY(att_timeline_scale(t->ctx, &d->valid_grid, d->front, NULL));
   return att_covariates_apply(t->ctx, &d->valid_grid, d->front);
 }
 
+/* The fewest rows of a series that leave a window before its split, and so one behind it. */
+static int64_t rows_needed(const forecast_data *d, bool held_out) {
+  int64_t window = d->lookback + d->horizon, rows = window + d->horizon;
+  if (!held_out) return window;
+  if (rows < window + window / 4) rows = window + window / 4;
+  while (rows - rows / 5 < window) rows++;
+  return rows;
+}
+
 static att_status check_windows(att_trainer *t) {
   const forecast_data *d = data_of(t);
-  const char *short_of = d->train.count == 0 ? "learn from" : d->valid.count == 0 ? "validate with" : NULL;
-  if (!short_of) return ATT_OK;
-  return att_fail(
-      t->ctx, ATT_FORMAT,
-      "%s: its longest series has %lld rows: no window of %lld rows with %lld behind it is left to %s; ask for "
-      "a smaller horizon or lookback, or give more rows",
-      t->options->data, (long long)longest_series(&d->grid), (long long)d->lookback, (long long)d->horizon, short_of);
+  bool file = t->options->valid != NULL, of_valid = file && d->train.count > 0;
+  const char *path = of_valid ? t->options->valid : t->options->data;
+  const att_timeline *g = of_valid ? &d->valid_grid : &d->grid;
+  if (d->train.count > 0 && d->valid.count > 0) return ATT_OK;
+  return att_fail(t->ctx, ATT_FORMAT,
+                  "%s: its longest series has %lld rows: to read %lld and forecast %lld it must have %lld%s; give more "
+                  "rows, or ask for a smaller horizon or lookback",
+                  path, (long long)longest_series(g), (long long)d->lookback, (long long)d->horizon,
+                  (long long)rows_needed(d, !file), file ? "" : ", of which the last are held out to validate");
 }
 
 static att_status find_windows(att_trainer *t) {
@@ -221,13 +233,18 @@ static att_status measure_naive(att_trainer *t) {
   return last.count ? ATT_OK : att_fail(t->ctx, ATT_FORMAT, "%s: no values to validate with", t->options->data);
 }
 
+static uint64_t fingerprint_series(const att_series *s, uint64_t key) {
+  size_t size = (size_t)(s->start[s->count] * s->channels) * sizeof *s->values;
+  key = att_text_fingerprint(key, (att_text){(const char *)s->values, size});
+  for (int64_t i = 0; i < s->count * s->channels; i++)
+    if (s->offset[i] != 0) key = att_text_fingerprint(key, (att_text){(const char *)&s->offset[i], sizeof *s->offset});
+  return key;
+}
+
+/* Before values are scaled and filled. */
 static uint64_t fingerprint(const att_timeline *g) {
-  const att_series *x = &g->covariates;
-  size_t size = (size_t)(g->series.start[g->series.count] * g->series.channels) * sizeof *g->truth;
-  uint64_t key = att_text_fingerprint(1, (att_text){(const char *)g->truth, size});
-  if (x->channels == 0) return key;
-  size = (size_t)(x->start[x->count] * x->channels) * sizeof *x->values;
-  return att_text_fingerprint(key, (att_text){(const char *)x->values, size});
+  uint64_t key = fingerprint_series(&g->series, 1);
+  return g->covariates.channels ? fingerprint_series(&g->covariates, key) : key;
 }
 
 static att_status read_grid(att_trainer *t, const char *path, const char *target, att_time_step step,
@@ -244,17 +261,21 @@ static att_status read_grid(att_trainer *t, const char *path, const char *target
   return ATT_OK;
 }
 
+static bool varies(const att_series *s, int64_t channel) {
+  double first = NAN;
+  for (int64_t i = 0; i < s->count; i++)
+    for (int64_t row = s->start[i]; row < s->start[i + 1]; row++) {
+      double x = (double)s->values[row * s->channels + channel] + s->offset[i * s->channels + channel];
+      if (isnan(first)) first = x;
+      if (!isnan(x) && (x < first || x > first)) return true;
+    }
+  return false;
+}
+
 static void say_constants(const att_trainer *t) {
   const forecast_data *d = data_of(t);
   for (int64_t c = 0; c < d->front->channels; c++) {
-    bool varies = false;
-    float first = NAN;
-    for (int64_t i = 0; i < d->grid.series.start[d->grid.series.count] && !varies; i++) {
-      float x = d->grid.truth[i * d->front->channels + c];
-      if (isnan(first)) first = x;
-      varies = !isnan(x) && x != first;
-    }
-    if (varies) continue;
+    if (varies(&d->grid.series, c)) continue;
     att_log(t->ctx, ATT_LOG_WARNING, "column \"%s\" does not vary: there is nothing to learn of it",
             d->front->names[c]);
   }
@@ -279,6 +300,7 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   *train_fingerprint = fingerprint(&d->grid);
   *valid_fingerprint = fingerprint(valid_grid(d));
   ATT_TRY(find_windows(t));
+  ATT_TRY(find_learned(t));
   ATT_TRY(measure(t, p));
   if (!t->resumed) say_constants(t);
   ATT_TRY(scale(t));
@@ -479,6 +501,7 @@ static void free_data(att_trainer *t) {
   att_series_front_free(t->ctx, d->front);
   att_arena_free(d->arena);
   att_free(t->ctx, d->order);
+  att_free(t->ctx, d->learned);
   att_free(t->ctx, d);
 }
 
