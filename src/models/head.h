@@ -76,6 +76,11 @@ struct att_head_calls {
                         double *values);
 };
 
+/* Whether it is an encoder-decoder of which both sides read the text that is labelled or asked, as BART does. */
+static inline bool att_model_reads_twice(const att_model *model) {
+  return model->config.kind == ATT_ENCODER_DECODER && !model->head->vocabulary;
+}
+
 /* What a family's classes say of a head; NULL: nothing. */
 static inline const att_head_form *att_head_form_of(const att_head_calls *head, const att_family_calls *family) {
   for (const att_head_form *form = family->forms; form && form->ending; form++) {

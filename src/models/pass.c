@@ -55,8 +55,6 @@ static bool has_encoder(const att_model *model) { return model->config.kind != A
 static bool has_decoder(const att_model *model) { return model->config.kind != ATT_ENCODER; }
 static bool has_memory(const att_model *model) { return model->config.kind == ATT_ENCODER_DECODER; }
 
-bool att_model_reads_twice(const att_model *model) { return has_memory(model) && !model->head->vocabulary; }
-
 /* ---- the calls ------------------------------------------------------------------------------------------------ */
 
 void att_model_cache_shape(const att_model *model, att_cache_shape *shape) {

@@ -93,10 +93,7 @@ typedef struct att_hidden {
   const att_cache *cache;
 } att_hidden;
 
-/* Whether it is an encoder-decoder of which both sides read the text that is labelled or asked, as BART does. */
-bool att_model_reads_twice(const att_model *model);
-
-/* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder that reads twice the decoder's,
+/* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder that reads twice (head.h) the decoder's,
  * a row a token of the input; of others the encoder's. */
 att_status att_model_hidden(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                             att_tensor *embedded, att_hidden *hidden);
