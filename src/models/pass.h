@@ -93,8 +93,8 @@ typedef struct att_hidden {
   const att_cache *cache;
 } att_hidden;
 
-/* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder that reads twice (head.h) the decoder's,
- * a row a token of the input; of others the encoder's. */
+/* The hidden rows of a decoder or an encoder alone, last norm in; of an encoder-decoder that reads twice (head.h) the
+ * decoder's, a row a token of the input; of others the encoder's. */
 att_status att_model_hidden(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                             att_tensor *embedded, att_hidden *hidden);
 /* The head's logits: a row a text, or a row a hidden row, as the head has it (head.h). */
