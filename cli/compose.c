@@ -101,8 +101,9 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
 static void drop_last_bar(compose_run *run) {
   char *last = NULL;
   for (char *at = run->words; (at = strstr(at, " bar")); at += 4) last = at;
-  if (last && (run->full || run->endless)) *last = '\0';
-  if (last && (run->full || run->endless)) run->size = (size_t)(last - run->words);
+  if (!last || !(run->full || run->endless)) return;
+  *last = '\0';
+  run->size = (size_t)(last - run->words);
 }
 
 static int write_tune(compose_run *run) {
@@ -132,7 +133,7 @@ static int compose(compose_run *run, att_model *model) {
   run->bars = o->bars;
   run->until = o->seconds;
   if (size && o->seconds > 0) {
-    double given;
+    double given = 0;
     status = att_cli_failed(cli, att_tune_last_bar(cli->ctx, prompt, size, &given));
     run->until += given;
   }
@@ -148,7 +149,7 @@ static int compose(compose_run *run, att_model *model) {
         cli,
         "the model does not come to the end of bar %d: what stands before it is written; a higher --temperature, "
         "or more training, helps",
-        run->begun);
+        run->begun > 0 ? run->begun : 1);
   if (done != ATT_OK && !(run->full || run->no_memory || run->endless)) return att_cli_failed(cli, done);
   return write_tune(run);
 }

@@ -5,24 +5,32 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Trains, and says what can be done now: `hint` DIR `after`, or, where the flag `option` was asked for, `instead`. */
-static int run_flagged(att_cli *cli, const char *hint, const char *after, const char *option, const char *instead) {
+/* What stands behind the folder in the closing line. out: the folder. */
+typedef const char *closing_words(att_train_options *options, const char *out);
+
+/* Trains, and says what can be done now: `hint` DIR, and `after` or what `words` says. */
+static int run_with(att_cli *cli, const char *hint, const char *after, closing_words *words) {
   att_train_options *options;
   int status = att_cli_call_library(cli, att_train, &options);
   const char *out = options ? att_train_options_get(options, "out", 0) : NULL;
-  const char *flag = options && option ? att_train_options_get(options, option, 0) : NULL;
-  if (flag && strcmp(flag, "yes") == 0) after = instead;
-  if (!status && !cli->common.quiet) fprintf(stderr, "%s%s%s\n", hint, out, after);
+  if (!status && !cli->common.quiet) fprintf(stderr, "%s%s%s\n", hint, out, words ? words(options, out) : after);
   att_train_options_free(options);
   return status;
 }
 
-static int run(att_cli *cli, const char *hint, const char *after) { return run_flagged(cli, hint, after, NULL, NULL); }
+static int run(att_cli *cli, const char *hint, const char *after) { return run_with(cli, hint, after, NULL); }
 
 static int run_translation(att_cli *cli) { return run(cli, "To translate: attend translate ", " \"A text\""); }
-static int run_summarization(att_cli *cli) {
-  return run_flagged(cli, "To sum up: attend summarize ", " \"A text\"", "extract", " --extract 1 \"A text\"");
+static const char *words_of_summaries(att_train_options *options, const char *out) {
+  const char *extract = att_train_options_get(options, "extract", 0);
+  (void)out;
+  return extract && strcmp(extract, "yes") == 0 ? " --extract 1 \"A text\"" : " \"A text\"";
 }
+
+static int run_summarization(att_cli *cli) {
+  return run_with(cli, "To sum up: attend summarize ", NULL, words_of_summaries);
+}
+
 static int run_lm(att_cli *cli) {
   return run(cli, "To write: attend generate ", " \"Once upon a time\" (--temperature 0: the likeliest each time)");
 }
@@ -33,17 +41,15 @@ static bool has_file(const char *folder, const char *name) {
 }
 
 /* What stands in the folder tells what it reads. */
+static const char *words_of_classifier(att_train_options *options, const char *out) {
+  (void)options;
+  return has_file(out, "preprocessor_config.json") ? " NEW.wav"
+         : has_file(out, "series.json")            ? " --file NEW.ts (or a table)"
+                                                   : " \"A text\"";
+}
+
 static int run_classifier(att_cli *cli) {
-  att_train_options *options;
-  int status = att_cli_call_library(cli, att_train, &options);
-  const char *out = options ? att_train_options_get(options, "out", 0) : NULL;
-  const char *after = !out                                        ? ""
-                      : has_file(out, "preprocessor_config.json") ? " NEW.wav"
-                      : has_file(out, "series.json")              ? " --file NEW.ts (or a table)"
-                                                                  : " \"A text\"";
-  if (!status && !cli->common.quiet) fprintf(stderr, "To label: attend classify %s%s\n", out, after);
-  att_train_options_free(options);
-  return status;
+  return run_with(cli, "To label: attend classify ", NULL, words_of_classifier);
 }
 
 static int run_qa(att_cli *cli) {

@@ -50,26 +50,20 @@ static att_status read_numbers(att_context *ctx, const char *path, const json_t 
   return att_fail(ctx, ATT_FORMAT, "%s: %s must be %lld numbers", path, key, (long long)count);
 }
 
-/* One block: the pointers, and what they point to. */
 static att_status read_names(att_context *ctx, const char *path, const json_t *list, const char *key, int64_t count,
                              char ***out) {
-  size_t size = (size_t)count * sizeof **out;
   bool good = json_is_array(list) && json_array_size(list) == (size_t)count;
+  att_text *names = ATT_NEW(ctx, count, att_text);
+  if (!names) return ATT_MEMORY;
   for (int64_t i = 0; good && i < count; i++) {
     const char *name = json_string_value(json_array_get(list, (size_t)i));
     good = name != NULL;
-    size += name ? strlen(name) + 1 : 0;
+    if (good) names[i] = (att_text){name, strlen(name)};
   }
-  if (!good) return att_fail(ctx, ATT_FORMAT, "%s: %s must be %lld names", path, key, (long long)count);
-  char **names = *out = att_alloc(ctx, size, 1);
-  if (!names) return ATT_MEMORY;
-  char *at = (char *)(names + count);
-  for (int64_t i = 0; i < count; i++) {
-    const char *name = json_string_value(json_array_get(list, (size_t)i));
-    names[i] = strcpy(at, name);
-    at += strlen(name) + 1;
-  }
-  return ATT_OK;
+  att_status status = good ? att_series_front_copy_names(ctx, names, count, out)
+                           : att_fail(ctx, ATT_FORMAT, "%s: %s must be %lld names", path, key, (long long)count);
+  att_free(ctx, names);
+  return status;
 }
 
 static att_status read_column(att_context *ctx, const char *path, const json_t *root, const char *key, char **out) {

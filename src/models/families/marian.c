@@ -284,9 +284,9 @@ static att_status plan(att_model *model) {
 
 /* Names that older files carry and that say nothing: sinusoids that are computed. */
 static const char *const ignored[] = {"embed_positions.weights", NULL};
-/* Parts that this head does not need. */
-static const char *const bart_ignored[] = {"final_logits_bias", "lm_head.", "classification_head.", "qa_outputs.",
-                                           NULL};
+/* And parts that this head does not need. */
+static const char *const bart_ignored[] = {"embed_positions.weights", "final_logits_bias", "lm_head.",
+                                           "classification_head.",    "qa_outputs.",       NULL};
 
 static const att_head_form marian_forms[] = {{.ending = "MTModel"}, {.ending = NULL}};
 static const att_head_form forms[] = {{.ending = "ForConditionalGeneration"}, {.ending = NULL}};

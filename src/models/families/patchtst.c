@@ -1,7 +1,7 @@
 /*
  * Owns PatchTST's description (Nie et al. 2023) as Hugging Face has it: an encoder over patches of each channel by
- * itself (patching.h), positions that are added and, by default, batch normalisation, whose statistics are the file's
- * and stay as they are, also in training; heads of forecasts and of classes. Refuses attention between channels, layers
+ * itself (patching.h), positions that are added and, by default, batch normalisation, whose running statistics training
+ * goes on with (tensor/ops/batch_norm.c); heads of forecasts and of classes. Refuses attention between channels, layers
  * or heads of their own for each channel, a class token, and distributions in place of values.
  */
 #include "base/random.h"

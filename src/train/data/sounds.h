@@ -55,6 +55,9 @@ void att_sounds_free(att_context *ctx, att_sounds *sounds);
  * frames of silence behind the sound, which is a part of a window: the last is what the rest of the window has. */
 att_status att_sounds_get(att_context *ctx, att_sounds *sounds, int64_t index, int speed, att_arena *arena,
                           const float **rows, int64_t *frames);
+/* Frames of a token, as two convolutions of stride 2 make it. */
+#define ATT_SOUND_STRIDE 4
+
 /* Two masks over bands and two over time, zeros, as drawn from the key: up to a third of the bands, and of the frames
  * up to 40 and a tenth; strength, 0 to 1: so much of that. */
 void att_sound_mask(float *rows, int64_t frames, int bands, double strength, uint64_t key);

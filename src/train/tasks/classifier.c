@@ -24,7 +24,6 @@
 #define ATT_LISTED_LABELS   20
 #define ATT_FEW_HELD        50   /* series; one of so many is two in a hundred */
 #define ATT_SERIES_TOKENS   64   /* of the longest series, about */
-#define ATT_SOUND_STRIDE    4    /* of the convolutions over a recording's features (speech.c has the same) */
 #define ATT_SERIES_STRENGTH 0.15 /* by which a channel varies: of the logarithm of its factor the deviation */
 
 typedef struct classifier_data {
@@ -298,7 +297,7 @@ static double most_epochs(const att_trainer *t) {
 /* Room for series somewhat longer than those that are there. */
 /* Two convolutions make one token of that many rows of a recording; a padded network has none. */
 static int64_t stride_for(const classifier_data *d, const att_plan *p) {
-  return d->is_sound && d->front->patch == 1 && p->network != ATT_FFN ? ATT_SOUND_STRIDE : 1;
+  return d->is_sound && p->network != ATT_FFN ? ATT_SOUND_STRIDE : 1;
 }
 
 static void choose_series(const classifier_data *d, att_plan *p) {

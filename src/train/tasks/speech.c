@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define ATT_FEATURE_BYTES ((size_t)1 << 30) /* of recordings that are kept in memory, each of the two parts */
-enum { STRIDE = 4, FRAMES_A_SECOND = 100, MOST_ROWS = 750, MOST_PROMPT = 4 };
+enum { FRAMES_A_SECOND = 100, MOST_ROWS = 750, MOST_PROMPT = 4 };
 
 /* A part of the data: recordings, and their texts as ids. */
 typedef struct speech_part {
@@ -66,7 +66,7 @@ static att_mel_settings settings_of(int rate) {
 
 static int64_t most_frames(const att_trainer *t, const att_plan *p) {
   if (data_of(t)->window) return data_of(t)->window;
-  return (p->max_length == ATT_UNSET ? MOST_ROWS : p->max_length) * STRIDE;
+  return (p->max_length == ATT_UNSET ? MOST_ROWS : p->max_length) * ATT_SOUND_STRIDE;
 }
 
 /* The features of the model that the run begins with; *found: there are such. */
@@ -198,7 +198,7 @@ static void configure(const att_trainer *t, const att_tokenizer *tokenizer, att_
   c->ctc_weight = decoder ? (float)p->ctc_weight : 0;
   c->mel = data_of(t)->mel;
   c->input_width = c->mel.bands;
-  c->input_stride = STRIDE;
+  c->input_stride = ATT_SOUND_STRIDE;
   c->tie_word_embeddings = c->tie_word_embeddings && decoder;
   c->pad = att_tokenizer_id(tokenizer, "<pad>");
   c->bos = att_tokenizer_id(tokenizer, "<s>");
