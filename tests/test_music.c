@@ -181,6 +181,13 @@ static void words_there_and_back(void **state) {
   assert_int_equal(att_abc_read(ctx, "abc", abc.data, abc.size, words_of, &again), ATT_OK);
   assert_string_equal(again.data, voice);
   att_buffer_free(ctx, &abc);
+  /* a rest of a hundred million bars, as a MIDI file of some bytes may have it */
+  att_tune far = {.quarter = 1};
+  assert_int_equal(att_tune_add_note(ctx, &far, (att_note){.start = 400000000, .length = 1, .key = 60, .velocity = 80}),
+                   ATT_OK);
+  must_say(att_abc_write(ctx, &far, &abc), ATT_UNSUPPORTED, "more than 100000 bars");
+  att_buffer_free(ctx, &abc);
+  att_tune_free(ctx, &far);
   /* what makes no sense is passed over */
   const char *odd = "len_5 key_300 key_60 key_61 len_0 len_7 pos_x metre_0/4 metre_3/5 <unk> bar bar tempo_0 key_";
   assert_int_equal(att_tune_from_words(ctx, odd, strlen(odd), &tune), ATT_OK);

@@ -380,6 +380,7 @@ typedef struct abc_writer {
   att_buffer *out;
   int64_t now, bar, bar_end;     /* 24ths of a quarter; bar: how long one is */
   size_t next_metre, next_tempo; /* that have not been written */
+  int64_t bars;                  /* that have ended */
 } abc_writer;
 
 static int64_t abc_tempo(const att_tune *t, size_t i) {
@@ -427,6 +428,8 @@ static att_status put_chord(abc_writer *w, size_t first, size_t end) {
 /* Notes first .. end, or silence where there are none, from now to `stop`: tied over bars and changes. */
 static att_status put_span(abc_writer *w, size_t first, size_t end, int64_t stop) {
   while (w->now < stop) {
+    if (w->bars > ATT_MOST_BARS)
+      return att_fail(w->ctx, ATT_UNSUPPORTED, "a tune of more than %d bars is not written in ABC", ATT_MOST_BARS);
     ATT_TRY(put_changes(w));
     int64_t cut = next_cut(w, stop);
     ATT_TRY(put_chord(w, first, end));
@@ -434,7 +437,9 @@ static att_status put_span(abc_writer *w, size_t first, size_t end, int64_t stop
     if (cut < stop && end > first) ATT_TRY(att_buffer_print(w->ctx, w->out, "-"));
     w->now = cut;
     ATT_TRY(att_buffer_print(w->ctx, w->out, "%s", cut == w->bar_end ? " |\n" : " "));
-    if (cut == w->bar_end) w->bar_end += w->bar;
+    if (cut < w->bar_end) continue;
+    w->bar_end += w->bar;
+    w->bars++;
   }
   return ATT_OK;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define ATT_LONGEST_NOTE (16 * ATT_TUNE_QUARTER)
-#define ATT_MOST_BARS    100000
 
 void att_tune_free(att_context *ctx, att_tune *t) {
   att_free(ctx, t->notes);

@@ -14,6 +14,7 @@
 
 #define ATT_TUNE_QUARTER 24 /* of words */
 #define ATT_TUNE_DRUMS   128
+#define ATT_MOST_BARS    100000 /* of a tune that is written bar by bar: as words, in ABC */
 
 typedef struct att_note {
   int64_t start, length; /* ticks */
