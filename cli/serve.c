@@ -33,7 +33,7 @@ static const att_cli_option options[] = {
      .help = "pages from there may ask (https://example.org; *: all); may be given several times", .initial = "none"},
 
     {.group = "Limits", .name = "slots", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 4096, .offset = IN(slots),
-     .help = "samples and hypotheses of beams that a model writes at once", .initial = "16"},
+     .help = "samples and hypotheses of beams that a model writes at once", .initial = "64"},
     {.name = "queue", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 20, .offset = IN(queue),
      .help = "requests that may wait beyond those; more are told to come again later", .initial = "64"},
     {.name = "max-tokens", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1 << 30, .offset = IN(max_tokens),

@@ -328,7 +328,7 @@ static void test_limits(void **state) {
   uint64_t id;
   set_up(&s, decoders[0]);
   att_service_options_default(&o);
-  assert_true(o.size == sizeof o && o.slots == 16 && o.queue == 64 && o.kept_rows == -1);
+  assert_true(o.size == sizeof o && o.slots == 64 && o.queue == 64 && o.kept_rows == -1);
 #define REFUSED(change, word)                                                                                          \
   do {                                                                                                                 \
     att_service_options_default(&o);                                                                                   \

@@ -1290,10 +1290,10 @@ typedef struct att_service att_service;
 /* Made by att_service_options_default. */
 typedef struct att_service_options {
   size_t size;        /* of this struct */
-  int slots;          /* samples and hypotheses of beams at once: 16 */
+  int slots;          /* samples and hypotheses of beams at once: 64 */
   int queue;          /* requests that may wait for slots and rows: 64 */
   int64_t cache_rows; /* tokens that the cache may hold, shared ones once, and as many of sources; taken by need. 0: the
-                         model's positions for each slot */
+                         model's positions for each slot, for at most 16 */
   int64_t kept_rows; /* of them, for what ended requests have read, which later ones may begin with alike; what was used
                         last stays longest. 0: none; -1: the model's positions */
   int64_t prompt_tokens;     /* tokens of prompts and sources that are read in a step while others write: 64 */

@@ -12,6 +12,9 @@
 #define ATT_ALONE_TOKENS 256
 /* Tokens in common that are worth a fork, and waiting until another prompt has read them. */
 #define ATT_WORTH_SHARING 16
+/* Texts as long as the model reads that fit into the cache, unless it is said: few are as long, so there may be more
+ * slots. */
+#define ATT_FULL_TEXTS 16
 
 struct att_service {
   att_model *model;
@@ -29,7 +32,7 @@ struct att_service {
 /* ---- options -------------------------------------------------------------------------------------------------- */
 
 void att_service_options_init(att_service_options *options, size_t size) {
-  const att_service_options own = {.size = size, .slots = 16, .queue = 64, .kept_rows = -1, .prompt_tokens = 64};
+  const att_service_options own = {.size = size, .slots = 64, .queue = 64, .kept_rows = -1, .prompt_tokens = 64};
   att_give_struct(&own, sizeof own, options, size);
 }
 
@@ -52,7 +55,8 @@ static att_status read_options(att_service *v, const att_service_options *given)
   if (o->prompt_tokens < 1) wrong = "prompt_tokens must be 1 or more";
   if ((unsigned)o->cache_type > ATT_CACHE_Q8_0) wrong = "cache_type is none of att_cache_type";
   if (wrong) return att_fail(ctx, ATT_ARGUMENT, "%s", wrong);
-  if (o->cache_rows == 0) o->cache_rows = positions < INT32_MAX / o->slots ? positions * o->slots : INT32_MAX;
+  int texts = o->slots < ATT_FULL_TEXTS ? o->slots : ATT_FULL_TEXTS;
+  if (o->cache_rows == 0) o->cache_rows = positions < INT32_MAX / texts ? positions * texts : INT32_MAX;
   if (o->kept_rows < 0) o->kept_rows = positions;
   if (o->kept_rows > o->cache_rows) o->kept_rows = o->cache_rows;
   return ATT_OK;
