@@ -26,6 +26,7 @@ static const att_cli_option options[] = {
 
     ATT_CLI_GRAMMAR(AT),
     ATT_CLI_REPETITION(IN),
+    ATT_CLI_PENALTIES(IN),
 
     ATT_CLI_SAMPLING(IN),
     {.name = NULL}};

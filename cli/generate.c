@@ -38,6 +38,7 @@ static const att_cli_option options[] = {
 
     ATT_CLI_GRAMMAR(AT),
     ATT_CLI_REPETITION(IN),
+    ATT_CLI_PENALTIES(IN),
 
     ATT_CLI_SAMPLING(IN),
     {.name = "samples", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 64, .offset = IN(samples),

@@ -18,6 +18,14 @@
      .offset = IN(no_repeat_ngram_size), .help = "N tokens in a row never come again; 0: they may",                    \
      .initial = "the model's"}
 
+/* Of what a decoder writes. */
+#define ATT_CLI_PENALTIES(IN)                                                                                          \
+    {.name = "frequency-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = -100, .high = 100,                      \
+     .offset = IN(frequency_penalty), .help = "above 0: less likely for each time that it was written",                \
+     .initial = "0"},                                                                                                  \
+    {.name = "presence-penalty", .kind = ATT_CLI_NUMBER, .value = "X", .low = -100, .high = 100,                       \
+     .offset = IN(presence_penalty), .help = "above 0: less likely where it was written at all", .initial = "0"}
+
 #define ATT_CLI_SAMPLING(IN)                                                                                           \
     {.group = "Sampling", .name = "temperature", .kind = ATT_CLI_NUMBER, .value = "X", .low = 0, .high = 1000,         \
      .offset = IN(temperature), .help = "draw tokens at random: below 1 the likelier gain, above 1 the others; 0: "    \

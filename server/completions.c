@@ -16,7 +16,7 @@ typedef struct completion_request {
   att_text model;
   json_t *prompt, *messages, *stop, *logprobs, *stream_options, *tools, *tool_choice, *variables, *bias, *format;
   att_text grammar;
-  int max_tokens, top_logprobs;
+  int max_tokens, top_logprobs, best_of;
   bool stream, echo;
 } completion_request;
 
@@ -32,6 +32,8 @@ typedef struct completion_request {
   {"stream", ATT_PARAM_FLAG, 0, 0, AT(stream), "events as tokens come", 0},                                            \
   {"stream_options", ATT_PARAM_JSON, 0, 0, AT(stream_options), "{\"include_usage\": true}", 0},                        \
   ATT_SAMPLING_PARAMS(IN),                                                                                             \
+  {"frequency_penalty", ATT_PARAM_NUMBER, -2, 2, IN(frequency_penalty), "off a token for each time it was written", 0}, \
+  {"presence_penalty", ATT_PARAM_NUMBER, -2, 2, IN(presence_penalty), "off a token that was written", 0},              \
   {"logit_bias", ATT_PARAM_JSON, 0, 0, AT(bias), "an object: token ids, and what is added to their logits", 0},        \
   {"response_format", ATT_PARAM_JSON, 0, 0, AT(format), "text, json_object, or json_schema with a schema", 0},         \
   {"grammar", ATT_PARAM_TEXT, 0, 0, AT(grammar), "GBNF: only what it allows is written", 0},                           \
@@ -48,6 +50,7 @@ const att_param att_completion_params[] = {
   {"prompt", ATT_PARAM_JSON, 0, 0, AT(prompt), "a text, an array of texts, token ids, or an array of these", 0},
   {"logprobs", ATT_PARAM_JSON, 0, 0, AT(logprobs), "0 to 20: log-probabilities of the tokens, and of so many others", 0},
   {"echo", ATT_PARAM_FLAG, 0, 0, AT(echo), "the prompt before each choice", 0},
+  {"best_of", ATT_PARAM_INT, 1, 1, AT(best_of), "1: of several the best is not picked", 0},
   {.name = NULL}};
 
 const att_param att_chat_params[] = {
@@ -57,7 +60,7 @@ const att_param att_chat_params[] = {
   {"logprobs", ATT_PARAM_JSON, 0, 0, AT(logprobs), "true: log-probabilities of the tokens", 0},
   {"top_logprobs", ATT_PARAM_INT, 0, 20, AT(top_logprobs), "and of so many others", 0},
   {"tools", ATT_PARAM_JSON, 0, 0, AT(tools), "what the chat template makes of them", 0},
-  {"tool_choice", ATT_PARAM_JSON, 0, 0, AT(tool_choice), "\"auto\" or \"none\"", 0},
+  {"tool_choice", ATT_PARAM_JSON, 0, 0, AT(tool_choice), "auto, none, required, or an object that names a function", 0},
   {"parallel_tool_calls", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},
   {"chat_template_kwargs", ATT_PARAM_JSON, 0, 0, AT(variables), "an object of what else the template sees", 0},
   {.name = NULL}};
@@ -364,6 +367,10 @@ static att_writing *make(att_task *task, att_hosts *hosts, att_hosted *host, com
   w->on_piece = !r->stream ? NULL : c->tools ? on_whole_piece : on_piece;
   w->on_end = r->stream ? on_end_of_events : on_end;
   if (!read_logprobs(task, r, c) || !att_take_stops(w, r->stop)) return NULL;
+  if (c->echo && c->logprobs) {
+    att_task_fail(task, 400, NULL, "echo", "echo tells no logprobs of the prompt: leave one out; see /v1/score");
+    return NULL;
+  }
   double told = (double)count * r->generate.samples * r->generate.max_tokens * (1 + c->top_logprobs);
   if (c->logprobs && told > MOST_LOGPROBS) {
     att_task_fail(task, 400, NULL, "logprobs", "logprobs of so many tokens are too many: ask for fewer max_tokens");
@@ -389,7 +396,11 @@ static bool take_tokens(att_task *task, att_part *part, const json_t *value) {
   }
   for (size_t i = 0; i < part->token_count; i++) {
     const json_t *id = json_array_get(value, i);
-    json_int_t number = json_is_integer(id) ? json_integer_value(id) : -1;
+    json_int_t number = json_integer_value(id);
+    if (!json_is_integer(id)) {
+      att_task_fail(task, 400, NULL, "prompt", "prompt: number %zu is no token id, as the first is", i + 1);
+      return false;
+    }
     part->tokens[i] = number < 0 || number > INT32_MAX ? -1 : (int32_t)number; /* the service refuses it */
   }
   return true;
@@ -428,18 +439,46 @@ void att_begin_completion(att_task *task, att_hosts *hosts) {
 /* ---- chats --------------------------------------------------------------------------------------------------------
  */
 
+/* Whether a tool must be called, and then which: NULL, any. False: the task has its answer. */
+static bool read_choice(att_task *task, const completion_request *r, bool *forced, const char **name) {
+  const char *choice = json_string_value(r->tool_choice);
+  *name = json_string_value(json_object_get(json_object_get(r->tool_choice, "function"), "name"));
+  *forced = *name || (choice && strcmp(choice, "required") == 0);
+  if (!r->tool_choice || *forced || (choice && (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0)))
+    return true;
+  att_task_fail(task, 400, NULL, "tool_choice",
+                "tool_choice must be \"auto\", \"none\", \"required\", or an object that names a function");
+  return false;
+}
+
+/* Nothing but a call is written. */
+static bool force_call(att_writing *w, const completion_request *r, const char *name) {
+  json_t *schema = att_tool_schema(r->tools, name);
+  if (!schema) {
+    att_task_fail(w->task, 400, NULL, "tool_choice", "tool_choice names no function that is in tools");
+  } else if (w->generate.grammar || w->schema) {
+    att_task_fail(w->task, 400, NULL, "tool_choice", "a call that must be made has a form of its own: leave out %s",
+                  w->schema ? "response_format" : "grammar");
+  } else if (!(w->generate.json_schema = w->schema = json_dumps(schema, JSON_COMPACT))) {
+    att_task_reply(w->task, NULL);
+  }
+  json_decref(schema);
+  return !w->task->over;
+}
+
 void att_begin_chat(att_task *task, att_hosts *hosts) {
   completion_request r = {.top_logprobs = 0};
+  bool forced;
+  const char *name;
   att_hosted *host = att_find_model(task, hosts, att_model_name(task->request), ATT_VERB_GENERATE);
   if (!host || !read_request(task, hosts, host, &r) || !att_check_messages(task, "messages", r.messages)) return;
-  const char *choice = json_string_value(r.tool_choice);
-  if (r.tool_choice && !(choice && (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0))) {
-    att_task_fail(task, 400, NULL, "tool_choice", "tool_choice must be \"auto\" or \"none\"");
-    return;
-  }
+  if (!read_choice(task, &r, &forced, &name)) return;
   if (!r.max_tokens) r.generate.max_tokens = hosts->max_tokens; /* an answer ends where the model ends it */
   r.generate.no_special_tokens = true;                          /* the template writes them */
   att_writing *w = make(task, hosts, host, &r, 1, true);
-  const completion *c = w ? w->detail : NULL;
-  if (w && att_chat_part(w, "messages", r.messages, c->tools ? r.tools : NULL, r.variables)) att_writing_begin(w);
+  if (!w || (forced && !force_call(w, &r, name))) return;
+  const completion *c = w->detail;
+  const att_chat_extras extras = {
+      .tools = c->tools ? r.tools : NULL, .tools_optional = w->generate.grammar || w->schema, .variables = r.variables};
+  if (att_chat_part(w, "messages", r.messages, &extras)) att_writing_begin(w);
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ typedef struct exchange {
   int64_t received;               /* bytes of it */
   int64_t held;                   /* of them, those in http->bodies or http->files */
   bool too_long, no_room, broken; /* broken: it is no form */
+  bool gets;                      /* what it reads: GET or HEAD */
   uint64_t client;
   const char *origin; /* that is to be told that it may ask; the connection's */
   att_task *task;
@@ -130,6 +132,7 @@ static enum MHD_Result queue(exchange *x, struct MHD_Connection *connection, uns
   pthread_mutex_unlock(&tasks->lock);
   if (status == 429 || status == 503) MHD_add_response_header(response, "Retry-After", "1");
   if (status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+  if (status == 405) MHD_add_response_header(response, "Allow", x->gets ? "POST" : "GET, HEAD");
   if (stopping) MHD_add_response_header(response, "Connection", "close");
   enum MHD_Result result = MHD_queue_response(connection, status, response);
   MHD_destroy_response(response);
@@ -241,7 +244,7 @@ static enum MHD_Result allow(exchange *x, struct MHD_Connection *connection) {
   if (!response) return MHD_NO;
   add_headers(x, response, "text/plain");
   MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, POST");
-  MHD_add_response_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+  MHD_add_response_header(response, "Access-Control-Allow-Headers", "Authorization, *");
   MHD_add_response_header(response, "Access-Control-Max-Age", "600");
   return queue(x, connection, 204, response);
 }
@@ -261,6 +264,7 @@ static enum MHD_Result begin_request(exchange *x, struct MHD_Connection *connect
     return send_error(x, connection, 403, "wrong_origin", NULL, "pages from elsewhere may not ask: see --allow-origin");
   if (other) x->origin = origin;
   if (strcmp(method, "OPTIONS") == 0) return allow(x, connection);
+  x->gets = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
   x->route = att_route_find(method, path, &known);
   if (!x->route)
     return send_error(x, connection, known ? 405 : 404, known ? "wrong_method" : "unknown_url", NULL,
@@ -269,6 +273,9 @@ static enum MHD_Result begin_request(exchange *x, struct MHD_Connection *connect
   if (!x->route->open && !att_guard_knows(http->guard, header(connection, "Authorization"), &x->client))
     return send_error(x, connection, 401, "invalid_api_key", NULL,
                       "a key is needed that this server knows: Authorization: Bearer KEY");
+  const char *encoding = header(connection, "Content-Encoding");
+  if (encoding && strcasecmp(encoding, "identity") != 0)
+    return send_error(x, connection, 415, "encoded", NULL, "the body must come as it is, without a Content-Encoding");
   unsigned long long coming = length ? strtoull(length, NULL, 10) : 0, most = (unsigned long long)most_bytes(x);
   if (coming > 2 * most)
     return send_error(x, connection, 413, "too_long", NULL, "the body is longer than this server takes");

@@ -25,11 +25,12 @@ static const att_param *find(const att_param *table, const char *name) {
 static bool read_number(const att_param *param, const json_t *value, void *at, att_wrong *wrong) {
   bool whole = param->kind == ATT_PARAM_INT;
   double number = json_number_value(value);
-  if (!(whole ? json_is_integer(value) : json_is_number(value)) || !(number >= param->low && number <= param->high))
+  bool right = json_is_number(value) && number >= param->low && number <= param->high;
+  if (!right || (whole && number != floor(number)))
     return att_wrong_say(wrong, param->name, "%s must be a %s from %.15g to %.15g", param->name,
                          whole ? "whole number" : "number", param->low, param->high);
   if (whole) {
-    *(int *)at = (int)json_integer_value(value);
+    *(int *)at = (int)number;
   } else {
     *(double *)at = number;
   }
@@ -65,6 +66,7 @@ bool att_params_read(const att_param *table, json_t *object, void *into, att_wro
   json_t *value;
   json_object_foreach(object, name, value) {
     const att_param *param = find(table, name);
+    if (!param && json_is_null(value)) continue; /* clients send so what they leave out */
     if (!param) return att_wrong_say(wrong, name, "there is no parameter '%.60s' here", name);
     if (!json_is_null(value) && !read_one(param, value, into, wrong)) return false;
   }

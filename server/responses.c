@@ -174,8 +174,8 @@ static bool take_input(att_writing *w, const response_request *r) {
   json_t *messages = messages_of(r);
   bool right = json_is_string(r->input) || json_array_size(r->input) > 0;
   if (!right) att_task_fail(w->task, 400, NULL, "input", "input must be a text, or an array of at least one message");
-  bool good =
-      right && att_check_messages(w->task, "input", messages) && att_chat_part(w, "input", messages, NULL, NULL);
+  bool good = right && att_check_messages(w->task, "input", messages) &&
+              att_chat_part(w, "input", messages, &(att_chat_extras){0});
   json_decref(messages);
   return good;
 }

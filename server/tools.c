@@ -53,3 +53,33 @@ json_t *att_tool_calls(const char *text, size_t size, size_t *content) {
   json_decref(calls);
   return NULL;
 }
+
+/* What a schema refers to from its root stands at the root of the whole. */
+static void lift_definitions(json_t *whole, const json_t *schema) {
+  static const char *const keys[] = {"$defs", "definitions"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    json_t *definitions = json_object_get(schema, keys[i]), *there = json_object_get(whole, keys[i]);
+    if (definitions && there) json_object_update_missing(there, definitions);
+    if (definitions && !there) json_object_set_new(whole, keys[i], json_copy(definitions));
+  }
+}
+
+json_t *att_tool_schema(const json_t *tools, const char *name) {
+  json_t *calls = json_array(), *whole = json_object();
+  for (size_t i = 0; i < json_array_size(tools); i++) {
+    const json_t *function = json_object_get(json_array_get(tools, i), "function");
+    json_t *called = json_object_get(function, "name"), *parameters = json_object_get(function, "parameters");
+    if (!json_is_string(called) || (name && strcmp(name, json_string_value(called)) != 0)) continue;
+    lift_definitions(whole, parameters);
+    json_t *arguments = json_is_object(parameters) ? json_incref(parameters) : json_pack("{s:s}", "type", "object");
+    json_array_append_new(calls, json_pack("{s:s, s:{s:{s:O}, s:o}, s:[s, s], s:b}", "type", "object", "properties",
+                                           "name", "const", called, "arguments", arguments, "required", "name",
+                                           "arguments", "additionalProperties", 0));
+  }
+  bool any = json_array_size(calls) > 0;
+  if (any) json_object_set(whole, "anyOf", calls);
+  json_decref(calls);
+  if (any) return whole;
+  json_decref(whole);
+  return NULL;
+}

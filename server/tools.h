@@ -10,4 +10,8 @@
  * is none, or no memory. */
 json_t *att_tool_calls(const char *text, size_t size, size_t *content);
 
+/* The JSON schema of a call of one of `tools` (OpenAI's list), or of the one of them that is named: an object of name
+ * and arguments. NULL: there is none such, or no memory. */
+json_t *att_tool_schema(const json_t *tools, const char *name);
+
 #endif

@@ -191,7 +191,7 @@ uint64_t att_new_seed(void) {
 bool att_take_stops(att_writing *w, json_t *value) {
   att_text *texts;
   size_t count;
-  if (!value) return true;
+  if (!value || (json_is_array(value) && json_array_size(value) == 0)) return true;
   if (!att_take_texts(w->task, w->hosts, "stop", value, 16, &texts, &count)) return false;
   w->stop = calloc(count, sizeof *w->stop);
   bool good = w->stop != NULL;

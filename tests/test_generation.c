@@ -429,6 +429,27 @@ static void nothing_to_go_on_with_is_said(void **state) {
   free(all);
 }
 
+/* Of a prompt of two tokens and five written ones, of which the window may have left the first behind: logits less
+ * frequency x count less presence, where the count is above 0, as OpenAI's interface has it. */
+static void penalties_are_of_what_was_written(void **state) {
+  (void)state;
+  static const int32_t tokens[] = {1, 2, 3, 3, 4, 1, 3};
+  static const float off[2][6] = {{0, 0.75f, 0, 1.75f, 0.75f, 0}, {0, 0.75f, 0, 1.75f, 0.75f, 0}};
+  att_generation settings;
+  att_generation_neutral(&settings);
+  settings.frequency_penalty = 0.5;
+  settings.presence_penalty = 0.25;
+  att_processors p;
+  att_processors_make(&settings, 6, 2, 20, NULL, &p);
+  assert_int_equal(p.count, 2);
+  for (int gone = 0; gone < 2; gone++) {
+    float scores[6] = {1, 2, 3, 4, 5, 6}, scratch[8];
+    const att_sequence s = {.tokens = tokens + gone, .count = 7 - gone, .gone = gone};
+    att_process(&p, &s, scores, scratch);
+    for (int i = 0; i < 6; i++) assert_true(scores[i] == (float)(i + 1) - off[gone][i]);
+  }
+}
+
 /* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
 enum { DRAWN = 40, DRAWS = 60000 };
@@ -541,6 +562,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(each_setting_is_read, empty_folder),
       cmocka_unit_test_teardown(what_is_not_said_is_neutral, empty_folder),
+      cmocka_unit_test(penalties_are_of_what_was_written),
       cmocka_unit_test_teardown(config_json_is_the_older_place, empty_folder),
       cmocka_unit_test_teardown(a_folder_is_written_again_as_it_was, empty_folder),
       cmocka_unit_test_teardown(what_is_wrong_stops_those_who_generate, empty_folder),

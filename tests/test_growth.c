@@ -12,7 +12,7 @@
   _Static_assert(offsetof(type, member) + sizeof(((type *)0)->member) == sizeof(type), #type " ends in a hole")
 ENDS_IN(att_context_options, log_user);
 ENDS_IN(att_decode_options, target_language);
-ENDS_IN(att_generate_options, unused);
+ENDS_IN(att_generate_options, presence_penalty);
 ENDS_IN(att_embed_options, prompt);
 ENDS_IN(att_transcribe_options, unused);
 ENDS_IN(att_rank_options, first_line);

@@ -108,6 +108,28 @@ ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100}"
 has '"finish_reason":"tool_calls"' && has '"function":{"name":"f","arguments":"{\"a\": 1}"}' && has '"content":"Hm "'
 ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100,\"stream\":true}" && has '"tool_calls":[{"id":' && has '"finish_reason":"tool_calls"'
 ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100,\"tool_choice\":\"none\"}" && hasnt '"tool_calls"'
+plain='"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"$ref":"#/$defs/n"}},"required":["a"],"additionalProperties":false,"$defs":{"n":{"enum":[1,2]}}}}},{"type":"function","function":{"name":"g"}}]'
+ask 400 /v1/chat/completions "{\"messages\":$parts,$plain}" && has "knows no tools" && has '"param":"tools"'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":\"required\",\"max_tokens\":200}" && has '"model":"chatty"'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}},\"max_tokens\":100}"
+has '"tool_calls":[{"id":"call_' && has '"name":"f","arguments":"{\"a\": ' && has '"finish_reason":"tool_calls"'
+ask 400 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":{\"function\":{\"name\":\"h\"}}}" && has '"param":"tool_choice"'
+ask 400 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":\"any\"}" && has '"param":"tool_choice"'
+ask 400 /v1/chat/completions "{\"messages\":$parts,$tool,\"tool_choice\":\"required\"}" && has "leave out grammar"
+
+# ---- what clients send by default, or spell otherwise ----
+ask 200 /v1/chat/completions '{"messages":[{"role":"user","content":"A"},{"role":"assistant","content":null,"tool_calls":[]},{"role":"assistant"}],"max_tokens":2.0}'
+ask 200 /v1/completions '{"prompt":"A","max_tokens":2,"frequency_penalty":0,"presence_penalty":0,"best_of":1,"suffix":null,"stop":[]}'
+ask 400 /v1/completions '{"prompt":"A","best_of":2}' && has '"param":"best_of"'
+ask 400 /v1/completions '{"prompt":[1,"a"]}' && has "number 2 is no token id"
+ask 400 /v1/completions '{"prompt":"A","echo":true,"logprobs":1}' && has '"param":"echo"'
+ask 200 /v1/completions '{"prompt":"A","max_tokens":40,"temperature":0,"ignore_eos":true,"presence_penalty":2,"frequency_penalty":2}'
+other=$(text)
+ask 200 /v1/completions '{"prompt":"A","max_tokens":40,"temperature":0,"ignore_eos":true}'
+[ "$(text)" != "$other" ] || fail "penalties change nothing: $other"
+ask 415 /v1/completions '{"prompt":"A"}' -H 'Content-Encoding: gzip' && has encoded
+ask 405 /v1/completions '' -D headers
+grep -qi '^allow: POST' headers || fail "a wrong method: $(cat headers)"
 schema='{"type":"object","properties":{"a":{"enum":["x","yy"]},"b":{"type":"integer","minimum":1,"maximum":9}},"required":["a","b"]}'
 ask 200 /v1/chat/completions "{\"messages\":$parts,\"max_tokens\":90,\"temperature\":1,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":$schema}}}"
 [[ "$(text)" =~ ^\{.*\\\"a\\\":.*\\\"(x|yy)\\\",.*\\\"b\\\":.*[1-9].*\}$ ]] || fail "a schema: $(text)"

@@ -484,6 +484,8 @@ typedef struct att_generate_options {
   size_t logit_bias_count;          /* of logit_bias */
   int top_logprobs; /* so many of the likeliest tokens are told beside each that comes, at most 20; not of a beam */
   char unused[4];   /* 0 */
+  double frequency_penalty; /* 0: none; taken off a token's score for each time that it was written, the prompt's out */
+  double presence_penalty;  /* 0: none; taken off once, where it was written at all (both as OpenAI's) */
 } att_generate_options;
 
 /* Behind att_generate_options_default. */

@@ -285,8 +285,9 @@ static att_status choose_language(transcriber *t) {
   if (!t->whisper.multilingual && strcmp(language, "en") == 0) return ATT_OK;
   t->how.language = att_whisper_language(&t->whisper, t->model, language);
   if (t->how.language < 0) {
-    return att_fail(t->ctx, ATT_ARGUMENT, "language \"%.20s\" is none of the model's %d (en, de, fr ...)", language,
-                    t->whisper.multilingual ? t->whisper.language_count : 1);
+    return att_fail(t->ctx, ATT_ARGUMENT, "language \"%.20s\" is none of the model's %d%s", language,
+                    t->whisper.multilingual ? t->whisper.language_count : 1,
+                    t->whisper.multilingual ? " (en, de, fr ...)" : " (en)");
   }
   att_whisper_code(t->model, t->how.language, t->language);
   return ATT_OK;

@@ -71,6 +71,28 @@ static void encoder_repetition(const att_processors *p, const att_sequence *s, f
   penalise(s->source, s->source_count, (float)(1 / p->settings->encoder_repetition_penalty), scores, scratch);
 }
 
+/* Of what was written behind the prompt: each time, and once (OpenAI's interface, "Frequency and presence penalties").
+ */
+static const int32_t *written(const att_processors *p, const att_sequence *s, int64_t *count) {
+  int64_t prompt = p->begin > s->gone ? p->begin - s->gone : 0;
+  *count = s->count > prompt ? s->count - prompt : 0;
+  return s->tokens + prompt;
+}
+
+static void frequency(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
+  int64_t count;
+  const int32_t *tokens = written(p, s, &count);
+  (void)scratch;
+  for (int64_t i = 0; i < count; i++) scores[tokens[i]] -= (float)p->settings->frequency_penalty;
+}
+
+static void presence(const att_processors *p, const att_sequence *s, float *scores, float *scratch) {
+  int64_t count;
+  const int32_t *tokens = written(p, s, &count);
+  for (int64_t i = 0; i < count; i++) scratch[i] = scores[tokens[i]] - (float)p->settings->presence_penalty;
+  for (int64_t i = 0; i < count; i++) scores[tokens[i]] = scratch[i];
+}
+
 /* Rules out what followed the sequence's last size - 1 tokens where they stand in the text. */
 static void ban_ngrams(const att_sequence *s, const int32_t *text, int64_t count, int64_t size, float *scores) {
   if (s->count < size - 1) return;
@@ -206,6 +228,8 @@ static const struct {
     {"sequence_bias", sequence_bias},
     {"encoder_repetition_penalty", encoder_repetition},
     {"repetition_penalty", repetition},
+    {"frequency_penalty", frequency},
+    {"presence_penalty", presence},
     {"no_repeat_ngram_size", no_repeat_ngram},
     {"encoder_no_repeat_ngram_size", encoder_no_repeat_ngram},
     {"bad_words_ids", bad_words},

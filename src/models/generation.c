@@ -69,6 +69,8 @@ static const setting settings[] = {
     {REAL("eta_cutoff", eta_cutoff, 0, 0, 1), IN_BOTH(eta_cutoff)},
     {REAL("repetition_penalty", repetition_penalty, 1, 1e-6, 1e6), IN_BOTH(repetition_penalty)},
     {REAL("encoder_repetition_penalty", encoder_repetition_penalty, 1, 1e-6, 1e6), IN_BOTH(encoder_repetition_penalty)},
+    {REAL("frequency_penalty", frequency_penalty, 0, -100, 100), IN_GENERATE(frequency_penalty)},
+    {REAL("presence_penalty", presence_penalty, 0, -100, 100), IN_GENERATE(presence_penalty)},
     {WHOLE("no_repeat_ngram_size", no_repeat_ngram_size, 0, 0, MOST_WHOLE), IN_BOTH(no_repeat_ngram_size)},
     {WHOLE("encoder_no_repeat_ngram_size", encoder_no_repeat_ngram_size, 0, 0, MOST_WHOLE),
      IN_BOTH(encoder_no_repeat_ngram_size)},

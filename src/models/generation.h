@@ -40,6 +40,7 @@ typedef struct att_generation {
   int no_repeat_ngram_size, encoder_no_repeat_ngram_size;     /* 0: none */
   double temperature, top_h, top_p, min_p, typical_p, epsilon_cutoff, eta_cutoff;
   double repetition_penalty, encoder_repetition_penalty;
+  double frequency_penalty, presence_penalty; /* OpenAI's names: generate() has none such */
   double length_penalty;
   att_early_stopping early_stopping;
   int32_t bos, decoder_start; /* -1: not said */
