@@ -194,7 +194,8 @@ static att_status share(att_service *v, att_served *s) {
   att_beginning found = {.sequence = -1, .common = read + ATT_WORTH_SHARING - 1};
   int32_t fork;
   find_common(v, s, &found);
-  s->parts = found.parts > found.common ? found.parts : 0;
+  int64_t from = found.sequence < 0 ? read : found.common;
+  if (s->parts <= from) s->parts = found.parts < from + ATT_WORTH_SHARING ? 0 : found.parts;
   if (found.sequence < 0) return s->sequence >= 0 ? ATT_OK : att_session_add(v->session, &s->sequence);
   ATT_TRY(att_session_fork(v->session, found.sequence, found.common, &fork));
   if (s->sequence >= 0) att_session_drop(v->session, s->sequence);
