@@ -18,6 +18,7 @@
 #include "counting.h"
 #include "models/model.h"
 #include "text/unicode.h"
+#include "windowed_model.h"
 
 enum { MOST_SAMPLES = 8, MOST_TEXT = 2048, MOST_TOKENS = 256 };
 
@@ -41,6 +42,12 @@ static inline void set_up(setup *s, const char *folder) {
                    ATT_OK);
   snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, folder);
   ok(s, att_model_open(s->ctx, path, &s->model));
+}
+
+static inline void set_up_windowed(setup *s) {
+  assert_int_equal(att_context_new(&(att_context_options){.size = sizeof(att_context_options), .threads = 2}, &s->ctx),
+                   ATT_OK);
+  ok(s, open_windowed(s->ctx, &s->model));
 }
 
 static inline void tear_down(setup *s) {

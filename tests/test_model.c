@@ -102,7 +102,7 @@ static void step_through(const fixture *f, const att_memory *memory, int64_t chu
       live++;
     }
     if (live == 0) return;
-    att_cache cache = {self, ATT_F32, cross, self_list, self_counts, cross_list, cross_counts, NULL};
+    att_cache cache = {self, ATT_F32, cross, self_list, self_counts, cross_list, cross_counts, NULL, NULL};
     att_tensor hidden, out;
     att_input input = {.ids = ids, .sequences = {live, start}};
     require_ok(f, att_model_step(&run, f->model, &input, &cache, NULL, &hidden));

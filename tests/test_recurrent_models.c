@@ -239,7 +239,7 @@ static void check_steps(net *n, const att_memory *memory, const att_tensor *whol
       live++;
     }
     if (!live) break;
-    att_cache cache = {&self, ATT_F32, &cross, self_tables, self_counts, cross_tables, cross_counts, NULL};
+    att_cache cache = {&self, ATT_F32, &cross, self_tables, self_counts, cross_tables, cross_counts, NULL, NULL};
     att_input input = {.ids = ids, .sequences = {live, start}};
     att_tensor hidden, logits;
     require(n, att_model_step(&run, n->model, &input, &cache, NULL, &hidden));

@@ -239,6 +239,84 @@ static void test_equal_beginnings_are_read_once(void **state) {
   tear_down(&s);
 }
 
+typedef struct turn {
+  int32_t tokens[400];
+  size_t count;
+  collected *got;
+} turn;
+
+/* A beginning of 100 tokens, and others of each number's own. */
+static void make_turn(turn *t, int number) {
+  t->count = 120;
+  for (int i = 0; i < 120; i++) t->tokens[i] = 3 + (i * 37 + i / 7 + (i < 100 ? 0 : 11 * number)) % 280;
+}
+
+/* Submits it, and has what it must give; the last tokens that it gives follow t->tokens. */
+static collected *ask(setup *s, att_service *service, const att_generate_options *options, turn *t) {
+  att_request request;
+  att_request_default(&request);
+  request.tokens = t->tokens;
+  request.token_count = t->count;
+  request.generate = options;
+  collected *want = alone(s, &request);
+  t->got = request.user = collector();
+  request.give = collect;
+  submit(s, service, &request, t->got);
+  return want;
+}
+
+/* tokens: of the prompt, that it did not read itself. The same bits as alone, whatever it took over. */
+static void end_turn(turn *t, collected *want, size_t tokens) {
+  const sample *got = &t->got->samples[0];
+  same_sample("windows", got, &want->samples[0], 0);
+  assert_int_equal(got->shared_tokens, tokens);
+  memcpy(t->tokens + t->count, got->tokens, got->count * sizeof *got->tokens);
+  t->count += got->count;
+  free(want);
+  free(t->got);
+}
+
+/* Where layers see a window, a sequence is taken over where it stands: so prompts stop where others part from them,
+ * and where those that have ended did, that is kept. */
+static void test_equal_beginnings_behind_windows(void **state) {
+  (void)state;
+  setup s;
+  att_service *service;
+  att_generate_options options;
+  turn turns[6];
+  collected *want[6];
+  set_up_windowed(&s);
+  att_generate_options_default(s.model, &options);
+  options.max_tokens = 60;
+  options.ignore_end = true;
+  ok(&s, att_service_new(s.model, NULL, &service));
+  for (int i = 0; i < 6; i++) make_turn(&turns[i], i);
+  for (int i = 0; i < 3; i++) want[i] = ask(&s, service, &options, &turns[i]);
+  run_all(&s, service);
+  for (int i = 0; i < 3; i++) end_turn(&turns[i], want[i], i ? 100 : 0);
+  for (int i = 3; i < 6; i++) { /* one after another: the first is to find out where they part */
+    want[i] = ask(&s, service, &options, &turns[i]);
+    run_all(&s, service);
+    end_turn(&turns[i], want[i], i > 3 ? 100 : 0);
+  }
+  const att_service_info *info = att_service_describe(service);
+  assert_int_equal(info->read_tokens, 2 * 119 + 4 * 19);
+  for (int i = 0; i < 3; i++) { /* the answers and more; the last token of an answer was not read */
+    for (int j = 0; j < 10; j++) turns[5].tokens[turns[5].count++] = 7 + j;
+    want[0] = ask(&s, service, &options, &turns[5]);
+    run_all(&s, service);
+    end_turn(&turns[5], want[0], turns[5].count - 11);
+  }
+  for (int i = 0; i < 3; i++) { /* the same once more: read as far as was kept, then kept where it ends */
+    make_turn(&turns[0], 5);
+    want[0] = ask(&s, service, &options, &turns[0]);
+    run_all(&s, service);
+    end_turn(&turns[0], want[0], i ? 119 : 100);
+  }
+  att_service_free(service);
+  tear_down(&s);
+}
+
 /* Many ended prompts: what is kept stays within its rows, and the one used last is there. */
 static void test_kept_beginnings_are_bounded(void **state) {
   (void)state;
@@ -688,6 +766,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_many_have_what_each_has_alone),
       cmocka_unit_test(test_equal_beginnings_are_read_once),
+      cmocka_unit_test(test_equal_beginnings_behind_windows),
       cmocka_unit_test(test_kept_beginnings_are_bounded),
       cmocka_unit_test(test_a_long_prompt_holds_nobody_up),
       cmocka_unit_test(test_limits),

@@ -12,7 +12,7 @@ static void make_prompt(const setup *s, int number, int32_t *tokens, size_t *cou
   (void)s;
 }
 
-/* piece: tokens of prompts that are read in a step. */
+/* folder NULL: a model with windows. piece: tokens of prompts that are read in a step. */
 static void check(const char *folder, bool sampling, int piece) {
   setup s;
   att_service *service;
@@ -20,7 +20,8 @@ static void check(const char *folder, bool sampling, int piece) {
   att_generate_options options[REQUESTS];
   collected *got[REQUESTS], *want[REQUESTS];
   int32_t tokens[REQUESTS][128];
-  set_up(&s, folder);
+  if (folder) set_up(&s, folder);
+  if (!folder) set_up_windowed(&s);
   att_service_options_default(&service_options);
   service_options.prompt_tokens = piece;
   ok(&s, att_service_new(s.model, &service_options, &service));
@@ -45,7 +46,7 @@ static void check(const char *folder, bool sampling, int piece) {
   run_all(&s, service);
   for (int i = 0; i < REQUESTS; i++) {
     char what[64];
-    snprintf(what, sizeof what, "%s, pieces of %d, request %d", folder, piece, i);
+    snprintf(what, sizeof what, "%s, pieces of %d, request %d", folder ? folder : "windows", piece, i);
     for (int j = 0; j < options[i].samples; j++) same_sample(what, &got[i]->samples[j], &want[i]->samples[j], 0);
     free(got[i]);
     free(want[i]);
@@ -60,6 +61,7 @@ static void test_the_same_bits(void **state) {
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     check("generate_gpt2", i % 2 == 0, pieces[i]);
     check("generate_llama", i % 2 == 1, pieces[i]);
+    check(NULL, i % 2 == 1, pieces[i]);
   }
 }
 

@@ -1,7 +1,7 @@
 /*
  * Sessions: sequences that are added, stepped, forked, cut back and dropped in random order have the logits of the
- * training forward, for every kind of network; rows are shared, counted and used again; limits, failing allocations and
- * interrupts leave every sequence as it was.
+ * training forward, for every kind of network; rows are shared, counted and used again, and go once a window has left
+ * them behind; limits, failing allocations and interrupts leave every sequence as it was.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -16,15 +16,16 @@
 #include "counting.h"
 #include "decode/decode.h"
 
-enum { SEQUENCES = 10, POSITIONS = 32, MOST_NEW = 6 };
+enum { SEQUENCES = 10, POSITIONS = 128, SHORT = 32, MOST_NEW = 6, CUT_BACK = 32 };
 
-/* What a sequence must be. rows: a name for each row, the same where it is shared. */
+/* What a sequence must be. rows: a name for each row, the same where it is shared; layers with a window have those of
+ * the tokens from `held` on. */
 typedef struct mirror {
   bool used;
   int32_t handle;
   int32_t tokens[POSITIONS];
   int64_t rows[POSITIONS];
-  int64_t count;
+  int64_t count, held;
   int32_t source[POSITIONS];
   int64_t source_count, source_name;
 } mirror;
@@ -34,7 +35,7 @@ typedef struct setup {
   att_model *model;
   att_arena *arena;
   att_session *session;
-  int64_t positions;
+  int64_t positions, window; /* of some layers; 0: there are none */
   uint64_t draws;
   int64_t names;
   mirror sequences[SEQUENCES];
@@ -44,20 +45,25 @@ static void ok(const setup *s, att_status status) {
   if (status != ATT_OK) fail_msg("%s: %s", att_status_name(status), att_message(s->ctx));
 }
 
-#define COPYING "copying:" /* before a folder: a new model of its sizes with a head that copies */
+/* Before a folder: a new model of its sizes with a head that copies, or of more positions. */
+#define COPYING "copying:"
+#define LONGER  "longer:"
 
 /* Without a tokenizer, which not every folder here has. */
 static att_status open_model(att_context *ctx, const char *folder, att_model **model) {
   att_config config;
-  bool copying = strncmp(folder, COPYING, strlen(COPYING)) == 0;
+  bool copying = strncmp(folder, COPYING, strlen(COPYING)) == 0, fresh = strchr(folder, ':') != NULL;
   char path[1024];
-  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, copying ? folder + strlen(COPYING) : folder);
+  snprintf(path, sizeof path, "%s/%s", ATT_TEST_DATA, fresh ? strchr(folder, ':') + 1 : folder);
   *model = NULL;
   ATT_TRY(att_config_read(ctx, path, &config));
   if (copying) config.head = ATT_HEAD_COPYING;
+  if (fresh && !copying) config.max_position_embeddings = 1100;
   att_status status = att_model_new(ctx, &config, NULL, 1, model);
   if (status) att_free(ctx, config.labels);
-  if (copying) return status;
+  for (int64_t i = 0; !status && fresh && !copying && i < (*model)->trained_total; i++)
+    (*model)->values[i] *= 4; /* attention that looks somewhere */
+  if (fresh) return status;
   ATT_TRY(status);
   status = att_model_read_weights(*model, path, "model");
   if (status) att_model_close(*model);
@@ -71,8 +77,11 @@ static void set_up(setup *s, const char *folder, int64_t most_rows) {
   ok(s, open_model(s->ctx, folder, &s->model));
   ok(s, att_arena_new(s->ctx, &s->arena));
   ok(s, att_session_new(s->model, most_rows, &s->session));
-  s->positions = s->model->config.max_position_embeddings;
-  if (s->positions > POSITIONS) s->positions = POSITIONS;
+  const att_config *c = &s->model->config;
+  for (int64_t i = 0; i < c->decoder_layers; i++)
+    if (c->local_layers[i]) s->window = c->sliding_window;
+  s->positions = s->window ? POSITIONS : SHORT;
+  if (s->positions > c->max_position_embeddings) s->positions = c->max_position_embeddings;
 }
 
 static void tear_down(setup *s) {
@@ -132,9 +141,15 @@ static int64_t distinct(int64_t *names, int64_t count) {
   return different;
 }
 
+/* The first token that is seen from behind `count`, where there is a window. */
+static int64_t first_seen(const setup *s, int64_t count) {
+  return s->window && count + 1 > s->window ? count + 1 - s->window : 0;
+}
+
 /* Rows and sources that are shared count once; every sequence has the tokens that it must have. */
 static void check_all(setup *s) {
   int64_t rows[SEQUENCES * POSITIONS], count = 0, sources[SEQUENCES * POSITIONS], source_rows = 0;
+  int64_t local[SEQUENCES * POSITIONS], local_count = 0;
   for (int i = 0; i < SEQUENCES; i++) {
     const mirror *m = &s->sequences[i];
     int32_t tokens[POSITIONS];
@@ -145,11 +160,14 @@ static void check_all(setup *s) {
     for (int64_t j = 0; j < m->count; j++) {
       assert_int_equal(tokens[j], m->tokens[j]);
       rows[count++] = m->rows[j];
+      if (s->window && j >= m->held) local[local_count++] = m->rows[j];
     }
+    assert_int_equal(att_session_goes_back(s->session, m->handle, m->count), m->held <= first_seen(s, m->count));
     for (int64_t j = 0; j < m->source_count; j++) sources[source_rows++] = m->source_name + j;
   }
   att_session_use use = att_session_used(s->session);
   assert_int_equal(use.rows, distinct(rows, count));
+  assert_int_equal(use.local_rows, distinct(local, local_count));
   assert_int_equal(use.source_rows, distinct(sources, source_rows));
 }
 
@@ -188,11 +206,17 @@ static void add(setup *s) {
   for (int64_t i = 0; i < count; i++) fresh[i]->handle = handles[i];
 }
 
+/* Mostly not far, so that it goes back. */
+static void shorten(setup *s, mirror *m) {
+  m->count -= draw(s, 3) && m->count > 20 ? draw(s, 20) : draw(s, m->count + 1);
+  if (m->held > m->count) m->held = m->count;
+}
+
 static void fork_one(setup *s) {
   mirror *from = find(s, true), *to = find(s, false);
   if (!from || !to) return;
   *to = *from;
-  to->count = draw(s, from->count + 1);
+  shorten(s, to);
   ok(s, att_session_fork(s->session, from->handle, to->count, &to->handle));
   assert_int_not_equal(to->handle, from->handle);
 }
@@ -200,7 +224,7 @@ static void fork_one(setup *s) {
 static void cut(setup *s) {
   mirror *m = find(s, true);
   if (!m) return;
-  m->count = draw(s, m->count + 1);
+  shorten(s, m);
   att_session_cut(s->session, m->handle, m->count);
 }
 
@@ -211,6 +235,14 @@ static void drop(setup *s) {
   m->used = false;
 }
 
+/* What layers with a window must have after a step; all of it, where the sequence was read again. */
+static void leave_behind(setup *s, mirror *m, int64_t fresh) {
+  for (int64_t j = 0; m->held > first_seen(s, m->count) && j < m->count; j++) m->rows[j] = s->names++;
+  if (m->held > first_seen(s, m->count)) m->held = first_seen(s, m->count) - CUT_BACK;
+  if (m->held < first_seen(s, m->count + fresh) - CUT_BACK) m->held = first_seen(s, m->count + fresh) - CUT_BACK;
+  if (m->held < 0) m->held = 0;
+}
+
 static void step(setup *s) {
   att_reading readings[SEQUENCES];
   mirror *stepped[SEQUENCES];
@@ -218,7 +250,7 @@ static void step(setup *s) {
   float *logits;
   for (int i = 0; i < SEQUENCES; i++) {
     mirror *m = &s->sequences[i];
-    int64_t fresh = draw(s, 3) ? 1 : 1 + draw(s, MOST_NEW);
+    int64_t fresh = draw(s, 3) ? 1 : 1 + draw(s, s->window ? 5 * MOST_NEW : MOST_NEW);
     if (!m->used || draw(s, 3) == 0 || m->count + fresh > s->positions) continue;
     int64_t guesses = att_session_reads_ahead(s->session) ? draw(s, 4) : 0;
     if (guesses > s->positions - m->count - fresh) guesses = s->positions - m->count - fresh;
@@ -227,6 +259,7 @@ static void step(setup *s) {
       m->rows[m->count + j] = s->names++;
       m->tokens[m->count + j] = draw_token(s);
     }
+    leave_behind(s, m, fresh);
     m->count += fresh;
     stepped[count++] = m;
   }
@@ -254,7 +287,8 @@ static void test_any_order_equals_the_forward(void **state) {
       "generate_gpt2",         "generate_llama",         "decode_marian",
       "decode_m2m_100",        "recurrent_gru_additive", "recurrent_lstm_multiplicative",
       "recurrent_rnn_none",    "recurrent_lstm_decoder", "recurrent_ffn",
-      "recurrent_ffn_decoder", COPYING "decode_marian",  COPYING "decode_t5"};
+      "recurrent_ffn_decoder", COPYING "decode_marian",  COPYING "decode_t5",
+      LONGER "family_gemma3",  LONGER "family_mistral"};
   for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
     setup s;
     set_up(&s, folders[f], 0);
@@ -272,7 +306,7 @@ static void test_any_order_equals_the_forward(void **state) {
     assert_true(steps > 500);
     while (find(&s, true)) drop(&s);
     att_session_use use = att_session_used(s.session);
-    assert_true(use.rows == 0 && use.source_rows == 0);
+    assert_true(use.rows == 0 && use.local_rows == 0 && use.source_rows == 0);
     tear_down(&s);
   }
 }
@@ -306,6 +340,107 @@ static void test_rows_are_used_again(void **state) {
       assert_int_equal(att_session_used(s.session).rows, 0);
       assert_int_equal(att_session_used(s.session).source_rows, 0);
     }
+    tear_down(&s);
+  }
+}
+
+/* ---- windows ---- */
+
+enum { LONG = 1000 };
+
+static const char *const windowed[] = {LONGER "family_gemma3", LONGER "family_gemma2", LONGER "family_mistral",
+                                       LONGER "family_qwen2", LONGER "family_phi3"};
+#define WINDOWED (sizeof windowed / sizeof *windowed)
+
+static void draw_text(setup *s, int32_t *tokens) {
+  for (int i = 0; i < LONG; i++) tokens[i] = draw_token(s);
+}
+
+/* Logits after a token behind a text, in a sequence that has read all before it in one step: nothing has gone. */
+static void read_whole(setup *s, const int32_t *tokens, int64_t count, float *out) {
+  int32_t sequence;
+  float *logits;
+  ok(s, att_session_add(s->session, &sequence));
+  att_reading reading = {sequence, tokens, count, 0, 0};
+  ok(s, att_session_step(s->session, s->arena, &reading, 1, &logits));
+  memcpy(out, logits, (size_t)s->model->config.vocab_size * sizeof *out);
+  att_session_drop(s->session, sequence);
+  att_arena_reset(s->arena);
+}
+
+/* A text of many windows, read token by token and in pieces: the bits of one that is read at once, and rows of a window
+ * in the layers that have one. */
+static void test_windows_keep_their_rows_alone(void **state) {
+  (void)state;
+  static int32_t tokens[LONG];
+  for (size_t f = 0; f < WINDOWED; f++) {
+    setup s;
+    set_up(&s, windowed[f], 0);
+    int64_t vocab = s.model->config.vocab_size, seen = 0, before = 0;
+    float *want = malloc((size_t)vocab * sizeof *want), *logits;
+    int32_t sequence;
+    assert_non_null(want);
+    assert_in_range(s.window, 4, 11);
+    draw_text(&s, tokens);
+    ok(&s, att_session_add(s.session, &sequence));
+    for (int64_t done = 0, fresh; done < LONG; done += fresh) {
+      fresh = done % 7 ? 1 : 1 + draw(&s, 40);
+      if (fresh > LONG - done) fresh = LONG - done;
+      att_reading reading = {sequence, tokens + done, fresh, 0, 0};
+      ok(&s, att_session_step(s.session, s.arena, &reading, 1, &logits));
+      att_session_use use = att_session_used(s.session);
+      assert_int_equal(use.rows, done + fresh);
+      if (done + fresh > s.window + CUT_BACK) assert_int_equal(use.local_rows, s.window - 1 + CUT_BACK);
+      if (seen++ % 16) continue;
+      float *kept = malloc((size_t)vocab * sizeof *kept);
+      assert_non_null(kept);
+      memcpy(kept, logits, (size_t)vocab * sizeof *kept);
+      read_whole(&s, tokens, done + fresh, want);
+      assert_memory_equal(kept, want, (size_t)vocab * sizeof *want);
+      free(kept);
+      before = done;
+    }
+    assert_true(seen > 100 && before > 500);
+    free(want);
+    tear_down(&s);
+  }
+}
+
+/* Far back: read again by the next step, with the bits that it had. A little: not. */
+static void test_cut_behind_the_window(void **state) {
+  (void)state;
+  static int32_t tokens[LONG];
+  static const int64_t lengths[] = {0, 1, 3, 100, 260, 299 - CUT_BACK, 300 - CUT_BACK, 299};
+  for (size_t f = 0; f < WINDOWED; f++) {
+    setup s;
+    set_up(&s, windowed[f], 0);
+    int64_t vocab = s.model->config.vocab_size;
+    float *want = malloc((size_t)vocab * sizeof *want), *logits;
+    assert_non_null(want);
+    draw_text(&s, tokens);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+      int64_t length = lengths[i];
+      int32_t both[2];
+      read_whole(&s, tokens, length + 1, want);
+      ok(&s, att_session_add(s.session, &both[0]));
+      att_reading all = {both[0], tokens, 300, 0, 0};
+      ok(&s, att_session_step(s.session, s.arena, &all, 1, NULL));
+      bool back = length == 0 || length >= 300 - CUT_BACK;
+      assert_int_equal(att_session_goes_back(s.session, both[0], length), back);
+      ok(&s, att_session_fork(s.session, both[0], length, &both[1]));
+      att_session_cut(s.session, both[0], length);
+      for (int j = 0; j < 2; j++) {
+        att_reading one = {both[j], tokens + length, 1, 0, 0};
+        ok(&s, att_session_step(s.session, s.arena, &one, 1, &logits));
+        assert_memory_equal(logits, want, (size_t)vocab * sizeof *want);
+        assert_true(att_session_goes_back(s.session, both[j], length + 1));
+      }
+      bool shared = back && att_model_goes_on(s.model, 300, length + 1);
+      assert_int_equal(att_session_used(s.session).rows, shared ? length + 2 : 2 * (length + 1));
+      for (int j = 0; j < 2; j++) att_session_drop(s.session, both[j]);
+      assert_int_equal(att_session_used(s.session).local_rows, 0);
+    }
+    free(want);
     tear_down(&s);
   }
 }
@@ -461,6 +596,9 @@ static att_status use(att_session *session, att_arena *arena, bool sources) {
   att_reading readings[] = {{handles[0], tokens, 5, 0, 0}, {handles[1], tokens, 1, 0, 0}};
   ATT_TRY(att_session_step(session, arena, readings, 2, &logits));
   for (int i = 2; i < 20; i++) ATT_TRY(att_session_fork(session, handles[i % 2], i % 2 ? 1 : i % 6, &handles[i]));
+  for (int i = 0; i < 12 && att_session_model(session)->config.sliding_window; i++)
+    ATT_TRY(att_session_step(session, arena, readings, 1, &logits));
+  att_session_cut(session, handles[0], 7); /* beyond a window: read again */
   return att_session_step(session, arena, readings, 1, &logits);
 }
 
@@ -480,16 +618,20 @@ static att_status open_and_use(att_context *ctx, void *arg) {
 
 static void test_every_failing_allocation(void **state) {
   (void)state;
-  char decoder[] = "generate_gpt2", translator[] = "decode_marian", copier[] = COPYING "decode_marian";
+  char decoder[] = "generate_gpt2", translator[] = "decode_marian", copier[] = COPYING "decode_marian",
+       windows[] = LONGER "family_gemma3";
   assert_true(fail_each_allocation(open_and_use, decoder) > 20);
   assert_true(fail_each_allocation(open_and_use, translator) > 20);
   assert_true(fail_each_allocation(open_and_use, copier) > 20);
+  assert_true(fail_each_allocation(open_and_use, windows) > 20);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_any_order_equals_the_forward),
       cmocka_unit_test(test_rows_are_used_again),
+      cmocka_unit_test(test_windows_keep_their_rows_alone),
+      cmocka_unit_test(test_cut_behind_the_window),
       cmocka_unit_test(test_limits),
       cmocka_unit_test(test_interruption),
       cmocka_unit_test(test_sessions_side_by_side),

@@ -147,7 +147,7 @@ static void step_through(setting *s, const char *what, const att_memory *memory,
   for (int64_t past = 0; past < length;) {
     int64_t fresh = length - past < chunk ? length - past : chunk, start[] = {0, fresh}, count[] = {past + fresh};
     att_input input = {.ids = s->ids + past, .sequences = {1, start}};
-    att_cache cache = {self, ATT_F32, cross, row_list, count, memory_list, memory_count, &length};
+    att_cache cache = {self, ATT_F32, cross, row_list, count, memory_list, memory_count, &length, NULL};
     att_tensor hidden;
     ok(s, att_model_step(&run, s->model, &input, &cache, NULL, &hidden));
     same_rows(what, &hidden, want, past);

@@ -23,18 +23,19 @@ static void shape_of(const att_session *s, att_type *type, int64_t *width) {
 typedef struct layer {
   const att_session *session;
   int32_t sequence;
-  int64_t number;
+  int64_t number, first; /* the first token whose row it has */
 } layer;
 
 static att_status rows_of(const void *owner, int64_t first, int64_t count, void *out) {
   const layer *l = owner;
-  att_session_get_rows(l->session, l->sequence, l->number, first, count, out);
+  att_session_get_rows(l->session, l->sequence, l->number, l->first + first, count, out);
   return ATT_OK;
 }
 
 static att_status write_file(const att_session *s, int32_t sequence, int64_t length, const char *path, int32_t *tokens,
                              att_to_store *tensors, layer *layers, char (*names)[NAME]) {
-  int64_t count = att_session_layout_of(s).layers, width;
+  att_session_layout layout = att_session_layout_of(s);
+  int64_t count = layout.layers, held = att_session_held(s, sequence), width;
   int64_t fingerprint = (int64_t)att_model_fingerprint(att_session_model(s));
   att_type type;
   shape_of(s, &type, &width);
@@ -44,10 +45,15 @@ static att_status write_file(const att_session *s, int32_t sequence, int64_t len
   tensors[0].data_type = ATT_I64;
   tensors[1].data_type = ATT_I32;
   for (int64_t i = 0; i < count; i++) {
-    layers[i] = (layer){s, sequence, i};
+    int64_t first = !layout.local || !layout.local[i] ? 0 : held < length ? held : length;
+    layers[i] = (layer){s, sequence, i, first};
     snprintf(names[i], NAME, "layers.%lld", (long long)i);
-    tensors[FIRST_LAYER + i] = (att_to_store){
-        .name = names[i], .type = type, .rank = 2, .shape = {length, width}, .rows = rows_of, .owner = &layers[i]};
+    tensors[FIRST_LAYER + i] = (att_to_store){.name = names[i],
+                                              .type = type,
+                                              .rank = 2,
+                                              .shape = {length - first, width},
+                                              .rows = rows_of,
+                                              .owner = &layers[i]};
   }
   return att_safetensors_write(att_session_model(s)->ctx, path, tensors, (size_t)(FIRST_LAYER + count));
 }
@@ -76,6 +82,7 @@ typedef struct saved {
   const char *path;
   att_tensor_file *file;
   int64_t count;
+  int64_t held;      /* tokens without rows in layers that see a window; -1: none was read */
   int32_t *tokens;   /* [count] */
   const void **rows; /* [layers] */
 } saved;
@@ -123,6 +130,15 @@ static bool is_finite(const void *rows, const att_session_layout *layout, int64_
   return true;
 }
 
+/* A row a token, or in layers that see a window one of each of the last tokens, of all those layers the same ones. */
+static bool has_sizes(saved *f, const att_stored *stored, bool local, int64_t width) {
+  int64_t first = f->count - (stored->rank == 2 ? stored->shape[0] : 0);
+  if (stored->rank != 2 || stored->shape[1] != width || first < 0) return false;
+  if (!local) return first == 0;
+  if (f->held < 0) f->held = first;
+  return f->held == first;
+}
+
 static att_status read_rows(saved *f, const att_session *s) {
   att_session_layout layout = att_session_layout_of(s);
   att_type type;
@@ -137,9 +153,9 @@ static att_status read_rows(saved *f, const att_session *s) {
     snprintf(name, sizeof name, "layers.%lld", (long long)i);
     status = find(f, name, type, &stored);
     if (status) break;
-    if (stored->rank != 2 || stored->shape[0] != f->count || stored->shape[1] != width)
+    if (!has_sizes(f, stored, layout.local && layout.local[i], width))
       status = refuse(f, "a layer has other sizes than the model's");
-    else if (!is_finite(stored->data, &layout, f->count, numbers, line))
+    else if (!is_finite(stored->data, &layout, stored->shape[0], numbers, line))
       status = att_fail(f->ctx, ATT_NUMERIC, "%s holds NaN or infinity: it is damaged", f->path);
     f->rows[i] = stored->data;
   }
@@ -149,11 +165,11 @@ static att_status read_rows(saved *f, const att_session *s) {
 
 att_status att_session_load(att_session *s, const char *path, int32_t *sequence) {
   const att_model *model = att_session_model(s);
-  saved f = {.ctx = model->ctx, .path = path};
+  saved f = {.ctx = model->ctx, .path = path, .held = -1};
   att_status status = att_safetensors_open(f.ctx, path, &f.file);
   if (!status) status = read_tokens(&f, model);
   if (!status) status = read_rows(&f, s);
-  if (!status) status = att_session_add_rows(s, f.tokens, f.count, f.rows, sequence);
+  if (!status) status = att_session_add_rows(s, f.tokens, f.count, f.held < 0 ? 0 : f.held, f.rows, sequence);
   att_free(f.ctx, f.tokens);
   att_free(f.ctx, f.rows);
   att_tensor_file_close(f.file);

@@ -8,7 +8,8 @@
 
 #include "decode/session.h"
 
-/* The first `length` (above 0) tokens of a sequence of a decoder; whole or not at all. */
+/* The first `length` (above 0) tokens of a sequence of a decoder; whole or not at all. Of layers that see a window,
+ * what the sequence has; where it does not go back to that length, its tokens are read again when they are loaded. */
 att_status att_session_save(const att_session *session, int32_t sequence, int64_t length, const char *path);
 /* A new sequence with what the file has. */
 att_status att_session_load(att_session *session, const char *path, int32_t *sequence);

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define ATT_PIECE 256 /* tokens that are read again together: bounds what that needs beside the cache */
+/* Tokens that may be cut back without being read again where layers see a window: a model's guesses that were wrong, or
+ * the end of an answer that the next prompt has otherwise. */
+#define ATT_CUT_BACK 32
 
 typedef struct source {
   int32_t *rows; /* [count] of what is kept of it */
@@ -15,7 +18,8 @@ typedef struct source {
 
 typedef struct sequence {
   int32_t *table; /* [room] rows of its tokens; stays for the next one that takes this place */
-  int64_t length, room;
+  int32_t *local; /* [room] those in layers that see a window, of the tokens from `held` on; stays likewise */
+  int64_t length, room, held;
   int64_t read_as; /* the length of text that its rows were made for */
   int64_t ahead;   /* guesses that were read: their rows stand in the table behind the sequence's own */
   int32_t source;  /* or -1 */
@@ -25,9 +29,12 @@ typedef struct sequence {
 struct att_session {
   att_model *model;
   att_cache_shape shape;
-  att_type type; /* of self */
+  att_type type; /* of self and local */
   bool aligned;
-  att_rows self, cross;
+  /* Of layers that see all (and of the tokens, where there is none), that see a window, of sources. Whoever holds a row
+   * of `local` holds the same token's of `self`, so the limit of that suffices. */
+  att_rows self, local, cross;
+  void **data;                 /* [layers] the rows of self and local as layers stand */
   int32_t *tokens, *alignment; /* [noted] of each row of self */
   int64_t noted;
   sequence *sequences; /* [sequence_count] */
@@ -49,8 +56,13 @@ static att_status init(att_session *s, int64_t most) {
                     att_type_name(s->type), (int)att_type_block(s->type), (long long)s->shape.head_size);
   }
   if (most <= 0 || most > INT32_MAX) most = INT32_MAX;
-  size_t cross = (size_t)s->shape.cross_width * sizeof(float);
-  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers, att_type_bytes(s->type, s->shape.self_width), most));
+  size_t cross = (size_t)s->shape.cross_width * sizeof(float), self = att_type_bytes(s->type, s->shape.self_width);
+  int64_t local = 0;
+  for (int64_t i = 0; s->shape.local && i < s->shape.layers; i++) local += s->shape.local[i];
+  s->data = ATT_NEW(ctx, s->shape.layers, void *);
+  if (!s->data) return ATT_MEMORY;
+  ATT_TRY(att_rows_init(&s->self, ctx, s->shape.layers - local, self, most));
+  ATT_TRY(att_rows_init(&s->local, ctx, local, self, INT32_MAX));
   return att_rows_init(&s->cross, ctx, s->shape.cross_layers, cross, most);
 }
 
@@ -77,10 +89,15 @@ att_status att_session_new_typed(att_model *model, int64_t most_rows, att_type t
 void att_session_free(att_session *s) {
   if (!s) return;
   att_context *ctx = s->model->ctx;
-  for (int32_t i = 0; i < s->sequence_count; i++) att_free(ctx, s->sequences[i].table);
+  for (int32_t i = 0; i < s->sequence_count; i++) {
+    att_free(ctx, s->sequences[i].table);
+    att_free(ctx, s->sequences[i].local);
+  }
   for (int32_t i = 0; i < s->source_count; i++) att_free(ctx, s->sources[i].rows);
   att_rows_free(&s->self, ctx);
+  att_rows_free(&s->local, ctx);
   att_rows_free(&s->cross, ctx);
+  att_free(ctx, s->data);
   att_free(ctx, s->sequences);
   att_free(ctx, s->sources);
   att_free(ctx, s->tokens);
@@ -114,7 +131,7 @@ static att_status take_sequence(att_session *s, int32_t *out) {
   if (s->free < 0) ATT_TRY(more_places(s));
   sequence *q = &s->sequences[ *out = s->free];
   s->free = q->next;
-  q->length = q->ahead = q->read_as = 0;
+  q->length = q->held = q->ahead = q->read_as = 0;
   q->source = -1;
   return ATT_OK;
 }
@@ -126,6 +143,11 @@ static att_status table_room(att_session *s, sequence *q, int64_t length) {
   int32_t *table = att_resize(s->model->ctx, q->table, (size_t)room, sizeof *table);
   if (!table) return ATT_MEMORY;
   q->table = table;
+  if (s->shape.window) {
+    int32_t *local = att_resize(s->model->ctx, q->local, (size_t)room, sizeof *local);
+    if (!local) return ATT_MEMORY;
+    q->local = local;
+  }
   q->room = room;
   return ATT_OK;
 }
@@ -146,6 +168,9 @@ att_status att_session_fork(att_session *s, int32_t from, int64_t length, int32_
   if (length) memcpy(q->table, parent->table, (size_t)length * sizeof *q->table);
   for (int64_t i = 0; i < length; i++) att_rows_share(&s->self, q->table[i]);
   q->length = length;
+  q->held = parent->held < length ? parent->held : length;
+  for (int64_t i = q->held; s->shape.window && i < length; i++)
+    att_rows_share(&s->local, q->local[i] = parent->local[i]);
   q->read_as = parent->read_as;
   q->source = parent->source;
   if (q->source >= 0) s->sources[q->source].uses++;
@@ -157,14 +182,38 @@ void att_session_accept(att_session *s, int32_t number) {
   s->sequences[number].ahead--;
 }
 
+static void release(att_session *s, const sequence *q, int64_t token) {
+  att_rows_release(&s->self, q->table[token]);
+  if (s->shape.window && token >= q->held) att_rows_release(&s->local, q->local[token]);
+}
+
 static void forget_guesses(att_session *s, sequence *q) {
-  while (q->ahead) att_rows_release(&s->self, q->table[q->length + --q->ahead]);
+  while (q->ahead) release(s, q, q->length + --q->ahead);
 }
 
 void att_session_cut(att_session *s, int32_t number, int64_t length) {
   sequence *q = &s->sequences[number];
   forget_guesses(s, q);
-  while (q->length > length) att_rows_release(&s->self, q->table[--q->length]);
+  while (q->length > length) release(s, q, --q->length);
+  if (q->held > length) q->held = length;
+}
+
+/* The first token that layers with a window see from the one behind `length` tokens. */
+static int64_t first_seen(const att_session *s, int64_t length) {
+  int64_t first = s->shape.window ? length + 1 - s->shape.window : 0;
+  return first > 0 ? first : 0;
+}
+
+bool att_session_goes_back(const att_session *s, int32_t number, int64_t length) {
+  return length == 0 || s->sequences[number].held <= first_seen(s, length);
+}
+
+bool att_session_has_windows(const att_session *s) { return s->shape.window > 0; }
+
+/* What the window has left behind. */
+static void leave_behind(att_session *s, sequence *q) {
+  int64_t end = first_seen(s, q->length) - ATT_CUT_BACK;
+  while (q->held < end) att_rows_release(&s->local, q->local[q->held++]);
 }
 
 static void drop_source(att_session *s, int32_t number) {
@@ -206,8 +255,8 @@ int64_t att_session_common(const att_session *s, int32_t number, const int32_t *
 }
 
 att_session_use att_session_used(const att_session *s) {
-  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->cross),
-                           att_rows_bytes(&s->self) + att_rows_bytes(&s->cross)};
+  return (att_session_use){att_rows_used(&s->self), att_rows_used(&s->local), att_rows_used(&s->cross),
+                           att_rows_bytes(&s->self) + att_rows_bytes(&s->local) + att_rows_bytes(&s->cross)};
 }
 
 /* ---- sources -------------------------------------------------------------------------------------------------- */
@@ -286,19 +335,31 @@ att_status att_session_add_sources(att_session *s, att_arena *arena, const att_i
 /* Where a pass puts what it makes. For the model each guess is a sequence of its own, with one new token behind what
  * the guesses before it leave: it then goes through the same sums as if it were read alone. */
 typedef struct pass {
-  int64_t count, rows;                     /* readings and guesses; tokens */
-  int32_t *ids;                            /* [rows] */
-  int64_t *start;                          /* [count + 1] */
-  int64_t *counts, *source_counts;         /* [count] */
-  int64_t *lengths;                        /* [count] as what they are read */
-  const int32_t **tables, **source_tables; /* [count] */
-  float **probs;                           /* [count] of the last layer's cross-attention; NULL: not wanted */
+  int64_t count, rows;                    /* readings and guesses; tokens */
+  int32_t *ids;                           /* [rows] */
+  int64_t *start;                         /* [count + 1] */
+  int64_t *counts, *source_counts;        /* [count] */
+  int64_t *lengths;                       /* [count] as what they are read */
+  const int32_t **tables, **local_tables; /* [count] */
+  const int32_t **source_tables;          /* [count] */
+  float **probs;                          /* [count] of the last layer's cross-attention; NULL: not wanted */
 } pass;
+
+static bool is_local(const att_session *s, int64_t layer) { return s->shape.local && s->shape.local[layer]; }
+
+/* Also where growing failed, for some layers' rows may lie elsewhere by then. */
+static void find_layers(att_session *s) {
+  void **all = s->self.data, **local = s->local.data;
+  for (int64_t i = 0; i < s->shape.layers; i++) s->data[i] = is_local(s, i) ? *local++ : *all++;
+}
 
 /* Rows, and what is noted of them. */
 static att_status more_rows(att_session *s, int64_t count) {
   att_context *ctx = s->model->ctx;
-  ATT_TRY(att_rows_reserve(&s->self, ctx, count));
+  att_status status = att_rows_reserve(&s->self, ctx, count);
+  if (!status && s->shape.window) status = att_rows_reserve(&s->local, ctx, count);
+  find_layers(s);
+  if (status) return status;
   if (s->noted < s->self.room) {
     int32_t *tokens = att_resize(ctx, s->tokens, (size_t)s->self.room, sizeof *tokens);
     if (!tokens) return ATT_MEMORY;
@@ -333,27 +394,32 @@ static att_status begin_pass(att_session *s, att_arena *arena, const att_reading
   p->lengths = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->source_counts = ATT_ARENA_NEW(arena, p->count, int64_t);
   p->tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
+  p->local_tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
   p->source_tables = ATT_ARENA_NEW(arena, p->count, const int32_t *);
-  if (!p->start || !p->ids || !p->counts || !p->lengths || !p->source_counts || !p->tables || !p->source_tables)
-    return ATT_MEMORY;
+  if (!p->start || !p->ids || !p->counts || !p->lengths || !p->source_counts) return ATT_MEMORY;
+  if (!p->tables || !p->local_tables || !p->source_tables) return ATT_MEMORY;
   return make_room(s, readings, count, p);
 }
 
-/* Each new token gets a row. at: where the pass has the first of them. */
+static void take_rows(att_session *s, sequence *q, int64_t token, int32_t id) {
+  int32_t row = q->table[token] = att_rows_take(&s->self);
+  s->tokens[row] = id;
+  s->alignment[row] = -1;
+  if (s->shape.window && token >= q->held) q->local[token] = att_rows_take(&s->local);
+}
+
+/* Each new token gets its rows. at: where the pass has the first of them. */
 static void append(att_session *s, pass *p, const att_reading *reading, int64_t at) {
   sequence *q = &s->sequences[reading->sequence];
   int64_t count = reading->count + reading->guesses;
   memcpy(p->ids + p->start[at], reading->tokens, (size_t)count * sizeof *p->ids);
-  for (int64_t j = 0; j < count; j++) {
-    int32_t row = q->table[q->length + j] = att_rows_take(&s->self);
-    s->tokens[row] = reading->tokens[j];
-    s->alignment[row] = -1;
-  }
+  for (int64_t j = 0; j < count; j++) take_rows(s, q, q->length + j, reading->tokens[j]);
   q->length += reading->count;
   q->ahead = reading->guesses;
   for (int64_t j = 0; j <= reading->guesses; j++, at++) {
     p->start[at + 1] = p->start[at] + (j ? 1 : reading->count);
     p->tables[at] = q->table;
+    p->local_tables[at] = q->local;
     p->counts[at] = q->length + j;
     p->lengths[at] = reading->length && !j ? reading->length : q->length + j;
     if (q->source < 0) continue;
@@ -424,11 +490,12 @@ static att_status run_pass(att_session *s, att_arena *arena, pass *p, float **lo
   att_maps maps = {0};
   if (s->aligned) ATT_TRY(make_probs(s, arena, p, &maps));
   att_input input = {.ids = p->ids, .sequences = {p->count, p->start}};
-  att_cache cache = {.self = s->self.data,
+  att_cache cache = {.self = s->data,
                      .self_type = s->type,
                      .cross = s->cross.data,
                      .self_rows = p->tables,
                      .self_counts = p->counts,
+                     .local_rows = p->local_tables,
                      .cross_rows = p->source_tables,
                      .cross_counts = p->source_counts,
                      .lengths = p->lengths};
@@ -469,10 +536,13 @@ static att_status read_again(att_session *s, att_arena *arena, int32_t number, i
   return status;
 }
 
-static att_status follow_length(att_session *s, att_arena *arena, const att_reading *reading) {
+/* What the sequence has read is fit to go on from. */
+static att_status make_ready(att_session *s, att_arena *arena, const att_reading *reading) {
   const sequence *q = &s->sequences[reading->sequence];
   int64_t length = reading->length ? reading->length : q->length + reading->count;
-  if (q->length == 0 || att_model_goes_on(s->model, q->read_as, length)) return ATT_OK;
+  if (q->length == 0) return ATT_OK;
+  if (att_session_goes_back(s, reading->sequence, q->length) && att_model_goes_on(s->model, q->read_as, length))
+    return ATT_OK;
   return read_again(s, arena, reading->sequence, length);
 }
 
@@ -480,7 +550,7 @@ att_status att_session_step(att_session *s, att_arena *arena, const att_reading 
                             float **logits) {
   pass p = {0};
   if (att_is_interrupted(s->model->ctx)) return att_fail(s->model->ctx, ATT_INTERRUPTED, "interrupted");
-  for (int64_t i = 0; i < count; i++) ATT_TRY(follow_length(s, arena, &readings[i]));
+  for (int64_t i = 0; i < count; i++) ATT_TRY(make_ready(s, arena, &readings[i]));
   ATT_TRY(begin_pass(s, arena, readings, count, &p));
   p.start[0] = 0;
   for (int64_t i = 0, at = 0; i < count; at += 1 + readings[i++].guesses) append(s, &p, &readings[i], at);
@@ -490,6 +560,7 @@ att_status att_session_step(att_session *s, att_arena *arena, const att_reading 
   for (int64_t i = 0; !status && i < count; i++) {
     sequence *q = &s->sequences[readings[i].sequence];
     q->read_as = readings[i].length ? readings[i].length : q->length;
+    leave_behind(s, q);
   }
   return status;
 }
@@ -497,19 +568,22 @@ att_status att_session_step(att_session *s, att_arena *arena, const att_reading 
 /* ---- rows from elsewhere -------------------------------------------------------------------------------------- */
 
 att_session_layout att_session_layout_of(const att_session *s) {
-  return (att_session_layout){s->shape.layers, s->type, s->self.size};
+  return (att_session_layout){s->shape.layers, s->shape.local, s->type, s->self.size};
 }
+
+int64_t att_session_held(const att_session *s, int32_t number) { return s->sequences[number].held; }
 
 void att_session_get_rows(const att_session *s, int32_t number, int64_t layer, int64_t first, int64_t count,
                           void *out) {
-  const int32_t *table = s->sequences[number].table + first;
-  const char *rows = s->self.data[layer];
+  const sequence *q = &s->sequences[number];
+  const int32_t *table = (is_local(s, layer) ? q->local : q->table) + first;
+  const char *rows = s->data[layer];
   for (int64_t i = 0; i < count; i++)
     memcpy((char *)out + (size_t)i * s->self.size, rows + (size_t)table[i] * s->self.size, s->self.size);
 }
 
-att_status att_session_add_rows(att_session *s, const int32_t *tokens, int64_t count, const void *const *rows,
-                                int32_t *number) {
+att_status att_session_add_rows(att_session *s, const int32_t *tokens, int64_t count, int64_t held,
+                                const void *const *rows, int32_t *number) {
   ATT_TRY(more_rows(s, count));
   ATT_TRY(att_session_add(s, number));
   sequence *q = &s->sequences[*number];
@@ -518,13 +592,18 @@ att_status att_session_add_rows(att_session *s, const int32_t *tokens, int64_t c
     att_session_drop(s, *number);
     return status;
   }
-  for (int64_t i = 0; i < count; i++) {
-    int32_t row = q->table[q->length++] = att_rows_take(&s->self);
-    s->tokens[row] = tokens[i];
-    s->alignment[row] = -1;
-    for (int64_t l = 0; l < s->shape.layers; l++)
-      memcpy((char *)s->self.data[l] + (size_t)row * s->self.size, (const char *)rows[l] + (size_t)i * s->self.size,
-             s->self.size);
+  size_t size = s->self.size;
+  q->held = held;
+  for (; q->length < count; q->length++) {
+    int64_t i = q->length;
+    take_rows(s, q, i, tokens[i]);
+    for (int64_t l = 0; l < s->shape.layers; l++) {
+      bool local = is_local(s, l);
+      if (local && i < held) continue;
+      memcpy((char *)s->data[l] + (size_t)(local ? q->local : q->table)[i] * size,
+             (const char *)rows[l] + (size_t)(local ? i - held : i) * size, size);
+    }
   }
+  leave_behind(s, q);
   return ATT_OK;
 }

@@ -9,6 +9,10 @@
  *     rows:    0:<s>  1:A  2:dog  3:cat  4:runs        uses:  2 2 1 1 1
  *     tables:  [0 1 2 4]  [0 1 3]
  *
+ * Layers that see a window have rows of their own, in a second table, which go as soon as the window has left them
+ * behind by more than is ever cut back between steps. A sequence that is cut back, or forked, further than that is read
+ * again by its next step.
+ *
  * The sequences of an encoder-decoder stand each behind a source, which the encoder has read; forks share it, and it
  * goes with the last of them.
  */
@@ -40,10 +44,15 @@ att_status att_session_add_sources(att_session *session, att_arena *arena, const
                                    int32_t *sequences);
 /* The same of sources that the encoder has read already. */
 att_status att_session_add_memory(att_session *session, att_arena *arena, const att_memory *memory, int32_t *sequences);
-/* A sequence with the first `length` tokens of another, 0 <= length <= its own. */
+/* A sequence with the first `length` tokens of another, 0 <= length <= its own. Where that does not go back so far, the
+ * fork's first step reads them again. */
 att_status att_session_fork(att_session *session, int32_t sequence, int64_t length, int32_t *fork);
-/* Forgets all behind the first `length` tokens. */
+/* Forgets all behind the first `length` tokens, and likewise. */
 void att_session_cut(att_session *session, int32_t sequence, int64_t length);
+/* Whether the first `length` tokens go on without being read again: what layers with a window see of them is there. */
+bool att_session_goes_back(const att_session *session, int32_t sequence, int64_t length);
+/* Whether there are such layers: else every sequence goes back to every length. */
+bool att_session_has_windows(const att_session *session);
 void att_session_drop(att_session *session, int32_t sequence);
 
 /* New tokens of a sequence, one or more; and guesses at those behind them, which are read ahead: att_session_accept
@@ -61,7 +70,7 @@ typedef struct att_reading {
  * vocab_size after its last token, and after each of its guesses, which have the bits that they have without the
  * others; they may be written into, and are on the arena, as is the work. A failure (ATT_FULL: beyond most_rows) leaves
  * every sequence as it was. Where the model reads a text otherwise from some length on (att_model_goes_on), a sequence
- * that reaches it is read again first. */
+ * that reaches it is read again first, as is one that does not go back to its length (att_session_goes_back). */
 att_status att_session_step(att_session *session, att_arena *arena, const att_reading *readings, int64_t count,
                             float **logits);
 
@@ -84,20 +93,25 @@ int64_t att_session_common(const att_session *session, int32_t sequence, const i
 /* For files of it (saved.h): how the cache's rows lie, */
 typedef struct att_session_layout {
   int64_t layers;
-  att_type type; /* of a row's numbers */
+  const bool *local; /* [layers] those that see a window, whose rows begin later; NULL: none */
+  att_type type;     /* of a row's numbers */
   size_t row_bytes;
 } att_session_layout;
 att_session_layout att_session_layout_of(const att_session *session);
+/* the first token of a sequence that has rows in layers that see a window; */
+int64_t att_session_held(const att_session *session, int32_t sequence);
 /* those of tokens [first, first + count) of a sequence in one layer, into out[count, row_bytes]; */
 void att_session_get_rows(const att_session *session, int32_t sequence, int64_t layer, int64_t first, int64_t count,
                           void *out);
-/* and a sequence of a decoder alone with given tokens[count] and rows[layers], each [count, row_bytes]. */
-att_status att_session_add_rows(att_session *session, const int32_t *tokens, int64_t count, const void *const *rows,
-                                int32_t *sequence);
+/* and a sequence of a decoder alone with given tokens[count] and rows[layers], each [count, row_bytes], or
+ * [count - held, row_bytes] in layers that see a window: without those of the first `held` tokens. */
+att_status att_session_add_rows(att_session *session, const int32_t *tokens, int64_t count, int64_t held,
+                                const void *const *rows, int32_t *sequence);
 
-/* Rows in use: of the cache, of sources. And bytes of the cache that there is room for. */
+/* Rows in use: of the cache, of those the ones in layers that see a window, of sources. And bytes of the cache that
+ * there is room for. */
 typedef struct att_session_use {
-  int64_t rows, source_rows, cache_bytes;
+  int64_t rows, local_rows, source_rows, cache_bytes;
 } att_session_use;
 att_session_use att_session_used(const att_session *session);
 

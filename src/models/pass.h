@@ -38,6 +38,8 @@ typedef struct att_cache_shape {
   /* Of keys and values, else 0: columns of a head. What a row leaves is then there for the rows behind it in the same
    * pass, whichever sequence they are given as; and self may be of another type than float32. */
   int64_t head_size;
+  int64_t window;    /* tokens that some layers see, the one that looks among them; 0: all layers see all */
+  const bool *local; /* [layers] those, of the model; NULL: none */
 } att_cache_shape;
 void att_model_cache_shape(const att_model *model, att_cache_shape *shape);
 
@@ -53,6 +55,9 @@ typedef struct att_cache {
   /* [sequences], or NULL: self_counts. Of texts that are read in pieces, how long they are with all of them: where
    * rotary positions go by a text's length, all its pieces must. */
   const int64_t *lengths;
+  /* [sequences] as self_rows, of the layers that see a window, or NULL: those too. Rows that lie before the window are
+   * not touched. */
+  const int32_t *const *local_rows;
 } att_cache;
 
 /* Where attention's weights go, for looking. Each may be NULL. */

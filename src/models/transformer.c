@@ -325,6 +325,9 @@ void att_transformer_cache_shape(const att_model *model, att_cache_shape *shape)
   const att_block *last = &decoder->blocks[decoder->layers - 1];
   shape->self_width = 2 * (int64_t)last->kv_heads * last->head_size;
   shape->head_size = last->head_size;
+  for (int64_t i = 0; i < decoder->layers; i++)
+    if (decoder->blocks[i].window > 0) shape->window = decoder->blocks[i].window;
+  if (shape->window > 0) shape->local = model->config.local_layers;
   if (!last->has_cross) return;
   shape->cross_width = 2 * (int64_t)last->heads * last->head_size;
   shape->alignment_heads = last->heads;
@@ -345,7 +348,9 @@ att_status att_transformer_step(att_run *run, att_model *model, const att_input 
   att_block_input block;
   ATT_TRY(begin(run, model, true, input, cache, NULL, &block, hidden));
   for (int64_t i = 0; i < decoder->layers; i++) {
-    att_stored_keys self = {cache->self[i], cache->self_type, cache->self_rows, cache->self_counts}, cross;
+    bool local = decoder->blocks[i].window > 0 && cache->local_rows;
+    att_stored_keys cross,
+        self = {cache->self[i], cache->self_type, local ? cache->local_rows : cache->self_rows, cache->self_counts};
     block.self_cache = &self;
     if (decoder->blocks[i].has_cross) {
       cross = (att_stored_keys){cache->cross[i], ATT_F32, cache->cross_rows, cache->cross_counts};

@@ -24,6 +24,7 @@ static int on_piece(void *user, const att_piece_of_text *piece) {
 static att_status serve(att_service *service, const att_request *request) {
   const att_generate_options *options = request->generate;
   size_t left;
+  if (options->save_cache) att_service_keep_prompts(service);
   if (options->load_cache) ATT_TRY(att_service_load(service, options->load_cache));
   ATT_TRY(att_service_submit(service, request, NULL));
   do ATT_TRY(att_service_step(service, &left));

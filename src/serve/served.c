@@ -213,6 +213,12 @@ static void give(att_served *s, att_piece_of_text *piece) {
   if (s->give(s->user, piece) != 0) s->cancelled = true; /* or it has cancelled itself */
 }
 
+/* Of the first sample. */
+static att_status keep(const att_served *s, const att_running *h) {
+  if (h->number > 0 || s->cancelled || s->model->config.kind != ATT_DECODER) return ATT_OK;
+  return att_kept_add(s->kept, s->model->ctx, h->sequence);
+}
+
 /* A sample's last piece tells more. */
 static att_status give_last(att_served *s, const att_running *h, att_piece_of_text *piece) {
   int64_t count = (int64_t)piece->token_count, rows = att_session_length(s->search.session, h->sequence);
@@ -227,8 +233,7 @@ static att_status give_last(att_served *s, const att_running *h, att_piece_of_te
   piece->last = ++s->ended == s->plan.samples;
   give(s, piece);
   att_free(s->model->ctx, alignment);
-  if (h->number > 0 || s->cancelled || s->model->config.kind != ATT_DECODER) return ATT_OK;
-  return att_kept_add(s->kept, s->model->ctx, h->sequence);
+  return s->kept->prompts ? ATT_OK : keep(s, h);
 }
 
 static att_status on_token(void *user, const att_running *h, double logprob, att_finish *finish) {
@@ -236,6 +241,7 @@ static att_status on_token(void *user, const att_running *h, double logprob, att
   att_pieces *pieces = &s->pieces[h->number];
   size_t size;
   s->written++;
+  if (s->kept->prompts && s->search.length == 1) ATT_TRY(keep(s, h));
   ATT_TRY(att_pieces_put(pieces, s->model->ctx, h->token, logprob, h->top, finish, &size));
   if (size == 0 && *finish == ATT_RUNNING) return ATT_OK;
   att_piece_of_text piece = {.sample = h->number, .finish = *finish};

@@ -35,6 +35,7 @@ typedef struct att_served {
   void *user;
   int32_t sequence; /* reading; else -1 */
   int64_t shared;   /* tokens of the prompt that it did not read itself */
+  int64_t parts;    /* tokens of it that others have read, who do not go back to there; 0: none */
   att_search search;
   att_pieces *pieces; /* [plan.samples]; NULL: of a beam */
   int64_t ended;      /* samples */

@@ -178,49 +178,63 @@ att_status att_service_cancel(att_service *v, uint64_t id) {
 
 static int64_t read_of(const att_served *s) { return (int64_t)s->tokens.count - 1 - att_served_unread(s); }
 
-/* The sequence, of those that are there, that has most of the prompt read; *common tokens of it, more than before. */
-static int32_t find_common(const att_service *v, const att_served *s, int64_t *common) {
+/* Looks at all that is there for what has most of the prompt read. */
+static void find_common(const att_service *v, const att_served *s, att_beginning *beginning) {
   int64_t count = (int64_t)s->tokens.count - 1;
-  int32_t best = att_kept_find(&v->kept, s->tokens.data, count, common);
+  att_kept_find(&v->kept, s->tokens.data, count, beginning);
   for (size_t i = 0; i < v->running; i++) {
     const att_served *other = v->requests[i];
     bool writes = other->stage == ATT_STAGE_WRITING;
     for (int64_t h = 0; h < (writes ? other->search.running : other->sequence >= 0); h++) {
       int32_t sequence = writes ? other->search.hypotheses[h].sequence : other->sequence;
-      int64_t same = other == s ? 0 : att_session_common(v->session, sequence, s->tokens.data, count);
-      if (same <= *common) continue;
-      *common = same;
-      best = sequence;
+      if (other != s) att_beginning_look(beginning, v->session, sequence, s->tokens.data, count);
     }
   }
-  return best;
 }
 
 /* Takes over what others have read of the prompt, where it is worth it; else an empty sequence, if there is none. */
 static att_status share(att_service *v, att_served *s) {
-  int64_t read = s->sequence >= 0 ? read_of(s) : 0, common = read + ATT_WORTH_SHARING - 1;
-  int32_t from = find_common(v, s, &common), fork;
-  if (from < 0) return s->sequence >= 0 ? ATT_OK : att_session_add(v->session, &s->sequence);
-  ATT_TRY(att_session_fork(v->session, from, common, &fork));
+  int64_t read = s->sequence >= 0 ? read_of(s) : 0;
+  att_beginning found = {.sequence = -1, .common = read + ATT_WORTH_SHARING - 1};
+  int32_t fork;
+  find_common(v, s, &found);
+  int64_t from = found.sequence < 0 ? read : found.common;
+  if (s->parts <= from) s->parts = found.parts < from + ATT_WORTH_SHARING ? 0 : found.parts;
+  if (found.sequence < 0) return s->sequence >= 0 ? ATT_OK : att_session_add(v->session, &s->sequence);
+  ATT_TRY(att_session_fork(v->session, found.sequence, found.common, &fork));
   if (s->sequence >= 0) att_session_drop(v->session, s->sequence);
   s->sequence = fork;
-  s->shared += common - read;
-  v->info.shared_tokens += common - read;
-  att_kept_use(&v->kept, from);
+  s->shared += found.common - read;
+  v->info.shared_tokens += found.common - read;
+  att_kept_use(&v->kept, found.sequence);
   return ATT_OK;
 }
 
-/* Whether one that came before is about to read more of what both begin with. */
+/* What a prompt begins with alike with one that came before it and is about to read more of that; 0: it is not. */
+static int64_t awaited(const att_served *s, const att_served *other) {
+  if (other->stage != ATT_STAGE_READING || other->cancelled) return 0;
+  int64_t most = (int64_t)(s->tokens.count < other->tokens.count ? s->tokens.count : other->tokens.count) - 1, same = 0;
+  while (same < most && s->tokens.data[same] == other->tokens.data[same]) same++;
+  return same >= read_of(s) + ATT_WORTH_SHARING && same > read_of(other) ? same : 0;
+}
+
 static bool waits_for_other(const att_service *v, size_t at) {
-  const att_served *s = v->requests[at];
-  for (size_t i = 0; i < at; i++) {
-    const att_served *other = v->requests[i];
-    if (other->stage != ATT_STAGE_READING || other->cancelled) continue;
-    size_t most = (s->tokens.count < other->tokens.count ? s->tokens.count : other->tokens.count) - 1, same = 0;
-    while (same < most && s->tokens.data[same] == other->tokens.data[same]) same++;
-    if ((int64_t)same >= read_of(s) + ATT_WORTH_SHARING && (int64_t)same > read_of(other)) return true;
-  }
+  for (size_t i = 0; i < at; i++)
+    if (awaited(v->requests[at], v->requests[i])) return true;
   return false;
+}
+
+/* Tokens of a prompt that are to be read now. Where layers see a window, others can go on only from where it stands: it
+ * stops where one that waits for it parts from it, and where it is kept for those that will part there again. */
+static int64_t to_read(const att_service *v, size_t at) {
+  const att_served *s = v->requests[at];
+  int64_t read = read_of(s), end = s->parts > read ? s->parts : read + att_served_unread(s);
+  for (size_t i = at + 1; att_session_has_windows(v->session) && i < v->running; i++) {
+    const att_served *other = v->requests[i];
+    int64_t same = other->stage == ATT_STAGE_READING && !other->cancelled ? awaited(other, s) : 0;
+    if (same > 0 && same < end) end = same;
+  }
+  return end - read;
 }
 
 /* ---- slots and rows ------------------------------------------------------------------------------------------- */
@@ -244,8 +258,9 @@ static bool has_room(att_service *v, const att_served *s, int64_t pending) {
 static void admit_prompts(att_service *v) {
   for (; v->running < v->count; v->running++) {
     att_served *s = v->requests[v->running];
-    int64_t common = 0;
-    att_kept_use(&v->kept, find_common(v, s, &common)); /* what it begins with makes room last */
+    att_beginning found = {.sequence = -1};
+    find_common(v, s, &found);
+    att_kept_use(&v->kept, found.sequence); /* what it begins with makes room last */
     if (!has_room(v, s, 0)) return;
     s->stage = ATT_STAGE_READING;
   }
@@ -337,20 +352,20 @@ static att_status write_tokens(att_service *v) {
   return ATT_OK;
 }
 
-/* Of `most` tokens each gets an even share, and what some do not need goes to the first. */
-static void share_out(att_served *const *readers, int64_t count, int64_t most, att_reading *readings) {
+static att_reading reading_of(const att_served *s) {
+  return (att_reading){
+      .sequence = s->sequence, .tokens = s->tokens.data + read_of(s), .length = read_of(s) + att_served_unread(s) + 1};
+}
+
+/* Of `most` tokens each gets an even share of what is wanted[count], and what some do not need goes to the first. */
+static void share_out(const int64_t *wanted, int64_t count, int64_t most, att_reading *readings) {
   int64_t share = most / count;
   for (int64_t i = 0; i < count; i++) {
-    int64_t unread = att_served_unread(readers[i]);
-    readings[i] = (att_reading){.sequence = readers[i]->sequence,
-                                .tokens = readers[i]->tokens.data + read_of(readers[i]),
-                                .count = unread,
-                                .length = read_of(readers[i]) + unread + 1};
-    if (readings[i].count > share) readings[i].count = share;
+    readings[i].count = wanted[i] < share ? wanted[i] : share;
     most -= readings[i].count;
   }
   for (int64_t i = 0; i < count && most > 0; i++) {
-    int64_t more = att_served_unread(readers[i]) - readings[i].count;
+    int64_t more = wanted[i] - readings[i].count;
     if (more > most) more = most;
     readings[i].count += more;
     most -= more;
@@ -368,16 +383,21 @@ static att_status read_prompts(att_service *v, int64_t most) {
   int64_t count = 0, pieces = 0;
   att_served **readers = ATT_ARENA_NEW(v->arena, v->running, att_served *);
   att_reading *readings = ATT_ARENA_NEW(v->arena, v->running, att_reading);
-  if (!readers || !readings) return ATT_MEMORY;
+  int64_t *wanted = ATT_ARENA_NEW(v->arena, v->running, int64_t);
+  if (!readers || !readings || !wanted) return ATT_MEMORY;
   for (size_t i = 0; i < v->running; i++) {
     att_served *s = v->requests[i];
     if (s->stage != ATT_STAGE_READING || s->cancelled) continue;
     ATT_TRY(share(v, s));
-    if (att_served_unread(s) > 0 && !waits_for_other(v, i)) readers[count++] = s;
+    if (att_served_unread(s) > 0 && !waits_for_other(v, i)) {
+      readers[count] = s;
+      readings[count] = reading_of(s);
+      wanted[count++] = to_read(v, i);
+    }
     if (att_served_unread(s) == 0) ATT_TRY(begin_writing(v, s));
   }
   if (count == 0) return ATT_OK;
-  share_out(readers, count, most, readings);
+  share_out(wanted, count, most, readings);
   for (int64_t i = 0; i < count; i++) {
     v->info.read_tokens += readings[i].count;
     if (readings[i].count) readings[pieces++] = readings[i];
@@ -386,6 +406,7 @@ static att_status read_prompts(att_service *v, int64_t most) {
   for (int64_t i = 0; i < count; i++) {
     att_served *s = readers[i];
     if (s->on_prompt) s->on_prompt(s->on_prompt_user, (size_t)read_of(s), s->tokens.count);
+    if (s->parts > 0 && read_of(s) == s->parts) ATT_TRY(att_kept_add(&v->kept, v->model->ctx, s->sequence));
     if (att_served_unread(s) == 0) ATT_TRY(begin_writing(v, s));
   }
   return ATT_OK;
@@ -436,6 +457,8 @@ att_status att_service_load(att_service *v, const char *path) {
   att_session_drop(v->session, sequence);
   return status;
 }
+
+void att_service_keep_prompts(att_service *v) { v->kept.prompts = true; }
 
 att_status att_service_save(att_service *v, int64_t length, const char *path) {
   if (v->kept.count == 0) return att_fail(v->model->ctx, ATT_ARGUMENT, "there is nothing to save in %s", path);
