@@ -220,7 +220,8 @@ static int look(att_cli *cli, att_model *model, const look_options *o, att_cli_i
   if (rolls) return look_at_roll(cli, model, o);
   if (att_check_verb(model, ATT_VERB_TRANSCRIBE) == ATT_OK) return look_at_recording(cli, model, o);
   if (reads_series(model)) return look_at_series(cli, model, o);
-  if (o->data && !o->series && att_cli_is_tune(o->data)) return look_at_tune(cli, model, o);
+  bool words = att_check_verb(model, ATT_VERB_SCORE_TEXT) == ATT_OK;
+  if (words && o->data && !o->series && att_cli_is_tune(o->data)) return look_at_tune(cli, model, o);
   if (o->data || o->series)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for models of series, sounds and tunes",
                         o->series ? "series" : "data");
