@@ -104,6 +104,9 @@ bool att_cli_unicode(void);  /* by the locale; yes where none is set */
 
 /* ---- input.c: lines ---- */
 
+/* Whether a file is a tune by its name: .mid, .midi or .abc. */
+bool att_cli_is_tune(const char *path);
+
 typedef struct att_cli_input att_cli_input;
 
 /* Where a verb's texts come from, the same for all: the words after MODEL are one text (word_count above 1); else the

@@ -19,7 +19,8 @@ const att_cli_verb att_cli_compare = {
         "another, each into DIR/NAME. Then evaluates all of them on what none has learned from and writes "
         "DIR/report.html and DIR/report.json: parameters, time, score, score by length, how far the gradient "
         "reaches, learning curves, outputs side by side. The data says which kind of training it is: pairs of texts, "
-        "running text, texts, series or recordings with labels, tunes, questions, summaries, a table to forecast. "
+        "running text, texts, series or recordings with labels, tunes, piano rolls, questions, summaries, a table to "
+        "forecast. "
         "Ctrl-C saves, and `attend compare --resume DIR` goes on.",
     .example = "attend compare --source train.de.gz --target train.en.gz --minutes 60 -o DIR\n"
                "attend compare --data train.tsv --valid dev.tsv -o compared\n"

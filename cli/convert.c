@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 typedef struct convert_options {
@@ -138,17 +137,6 @@ static int quantize_calibrated(att_cli *cli, att_model *model, const convert_opt
 
 /* ---- the verbs ---- */
 
-/* A tune, .mid or .abc, is converted to the other. */
-static bool is_tune(const char *name) {
-  static const char *const ends[] = {".mid", ".midi", ".abc"};
-  size_t size = strlen(name);
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-    size_t length = strlen(ends[i]);
-    if (size > length && strcasecmp(name + size - length, ends[i]) == 0) return true;
-  }
-  return false;
-}
-
 static int run(att_cli *cli) {
   convert_options o;
   memset(&o, 0, sizeof o);
@@ -158,7 +146,7 @@ static int run(att_cli *cli) {
   if (!status && !o.out) status = att_cli_fail(cli, ATT_CLI_MISUSED, "--out is missing: the folder or file to write");
   if (quantize && !o.type) o.type = "q8_0";
   if (!status) status = att_cli_start(cli);
-  bool tune = !status && !quantize && is_tune(cli->words[0]);
+  bool tune = !status && !quantize && att_cli_is_tune(cli->words[0]);
   if (tune && o.type)
     return att_cli_fail(cli, ATT_CLI_MISUSED, "--type is for models, and %s is a tune", cli->words[0]);
   if (tune) return att_cli_failed(cli, att_tune_convert(cli->ctx, cli->words[0], o.out));

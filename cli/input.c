@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,11 @@ static int take_words(att_cli *cli, att_cli_input *input) {
   if (!input->words) return att_cli_fail(cli, ATT_CLI_FAILED, "no memory");
   input->lines[0] = (att_text){input->words, strlen(input->words)};
   return 0;
+}
+
+bool att_cli_is_tune(const char *path) {
+  const char *end = strrchr(path, '.');
+  return end && (strcasecmp(end, ".mid") == 0 || strcasecmp(end, ".midi") == 0 || strcasecmp(end, ".abc") == 0);
 }
 
 int att_cli_input_open(att_cli *cli, const char *path, att_cli_input **out) {

@@ -11,7 +11,7 @@ typedef struct look_options {
   const char *target, *file, *data, *context;
   const char *files[4]; /* by att_look_format; that of the terminal is unused */
   int part;             /* an att_look_part, or -1: the one that says most of those the model has */
-  int layer, head, series;
+  int layer, head, series, frames;
   bool gradient;
 } look_options;
 
@@ -27,9 +27,11 @@ static const att_cli_option options[] = {
     {.name = "context", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(context),
      .help = "of a model that answers questions: what TEXT asks about"},
     {.name = "data", .kind = ATT_CLI_TEXT, .value = "FILE", .offset = AT(data),
-     .help = "of a model of series or of sounds, in place of TEXT: the file, as for training"},
+     .help = "of a model of series, sounds or tunes, in place of TEXT: the file, as for training"},
     {.name = "series", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 1e9, .offset = AT(series),
-     .help = "which series, or recording, of that file, from 1", .initial = "1"},
+     .help = "which series, recording or piano roll of that file, from 1", .initial = "1"},
+    {.name = "frames", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 480, .offset = AT(frames),
+     .help = "of a model of piano rolls: frames of a quarter note of a .mid or .abc file", .initial = "1"},
     {.name = "part", .kind = ATT_CLI_CHOICE, .value = "encoder|decoder|cross", .offset = AT(part),
      .help = "whose attention", .initial = "cross; where there is none decoder, or encoder"},
     {.name = "layer", .kind = ATT_CLI_INT, .value = "N", .low = 1, .high = 256, .offset = AT(layer),
@@ -128,7 +130,8 @@ static int look_at(att_cli *cli, att_model *model, att_text text, const look_opt
 static int find_file(att_cli *cli, const look_options *o, const char **path) {
   *path = o->data ? o->data : cli->word_count == 2 ? cli->words[1] : NULL;
   if (*path && cli->word_count == (o->data ? 1 : 2) && !o->file) return 0;
-  return att_cli_fail(cli, ATT_CLI_MISUSED, "a model of sounds or series looks at one file: attend look MODEL FILE");
+  return att_cli_fail(cli, ATT_CLI_MISUSED,
+                      "a model of sounds, series or tunes looks at one file: attend look MODEL --data FILE");
 }
 
 static int look_at_recording(att_cli *cli, att_model *model, const look_options *o) {
@@ -149,6 +152,30 @@ static int look_at_series(att_cli *cli, att_model *model, const look_options *o)
   if (status) return status;
   att_status done = att_look_series(model, path, o->series ? o->series - 1 : 0, o->target, o->gradient, &attention);
   return show(cli, done, attention, o);
+}
+
+static int look_at_roll(att_cli *cli, att_model *model, const look_options *o) {
+  att_attention *attention = NULL;
+  const char *path;
+  int status = find_file(cli, o, &path);
+  if (status) return status;
+  if (o->target) return att_cli_fail(cli, ATT_CLI_MISUSED, "--target is for models of text and of forecasts");
+  att_status done =
+      att_look_roll(model, path, o->series ? o->series - 1 : 0, o->frames ? o->frames : 1, o->gradient, &attention);
+  return show(cli, done, attention, o);
+}
+
+/* The words that a model of tunes reads. */
+static int look_at_tune(att_cli *cli, att_model *model, const look_options *o) {
+  const char *path;
+  char *words;
+  size_t size;
+  int status = find_file(cli, o, &path);
+  if (!status) status = att_cli_failed(cli, att_tune_read(cli->ctx, path, &words, &size));
+  if (status) return status;
+  status = look_at(cli, model, (att_text){words, size}, o);
+  att_release(cli->ctx, words);
+  return status;
 }
 
 static bool reads_series(att_model *model) {
@@ -188,11 +215,16 @@ static int check_options(att_cli *cli, const look_options *o) {
 }
 
 static int look(att_cli *cli, att_model *model, const look_options *o, att_cli_input **input) {
+  bool rolls = att_check_verb(model, ATT_VERB_COMPOSE) == ATT_OK;
+  if (o->frames && !rolls) return att_cli_fail(cli, ATT_CLI_MISUSED, "--frames is for models of piano rolls");
+  if (rolls) return look_at_roll(cli, model, o);
   if (att_check_verb(model, ATT_VERB_TRANSCRIBE) == ATT_OK) return look_at_recording(cli, model, o);
   if (reads_series(model)) return look_at_series(cli, model, o);
+  bool words = att_check_verb(model, ATT_VERB_SCORE_TEXT) == ATT_OK;
+  if (words && o->data && !o->series && att_cli_is_tune(o->data)) return look_at_tune(cli, model, o);
   if (o->data || o->series)
-    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for models of series and of sounds",
-                        o->data ? "data" : "series");
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--%s is for models of series, sounds and tunes",
+                        o->series ? "series" : "data");
   int status = att_cli_input_open(cli, o->file, input);
   return status ? status : look_at_lines(cli, model, o, *input);
 }
@@ -236,13 +268,15 @@ const att_cli_verb att_cli_look = {
         "--file or standard input, is looked at as it is; a translator translates it first, unless --target gives a "
         "translation. Of a recogniser of speech TEXT is a recording: each word that is heard looks at the sound "
         "(cross), "
-        "over its spectrogram. Of a model of series it is a file of them (--series N: which): each time looks at the "
-        "others, under the curves.",
+        "over its spectrogram. Of a model of series or of piano rolls it is a file of them (--series N: which): each "
+        "time looks at the others, under the curves or the roll. A tune (--data, .mid or .abc) is the words that a "
+        "model of tunes reads.",
     .example = "attend look de-en \"Ein Hund läuft durch den Schnee.\"\n"
                "attend look de-en \"Ein Hund.\" --target \"A dog.\" --html look.html\n"
                "attend look gpt2 \"Once upon a time\" --gradient\n"
                "attend look whisper-base talk.wav --svg talk.svg\n"
-               "attend look gestures new.ts --series 3 --gradient",
+               "attend look gestures new.ts --series 3 --gradient\n"
+               "attend look chorales --data tune.mid",
     .options = options,
     .least_words = 1,
     .most_words = INT32_MAX,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct score_options {
   att_cli_common common;
@@ -147,11 +146,6 @@ static int score_file(att_cli *cli, att_model *model, const score_options *o, sc
 
 /* ---- tunes ---- */
 
-static bool is_tune(const char *path) {
-  const char *end = strrchr(path, '.');
-  return end && (strcasecmp(end, ".mid") == 0 || strcasecmp(end, ".midi") == 0 || strcasecmp(end, ".abc") == 0);
-}
-
 /* The words that a model of tunes reads. */
 static int score_tune(att_cli *cli, att_model *model, const score_options *o, score_totals *totals) {
   char *words;
@@ -217,7 +211,7 @@ static int run(att_cli *cli) {
   int status = att_cli_parse(cli, &o);
   if (!status) status = check(cli, &o);
   if (!status) status = att_cli_start(cli);
-  bool tune = !status && o.data && is_tune(o.data);
+  bool tune = !status && o.data && att_cli_is_tune(o.data);
   const att_verb verb = tune     ? ATT_VERB_SCORE_TEXT
                         : o.data ? ATT_VERB_COMPOSE
                         : o.text ? ATT_VERB_SCORE_TEXT

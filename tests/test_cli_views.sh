@@ -49,7 +49,7 @@ run 0 look waves/gru waves.ts --gradient --svg - && has out '<polyline' "the cur
 run 1 look waves/gru waves.ts && has err "no attention to look at" "a GRU of series"
 run 1 look waves/transformer waves.ts --series 99 && has err "there is no series 99: it has 40" "a series that is not there"
 run 2 look waves/transformer && has err "looks at one file" "a model of series without a file"
-run 2 look "$data/look_bert" --data waves.ts && has err "models of series" "--data of a model of text"
+run 2 look "$data/look_bert" --data waves.ts && has err "models of series, sounds and tunes" "--data of a model of text"
 
 # more tokens than a picture has columns: stretches of them together
 awk 'BEGIN { print "@problemName long\n@data"; for (i = 0; i < 12; i++) { n = 700 + i
@@ -73,6 +73,37 @@ run 2 compare --data waves.ts --task forecast -o x -q && has err "horizon" "a fo
 # ---- tunes, summaries, questions
 { echo "X:1"; echo "M:4/4"; echo "L:1/8"; echo "K:C"; for i in $(seq 1 60); do echo "CDEF GABc|cBAG FEDC|"; done; } >tune.abc
 run 0 compare --data tune.abc "${few[@]}" --context 32 -o tunes && report tunes "Nats per word" 5
+printf 'X:1\nM:4/4\nL:1/8\nK:C\nCDEF|\n' >short.abc
+run 0 look tunes/transformer --data short.abc && has out '^ *key_62 ' "the words of a tune" && has out '^ *len_12 ' "the words of a tune"
+run 0 look tunes/gru --data short.abc --gradient --json - && has out '"measure":"gradient"' "gradients of a tune"
+run 2 look tunes/gru --data short.abc --series 2 && has err "models of series, sounds and tunes" "--series of a tune"
+run 2 look "$data/look_bert" --data short.abc && has err "models of series, sounds and tunes" "a tune for an encoder"
+
+# ---- piano rolls, told from questions by what is in the file
+awk 'BEGIN { printf "{\"train\": ["; for (part = 0; part < 2; part++) { if (part) printf "], \"valid\": ["
+  for (i = 0; i < 8; i++) { printf "%s[", i ? ", " : ""; for (f = 0; f < 10 + i; f++) printf "%s%s", f ? ", " : "", f % 2 ? "[60, 64]" : "[48, 67]"; printf "]" } }
+  print "]}" }' >rolls.json
+run 0 compare --data rolls.json "${few[@]}" -o rolls && report rolls "Nats per frame" 4
+run 0 compare --data rolls.json --task music --valid rolls.json "${few[@]}" -o again && report again "Nats per frame" 4
+run 2 compare --data rolls.json rolls.json -o x && has err "piano rolls are in one file" "two files of rolls"
+has rolls/report.json '"lengths": \[\[0, 0\], \[1, 1\]' "the frames before"
+has rolls/report.json '"length_texts": \[8, 8, ' "frames of each length"
+has rolls/report.json '"roll": {"lowest": 48, "rows": 1[0-7], "lines": \[\[1, 0, 1' "the rolls of examples"
+has rolls/report.json '"likely": \[\[\[0\.[0-9]' "how likely keys were found"
+grep -o '"score": [0-9.]*, "valid_loss": [0-9.]*' rolls/report.json | # of all held-out frames: the loss that the training found
+  awk '{ gsub(",", ""); d = $2 - $4; if (d < 0) d = -d; if (!($2 > 0.1) || d > 1e-4 * $2) bad = 1 } END { exit !(NR == 4 && !bad) }' ||
+  fail "the score is not the loss of what is held out: $(grep -o '"score": [0-9.]*, "valid_loss": [0-9.]*' rolls/report.json)"
+run 0 look rolls/transformer rolls.json && has out "tune 1 of 16 (train)" "look at a roll" && has out "10 frames, [0-9.]* nats a frame" "look at a roll"
+has out "^  C4 " "keys beside a roll" && has out "^mean " "look at a roll"
+run 0 look rolls/transformer --data rolls.json --series 16 --svg roll.svg --html roll.html && has roll.svg 'fill="#1c4f8c"' "a roll as SVG"
+has roll.html '"roll":{"frames":17,"lowest":48,"levels":' "a roll's page"
+run 0 look rolls/gru --data rolls.json --series 9 --gradient --json - && has out 'tune 9 of 16 (valid)' "gradients of a roll"
+[ "$(sed 's/.*"decoder"//; s/"cross".*//' out | grep -o '"keys":\[[^]]*' | tr ',' '\n' | wc -l)" = 10 ] || fail "ten frames are read: $(head -c 300 out)"
+run 0 look rolls/gru --data short.abc --frames 2 --gradient && has out "^4 frames, " "a tune as a roll"
+run 1 look rolls/gru rolls.json && has err "no attention to look at" "a GRU of rolls"
+run 1 look rolls/gru rolls.json --series 17 --gradient && has err "no tune 17: it has 16" "a tune that is not there"
+run 2 look rolls/gru && has err "looks at one file" "a model of rolls without a file"
+run 2 look tunes/gru --frames 2 "bar" && has err "models of piano rolls" "--frames of words"
 for i in $(seq 1 30); do echo "{\"text\": \"the meeting of day $i is at noon, bring the report\", \"summary\": \"meeting $i\"}"; done >mails.jsonl
 run 0 compare --data mails.jsonl "${few[@]}" --vocab 300 --context 32 -o mails && report mails ROUGE-L 5
 { printf 'context\tquestion\tanswer\n'; for i in $(seq 1 30); do printf 'The bridge %s was built by Ann in May.\tWho built bridge %s?\tAnn\n' $i $i; done; } >asked.tsv

@@ -1,6 +1,7 @@
 /*
- * Where models of series look, and what moves them, against Hugging Face Transformers and PyTorch's autograd
- * (tools/make_look_series_fixtures.py); the pictures of it; what is refused; every allocation failing.
+ * Where models of series and of piano rolls look, and what moves them, against Hugging Face Transformers and PyTorch's
+ * autograd (tools/make_look_series_fixtures.py, make_look_roll_fixtures.py); the pictures of it; what is refused; every
+ * allocation failing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,18 +21,20 @@
 #include "view/view.h"
 
 static att_context *ctx;
-static json_t *fixture;
+static json_t *fixture, *rolls;
 
 static int set_up(void **state) {
   json_error_t error;
   (void)state;
   fixture = json_load_file(ATT_TEST_DATA "/view_look_series.json", 0, &error);
-  return !fixture || att_context_new(NULL, &ctx) != ATT_OK;
+  rolls = json_load_file(ATT_TEST_DATA "/view_look_roll.json", 0, &error);
+  return !fixture || !rolls || att_context_new(NULL, &ctx) != ATT_OK;
 }
 
 static int tear_down(void **state) {
   (void)state;
   json_decref(fixture);
+  json_decref(rolls);
   att_context_free(ctx);
   return 0;
 }
@@ -85,7 +88,7 @@ static void check_model(const json_t *theirs) {
   if (att_look_values(model, values, rows, channel, false, &attention)) fail_msg("%s", att_message(ctx));
   assert_int_equal(att_attention_get(attention, ATT_LOOK_ENCODER, &map), ATT_OK);
   check_attention(map, json_object_get(theirs, "attention"));
-  assert_true(attention->signal.curves && attention->signal.columns == 4 * map->keys);
+  assert_true(attention->signal.kind == ATT_SIGNAL_CURVES && attention->signal.columns == 4 * map->keys);
   att_attention_free(attention);
   if (att_look_values(model, values, rows, channel, true, &attention)) fail_msg("%s", att_message(ctx));
   assert_int_equal(att_attention_get(attention, ATT_LOOK_ENCODER, &map), ATT_OK);
@@ -197,12 +200,164 @@ static void test_little_memory(void **state) {
   }
 }
 
+/* ---- piano rolls ---- */
+
+enum { KEYS = 88, FIRST = 21, FRAMES = 9 };
+
+/* [FRAMES, KEYS]; free. */
+static float *frames_of(const json_t *theirs) {
+  const json_t *list = json_object_get(theirs, "frames"), *key;
+  float *values = calloc(FRAMES * KEYS, sizeof *values);
+  size_t k;
+  assert_int_equal(json_array_size(list), FRAMES);
+  for (size_t f = 0; f < FRAMES; f++)
+    json_array_foreach(json_array_get(list, f), k, key) values[f * KEYS + (size_t)json_integer_value(key) - FIRST] = 1;
+  return values;
+}
+
+static void check_roll(const json_t *theirs) {
+  const json_t *attention_there = json_object_get(theirs, "attention"), *gradient = json_object_get(theirs, "gradient");
+  float *values = frames_of(theirs);
+  att_model *model = open_model(ctx, theirs);
+  att_attention *attention;
+  const att_attention_map *map;
+  char said[64];
+  assert_non_null(model);
+  att_status status = att_look_values(model, values, FRAMES, 0, false, &attention);
+  assert_int_equal(status, attention_there ? ATT_OK : ATT_UNSUPPORTED);
+  if (attention_there) {
+    assert_int_equal(att_attention_get(attention, ATT_LOOK_DECODER, &map), ATT_OK);
+    check_attention(map, attention_there);
+    assert_string_equal(map->key_labels[0], "start");
+    assert_string_equal(map->key_labels[8], "8");
+    assert_string_equal(map->query_labels[8], "9");
+    att_attention_free(attention);
+  }
+  if (att_look_values(model, values, FRAMES, 0, true, &attention)) fail_msg("%s", att_message(ctx));
+  assert_int_equal(att_attention_get(attention, ATT_LOOK_DECODER, &map), ATT_OK);
+  assert_true(map->layers == 1 && map->heads == 1 && map->queries == FRAMES && map->keys == FRAMES);
+  assert_int_equal(json_array_size(gradient), FRAMES);
+  double sum = 0;
+  for (size_t i = 0; i < FRAMES * FRAMES; i++) {
+    near((double)map->weights[i], json_array_get(json_array_get(gradient, i / FRAMES), i % FRAMES), 1e-4);
+    sum += (double)map->weights[i];
+  }
+  assert_true(sum > 1);
+  double nats = json_number_value(json_object_get(theirs, "nats")) / FRAMES;
+  snprintf(said, sizeof said, "9 frames, %.4g nats a frame", nats);
+  assert_true(nats > 1);
+  assert_string_equal(attention->target, said);
+  att_attention_free(attention);
+  att_model_close(model);
+  free(values);
+}
+
+static void test_rolls_as_pytorch(void **state) {
+  (void)state;
+  assert_int_equal(json_array_size(rolls), 2);
+  for (size_t i = 0; i < 2; i++) check_roll(json_array_get(rolls, i));
+}
+
+static size_t count_of(const char *text, const char *what) {
+  size_t count = 0;
+  for (; (text = strstr(text, what)); text++) count++;
+  return count;
+}
+
+/* What is read of them: nine rows, of which the first is empty; keys from 21 to 108, a note each stretch of a key. */
+static void test_pictures_of_rolls(void **state) {
+  (void)state;
+  const json_t *theirs = json_array_get(rolls, 0), *roll;
+  float *values = frames_of(theirs);
+  att_model *model = open_model(ctx, theirs);
+  att_attention *attention;
+  att_look_options options;
+  char *text;
+  size_t size;
+  assert_int_equal(att_look_values(model, values, FRAMES, 0, false, &attention), ATT_OK);
+  att_look_options_default(&options);
+  options.part = ATT_LOOK_DECODER;
+  assert_int_equal(att_attention_render(attention, ATT_LOOK_TERMINAL, &options, &text, &size), ATT_OK);
+  assert_true(strstr(text, "  C4 ") && strstr(text, "  C8 ") && strstr(text, "mean ") && strstr(text, "|0 "));
+  att_release(ctx, text);
+  options.unicode = false;
+  assert_int_equal(att_attention_render(attention, ATT_LOOK_TERMINAL, &options, &text, &size), ATT_OK);
+  for (size_t i = 0; i < size; i++) assert_true((unsigned char)text[i] < 0x80);
+  assert_non_null(strchr(text, '*'));
+  att_release(ctx, text);
+  assert_int_equal(att_attention_render(attention, ATT_LOOK_SVG, &options, &text, &size), ATT_OK);
+  assert_int_equal(count_of(text, "fill=\"#1c4f8c\""), 14);
+  assert_int_equal(count_of(text, ">C4</text>"), 1);
+  att_release(ctx, text);
+  assert_int_equal(att_attention_render(attention, ATT_LOOK_JSON, &options, &text, &size), ATT_OK);
+  json_t *root = json_loads(text, 0, NULL);
+  assert_non_null(roll = json_object_get(root, "roll"));
+  assert_int_equal(json_integer_value(json_object_get(roll, "lowest")), 21);
+  assert_int_equal(json_number_value(json_object_get(roll, "frames")), FRAMES);
+  const json_t *line = json_array_get(json_object_get(roll, "levels"), 60 - 21);
+  assert_int_equal(json_array_size(json_object_get(roll, "levels")), KEYS);
+  assert_int_equal(json_array_size(line), 4 * FRAMES);
+  for (size_t c = 0; c < 4 * FRAMES; c++) {
+    size_t row = c / 4;
+    bool sounds = row && values[(row - 1) * KEYS + 60 - FIRST] > 0;
+    assert_int_equal(json_number_value(json_array_get(line, c)), sounds);
+  }
+  json_decref(root);
+  att_release(ctx, text);
+  att_attention_free(attention);
+  att_model_close(model);
+  free(values);
+}
+
+static void test_refusals_of_rolls(void **state) {
+  (void)state;
+  const json_t *theirs = json_array_get(rolls, 0);
+  float *values = frames_of(theirs);
+  att_model *model = open_model(ctx, theirs), *series = open_model(ctx, json_array_get(fixture, 0));
+  att_attention *attention = (att_attention *)ctx;
+  must_say(att_look_values(model, values, 0, 0, false, &attention), ATT_ARGUMENT, "empty");
+  assert_null(attention);
+  values[2 * KEYS] = 0.5f;
+  must_say(att_look_values(model, values, FRAMES, 0, true, &attention), ATT_ARGUMENT, "frame 3: a key sounds");
+  values[2 * KEYS] = NAN;
+  must_say(att_look_values(model, values, FRAMES, 0, false, &attention), ATT_ARGUMENT, "frame 3: a key sounds");
+  must_say(att_look_roll(model, "nowhere.json", 0, 1, false, &attention), ATT_IO, "nowhere.json");
+  must_say(att_look_roll(model, "nowhere.mid", 3, 1, false, &attention), ATT_ARGUMENT, "no tune 4: it has 1");
+  must_say(att_look_roll(model, NULL, 0, 1, false, &attention), ATT_ARGUMENT, "no path");
+  must_say(att_look_roll(model, "x.mid", 0, 0, false, &attention), ATT_ARGUMENT, "from 1 to 480");
+  must_say(att_look_roll(series, "x.json", 0, 1, false, &attention), ATT_UNSUPPORTED, "");
+  must_say(att_look_series(model, "x.csv", 0, NULL, false, &attention), ATT_UNSUPPORTED, "reads no series");
+  att_model_close(series);
+  att_model_close(model);
+  free(values);
+}
+
+static att_status look_at_frames_scarcely(att_context *in, void *arg) {
+  const scarce *of = arg;
+  float *values = frames_of(of->theirs);
+  att_model *model = open_model(in, of->theirs);
+  att_attention *attention = NULL;
+  att_status status = model ? att_look_values(model, values, FRAMES, 0, of->gradient, &attention) : ATT_MEMORY;
+  att_attention_free(attention);
+  att_model_close(model);
+  free(values);
+  return status;
+}
+
+static void test_little_memory_for_rolls(void **state) {
+  (void)state;
+  for (int gradient = 0; gradient < 2; gradient++) {
+    scarce of = {json_array_get(rolls, 0), gradient};
+    assert_true(fail_each_allocation(look_at_frames_scarcely, &of) > 30);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_as_transformers),
-      cmocka_unit_test(test_pictures),
-      cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_little_memory),
+      cmocka_unit_test(test_as_transformers),   cmocka_unit_test(test_pictures),
+      cmocka_unit_test(test_refusals),          cmocka_unit_test(test_little_memory),
+      cmocka_unit_test(test_rolls_as_pytorch),  cmocka_unit_test(test_pictures_of_rolls),
+      cmocka_unit_test(test_refusals_of_rolls), cmocka_unit_test(test_little_memory_for_rolls),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

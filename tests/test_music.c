@@ -293,6 +293,31 @@ static void rolls_are_checked(void **state) {
   rolls_read("[[[60]", ATT_FORMAT, "r.json");
 }
 
+static bool are_rolls(const char *json) {
+  bool are = true;
+  write_bytes(in_folder("q.json"), json, strlen(json));
+  assert_int_equal(att_rolls_are_in(ctx, in_folder("q.json"), &are), ATT_OK);
+  return are;
+}
+
+/* By lists three deep before any object but the outermost, whatever strings hold. */
+static void rolls_are_told_from_questions(void **state) {
+  (void)state;
+  bool are;
+  assert_true(are_rolls("{\"train\": [[[60]]]}"));
+  assert_true(are_rolls("{\"test\": [], \"valid\": [ [\n[]]]}"));
+  assert_true(are_rolls("[[[60]"));
+  assert_false(are_rolls("{\"data\": [{\"paragraphs\": [[[60]]]}]}"));
+  assert_false(are_rolls("{\"version\": \"[[[\", \"data\": [{}]}"));
+  assert_false(are_rolls("{\"version\": \"\\\"[[[\", \"data\": [{}]}"));
+  assert_false(are_rolls("[[60], [62], [64]]"));
+  assert_false(are_rolls("]]]"));
+  assert_false(are_rolls("\"[[["));
+  assert_false(are_rolls("\"\\"));
+  must_say(att_rolls_are_in(ctx, in_folder("nowhere.json"), &are), ATT_IO, "nowhere.json");
+  assert_false(are);
+}
+
 /* A roll, its notes, and the roll again; its rows for a model. */
 static void a_roll_is_a_tune(void **state) {
   (void)state;
@@ -456,6 +481,7 @@ int main(void) {
       cmocka_unit_test(each_allocation_may_fail),
       cmocka_unit_test_teardown(a_scale_is_learned, empty_folder),
       cmocka_unit_test_teardown(rolls_are_checked, empty_folder),
+      cmocka_unit_test_teardown(rolls_are_told_from_questions, empty_folder),
       cmocka_unit_test_teardown(a_roll_is_a_tune, empty_folder),
       cmocka_unit_test_teardown(rolls_are_learned, empty_folder),
   };

@@ -145,6 +145,30 @@ static void test_golden_files(void **state) {
   free_picture(&p);
 }
 
+/* A roll of keys 59 to 67: C4 held under a line that rises, over a decoder's map. */
+static void test_golden_rolls(void **state) {
+  (void)state;
+  static const char *const frames[] = {"1", "2", "3", "4", "5", "6"}, *const read[] = {"start", "1", "2",
+                                                                                       "3",     "4", "5"};
+  enum { TIMES = 6, EACH = 4, LINES = 9 };
+  float levels[LINES * TIMES * EACH] = {0};
+  for (int column = EACH; column < TIMES * EACH; column++) {
+    levels[1 * TIMES * EACH + column] = 1;
+    levels[(column / EACH + 3) * TIMES * EACH + column] = 1;
+  }
+  picture p = {.weights = {[ATT_LOOK_DECODER] = make_weights(2, 3, TIMES, TIMES, true)}};
+  p.attention = (att_attention){.ctx = ctx,
+                                .source = "rolls.json, tune 1 of 2 (train)",
+                                .target = "6 frames, 3.25 nats a frame",
+                                .signal = {levels, LINES, TIMES * EACH, ATT_SIGNAL_ROLL, 59, 0, TIMES}};
+  p.attention.maps[ATT_LOOK_DECODER] =
+      (att_attention_map){2, 3, TIMES, TIMES, frames, read, p.weights[ATT_LOOK_DECODER]};
+  check_drawing(&p, ATT_LOOK_TERMINAL, options_of(ATT_LOOK_DECODER, 60, false, true), "roll.txt");
+  check_drawing(&p, ATT_LOOK_TERMINAL, options_of(ATT_LOOK_DECODER, 60, false, false), "roll_ascii.txt");
+  check_drawing(&p, ATT_LOOK_SVG, options_of(ATT_LOOK_DECODER, 60, false, true), "roll.svg");
+  free_picture(&p);
+}
+
 /* ---- the terminal at all sizes ---- */
 
 /* No line is wider than the terminal, and each has no escape; the columns of the widest. */
@@ -542,13 +566,21 @@ static void test_labels_of_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_golden_files),        cmocka_unit_test(test_every_size_fits),
-      cmocka_unit_test(test_large_maps),          cmocka_unit_test(test_files_read_back),
-      cmocka_unit_test(test_hostile_labels),      cmocka_unit_test(test_odd_weights),
-      cmocka_unit_test(test_a_single_token),      cmocka_unit_test(test_impossible_choices),
-      cmocka_unit_test(test_gradients),           cmocka_unit_test(test_parts_that_are_not_there),
-      cmocka_unit_test(test_labels_of_bytes),     cmocka_unit_test(test_labels_of_characters),
-      cmocka_unit_test(test_labels_of_wordpiece), cmocka_unit_test(test_labels_of_text),
+      cmocka_unit_test(test_golden_rolls),
+      cmocka_unit_test(test_golden_files),
+      cmocka_unit_test(test_every_size_fits),
+      cmocka_unit_test(test_large_maps),
+      cmocka_unit_test(test_files_read_back),
+      cmocka_unit_test(test_hostile_labels),
+      cmocka_unit_test(test_odd_weights),
+      cmocka_unit_test(test_a_single_token),
+      cmocka_unit_test(test_impossible_choices),
+      cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_parts_that_are_not_there),
+      cmocka_unit_test(test_labels_of_bytes),
+      cmocka_unit_test(test_labels_of_characters),
+      cmocka_unit_test(test_labels_of_wordpiece),
+      cmocka_unit_test(test_labels_of_text),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

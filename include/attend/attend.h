@@ -977,6 +977,14 @@ ATT_API att_status att_look_values(att_model *model, const float *values, size_t
 ATT_API att_status att_look_series(att_model *model, const char *path, int64_t index, const char *column, bool gradient,
                                    att_attention **attention);
 
+/* The same of a model of piano rolls (att_compose_roll), part ATT_LOOK_DECODER: a tune of a file, its place from 0
+ * among those of all its parts (-1: the last); a .mid or .abc, read as so many frames a quarter note, has one. A query
+ * is the frame that is predicted, counted from 1, a key what the model reads there: the frame before it, of the first
+ * nothing ("start"). gradient: a row a frame, of its log-probability. att_look_values takes such frames too, [frames,
+ * 88], 1 where a key sounds, 0 elsewhere. Pictures show the roll above, as it is read: without the last frame. */
+ATT_API att_status att_look_roll(att_model *model, const char *path, int64_t index, int64_t frames_per_quarter,
+                                 bool gradient, att_attention **attention);
+
 /* A part's weights, valid until att_attention_free. */
 ATT_API att_status att_attention_get(const att_attention *attention, att_look_part part, const att_attention_map **map);
 

@@ -20,14 +20,6 @@ void att_roll_options_init(att_roll_options *options, size_t size) {
   att_give_struct(&own, sizeof own, options, size);
 }
 
-static att_status check_model(att_model *model) {
-  const att_config *c = &model->config;
-  ATT_TRY(att_check_verb(model, ATT_VERB_COMPOSE));
-  if (c->input_width == ATT_ROLL_KEYS && c->label_count == ATT_ROLL_KEYS) return ATT_OK;
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads frames of %lld numbers and writes %lld; a piano has %d",
-                  (long long)c->input_width, (long long)c->label_count, ATT_ROLL_KEYS);
-}
-
 /* ---- composing ------------------------------------------------------------------------------------------------ */
 
 /* Whether a key sounds, of the likelier of the two unless both are in top_p. */
@@ -112,7 +104,7 @@ att_status att_compose_roll(att_model *model, const att_roll_options *given, con
   att_rolls prompt = {0};
   att_roll_options_default(&o);
   ATT_TRY(att_take_options(ctx, "att_compose_roll", given, &o, sizeof o));
-  ATT_TRY(check_model(model));
+  ATT_TRY(att_rolls_check_model(model));
   ATT_TRY(check_options(ctx, &o, path));
   if (o.prompt) ATT_TRY(att_roll_read_tune(ctx, o.prompt, o.frames_per_quarter, &prompt));
   int64_t count = att_rolls_frames(&prompt);
@@ -133,7 +125,7 @@ att_status att_score_rolls(att_model *model, const char *path, att_roll_score_fn
   att_rolls parts[ATT_ROLL_PARTS];
   att_arena *arena = NULL;
   if (!path || !give) return att_fail(ctx, ATT_ARGUMENT, "att_score_rolls needs a file and a callback");
-  ATT_TRY(check_model(model));
+  ATT_TRY(att_rolls_check_model(model));
   ATT_TRY(att_rolls_read(ctx, path, parts));
   att_status status = att_arena_new(ctx, &arena);
   for (int i = 0; i < ATT_ROLL_PARTS && !status; i++) {

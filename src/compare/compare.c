@@ -8,6 +8,7 @@
 #include "formats/json.h"
 #include "models/head.h"
 #include "train/data/labelled.h"
+#include "train/data/rolls.h"
 #include "train/resume.h"
 #include "train/trainer.h"
 
@@ -58,11 +59,15 @@ typedef struct att_comparison {
 /* ---- the data ------------------------------------------------------------------------------------------------- */
 
 /* What was asked for, or what the data is taken for. */
-static int task_of(const att_train_options *o) {
-  if (o->compared != ATT_UNSET) return (int)o->compared;
-  if (o->texts.count) return ATT_TASK_LM;
-  if (o->source) return ATT_TASK_TRANSLATION;
-  return o->plan.horizon != ATT_UNSET ? ATT_TASK_FORECAST : att_kind_of_file(o->tables.names[0]);
+static att_status find_task(att_comparison *c) {
+  const att_train_options *o = &c->options;
+  bool asked = o->compared != ATT_UNSET, ahead = o->plan.horizon != ATT_UNSET;
+  c->task = asked            ? (int)o->compared
+            : o->texts.count ? ATT_TASK_LM
+            : o->source      ? ATT_TASK_TRANSLATION
+                             : ATT_TASK_FORECAST;
+  if (asked || o->texts.count || o->source || ahead) return ATT_OK;
+  return att_kind_of_file(c->ctx, o->tables.names[0], &c->task);
 }
 
 static att_status check_data(att_comparison *c) {
@@ -113,17 +118,16 @@ static const att_option *find_option(int task, const char *name) {
   return NULL;
 }
 
-/* Whether trainings of the task have such a network. */
-static bool has_network(int task, const att_compared *one) {
+/* Whether trainings of the task have such a network, and it can read the data. */
+static bool has_network(int task, const att_compare_kind *kind, const att_compared *one) {
+  if (kind->without >> one->network & 1) return false;
   if (one->scoring != ATT_SCORING_NONE && !find_option(task, "attention")) return false;
   return att_option_choice(find_option(task, "family"), task, one->network) != NULL;
 }
 
 static att_status choose_task(att_comparison *c) {
   ATT_TRY(check_data(c));
-  c->task = task_of(&c->options);
-  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
-    if (has_network(c->task, &networks[i])) c->chosen[c->count++] = &networks[i];
+  ATT_TRY(find_task(c));
   return set_task(c, c->task);
 }
 
@@ -151,6 +155,8 @@ static att_status find_probes(att_comparison *c) {
   if (!c->kind) {
     return att_fail(c->ctx, ATT_UNSUPPORTED, "networks are not compared on %s", att_held_things(c->held));
   }
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+    if (has_network(c->task, c->kind, &networks[i])) c->chosen[c->count++] = &networks[i];
   c->probes.ctx = c->ctx;
   c->probes.kind = c->kind;
   c->probes.name = name_of(&c->of_task);
@@ -334,20 +340,27 @@ static void describe(const att_comparison *c, att_report *r, char *subtitle, siz
 }
 
 static void put_series(const att_held_item *item, att_report_example *example) {
-  example->values = (const float *)(const void *)item->input.data;
   example->channels = (size_t)item->channels;
-  example->rows = item->input.size / (example->channels * sizeof(float));
+  if (item->is_roll) {
+    example->roll = (const unsigned char *)item->input.data;
+    example->lowest = ATT_ROLL_FIRST;
+    example->rows = att_shown_frames(item);
+  } else {
+    example->values = (const float *)(const void *)item->input.data;
+    example->rows = item->input.size / (example->channels * sizeof(float));
+  }
 }
 
-static void fill_examples(const att_comparison *c, att_report_example *examples,
-                          att_text (*outputs)[ATT_MOST_COMPARED]) {
+static void fill_examples(const att_comparison *c, att_report_example *examples, att_text (*outputs)[ATT_MOST_COMPARED],
+                          const float *(*likely)[ATT_MOST_COMPARED]) {
   for (size_t e = 0; e < c->probes.example_count; e++) {
     const att_held_item *item = &c->probes.items[c->probes.examples[e]];
     for (size_t n = 0; n < c->count; n++) {
       const char *text = c->results[n].outputs[e];
       outputs[e][n] = (att_text){text, text ? strlen(text) : 0};
+      likely[e][n] = c->results[n].likely[e];
     }
-    examples[e] = (att_report_example){.outputs = outputs[e]};
+    examples[e] = (att_report_example){.outputs = outputs[e], .likely = likely[e]};
     if (item->channels)
       put_series(item, &examples[e]);
     else
@@ -372,8 +385,9 @@ static att_status write_report(att_comparison *c) {
   att_report report;
   att_report_example examples[ATT_COMPARE_EXAMPLES];
   att_text outputs[ATT_COMPARE_EXAMPLES][ATT_MOST_COMPARED];
+  const float *likely[ATT_COMPARE_EXAMPLES][ATT_MOST_COMPARED];
   describe(c, &report, subtitle, sizeof subtitle);
-  fill_examples(c, examples, outputs);
+  fill_examples(c, examples, outputs, likely);
   report.examples = examples;
   ATT_TRY(write_one(c, &report, "report.json", att_report_json));
   return write_one(c, &report, "report.html", att_report_html);

@@ -1,7 +1,7 @@
 /*
  * Owns what the parts of a comparison share. compare.c trains the networks and writes the report; kinds.c has a row for
  * each kind of data; probes.c chooses what is measured with; measure.c measures a trained model by the kind's own call
- * (pairs.c, classes.c, language.c, questions.c, forecasts.c) and takes its gradients.
+ * (pairs.c, classes.c, language.c, questions.c, forecasts.c, rolls.c) and takes its gradients.
  */
 #ifndef ATT_COMPARE_COMPARE_H
 #define ATT_COMPARE_COMPARE_H
@@ -20,9 +20,12 @@ typedef struct att_results att_results;
 
 /* A kind of data. A new one is a row of kinds.c, and a call that measures where none of those there does. */
 typedef struct att_compare_kind {
-  int task;                   /* whose trainings they are (train/options.h) */
-  const char *things;         /* what the task's data must be counted in (att_held_things); NULL: anything */
-  const char *endings;        /* of files that are this kind where no task is named: ".json .json.gz"; or NULL */
+  int task;            /* whose trainings they are (train/options.h) */
+  const char *things;  /* what the task's data must be counted in (att_held_things); NULL: anything */
+  const char *endings; /* of files that are this kind where no task is named: ".json .json.gz"; or NULL */
+  /* Whether such a file is this kind, where its name does not say it; NULL: it does. */
+  att_status (*is_in)(att_context *ctx, const char *path, bool *is_in);
+  unsigned without;           /* a bit each network that cannot read it (att_network) */
   const char *title;          /* "Translation" */
   const char *score;          /* "BLEU"; NULL: as the head of the model has it */
   bool higher_is_better;      /* of the score */
@@ -43,8 +46,9 @@ typedef struct att_compare_kind {
 
 /* The row of a task whose data is counted in `things`; NULL: there is none. */
 const att_compare_kind *att_kind_find(int task, const char *things);
-/* The task of a file of data by its name, or ATT_TASK_CLASSIFIER. */
-int att_kind_of_file(const char *name);
+/* The task of a file of data by its name, and where several kinds have that by what is in it; or ATT_TASK_CLASSIFIER.
+ */
+att_status att_kind_of_file(att_context *ctx, const char *name, int *task);
 
 /* What every network is given to read. Texts are memory of the run's data (train/held_out.h). */
 struct att_probes {
@@ -52,7 +56,7 @@ struct att_probes {
   const att_compare_kind *kind;
   const char *name;     /* of the data, for messages */
   att_held_item *items; /* [count] */
-  size_t *lengths;      /* [scored]: of what has a score of its own: the items; of forecasts the steps ahead */
+  size_t *lengths;      /* [scored]: of what has a score of its own: the items; the steps ahead; the frames of tunes */
   size_t count, scored;
   att_span spans[ATT_MOST_SPANS], distances[ATT_MOST_SPANS];
   size_t span_count, distance_count;
@@ -64,6 +68,7 @@ struct att_probes {
 struct att_results {
   double score, by_length[ATT_MOST_SPANS], by_distance[ATT_MOST_SPANS];
   char *outputs[ATT_COMPARE_EXAMPLES]; /* each to att_free, or NULL: none */
+  float *likely[ATT_COMPARE_EXAMPLES]; /* of piano rolls: how likely each key was found, [att_shown_frames, keys] */
   size_t refused;                      /* inputs that are longer than the network can take */
 };
 
@@ -97,6 +102,10 @@ att_status att_choose_pieces(att_probes *probes, const att_held *held);
 att_status att_compare_answers(att_model *model, const att_probes *probes, att_results *results);
 att_status att_compare_forecasts(att_model *model, const att_probes *probes, att_results *results);
 att_status att_choose_steps(att_probes *probes, const att_held *held);
+att_status att_compare_rolls(att_model *model, const att_probes *probes, att_results *results);
+att_status att_choose_tunes(att_probes *probes, const att_held *held);
+/* The frames of a piano roll that are shown: its first ones. */
+size_t att_shown_frames(const att_held_item *item);
 
 /* ---- measure.c ---- */
 

@@ -1,6 +1,8 @@
 /* Owns the kinds of data that networks are compared on, a row each. */
 #include "compare/compare.h"
 
+#include "train/data/rolls.h"
+
 #include <string.h>
 
 #define SPANS(list) .spans = list, .span_count = sizeof list / sizeof *list
@@ -15,6 +17,9 @@ static const att_span rows[] = {{1, 16},    {17, 24},   {25, 32},   {33, 48},   
                                 {129, 192}, {193, 256}, {257, 384}, {385, 512}, {513, 768}, {769, 1024}, {1025, -1}};
 static const att_span steps[] = {{1, 1},   {2, 4},    {5, 8},     {9, 16},    {17, 32},   {33, 48}, {49, 72},
                                  {73, 96}, {97, 144}, {145, 192}, {193, 336}, {337, 720}, {721, -1}};
+
+static const att_span frames[] = {{0, 0},   {1, 1},   {2, 2},    {3, 4},     {5, 8},     {9, 16},
+                                  {17, 32}, {33, 64}, {65, 128}, {129, 256}, {257, 512}, {513, -1}};
 
 #define OF_TOKENS "in nats a predicted token; lower is better"
 #define OF_LABELS "in nats a predicted label; lower is better"
@@ -60,6 +65,23 @@ static const att_compare_kind kinds[] = {
      .choose = att_choose_pieces,
      .measure = att_compare_language},
     {.task = ATT_TASK_MUSIC,
+     .things = "tunes",
+     .endings = ".json .json.gz",
+     .is_in = att_rolls_are_in,
+     .without = 1U << ATT_FFN,
+     .title = "Piano rolls",
+     .score = "Nats per frame",
+     .input = "tune",
+     .probes = "tunes",
+     .length_unit = "frames before",
+     .length_meaning = "of frames that so many others of the tune stand before; lower is better",
+     .loss_meaning = "in nats a frame; lower is better",
+     .part = ATT_LOOK_DECODER,
+     SPANS(frames),
+     .choose = att_choose_tunes,
+     .measure = att_compare_rolls},
+    {.task = ATT_TASK_MUSIC,
+     .things = "tokens",
      .endings = ".mid .midi .abc",
      .title = "Music",
      .score = "Nats per word",
@@ -158,8 +180,13 @@ static bool ends_as(const char *name, const char *endings) {
   return false;
 }
 
-int att_kind_of_file(const char *name) {
-  for (size_t i = 0; i < COUNT; i++)
-    if (ends_as(name, kinds[i].endings)) return kinds[i].task;
-  return ATT_TASK_CLASSIFIER;
+att_status att_kind_of_file(att_context *ctx, const char *name, int *task) {
+  for (size_t i = 0; i < COUNT; i++) {
+    bool is_in = ends_as(name, kinds[i].endings);
+    if (is_in && kinds[i].is_in) ATT_TRY(kinds[i].is_in(ctx, name, &is_in));
+    *task = kinds[i].task;
+    if (is_in) return ATT_OK;
+  }
+  *task = ATT_TASK_CLASSIFIER;
+  return ATT_OK;
 }

@@ -5,9 +5,13 @@
 #include <string.h>
 
 #define ATT_GRADIENT_ITEMS 16 /* whose gradients are taken */
+enum { GRADIENT_FRAMES = 128 };
 
 void att_results_free(att_context *ctx, att_results *a) {
-  for (size_t i = 0; i < ATT_COMPARE_EXAMPLES; i++) att_free(ctx, a->outputs[i]);
+  for (size_t i = 0; i < ATT_COMPARE_EXAMPLES; i++) {
+    att_free(ctx, a->outputs[i]);
+    att_free(ctx, a->likely[i]);
+  }
   memset(a, 0, sizeof *a);
 }
 
@@ -63,8 +67,21 @@ static att_status fit(att_model *model, att_context *ctx, att_text *text) {
   }
 }
 
+/* The beginning of a tune, for each frame takes a pass of its own. */
+static att_status look_at_roll(att_model *model, const att_probes *q, const att_held_item *item,
+                               att_attention **attention) {
+  size_t all = item->input.size / (size_t)item->channels, rows = all < GRADIENT_FRAMES ? all : GRADIENT_FRAMES;
+  float *values = ATT_NEW(q->ctx, rows * (size_t)item->channels, float);
+  if (!values) return ATT_MEMORY;
+  for (size_t i = 0; i < rows * (size_t)item->channels; i++) values[i] = item->input.data[i];
+  att_status status = att_look_values(model, values, rows, 0, true, attention);
+  att_free(q->ctx, values);
+  return status;
+}
+
 static att_status look(att_model *model, const att_probes *q, size_t index, att_attention **attention) {
   const att_held_item *item = &q->items[index];
+  if (item->is_roll) return look_at_roll(model, q, item, attention);
   if (item->channels) {
     size_t rows = item->input.size / ((size_t)item->channels * sizeof(float));
     const float *values = (const float *)(const void *)item->input.data;

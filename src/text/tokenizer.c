@@ -91,8 +91,7 @@ att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer) {
   bool suffixes = tokenizer->decoding.kind == ATT_DECODE_WORDPIECE;
   return (att_token_spelling){.bytes = tokenizer->decoding.kind == ATT_DECODE_BYTES,
                               .suffixes = suffixes,
-                              .single = !suffixes && !tokenizer->unigram.used && !tokenizer->bpe.whole_words &&
-                                        tokenizer->bpe.count == 0};
+                              .single = !suffixes && !tokenizer->unigram.used && tokenizer->bpe.count == 0};
 }
 
 bool att_tokenizer_has_merges(const att_tokenizer *tokenizer) { return tokenizer->bpe.count > 0; }

@@ -110,7 +110,7 @@ int32_t att_tokenizer_special(const att_tokenizer *tokenizer, att_special specia
 typedef struct att_token_spelling {
   bool bytes;    /* in GPT-2's characters for bytes */
   bool suffixes; /* "##" leads a piece that goes on with the word before it; every other one begins a word */
-  bool single;   /* every token is one character, or one byte */
+  bool single;   /* every token is one character, one byte, or a whole word: none goes on with another */
 } att_token_spelling;
 att_token_spelling att_tokenizer_spelling(const att_tokenizer *tokenizer);
 

@@ -19,7 +19,7 @@ static att_status read_data(att_held *h) {
 }
 
 att_status att_held_read(att_context *ctx, const att_train_options *options, att_held **out) {
-  const att_task *task = att_task_of(options->task);
+  const att_task *task = att_task_of(options);
   *out = NULL;
   if (!task || !task->held) {
     return att_fail(ctx, ATT_UNSUPPORTED, "models of train %s are not compared", att_task_names[options->task]);

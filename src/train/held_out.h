@@ -15,7 +15,8 @@ att_status att_held_read(att_context *ctx, const att_train_options *options, att
 void att_held_free(att_held *held); /* NULL is fine */
 /* Item `index`; false: there is none such. */
 bool att_held_at(const att_held *held, size_t index, att_held_item *item);
-/* What the data is counted in: "pairs", "texts", "series", "recordings". */
+/* What the data is counted in: "pairs", "texts", "series", "recordings", "tunes" (piano rolls; else tunes are
+ * "tokens"). */
 const char *att_held_things(const att_held *held);
 /* What validations measure of it beside the loss: "accuracy"; NULL: nothing. */
 const char *att_held_quality(const att_held *held);

@@ -114,7 +114,8 @@ const att_option att_options[] = {
      .help = "tunes to learn from, .mid and .abc files; may be given several times; or one .json file of piano rolls"},
     {.name = "data", .group = "Data", .kind = ATT_OPTION_FILES, .value = "FILE", RUN(tables), .tasks = COMPARE,
      .help = "what training takes as data: texts, series or recordings with labels (.tsv, .csv, .ts), a table to "
-             "forecast (with horizon), questions (.json), texts with summaries (.jsonl), tunes (.mid, .abc; several)"},
+             "forecast (with horizon), questions (.json), texts with summaries (.jsonl), tunes (.mid, .abc; several; or one "
+             ".json of piano rolls)"},
     {.name = "text-column", .group = "Data", .kind = ATT_OPTION_TEXT, .value = "NAME", PLAN(text_column),
      .tasks = CLASSIFIER | COMPARE, .standing = ATT_IF_ASKED, .with = "data",
      .help = "the column of the text, by its name in the first row or its number from 1", .chosen = "from the data"},

@@ -13,8 +13,11 @@ typedef struct att_trainer att_trainer;
 
 /* A piece of what validates a run (held_out.h), in memory of the task's data. */
 typedef struct att_held_item {
-  att_text input;          /* what is read: a text; of series the bytes of their floats [rows, channels] */
-  int64_t channels;        /* of series; 0: the input is text */
+  /* What is read: a text; of series the bytes of their floats [rows, channels]; of piano rolls a byte a key, as there.
+   */
+  att_text input;
+  int64_t channels; /* of series, and the keys of piano rolls; 0: the input is text */
+  bool is_roll;
   att_text second;         /* read beside it: the second of two texts, a question's context; data NULL: none */
   att_text reference;      /* what is true of it: a translation, a label, the floats that follow; data NULL: none */
   const att_text *answers; /* [answer_count], of questions: any of which is right */
@@ -74,8 +77,8 @@ extern const att_task att_translation_task, att_language_task, att_classifier_ta
     att_summarization_task, att_extraction_task, att_questions_task, att_forecast_task, att_speech_task,
     att_frames_task;
 
-/* tasks.c: the task of that number (options.h), or NULL. */
-const att_task *att_task_of(int task);
+/* tasks.c: the task of a run with such options, or NULL. */
+const att_task *att_task_of(const att_train_options *options);
 
 /* trainer.c: the run itself, behind att_train. */
 att_status att_trainer_run(att_context *ctx, const att_task *task, const att_train_options *options,

@@ -82,7 +82,8 @@ static void name_gradient(att_grid *grid) {
 }
 
 static bool over_signal(const att_attention *attention, const att_look_options *options) {
-  return attention->signal.levels && options->part != ATT_LOOK_DECODER;
+  bool of_tokens = options->part == ATT_LOOK_DECODER && attention->maps[ATT_LOOK_CROSS].layers > 0;
+  return attention->signal.levels && !of_tokens;
 }
 
 /* Where both sides are times, what all rows look at together is drawn over the signal. */
@@ -94,16 +95,22 @@ static att_status take_mean(att_context *ctx, att_grid *grid) {
   return ATT_OK;
 }
 
+static const char *meaning_of(const att_grid *grid) {
+  bool roll = grid->signal->kind == ATT_SIGNAL_ROLL;
+  if (grid->part == ATT_LOOK_CROSS) return "each row: where in the sound the model listens as it writes this word";
+  if (roll && grid->gradient) return "each row: how much each frame before it moves this frame's log-probability";
+  if (roll) return "each row: where the model looks in the frames before it as it says which keys sound in this one";
+  if (grid->gradient) return "how much each time moves what the model says";
+  return "each row: where in time this time looks; above all rows their mean";
+}
+
 static att_status name_signal(att_context *ctx, att_grid *grid, size_t aligned) {
-  bool times = grid->part == ATT_LOOK_ENCODER;
+  bool times = grid->part != ATT_LOOK_CROSS, roll = grid->signal->kind == ATT_SIGNAL_ROLL;
   if (times) ATT_TRY(take_mean(ctx, grid));
+  grid->meaning = meaning_of(grid);
   if (times && grid->gradient)
-    grid->meaning = "how much each time moves what the model says";
-  else if (times)
-    grid->meaning = "each row: where in time this time looks; above all rows their mean";
-  else
-    grid->meaning = "each row: where in the sound the model listens as it writes this word";
-  if (times && grid->gradient) snprintf(grid->title, sizeof grid->title, "gradient norm over time");
+    snprintf(grid->title, sizeof grid->title, "gradient norm%s",
+             roll ? ": each frame by the frames before it" : " over time");
   if (aligned) snprintf(grid->title, sizeof grid->title, "cross-attention, mean of the %zu heads that align", aligned);
   return ATT_OK;
 }

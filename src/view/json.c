@@ -2,7 +2,8 @@
  * Owns attention as JSON: {"measure": "attention" or "gradient", "source", "target", "parts": {"encoder": {"queries":
  * [labels], "keys": [labels], "layers", "heads", "weights": [layer][head][query][key]}, "decoder": ..., "cross": ...}}.
  * Of a recording also "aligned": [query][key], the mean of the heads that align, and "sound": {"seconds", "levels":
- * [band][column]}; of a series "series": {"first", "rows", "levels": [channel][column]}.
+ * [band][column]}; of a series "series": {"first", "rows", "levels": [channel][column]}; of a piano roll
+ * "roll": {"frames", "lowest", "levels": [key from the lowest][column]}.
  */
 #include "formats/json.h"
 #include "view/view.h"
@@ -47,12 +48,16 @@ static void put_map(att_writer *writer, const att_attention_map *map, int digits
 }
 
 static void put_signal(att_writer *writer, const att_signal *signal, int digits) {
-  att_write(writer, signal->curves ? ",\"series\":{\"first\":" : ",\"sound\":{\"seconds\":");
-  if (signal->curves) {
+  static const char *const begins[] = {[ATT_SIGNAL_SOUND] = ",\"sound\":{\"seconds\":",
+                                       [ATT_SIGNAL_CURVES] = ",\"series\":{\"first\":",
+                                       [ATT_SIGNAL_ROLL] = ",\"roll\":{\"frames\":"};
+  att_write(writer, begins[signal->kind]);
+  if (signal->kind == ATT_SIGNAL_CURVES) {
     att_write_number(writer, (float)signal->first, digits);
     att_write(writer, ",\"rows\":");
   }
   att_write_number(writer, (float)signal->length, digits);
+  if (signal->kind == ATT_SIGNAL_ROLL) att_write_format(writer, ",\"lowest\":%d", signal->lowest);
   att_write(writer, ",\"levels\":");
   put_array(writer, (const size_t[]){signal->lines, signal->columns}, 2, signal->levels, digits);
   att_write(writer, "}");

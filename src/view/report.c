@@ -124,12 +124,61 @@ static void put_series(att_writer *w, const att_report_example *e) {
   att_write(w, "]}");
 }
 
+/* The keys [low, high) that sound in it somewhere; both 0: none does. */
+static void find_keys(const att_report_example *e, size_t *low, size_t *high) {
+  *low = *high = 0;
+  for (size_t k = 0; k < e->channels; k++) {
+    bool sounds = false;
+    for (size_t r = 0; r < e->rows; r++) sounds |= e->roll[r * e->channels + k] != 0;
+    if (sounds && *high == 0) *low = k;
+    if (sounds) *high = k + 1;
+  }
+}
+
+/* [keys][frames] of what sounds, or where `likely` is given of how likely that was found, in hundredths. */
+static void put_keys(att_writer *w, const att_report_example *e, const float *likely) {
+  size_t low, high;
+  find_keys(e, &low, &high);
+  att_write(w, "[");
+  for (size_t k = low; k < high; k++) {
+    att_write(w, k > low ? ", [" : "[");
+    for (size_t r = 0; r < e->rows; r++) {
+      size_t at = r * e->channels + k;
+      if (r) att_write(w, ", ");
+      att_write_number(w, likely ? roundf(100 * likely[at]) / 100 : (float)e->roll[at], 3);
+    }
+    att_write(w, "]");
+  }
+  att_write(w, "]");
+}
+
+static void put_roll(att_writer *w, const att_report *report, const att_report_example *e) {
+  size_t low, high;
+  find_keys(e, &low, &high);
+  att_write_format(w, "{\"lowest\": %zu, \"rows\": %zu, \"lines\": ", (size_t)e->lowest + low, e->rows);
+  put_keys(w, e, NULL);
+  att_write(w, ",\n   \"likely\": [");
+  for (size_t i = 0; i < report->network_count; i++) {
+    if (i) att_write(w, ",\n    ");
+    if (e->likely && e->likely[i])
+      put_keys(w, e, e->likely[i]);
+    else
+      att_write(w, "null");
+  }
+  att_write(w, "]}");
+}
+
 static void put_example(att_writer *w, const att_report *report, const att_report_example *e) {
   att_write(w, "  {\"input\": ");
   put_text(w, e->input.data, e->input.size);
   att_write(w, ", \"series\": ");
   if (e->values)
     put_series(w, e);
+  else
+    att_write(w, "null");
+  att_write(w, ", \"roll\": ");
+  if (e->roll)
+    put_roll(w, report, e);
   else
     att_write(w, "null");
   att_write(w, ", \"reference\": ");

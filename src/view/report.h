@@ -31,10 +31,13 @@ typedef struct att_report_network {
 } att_report_network;
 
 typedef struct att_report_example {
-  att_text input, reference; /* data NULL: there is none */
-  const float *values;       /* [rows, channels]: in place of the text a series; NaN is missing */
-  size_t rows, channels;     /* many channels are drawn as a spectrogram */
-  const att_text *outputs;   /* [network_count], data NULL: none */
+  att_text input, reference;  /* data NULL: there is none */
+  const float *values;        /* [rows, channels]: in place of the text a series; NaN is missing */
+  const unsigned char *roll;  /* the same of a piano roll: 1 where a key sounds */
+  const float *const *likely; /* of a roll, [network_count]: how likely each network found each key; NULL: none */
+  int lowest;                 /* the MIDI number of its first key */
+  size_t rows, channels;      /* many channels are drawn as a spectrogram */
+  const att_text *outputs;    /* [network_count], data NULL: none */
 } att_report_example;
 
 typedef struct att_report {

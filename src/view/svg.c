@@ -17,7 +17,7 @@ enum {
   LONGEST_LINE = 110,
   DETAILED = 4096, /* cells; a larger map has no tooltips and no numbers */
   LEAST_WIDTH = 560,
-  SIGNAL = 160 /* height of a spectrogram, or of curves */
+  SIGNAL = 160 /* height of a spectrogram, of curves, of a piano roll */
 };
 
 typedef struct layout {
@@ -149,15 +149,43 @@ static void put_spectrogram(att_writer *writer, const att_grid *grid, const layo
     put_line_over(writer, grid, l, grid->weights + q * grid->keys, grid->largest, grid->query_labels[q], hue_of(q));
 }
 
-/* Each channel's curve, over shades of what is looked at. */
-static void put_curves(att_writer *writer, const att_grid *grid, const layout *l, float largest) {
-  const att_signal *signal = grid->signal;
-  int width = (int)grid->keys * l->cell, bottom = l->top - 32;
+/* Bars as high as what all rows together look at, over the line below. */
+static void put_bars(att_writer *writer, const att_grid *grid, const layout *l, float largest) {
+  int bottom = l->top - 32;
   for (size_t k = 0; k < grid->keys && grid->mean; k++) {
     int height = (int)lroundf(share_of(grid->mean[k], largest) * (SIGNAL - 8));
     att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#b9d3ee\"/>\n",
                      l->left + (int)k * l->cell, bottom - height, l->cell - 1, height);
   }
+  att_write_format(writer, "<path d=\"M%d %dh%d\" stroke=\"#5b6b7a\"/>\n", l->left, bottom, (int)grid->keys * l->cell);
+}
+
+/* A bar for each note, and the names of the Cs beside them. */
+static void put_roll(att_writer *writer, const att_grid *grid, const layout *l) {
+  const att_signal *signal = grid->signal;
+  size_t width = grid->keys * (size_t)l->cell, lines = signal->lines;
+  int top = l->top - 32 - SIGNAL;
+  for (size_t i = 0; i < lines; i++) {
+    int low = (int)(i * SIGNAL / lines), high = (int)((i + 1) * SIGNAL / lines), key = signal->lowest + (int)i;
+    const float *row = signal->levels + i * signal->columns;
+    for (size_t c = 0, end; c < signal->columns; c = end) {
+      for (end = c + 1; end < signal->columns && row[end] == row[c]; end++) {
+      }
+      int x = (int)(c * width / signal->columns), next = (int)(end * width / signal->columns);
+      if (row[c] > 0)
+        att_write_format(writer, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#1c4f8c\"/>\n", l->left + x,
+                         top + SIGNAL - high, next - x, high - low > 2 ? high - low - 1 : high - low);
+    }
+    if (key % 12 == 0)
+      att_write_format(writer, "<text class=\"s q\" x=\"%d\" y=\"%d\">C%d</text>\n", l->left - 10,
+                       top + SIGNAL - (low + high) / 2 + 4, key / 12 - 1);
+  }
+}
+
+/* Each channel's curve. */
+static void put_curves(att_writer *writer, const att_grid *grid, const layout *l) {
+  const att_signal *signal = grid->signal;
+  int width = (int)grid->keys * l->cell, bottom = l->top - 32;
   for (size_t i = 0; i < signal->lines; i++) {
     att_write_format(writer, "<polyline fill=\"none\" stroke=\"hsl(%d,65%%,42%%)\" stroke-width=\"2\" points=\"",
                      (hue_of(i) + 20) % 360);
@@ -166,7 +194,6 @@ static void put_curves(att_writer *writer, const att_grid *grid, const layout *l
                        bottom - 4 - (int)lroundf(signal->levels[i * signal->columns + c] * (SIGNAL - 8)));
     att_write(writer, "\"/>\n");
   }
-  att_write_format(writer, "<path d=\"M%d %dh%d\" stroke=\"#5b6b7a\"/>\n", l->left, bottom, width);
 }
 
 /* What the keys stand for, with what looks at it, and times below. */
@@ -174,16 +201,15 @@ static void put_signal(att_writer *writer, const att_grid *grid, const layout *l
   const att_signal *signal = grid->signal;
   float largest = 0;
   for (size_t k = 0; k < grid->keys && grid->mean; k++) largest = fmaxf(largest, grid->mean[k]);
-  if (signal->curves)
-    put_curves(writer, grid, l, largest);
-  else
-    put_spectrogram(writer, grid, l);
-  if (grid->mean && !signal->curves) put_line_over(writer, grid, l, grid->mean, largest, "mean", hue_of(1));
+  bool sound = signal->kind == ATT_SIGNAL_SOUND;
+  if (!sound) put_bars(writer, grid, l, largest);
+  (sound ? put_spectrogram : signal->kind == ATT_SIGNAL_ROLL ? put_roll : put_curves)(writer, grid, l);
+  if (grid->mean && sound) put_line_over(writer, grid, l, grid->mean, largest, "mean", hue_of(1));
   double each = signal->length / (double)grid->keys;
   size_t apart = l->cell * 5 < 60 ? (size_t)(60 / l->cell + 1) : 5;
   for (size_t k = 0; k < grid->keys; k += apart) {
     char text[32];
-    att_format(text, sizeof text, signal->curves ? "%.0f" : "%.1f s", signal->first + (double)k * each);
+    att_format(text, sizeof text, sound ? "%.1f s" : "%.0f", signal->first + (double)k * each);
     att_write_format(writer, "<text class=\"s\" x=\"%d\" y=\"%d\">%s</text>\n", l->left + (int)k * l->cell, l->top - 10,
                      text);
   }

@@ -270,7 +270,8 @@ static void put_row_label(screen *s, const char *label) {
 
 /* ---- recordings and series ---- */
 
-enum { LINES = 8, TICK = 10 }; /* of a picture; columns from one time to the next */
+/* Lines of a picture, and of a piano roll of all keys in braille; columns from one time to the next. */
+enum { LINES = 8, MOST_LINES = 22, TICK = 10 };
 
 /* The mean level of a key's columns in lines [low, high). */
 static float level_at(const att_grid *grid, size_t key, size_t low, size_t high) {
@@ -304,8 +305,8 @@ static void put_spectrogram(screen *s, size_t first, size_t count) {
 
 /* Dots of a character: two across and four down where the terminal has braille, else one. */
 typedef struct canvas {
-  unsigned char dots[LINES][MOST_COLUMNS], line[LINES][MOST_COLUMNS]; /* line: the last curve there */
-  int across, down, width, height;                                    /* width and height in dots */
+  unsigned char dots[MOST_LINES][MOST_COLUMNS], line[MOST_LINES][MOST_COLUMNS]; /* line: the last curve there */
+  int across, down, width, height;                                              /* width and height in dots */
 } canvas;
 
 /* Braille's dots by column and row (Unicode's chapter on symbols). */
@@ -329,24 +330,61 @@ static void draw_curve(canvas *c, const screen *s, size_t line, size_t first, si
   }
 }
 
-static void put_curves(screen *s, size_t first, size_t count) {
+/* The dot that a key of a roll stands at, from the top. */
+static int dot_of(const canvas *c, size_t line, size_t lines) {
+  int height = (int)lines < c->height ? (int)lines : c->height;
+  return height - 1 - (int)(line * (size_t)height / lines);
+}
+
+static void draw_key(canvas *c, const screen *s, size_t line, size_t first, size_t count) {
+  const att_signal *signal = s->grid->signal;
+  size_t each = signal->columns / s->grid->keys;
+  for (int x = 0; x < c->width; x++) {
+    size_t column = first * each + (size_t)x * count * each / (size_t)c->width;
+    if (signal->levels[line * signal->columns + column] > 0) set_dot(c, x, dot_of(c, line, signal->lines), 0);
+  }
+}
+
+static void put_line_of(screen *s, const canvas *c, int y) {
   static const unsigned char colours[] = {75, 209, 114, 179, 141, 80};
+  for (int x = 0; x < c->width / c->across; x++) {
+    char bytes[5] = "*";
+    if (s->unicode) bytes[utf8proc_encode_char(0x2800 + c->dots[y][x], (utf8proc_uint8_t *)bytes)] = '\0';
+    if (c->dots[y][x] && s->colour)
+      att_write_format(s->writer, "\033[38;5;%dm", colours[c->line[y][x] % sizeof colours]);
+    att_write(s->writer, c->dots[y][x] ? bytes : " ");
+    if (c->dots[y][x]) style(s, "0");
+  }
+  end_line(s);
+}
+
+static void put_curves(screen *s, size_t first, size_t count) {
   canvas c = {.across = s->unicode ? 2 : 1, .down = s->unicode ? 4 : 1};
-  int cells = (int)count * s->cell;
-  c.width = cells * c.across;
+  c.width = (int)count * s->cell * c.across;
   c.height = LINES * c.down;
   for (size_t i = 0; i < s->grid->signal->lines; i++) draw_curve(&c, s, i, first, count);
   for (int y = 0; y < LINES; y++) {
     pad(s, s->label + 1);
-    for (int x = 0; x < cells; x++) {
-      char bytes[5] = "*";
-      if (s->unicode) bytes[utf8proc_encode_char(0x2800 + c.dots[y][x], (utf8proc_uint8_t *)bytes)] = '\0';
-      if (c.dots[y][x] && s->colour)
-        att_write_format(s->writer, "\033[38;5;%dm", colours[c.line[y][x] % sizeof colours]);
-      att_write(s->writer, c.dots[y][x] ? bytes : " ");
-      if (c.dots[y][x]) style(s, "0");
+    put_line_of(s, &c, y);
+  }
+}
+
+/* A dot a key, low at the bottom, with the names of the Cs beside them. */
+static void put_roll(screen *s, size_t first, size_t count) {
+  const att_signal *signal = s->grid->signal;
+  canvas c = {.across = s->unicode ? 2 : 1, .down = s->unicode ? 4 : 1};
+  int lines = least(MOST_LINES, ((int)signal->lines + c.down - 1) / c.down);
+  c.width = (int)count * s->cell * c.across;
+  c.height = lines * c.down;
+  for (size_t i = 0; i < signal->lines; i++) draw_key(&c, s, i, first, count);
+  for (int y = 0; y < lines; y++) {
+    char name[16] = "";
+    for (size_t i = 0; i < signal->lines; i++) {
+      int key = signal->lowest + (int)i;
+      if (key % 12 == 0 && dot_of(&c, i, signal->lines) / c.down == y) snprintf(name, sizeof name, "C%d", key / 12 - 1);
     }
-    end_line(s);
+    put_row_label(s, name);
+    put_line_of(s, &c, y);
   }
 }
 
@@ -358,15 +396,14 @@ static void put_row_of(screen *s, const char *label, const float *row, size_t co
 /* What stands above the rows: the signal, times below it, and what all rows together look at. */
 static void put_signal(screen *s, size_t first, size_t count) {
   const att_grid *grid = s->grid;
-  if (grid->signal->curves)
-    put_curves(s, first, count);
-  else
-    put_spectrogram(s, first, count);
+  (grid->signal->kind == ATT_SIGNAL_SOUND  ? put_spectrogram
+   : grid->signal->kind == ATT_SIGNAL_ROLL ? put_roll
+                                           : put_curves)(s, first, count);
   pad(s, s->label + 1);
   for (int at = 0; at + TICK <= (int)count * s->cell; at += TICK) {
     char text[32];
     double key = (double)first + (double)at / s->cell;
-    att_format(text, sizeof text, grid->signal->curves ? "|%.0f" : "|%.1f s",
+    att_format(text, sizeof text, grid->signal->kind == ATT_SIGNAL_SOUND ? "|%.1f s" : "|%.0f",
                grid->signal->first + key * grid->signal->length / (double)grid->keys);
     att_write_format(s->writer, "%-*s", TICK, text);
   }

@@ -12,13 +12,16 @@
 
 #include "text/tokenizer.h"
 
-/* What the keys stand for in time: a recording's spectrogram, or the curves of a series. Its columns stand above those
- * of the keys. */
+/* A line is: a band of a recording's spectrogram, the lowest first; a channel's curve; a key of a piano roll. */
+typedef enum att_signal_kind { ATT_SIGNAL_SOUND, ATT_SIGNAL_CURVES, ATT_SIGNAL_ROLL } att_signal_kind;
+
+/* What the keys stand for in time. Its columns stand above those of the keys. */
 typedef struct att_signal {
   float *levels;         /* [lines, columns] 0 to 1; owned. NULL: the source is text */
   size_t lines, columns; /* columns: so many for each key */
-  bool curves;           /* a line is a channel's curve; else a band of a spectrogram, the lowest first */
-  double first, length;  /* where they begin, and how much they cover: seconds of a recording, rows of a series */
+  att_signal_kind kind;
+  int lowest;           /* of a piano roll: the MIDI number of its first line, a semitone below the next */
+  double first, length; /* where they begin, and how much they cover: seconds of a recording, rows of a series */
 } att_signal;
 
 /* Behind the public handle: three maps that own their memory. */
@@ -27,7 +30,7 @@ struct att_attention {
   att_attention_map maps[ATT_LOOK_PART_COUNT]; /* labels (each list one block) and weights are in memory of ctx */
   char *source, *target;                       /* the texts, for titles; target NULL: there is one text */
   bool gradient;                               /* the weights are norms of gradients, whose rows sum to anything */
-  att_signal signal;                           /* behind the keys of all parts but the decoder's own */
+  att_signal signal;    /* behind the keys; not of a decoder beside cross-attention: its tokens */
   float *aligned;       /* [queries, keys] of cross-attention: the mean over the heads that align, or NULL; owned */
   size_t aligned_heads; /* how many these are */
 };

@@ -27,6 +27,30 @@ void att_rolls_free(att_context *ctx, att_rolls *r) {
   *r = (att_rolls){0};
 }
 
+/* Behind the string that begins at `at`. */
+static size_t skip_string(const char *text, size_t size, size_t at) {
+  for (at++; at < size && text[at] != '"'; at++) at += text[at] == '\\';
+  return at;
+}
+
+att_status att_rolls_are_in(att_context *ctx, const char *path, bool *are) {
+  char *text;
+  size_t size;
+  int objects = 0, lists = 0;
+  *are = false;
+  ATT_TRY(att_read_text(ctx, path, &text, &size));
+  for (size_t at = 0; at < size && objects < 2 && lists < 3; at++) {
+    char c = text[at];
+    objects += c == '{';
+    if (c == '[') lists++;
+    if (c == ']') lists--;
+    if (c == '"') at = skip_string(text, size, at);
+  }
+  *are = lists == 3;
+  att_free(ctx, text);
+  return ATT_OK;
+}
+
 /* ---- JSON ----------------------------------------------------------------------------------------------------- */
 
 static att_status read_frame(att_context *ctx, const char *path, const json_t *frame, int64_t tune,
@@ -235,6 +259,14 @@ att_status att_rolls_take(const att_rolls *r, const int32_t *which, const int32_
   }
   *batch = (att_batch){.target = {.rows = rows, .sequences = {pieces, start}}, .values = truth};
   return ATT_OK;
+}
+
+att_status att_rolls_check_model(att_model *model) {
+  const att_config *c = &model->config;
+  ATT_TRY(att_check_verb(model, ATT_VERB_COMPOSE));
+  if (c->input_width == ATT_ROLL_KEYS && c->label_count == ATT_ROLL_KEYS) return ATT_OK;
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "the model reads frames of %lld numbers and writes %lld; a piano has %d",
+                  (long long)c->input_width, (long long)c->label_count, ATT_ROLL_KEYS);
 }
 
 att_status att_rolls_score(att_model *model, const att_rolls *r, int64_t most, att_arena *arena, double *logprob) {

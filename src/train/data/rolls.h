@@ -22,6 +22,9 @@ typedef struct att_rolls {
 
 /* Whether a path ends in .json or .json.gz. */
 bool att_is_roll_file(const char *path);
+/* Whether a file of JSON holds piano rolls and no questions or the like: lists three deep stand in it before any object
+ * but the outermost. What is neither, or no JSON, does not. */
+att_status att_rolls_are_in(att_context *ctx, const char *path, bool *are);
 /* By the numbers of att_roll_parts; a list alone is the first. A part that is absent is empty; refuses a file without
  * any tune, and tunes without frames. */
 att_status att_rolls_read(att_context *ctx, const char *path, att_rolls parts[ATT_ROLL_PARTS]);
@@ -44,6 +47,8 @@ att_status att_roll_to_json(att_context *ctx, const unsigned char *frames, int64
  * piano is left out. */
 att_status att_rolls_take(const att_rolls *rolls, const int32_t *which, const int32_t *shift, int64_t begin,
                           int64_t count, int64_t most, att_arena *arena, att_batch *batch);
+/* Refuses models without a head of frames over a piano's keys. */
+att_status att_rolls_check_model(att_model *model);
 /* Log-probability of all frames. */
 att_status att_rolls_score(att_model *model, const att_rolls *rolls, int64_t most, att_arena *arena, double *logprob);
 

@@ -107,6 +107,16 @@ static att_status read_data(att_trainer *t, uint64_t seed, uint64_t *train_finge
   return ATT_OK;
 }
 
+/* A tune. */
+static bool held(const att_trainer *t, size_t index, att_held_item *item) {
+  const att_rolls *r = &data_of(t)->parts[VALID];
+  if ((int64_t)index >= r->count) return false;
+  const unsigned char *frames = r->frames + r->start[index] * ATT_ROLL_KEYS;
+  size_t size = (size_t)((r->start[index + 1] - r->start[index]) * ATT_ROLL_KEYS);
+  *item = (att_held_item){.input = {(const char *)frames, size}, .channels = ATT_ROLL_KEYS, .is_roll = true};
+  return true;
+}
+
 /* ---- the choice ----------------------------------------------------------------------------------------------- */
 
 static double passes_for(int64_t frames) { return fmin(200, fmax(10, 3e6 / (double)frames)); }
@@ -263,6 +273,7 @@ const att_task att_frames_task = {
     .things = "tunes",
     .shapes = &shapes,
     .read = read_data,
+    .held = held,
     .choose = choose,
     .train_tokenizer = no_tokenizer,
     .configure = configure,

@@ -15,14 +15,16 @@ static const att_task *const tasks[ATT_TASK_COUNT] = {
     [ATT_TASK_SPEECH] = &att_speech_task,
 };
 
-const att_task *att_task_of(int task) { return tasks[task]; }
+/* Piano rolls are another task than tunes as words, and picking sentences another than writing. */
+const att_task *att_task_of(const att_train_options *o) {
+  const att_task *task = tasks[o->task];
+  if (o->task == ATT_TASK_MUSIC && o->texts.count && att_is_roll_file(o->texts.names[0])) return &att_frames_task;
+  return task == &att_summarization_task && o->plan.extract == 1 ? &att_extraction_task : task;
+}
 
 att_status att_train(att_context *ctx, const att_train_options *options, att_progress_fn *progress, void *user) {
   if (!options) return att_fail(ctx, ATT_ARGUMENT, "att_train: options is NULL");
-  const att_task *task = att_task_of(options->task);
-  if (task && options->task == ATT_TASK_MUSIC && options->texts.count && att_is_roll_file(options->texts.names[0]))
-    task = &att_frames_task;
-  if (task == &att_summarization_task && options->plan.extract == 1) task = &att_extraction_task;
+  const att_task *task = att_task_of(options);
   if (task) return att_trainer_run(ctx, task, options, progress, user);
   return att_fail(ctx, ATT_ARGUMENT, "att_train: the options are those of %s, which is no task",
                   att_task_names[options->task]);
