@@ -239,7 +239,8 @@ static int ask_squad(answer_run *run) {
   return failed;
 }
 
-/* A line is a question about the context, or where there is none its context follows a tab. */
+/* A line is a question about the context, or where there is none its context follows a tab. A blank one asks nothing:
+ * of an empty context. */
 static int split_line(answer_run *run, att_text line, size_t number, const att_text *context, att_question *out) {
   const char *tab = context ? NULL : memchr(line.data, '\t', line.size);
   if (!context && !tab)
@@ -247,7 +248,9 @@ static int split_line(answer_run *run, att_text line, size_t number, const att_t
                         "line %zu has no tab between a question and its context; or give --context FILE", number);
   size_t size = tab ? (size_t)(tab - line.data) : line.size;
   out->question = (att_text){line.data, size};
-  out->context = context ? *context : (att_text){tab + 1, line.size - size - 1};
+  size_t white = 0;
+  while (white < size && strchr(" \r", line.data[white]) && line.data[white]) white++;
+  out->context = white == size ? (att_text){"", 0} : context ? *context : (att_text){tab + 1, line.size - size - 1};
   return 0;
 }
 

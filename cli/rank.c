@@ -119,7 +119,9 @@ static int write_found(rank_run *run, const att_index *index, const att_ranked *
     if (done != ATT_OK) return att_cli_failed(run->cli, done);
     write_result(run, number, found[i].score, &text);
   }
-  return 0;
+  if (found[top - 1].line != SIZE_MAX) return 0;
+  return att_cli_fail(run->cli, ATT_CLI_FAILED, "%s: has vectors that are no numbers: it is damaged",
+                      run->options->index);
 }
 
 /* first: of the queries, for their numbers; SIZE_MAX: there is one. */

@@ -618,6 +618,8 @@ run 0 rank model --query Hund --file six.de --similarity dot && lines out 6 "ran
 run 0 embed model --index six.index --file six.de && empty out "embed --index writes to standard output"
 run 0 rank model --query Hund --file six.de && cut -f2- out >ranked
 run 0 rank model --query Hund --index six.index && cut -f2- out | cmp -s - ranked || fail "rank --index orders otherwise"
+cp six.index bad.index && printf '\xff\xff\xc0\x7f' | dd of=bad.index bs=1 seek=128 conv=notrunc 2>/dev/null
+run 1 rank model --query Hund --index bad.index && has err "vectors that are no numbers" "a vector that is no number"
 cat six.de >>seven && run 0 rank model --index six.index --top 1 --file six.de && lines out 6 "rank --index of six queries"
 awk -F'\t' '$1 != $3 || $2 < 0.9999' out | grep -q . && fail "rank --index does not find the line itself: $(cat out)"
 run 0 rank model --index six.index --top 2 --json "Hund" && has out '^{"query": 1, "line": [1-6], "score": [0-9.]*, "text"' "rank --index --json"

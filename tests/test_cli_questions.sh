@@ -33,6 +33,8 @@ grep -qP '^[^\t]+\t[0-9.e-]+\t[0-9]+\t[0-9]+$' out || fail "not answer<TAB>score
 run 0 answer "$model" --context page.txt --question "Who?" --question "What?" --nbest 3 && lines out 6 "n-best of two"
 printf 'Who?\nWhat?\n' | "$attend" answer "$model" --context page.txt >piped 2>err || fail "questions from a pipe: $(cat err)"
 "$attend" answer "$model" --context page.txt --question "Who?" --question "What?" >given
+printf 'Who?\n \n' | "$attend" answer "$model" --context page.txt >out 2>err || fail "a blank question: $(cat err)"
+[ "$(tail -1 out)" = "$(printf '\t0\t0\t0')" ] || fail "a blank question has an answer: $(cat out)"
 cmp -s piped given || fail "questions of lines and of options differ"
 printf 'Who?\tA man.\nWhat?\t\n' | "$attend" answer "$model" >out 2>err || fail "lines of question and context: $(cat err)"
 lines out 2 "lines of question and context"

@@ -184,6 +184,13 @@ static void test_parts(void **state) {
   assert_true(g->truncated == 0 && g->parts > 3);
   assert_non_null(strchr(g->text[0], ' '));
   assert_string_equal(g->text[1], last);
+  char words[601] = "", letters[301] = ""; /* sentences that are longer than the model's positions */
+  for (int i = 0; i < 150; i++) strcat(words, i % 3 ? "abc " : "de  ");
+  for (int i = 0; i < 100; i++) strcat(letters, i % 2 ? "abc" : "\xc3\xa4g");
+  const att_text sentences[] = {text_of(words), text_of(letters), text_of("abc")};
+  g = summarize(model, sentences, 3, &options);
+  assert_true(g->truncated == 0 && g->parts >= 150 / 62 + 100 / 62 + 1);
+  assert_string_equal(g->text[2], last);
   att_model_close(model);
   model = open_model(ctx, "family_bert");
   assert_int_equal(att_summarize(model, texts, 2, NULL, keep, NULL), ATT_UNSUPPORTED);

@@ -127,21 +127,44 @@ static att_status count_tokens(summarizer *s, att_text text, int64_t *count) {
   return ATT_OK;
 }
 
-/* The text from `begin` on in s->bytes, which is a part that grows by sentences up to what the model reads. */
-static att_status add_parts(summarizer *s, att_text text, size_t number) {
-  att_text sentence;
-  int64_t used = 0, prefix, tokens;
-  size_t at = 0;
-  ATT_TRY(count_tokens(s, (att_text){s->prefix, strlen(s->prefix)}, &prefix));
-  while (att_sentence_next(text, &at, &sentence)) {
-    ATT_TRY(count_tokens(s, sentence, &tokens));
-    bool fits = used > 0 && used + tokens <= s->most;
-    if (used > 0 && !fits) ATT_TRY(end_part(s, number));
-    ATT_TRY(fits ? append(s, (att_text){" ", 1}) : begin_part(s));
-    used = (fits ? used : prefix) + tokens;
-    ATT_TRY(append(s, sentence));
+/* About the middle: behind white space, else between two characters; 0: there is none. */
+static size_t middle_of(att_text text) {
+  size_t half = text.size / 2, at = half;
+  while (at > 0 && !strchr(" \t\r\n", text.data[at])) at--;
+  if (at > 0) return at;
+  for (at = half; at > 0 && ((unsigned char)text.data[at] & 0xc0) == 0x80;) at--;
+  return at;
+}
+
+/* A part that grows up to what the model reads. */
+typedef struct growing {
+  size_t text;          /* whose it is */
+  int64_t prefix, used; /* tokens; used 0: there is none */
+} growing;
+
+/* A sentence, by halves where the model does not read as much. */
+static att_status add_sentence(summarizer *s, growing *part, att_text sentence) {
+  int64_t tokens;
+  ATT_TRY(count_tokens(s, sentence, &tokens));
+  size_t middle = part->prefix + tokens > s->most ? middle_of(sentence) : 0;
+  if (middle > 0) {
+    ATT_TRY(add_sentence(s, part, (att_text){sentence.data, middle}));
+    return add_sentence(s, part, (att_text){sentence.data + middle, sentence.size - middle});
   }
-  return used > 0 ? end_part(s, number) : ATT_OK;
+  bool fits = part->used > 0 && part->used + tokens <= s->most;
+  if (part->used > 0 && !fits) ATT_TRY(end_part(s, part->text));
+  ATT_TRY(fits ? append(s, (att_text){" ", 1}) : begin_part(s));
+  part->used = (fits ? part->used : part->prefix) + tokens;
+  return append(s, sentence);
+}
+
+static att_status add_parts(summarizer *s, att_text text, size_t number) {
+  growing part = {.text = number};
+  att_text sentence;
+  size_t at = 0;
+  ATT_TRY(count_tokens(s, (att_text){s->prefix, strlen(s->prefix)}, &part.prefix));
+  while (att_sentence_next(text, &at, &sentence)) ATT_TRY(add_sentence(s, &part, sentence));
+  return part.used > 0 ? end_part(s, number) : ATT_OK;
 }
 
 static att_status add_text(summarizer *s, att_text text, size_t number) {

@@ -67,6 +67,7 @@ att_status att_check_verb(att_model *model, att_verb verb) {
   if (can & 1u << verb) return check_settings(model, verb);
   list_verbs(can, list, sizeof list);
   const char *type = att_config_type(&model->config);
-  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with %s %s model, which is %s: it can %s", verbs[verb].what,
-                  strchr("aeiou", *type) ? "an" : "a", type, what, list);
+  return att_fail(model->ctx, ATT_UNSUPPORTED, "cannot %s with %s %s model, which is %s: it can %s%s", verbs[verb].what,
+                  strchr("aeiou", *type) ? "an" : "a", type, what, list,
+                  verb == ATT_VERB_SUMMARIZE && can & ATT_CAN(EMBED) ? ", and pick sentences (--extract N)" : "");
 }

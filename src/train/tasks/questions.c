@@ -239,8 +239,8 @@ static att_status put_question(att_trainer *t, windows *w, const att_squad_item 
 
 static void say_wrongs(const att_trainer *t, const char *name, const misplaced *m, bool keep) {
   if (m->count)
-    att_log(t->ctx, ATT_LOG_WARNING, "%s: %zu answers do not stand where they should%s: %s%s", name, m->count,
-            keep ? "" : ", and are left out", m->names, m->count > NAMED ? ", ..." : "");
+    att_log(t->ctx, ATT_LOG_WARNING, "%s: answers that do not stand where they should%s (%zu): %s%s", name,
+            keep ? "" : " are left out", m->count, m->names, m->count > NAMED ? ", ..." : "");
   if (m->unclean)
     att_log(t->ctx, ATT_LOG_WARNING, "%s: %zu contexts with invalid UTF-8: invalid bytes are read as U+FFFD", name,
             m->unclean);
