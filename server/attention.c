@@ -7,6 +7,8 @@
 
 /* Numbers that an answer may have. */
 #define MOST_WEIGHTS 4000000.0
+/* Gradients: outputs x tokens x parameters, some seconds, while which nobody else is served. */
+#define MOST_WORK 4e10
 
 typedef struct attention_request {
   att_text model, text, target;
@@ -33,7 +35,7 @@ static size_t tokens_of(const att_hosted *host, att_hosts *hosts, att_text text)
   return count;
 }
 
-/* Whether the weights would be too many: before they are made. */
+/* Whether it would be too much, before it is made: weights for an answer, or for gradients work. */
 static bool is_large(const att_hosted *host, att_hosts *hosts, const attention_request *r) {
   const att_model_info *i = host->info;
   double source = (double)tokens_of(host, hosts, r->text), target = (double)tokens_of(host, hosts, r->target);
@@ -41,7 +43,9 @@ static bool is_large(const att_hosted *host, att_hosts *hosts, const attention_r
   if (!i->encoder_layers || !i->decoder_layers) source = target = source + target;
   double weights = (double)(i->encoder_layers * i->encoder_heads) * source * source +
                    (double)(i->decoder_layers * i->decoder_heads) * target * (source + target);
-  return weights > MOST_WEIGHTS;
+  double outputs = i->decoder_layers ? target : 1;
+  bool long_work = r->gradient && outputs * (source + target) * (double)i->parameters > MOST_WORK;
+  return weights > MOST_WEIGHTS || long_work;
 }
 
 void att_begin_attention(att_task *task, att_hosts *hosts) {

@@ -172,6 +172,9 @@ ask 200 /v1/attention '{"model":"de-en","text":"Ein Hund."}' && same=$(cmp said 
 [ -z "$same" ] || fail "attention: $same"
 ask 200 /v1/attention '{"model":"de-en","text":"Ein Hund.","gradient":true}' && has '"gradient"'
 ask 400 /v1/attention @long.text && has "too long"
+ask 200 /v1/attention '{"model":"chatty","text":"A dog"}' && has '"decoder":{"queries":["'
+ask 200 /v1/attention '{"model":"plain","text":"A dog","gradient":true}' && has '"measure":"gradient"' && has '"decoder":{"queries":["'
+ask 200 /v1/attention '{"model":"family_bert_classes","text":"a warm film"}' && has '"encoder":{"queries":["'
 
 # ---- what is wrong ----
 ask 400 /v1/completions '{"model":"de-en","prompt":"A"}' && has "cannot generate"

@@ -1009,7 +1009,7 @@ ATT_API void att_look_options_init(att_look_options *options, size_t size);
 #define att_look_options_default(options) att_look_options_init((options), sizeof *(options))
 
 /* Draws. *text ends in NUL (not counted in *size); free with att_release. HTML and JSON hold every part, layer and
- * head. options NULL: the defaults. */
+ * head. options NULL: the defaults, of the first part there is: cross-attention, the decoder's, the encoder's. */
 ATT_API att_status att_attention_render(const att_attention *attention, att_look_format format,
                                         const att_look_options *options, char **text, size_t *size);
 

@@ -450,11 +450,20 @@ void att_look_options_init(att_look_options *options, size_t size) {
   att_give_struct(&own, sizeof own, options, size);
 }
 
+/* That says most of those that are there. */
+static att_look_part first_part(const att_attention *attention) {
+  static const att_look_part order[] = {ATT_LOOK_CROSS, ATT_LOOK_DECODER, ATT_LOOK_ENCODER};
+  for (size_t i = 0; i < ATT_COUNT(order); i++)
+    if (attention->maps[order[i]].layers > 0) return order[i];
+  return ATT_LOOK_CROSS;
+}
+
 att_status att_attention_render(const att_attention *attention, att_look_format format, const att_look_options *given,
                                 char **text, size_t *size) {
   att_context *ctx = attention->ctx;
   att_look_options own, *options = &own;
   att_look_options_default(&own);
+  if (!given) own.part = first_part(attention);
   *text = NULL;
   *size = 0;
   ATT_TRY(att_take_options(ctx, "att_attention_render", given, &own, sizeof own));
