@@ -7,6 +7,8 @@
 
 Speeds are the fastest of --times of each, one program after the other each time. Perplexity is of pieces of the text of
 about 1,500 characters, each a text of its own with the model's start token; both programs must make the same tokens.
+With --exact, the same weights in float32 (attend convert MODEL --type float32 -o F.gguf), it says how far each program's
+log-probabilities are from those: the root of the mean square of a piece's difference over the root of its tokens.
 A greedy continuation that parts says by how much the two best logits of llama.cpp differ there.
 """
 import argparse
@@ -27,6 +29,7 @@ parser.add_argument("--written", type=int, default=64, help="tokens written, of 
 parser.add_argument("--times", type=int, default=5)
 parser.add_argument("--text", help="plain text for perplexity and prompts")
 parser.add_argument("--tokens", type=int, default=20000, help="of the text")
+parser.add_argument("--exact", help="the model's weights in float32, with --text")
 parser.add_argument("--prompts", type=int, default=0, help="continued by 48 tokens")
 arguments = parser.parse_args()
 
@@ -34,8 +37,8 @@ import llama_cpp
 import numpy as np
 
 
-def attend(*words, **options):
-    command = [arguments.attend, words[0], arguments.model, *words[1:], "--threads", str(arguments.threads), "-q"]
+def attend(*words, model=arguments.model, **options):
+    command = [arguments.attend, words[0], model, *words[1:], "--threads", str(arguments.threads), "-q"]
     return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
 
 
@@ -117,21 +120,33 @@ def compare_perplexities(llama, pieces):
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         file.write("".join(piece + "\n" for piece in pieces))
         file.flush()
-        scores = [json.loads(line) for line in attend("score", "--text", file.name, "--lines", "--json").splitlines()]
+        models = [arguments.model] + ([arguments.exact] if arguments.exact else [])
+        scores, *exact = [
+            [json.loads(line) for line in attend("score", "--text", file.name, "--lines", "--json", model=m).splitlines()]
+            for m in models
+        ]
     own = other = tokens = differing = 0
-    for piece, score in zip(pieces, scores):
+    errors = []
+    for i, (piece, score) in enumerate(zip(pieces, scores)):
         ids = llama.tokenize(piece.encode(), add_bos=True)
         if ids[0] != llama.token_bos():  # attend score has a text behind the start token, whatever prompts have
             ids = [llama.token_bos()] + ids
         if len(ids) - 1 != score["tokens"]:
             differing += 1
             continue
-        own, other, tokens = own + score["logprob"], other + llama_logprob(llama, ids), tokens + len(ids) - 1
+        theirs = llama_logprob(llama, ids)
+        own, other, tokens = own + score["logprob"], other + theirs, tokens + len(ids) - 1
+        if exact:
+            true = exact[0][i]["logprob"]
+            errors.append([(x - true) / math.sqrt(len(ids) - 1) for x in (score["logprob"], theirs)])
     if not tokens:
         sys.exit("the two programs make other tokens of every piece")
     own, other = math.exp(-own / tokens), math.exp(-other / tokens)
     print(f"perplexity of {tokens} tokens: attend {own:.4f}, llama.cpp {other:.4f} ({100 * (own / other - 1):+.3f} %)"
           + (f"; {differing} pieces with other tokens left out" if differing else ""))
+    if errors:
+        ours, theirs = np.sqrt(np.mean(np.square(errors), axis=0))
+        print(f"off the exact log-probability of a token, over {len(errors)} pieces: attend {ours:.3f}, llama.cpp {theirs:.3f}")
 
 
 def compare_greedy(llama, pieces):

@@ -54,32 +54,34 @@ json_t *att_tool_calls(const char *text, size_t size, size_t *content) {
   return NULL;
 }
 
-/* What a schema refers to from its root stands at the root of the whole. */
-static void lift_definitions(json_t *whole, const json_t *schema) {
-  static const char *const keys[] = {"$defs", "definitions"};
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    json_t *definitions = json_object_get(schema, keys[i]), *there = json_object_get(whole, keys[i]);
-    if (definitions && there) json_object_update_missing(there, definitions);
-    if (definitions && !there) json_object_set_new(whole, keys[i], json_copy(definitions));
-  }
+/* References from the schema's root start from where it stands now. */
+static void move_references(json_t *schema, const char *place) {
+  const char *from = json_string_value(json_object_get(schema, "$ref")), *key;
+  json_t *part;
+  size_t i;
+  if (from && *from == '#') json_object_set_new(schema, "$ref", json_sprintf("%s%s", place, from + 1));
+  json_object_foreach(schema, key, part) move_references(part, place);
+  json_array_foreach(schema, i, part) move_references(part, place);
 }
 
 json_t *att_tool_schema(const json_t *tools, const char *name) {
-  json_t *calls = json_array(), *whole = json_object();
+  json_t *calls = json_array(), *all = json_object();
   for (size_t i = 0; i < json_array_size(tools); i++) {
     const json_t *function = json_object_get(json_array_get(tools, i), "function");
     json_t *called = json_object_get(function, "name"), *parameters = json_object_get(function, "parameters");
+    char number[24], place[40];
     if (!json_is_string(called) || (name && strcmp(name, json_string_value(called)) != 0)) continue;
-    lift_definitions(whole, parameters);
-    json_t *arguments = json_is_object(parameters) ? json_incref(parameters) : json_pack("{s:s}", "type", "object");
-    json_array_append_new(calls, json_pack("{s:s, s:{s:{s:O}, s:o}, s:[s, s], s:b}", "type", "object", "properties",
-                                           "name", "const", called, "arguments", arguments, "required", "name",
+    parameters = json_is_object(parameters) ? json_deep_copy(parameters) : json_pack("{s:s}", "type", "object");
+    snprintf(number, sizeof number, "%zu", i);
+    snprintf(place, sizeof place, "#/$defs/%s", number);
+    move_references(parameters, place);
+    json_object_set_new(all, number, parameters);
+    json_array_append_new(calls, json_pack("{s:s, s:{s:{s:O}, s:{s:s}}, s:[s, s], s:b}", "type", "object", "properties",
+                                           "name", "const", called, "arguments", "$ref", place, "required", "name",
                                            "arguments", "additionalProperties", 0));
   }
-  bool any = json_array_size(calls) > 0;
-  if (any) json_object_set(whole, "anyOf", calls);
+  if (json_array_size(calls) > 0) return json_pack("{s:o, s:o}", "anyOf", calls, "$defs", all);
   json_decref(calls);
-  if (any) return whole;
-  json_decref(whole);
+  json_decref(all);
   return NULL;
 }

@@ -316,6 +316,8 @@ static void wrong_ones_are_refused(void **state) {
       {"{\"$ref\": \"http://example.org\"}", "beyond"},
       {"{\"$ref\": \"#/nothing\"}", "nothing"},
       {"{\"anyOf\": [{\"$ref\": \"#\"}]}", "never end"},
+      {"{\"$ref\": \"#/a~\"}", "leads to nothing"},
+      {"{\"$ref\": \"#/a~2/b\"}", "leads to nothing"},
       {"{\"type\": \"object\", \"required\": [\"a\"], \"properties\": {\"a\": {\"$ref\": \"#\"}}}", "never end"},
       {"{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#\"}}", "never end"},
       {"{\"type\": \"object\", \"required\": [\"b\"], \"properties\": {\"a\": {}}}", "no property"},

@@ -174,32 +174,6 @@ static void test_refusals(void **state) {
   free(values);
 }
 
-typedef struct scarce {
-  const json_t *theirs;
-  bool gradient;
-} scarce;
-
-static att_status look_scarcely(att_context *in, void *arg) {
-  const scarce *of = arg;
-  size_t rows, channels;
-  float *values = values_of(of->theirs, &rows, &channels);
-  att_model *model = open_model(in, of->theirs);
-  att_attention *attention = NULL;
-  att_status status = model ? att_look_values(model, values, rows, 1, of->gradient, &attention) : ATT_MEMORY;
-  att_attention_free(attention);
-  att_model_close(model);
-  free(values);
-  return status;
-}
-
-static void test_little_memory(void **state) {
-  (void)state;
-  for (int gradient = 0; gradient < 2; gradient++) {
-    scarce of = {json_array_get(fixture, 0), gradient};
-    assert_true(fail_each_allocation(look_scarcely, &of) > 30);
-  }
-}
-
 /* ---- piano rolls ---- */
 
 enum { KEYS = 88, FIRST = 21, FRAMES = 9 };
@@ -332,23 +306,32 @@ static void test_refusals_of_rolls(void **state) {
   free(values);
 }
 
-static att_status look_at_frames_scarcely(att_context *in, void *arg) {
+/* Each fixture's first model: of series or, frames above 0, of piano rolls. */
+typedef struct scarce {
+  const json_t *theirs;
+  bool gradient;
+  size_t frames;
+} scarce;
+
+static att_status look_scarcely(att_context *in, void *arg) {
   const scarce *of = arg;
-  float *values = frames_of(of->theirs);
+  size_t rows = of->frames, channels;
+  float *values = rows ? frames_of(of->theirs) : values_of(of->theirs, &rows, &channels);
   att_model *model = open_model(in, of->theirs);
   att_attention *attention = NULL;
-  att_status status = model ? att_look_values(model, values, FRAMES, 0, of->gradient, &attention) : ATT_MEMORY;
+  att_status status = model ? att_look_values(model, values, rows, 1, of->gradient, &attention) : ATT_MEMORY;
   att_attention_free(attention);
   att_model_close(model);
   free(values);
   return status;
 }
 
-static void test_little_memory_for_rolls(void **state) {
+static void test_little_memory(void **state) {
   (void)state;
   for (int gradient = 0; gradient < 2; gradient++) {
-    scarce of = {json_array_get(rolls, 0), gradient};
-    assert_true(fail_each_allocation(look_at_frames_scarcely, &of) > 30);
+    scarce series = {json_array_get(fixture, 0), gradient, 0}, roll = {json_array_get(rolls, 0), gradient, FRAMES};
+    assert_true(fail_each_allocation(look_scarcely, &series) > 30);
+    assert_true(fail_each_allocation(look_scarcely, &roll) > 30);
   }
 }
 
@@ -357,7 +340,7 @@ int main(void) {
       cmocka_unit_test(test_as_transformers),   cmocka_unit_test(test_pictures),
       cmocka_unit_test(test_refusals),          cmocka_unit_test(test_little_memory),
       cmocka_unit_test(test_rolls_as_pytorch),  cmocka_unit_test(test_pictures_of_rolls),
-      cmocka_unit_test(test_refusals_of_rolls), cmocka_unit_test(test_little_memory_for_rolls),
+      cmocka_unit_test(test_refusals_of_rolls),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -108,11 +108,13 @@ ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100}"
 has '"finish_reason":"tool_calls"' && has '"function":{"name":"f","arguments":"{\"a\": 1}"}' && has '"content":"Hm "'
 ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100,\"stream\":true}" && has '"tool_calls":[{"id":' && has '"finish_reason":"tool_calls"'
 ask 200 /v1/chat/completions "{\"messages\":$parts,$tool,\"max_tokens\":100,\"tool_choice\":\"none\"}" && hasnt '"tool_calls"'
-plain='"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"$ref":"#/$defs/n"}},"required":["a"],"additionalProperties":false,"$defs":{"n":{"enum":[1,2]}}}}},{"type":"function","function":{"name":"g"}}]'
+plain='"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"$ref":"#/$defs/n"}},"required":["a"],"additionalProperties":false,"$defs":{"n":{"enum":[1,2]}}}}},{"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{"b":{"$ref":"#/$defs/n"}},"required":["b"],"additionalProperties":false,"$defs":{"n":{"const":"z"}}}}}]'
 ask 400 /v1/chat/completions "{\"messages\":$parts,$plain}" && has "knows no tools" && has '"param":"tools"'
 ask 200 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":\"required\",\"max_tokens\":200}" && has '"model":"chatty"'
 ask 200 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}},\"max_tokens\":100}"
 has '"tool_calls":[{"id":"call_' && has '"name":"f","arguments":"{\"a\": ' && has '"finish_reason":"tool_calls"'
+ask 200 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}},\"max_tokens\":100}"
+has '"name":"g","arguments":"{\"b\": \"z\"}"' "each tool has definitions of its own"
 ask 400 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":{\"function\":{\"name\":\"h\"}}}" && has '"param":"tool_choice"'
 ask 400 /v1/chat/completions "{\"messages\":$parts,$plain,\"tool_choice\":\"any\"}" && has '"param":"tool_choice"'
 ask 400 /v1/chat/completions "{\"messages\":$parts,$tool,\"tool_choice\":\"required\"}" && has "leave out grammar"

@@ -80,8 +80,10 @@ static att_status resolve(writer *w, const char *reference, const json_t **schem
   for (const char *at = reference + 1; *at == '/';) {
     char name[256];
     size_t size = 0;
-    for (at++; *at && *at != '/' && size + 1 < sizeof name; at++)
-      name[size++] = *at != '~' ? *at : *++at == '1' ? '/' : '~';
+    for (at++; *at && *at != '/' && size + 1 < sizeof name; at++) {
+      bool escape = *at == '~' && (at[1] == '0' || at[1] == '1');
+      name[size++] = !escape ? *at : *++at == '1' ? '/' : '~';
+    }
     name[size] = '\0';
     *schema = json_object_get(*schema, name);
   }
