@@ -35,19 +35,21 @@ static void times_are_python_s(void **state) {
     const char *text = json_string_value(json_array_get(pair, 0));
     double time;
     att_time_form form;
-    assert_true(att_time_read(text_of(text), &time, &form));
+    assert_true(att_time_read(text_of(text), false, &time, &form));
     assert_true(time == json_number_value(json_array_get(pair, 1)));
     assert_string_equal(att_time_spell(time, &form, spelled), text);
   }
   json_array_foreach(json_object_get(expected, "wrong"), i, pair) {
     double time;
     att_time_form form;
-    if (att_time_read(text_of(json_string_value(pair)), &time, &form)) fail_msg("%s", json_string_value(pair));
+    for (int month_first = 0; month_first < 2; month_first++)
+      if (att_time_read(text_of(json_string_value(pair)), month_first, &time, &form))
+        fail_msg("%s", json_string_value(pair));
   }
   json_array_foreach(json_object_get(expected, "months"), i, pair) {
     double time;
     att_time_form form;
-    assert_true(att_time_read(text_of(json_string_value(json_array_get(pair, 0))), &time, &form));
+    assert_true(att_time_read(text_of(json_string_value(json_array_get(pair, 0))), false, &time, &form));
     const att_time_step step = {.months = 1, .day = (int)json_integer_value(json_array_get(pair, 1))};
     time = att_time_add(time, step, json_integer_value(json_array_get(pair, 2)));
     assert_string_equal(att_time_spell(time, &form, spelled), json_string_value(json_array_get(pair, 3)));
@@ -62,7 +64,7 @@ static void must_step(const char *const *texts, int count, const char *words) {
   att_status status;
   int decimals = 0;
   for (int i = 0; i < count; i++) {
-    assert_true(att_time_read(text_of(texts[i]), &times[i], &form));
+    assert_true(att_time_read(text_of(texts[i]), false, &times[i], &form));
     if (form.decimals > decimals) decimals = form.decimals;
   }
   form.decimals = decimals;
@@ -122,7 +124,7 @@ static void times_of_less_than_a_second(void **state) {
     bool exact;
     for (int64_t row = 0; row < ROWS; row++) {
       write_time(text, cases[i].date, cases[i].base, cases[i].per_second, cases[i].decimals, row);
-      assert_true(att_time_read(text_of(text), &times[row], &form));
+      assert_true(att_time_read(text_of(text), false, &times[row], &form));
       assert_int_equal(form.decimals, cases[i].decimals);
     }
     att_time_step step = att_time_find_step(ctx, times, ROWS, &form, &status);
@@ -452,6 +454,44 @@ static void series_are_warped(void **state) {
   assert_memory_equal(again, plain, 7 * 2 * sizeof *again);
 }
 
+/* Dates between slashes: what cannot be a month is a day, else the steps are to be even. Their distance is Python's. */
+static void slashes_mean_what_is_even(void **state) {
+  (void)state;
+  static const struct {
+    const char *times[3];
+    int days[2];
+    char date;
+  } cases[] = {{{"12/31/2019", "1/1/2020", "1/2/2020"}, {1, 1}, 'm'},
+               {{"31/12/2019", "01/01/2020", "02/01/2020"}, {1, 1}, 'd'},
+               {{"02/03/2021 10:00", "03/03/2021 10:00", "04/03/2021 10:00"}, {1, 1}, 'd'},
+               {{"2021/03/02", "2021/03/03", "2021/04/03"}, {1, 31}, '/'}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char table[128], spelled[48];
+    const att_series_columns none = {0};
+    att_series s;
+    snprintf(table, sizeof table, "when,house\n%s,1\n%s,2\n%s,3\n", cases[i].times[0], cases[i].times[1],
+             cases[i].times[2]);
+    if (att_series_read_timed(ctx, write_text("t.csv", table), &none, &s)) fail_msg("%s", att_message(ctx));
+    assert_int_equal(s.form.date, cases[i].date);
+    for (int step = 0; step < 2; step++)
+      assert_true(s.times[step + 1] - s.times[step] == cases[i].days[step] * 86400.0);
+    const char *last = cases[i].times[2];
+    if (strlen(last) >= 10) assert_string_equal(att_time_spell(s.times[2], &s.form, spelled), last);
+    att_series_free(ctx, &s);
+  }
+  att_series s; /* the first of each month; as days they would leap from January the 12th to the next year */
+  const att_series_columns named = {.time = "when"};
+  char table[512] = "when,house\n";
+  for (int month = 0; month < 14; month++)
+    snprintf(table + strlen(table), 32, "%d/1/%d,%d\n", month % 12 + 1, 2020 + month / 12, month);
+  if (att_series_read_timed(ctx, write_text("t.csv", table), &named, &s)) fail_msg("%s", att_message(ctx));
+  assert_true(s.form.date == 'm' && s.times[1] - s.times[0] == 31 * 86400.0 &&
+              s.times[13] - s.times[12] == 31 * 86400.0);
+  att_series_free(ctx, &s);
+  must_say(att_series_read_timed(ctx, write_text("t.csv", "when,house\n13/01/2020,1\n01/13/2020,2\n"), &named, &s),
+           ATT_FORMAT, "line 3");
+}
+
 /* Times without a known name, dates with points, commas for points, a table without times. */
 static void tables_of_many_countries(void **state) {
   (void)state;
@@ -562,6 +602,7 @@ int main(void) {
       cmocka_unit_test_teardown(networks_learn_gestures, empty_folder),
       cmocka_unit_test_teardown(an_interrupted_run_ends_in_the_same_bits, empty_folder),
       cmocka_unit_test(series_are_warped),
+      cmocka_unit_test_teardown(slashes_mean_what_is_even, empty_folder),
       cmocka_unit_test_teardown(tables_of_many_countries, empty_folder),
       cmocka_unit_test_teardown(missing_values_are_said, empty_folder),
       cmocka_unit_test_teardown(options_of_text_are_refused, empty_folder),

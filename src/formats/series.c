@@ -175,7 +175,7 @@ static att_status read_stamped(const ts_reader *r, att_text part, double *last, 
       !next_part(inner, ',', &at, value)) {
     return fail(r, "not a time and a value in parentheses:", part);
   }
-  if (!att_time_read(time, &now, &now_form)) return fail(r, "not a time:", time);
+  if (!att_time_read(time, false, &now, &now_form)) return fail(r, "not a time:", time);
   if (now < *last) return fail(r, "the times go back at", time);
   if (now <= *last) return fail(r, "a time stands twice:", time);
   *last = now;

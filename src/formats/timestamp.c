@@ -117,11 +117,18 @@ static bool read_clock(cursor *c, double *time, att_time_form *form) {
   return hour < 24 && minute < 60 && second < 61 && read_zone(c, form->zone);
 }
 
-/* 31.12.2023: what points part is day, month, year. */
-static bool read_points(cursor *c, calendar *day) {
-  return read_digits(c, 1, 2, &day->day) && take(c, '.') && read_digits(c, 1, 2, &day->month) && take(c, '.') &&
-         read_digits(c, 4, 4, &day->year) && day->month >= 1 && day->month <= 12 && day->day >= 1 &&
-         day->day <= days_in(day->year, day->month);
+/* The year last. What points part is day, month, year: 31.12.2023; between slashes either may be first. Returns the
+ * form's date, or 0. */
+static char read_year_last(cursor *c, bool month_first, calendar *day) {
+  int64_t first, second;
+  if (!read_digits(c, 1, 2, &first) || c->at == c->end || (*c->at != '.' && *c->at != '/')) return 0;
+  char between = *c->at++;
+  if (!read_digits(c, 1, 2, &second) || !take(c, between) || !read_digits(c, 4, 4, &day->year)) return 0;
+  bool turned = between == '/' && month_first;
+  day->month = turned ? first : second;
+  day->day = turned ? second : first;
+  if (day->month < 1 || day->month > 12 || day->day < 1 || day->day > days_in(day->year, day->month)) return 0;
+  return between == '.' ? '.' : turned ? 'm' : 'd';
 }
 
 static bool end_date(cursor *c, calendar day, double *time, att_time_form *form) {
@@ -130,12 +137,12 @@ static bool end_date(cursor *c, calendar day, double *time, att_time_form *form)
   return form->parts == 3 && (*c->at == ' ' || *c->at == 'T') && read_clock(c, time, form) && c->at == c->end;
 }
 
-static bool read_date(cursor *c, double *time, att_time_form *form) {
+static bool read_date(cursor *c, bool month_first, double *time, att_time_form *form) {
   calendar day = {.day = 1};
   cursor begin = *c;
-  if (read_points(&begin, &day)) {
+  form->date = read_year_last(&begin, month_first, &day);
+  if (form->date) {
     *c = begin;
-    form->date = '.';
     form->parts = 3;
     return end_date(c, day, time, form);
   }
@@ -151,7 +158,7 @@ static bool read_date(cursor *c, double *time, att_time_form *form) {
   return end_date(c, day, time, form);
 }
 
-bool att_time_read(att_text text, double *time, att_time_form *form) {
+bool att_time_read(att_text text, bool month_first, double *time, att_time_form *form) {
   cursor c = {text.data, text.data + text.size};
   *form = (att_time_form){.number = true};
   if (att_read_number(text.data, text.size, time)) {
@@ -159,7 +166,7 @@ bool att_time_read(att_text text, double *time, att_time_form *form) {
     return fabs(*time) <= 1e15;
   }
   form->number = false;
-  return text.size > 0 && read_date(&c, time, form);
+  return text.size > 0 && read_date(&c, month_first, time, form);
 }
 
 bool att_time_form_is(const att_time_form *a, const att_time_form *b) {
@@ -182,10 +189,12 @@ const char *att_time_spell(double time, const att_time_form *form, char text[48]
           fraction = (int64_t)units % scale;
   int parts = form->decimals ? 6 : form->parts < 6 && seconds % 60 ? 6 : form->parts < 5 && seconds ? 5 : form->parts;
   char between = form->between ? form->between : ' ';
-  bool points = form->date == '.';
-  int used = points ? snprintf(text, 48, "%02d.%02d.%04d", (int)c.day, (int)c.month, (int)c.year)
-                    : snprintf(text, 48, "%04d%c%02d", (int)c.year, form->date, (int)c.month);
-  if (parts > 2 && !points) used += snprintf(text + used, 48 - (size_t)used, "%c%02d", form->date, (int)c.day);
+  bool year_first = form->date == '-' || form->date == '/';
+  char mark = form->date == '.' ? '.' : '/';
+  int64_t first = form->date == 'm' ? c.month : c.day, second = form->date == 'm' ? c.day : c.month;
+  int used = year_first ? snprintf(text, 48, "%04d%c%02d", (int)c.year, form->date, (int)c.month)
+                        : snprintf(text, 48, "%02d%c%02d%c%04d", (int)first, mark, (int)second, mark, (int)c.year);
+  if (parts > 2 && year_first) used += snprintf(text + used, 48 - (size_t)used, "%c%02d", form->date, (int)c.day);
   if (parts > 3) {
     used += snprintf(text + used, 48 - (size_t)used, "%c%02d:%02d", between, (int)(seconds / 3600 % 24),
                      (int)(seconds / 60 % 60));

@@ -1,7 +1,7 @@
 /*
- * Owns times as text: plain numbers, dates (2016-07-01, 2016/07/01, 01.07.2016, 2016-07), dates with hours, minutes,
- * seconds and their fractions, read and written again in the form that they had. Refuses to know time zones: a Z or an
- * offset is kept as it is.
+ * Owns times as text: plain numbers, dates (2016-07-01, 2016/07/01, 01.07.2016, 07/01/2016, 2016-07), dates with hours,
+ * minutes, seconds and their fractions, read and written again in the form that they had. Refuses to know time zones: a
+ * Z or an offset is kept as it is.
  */
 #ifndef ATT_FORMATS_TIMESTAMP_H
 #define ATT_FORMATS_TIMESTAMP_H
@@ -14,7 +14,7 @@
  * for some programs leave the fraction off where it is 0. */
 typedef struct att_time_form {
   bool number;  /* a plain number, and nothing below */
-  char date;    /* '-' or '/'; '.': the day stands first */
+  char date;    /* '-' or '/'; '.': the day stands first; 'd', 'm': between slashes the day or the month stands first */
   char between; /* ' ' or 'T', before the hours */
   int decimals; /* behind a number's or the seconds' point; at most 9, and what a double of the size has */
   int parts;    /* 2: year and month; 3: a date; 5: with minutes; 6: with seconds */
@@ -28,8 +28,9 @@ typedef struct att_time_step {
   int day; /* of months: the day of the month that times go by, the last of a shorter month; 0: the first time's */
 } att_time_step;
 
-/* *time: seconds since 1970 as the text has them, or the number. false: it is no time. */
-bool att_time_read(att_text text, double *time, att_time_form *form);
+/* *time: seconds since 1970 as the text has them, or the number. false: it is no time. month_first: what 07/01/2016 is;
+ * a table's times tell (train/data/series_table.c). */
+bool att_time_read(att_text text, bool month_first, double *time, att_time_form *form);
 bool att_time_form_is(const att_time_form *a, const att_time_form *b);
 /* Seconds are added to a form that lacks them where the time has some. Returns text. */
 const char *att_time_spell(double time, const att_time_form *form, char text[48]);

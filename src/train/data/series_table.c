@@ -226,7 +226,8 @@ static int64_t guess_time(const series_finder *f) {
     for (size_t row = 1; row < end && dates; row++) {
       double time;
       att_time_form form;
-      dates = att_time_read(cell_at(t, row, c), &time, &form) && !form.number;
+      att_text cell = cell_at(t, row, c);
+      dates = (att_time_read(cell, false, &time, &form) || att_time_read(cell, true, &time, &form)) && !form.number;
     }
     if (dates) return c;
   }
@@ -282,6 +283,25 @@ att_status att_series_look(att_context *ctx, const char *path, const att_series_
 
 /* ---- rows ----------------------------------------------------------------------------------------------------- */
 
+/* How far neighbours lie apart, squared and summed; infinite where a time cannot be read so. */
+static double unevenness(const series_finder *f, bool month_first) {
+  double sum = 0, before = 0;
+  for (size_t row = f->out->header; row < f->table->rows; row++) {
+    att_time_form form;
+    double time;
+    if (!att_time_read(cell_at(f->table, row, f->out->time), month_first, &time, &form)) return INFINITY;
+    if (row > f->out->header) sum += (time - before) * (time - before);
+    before = time;
+  }
+  return sum;
+}
+
+/* Whether 07/01/2016 is a day of July: what the other times allow, or where both can be what makes the steps more even;
+ * of January where nothing tells. */
+static bool is_month_first(const series_finder *f) {
+  return f->out->time >= 0 && unevenness(f, true) < unevenness(f, false);
+}
+
 typedef struct series_row {
   att_text series;
   double time;
@@ -307,7 +327,7 @@ typedef struct row_taker {
   const series_finder *f;
   series_row *rows;
   size_t count;
-  bool takes_offset;
+  bool takes_offset, month_first;
   att_series *out;
 } row_taker;
 
@@ -319,7 +339,7 @@ static att_status read_time(const row_taker *t, size_t row, series_row *out) {
   const series_finder *f = t->f;
   att_text cell = cell_at(f->table, row, f->out->time);
   att_time_form form;
-  if (!att_time_read(cell, &out->time, &form)) {
+  if (!att_time_read(cell, t->month_first, &out->time, &form)) {
     return att_fail(f->ctx, ATT_FORMAT,
                     "%s: line %zu: \"%.*s\" is no time (a number, or as 2016-07-01 12:30:00 or 01.07.2016 12:30)",
                     f->path, f->table->line[row], (int)(cell.size < 60 ? cell.size : 60), cell.data);
@@ -338,6 +358,7 @@ static att_status sort_rows(row_taker *t) {
   size_t rows = f->table->rows - l->header, moved = 0;
   t->rows = ATT_NEW(f->ctx, rows, series_row);
   if (!t->rows) return ATT_MEMORY;
+  t->month_first = is_month_first(f);
   for (size_t row = l->header; row < f->table->rows; row++, t->count++) {
     series_row *r = &t->rows[t->count];
     if (att_is_interrupted(f->ctx)) return att_fail(f->ctx, ATT_INTERRUPTED, "%s: interrupted while reading", f->path);
