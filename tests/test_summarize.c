@@ -5,6 +5,7 @@
 #include <attend/attend.h>
 
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "counting.h"
 #include "text/sentences.h"
 #include "train/data/documents.h"
+#include "train/data/passages.h"
 
 static att_text text_of(const char *text) { return (att_text){text, strlen(text)}; }
 
@@ -509,7 +511,8 @@ static void test_copying(void **state) {
       "feedforward", "64",  "batch",       "32",  "vocab",           "264", "lr",    "0.004", "dropout", "0",
       "average",     "1",   "valid-every", "150", "label-smoothing", "0",   NULL};
   static const char *const few[] = {"copy", "yes", "steps", "2", "batch", "8", NULL};
-  static const char *const plain[] = {"steps", "2", "width", "16", "heads", "2", "layers", "1", "vocab", "264", NULL};
+  static const char *const plain[] = {"copy", "no",     "steps", "2",     "width", "16", "heads",
+                                      "2",    "layers", "1",     "vocab", "264",   NULL};
   char folder[] = "/tmp/attend-test-XXXXXX", out[64], more[64], path[64];
   att_context *ctx;
   att_model *model;
@@ -544,6 +547,92 @@ static void test_copying(void **state) {
   att_train_options_free(options);
   unlink(path);
   remove_all(folder);
+  att_context_free(ctx);
+}
+
+/* Passages stand in their texts, are no longer than they may be, and weigh as much as any stretch that is as long, by
+ * weights that are counted text by text. Of four texts with a name each, those whose summary has it have its passage.
+ */
+static double weigh(const att_corpus *c, int64_t pair, int64_t at) {
+  int32_t id = c->source.data[at];
+  int here = 0, texts = 0;
+  bool told = false;
+  for (int64_t i = c->source_start[pair]; i < c->source_start[pair + 1]; i++) here += c->source.data[i] == id;
+  for (int64_t p = 0; p < c->count; p++) {
+    bool has = false;
+    for (int64_t i = c->source_start[p]; i < c->source_start[p + 1]; i++) has |= c->source.data[i] == id;
+    texts += has;
+  }
+  for (int64_t i = c->target_start[pair]; i < c->target_start[pair + 1]; i++) told |= c->target.data[i] == id;
+  return (told ? 10 : 1) * (1 + log(here)) * log((double)c->count / texts);
+}
+
+static double weigh_all(const att_corpus *c, int64_t pair, int64_t at, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; i++) sum += weigh(c, pair, at + i);
+  return sum;
+}
+
+static bool has_all(const att_corpus *c, int64_t pair) {
+  bool all = true;
+  for (int64_t i = c->target_start[pair]; i < c->target_start[pair + 1]; i++) {
+    bool there = false;
+    for (int64_t j = c->source_start[pair]; j < c->source_start[pair + 1]; j++)
+      there |= c->source.data[j] == c->target.data[i];
+    all &= there;
+  }
+  return all;
+}
+
+static void test_passages(void **state) {
+  (void)state;
+  int summaries_kept = 0;
+  static const att_text texts[] = {{"we met at the old mill and at the mill we sang", 46},
+                                   {"we met anna smith at the house and we ate", 41},
+                                   {"the bill of the house was paid and we left", 42},
+                                   {"ok", 2}},
+                        summaries[] = {
+                            {"songz", 5}, {"smith", 5}, {"the paid bill of the house was paid", 35}, {"yes", 3}};
+  const att_text *const sides[] = {texts, summaries};
+  const size_t counts[] = {4, 4};
+  static const char *const specials[] = {"</s>", "<unk>"};
+  const att_tokenizer_plan plan = {.kind = ATT_CHAR,
+                                   .vocab = 300,
+                                   .lowercase = true,
+                                   .plain = true,
+                                   .first_specials = specials,
+                                   .first_count = 2,
+                                   .end_token = "</s>"};
+  const att_lines lines = {(att_text *)(uintptr_t)texts, (att_text *)(uintptr_t)summaries, 4};
+  att_context *ctx;
+  att_tokenizer *tokenizer;
+  att_corpus corpus, passages;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  assert_int_equal(att_tokenizer_train(ctx, sides, counts, 2, &plan, NULL, NULL, &tokenizer), ATT_OK);
+  assert_int_equal(att_corpus_encode(ctx, tokenizer, &lines, "texts", 64, ATT_TRUNCATE, 0, NULL, NULL, &corpus),
+                   ATT_OK);
+  assert_int_equal(att_passages_find(ctx, tokenizer, &corpus, 0, &passages), ATT_OK);
+  for (int64_t pair = 0; pair < 4; pair++) {
+    const int32_t *passage = passages.target.data + passages.target_start[pair];
+    int64_t begin = corpus.source_start[pair], end = corpus.source_start[pair + 1], best = -1;
+    int64_t count = passages.target_start[pair + 1] - passages.target_start[pair] - 1;
+    int64_t summary = corpus.target_start[pair + 1] - corpus.target_start[pair] - 1, source = end - begin - 1;
+    assert_int_equal(passage[count], 0);
+    assert_int_equal(count, summary < 4 ? (source < 4 ? source : 4) : summary < source ? summary : source);
+    if (has_all(&corpus, pair)) {
+      assert_int_equal(count, summary);
+      assert_memory_equal(passage, corpus.target.data + corpus.target_start[pair], (size_t)count * sizeof *passage);
+      summaries_kept++;
+      continue;
+    }
+    for (int64_t i = begin; i + count < end; i++)
+      if (best < 0 || weigh_all(&corpus, pair, i, count) > weigh_all(&corpus, pair, best, count) + 1e-9) best = i;
+    assert_memory_equal(passage, corpus.source.data + best, (size_t)count * sizeof *passage);
+  }
+  assert_int_equal(summaries_kept, 2);
+  att_passages_free(ctx, &passages);
+  att_corpus_free(ctx, &corpus);
+  att_tokenizer_free(tokenizer);
   att_context_free(ctx);
 }
 
@@ -649,7 +738,8 @@ int main(void) {
       cmocka_unit_test(test_stopping),  cmocka_unit_test(test_folder_says_how),
       cmocka_unit_test(test_documents), cmocka_unit_test(test_extracting),
       cmocka_unit_test(test_training),  cmocka_unit_test(test_memory),
-      cmocka_unit_test(test_copying),   cmocka_unit_test(test_picking),
+      cmocka_unit_test(test_copying),   cmocka_unit_test(test_passages),
+      cmocka_unit_test(test_picking),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

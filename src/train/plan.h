@@ -43,6 +43,7 @@ typedef struct att_plan {
   double weight_decay, beta1, beta2, epsilon, clip;
   double dropout; /* NaN until the number of steps is fixed, where none was asked for */
   double label_smoothing, bpe_dropout, token_dropout;
+  double passages;                                    /* of summaries: the share of the steps that learn passages.h's */
   int64_t warping;                                    /* of series */
   int64_t average, valid_every, save_every, patience; /* save_every 0: by time */
   char freeze[ATT_PLAN_TEXT];                         /* freeze.h */

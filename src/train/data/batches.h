@@ -12,7 +12,8 @@
 #include "train/data/pairs.h"
 
 typedef struct att_batches {
-  const att_corpus *corpus; /* the caller's, which outlives this */
+  const att_corpus *corpus; /* the caller's, which outlives this; another may take its place whose pairs have the same
+                               sources, and targets no longer than them */
   int64_t count;            /* batches of an epoch */
   int64_t *first;           /* [count + 1]: cut b holds sorted pairs first[b] up to first[b + 1] */
   int32_t *sorted;          /* [pairs]: by length, in the corpus' order where equal */

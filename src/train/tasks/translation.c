@@ -5,6 +5,7 @@
  */
 #include "models/head.h"
 #include "train/data/documents.h"
+#include "train/data/passages.h"
 #include "train/tasks/validation.h"
 #include "train/trainer.h"
 
@@ -15,6 +16,7 @@
 typedef struct att_translation_data {
   att_lines lines, valid; /* lines: kept where there is BPE-dropout, which encodes them anew in each epoch */
   att_corpus corpus;
+  att_corpus passages; /* of summarization: what it learns from first */
   att_batches batches;
   att_validation validation;
 } att_translation_data;
@@ -120,17 +122,30 @@ static void choose(const att_trainer *t, att_plan *plan) {
   att_plan_choose_translation(plan, (int64_t)data_of(t)->lines.count);
 }
 
+/* What is written from scratch about few texts is copied more than told. To copy is to find what stood behind the token
+ * written last, and so to know what stands beside what: positions that are relative. */
+static void choose_copying(att_plan *p, int64_t pairs) {
+  att_choose_whole(&p->copy, p->network == ATT_TRANSFORMER && pairs < 100000);
+  if (p->copy == 1) att_choose_whole(&p->position, ATT_ROTARY);
+  att_choose_number(&p->passages, p->copy == 1 ? 0.4 : 0);
+}
+
 /* Texts are long: of what stands behind 512 tokens summaries hardly speak. A pair has ten times the tokens of a
- * sentence's, so fewer of them are plenty for pieces and batches. */
+ * sentence's, so fewer of them are plenty for pieces and batches, but not for large models: what is learned is the few
+ * tokens of the summaries. */
 static void choose_of_documents(const att_trainer *t, att_plan *p) {
-  int64_t pairs = (int64_t)data_of(t)->lines.count;
+  int64_t pairs = (int64_t)data_of(t)->lines.count, tokens = pairs < 50000 ? 2048 : 4096;
   if (p->fine_tuned != 1) {
     att_choose_whole(&p->context, p->max_length == ATT_UNSET || p->max_length <= 512 ? 512 : p->max_length);
     att_choose_whole(&p->vocab, pairs < 2000 ? 4000 : pairs < 20000 ? 8000 : 16000);
+    choose_copying(p, pairs);
+    if (pairs < 50000) att_plan_choose_size(p, &shapes, ATT_TINY);
   }
+  att_choose_number(&p->passages, 0);
+  att_choose_whole(&p->position, ATT_SINUSOIDAL);
   att_choose_whole(&p->max_length, p->context < 512 ? p->context : 512);
   att_choose_whole(&p->batch, 0);
-  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : p->max_length > 4096 ? p->max_length : 4096);
+  att_choose_whole(&p->batch_tokens, p->batch > 0 ? 0 : p->max_length > tokens ? p->max_length : tokens);
   att_plan_choose_translation(p, pairs);
 }
 
@@ -235,7 +250,10 @@ static att_status begin_epoch(att_trainer *t) {
                               p->bpe_dropout, key, &d->corpus));
     att_batches_free(t->ctx, &d->batches);
   }
+  if (p->passages > 0 && !d->passages.target_start)
+    ATT_TRY(att_passages_find(t->ctx, t->model->tokenizer, &d->corpus, t->model->config.eos, &d->passages));
   if (!d->batches.corpus) ATT_TRY(att_batches_new(t->ctx, &d->corpus, p->batch_tokens, p->batch, &d->batches));
+  d->batches.corpus = &d->corpus; /* its lengths are shuffled among themselves */
   att_batches_shuffle(&d->batches, seed, t->state.epoch);
   return ATT_OK;
 }
@@ -252,7 +270,17 @@ static void counts(const att_trainer *t, int64_t *train, int64_t *valid) {
   *valid = data_of(t)->validation.corpus.count;
 }
 
+/* The first steps; where minutes have not become steps yet, these are among them. */
+static bool learns_passages(const att_trainer *t) {
+  const att_plan *p = &t->state.plan;
+  return p->passages > 0 && (p->steps == 0 || (double)t->state.step < p->passages * (double)p->steps);
+}
+
 static att_status get_batch(att_trainer *t, att_batch *batch, int64_t *tokens) {
+  att_translation_data *d = data_of(t);
+  bool passages = learns_passages(t);
+  d->batches.corpus = passages ? &d->passages : &d->corpus;
+  if (passages) t->state.stale = 0; /* what validation says of summaries is of no account yet */
   *batch = att_batches_get(&data_of(t)->batches, t->state.index, t->model->config.decoder_start);
   const att_sequences *source = &batch->source.sequences, *target = &batch->target.sequences;
   *tokens = source->start[source->count] + target->start[target->count];
@@ -272,6 +300,7 @@ static void free_data(att_trainer *t) {
   if (!d) return;
   att_validation_free(&d->validation);
   att_batches_free(t->ctx, &d->batches);
+  att_passages_free(t->ctx, &d->passages);
   att_corpus_free(t->ctx, &d->corpus);
   att_lines_free(t->ctx, &d->valid); /* its text may be memory of lines */
   att_lines_free(t->ctx, &d->lines);
