@@ -45,12 +45,14 @@ from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnsw
                           Gemma3TextConfig, GPT2Config, GPT2ForQuestionAnswering, GPT2ForSequenceClassification, GPT2ForTokenClassification,
                           GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaForQuestionAnswering, LlamaForSequenceClassification,
                           LlamaForTokenClassification, MistralConfig, MistralForCausalLM, MPNetConfig, MPNetForMaskedLM, MPNetForQuestionAnswering,
-                          MPNetForSequenceClassification, MPNetModel, Phi3Config, Phi3ForCausalLM,
+                          MPNetForSequenceClassification, MPNetModel, NomicBertConfig, NomicBertForMaskedLM,
+                          NomicBertForSequenceClassification, NomicBertForTokenClassification, NomicBertModel, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           RobertaConfig, RobertaForMaskedLM, RobertaForQuestionAnswering,
                           RobertaForSequenceClassification, RobertaForTokenClassification, XLMRobertaConfig,
                           XLMRobertaForSequenceClassification, XLMRobertaModel, pipeline, T5Config, T5ForQuestionAnswering,
                           T5ForSequenceClassification)
+from transformers.core_model_loading import revert_weight_conversion
 
 from make_model_fixtures import OUT, SAMPLE, SMOOTHING, TEXT, packed, pad, starts
 
@@ -74,6 +76,7 @@ ELECTRA = dict(ENCODER, embedding_size=10, max_position_embeddings=32, pad_token
 ALBERT = dict(ENCODER, embedding_size=10, num_hidden_layers=5, num_hidden_groups=2, max_position_embeddings=32,
               pad_token_id=0)
 MPNET = dict(ENCODER, max_position_embeddings=34, pad_token_id=1, bos_token_id=0, eos_token_id=2)
+NOMIC = dict(ENCODER, max_position_embeddings=32, pad_token_id=0)
 BART = dict(vocab_size=VOCABULARY, d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=4,
             encoder_ffn_dim=24, decoder_ffn_dim=20, max_position_embeddings=32, pad_token_id=1, bos_token_id=0, eos_token_id=2,
             decoder_start_token_id=2)
@@ -156,6 +159,12 @@ FOLDERS = {
     "family_mpnet_masked": (MPNetConfig, MPNetForMaskedLM, dict(MPNET, num_hidden_layers=2)),
     "family_mpnet_classes": (MPNetConfig, MPNetForSequenceClassification, dict(MPNET, **ONE)),
     "family_mpnet_spans": (MPNetConfig, MPNetForQuestionAnswering, MPNET),
+    "family_nomic_bert": (NomicBertConfig, NomicBertModel, dict(NOMIC, num_hidden_layers=2)),
+    "family_nomic_bert_masked": (NomicBertConfig, NomicBertForMaskedLM,
+                                 dict(NOMIC, rope_parameters=dict(rope_type="default", rope_theta=77.0))),
+    "family_nomic_bert_classes": (NomicBertConfig, NomicBertForSequenceClassification,
+                                  dict(NOMIC, head_dim=6, rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=2.0), **ONE)),
+    "family_nomic_bert_token_classes": (NomicBertConfig, NomicBertForTokenClassification, dict(NOMIC, type_vocab_size=1, **ENTITIES)),
     "family_bart_classes": (BartConfig, BartForSequenceClassification, dict(BART, **ONE)),
     "family_bart_values": (BartConfig, BartForSequenceClassification, dict(BART, encoder_layers=2, decoder_layers=1, **NUMBER)),
     "family_bart_spans": (BartConfig, BartForQuestionAnswering, BART),
@@ -166,7 +175,8 @@ FOLDERS = {
 }
 
 
-ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig)
+ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, NomicBertConfig, RobertaConfig,
+            XLMRobertaConfig)
 READERS = ENCODERS + (BartConfig, T5Config) # whose tokenizers have BERT's special tokens
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PAD_SECOND = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]  # RoBERTa's order
@@ -310,9 +320,9 @@ def expect(model):
     if loss is not None:
         loss.backward()
         out["loss"] = np.array([loss.item()], np.float32)
-    for name, parameter in model.named_parameters():
-        if loss is not None and parameter.grad is not None:
-            out["grad." + name] = parameter.grad.numpy().astype(np.float32)
+    gradients = {name: p.grad for name, p in model.named_parameters() if loss is not None and p.grad is not None}
+    for name, gradient in revert_weight_conversion(model, gradients).items():  # as the folder's file has them
+        out["grad." + name] = gradient.numpy().astype(np.float32)
     return out
 
 

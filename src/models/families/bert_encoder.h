@@ -16,6 +16,7 @@ typedef struct att_bert_encoder {
   bool fixed_epsilon;                       /* there is no key layer_norm_eps */
   bool after_pad;                           /* the first position's row is the pad token's id plus 1 */
   att_stack_names names;
+  const char *embedding_norm; /* behind the prefix; NULL: "embeddings.LayerNorm" */
   /* Embeddings of embedding_size are widened by it, behind the prefix; NULL: they have the model's width. always: even
    * where both are the same. */
   const char *widen;
