@@ -163,7 +163,7 @@ FOLDERS = {
     "family_nomic_bert_masked": (NomicBertConfig, NomicBertForMaskedLM,
                                  dict(NOMIC, rope_parameters=dict(rope_type="default", rope_theta=77.0))),
     "family_nomic_bert_classes": (NomicBertConfig, NomicBertForSequenceClassification,
-                                  dict(NOMIC, head_dim=6, rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=2.0), **ONE)),
+                                  dict(NOMIC, head_dim=4, rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=2.0), **ONE)),
     "family_nomic_bert_token_classes": (NomicBertConfig, NomicBertForTokenClassification, dict(NOMIC, type_vocab_size=1, **ENTITIES)),
     "family_bart_classes": (BartConfig, BartForSequenceClassification, dict(BART, **ONE)),
     "family_bart_values": (BartConfig, BartForSequenceClassification, dict(BART, encoder_layers=2, decoder_layers=1, **NUMBER)),
