@@ -153,7 +153,8 @@ att_status att_model_hidden(att_run *run, att_model *model, const att_input *inp
 
 att_status att_head_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits) {
   ATT_TRY(check_kind(model, model->head->logits != NULL, "head"));
-  return model->head->logits(run, model, hidden, logits);
+  ATT_TIMED(run->ctx, ATT_TIMED_HEAD, model->head->logits(run, model, hidden, logits));
+  return ATT_OK;
 }
 
 att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits) {

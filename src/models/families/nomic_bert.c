@@ -90,10 +90,9 @@ static att_status read_function(const att_settings *in) {
 }
 
 static att_status refuse_others(const att_settings *in) {
-  static const att_switch_key switches[] = {{"prenorm", false},       {"parallel_block", false},
-                                            {"qkv_proj_bias", false}, {"mlp_fc1_bias", false},
-                                            {"mlp_fc2_bias", false},  {"use_rms_norm", false},
-                                            {"causal", false},        {"rotary_emb_interleaved", false}};
+  static const att_switch_key switches[] = {
+      {"prenorm", false},      {"parallel_block", false}, {"qkv_proj_bias", false}, {"mlp_fc1_bias", false},
+      {"mlp_fc2_bias", false}, {"use_rms_norm", false},   {"causal", false},        {"rotary_emb_interleaved", false}};
   static const struct {
     const char *key;
     double known;
