@@ -65,6 +65,8 @@ static const char *const names[] = {"family_gpt2",
                                     "family_bart_classes",
                                     "family_bart_values",
                                     "family_bart_spans",
+                                    "family_mbart_classes",
+                                    "family_mbart_spans",
                                     "family_t5_labels",
                                     "family_t5_spans"};
 #define COUNT (sizeof names / sizeof *names)

@@ -44,7 +44,8 @@ from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnsw
                           ElectraForTokenClassification, Gemma2Config, Gemma2ForCausalLM, Gemma2ForSequenceClassification, Gemma3ForCausalLM,
                           Gemma3TextConfig, GPT2Config, GPT2ForQuestionAnswering, GPT2ForSequenceClassification, GPT2ForTokenClassification,
                           GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaForQuestionAnswering, LlamaForSequenceClassification,
-                          LlamaForTokenClassification, MistralConfig, MistralForCausalLM, MPNetConfig, MPNetForMaskedLM, MPNetForQuestionAnswering,
+                          LlamaForTokenClassification, MBartConfig, MBartForQuestionAnswering, MBartForSequenceClassification,
+                          MistralConfig, MistralForCausalLM, MPNetConfig, MPNetForMaskedLM, MPNetForQuestionAnswering,
                           MPNetForSequenceClassification, MPNetModel, NomicBertConfig, NomicBertForMaskedLM,
                           NomicBertForSequenceClassification, NomicBertForTokenClassification, NomicBertModel, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
@@ -80,6 +81,7 @@ NOMIC = dict(ENCODER, max_position_embeddings=32, pad_token_id=0)
 BART = dict(vocab_size=VOCABULARY, d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=4,
             encoder_ffn_dim=24, decoder_ffn_dim=20, max_position_embeddings=32, pad_token_id=1, bos_token_id=0, eos_token_id=2,
             decoder_start_token_id=2)
+MBART = {key: value for key, value in BART.items() if key != "decoder_start_token_id"}
 T5 = dict(vocab_size=VOCABULARY, d_model=16, d_kv=6, d_ff=24, num_layers=1, num_decoder_layers=2, num_heads=2, pad_token_id=0, eos_token_id=3,
           decoder_start_token_id=0, relative_attention_num_buckets=8, relative_attention_max_distance=20)
 ONE, SEVERAL, NUMBER = (dict(problem_type=name) for name in
@@ -168,6 +170,8 @@ FOLDERS = {
     "family_bart_classes": (BartConfig, BartForSequenceClassification, dict(BART, **ONE)),
     "family_bart_values": (BartConfig, BartForSequenceClassification, dict(BART, encoder_layers=2, decoder_layers=1, **NUMBER)),
     "family_bart_spans": (BartConfig, BartForQuestionAnswering, BART),
+    "family_mbart_classes": (MBartConfig, MBartForSequenceClassification, dict(MBART, **ONE)),
+    "family_mbart_spans": (MBartConfig, MBartForQuestionAnswering, MBART),
     "family_t5_labels": (T5Config, T5ForSequenceClassification, dict(T5, **SEVERAL)),
     "family_t5_spans": (T5Config, T5ForQuestionAnswering, dict(T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)),
     "family_llama_token_classes": (LlamaConfig, LlamaForTokenClassification,
@@ -177,7 +181,8 @@ FOLDERS = {
 
 ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, NomicBertConfig, RobertaConfig,
             XLMRobertaConfig)
-READERS = ENCODERS + (BartConfig, T5Config) # whose tokenizers have BERT's special tokens
+BOTH = (BartConfig, MBartConfig, T5Config)  # read by an encoder and a decoder
+READERS = ENCODERS + BOTH  # whose tokenizers have BERT's special tokens
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PAD_SECOND = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]  # RoBERTa's order
 
@@ -274,9 +279,10 @@ def expect(model):
     config, draw = model.config, np.random.default_rng(11)
     bert = isinstance(config, ENCODERS)
     texts = [list(draw.integers(5, VOCABULARY, n)) for n in LENGTHS]
-    both = isinstance(config, (BartConfig, T5Config))
+    both = isinstance(config, BOTH)
     for text in texts:
-        text[-1] = config.eos_token_id if both else text[-1]
+        language = isinstance(config, MBartConfig) and len(text) > 1  # its token stands behind the end
+        text[-2 if language else -1] = config.eos_token_id if both else text[-1]
     out = {"ids": np.concatenate(texts).astype(np.int64), "starts": starts(texts), "sample": np.array([SAMPLE])}
     ids = pad(texts, 0 if config.pad_token_id is None else config.pad_token_id)
     mask = torch.tensor([[int(j < len(t)) for j in range(ids.shape[1])] for t in texts])

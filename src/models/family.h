@@ -43,11 +43,12 @@ struct att_family_calls {
    * that are not read, NULL-ended, or NULL. */
   const char *prefix;
   const char *const *ignored;
-  const char *const *outer;       /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
-  bool reads_twice;               /* an encoder-decoder that also labels texts and answers, both sides reading them */
-  bool tie_unsaid;                /* whether the projection is the embedding the file says, whatever config.json does */
-  bool small_weights;             /* a new model's matrices are N(0, 0.02) (parameters.c) */
-  void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
+  const char *const *outer; /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
+  bool reads_twice;         /* an encoder-decoder that also labels texts and answers, both sides reading them */
+  bool wraps;               /* of such a text the decoder reads the last token first, not the start token (mbart) */
+  bool tie_unsaid;          /* whether the projection is the embedding the file says, whatever config.json does */
+  bool small_weights;       /* a new model's matrices are N(0, 0.02) (parameters.c) */
+  void (*fill)(att_model *model);                      /* fixed tables, once there are values; or NULL */
   void (*initialise)(att_model *model, uint64_t seed); /* of a new model, what does not begin as others do; or NULL */
   void (*free)(att_model *model);
 
