@@ -256,14 +256,14 @@ ATT_API att_status att_measure_machine(att_context *ctx, const att_machine_limit
 typedef enum att_timed_part {
   ATT_TIMED_ENCODER_PROJECTIONS, /* queries, keys and values of the rows, and attention's output */
   ATT_TIMED_ENCODER_ATTENTION,   /* weights, and sums of values by them */
-  ATT_TIMED_ENCODER_FEEDFORWARD,
+  ATT_TIMED_ENCODER_FEEDFORWARD, /* both of its layers, and what stands between */
   ATT_TIMED_DECODER_PROJECTIONS, /* of both of its attentions */
   ATT_TIMED_DECODER_ATTENTION,   /* over its own rows */
   ATT_TIMED_CROSS_ATTENTION,     /* over the encoder's */
-  ATT_TIMED_DECODER_FEEDFORWARD,
-  ATT_TIMED_RECURRENT, /* layers of recurrent networks */
-  ATT_TIMED_HEAD,      /* of tokens: the projection to the vocabulary */
-  ATT_TIMED_PART_COUNT /* how many there are */
+  ATT_TIMED_DECODER_FEEDFORWARD, /* the same */
+  ATT_TIMED_RECURRENT,           /* layers of recurrent networks */
+  ATT_TIMED_HEAD,                /* of tokens: the projection to the vocabulary */
+  ATT_TIMED_PART_COUNT           /* how many there are */
 } att_timed_part;
 
 /* From now on what works with this context adds the seconds that it spends in each part to seconds[part]: the caller's,

@@ -54,14 +54,9 @@ att_status att_bert_read(const att_settings *in, const att_bert_encoder *d, att_
   return take_positions(in, d, config);
 }
 
-/* Classes with rotary positions have a key for the width of heads. */
 bool att_bert_plain(const att_config *config) {
-  const att_config *class = &att_family_get(config->family)->encoder->defaults;
-  int64_t shared = config->key_value_heads;
-  bool own_heads = class->position == ATT_ROTARY ? !shared || shared == config->encoder_attention_heads
-                                                 : att_config_has_own_heads(config);
-  return config->position == class->position && config->norm == ATT_NORM_LAYER && !config->norm_before &&
-         config->gated == class->gated && own_heads;
+  return config->position == ATT_LEARNED && config->norm == ATT_NORM_LAYER && !config->norm_before && !config->gated &&
+         att_config_has_own_heads(config);
 }
 
 /* rope_theta alone is of Transformers 4. */

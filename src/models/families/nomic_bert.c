@@ -122,6 +122,12 @@ static att_status nomic_bert_read(const att_settings *in, att_config *config) {
 
 static void nomic_bert_write(att_object *out, const att_config *config) { att_bert_write(out, &nomic_bert, config); }
 
+static bool plain(const att_config *config) {
+  int64_t shared = config->key_value_heads;
+  return config->position == ATT_ROTARY && config->norm == ATT_NORM_LAYER && !config->norm_before && config->gated &&
+         (!shared || shared == config->encoder_attention_heads);
+}
+
 static att_status nomic_bert_check(att_context *ctx, const char *name, const att_config *config) {
   return att_bert_check(ctx, name, &nomic_bert, config);
 }
@@ -130,5 +136,6 @@ static const att_head_form forms[] = {
     {.ending = "ForMaskedLM"}, {.ending = "ForQuestionAnswering", .absent = true}, {.ending = NULL}};
 static const char *const outer[] = {"bert.", NULL}; /* of the older class */
 
-const att_family_calls att_nomic_bert_calls = {ATT_BERT_CALLS(nomic_bert), .stem = "NomicBert", .forms = forms,
-                                               .prefix = "nomic_bert.",    .outer = outer,      .says_rope = true};
+const att_family_calls att_nomic_bert_calls = {
+    ATT_BERT_OTHER_CALLS(nomic_bert), .plain = plain, .stem = "NomicBert", .forms = forms,
+    .prefix = "nomic_bert.",          .outer = outer, .says_rope = true};
