@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MOST_SIZES = 16, PROMPT = 8 };
+enum { MOST_SIZES = 16, PROMPT = 8, PARTS = ATT_TIMED_PART_COUNT + 1, COLUMNS = 6 };
 
 typedef struct bench_options {
   att_cli_common common;
@@ -33,9 +33,22 @@ static const att_cli_option options[] = {
 
     {.group = "Output", .name = "json", .kind = ATT_CLI_FLAG, .offset = AT(json),
      .help = "one object a line: of the machine, then of each work: work (read, write), batch, tokens, seconds, "
-             "tokens_per_second, memory_share and arithmetic_share of what the machine can do"},
+             "tokens_per_second, memory_share and arithmetic_share of what the machine can do, and parts, the shares of "
+             "the time"},
     {.name = NULL}};
 /* clang-format on */
+
+/* What was done, and what went where in the time of it: the last part is all that is in no other. */
+typedef struct bench_result {
+  const char *work;
+  int64_t batch, tokens; /* tokens: of each text */
+  double seconds, shares[PARTS];
+} bench_result;
+
+/* Seconds of the time that runs, of all and of each part. */
+typedef struct bench_clock {
+  double begin, all, parts[ATT_TIMED_PART_COUNT];
+} bench_clock;
 
 typedef struct bench_run {
   att_cli *cli;
@@ -44,6 +57,9 @@ typedef struct bench_run {
   const att_model_info *info;
   const att_machine_limits *limits;
   int32_t *ids; /* [longest * largest batch] */
+  bench_clock *clock;
+  bench_result *results; /* [result_count] */
+  size_t result_count;
 } bench_run;
 
 /* Weights that one kind of work multiplies with: of each token that is read, and of one that is written. */
@@ -55,6 +71,27 @@ static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void start(const bench_run *run) {
+  memset(run->clock->parts, 0, sizeof run->clock->parts);
+  att_time_parts(run->cli->ctx, run->clock->parts, ATT_TIMED_PART_COUNT);
+  run->clock->begin = now();
+}
+
+static double stop(const bench_run *run) {
+  run->clock->all = now() - run->clock->begin;
+  att_time_parts(run->cli->ctx, NULL, 0);
+  return run->clock->all;
+}
+
+static void take_shares(const bench_clock *clock, double shares[PARTS]) {
+  double all = clock->all > 0 ? clock->all : 1, rest = clock->all;
+  for (int i = 0; i < ATT_TIMED_PART_COUNT; i++) {
+    shares[i] = clock->parts[i] / all;
+    rest -= clock->parts[i];
+  }
+  shares[ATT_TIMED_PART_COUNT] = fmax(rest / all, 0);
 }
 
 /* "1,8": at least one number, each from 1 to `most`. 0, or the exit status. */
@@ -129,25 +166,71 @@ static int put_machine(const bench_run *run) {
   return att_cli_flush(cli) ? 0 : ATT_CLI_FAILED;
 }
 
-/* tokens: of each text. passes: how often all weights are read. */
-static int put_work(const bench_run *run, bool writes, int64_t batch, int64_t tokens, int64_t passes, double seconds) {
+static const char *part_name(int part) {
+  return part < ATT_TIMED_PART_COUNT ? att_timed_part_name((att_timed_part)part) : "other";
+}
+
+static void put_parts(att_cli *cli, const double shares[PARTS]) {
+  att_cli_print(cli, "\"parts\": {");
+  for (int i = 0; i < PARTS; i++) {
+    if (shares[i] > 0 || i == PARTS - 1) put_number(cli, part_name(i), shares[i], i < PARTS - 1 ? ", " : "");
+  }
+  att_cli_print(cli, "}}\n");
+}
+
+/* passes: how often all weights are read. */
+static int put_work(const bench_run *run, const bench_result *r, bool writes, int64_t passes) {
   att_cli *cli = run->cli;
   const bench_weights w = weights_of(run, writes);
-  double all = (double)(batch * tokens), heads = writes ? all : (double)batch;
+  int64_t batch = r->batch, tokens = r->tokens;
+  double seconds = r->seconds, all = (double)(batch * tokens), heads = writes ? all : (double)batch;
   double memory = (w.bytes + w.head_bytes) * (double)passes / seconds / run->limits->read_bytes;
   double arithmetic = (w.parameters * all + w.head_parameters * heads) / seconds / arithmetic_limit(run);
   if (run->options->json) {
-    att_cli_print(cli, "{\"work\": \"%s\", \"batch\": %lld, \"tokens\": %lld, ", writes ? "write" : "read",
-                  (long long)batch, (long long)tokens);
+    att_cli_print(cli, "{\"work\": \"%s\", \"batch\": %lld, \"tokens\": %lld, ", r->work, (long long)batch,
+                  (long long)tokens);
     put_number(cli, "seconds", seconds, ", ");
     put_number(cli, "tokens_per_second", all / seconds, ", ");
     put_number(cli, "memory_share", memory, ", ");
-    put_number(cli, "arithmetic_share", arithmetic, "}\n");
+    put_number(cli, "arithmetic_share", arithmetic, ", ");
+    put_parts(cli, r->shares);
   } else {
-    att_cli_print(cli, "%-6s %5lld %8lld %12.1f %12.4f %6.1f %% %9.1f %%\n", writes ? "write" : "read",
-                  (long long)batch, (long long)tokens, all / seconds, seconds, 100 * memory, 100 * arithmetic);
+    att_cli_print(cli, "%-6s %5lld %8lld %12.1f %12.4f %6.1f %% %9.1f %%\n", r->work, (long long)batch,
+                  (long long)tokens, all / seconds, seconds, 100 * memory, 100 * arithmetic);
   }
   return att_cli_flush(cli) ? 0 : ATT_CLI_FAILED;
+}
+
+static bool takes_time(const bench_run *run, int part) {
+  for (size_t i = 0; i < run->result_count; i++)
+    if (run->results[i].shares[part] > 0) return true;
+  return false;
+}
+
+/* A column a work, of some; their heads are lines of the table above. */
+static void put_columns(const bench_run *run, const bench_result *results, size_t count) {
+  att_cli *cli = run->cli;
+  att_cli_print(cli, "\n%-21s", "share of the time");
+  for (size_t i = 0; i < count; i++) att_cli_print(cli, "%9s", results[i].work);
+  att_cli_print(cli, "\n%-21s", "batch");
+  for (size_t i = 0; i < count; i++) att_cli_print(cli, "%9lld", (long long)results[i].batch);
+  att_cli_print(cli, "\n%-21s", "tokens");
+  for (size_t i = 0; i < count; i++) att_cli_print(cli, "%9lld", (long long)results[i].tokens);
+  att_cli_print(cli, "\n");
+  for (int part = 0; part < PARTS; part++) {
+    if (!takes_time(run, part)) continue;
+    att_cli_print(cli, "%-21s", part_name(part));
+    for (size_t i = 0; i < count; i++) att_cli_print(cli, "%7.1f %%", 100 * results[i].shares[part]);
+    att_cli_print(cli, "\n");
+  }
+}
+
+static int put_shares(const bench_run *run) {
+  for (size_t i = 0; i < run->result_count && !run->options->json; i += COLUMNS) {
+    size_t left = run->result_count - i;
+    put_columns(run, run->results + i, left < COLUMNS ? left : COLUMNS);
+  }
+  return att_cli_flush(run->cli) ? 0 : ATT_CLI_FAILED;
 }
 
 /* ---- reading and writing by a service --------------------------------------------------------------------------- */
@@ -202,9 +285,9 @@ static att_status time_reading(const bench_run *run, int64_t batch, int64_t toke
   att_service *service;
   size_t left = 1;
   att_status status = new_service(run, batch, tokens, 1, &service);
-  double begin = now();
+  start(run);
   for (*passes = 0; left && !status; (*passes)++) status = att_service_step(service, &left);
-  *seconds = now() - begin;
+  *seconds = stop(run);
   att_service_free(service);
   return status;
 }
@@ -215,9 +298,9 @@ static att_status time_writing(const bench_run *run, int64_t batch, int64_t toke
   size_t left = 1;
   att_status status = new_service(run, batch, PROMPT, tokens + 2, &service);
   for (int i = 0; i < 2 && left && !status; i++) status = att_service_step(service, &left); /* reads, and begins */
-  double begin = now();
+  start(run);
   for (*passes = 0; left && *passes < tokens && !status; (*passes)++) status = att_service_step(service, &left);
-  *seconds = now() - begin;
+  *seconds = stop(run);
   if (*passes) *seconds *= (double)tokens / (double)*passes; /* a translation cannot be kept from ending */
   *passes = tokens;
   att_service_free(service);
@@ -239,9 +322,9 @@ static att_status time_embedding(const bench_run *run, int64_t batch, int64_t to
     status = att_detokenize(run->model, run->ids + i * tokens, (size_t)tokens, &text, &lines[i].size);
     lines[i].data = text;
   }
-  double begin = now();
+  start(run);
   if (!status) status = att_embed(run->model, lines, (size_t)batch, &o, vectors);
-  *seconds = now() - begin;
+  *seconds = stop(run);
   *passes = 1;
   for (int64_t i = 0; lines && i < batch; i++) att_release(run->cli->ctx, (char *)(uintptr_t)lines[i].data);
   free(lines);
@@ -254,16 +337,22 @@ static att_status time_embedding(const bench_run *run, int64_t batch, int64_t to
 typedef att_status bench_work(const bench_run *run, int64_t batch, int64_t tokens, double *seconds, int64_t *passes);
 
 /* The fastest of some times; the first is not counted. */
-static int bench_one(const bench_run *run, bench_work *work, int64_t batch, int64_t tokens) {
-  double best = INFINITY, begin = 0, seconds;
+static int bench_one(bench_run *run, bench_work *work, int64_t batch, int64_t tokens) {
+  bool writes = work == time_writing;
+  bench_result *best = &run->results[run->result_count++];
+  double begin = 0, seconds;
   int64_t passes = 0;
+  *best = (bench_result){writes ? "write" : "read", batch, tokens, INFINITY, {0}};
   for (int i = 0; i < 3 || now() - begin < run->options->seconds; i++) {
     int status = att_cli_failed(run->cli, work(run, batch, tokens, &seconds, &passes));
     if (status) return status;
-    if (i > 0) best = fmin(best, seconds);
+    if (i > 0 && seconds < best->seconds) {
+      best->seconds = seconds;
+      take_shares(run->clock, best->shares);
+    }
     if (i == 0) begin = now();
   }
-  return put_work(run, work == time_writing, batch, tokens, passes, best);
+  return put_work(run, best, writes, passes);
 }
 
 /* Ids of the vocabulary's middle: words, hardly special tokens. Any will do, for none is faster than another. */
@@ -279,10 +368,14 @@ static bool make_ids(bench_run *run, int64_t count) {
 }
 
 static int bench_all(bench_run *run) {
+  static bench_result results[(MOST_SIZES + 1) * MOST_SIZES];
+  bench_clock clock;
   int64_t lengths[MOST_SIZES], batches[MOST_SIZES], longest = PROMPT, largest = 1;
   int length_count = 0, batch_count = 0;
   const bench_options *o = run->options;
   bool encoder = run->info->kind == ATT_ENCODER;
+  run->results = results;
+  run->clock = &clock;
   int status = read_sizes(run->cli, "lengths", o->lengths, 1 << 20, lengths, &length_count);
   if (!status) status = read_sizes(run->cli, "batches", o->batches, 1024, batches, &batch_count);
   for (int i = 0; i < length_count; i++) longest = lengths[i] > longest ? lengths[i] : longest;
@@ -302,6 +395,7 @@ static int bench_all(bench_run *run) {
     int64_t room = run->info->context - PROMPT - 2;
     status = bench_one(run, time_writing, batches[i], o->tokens < room ? o->tokens : room);
   }
+  if (!status) status = put_shares(run);
   free(run->ids);
   return status;
 }
@@ -331,8 +425,9 @@ const att_cli_verb att_cli_bench = {
         "Tokens a second that MODEL reads and writes on this machine now, texts of random tokens, and which share "
         "that is of what the machine can do: of the speed that all threads read memory with (weights are read once "
         "a pass), and of that of products in its caches (one a weight and token; attention's own are not counted). "
-        "A translator reads with its encoder and writes with its decoder, greedily; an encoder reads only. Other "
-        "programs at work make all of it slower.",
+        "A translator reads with its encoder and writes with its decoder, greedily; an encoder reads only. Then the "
+        "share of the time that attention, its projections, feed-forward parts and the output head took; other is "
+        "norms, embeddings, and choosing tokens. Other programs at work make all of it slower.",
     .example = "attend bench model.gguf\n"
                "attend bench model --lengths 128 --batches 1,4,16 --json",
     .options = options,

@@ -228,6 +228,8 @@ static int settle(att_cli *cli, att_model *model, chat_options *o) {
   if (att_cli_given(cli, "min-tokens")) generate->min_length = 0;
   if (att_cli_given(cli, "seed")) generate->seed = o->common.seed;
   generate->samples = 1;
+  status = att_cli_check_lengths(cli, generate->min_tokens, generate->max_tokens);
+  if (status) return status;
   status = att_cli_read_grammar(cli, &o->grammar, generate);
   if (status) return status;
   generate->no_special_tokens = true; /* the template writes them */

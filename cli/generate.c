@@ -256,6 +256,9 @@ static int settle(att_cli *cli, att_model *model, generate_options *o) {
   }
   if (att_cli_given(cli, "max-tokens")) generate->max_length = 0; /* the folder's: of prompt and output together */
   if (att_cli_given(cli, "min-tokens")) generate->min_length = 0;
+  int most = generate->max_tokens ? generate->max_tokens : generate->max_length - 1; /* of which the prompt has one */
+  status = att_cli_check_lengths(cli, generate->min_tokens, most);
+  if (status) return status;
   if (att_cli_given(cli, "seed")) generate->seed = o->common.seed;
   const char *given = att_cli_sampling_given(cli);
   if (given && generate->temperature <= 0)

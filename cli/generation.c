@@ -22,3 +22,12 @@ int att_cli_read_grammar(att_cli *cli, att_cli_grammar *grammar, att_generate_op
   if (grammar->schema) generate->json_schema = grammar->text;
   return status;
 }
+
+int att_cli_check_lengths(att_cli *cli, int fewest, int most) {
+  if (most <= 0 || fewest <= most) return 0;
+  if (att_cli_given(cli, "min-tokens"))
+    return att_cli_fail(cli, ATT_CLI_MISUSED, "--min-tokens %d is above --max-tokens, which is %d", fewest, most);
+  if (att_cli_given(cli, "max-tokens"))
+    att_cli_warn(cli, "--max-tokens %d is below the %d tokens that the model asks for at least", most, fewest);
+  return 0;
+}

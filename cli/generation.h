@@ -59,4 +59,10 @@ int att_cli_read_grammar(att_cli *cli, att_cli_grammar *grammar, att_generate_op
 /* The first option that was given and is for sampling alone, or NULL. */
 const char *att_cli_sampling_given(const att_cli *cli);
 
+/* What was given of the fewest and the most new tokens: refuses --min-tokens above the most, which are the model's
+ * where
+ * --max-tokens was not given (0: no bound), and warns of --max-tokens below the model's fewest. 0, or the exit status.
+ */
+int att_cli_check_lengths(att_cli *cli, int fewest, int most);
+
 #endif

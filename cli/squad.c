@@ -23,24 +23,35 @@ static const att_cli_option options[] = {
     {.name = NULL}};
 /* clang-format on */
 
+/* As Python writes a float: 75.0. */
+static const char *as_float(double value, char number[40]) {
+  att_cli_number(value, number);
+  bool whole = number[strspn(number, "-0123456789")] == '\0';
+  return whole ? strcat(number, ".0") : number;
+}
+
 static void put(att_cli *cli, bool first, const char *name, double value) {
-  char number[32];
-  att_cli_print(cli, "%s\n  \"%s\": %s", first ? "{" : ",", name, att_cli_number(value, number));
+  char number[40];
+  att_cli_print(cli, "%s\n  \"%s\": %s", first ? "{" : ",", name, as_float(value, number));
+}
+
+static void put_count(att_cli *cli, const char *name, size_t count) {
+  att_cli_print(cli, ",\n  \"%s\": %zu", name, count);
 }
 
 static void write_version2(att_cli *cli, const att_squad_score *s) {
   put(cli, true, "exact", s->exact);
   put(cli, false, "f1", s->f1);
-  put(cli, false, "total", (double)s->total);
+  put_count(cli, "total", s->total);
   if (s->has_answer) {
     put(cli, false, "HasAns_exact", s->has_answer_exact);
     put(cli, false, "HasAns_f1", s->has_answer_f1);
-    put(cli, false, "HasAns_total", (double)s->has_answer);
+    put_count(cli, "HasAns_total", s->has_answer);
   }
   if (s->no_answer) {
     put(cli, false, "NoAns_exact", s->no_answer_exact);
     put(cli, false, "NoAns_f1", s->no_answer_f1);
-    put(cli, false, "NoAns_total", (double)s->no_answer);
+    put_count(cli, "NoAns_total", s->no_answer);
   }
   if (!isnan(s->best_exact)) {
     put(cli, false, "best_exact", s->best_exact);
@@ -52,8 +63,8 @@ static void write_version2(att_cli *cli, const att_squad_score *s) {
 }
 
 static void write_version1(att_cli *cli, const att_squad_score *s) {
-  char exact[32], f1[32];
-  att_cli_print(cli, "{\"exact_match\": %s, \"f1\": %s}\n", att_cli_number(s->exact, exact), att_cli_number(s->f1, f1));
+  char exact[40], f1[40];
+  att_cli_print(cli, "{\"exact_match\": %s, \"f1\": %s}\n", as_float(s->exact, exact), as_float(s->f1, f1));
 }
 
 static int measure(att_cli *cli, const squad_options *o, att_squad *squad) {

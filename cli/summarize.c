@@ -124,6 +124,8 @@ static int settle(att_cli *cli, att_model *model, summarize_options *o) {
   att_decode_options *decode = &o->decode;
   const char *given = att_cli_sampling_given(cli);
   if (o->max_tokens) decode->max_length = o->max_tokens;
+  status = att_cli_check_lengths(cli, decode->min_tokens, decode->max_length);
+  if (status) return status;
   if (att_cli_given(cli, "seed")) decode->seed = o->common.seed;
   if (o->stop.count) {
     decode->stop = o->stop.items;

@@ -180,6 +180,8 @@ static int settle(att_cli *cli, att_model *model, translate_options *o) {
   if (status) return status;
   att_decode_options *decode = &o->decode;
   if (o->max_tokens && o->max_tokens < decode->max_length) decode->max_length = o->max_tokens;
+  status = att_cli_check_lengths(cli, decode->min_tokens, decode->max_length);
+  if (status) return status;
   if (att_cli_given(cli, "seed")) decode->seed = o->common.seed;
   decode->alignment = o->json;
   if (o->stop.count) {

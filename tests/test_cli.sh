@@ -681,10 +681,17 @@ run 0 info model --json && has out '"parameters": [0-9]' "info --json"
 run 0 info && has out "^kernels" "info of the machine"
 run 0 info --json && has out '"instruction_set": "' "info --json of the machine"
 for kind in model tongue "$data/family_bert"; do
-  run 0 bench "$kind" --lengths 4,6 --batches 2 --tokens 3 --seconds 0 --threads 1 && has out "^read  *2  *6 " "bench $kind"
+  run 0 bench "$kind" --lengths 4,6 --batches 2 --tokens 3 --seconds 0 --threads 1 && has out "^read  *2  *6 " "bench $kind" && has out "^other .* %$" "parts of bench $kind"
 done
 run 0 bench tongue --lengths 4 --batches 1,3 --tokens 5 --seconds 0 --threads 1 --json && lines out 5 "bench --json"
 has out '^{"work": "write", "batch": 3, "tokens": 5, "seconds": [0-9.e-]*, "tokens_per_second": [0-9.e+]*, "memory_share": [0-9.e-]*, ' "bench --json"
+has out '"parts": {"decoder projections": 0[.0-9e-]*, "decoder attention": [^,]*, "decoder feed-forward": [^,]*, "output head": [^,]*, "other": [^,]*}}$' "parts of bench --json"
+python3 - out <<'PYTHON' || fail "shares of bench --json do not add up to 1"
+import json, sys
+for line in open(sys.argv[1]):
+    parts = json.loads(line).get("parts", {"all": 1})
+    assert abs(sum(parts.values()) - 1) < 1e-3, line
+PYTHON
 run 2 bench model --lengths 0 && has err 'lengths: "0" is no list of' "bench without a length"
 run 2 bench model --batches 1,,2 && has err 'batches: "1,,2" is no list of' "bench of no batch"
 

@@ -64,7 +64,7 @@ run 0 answer "$model" --data squad.json --json && has out '"id": "x2"' "--data -
 run 0 squad --reference squad.json files/predictions.json && has out '^{"exact_match": [0-9.]*, "f1": [0-9.]*}$' squad
 echo '{"x1": "the man"}' >partly.json
 run 0 squad --reference squad.json partly.json && one "a prediction is missing" "1 questions have no prediction: they count as wrong"
-[ "$(cat out)" = '{"exact_match": 50, "f1": 50}' ] || fail "a prediction is missing: $(cat out)"
+[ "$(cat out)" = '{"exact_match": 50.0, "f1": 50.0}' ] || fail "a prediction is missing: $(cat out)"
 
 # ---- what is refused
 run 1 answer "$data/family_bert" --context page.txt --question q && one "another head" "cannot answer questions with a bert model"

@@ -57,6 +57,12 @@ token=$(python3 -c 'import json; print(json.load(open("plain"))["ids"][4])' 2>/d
 sed -i "s/\"eos_token_id\": 2/\"eos_token_id\": [2, $token]/" decoder/generation_config.json
 name=ended say && has ended '"finish": "end"' "a second end token"
 name=least say --min-tokens 10 && differs ended least --min-tokens
+run 2 generate decoder x --min-tokens 13 && has err "--min-tokens 13 is above --max-tokens, which is 12" "--min-tokens alone"
+run 2 generate decoder x --min-tokens 5 --max-tokens 4 && has err "--min-tokens 5 is above --max-tokens, which is 4" "--min-tokens"
+settings decoder ', "max_new_tokens": 12, "min_new_tokens": 8'
+run 0 generate decoder x --max-tokens 4 && has err "--max-tokens 4 is below the 8 tokens that the model asks for at least" "--max-tokens"
+settings decoder ', "max_new_tokens": 4, "min_new_tokens": 8'
+run 0 generate decoder x && has err "min_new_tokens is above max_new_tokens" "a folder's lengths"
 settings decoder ', "max_new_tokens": 12, "stop_strings": ["zzz", "e"]'
 name=stopped say && name=free say --stop zzzz && differs stopped free "--stop over stop_strings"
 settings decoder ', "max_new_tokens": 4, "do_sample": true, "num_return_sequences": 3, "temperature": 2.0'
@@ -69,6 +75,8 @@ run 0 translate translator --no-repeat-ngram 1 <lines && differs beams out "tran
 stop=$(head -1 beams | cut -c2-3)
 run 0 translate translator --stop "$stop" <lines && differs beams out "translate --stop"
 grep -qF -- "$stop" out && fail "translate --stop gives the stop text"
+run 2 translate translator x --min-tokens 9 --max-tokens 8 && has err "--min-tokens 9 is above --max-tokens, which is 8" "translate"
+run 2 summarize translator x --min-tokens 9 --max-tokens 8 && has err "--min-tokens 9 is above --max-tokens, which is 8" "summarize"
 settings translator ', "max_length": 20, "do_sample": true, "top_k": 0'
 run 0 translate translator <lines && cp out drawn && run 0 translate translator --seed 9 <lines && differs drawn out do_sample
 run 0 translate translator --beam 4 <lines && equal beams out "--beam 4 over do_sample"

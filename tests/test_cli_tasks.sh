@@ -67,7 +67,7 @@ cat >questions.json <<'JSON'
 JSON
 echo '{"a": "in 1889", "b": "Paris"}' >answers.json
 run 0 squad --reference questions.json answers.json
-[ "$(cat out)" = '{"exact_match": 50, "f1": 83.33333333333333}' ] || fail "squad: $(cat out)"
+[ "$(cat out)" = '{"exact_match": 50.0, "f1": 83.33333333333333}' ] || fail "squad: $(cat out)"
 echo '[1]' >answers.json && run 1 squad --reference questions.json answers.json && one "no answers" "answers.json"
 
 cat >questions2.json <<'JSON'
@@ -76,7 +76,7 @@ cat >questions2.json <<'JSON'
  {"id": "b", "question": "By whom?", "is_impossible": true, "answers": []}]}]}]}
 JSON
 echo '{"a": "in 1889", "b": "Paris"}' >answers.json && echo '{"a": 0.1, "b": 0.9}' >odds.json
-run 0 squad --reference questions2.json answers.json && has out '"f1": 33.3' "squad 2.0" && has out '"NoAns_exact": 0,' "squad 2.0"
+run 0 squad --reference questions2.json answers.json && has out '"f1": 33.3' "squad 2.0" && has out '"NoAns_exact": 0.0,' "squad 2.0" && has out '"total": 2,' "squad 2.0"
 run 0 squad --reference questions2.json answers.json --null-odds odds.json --null-threshold 0.5
 has out '"HasAns_f1": 66.6' "squad --null-odds" && has out '"NoAns_exact": 100' "squad --null-odds" && has out '"best_f1": 83.3' "squad --null-odds"
 run 2 squad --reference questions2.json answers.json --null-threshold 0.5 && one "a threshold of no odds" "null-odds"

@@ -58,9 +58,15 @@ static const char *const names[] = {"family_gpt2",
                                     "family_mpnet_masked",
                                     "family_mpnet_classes",
                                     "family_mpnet_spans",
+                                    "family_nomic_bert",
+                                    "family_nomic_bert_masked",
+                                    "family_nomic_bert_classes",
+                                    "family_nomic_bert_token_classes",
                                     "family_bart_classes",
                                     "family_bart_values",
                                     "family_bart_spans",
+                                    "family_mbart_classes",
+                                    "family_mbart_spans",
                                     "family_t5_labels",
                                     "family_t5_spans"};
 #define COUNT (sizeof names / sizeof *names)
@@ -333,14 +339,14 @@ static att_config rotary_config(const att_config *c, const att_config *class) {
 }
 
 static att_config config_of(att_family family, att_position position) {
-  bool encoder = family == ATT_BERT, both = family <= ATT_T5;
+  bool encoder = family == ATT_BERT || family == ATT_NOMIC_BERT, both = family <= ATT_T5;
   att_config c = {.family = family,
                   .kind = encoder ? ATT_ENCODER
                           : both  ? ATT_ENCODER_DECODER
                                   : ATT_DECODER,
                   .position = position,
                   .activation = ATT_SILU,
-                  .norm_before = family != ATT_BERT && family != ATT_MARIAN && family != ATT_BART,
+                  .norm_before = !encoder && family != ATT_MARIAN && family != ATT_BART,
                   .d_model = 24,
                   .vocab_size = 90,
                   .max_position_embeddings = 70,
@@ -368,8 +374,9 @@ static void test_own_types(void **state) {
   (void)state;
   att_context *ctx;
   assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
-  for (int family = 0; family <= ATT_BERT; family++)
+  for (int family = 0; family <= ATT_NOMIC_BERT; family++)
     for (int position = 0; position < ATT_POSITION_COUNT && family != ATT_T5; position++) {
+      if (family > ATT_BERT && family < ATT_NOMIC_BERT) continue; /* as bert */
       att_config config = config_of((att_family)family, (att_position)position), back;
       char folder[] = "/tmp/attend-test-XXXXXX";
       if (position % 2) config.norm = config.norm == ATT_NORM_LAYER ? ATT_NORM_RMS : ATT_NORM_LAYER;
@@ -542,6 +549,41 @@ static void check_names(const char *name, const char *const (*changes)[2], const
   close_family(&s);
 }
 
+/* The keys of NomicBERT's older class, which are GPT-2's. */
+static void test_older_keys(void **state) {
+  (void)state;
+  static const char *const keys[][2] = {{"hidden_size", "n_embd"},
+                                        {"num_hidden_layers", "n_layer"},
+                                        {"num_attention_heads", "n_head"},
+                                        {"intermediate_size", "n_inner"},
+                                        {"max_position_embeddings", "n_positions"},
+                                        {"layer_norm_eps", "layer_norm_epsilon"},
+                                        {"hidden_dropout_prob", "resid_pdrop"}};
+  sample s;
+  att_model *older;
+  char path[1200], folder[32];
+  open_family(&s, "family_nomic_bert_masked");
+  snprintf(path, sizeof path, "%s/%s/config.json", ATT_TEST_DATA, s.f.name);
+  json_t *config = json_load_file(path, 0, NULL);
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    assert_int_equal(json_object_set(config, keys[i][1], json_object_get(config, keys[i][0])), 0);
+    json_object_del(config, keys[i][0]);
+  }
+  json_object_del(config, "rope_parameters"), json_object_del(config, "head_dim"),
+      json_object_del(config, "hidden_act");
+  json_object_set_new(config, "rotary_emb_base", json_integer(77));
+  json_object_set_new(config, "rotary_emb_fraction", json_real(1));
+  json_object_set_new(config, "activation_function", json_string("swiglu"));
+  make_folder(s.f.name, config, folder);
+  require_ok(&s.f, att_model_open(s.f.ctx, folder, &older));
+  same_settings(&older->config, &s.f.model->config);
+  assert_true(value_difference(older, s.f.model) == 0);
+  att_model_close(older);
+  json_decref(config);
+  remove_folder(folder);
+  close_family(&s);
+}
+
 static void test_names_of_others(void **state) {
   (void)state;
   static const char *const none[] = {NULL}, *const masks[] = {"h.0.attn.bias", "h.1.attn.masked_bias", NULL};
@@ -556,12 +598,14 @@ static void test_names_of_others(void **state) {
   static const char *const missing[][2] = {{"h.0.ln_1.weight", "h.7.ln_1.weight"}, {NULL, NULL}};
   static const char *const inner[][2] = {{"model.", "language_model.model."}, {NULL, NULL}};
   static const char *const within[][2] = {{"model.", "model.language_model."}, {NULL, NULL}};
+  static const char *const once[][2] = {{"nomic_bert.", "bert."}, {NULL, NULL}};
   static const char *const images[] = {"vision_tower.encoder.weight", "multi_modal_projector.norm", NULL};
   check_names("family_gemma3", inner, images, ATT_OK, "gemma3");
   check_names("family_gemma3", within, images, ATT_OK, "gemma3");
   check_names("family_gemma3", as_is, none, ATT_UNSUPPORTED, "gemma4");
   check_names("family_gpt2", bare, masks, ATT_OK, NULL);
   check_names("family_bert_masked", older, first, ATT_OK, NULL);
+  check_names("family_nomic_bert_classes", once, none, ATT_OK, NULL);
   check_names("family_bert", whole, none, ATT_OK, NULL);
   check_names("family_gpt2", as_is, none, ATT_OK, NULL);
   check_names("family_gpt2", as_is, foreign, ATT_OK, NULL); /* said in the log */
@@ -687,6 +731,16 @@ static const struct {
     {"family_albert_spans", "inner_group_num", "2", "inner_group_num is 2"},
     {"family_mpnet", "relative_attention_num_buckets", "16", "attend knows only mpnet models"},
     {"family_mpnet", "pad_token_id", "0", "attend knows only mpnet models"},
+    {"family_nomic_bert", "rope_parameters", "{\"rope_type\": \"linear\"}", "factor is missing"},
+    {"family_nomic_bert", "rope_parameters", "[]", "rope_parameters is not an object"},
+    {"family_nomic_bert", "head_dim", "7", "rotary positions need an even number"},
+    {"family_nomic_bert", "head_dim", "6", "another shape"},
+    {"family_nomic_bert", "head_dim", "null", NULL},
+    {"family_nomic_bert", "prenorm", "true", "attend knows only nomic_bert models with false"},
+    {"family_nomic_bert", "mlp_fc2_bias", "true", "mlp_fc2_bias is true"},
+    {"family_nomic_bert", "rotary_emb_fraction", "0.5", "rotary_emb_fraction is 0.5"},
+    {"family_nomic_bert", "moe_every_n_layers", "2", "moe_every_n_layers is 2"},
+    {"family_nomic_bert", "architectures", "[\"NomicBertForQuestionAnswering\"]", "qa_outputs.weight is missing"},
 };
 
 static void test_impossible_settings(void **state) {
@@ -775,6 +829,7 @@ int main(void) {
       cmocka_unit_test(test_new_heads),
       cmocka_unit_test(test_other_kinds),
       cmocka_unit_test(test_impossible_settings),
+      cmocka_unit_test(test_older_keys),
       cmocka_unit_test(test_names_of_others),
       cmocka_unit_test(test_each_allocation_may_fail),
   };

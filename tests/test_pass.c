@@ -270,6 +270,58 @@ static void test_an_empty_batch(void **state) {
   }
 }
 
+/* ---- where the time goes ---- */
+
+/* Seconds of each part, of some passes with `length` tokens on each side; all: of the passes themselves. */
+static double time_passes(const att_config *config, int64_t length, size_t count,
+                          double seconds[ATT_TIMED_PART_COUNT]) {
+  const int64_t starts[] = {0, length};
+  setting s;
+  att_memory memory;
+  att_tensor hidden, logits;
+  set_up(&s, config, 1, 1, starts, starts);
+  att_run run = {.ctx = s.ctx, .arena = s.arena};
+  memset(seconds, 0, ATT_TIMED_PART_COUNT * sizeof *seconds);
+  att_time_parts(s.ctx, seconds, count);
+  double begin = att_now();
+  for (int i = 0; i < 20; i++) {
+    att_arena_reset(s.arena);
+    ok(&s, att_model_encode(&run, s.model, &s.pairs.source, NULL, NULL, &memory));
+    ok(&s, att_model_decode(&run, s.model, &s.pairs.target, &memory, NULL, NULL, &hidden));
+    ok(&s, att_model_logits(&run, s.model, &hidden, &logits));
+  }
+  double all = att_now() - begin, before[ATT_TIMED_PART_COUNT];
+  memcpy(before, seconds, sizeof before);
+  att_time_parts(s.ctx, NULL, 0);
+  ok(&s, att_model_encode(&run, s.model, &s.pairs.source, NULL, NULL, &memory));
+  assert_memory_equal(before, seconds, sizeof before);
+  tear_down(&s);
+  return all;
+}
+
+/* They are within the passes' time and most of it. What is more by its multiplications takes longer: an encoder layer
+ * has 4 w^2 a token in projections, 8 w^2 in its feed-forward part, 2 w n in attention. */
+static void test_parts(void **state) {
+  (void)state;
+  double of[ATT_TIMED_PART_COUNT], sum = 0;
+  att_config config = config_of(ATT_M2M_100, 256, 4, 2);
+  double all = time_passes(&config, 24, ATT_TIMED_PART_COUNT, of);
+  for (int i = 0; i < ATT_TIMED_PART_COUNT; i++) {
+    assert_true((of[i] > 0) == (i != ATT_TIMED_RECURRENT));
+    sum += of[i];
+  }
+  assert_true(sum <= all && sum > 0.5 * all);
+  assert_true(of[ATT_TIMED_ENCODER_FEEDFORWARD] > 1.2 * of[ATT_TIMED_ENCODER_PROJECTIONS]);
+  assert_true(of[ATT_TIMED_ENCODER_PROJECTIONS] > 2 * of[ATT_TIMED_ENCODER_ATTENTION]);
+  assert_true(of[ATT_TIMED_DECODER_PROJECTIONS] > 1.4 * of[ATT_TIMED_ENCODER_PROJECTIONS]);
+  config = config_of(ATT_M2M_100, 16, 4, 2);
+  time_passes(&config, 400, ATT_TIMED_DECODER_ATTENTION, of);
+  assert_true(of[ATT_TIMED_ENCODER_ATTENTION] > 2 * of[ATT_TIMED_ENCODER_PROJECTIONS]);
+  assert_true(of[ATT_TIMED_DECODER_PROJECTIONS] > 0 && of[ATT_TIMED_DECODER_ATTENTION] == 0); /* beyond the count */
+  for (int i = 0; i < ATT_TIMED_PART_COUNT; i++) assert_non_null(att_timed_part_name((att_timed_part)i));
+  assert_null(att_timed_part_name(ATT_TIMED_PART_COUNT));
+}
+
 int main(void) {
   setenv("ATTEND_GEMM", "own", 1); /* the others promise no bits */
   const struct CMUnitTest tests[] = {
@@ -277,6 +329,7 @@ int main(void) {
       cmocka_unit_test(test_memory_does_not_grow_with_layers),
       cmocka_unit_test(test_edges),
       cmocka_unit_test(test_an_empty_batch),
+      cmocka_unit_test(test_parts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,7 +91,7 @@ static const char *const contexts[] = {
     "cafe\xcc\x81 e\xcc\x81", "x", "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9"};
 static const char *const models[] = {"family_bert_spans",   "family_roberta_spans", "family_distilbert_spans",
                                      "family_albert_spans", "family_mpnet_spans",   "family_gpt2_spans",
-                                     "family_llama_spans"};
+                                     "family_llama_spans",  "family_mbart_spans"};
 
 static void test_places(void **state) {
   (void)state;

@@ -34,7 +34,11 @@ def load(folder):
 
 def outputs(model):
     ids = torch.tensor([[5, 9, 20, 11, 5, 200]]) % model.config.vocab_size
-    more = {"decoder_input_ids": ids[:, :4]} if model.config.is_encoder_decoder else {}
+    more = {}
+    if model.config.is_encoder_decoder and model.get_output_embeddings() is None:  # both sides read it, up to its end
+        ids[0, -1] = model.config.eos_token_id
+    elif model.config.is_encoder_decoder:
+        more = {"decoder_input_ids": ids[:, :4]}
     with torch.no_grad():
         result = model(input_ids=ids, **more)
     if "start_logits" in result:

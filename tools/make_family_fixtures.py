@@ -44,13 +44,16 @@ from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnsw
                           ElectraForTokenClassification, Gemma2Config, Gemma2ForCausalLM, Gemma2ForSequenceClassification, Gemma3ForCausalLM,
                           Gemma3TextConfig, GPT2Config, GPT2ForQuestionAnswering, GPT2ForSequenceClassification, GPT2ForTokenClassification,
                           GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaForQuestionAnswering, LlamaForSequenceClassification,
-                          LlamaForTokenClassification, MistralConfig, MistralForCausalLM, MPNetConfig, MPNetForMaskedLM, MPNetForQuestionAnswering,
-                          MPNetForSequenceClassification, MPNetModel, Phi3Config, Phi3ForCausalLM,
+                          LlamaForTokenClassification, MBartConfig, MBartForQuestionAnswering, MBartForSequenceClassification,
+                          MistralConfig, MistralForCausalLM, MPNetConfig, MPNetForMaskedLM, MPNetForQuestionAnswering,
+                          MPNetForSequenceClassification, MPNetModel, NomicBertConfig, NomicBertForMaskedLM,
+                          NomicBertForSequenceClassification, NomicBertForTokenClassification, NomicBertModel, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
                           RobertaConfig, RobertaForMaskedLM, RobertaForQuestionAnswering,
                           RobertaForSequenceClassification, RobertaForTokenClassification, XLMRobertaConfig,
                           XLMRobertaForSequenceClassification, XLMRobertaModel, pipeline, T5Config, T5ForQuestionAnswering,
                           T5ForSequenceClassification)
+from transformers.core_model_loading import revert_weight_conversion
 
 from make_model_fixtures import OUT, SAMPLE, SMOOTHING, TEXT, packed, pad, starts
 
@@ -74,9 +77,11 @@ ELECTRA = dict(ENCODER, embedding_size=10, max_position_embeddings=32, pad_token
 ALBERT = dict(ENCODER, embedding_size=10, num_hidden_layers=5, num_hidden_groups=2, max_position_embeddings=32,
               pad_token_id=0)
 MPNET = dict(ENCODER, max_position_embeddings=34, pad_token_id=1, bos_token_id=0, eos_token_id=2)
+NOMIC = dict(ENCODER, max_position_embeddings=32, pad_token_id=0)
 BART = dict(vocab_size=VOCABULARY, d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=4,
             encoder_ffn_dim=24, decoder_ffn_dim=20, max_position_embeddings=32, pad_token_id=1, bos_token_id=0, eos_token_id=2,
             decoder_start_token_id=2)
+MBART = {key: value for key, value in BART.items() if key != "decoder_start_token_id"}
 T5 = dict(vocab_size=VOCABULARY, d_model=16, d_kv=6, d_ff=24, num_layers=1, num_decoder_layers=2, num_heads=2, pad_token_id=0, eos_token_id=3,
           decoder_start_token_id=0, relative_attention_num_buckets=8, relative_attention_max_distance=20)
 ONE, SEVERAL, NUMBER = (dict(problem_type=name) for name in
@@ -156,9 +161,17 @@ FOLDERS = {
     "family_mpnet_masked": (MPNetConfig, MPNetForMaskedLM, dict(MPNET, num_hidden_layers=2)),
     "family_mpnet_classes": (MPNetConfig, MPNetForSequenceClassification, dict(MPNET, **ONE)),
     "family_mpnet_spans": (MPNetConfig, MPNetForQuestionAnswering, MPNET),
+    "family_nomic_bert": (NomicBertConfig, NomicBertModel, dict(NOMIC, num_hidden_layers=2)),
+    "family_nomic_bert_masked": (NomicBertConfig, NomicBertForMaskedLM,
+                                 dict(NOMIC, rope_parameters=dict(rope_type="default", rope_theta=77.0))),
+    "family_nomic_bert_classes": (NomicBertConfig, NomicBertForSequenceClassification,
+                                  dict(NOMIC, head_dim=4, rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=2.0), **ONE)),
+    "family_nomic_bert_token_classes": (NomicBertConfig, NomicBertForTokenClassification, dict(NOMIC, type_vocab_size=1, **ENTITIES)),
     "family_bart_classes": (BartConfig, BartForSequenceClassification, dict(BART, **ONE)),
     "family_bart_values": (BartConfig, BartForSequenceClassification, dict(BART, encoder_layers=2, decoder_layers=1, **NUMBER)),
     "family_bart_spans": (BartConfig, BartForQuestionAnswering, BART),
+    "family_mbart_classes": (MBartConfig, MBartForSequenceClassification, dict(MBART, **ONE)),
+    "family_mbart_spans": (MBartConfig, MBartForQuestionAnswering, MBART),
     "family_t5_labels": (T5Config, T5ForSequenceClassification, dict(T5, **SEVERAL)),
     "family_t5_spans": (T5Config, T5ForQuestionAnswering, dict(T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)),
     "family_llama_token_classes": (LlamaConfig, LlamaForTokenClassification,
@@ -166,8 +179,10 @@ FOLDERS = {
 }
 
 
-ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig)
-READERS = ENCODERS + (BartConfig, T5Config) # whose tokenizers have BERT's special tokens
+ENCODERS = (AlbertConfig, BertConfig, DistilBertConfig, ElectraConfig, MPNetConfig, NomicBertConfig, RobertaConfig,
+            XLMRobertaConfig)
+BOTH = (BartConfig, MBartConfig, T5Config)  # read by an encoder and a decoder
+READERS = ENCODERS + BOTH  # whose tokenizers have BERT's special tokens
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PAD_SECOND = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]  # RoBERTa's order
 
@@ -264,9 +279,10 @@ def expect(model):
     config, draw = model.config, np.random.default_rng(11)
     bert = isinstance(config, ENCODERS)
     texts = [list(draw.integers(5, VOCABULARY, n)) for n in LENGTHS]
-    both = isinstance(config, (BartConfig, T5Config))
+    both = isinstance(config, BOTH)
     for text in texts:
-        text[-1] = config.eos_token_id if both else text[-1]
+        language = isinstance(config, MBartConfig) and len(text) > 1  # its token stands behind the end
+        text[-2 if language else -1] = config.eos_token_id if both else text[-1]
     out = {"ids": np.concatenate(texts).astype(np.int64), "starts": starts(texts), "sample": np.array([SAMPLE])}
     ids = pad(texts, 0 if config.pad_token_id is None else config.pad_token_id)
     mask = torch.tensor([[int(j < len(t)) for j in range(ids.shape[1])] for t in texts])
@@ -310,9 +326,9 @@ def expect(model):
     if loss is not None:
         loss.backward()
         out["loss"] = np.array([loss.item()], np.float32)
-    for name, parameter in model.named_parameters():
-        if loss is not None and parameter.grad is not None:
-            out["grad." + name] = parameter.grad.numpy().astype(np.float32)
+    gradients = {name: p.grad for name, p in model.named_parameters() if loss is not None and p.grad is not None}
+    for name, gradient in revert_weight_conversion(model, gradients).items():  # as the folder's file has them
+        out["grad." + name] = gradient.numpy().astype(np.float32)
     return out
 
 

@@ -108,6 +108,7 @@ FAMILIES = {"family_llama": gguf.MODEL_ARCH.LLAMA, "family_llama3": gguf.MODEL_A
             "family_gpt2": gguf.MODEL_ARCH.GPT2, "family_bert": gguf.MODEL_ARCH.BERT,
             "family_mistral": gguf.MODEL_ARCH.LLAMA, "family_gemma2": gguf.MODEL_ARCH.GEMMA2,
             "family_gemma3": gguf.MODEL_ARCH.GEMMA3, "family_phi3": gguf.MODEL_ARCH.PHI3,
+            "family_nomic_bert": gguf.MODEL_ARCH.NOMIC_BERT,
             "model_t5": gguf.MODEL_ARCH.T5}
 ROTARY = ("llama", "mistral", "gemma2", "gemma3_text", "phi3")
 
@@ -186,9 +187,11 @@ def add_settings(writer, config):
         add_rotary(writer, config, rope)
     else:
         writer.add_layer_norm_eps(of("layer_norm_eps", "layer_norm_epsilon"))
-    if config["model_type"] == "bert":
+    if "bert" in config["model_type"]:
         writer.add_causal_attention(False)
-        writer.add_pooling_type(gguf.PoolingType.CLS)
+        writer.add_pooling_type(gguf.PoolingType.CLS if config["model_type"] == "bert" else gguf.PoolingType.MEAN)
+    if config["model_type"] == "nomic_bert":
+        writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
 
 
 def make_family(folder, name, architecture):

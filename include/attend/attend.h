@@ -251,6 +251,27 @@ typedef struct att_machine_limits {
 /* Measures, for about half a second. Valid while the context is, until the next call. */
 ATT_API att_status att_measure_machine(att_context *ctx, const att_machine_limits **limits);
 
+/* What the time of a model's passes goes into. What is in none of them: norms, residuals, embeddings, rotary positions,
+ * and all that stands around a pass. */
+typedef enum att_timed_part {
+  ATT_TIMED_ENCODER_PROJECTIONS, /* queries, keys and values of the rows, and attention's output */
+  ATT_TIMED_ENCODER_ATTENTION,   /* weights, and sums of values by them */
+  ATT_TIMED_ENCODER_FEEDFORWARD, /* both of its layers, and what stands between */
+  ATT_TIMED_DECODER_PROJECTIONS, /* of both of its attentions */
+  ATT_TIMED_DECODER_ATTENTION,   /* over its own rows */
+  ATT_TIMED_CROSS_ATTENTION,     /* over the encoder's */
+  ATT_TIMED_DECODER_FEEDFORWARD, /* the same */
+  ATT_TIMED_RECURRENT,           /* layers of recurrent networks */
+  ATT_TIMED_HEAD,                /* of tokens: the projection to the vocabulary */
+  ATT_TIMED_PART_COUNT           /* how many there are */
+} att_timed_part;
+
+/* From now on what works with this context adds the seconds that it spends in each part to seconds[part]: the caller's,
+ * of `count` parts, zeroed by the caller. NULL: no more, as it is at first, where measuring costs nothing. */
+ATT_API void att_time_parts(att_context *ctx, double *seconds, size_t count);
+/* "encoder projections"; NULL: none that there is. */
+ATT_API const char *att_timed_part_name(att_timed_part part);
+
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
 /* A piece of text that need not end in NUL and may contain NUL. Never grows. */

@@ -268,3 +268,20 @@ double att_now(void) {
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
+
+void att_time_parts(att_context *ctx, double *seconds, size_t count) {
+  if (!ctx) return;
+  ctx->seconds = seconds;
+  ctx->timed_parts = count;
+}
+
+void att_add_seconds(att_context *ctx, att_timed_part part, double begin) {
+  if ((size_t)part < ctx->timed_parts) ctx->seconds[part] += att_now() - begin;
+}
+
+const char *att_timed_part_name(att_timed_part part) {
+  static const char *const names[ATT_TIMED_PART_COUNT] = {
+      "encoder projections", "encoder attention",    "encoder feed-forward", "decoder projections", "decoder attention",
+      "cross-attention",     "decoder feed-forward", "recurrent layers",     "output head"};
+  return (unsigned)part < ATT_TIMED_PART_COUNT ? names[part] : NULL;
+}

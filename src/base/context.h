@@ -22,6 +22,8 @@ struct att_context {
   char processor[64];        /* its name, once att_describe_machine asked, */
   att_machine_info machine;  /* and all it said */
   att_machine_limits limits; /* att_measure_machine's */
+  double *seconds;           /* [timed_parts] of att_time_parts, the caller's; or NULL */
+  size_t timed_parts;
 };
 
 /* Sets the message and returns status, so that a failure is one line: return att_fail(ctx, ATT_FORMAT, "%s: ...",
@@ -85,5 +87,15 @@ void att_buffer_free(att_context *ctx, att_buffer *buffer);
 
 /* Seconds of the steady clock. */
 double att_now(void);
+
+/* Propagates a failure of the call, whose seconds are the part's where somebody measures (att_time_parts). Parts do not
+ * stand inside each other. */
+#define ATT_TIMED(ctx, part, call)                                                                                     \
+  do {                                                                                                                 \
+    double begin_ = (ctx)->seconds ? att_now() : 0;                                                                    \
+    ATT_TRY(call);                                                                                                     \
+    if ((ctx)->seconds) att_add_seconds(ctx, part, begin_);                                                            \
+  } while (0)
+void att_add_seconds(att_context *ctx, att_timed_part part, double begin);
 
 #endif

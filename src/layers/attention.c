@@ -41,11 +41,18 @@ static att_status norm_heads(att_run *run, const att_block *block, const att_nor
   return att_op_head_norm(run, x, heads, &layer->gamma, block->norm == ATT_NORM_RMS_PLUS_ONE, block->epsilon);
 }
 
+static att_status project(att_run *run, const att_block *block, const att_linear_layer *layer, const att_tensor *x,
+                          att_tensor *out) {
+  ATT_TIMED(run->ctx, block->causal ? ATT_TIMED_DECODER_PROJECTIONS : ATT_TIMED_ENCODER_PROJECTIONS,
+            att_op_linear(run, x, &layer->weight, &layer->bias, ATT_PLAIN, out));
+  return ATT_OK;
+}
+
 att_status att_self_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                               att_tensor *out) {
   att_tensor qkv, mixed;
   int64_t width = (int64_t)block->heads * block->head_size, kv_width = (int64_t)block->kv_heads * block->head_size;
-  ATT_TRY(att_op_linear(run, x, &block->self.in.weight, &block->self.in.bias, ATT_PLAIN, &qkv));
+  ATT_TRY(project(run, block, &block->self.in, x, &qkv));
   att_tensor q = att_tensor_columns(&qkv, 0, width);
   att_tensor k = att_tensor_columns(&qkv, width, kv_width), v = att_tensor_columns(&qkv, width + kv_width, kv_width);
   const att_turns *turns = block->local ? input->local_turns : input->turns;
@@ -67,41 +74,40 @@ att_status att_self_attention(att_run *run, const att_block *block, const att_bl
     store_keys(&k, input->sequences, input->self_cache);
     view_cache(input->self_cache, kv_width, &shape, &k, &v);
   }
-  ATT_TRY(att_op_attention(run, &q, &k, &v, &shape, &mixed));
+  ATT_TIMED(run->ctx, block->causal ? ATT_TIMED_DECODER_ATTENTION : ATT_TIMED_ENCODER_ATTENTION,
+            att_op_attention(run, &q, &k, &v, &shape, &mixed));
   if (input->kept) {
     att_tensor all = mixed;
     ATT_TRY(att_op_rows(run, &all, input->kept, input->kept_count, &mixed));
   }
-  return att_op_linear(run, &mixed, &block->self.out.weight, &block->self.out.bias, ATT_PLAIN, out);
+  return project(run, block, &block->self.out, &mixed, out);
 }
 
 att_status att_cross_attention(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                                att_tensor *out) {
   att_tensor q, kv, k, v, mixed;
   int64_t width = (int64_t)block->heads * block->head_size;
-  ATT_TRY(att_op_linear(run, x, &block->cross.in.weight, &block->cross.in.bias, ATT_PLAIN, &q));
+  ATT_TRY(project(run, block, &block->cross.in, x, &q));
   att_attention_shape shape = shape_of(block, input, &q, block->heads);
   shape.scale = block->scale;
   shape.probs = input->cross_probs;
   if (input->cross_cache) {
     view_cache(input->cross_cache, width, &shape, &k, &v);
   } else {
-    const att_linear_layer *memory = &block->cross.memory;
-    ATT_TRY(att_op_linear(run, input->memory, &memory->weight, &memory->bias, ATT_PLAIN, &kv));
+    ATT_TRY(project(run, block, &block->cross.memory, input->memory, &kv));
     k = att_tensor_columns(&kv, 0, width);
     v = att_tensor_columns(&kv, width, width);
     shape.keys = input->memory_sequences;
   }
-  ATT_TRY(att_op_attention(run, &q, &k, &v, &shape, &mixed));
-  return att_op_linear(run, &mixed, &block->cross.out.weight, &block->cross.out.bias, ATT_PLAIN, out);
+  ATT_TIMED(run->ctx, ATT_TIMED_CROSS_ATTENTION, att_op_attention(run, &q, &k, &v, &shape, &mixed));
+  return project(run, block, &block->cross.out, &mixed, out);
 }
 
 att_status att_cross_keys(att_run *run, const att_block *block, const att_tensor *memory, const int32_t *rows,
                           float *out) {
   att_tensor kv;
-  const att_linear_layer *layer = &block->cross.memory;
   att_arena_mark mark = att_arena_save(run->arena);
-  ATT_TRY(att_op_linear(run, memory, &layer->weight, &layer->bias, ATT_PLAIN, &kv));
+  ATT_TRY(project(run, block, &block->cross.memory, memory, &kv));
   for (int64_t i = 0; i < kv.rows; i++)
     memcpy(out + (rows ? rows[i] : i) * kv.cols, kv.data + i * kv.cols, (size_t)kv.cols * sizeof *out);
   att_arena_restore(run->arena, mark);

@@ -6,9 +6,7 @@
 typedef att_status sublayer_fn(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
                                att_tensor *out);
 
-static att_status feedforward(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
-                              att_tensor *out) {
-  (void)input;
+static att_status transform(att_run *run, const att_block *block, const att_tensor *x, att_tensor *out) {
   att_tensor both, inner;
   if (block->gated) {
     ATT_TRY(att_op_linear(run, x, &block->up.weight, &block->up.bias, ATT_PLAIN, &both));
@@ -17,6 +15,14 @@ static att_status feedforward(att_run *run, const att_block *block, const att_bl
     ATT_TRY(att_op_linear(run, x, &block->up.weight, &block->up.bias, block->activation, &inner));
   }
   return att_op_linear(run, &inner, &block->down.weight, &block->down.bias, ATT_PLAIN, out);
+}
+
+static att_status feedforward(att_run *run, const att_block *block, const att_block_input *input, const att_tensor *x,
+                              att_tensor *out) {
+  (void)input;
+  ATT_TIMED(run->ctx, block->causal ? ATT_TIMED_DECODER_FEEDFORWARD : ATT_TIMED_ENCODER_FEEDFORWARD,
+            transform(run, block, x, out));
+  return ATT_OK;
 }
 
 att_status att_norm_forward(att_run *run, const att_norm_layer *layer, att_norm kind, float epsilon,

@@ -16,8 +16,8 @@ static att_status run_direction(att_run *run, const att_recurrent_direction *d, 
                           &shape, &outputs);
 }
 
-att_status att_recurrent_forward(att_run *run, const att_recurrent_layer *layers, int64_t count,
-                                 const att_recurrent_pass *pass, att_tensor *x) {
+static att_status run_layers(att_run *run, const att_recurrent_layer *layers, int64_t count,
+                             const att_recurrent_pass *pass, att_tensor *x) {
   for (int64_t i = 0; i < count; i++) {
     const att_recurrent_layer *layer = &layers[i];
     att_tensor input = *x, there, back;
@@ -29,5 +29,11 @@ att_status att_recurrent_forward(att_run *run, const att_recurrent_layer *layers
     ATT_TRY(run_direction(run, &layer->backward, pass, i, true, &input, &back));
     ATT_TRY(att_op_concat(run, (const att_tensor *[]){&there, &back}, 2, x));
   }
+  return ATT_OK;
+}
+
+att_status att_recurrent_forward(att_run *run, const att_recurrent_layer *layers, int64_t count,
+                                 const att_recurrent_pass *pass, att_tensor *x) {
+  ATT_TIMED(run->ctx, ATT_TIMED_RECURRENT, run_layers(run, layers, count, pass, x));
   return ATT_OK;
 }

@@ -320,7 +320,8 @@ att_status att_config_check_pairs(att_context *ctx, const char *name, const att_
 
 /* Rotary decoders' own keys have their heads and their rotary base. */
 static void put_own(att_object *out, const att_config *config) {
-  bool rotary = att_family_get(config->family)->rotary != NULL;
+  const att_family_calls *calls = att_family_get(config->family);
+  bool rotary = calls->rotary != NULL, says_rope = rotary || calls->says_rope;
   att_put_text(out, "attend_family", att_family_type(config->family));
   att_put_text(out, "attend_head", att_head_get(config->head)->name);
   att_put_input_width(out, config);
@@ -330,7 +331,7 @@ static void put_own(att_object *out, const att_config *config) {
   att_put_text(out, "norm_order", order_names[config->norm_before]);
   att_put_bool(out, "gated_feedforward", config->gated);
   if (config->key_value_heads && !rotary) att_put_int(out, "num_key_value_heads", config->key_value_heads);
-  if (config->position == ATT_ROTARY && !rotary) att_put_real(out, "rope_theta", config->rope.base, false);
+  if (config->position == ATT_ROTARY && !says_rope) att_put_real(out, "rope_theta", config->rope.base, false);
   if (config->position != ATT_RELATIVE) return;
   att_put_int(out, "relative_attention_num_buckets", config->relative_buckets);
   att_put_int(out, "relative_attention_max_distance", config->relative_distance);

@@ -34,6 +34,7 @@ typedef enum att_family {
   ATT_ELECTRA,
   ATT_ALBERT,
   ATT_MPNET,
+  ATT_NOMIC_BERT,
   ATT_WHISPER,
   ATT_PATCHTST,
   ATT_RECURRENT, /* "attend-rnn" */

@@ -30,6 +30,7 @@ struct att_family_calls {
   bool rows;                               /* its classes read rows of floats; with stem */
   const att_head_form *forms;              /* of its classes, the last one's ending NULL; or NULL */
   bool (*plain)(const att_config *config); /* whether they can say it, whatever the head; with stem */
+  bool says_rope;                          /* with stem: its keys say the rotary base */
   const struct att_rotary_decoder *rotary; /* of decoders built as Llama (families/rotary_decoder.h); else NULL */
   const struct att_bert_encoder *encoder;  /* of encoders built as BERT (families/bert_encoder.h); else NULL */
   const char *const *bodies; /* endings of classes that are read as the body alone, without their head; NULL-ended */
@@ -42,11 +43,12 @@ struct att_family_calls {
    * that are not read, NULL-ended, or NULL. */
   const char *prefix;
   const char *const *ignored;
-  const char *const *outer;       /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
-  bool reads_twice;               /* an encoder-decoder that also labels texts and answers, both sides reading them */
-  bool tie_unsaid;                /* whether the projection is the embedding the file says, whatever config.json does */
-  bool small_weights;             /* a new model's matrices are N(0, 0.02) (parameters.c) */
-  void (*fill)(att_model *model); /* fixed tables, once there are values; or NULL */
+  const char *const *outer; /* what files may have in its place, of a model inside another; NULL-ended, or NULL */
+  bool reads_twice;         /* an encoder-decoder that also labels texts and answers, both sides reading them */
+  bool wraps;               /* of such a text the decoder reads the last token first, not the start token (mbart) */
+  bool tie_unsaid;          /* whether the projection is the embedding the file says, whatever config.json does */
+  bool small_weights;       /* a new model's matrices are N(0, 0.02) (parameters.c) */
+  void (*fill)(att_model *model);                      /* fixed tables, once there are values; or NULL */
   void (*initialise)(att_model *model, uint64_t seed); /* of a new model, what does not begin as others do; or NULL */
   void (*free)(att_model *model);
 
@@ -72,7 +74,7 @@ extern const att_family_calls att_marian_calls, att_m2m_100_calls, att_bart_call
     att_t5_calls, att_whisper_calls, att_gpt2_calls, att_llama_calls, att_qwen2_calls, att_qwen3_calls,
     att_mistral_calls, att_gemma2_calls, att_gemma3_calls, att_phi3_calls, att_bert_calls, att_roberta_calls,
     att_xlm_roberta_calls, att_distilbert_calls, att_electra_calls, att_albert_calls, att_mpnet_calls,
-    att_patchtst_calls, att_recurrent_calls, att_padded_calls;
+    att_nomic_bert_calls, att_patchtst_calls, att_recurrent_calls, att_padded_calls;
 /* The calls of a family; NULL: none that there is. (family_list.c) */
 const att_family_calls *att_family_get(att_family family);
 

@@ -23,6 +23,7 @@ static const att_family_calls *const families[ATT_FAMILY_COUNT] = {
     [ATT_ELECTRA] = &att_electra_calls,
     [ATT_ALBERT] = &att_albert_calls,
     [ATT_MPNET] = &att_mpnet_calls,
+    [ATT_NOMIC_BERT] = &att_nomic_bert_calls,
     [ATT_WHISPER] = &att_whisper_calls,
     [ATT_PATCHTST] = &att_patchtst_calls,
     [ATT_RECURRENT] = &att_recurrent_calls,

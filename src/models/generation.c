@@ -387,6 +387,19 @@ static att_status add_warning(reader *r, const char *where, const char *what, co
 
 static att_status warn(reader *r, const char *key, const char *how) { return add_warning(r, r->in.name, key, how); }
 
+/* Texts end at their longest then, as in Transformers, which warns too. With max_length the prompt counts: one token at
+ * least, of an encoder-decoder one. */
+static att_status warn_of_lengths(reader *r) {
+  const att_generation *g = r->g;
+  bool fresh = g->max_new_tokens > 0, both = r->config->kind == ATT_ENCODER_DECODER;
+  const char *how = fresh ? " is above max_new_tokens: no text is so long" : " is above max_length: no text is so long";
+  int64_t most = fresh ? g->max_new_tokens : (int64_t)g->max_length - 1, least = g->min_new_tokens;
+  if (most < 0) return ATT_OK;
+  if (least > most) return warn(r, "min_new_tokens", how);
+  if (least == 0 && g->min_length - 1 > most && (both || !fresh)) return warn(r, "min_length", how);
+  return ATT_OK;
+}
+
 static att_status warn_of_others(reader *r) {
   for (size_t i = 0; i < ATT_COUNT(not_applied); i++) {
     const json_t *value = json_object_get(r->in.root, not_applied[i].key);
@@ -396,6 +409,7 @@ static att_status warn_of_others(reader *r) {
   }
   const att_generation *g = r->g;
   bool decoder = r->config->kind == ATT_DECODER;
+  ATT_TRY(warn_of_lengths(r));
   if (decoder && g->num_beams > 1) ATT_TRY(warn(r, "num_beams", " is not applied: a decoder goes on without a beam"));
   if (!decoder && g->num_beams > ATT_WIDEST_BEAM)
     ATT_TRY(warn(r, "num_beams", " is more than the 64 that attend has, which are taken"));

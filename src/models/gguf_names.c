@@ -110,6 +110,21 @@ static const att_gguf_key bert_keys[] = {{"context_length", "max_position_embedd
                                          {"attention.layer_norm_epsilon", "layer_norm_eps", REAL | NEEDED},
                                          {NULL, NULL, 0}};
 
+static const att_gguf_name nomic_bert_names[] = {
+    {"token_embd", "nomic_bert.embeddings.word_embeddings", ATT_GGUF_PLAIN},
+    {"token_types", "nomic_bert.embeddings.token_type_embeddings", ATT_GGUF_PLAIN},
+    {"token_embd_norm", "nomic_bert.emb_ln", ATT_GGUF_NORM},
+    {"blk.#.attn_qkv", "nomic_bert.encoder.layers.#.attn.Wqkv", ATT_GGUF_PLAIN},
+    {"blk.#.attn_output", "nomic_bert.encoder.layers.#.attn.out_proj", ATT_GGUF_PLAIN},
+    {"blk.#.attn_output_norm", "nomic_bert.encoder.layers.#.norm1", ATT_GGUF_NORM},
+    {"blk.#.ffn_up", "nomic_bert.encoder.layers.#.mlp.fc11", ATT_GGUF_PLAIN},
+    {"blk.#.ffn_gate", "nomic_bert.encoder.layers.#.mlp.fc12", ATT_GGUF_PLAIN},
+    {"blk.#.ffn_down", "nomic_bert.encoder.layers.#.mlp.fc2", ATT_GGUF_PLAIN},
+    {"blk.#.layer_output_norm", "nomic_bert.encoder.layers.#.norm2", ATT_GGUF_NORM},
+    {NULL, NULL, ATT_GGUF_PLAIN}};
+static const att_gguf_key nomic_bert_keys[] = {
+    {"attention.key_length", "head_dim", 0}, {"rope.freq_base", "rope_theta", REAL}, {NULL, NULL, 0}};
+
 static const att_gguf_name t5_names[] = {
     {"token_embd", "shared", ATT_GGUF_PLAIN},
     {"output", "lm_head", ATT_GGUF_PLAIN},
@@ -224,7 +239,22 @@ static const att_gguf_architecture architectures[] = {
      .rotary = true,
      .partial = true},
     {"gpt2", "gpt2", "GPT2LMHeadModel", {gpt2_names}, {gpt2_keys}, no_flags, .ties = true},
-    {"bert", "bert", "BertModel", {bert_names}, {bert_keys}, no_flags, .ties = false},
+    {"bert",
+     "bert",
+     "BertModel",
+     {bert_names},
+     {bert_keys},
+     no_flags,
+     .ties = false,
+     .labelled = "BertForSequenceClassification"},
+    {"nomic-bert",
+     "nomic_bert",
+     "NomicBertModel",
+     {nomic_bert_names},
+     {bert_keys, nomic_bert_keys},
+     no_flags,
+     .ties = false,
+     .rotary = true},
     {"t5",
      "t5",
      "T5ForConditionalGeneration",

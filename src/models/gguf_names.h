@@ -59,6 +59,7 @@ typedef struct att_gguf_architecture {
   int64_t broad_layers; /* a model of so many layers divides scores by the root of width / heads (Gemma's largest) */
   const char *needs;    /* a key above 0, where two types have one name */
   const char *gate;     /* the file has this tensor where feed_forward_proj is gated (T5) */
+  const char *labelled; /* the class of a file with a head of classes; NULL: none has one */
 } att_gguf_architecture;
 
 /* What Llama 3 divides rotary frequency i of `count` by (Transformers' modeling_rope_utils.py). */

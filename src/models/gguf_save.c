@@ -178,7 +178,8 @@ static void put_rope(builder *b) {
   if (full) rope = full;
   const char *type = json_string_value(json_object_get(rope, "rope_type"));
   if (b->status || !type) return;
-  int64_t size = c->head_size ? c->head_size : c->d_model / c->decoder_attention_heads;
+  int64_t heads = c->kind == ATT_ENCODER ? c->encoder_attention_heads : c->decoder_attention_heads;
+  int64_t size = c->head_size ? c->head_size : c->d_model / heads;
   int64_t turned = att_rope_turned(&c->rope, size);
   put_u32(b, true, "rope.dimension_count", turned);
   if (strcmp(type, "llama3") == 0) {
@@ -259,7 +260,7 @@ static void put_specials(builder *b) {
   put_special(b, "padding", c->pad);
   put_special(b, "unknown", c->unk);
   put_special(b, "mask", c->mask);
-  if (c->family != ATT_BERT) return;
+  if (c->kind != ATT_ENCODER) return;
   put_special(b, "cls", att_tokenizer_special(b->model->tokenizer, ATT_SPECIAL_START));
   put_special(b, "seperator", att_tokenizer_special(b->model->tokenizer, ATT_SPECIAL_END));
 }

@@ -330,8 +330,8 @@ static void read_labels(reader *r) {
   const att_stored *head = att_tensor_file_find(r->file, "cls.output.weight");
   const att_gguf_entry *names = NULL;
   char key[ATT_GGUF_NAME];
-  if (r->status || r->a->ties || !head) return;
-  set(r, "architectures", json_pack("[s]", "BertForSequenceClassification"));
+  if (r->status || !r->a->labelled || !head) return;
+  set(r, "architectures", json_pack("[s]", r->a->labelled));
   set(r, "num_labels", json_integer(head->rank > 0 ? head->shape[0] : 0));
   own_key(r, "classifier.output_labels", key);
   if (!r->status) r->status = att_gguf_array(r->m, key, false, ATT_GGUF_STRINGS, &names);

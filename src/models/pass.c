@@ -6,6 +6,7 @@
 #include "models/patching.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- checks --------------------------------------------------------------------------------------------------- */
 
@@ -119,7 +120,17 @@ att_status att_model_step(att_run *run, att_model *model, const att_input *input
   return model->calls->step(run, model, input, cache, maps, hidden);
 }
 
-/* The decoder reads the text one token later, behind its start token (Lewis et al. 2020, section 3). */
+/* What the decoder reads before a text that it reads too (Lewis et al. 2020, section 3): the start token; mbart's,
+ * which has none, the text's last token, found as shift_tokens_right does by how many are no padding. */
+static int32_t first_token(const att_model *model, const int32_t *ids, int64_t count) {
+  const att_config *c = &model->config;
+  int64_t real = 0;
+  if (!model->calls->wraps) return c->decoder_start;
+  for (int64_t i = 0; i < count; i++) real += ids[i] != c->pad;
+  return ids[real ? real - 1 : 0];
+}
+
+/* The decoder reads the text one token later. */
 static att_status read_twice(att_run *run, att_model *model, const att_input *input, const att_maps *maps,
                              att_tensor *embedded, att_hidden *hidden) {
   const int64_t *start = input->sequences.start;
@@ -128,10 +139,14 @@ static att_status read_twice(att_run *run, att_model *model, const att_input *in
   int32_t *ids = ATT_ARENA_NEW(run->arena, start[input->sequences.count], int32_t);
   if (!memory || !ids) return ATT_MEMORY;
   source.pooled = target.pooled = false;
+  hidden->ids = input->ids;
   ATT_TRY(att_model_encode(run, model, &source, maps, embedded, memory));
-  for (int64_t i = 0; i < input->sequences.count; i++)
-    for (int64_t k = start[i]; k < start[i + 1]; k++)
-      ids[k] = k == start[i] ? model->config.decoder_start : input->ids[k - 1];
+  for (int64_t i = 0; i < input->sequences.count; i++) {
+    int64_t count = start[i + 1] - start[i];
+    if (count == 0) continue;
+    ids[start[i]] = first_token(model, input->ids + start[i], count);
+    memcpy(ids + start[i] + 1, input->ids + start[i], (size_t)(count - 1) * sizeof *ids);
+  }
   target.ids = ids;
   return att_model_decode(run, model, &target, memory, NULL, NULL, &hidden->rows);
 }
@@ -153,7 +168,8 @@ att_status att_model_hidden(att_run *run, att_model *model, const att_input *inp
 
 att_status att_head_logits(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *logits) {
   ATT_TRY(check_kind(model, model->head->logits != NULL, "head"));
-  return model->head->logits(run, model, hidden, logits);
+  ATT_TIMED(run->ctx, ATT_TIMED_HEAD, model->head->logits(run, model, hidden, logits));
+  return ATT_OK;
 }
 
 att_status att_model_logits(att_run *run, att_model *model, const att_tensor *hidden, att_tensor *logits) {

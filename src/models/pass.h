@@ -93,6 +93,7 @@ typedef struct att_hidden {
   att_tensor rows;         /* [rows, ..] */
   att_sequences sequences; /* which are whose: an encoder may have made more or fewer than it read */
   const float *scales;     /* the memory's, or NULL */
+  const int32_t *ids;      /* of a text that is read twice, a row each; else NULL */
   /* of a decoder that reads an encoder's memory: that of its sequences, or the cache that has it; else NULL */
   const att_memory *memory;
   const att_cache *cache;

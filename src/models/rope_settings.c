@@ -99,7 +99,8 @@ static att_status read_factors(const att_settings *in, const json_t *object, con
 
 static att_status read_longrope(const att_settings *in, const json_t *object, const att_config *config,
                                 att_rope *rope) {
-  int64_t size = config->head_size, heads = config->decoder_attention_heads;
+  bool encoder = config->kind == ATT_ENCODER;
+  int64_t size = config->head_size, heads = encoder ? config->encoder_attention_heads : config->decoder_attention_heads;
   if (!size && heads) size = config->d_model / heads;
   int64_t count = att_rope_turned(rope, size) / 2;
   rope->factor = (double)config->max_position_embeddings / (double)rope->original;
@@ -131,6 +132,35 @@ att_status att_read_rope(const att_settings *in, const json_t *object, bool part
   case ATT_ROPE_LONGROPE: return read_longrope(in, object, config, rope);
   default: return ATT_OK;
   }
+}
+
+att_status att_rope_object(const att_settings *in, const json_t *from, const char *key, const json_t **out) {
+  const json_t *rope = json_object_get(from, key);
+  *out = rope && !json_is_null(rope) ? rope : NULL;
+  if (!*out || json_is_object(rope)) return ATT_OK;
+  return att_fail(in->ctx, ATT_FORMAT, "%s: %s is not an object", in->name, key);
+}
+
+att_status att_read_dynamic_limit(const att_settings *in, att_config *config) {
+  double limit = (double)config->max_position_embeddings * config->rope.factor;
+  if (config->rope.scaling != ATT_ROPE_DYNAMIC) return ATT_OK;
+  if (!(limit >= 1 && limit <= (double)ATT_LARGEST_SIZE)) {
+    return att_fail(in->ctx, ATT_FORMAT, "%s: factor is %g, which makes %g positions of %" PRId64, in->name,
+                    config->rope.factor, limit, config->max_position_embeddings);
+  }
+  config->max_position_embeddings = (int64_t)limit;
+  return ATT_OK;
+}
+
+att_status att_read_ropes(const att_settings *in, bool partial, att_config *config) {
+  const json_t *scaling, *parameters;
+  ATT_TRY(att_rope_object(in, in->root, "rope_scaling", &scaling));
+  ATT_TRY(att_rope_object(in, in->root, "rope_parameters", &parameters));
+  ATT_TRY(read_number(in, in->root, "rope_theta", false, &config->rope.base));
+  if (partial) ATT_TRY(read_number(in, in->root, "partial_rotary_factor", false, &config->rope.partial));
+  if (json_object_size(scaling) > 0) parameters = scaling;
+  if (parameters) ATT_TRY(att_read_rope(in, parameters, partial, config, &config->rope));
+  return att_read_dynamic_limit(in, config);
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ static att_role role_of(const att_model *model, const char *name) {
   if (has(name, "embed_tokens") || has(name, "wte") || has(name, "shared") || has(name, "word_embeddings")) {
     return tied ? ATT_ROLE_OUTPUT : ATT_ROLE_TOKENS;
   }
-  if (has(name, "c_attn") || has(name, "qkv_proj")) return ATT_ROLE_JOINED;
+  if (has(name, "c_attn") || has(name, "qkv_proj") || has(name, "Wqkv")) return ATT_ROLE_JOINED;
   if (has(name, "v_proj") || has(name, "self.value")) return ATT_ROLE_VALUES;
   if (has(name, "o_proj") || has(name, "out_proj") || has(name, "attn.c_proj") || has(name, "attention.output")) {
     return ATT_ROLE_ATTENTION_OUT;

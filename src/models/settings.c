@@ -33,6 +33,7 @@ static const char *const family_types[ATT_FAMILY_COUNT] = {[ATT_MARIAN] = "maria
                                                            [ATT_ELECTRA] = "electra",
                                                            [ATT_ALBERT] = "albert",
                                                            [ATT_MPNET] = "mpnet",
+                                                           [ATT_NOMIC_BERT] = "nomic_bert",
                                                            [ATT_WHISPER] = "whisper",
                                                            [ATT_PATCHTST] = "patchtst",
                                                            [ATT_RECURRENT] = "attend-rnn",

@@ -54,6 +54,13 @@ void att_read_dropout(const att_settings *in, const char *key, att_config *confi
  * as phi3 has it. What is not known of it is warned of. (rope_settings.c) */
 att_status att_read_rope(const att_settings *in, const json_t *object, bool partial, const att_config *config,
                          att_rope *rope);
+/* All of layers that share them, into config->rope: rope_parameters, as Transformers 5 has them, or the older
+ * rope_theta and rope_scaling, which counts where there are both. */
+att_status att_read_ropes(const att_settings *in, bool partial, att_config *config);
+/* An object of rotary settings of that name; NULL: there is none. */
+att_status att_rope_object(const att_settings *in, const json_t *from, const char *key, const json_t **out);
+/* A dynamic base is for sequences that are longer than max_position_embeddings, which grow. */
+att_status att_read_dynamic_limit(const att_settings *in, att_config *config);
 /* size: of a head. */
 att_status att_check_rope(att_context *ctx, const char *name, const att_rope *rope, int64_t size);
 void att_put_rope(att_object *out, const char *key, const att_rope *rope, int64_t size);

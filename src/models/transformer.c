@@ -394,17 +394,25 @@ att_status att_transformer_classification_head(att_model *model) {
                          &layers->pooler);
 }
 
+/* The row that stands for a text [begin, end): an encoder's first; a decoder's last, or behind an encoder the last that
+ * ends a text (mbart's have the language behind it). */
+static int64_t row_of_text(const att_model *model, const int32_t *ids, int64_t begin, int64_t end) {
+  if (model->config.kind == ATT_ENCODER) return begin;
+  for (int64_t row = end - 1; ids && row >= begin; row--)
+    if (ids[row] == model->config.eos) return row;
+  return end - 1;
+}
+
 /* An encoder's first token stands for the text (Devlin et al. 2019, section 3), or the mean; a decoder's last, which
  * behind an encoder goes through a pooler, too (Lewis et al. 2020, section 3.1). */
 att_status att_transformer_pool(att_run *run, att_model *model, const att_hidden *hidden, att_tensor *vectors) {
   const att_transformer *layers = model->layers;
   const int64_t *start = hidden->sequences.start;
   int64_t count = hidden->sequences.count;
-  bool last = model->config.kind != ATT_ENCODER;
   att_tensor tokens, pooled;
   int32_t *rows = ATT_ARENA_NEW(run->arena, count, int32_t);
   if (!rows) return ATT_MEMORY;
-  for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)(last ? start[i + 1] - 1 : start[i]);
+  for (int64_t i = 0; i < count; i++) rows[i] = (int32_t)row_of_text(model, hidden->ids, start[i], start[i + 1]);
   if (model->config.kind == ATT_DECODER) return att_op_rows(run, &hidden->rows, rows, count, vectors);
   if (model->config.mean_pool)
     ATT_TRY(att_op_mean(run, &hidden->rows, hidden->sequences, &tokens));

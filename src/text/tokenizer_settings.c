@@ -49,6 +49,7 @@ static void find_class(att_tokenizer_settings *settings, const json_t *model) {
   static const struct {
     const char *type, *name;
   } usual[] = {{"bert", "BertTokenizer"},
+               {"nomic_bert", "BertTokenizer"},
                {"gpt2", "GPT2Tokenizer"},
                {"t5", "T5Tokenizer"},
                {"xlm-roberta", "XLMRobertaTokenizer"}};

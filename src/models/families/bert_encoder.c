@@ -32,6 +32,12 @@ static att_status take_positions(const att_settings *in, const att_bert_encoder 
   return ATT_OK;
 }
 
+/* Of rotary positions, and of how wide heads are: null is the width's share. */
+static att_status read_heads(const att_settings *in, att_config *config) {
+  ATT_TRY(att_json_int(in->ctx, in->name, in->root, "head_dim", false, 1, ATT_LARGEST_SIZE, &config->head_size));
+  return att_read_ropes(in, false, config);
+}
+
 att_status att_bert_read(const att_settings *in, const att_bert_encoder *d, att_config *config) {
   static const att_switch_key switches[] = {
       {"is_decoder", false}, {"add_cross_attention", false}, {"is_encoder_decoder", false}};
@@ -44,6 +50,7 @@ att_status att_bert_read(const att_settings *in, const att_bert_encoder *d, att_
   att_read_dropout(in, d->dropout, config);
   if (!d->fixed_epsilon) ATT_TRY(att_read_float(in, "layer_norm_eps", &config->layer_norm_epsilon));
   att_read_specials(in, config);
+  if (d->defaults.position == ATT_ROTARY) ATT_TRY(read_heads(in, config));
   return take_positions(in, d, config);
 }
 
@@ -52,8 +59,19 @@ bool att_bert_plain(const att_config *config) {
          att_config_has_own_heads(config);
 }
 
+/* rope_theta alone is of Transformers 4. */
+static void put_heads(att_object *out, const att_config *config) {
+  int64_t size = config->head_size ? config->head_size : config->d_model / config->encoder_attention_heads;
+  att_put_int(out, "head_dim", size);
+  if (config->position != ATT_ROTARY) return;
+  att_put_real(out, "rope_theta", config->rope.base, false);
+  att_put_rope(out, "rope_parameters", &config->rope, size);
+}
+
 void att_bert_write(att_object *out, const att_bert_encoder *d, const att_config *config) {
   att_config said = *config;
+  if (config->position == ATT_ROTARY && config->rope.scaling == ATT_ROPE_DYNAMIC)
+    said.max_position_embeddings = config->rope.original;
   said.max_position_embeddings += first_position(d, config);
   att_put_sizes(out, d->sizes, d->size_count, &said);
   att_put_text(out, d->activation, att_activation_name(config->activation));
@@ -65,6 +83,10 @@ void att_bert_write(att_object *out, const att_bert_encoder *d, const att_config
   if (config->family == ATT_BERT && !config->input_width && att_bert_plain(config))
     att_put_text(out, "position_embedding_type", "absolute");
   att_put_specials(out, config);
+  if (d->defaults.position == ATT_ROTARY) {
+    put_heads(out, config);
+    return;
+  }
   att_put_bool(out, "is_decoder", false);
   att_put_bool(out, "add_cross_attention", false);
 }
@@ -133,14 +155,15 @@ static att_status add_embeddings(att_model *model, const att_bert_encoder *d, co
   int64_t width = att_config_embedding(c);
   att_namer n = {.model = model, .part = "embedding"};
   snprintf(n.prefix, sizeof n.prefix, "%s", prefix);
-  if (c->input_width) return att_name_norm(&n, "embeddings.LayerNorm", c->norm, c->d_model, &stack->embedding_norm);
+  const char *norm = d->embedding_norm ? d->embedding_norm : "embeddings.LayerNorm";
+  if (c->input_width) return att_name_norm(&n, norm, c->norm, c->d_model, &stack->embedding_norm);
   ATT_TRY(att_name_table(&n, "embeddings.word_embeddings.weight", c->vocab_size, width, c->pad, &stack->tokens));
   if (model->head->output && c->tie_word_embeddings)
     att_name_aliases(model, (const char *const[]){d->output, NULL}, false);
   if (c->type_vocab_size)
     ATT_TRY(
         att_name_table(&n, "embeddings.token_type_embeddings.weight", c->type_vocab_size, width, -1, &stack->types));
-  ATT_TRY(att_name_norm(&n, "embeddings.LayerNorm", c->norm, width, &stack->embedding_norm));
+  ATT_TRY(att_name_norm(&n, norm, c->norm, width, &stack->embedding_norm));
   if (!d->widen || (width == c->d_model && !d->widen_always)) return ATT_OK;
   return add_linear(&n, d->widen, c->d_model, width, &stack->widen);
 }

@@ -16,6 +16,7 @@ typedef struct att_bert_encoder {
   bool fixed_epsilon;                       /* there is no key layer_norm_eps */
   bool after_pad;                           /* the first position's row is the pad token's id plus 1 */
   att_stack_names names;
+  const char *embedding_norm; /* behind the prefix; NULL: "embeddings.LayerNorm" */
   /* Embeddings of embedding_size are widened by it, behind the prefix; NULL: they have the model's width. always: even
    * where both are the same. */
   const char *widen;
@@ -72,17 +73,17 @@ extern const att_head_form att_bert_forms[], att_bert_out_forms[];
   .output_bias = "lm_head.bias", .bias_alias = "lm_head.decoder.bias", .transform_gelu = true,                         \
   .pooler = "classifier.dense", .pooler_drops = true, .pooler_activation = ATT_WITH_TANH
 
-/* The calls of a family whose att_bert_encoder is `d`; ATT_BERT_CALLS(d) stands in its table. */
+/* The calls of a family whose att_bert_encoder is `d`; ATT_BERT_CALLS(d) stands in its table, or all but `plain`. */
 #define ATT_BERT_FAMILY(d)                                                                                             \
   static att_status d##_read(const att_settings *in, att_config *config) { return att_bert_read(in, &(d), config); }   \
   static void d##_write(att_object *out, const att_config *config) { att_bert_write(out, &(d), config); }              \
   static att_status d##_check(att_context *ctx, const char *name, const att_config *config) {                          \
     return att_bert_check(ctx, name, &(d), config);                                                                    \
   }
-#define ATT_BERT_CALLS(d)                                                                                              \
-  .read = d##_read, .write = d##_write, .plain = att_bert_plain, .check = d##_check, .plan = att_bert_plan,            \
-  .encoder = &(d), .ignored = att_bert_ignored, .small_weights = true, .fill = att_transformer_fill,                   \
-  .free = att_transformer_free, .encode = att_transformer_encode, .output = att_transformer_output,                    \
-  .pool = att_transformer_pool
+#define ATT_BERT_CALLS(d) ATT_BERT_OTHER_CALLS(d), .plain = att_bert_plain
+#define ATT_BERT_OTHER_CALLS(d)                                                                                        \
+  .read = d##_read, .write = d##_write, .check = d##_check, .plan = att_bert_plan, .encoder = &(d),                    \
+  .ignored = att_bert_ignored, .small_weights = true, .fill = att_transformer_fill, .free = att_transformer_free,      \
+  .encode = att_transformer_encode, .output = att_transformer_output, .pool = att_transformer_pool
 
 #endif

@@ -295,16 +295,16 @@ static const att_head_form bart_forms[] = {
     {.ending = "ForSequenceClassification", .projection = "classification_head.out_proj"},
     {.ending = NULL}};
 
-#define ATT_ENCODER_DECODER_CALLS(name, heads, others, twice)                                                          \
+#define ATT_ENCODER_DECODER_CALLS(name, heads, others, twice, wrapped)                                                 \
   {                                                                                                                    \
     .read = read_settings, .write = write_settings, .stem = name, .forms = heads, .plain = plain, .check = check,      \
-    .plan = plan, .prefix = "model.", .ignored = others, .reads_twice = twice,                                         \
+    .plan = plan, .prefix = "model.", .ignored = others, .reads_twice = twice, .wraps = wrapped,                       \
     .pool = twice ? att_transformer_pool : NULL, .fill = att_transformer_fill, .free = att_transformer_free,           \
     .cache_shape = att_transformer_cache_shape, .encode = att_transformer_encode, .decode = att_transformer_decode,    \
     .cross = att_transformer_cross, .step = att_transformer_step, .output = att_transformer_output                     \
   }
-const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS("Marian", marian_forms, ignored, false);
-const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", forms, ignored, false);
-const att_family_calls att_bart_calls = ATT_ENCODER_DECODER_CALLS("Bart", bart_forms, bart_ignored, true);
-const att_family_calls att_mbart_calls = ATT_ENCODER_DECODER_CALLS("MBart", forms, ignored, false);
-const att_family_calls att_pegasus_calls = ATT_ENCODER_DECODER_CALLS("Pegasus", forms, ignored, false);
+const att_family_calls att_marian_calls = ATT_ENCODER_DECODER_CALLS("Marian", marian_forms, ignored, false, false);
+const att_family_calls att_m2m_100_calls = ATT_ENCODER_DECODER_CALLS("M2M100", forms, ignored, false, false);
+const att_family_calls att_bart_calls = ATT_ENCODER_DECODER_CALLS("Bart", bart_forms, bart_ignored, true, false);
+const att_family_calls att_mbart_calls = ATT_ENCODER_DECODER_CALLS("MBart", bart_forms, bart_ignored, true, true);
+const att_family_calls att_pegasus_calls = ATT_ENCODER_DECODER_CALLS("Pegasus", forms, ignored, false, false);

@@ -57,14 +57,6 @@ static att_status read_scalars(const att_settings *in, const att_rotary_decoder 
   return ATT_OK;
 }
 
-/* An object of rotary settings of that name; NULL: there is none. */
-static att_status rope_object(const att_settings *in, const json_t *from, const char *key, const json_t **out) {
-  const json_t *rope = json_object_get(from, key);
-  *out = rope && !json_is_null(rope) ? rope : NULL;
-  if (!*out || json_is_object(rope)) return ATT_OK;
-  return att_fail(in->ctx, ATT_FORMAT, "%s: %s is not an object", in->name, key);
-}
-
 /* Each kind of layer has its own, within rope_parameters; older files have the local base alone, and rope_scaling is of
  * the other layers. */
 static att_status read_local_ropes(const att_settings *in, const json_t *scaling, const json_t *parameters,
@@ -73,37 +65,21 @@ static att_status read_local_ropes(const att_settings *in, const json_t *scaling
   const json_t *full, *local;
   ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_local_base_freq", false, &config->local_rope.base));
   att_json_warn_of_others(in->ctx, in->name, parameters, "rope_parameters: ", kinds, ATT_COUNT(kinds));
-  ATT_TRY(rope_object(in, parameters, kinds[0], &full));
-  ATT_TRY(rope_object(in, parameters, kinds[1], &local));
+  ATT_TRY(att_rope_object(in, parameters, kinds[0], &full));
+  ATT_TRY(att_rope_object(in, parameters, kinds[1], &local));
   if (full) ATT_TRY(att_read_rope(in, full, false, config, &config->rope));
   if (scaling) ATT_TRY(att_read_rope(in, scaling, false, config, &config->rope));
   return local ? att_read_rope(in, local, false, config, &config->local_rope) : ATT_OK;
 }
 
-/* Transformers 5 keeps all in rope_parameters; before, the base stood alone, beside rope_scaling, which counts where
- * there are both. */
 static att_status read_rope(const att_settings *in, const att_rotary_decoder *d, att_config *config) {
   const json_t *scaling, *parameters;
-  ATT_TRY(rope_object(in, in->root, "rope_scaling", &scaling));
-  ATT_TRY(rope_object(in, in->root, "rope_parameters", &parameters));
+  if (config->local_rope.base <= 0) return att_read_ropes(in, d->partial_rope, config);
+  ATT_TRY(att_rope_object(in, in->root, "rope_scaling", &scaling));
+  ATT_TRY(att_rope_object(in, in->root, "rope_parameters", &parameters));
   ATT_TRY(att_json_number(in->ctx, in->name, in->root, "rope_theta", false, &config->rope.base));
-  if (d->partial_rope)
-    ATT_TRY(att_json_number(in->ctx, in->name, in->root, "partial_rotary_factor", false, &config->rope.partial));
-  if (config->local_rope.base > 0) return read_local_ropes(in, scaling, parameters, config);
-  if (json_object_size(scaling) > 0) parameters = scaling;
-  return parameters ? att_read_rope(in, parameters, d->partial_rope, config, &config->rope) : ATT_OK;
-}
-
-/* A dynamic base is for sequences that are longer than max_position_embeddings. */
-static att_status read_dynamic_limit(const att_settings *in, att_config *config) {
-  double limit = (double)config->max_position_embeddings * config->rope.factor;
-  if (config->rope.scaling != ATT_ROPE_DYNAMIC) return ATT_OK;
-  if (!(limit >= 1 && limit <= (double)ATT_LARGEST_SIZE)) {
-    return att_fail(in->ctx, ATT_FORMAT, "%s: factor is %g, which makes %g positions of %" PRId64, in->name,
-                    config->rope.factor, limit, config->max_position_embeddings);
-  }
-  config->max_position_embeddings = (int64_t)limit;
-  return ATT_OK;
+  ATT_TRY(read_local_ropes(in, scaling, parameters, config));
+  return att_read_dynamic_limit(in, config);
 }
 
 /* ---- windows -------------------------------------------------------------------------------------------------- */
@@ -201,7 +177,6 @@ att_status att_rotary_read(const att_settings *in, const att_rotary_decoder *d, 
   att_read_dropout(in, d->dropout, config);
   ATT_TRY(read_scalars(in, d, config));
   ATT_TRY(read_rope(in, d, config));
-  ATT_TRY(read_dynamic_limit(in, config));
   ATT_TRY(read_windows(in, d, config));
   att_read_specials(in, config);
   return ATT_OK;
