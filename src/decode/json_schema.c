@@ -1,8 +1,8 @@
 /* Owns JSON schemas as grammars. See json_schema.h. A rule is made for each schema, called by its number. */
 #include "decode/json_schema.h"
 
-#include "decode/pattern.h"
 #include "decode/schema_parts.h"
+#include "decode/string_pattern.h"
 #include "decode/whole_numbers.h"
 #include "formats/json.h"
 
@@ -164,27 +164,27 @@ static att_status put_format(writer *w, const json_t *schema, bool more) {
   return refuse(w, "of formats attend knows date, time, date-time and uuid");
 }
 
-static att_status put_patterns(writer *w, const att_pattern *patterns, size_t count, int low, int high, int rule,
+static att_status put_patterns(writer *w, const att_string_pattern *patterns, size_t count, int low, int high, int rule,
                                att_buffer *rules) {
   char name[24];
   int states = 0;
   if (high >= 0 && high < low) return refuse(w, "a smallest number is above the largest: nothing fits");
   snprintf(name, sizeof name, "p%d", rule);
   PUT("\"\\\"\" %s-0", name);
-  ATT_TRY(att_pattern_rules(w->ctx, patterns, count, low, high, name, MOST_RULES - w->states, &states, rules));
+  ATT_TRY(att_string_pattern_rules(w->ctx, patterns, count, low, high, name, MOST_RULES - w->states, &states, rules));
   w->states += states;
   return ATT_OK;
 }
 
 /* patterns: [count] those that "not" denies, with room for one more. */
-static att_status put_string(writer *w, const json_t *schema, att_pattern *patterns, size_t count, int rule,
+static att_status put_string(writer *w, const json_t *schema, att_string_pattern *patterns, size_t count, int rule,
                              att_buffer *rules) {
   const json_t *pattern = json_object_get(schema, "pattern");
   int low, high;
   ATT_TRY(bound(w, schema, "minLength", 0, &low));
   ATT_TRY(bound(w, schema, "maxLength", -1, &high));
   if (pattern && !json_is_string(pattern)) return refuse(w, "a pattern is no text");
-  if (pattern) patterns[count++] = (att_pattern){.text = json_string_value(pattern)};
+  if (pattern) patterns[count++] = (att_string_pattern){.text = json_string_value(pattern)};
   if (json_object_get(schema, "format")) return put_format(w, schema, count || low > 0 || high >= 0);
   if (count) return put_patterns(w, patterns, count, low, high, rule, rules);
   PUT("\"\\\"\" char");
@@ -492,8 +492,8 @@ static att_status check_not(writer *w, const json_t *unwanted) {
 
 /* What `unwanted`, a "not" or NULL, denies of a type's values: all, or of strings those that fit the patterns that are
  * appended. */
-static att_status read_not(writer *w, const json_t *unwanted, const char *type, att_pattern *patterns, size_t *count,
-                           bool *all) {
+static att_status read_not(writer *w, const json_t *unwanted, const char *type, att_string_pattern *patterns,
+                           size_t *count, bool *all) {
   const json_t *types = json_object_get(unwanted, "type"), *pattern = json_object_get(unwanted, "pattern"), *value;
   bool string = strcmp(type, "string") == 0, has = !types || att_schema_has_type(types, type);
   *all = json_is_true(unwanted);
@@ -502,10 +502,11 @@ static att_status read_not(writer *w, const json_t *unwanted, const char *type, 
     return refuse(w, "'not' of integers among numbers is not known");
   if (!has) return ATT_OK;
   *all = pattern ? !string : !constant_of(unwanted, 0); /* a pattern says nothing of what is no string: all fit it */
-  if (pattern && string) patterns[(*count)++] = (att_pattern){.text = json_string_value(pattern), .denied = true};
+  if (pattern && string)
+    patterns[(*count)++] = (att_string_pattern){.text = json_string_value(pattern), .denied = true};
   for (size_t i = 0; (value = constant_of(unwanted, i)); i++) {
     if (json_is_string(value) && string)
-      patterns[(*count)++] = (att_pattern){.text = json_string_value(value), .literal = true, .denied = true};
+      patterns[(*count)++] = (att_string_pattern){.text = json_string_value(value), .literal = true, .denied = true};
     if (json_is_null(value)) *all |= strcmp(type, "null") == 0;
     if (!json_is_string(value) && !json_is_null(value) && att_schema_is_of_name(type, value))
       return refuse(w, "'not' of constants is known of strings and null only");
@@ -527,8 +528,8 @@ static att_status denies(writer *w, const json_t *unwanted, const json_t *consta
 
 /* ---- schemas -------------------------------------------------------------------------------------------------- */
 
-static att_status put_type(writer *w, json_t *schema, const char *type, att_pattern *patterns, size_t count, int rule,
-                           att_buffer *rules) {
+static att_status put_type(writer *w, json_t *schema, const char *type, att_string_pattern *patterns, size_t count,
+                           int rule, att_buffer *rules) {
   if (strcmp(type, "object") == 0) return put_object(w, schema, rule, rules);
   if (strcmp(type, "array") == 0) return put_array(w, schema);
   if (strcmp(type, "string") == 0) return put_string(w, schema, patterns, count, rule, rules);
@@ -545,7 +546,8 @@ static att_status put_allowed(writer *w, json_t *schema, const json_t *unwanted,
   size_t count = 0;
   bool none;
   if (!type) return refuse(w, "a type is no text");
-  att_pattern *patterns = ATT_NEW(w->ctx, 2 + json_array_size(json_object_get(unwanted, "enum")), att_pattern);
+  att_string_pattern *patterns =
+      ATT_NEW(w->ctx, 2 + json_array_size(json_object_get(unwanted, "enum")), att_string_pattern);
   if (!patterns) return ATT_MEMORY;
   att_status status = read_not(w, unwanted, type, patterns, &count, &none);
   if (!status && !none && *any) status = att_buffer_print(w->ctx, w->out, " | ");

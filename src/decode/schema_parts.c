@@ -67,8 +67,7 @@ att_status att_schema_check(att_context *ctx, const json_t *schema) {
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)schema, key, value) {
-    if (kind_of(key) < 0)
-      return att_fail(ctx, ATT_ARGUMENT, "the JSON schema: attend does not know '%.60s'", key);
+    if (kind_of(key) < 0) return att_fail(ctx, ATT_ARGUMENT, "the JSON schema: attend does not know '%.60s'", key);
   }
   return ATT_OK;
 }
@@ -178,8 +177,9 @@ att_status att_schema_merge(att_context *ctx, json_t *into, const json_t *from) 
   const char *key;
   json_t *value;
   if (overlaps(into, from) || overlaps(from, into))
-    return att_fail(ctx, ATT_ARGUMENT, "the JSON schema: additionalProperties, patternProperties or items that speak "
-                                       "of another part's members are not known");
+    return att_fail(ctx, ATT_ARGUMENT,
+                    "the JSON schema: additionalProperties, patternProperties or items that speak "
+                    "of another part's members are not known");
   json_object_foreach((json_t *)from, key, value) {
     json_t *have = json_object_get(into, key);
     if (have && json_equal(have, value)) continue;

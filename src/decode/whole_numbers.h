@@ -13,8 +13,8 @@ typedef struct att_whole_numbers {
   int64_t multiple; /* above 0: only multiples of it */
   const char *name; /* of rules: NAME-0, NAME-1, ... */
   struct {
-    int64_t rest;                 /* of what stands before, in its place, divided by `multiple` */
-    int digits;                   /* that follow */
+    int64_t rest;                /* of what stands before, in its place, divided by `multiple` */
+    int digits;                  /* that follow */
   } called[ATT_MOST_REMAINDERS]; /* [count] */
   int count;
 } att_whole_numbers;

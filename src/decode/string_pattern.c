@@ -1,7 +1,7 @@
-/* Owns regular expressions as grammars. See pattern.h. All patterns become one nondeterministic automaton over
+/* Owns regular expressions as grammars. See string_pattern.h. All patterns become one nondeterministic automaton over
  * characters (Thompson, "Regular expression search algorithm", 1968), and sets of its nodes, with how many characters
  * have been read, the rules. */
-#include "decode/pattern.h"
+#include "decode/string_pattern.h"
 
 #include "base/arena.h"
 #include "text/unicode.h"
@@ -26,7 +26,7 @@ typedef enum node_kind {
 
 typedef struct node {
   node_kind kind;
-  bool useful;         /* leads to a MATCH within a text */
+  bool useful;         /* leads to a MATCH or END within a text */
   int32_t next, other; /* CLASS: other is the class */
 } node;
 
@@ -62,7 +62,7 @@ typedef struct builder {
   range *ranges;
   int32_t node_count, class_count, range_count;
   /* of the patterns, in their order: */
-  const att_pattern *patterns;
+  const att_string_pattern *patterns;
   size_t count;
   int32_t *begins, *matches; /* the first nodes and the last */
   int low, high;
@@ -91,7 +91,7 @@ static void put_in(uint64_t *set, int32_t i) { set[i >> 6] |= (uint64_t)1 << (i 
 
 static att_status add_node(builder *b, node_kind kind, int32_t other, int32_t *out) {
   if (b->node_count == MOST_NODES) return refuse(b, "it is larger than attend takes");
-  b->nodes[*out = b->node_count++] = (node){.kind = kind, .next = -1, .other = other};
+  b->nodes[ *out = b->node_count++] = (node){.kind = kind, .next = -1, .other = other};
   return ATT_OK;
 }
 
@@ -206,9 +206,7 @@ static att_status read_escape(builder *b, bool in_class, int32_t *code) {
   case 'p':
   case 'P': return refuse(b, "Unicode properties (\\p) are not known");
   case 'k': return refuse(b, "back-references are not known");
-  case 'b':
-    *code = '\b';
-    return in_class ? ATT_OK : refuse(b, "word boundaries (\\b) are not known");
+  case 'b': *code = '\b'; return in_class ? ATT_OK : refuse(b, "word boundaries (\\b) are not known");
   case 'B': return refuse(b, "word boundaries (\\B) are not known");
   default: break;
   }
@@ -430,7 +428,7 @@ static att_status read_pattern(builder *b, size_t i) {
 /* ---- sets of nodes -------------------------------------------------------------------------------------------- */
 
 static bool is_useful(const builder *b, const node *n) {
-  if (n->kind == NODE_MATCH) return true;
+  if (n->kind == NODE_MATCH || n->kind == NODE_END) return true;
   if (n->kind == NODE_BEGIN) return false;
   bool other = n->kind == NODE_WAYS && n->other >= 0 && b->nodes[n->other].useful;
   return other || (n->next >= 0 && b->nodes[n->next].useful);
@@ -628,8 +626,8 @@ static att_status make(builder *b) {
   return ATT_OK;
 }
 
-att_status att_pattern_rules(att_context *ctx, const att_pattern *patterns, size_t pattern_count, int low, int high,
-                             const char *name, int most, int *count, att_buffer *gbnf) {
+att_status att_string_pattern_rules(att_context *ctx, const att_string_pattern *patterns, size_t pattern_count, int low,
+                                    int high, const char *name, int most, int *count, att_buffer *gbnf) {
   builder b = {.ctx = ctx,
                .patterns = patterns,
                .count = pattern_count,
