@@ -147,6 +147,10 @@ ask 200 /v1/embeddings '{"model":"family_bert","input":["A dog","A cat"]}' && ha
 ask 200 /v1/embeddings '{"model":"family_bert","input":"A dog","encoding_format":"base64"}' && has '"embedding":"'
 ask 400 /v1/embeddings '{"model":"family_bert","input":"A dog","dimensions":7}' && has dimensions
 ask 400 /v1/embeddings '{"model":"family_bert","input":[]}'
+long=$(printf 'a dog %.0s' $(seq 60))
+list=$(printf '"A dog",%.0s' $(seq 20))
+ask 400 /v1/embeddings "{\"model\":\"family_bert\",\"input\":[$list\"$long\"]}" && has 'line 21 has 241 tokens, but the model reads at most 64'
+ask 200 /v1/embeddings "{\"model\":\"family_bert\",\"input\":\"$long\",\"truncate\":true}" && has '"embedding":['
 ask 400 /v1/embeddings '{"model":"family_bert"}' && has "input is missing"
 
 # ---- attend's own ----
@@ -260,6 +264,8 @@ for model in cross:rank_bert vectors:family_bert; do
 done
 ask 200 /v1/rerank '{"model":"cross","query":"a","documents":["b","c","d"],"top_n":2,"return_documents":true}' && has '"document":{"text":"'
 [ "$(grep -o relevance_score out | wc -l)" = 2 ] || fail "two of three: $(cat out)"
+ask 200 /v1/rerank "{\"model\":\"cross\",\"query\":\"a\",\"documents\":[\"b\",\"$(printf 'a dog %.0s' $(seq 60))\"]}"
+has '"truncated":true' && has '"truncated":false'
 ask 400 /v1/rerank '{"query":"a","documents":[]}'
 ask 400 /v1/rerank '{"query":"a","documents":[{"x":1}]}'
 
