@@ -17,8 +17,8 @@ const att_route att_routes[] = {
   {"GET", "/health", "whether the server is up", .answer = att_health, .type = "application/json", .open = true},
   {"GET", "/metrics", "counts, for Prometheus", .answer = att_metrics, .type = "text/plain; version=0.0.4"},
   {"GET", "/openapi.json", "this description", .answer = att_openapi, .type = "application/json", .open = true},
-  {"GET", "/v1/models", "the models, and what each can be asked for", .begin = att_begin_models},
-  {"GET", "/v1/models/", "one of them", .begin = att_begin_models},
+  {"GET", "/v1/models", "the models, and what each can be asked for", .answer = att_models, .type = "application/json"},
+  {"GET", "/v1/models/", "one of them", .answer = att_models, .type = "application/json"},
   POST("/v1/completions", "text that goes on", completion),
   {"POST", "/v1/chat/completions", "answers in a conversation", att_chat_params, &att_completion_size,
    .begin = att_begin_chat},
@@ -73,9 +73,9 @@ static json_t *operation_of(const att_route *route) {
   return operation;
 }
 
-char *att_openapi(att_tasks *tasks, size_t *size) {
+char *att_openapi(att_tasks *tasks, const char *rest, size_t *size) {
   json_t *paths = json_object();
-  (void)tasks;
+  (void)tasks, (void)rest;
   for (const att_route *route = att_routes; route->path; route++) {
     bool one = strcmp(route->path, "/v1/models/") == 0, post = strcmp(route->method, "POST") == 0;
     json_t *operation = operation_of(route);

@@ -8,10 +8,15 @@
 extern const att_route att_routes[];
 /* The route; NULL, with *other: whether the path is known for another method. */
 const att_route *att_route_find(const char *method, const char *path, bool *other);
-/* /openapi.json, /metrics, /health and the page; malloc's. */
-char *att_openapi(att_tasks *tasks, size_t *size);
-char *att_metrics(att_tasks *tasks, size_t *size);
-char *att_health(att_tasks *tasks, size_t *size);
+/* /openapi.json, /metrics and /health; malloc's. */
+char *att_openapi(att_tasks *tasks, const char *rest, size_t *size);
+char *att_metrics(att_tasks *tasks, const char *rest, size_t *size);
+char *att_health(att_tasks *tasks, const char *rest, size_t *size);
+/* /v1/models; rest: the name of one, or empty. */
+char *att_models(att_tasks *tasks, const char *rest, size_t *size);
+/* Whether one has such a name: others are answered by 404, with this. */
+bool att_models_have(att_tasks *tasks, const char *name);
+#define ATT_NO_MODEL "there is no model '%.100s' here; /v1/models lists them"
 
 /* ---- the routes, a file each ---- */
 
@@ -24,7 +29,7 @@ extern const size_t att_answer_size, att_attention_size, att_classify_size, att_
     att_fill_size, att_rerank_size, att_response_size, att_score_size, att_summarize_size, att_tokenize_size,
     att_transcribe_size, att_translate_size;
 att_begin_fn att_begin_answer, att_begin_attention, att_begin_chat, att_begin_classify, att_begin_completion,
-    att_begin_embeddings, att_begin_fill, att_begin_models, att_begin_rerank, att_begin_response, att_begin_score,
+    att_begin_embeddings, att_begin_fill, att_begin_rerank, att_begin_response, att_begin_score,
     att_begin_speech_translation, att_begin_summarize, att_begin_tokenize, att_begin_transcribe, att_begin_translate;
 
 #endif

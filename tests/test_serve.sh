@@ -396,6 +396,24 @@ fi
 "$attend" serve chatty --tls-certificate tls.crt 2>err && fail "a certificate without a key"
 "$attend" serve chatty --api-key-file /dev/null --port 0 2>err && fail "a file without a key"
 
+# ---- while the models' thread is busy ----
+start plain="$data/generate_gpt2" --lazy
+{ printf '{"text":"' && head -c 40000 /dev/zero | tr '\0' 'a' && printf '"}'; } >long.json
+curl -s -m 120 -o scored -d @long.json "$url/v1/score" &
+busy=$!
+for _ in $(seq 400); do # until it is at it
+  ask 200 /metrics && grep -q '^attend_requests_open 1' out && ask 200 /v1/models && grep -q '"loaded":true' out && break
+  sleep 0.02
+done
+ask 200 /v1/models && has '"id":"plain"'
+ask 200 /v1/models/plain && has '"loaded":true'
+ask 404 /v1/models/none && has model_not_found
+ask 404 /v1/completions '{"model":"none","prompt":"A"}' && has '"param":"model"' && has "no model 'none'"
+ask 200 /health
+kill -0 "$busy" 2>/dev/null || fail "it was not busy: $(head -c 300 scored)"
+kill "$busy"
+stop
+
 # ---- a model that is opened when it is asked for; one that cannot be ----
 start chatty no=/no/such/folder --lazy
 ask 200 /v1/models && has '"loaded":false'
