@@ -28,6 +28,7 @@ const att_param att_embedding_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_embedding_size = sizeof(embedding_request);
+const char att_embedding_gives[] = ATT_LIST_OF("{object: text, index: int, embedding: [number|null]|text}");
 
 /* Numbers of an answer that are told one by one. */
 #define MOST_NUMBERS (1 << 21)

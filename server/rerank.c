@@ -27,6 +27,9 @@ const att_param att_rerank_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_rerank_size = sizeof(rerank_request);
+const char att_rerank_gives[] =
+    "{object: text, model: text, results: [{index: int, relevance_score: number|null, truncated: flag, "
+    "document?: {text: text}}], usage: {prompt_tokens: int, total_tokens: int}}";
 
 typedef struct reranking {
   att_rank_options options;

@@ -29,6 +29,9 @@ typedef struct att_route {
   const char *type; /* of `answer` */
   bool open;        /* needs no key */
   bool form;        /* the body is multipart/form-data, with a file */
+  /* The shape of an answer that is JSON, for /openapi.json: text, int, number, flag, null and any; [shape], {name:
+   * shape, name?: shape} (it may be missing), {*: shape} (any names), shape|shape. */
+  const char *gives;
 } att_route;
 
 enum { ATT_MOST_ROUTES = 48 };

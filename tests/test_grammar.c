@@ -560,6 +560,10 @@ static void likeliest_tokens_and_biases(void **state) {
   tear_down(&s);
 }
 
+static const char bounded[] =
+    "{\"allOf\": [{\"properties\": {\"a\": {\"pattern\": \"^(x|[^y]{2,3})+$\", \"maxLength\": 4, \"not\": {\"const\": "
+    "\"x\"}}}}, {\"properties\": {\"b\": {\"type\": \"integer\", \"multipleOf\": 7}}}]}";
+
 static att_status make_grammar(att_context *ctx, void *arg) {
   const att_token_trie *trie = arg;
   att_grammar *grammar;
@@ -567,6 +571,9 @@ static att_status make_grammar(att_context *ctx, void *arg) {
   bool ends;
   att_status status = att_grammar_new_schema(ctx, trie, person, &grammar);
   if (!status) status = att_grammar_allowed(grammar, NULL, 0, &mask, &ends);
+  att_grammar_free(grammar);
+  if (status) return status;
+  status = att_grammar_new_schema(ctx, trie, bounded, &grammar);
   att_grammar_free(grammar);
   return status;
 }

@@ -3,7 +3,8 @@
 #   tests/test_serve.sh path/to/attend
 set -u
 attend=$(realpath "$1")
-data=$(cd "$(dirname "$0")" && pwd)/data
+tests=$(cd "$(dirname "$0")" && pwd)
+data=$tests/data
 models=$(cd "$(dirname "$0")/.." && pwd)/models
 command -v curl >/dev/null || { echo "curl is not here: skipped"; exit 77; }
 work=$(mktemp -d)
@@ -36,6 +37,10 @@ ask() { # STATUS PATH [BODY] [curl's options]: the answer is in out
   shift $(($# < 3 ? $# : 3))
   got=$(curl -s -m 60 -o out -w '%{http_code}' ${body:+-d "$body"} "$@" "$url$path") || true
   [ "$got" = "$wanted" ] || fail "$path $body: $got, not $wanted: $(head -c 300 out)"
+  keep "$got" "$path" "${body:+post}"
+}
+keep() { # what /openapi.json says of it is looked at at the end
+  if [ "$1" = 200 ] && [ "$(head -c 1 out)" = '{' ]; then echo "${3:-get} $2 $(tr '\n' ' ' <out)" >>answers; fi
 }
 has() { grep -qF -- "$1" out || fail "${2:-}: no '$1' in: $(head -c 400 out)"; }
 hasnt() { ! grep -qF -- "$1" out || fail "${2:-}: '$1' in: $(head -c 400 out)"; }
@@ -59,7 +64,7 @@ ask 200 /health && has '"ok"'
 ask 200 /v1/models && has '"id":"chatty"' && has '"id":"de-en"' && has '"id":"plain"' && has '"id":"family_bert"'
 ask 200 /v1/models/chatty && has '"chat"' && hasnt de-en
 ask 404 /v1/models/none && has model_not_found
-ask 200 /openapi.json && has /v1/chat/completions && has max_completion_tokens
+ask 200 /openapi.json && has /v1/chat/completions && has max_completion_tokens && cp out openapi.json
 ask 200 / && has '<html'
 ask 404 /nothing && has unknown_url
 ask 405 /v1/completions && has wrong_method
@@ -313,6 +318,7 @@ send() { # STATUS PATH [curl's options]
   shift 2
   got=$(curl -s -m 60 -o out -w '%{http_code}' "$@" "$url$path") || true
   [ "$got" = "$wanted" ] || fail "$path $*: $got, not $wanted: $(head -c 300 out)"
+  keep "$got" "$path" post
 }
 hear=/v1/audio/transcriptions
 if "$attend" transcribe "$data/whisper" noise.wav >said 2>err; then
@@ -427,6 +433,11 @@ grep -q "^attend serve: /no/such/folder" err || fail "a model that is not there:
 grep -q "two models are called chatty" err || fail "two of a name: $(cat err)"
 "$attend" serve chatty --host 203.0.113.7 --port 9 2>err && fail "an address that is not here"
 grep -q "cannot listen on 203.0.113.7" err || fail "an address that is not here: $(cat err)"
+
+# ---- answers are what /openapi.json says ----
+if command -v python3 >/dev/null; then
+  python3 -B -E "$tests/check_answers.py" openapi.json answers || fail "answers are not as /openapi.json has them"
+fi
 
 [ "$failures" = 0 ] && echo "all held"
 exit $((failures > 0))
