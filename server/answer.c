@@ -31,6 +31,10 @@ const att_param att_answer_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_answer_size = sizeof(answer_request);
+const char att_answer_gives[] =
+    ATT_LIST_OF("{object: text, index: int, answer: text, score: number|null, start: int, end: int, answers: "
+                "[{answer: text, score: number|null, start: int, end: int}], "
+                "null_odds: number|null, truncated: flag}");
 
 typedef struct answering {
   att_answer_options options;

@@ -26,6 +26,8 @@ const att_param att_attention_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_attention_size = sizeof(attention_request);
+const char att_attention_gives[] = "{measure: text, source: text|null, target: text|null, parts: {*: {queries: [text], "
+                                   "keys: [text], layers?: int, heads?: int, weights: any}}}";
 
 static size_t tokens_of(const att_hosted *host, att_hosts *hosts, att_text text) {
   int32_t *ids;

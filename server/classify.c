@@ -20,6 +20,9 @@ const att_param att_classify_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_classify_size = sizeof(classify_request);
+const char att_classify_gives[] =
+    ATT_LIST_OF("{object: text, index: int, truncated: flag, label?: text, score?: number|null, "
+                "scores?: {*: number|null}, tokens?: [{token: text|null, label: text, score: number|null}]}");
 
 static const char *label_of(const att_lines *lines, size_t at) {
   const char *const *labels;

@@ -66,6 +66,18 @@ const att_param att_chat_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_completion_size = sizeof(completion_request);
+#define ENVELOPE                                                                                                       \
+  "id: text, object: text, created: int, model: text, system_fingerprint: text, usage: {prompt_tokens: int, "          \
+  "completion_tokens: int, total_tokens: int, prompt_tokens_details: {cached_tokens: int}}"
+#define TOKEN "token: text, logprob: number|null, bytes: [int]"
+const char att_completion_gives[] =
+    "{" ENVELOPE ", choices: [{index: int, text: text, finish_reason: text, logprobs: null|{tokens: [text], "
+    "token_logprobs: [number|null], text_offset: [int], top_logprobs: null|[{*: number|null}]}}]}";
+const char att_chat_gives[] =
+    "{" ENVELOPE
+    ", choices: [{index: int, finish_reason: text, message: {role: text, content: text|null, refusal: null, "
+    "tool_calls?: [{id: text, type: text, function: {name: text, arguments: text}}]}, "
+    "logprobs: null|{content: [{" TOKEN ", top_logprobs: [{" TOKEN "}]}]}}]}";
 
 /* Tokens that an answer may tell log-probabilities of, others in: each is an object of some hundred bytes. */
 #define MOST_LOGPROBS (1 << 18)

@@ -10,7 +10,7 @@ typedef struct embedding_request {
   att_text model, encoding, prompt;
   json_t *input;
   int dimensions;
-  bool normalise;
+  bool normalise, truncate;
 } embedding_request;
 
 #define AT(member) offsetof(embedding_request, member)
@@ -23,10 +23,12 @@ const att_param att_embedding_params[] = {
   {"dimensions", ATT_PARAM_INT, 1, 1e6, AT(dimensions), "the model's own number", 0},
   {"normalise", ATT_PARAM_FLAG, 0, 0, AT(normalise), "scale to length 1", 0},
   {"prompt", ATT_PARAM_TEXT, 0, 0, AT(prompt), "put before each text, or the name of one of the folder's", 0},
+  {"truncate", ATT_PARAM_FLAG, 0, 0, AT(truncate), "read the beginning of texts that are too long, which are else refused", 0},
   {"user", ATT_PARAM_NONE, 0, 0, 0, NULL, 0},
   {.name = NULL}};
 /* clang-format on */
 const size_t att_embedding_size = sizeof(embedding_request);
+const char att_embedding_gives[] = ATT_LIST_OF("{object: text, index: int, embedding: [number|null]|text}");
 
 /* Numbers of an answer that are told one by one. */
 #define MOST_NUMBERS (1 << 21)
@@ -74,7 +76,9 @@ static att_status embed_some(att_lines *lines, const att_batch *batch) {
   const embedding *e = lines->detail;
   float *vectors = calloc(batch->count, e->width * sizeof *vectors);
   if (!vectors) return ATT_MEMORY;
-  att_status status = att_embed(lines->host->model, batch->texts, batch->count, &e->options, vectors);
+  att_embed_options options = e->options;
+  options.first_line = batch->index[0]; /* of those that are alone, messages say which it is */
+  att_status status = att_embed(lines->host->model, batch->texts, batch->count, &options, vectors);
   for (size_t i = 0; !status && i < batch->count; i++) {
     const embedding *own = batch->lines[i]->detail;
     json_t *vector = vector_of(own, vectors + i * e->width, batch->index[i]);
@@ -88,7 +92,7 @@ static bool joins(const att_lines *lines, const att_lines *other) {
   const att_embed_options *a = &((const embedding *)lines->detail)->options;
   const att_embed_options *b = &((const embedding *)other->detail)->options;
   bool same_prompt = a->prompt && b->prompt ? strcmp(a->prompt, b->prompt) == 0 : a->prompt == b->prompt;
-  return same_prompt && a->normalise == b->normalise;
+  return same_prompt && a->normalise == b->normalise && a->whole == b->whole;
 }
 
 /* ---- requests -----------------------------------------------------------------------------------------------------
@@ -124,6 +128,7 @@ void att_begin_embeddings(att_task *task, att_hosts *hosts) {
   if (json_object_get(task->request, "normalise"))
     e->options.normalise = r.normalise ? ATT_NORMALISE_YES : ATT_NORMALISE_NO;
   if (r.prompt.data) e->options.prompt = r.prompt.data;
+  e->options.whole = !r.truncate;
   e->base64 = r.encoding.data && strcmp(r.encoding.data, "base64") == 0;
   e->width = att_embedding_width(lines->host->model, &e->options);
   lines->some = embed_some;

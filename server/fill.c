@@ -21,6 +21,8 @@ const att_param att_fill_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_fill_size = sizeof(fill_request);
+const char att_fill_gives[] =
+    ATT_LIST_OF("{object: text, index: int, masks: [[{token: text, id: int, probability: number|null, text: text}]]}");
 
 static json_t *masks_of(const att_filling *const *fillings, size_t masks, size_t per_mask) {
   json_t *list = json_array();

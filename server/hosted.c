@@ -39,8 +39,9 @@ bool att_hosts_init(att_hosts *hosts, att_context *ctx, const char *const *words
 }
 
 void att_hosts_free(att_hosts *hosts) {
+  hosts->tasks = NULL;
   for (size_t i = 0; i < hosts->count; i++) {
-    att_hosted_close(&hosts->items[i]);
+    att_hosted_close(hosts, &hosts->items[i]);
     free(hosts->items[i].name);
   }
   free(hosts->items);
@@ -69,6 +70,7 @@ att_status att_hosted_open(att_hosts *hosts, att_hosted *host) {
   for (int verb = 0; verb <= ATT_VERB_FORECAST; verb++)
     if (att_check_verb(host->model, (att_verb)verb) == ATT_OK) host->verbs |= 1u << verb;
   host->chats = att_hosted_can(host, ATT_VERB_GENERATE) && has_template(hosts, host->model);
+  if (hosts->tasks) att_models_tell(hosts, hosts->tasks);
   return ATT_OK;
 }
 
@@ -81,12 +83,13 @@ att_status att_hosted_serve(att_hosts *hosts, att_hosted *host) {
   return att_service_new(host->model, &options, &host->service);
 }
 
-void att_hosted_close(att_hosted *host) {
+void att_hosted_close(att_hosts *hosts, att_hosted *host) {
   att_service_free(host->service);
   att_model_close(host->model);
   host->service = NULL;
   host->model = NULL;
   host->info = NULL;
+  if (hosts->tasks) att_models_tell(hosts, hosts->tasks);
 }
 
 att_hosted *att_hosts_find(att_hosts *hosts, att_text name) {

@@ -26,7 +26,8 @@ typedef struct att_hosts {
   att_context *ctx;
   att_hosted *items; /* [count] */
   size_t count;
-  int slots; /* of each service */
+  struct att_tasks *tasks; /* that are told of what is open, or NULL */
+  int slots;               /* of each service */
   /* what requests may ask for */
   int64_t max_text;
   int max_tokens;
@@ -40,9 +41,11 @@ void att_hosts_free(att_hosts *hosts);
 att_status att_hosted_open(att_hosts *hosts, att_hosted *host);
 /* Its service, if there is none yet. */
 att_status att_hosted_serve(att_hosts *hosts, att_hosted *host);
-void att_hosted_close(att_hosted *host);
+void att_hosted_close(att_hosts *hosts, att_hosted *host);
 /* NULL: there is none of that name. */
 att_hosted *att_hosts_find(att_hosts *hosts, att_text name);
 bool att_hosted_can(const att_hosted *host, att_verb verb);
+/* Tells tasks->models of them. */
+void att_models_tell(const att_hosts *hosts, struct att_tasks *tasks);
 
 #endif

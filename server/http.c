@@ -312,6 +312,12 @@ static enum MHD_Result take_body(exchange *x, const char *data, size_t *size) {
   return MHD_YES;
 }
 
+static enum MHD_Result send_no_model(exchange *x, struct MHD_Connection *connection, const char *name) {
+  char text[200];
+  snprintf(text, sizeof text, ATT_NO_MODEL, name);
+  return send_error(x, connection, 404, "model_not_found", "model", text);
+}
+
 /* Makes the task of a request whose body is `request` and a file, which it takes, and lets the connection wait. */
 static enum MHD_Result make_task(exchange *x, struct MHD_Connection *connection, json_t *request, att_out file) {
   int refused = att_tasks_refuse(x->http->tasks);
@@ -377,8 +383,10 @@ static enum MHD_Result take_request(exchange *x, struct MHD_Connection *connecti
     return send_error(x, connection, 503, "no_room", NULL, "there is no room for the body now: try again later");
   json_t *request = x->route->form ? read_form(x, connection, &file, &result) : read_json(x, connection, &result);
   if (!request) return result;
-  if (check(x->route, request, &wrong)) return make_task(x, connection, request, file);
-  result = send_error(x, connection, 400, NULL, wrong.param, wrong.text);
+  bool good = check(x->route, request, &wrong);
+  const char *name = json_string_value(json_object_get(request, "model"));
+  if (good && (!name || att_models_have(x->http->tasks, name))) return make_task(x, connection, request, file);
+  result = good ? send_no_model(x, connection, name) : send_error(x, connection, 400, NULL, wrong.param, wrong.text);
   json_decref(request);
   att_out_free(&file);
   return result;
@@ -387,16 +395,13 @@ static enum MHD_Result take_request(exchange *x, struct MHD_Connection *connecti
 /* All of a request is there. */
 static enum MHD_Result end_request(exchange *x, struct MHD_Connection *connection, const char *path) {
   const att_route *route = x->route;
-  if (route->answer) {
-    size_t size;
-    char *text = route->answer(x->http->tasks, &size);
-    return send_text(x, connection, 200, route->type, text, size);
-  }
-  if (route->params) return take_request(x, connection);
-  json_t *request = json_object();
-  size_t size = strlen(route->path); /* behind it a name may stand */
-  if (request && path[size]) json_object_set_new(request, "model", att_text_json(path + size, strlen(path + size)));
-  return request ? make_task(x, connection, request, (att_out){0}) : MHD_NO;
+  const char *rest = path + strlen(route->path);
+  if (!route->answer) return take_request(x, connection);
+  if (route->answer == att_models && *rest && !att_models_have(x->http->tasks, rest))
+    return send_no_model(x, connection, rest);
+  size_t size;
+  char *text = route->answer(x->http->tasks, rest, &size);
+  return send_text(x, connection, 200, route->type, text, size);
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,

@@ -22,7 +22,8 @@ static void put_answers(att_out *out, const att_counts *counts) {
   }
 }
 
-char *att_metrics(att_tasks *tasks, size_t *size) {
+char *att_metrics(att_tasks *tasks, const char *rest, size_t *size) {
+  (void)rest;
   att_out out = {0};
   pthread_mutex_lock(&tasks->lock);
   att_counts c = tasks->counts;
@@ -46,7 +47,8 @@ char *att_metrics(att_tasks *tasks, size_t *size) {
   return att_out_take(&out);
 }
 
-char *att_health(att_tasks *tasks, size_t *size) {
+char *att_health(att_tasks *tasks, const char *rest, size_t *size) {
+  (void)rest;
   pthread_mutex_lock(&tasks->lock);
   bool stopping = tasks->stopping;
   pthread_mutex_unlock(&tasks->lock);

@@ -1,7 +1,8 @@
-/* Owns /v1/models: what there is, and what it can be asked for. */
+/* Owns /v1/models: what there is, and what it can be asked for, as the models' thread last told it. */
 #include "hosted.h"
 #include "routes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -33,22 +34,39 @@ static json_t *model_of(const att_hosted *host) {
   return model;
 }
 
-void att_begin_models(att_task *task, att_hosts *hosts) {
-  const json_t *name = json_object_get(task->request, "model");
-  json_t *list = json_array();
-  for (size_t i = 0; i < hosts->count; i++) {
-    bool asked = name && strcmp(json_string_value(name), hosts->items[i].name) == 0;
-    if (asked) {
-      json_decref(list);
-      att_task_reply(task, model_of(&hosts->items[i]));
-      return;
-    }
-    json_array_append_new(list, model_of(&hosts->items[i]));
+void att_models_tell(const att_hosts *hosts, att_tasks *tasks) {
+  json_t *models = json_array();
+  for (size_t i = 0; i < hosts->count; i++) json_array_append_new(models, model_of(&hosts->items[i]));
+  pthread_mutex_lock(&tasks->lock);
+  json_t *before = tasks->models;
+  tasks->models = models;
+  pthread_mutex_unlock(&tasks->lock);
+  json_decref(before);
+}
+
+/* Under the lock. NULL: there is none of that name. */
+static json_t *find(const att_tasks *tasks, const char *name) {
+  for (size_t i = 0; i < json_array_size(tasks->models); i++) {
+    json_t *model = json_array_get(tasks->models, i);
+    if (strcmp(json_string_value(json_object_get(model, "id")), name) == 0) return model;
   }
-  if (!name) {
-    att_task_reply(task, json_pack("{s:s, s:o}", "object", "list", "data", list));
-    return;
-  }
-  json_decref(list);
-  att_task_fail(task, 404, "model_not_found", "model", "there is no model '%.100s' here", json_string_value(name));
+  return NULL;
+}
+
+bool att_models_have(att_tasks *tasks, const char *name) {
+  pthread_mutex_lock(&tasks->lock);
+  bool there = find(tasks, name) != NULL;
+  pthread_mutex_unlock(&tasks->lock);
+  return there;
+}
+
+char *att_models(att_tasks *tasks, const char *name, size_t *size) {
+  pthread_mutex_lock(&tasks->lock);
+  json_t *all =
+      *name ? json_incref(find(tasks, name)) : json_pack("{s:s, s:O}", "object", "list", "data", tasks->models);
+  char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
+  json_decref(all);
+  pthread_mutex_unlock(&tasks->lock);
+  *size = text ? strlen(text) : 0;
+  return text;
 }

@@ -21,10 +21,10 @@ static void make_nonce(char nonce[NONCE + 1]) {
   for (size_t i = 0; i < sizeof random; i++) snprintf(nonce + 2 * i, 3, "%02x", random[i]);
 }
 
-char *att_page(att_tasks *tasks, size_t *size) {
+char *att_page(att_tasks *tasks, const char *rest, size_t *size) {
   char nonce[NONCE + 1];
   att_out page = {0};
-  (void)tasks;
+  (void)tasks, (void)rest;
   make_nonce(nonce);
   for (const char *at = att_page_begin; at < att_page_end;) {
     const char *next = strstr(at, place), *end = next ? next : att_page_end;

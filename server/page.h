@@ -5,7 +5,7 @@
 #include "task.h"
 
 /* malloc's. Its script and style have a nonce of this call. */
-char *att_page(att_tasks *tasks, size_t *size);
+char *att_page(att_tasks *tasks, const char *rest, size_t *size);
 
 enum { ATT_POLICY = 400 };
 /* The content security policy of a page that att_page gave: nothing runs but what has its nonce. */

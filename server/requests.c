@@ -1,6 +1,8 @@
 /* Owns what requests say alike. See requests.h. */
 #include "requests.h"
 
+#include "routes.h"
+
 #include <stdlib.h>
 
 att_text att_model_name(const json_t *request) {
@@ -11,8 +13,7 @@ att_text att_model_name(const json_t *request) {
 att_hosted *att_find_model(att_task *task, att_hosts *hosts, att_text name, int verb) {
   att_hosted *host = name.data ? att_hosts_find(hosts, name) : NULL;
   if (name.data && !host) {
-    att_task_fail(task, 404, "model_not_found", "model", "there is no model '%.*s' here; /v1/models lists them",
-                  name.size > 100 ? 100 : (int)name.size, name.data);
+    att_task_fail(task, 404, "model_not_found", "model", ATT_NO_MODEL, name.data);
     return NULL;
   }
   for (size_t i = 0; !host && i < hosts->count; i++) { /* a model that was never opened may have it */

@@ -27,6 +27,9 @@ const att_param att_rerank_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_rerank_size = sizeof(rerank_request);
+const char att_rerank_gives[] =
+    "{object: text, model: text, results: [{index: int, relevance_score: number|null, truncated: flag, "
+    "document?: {text: text}}], usage: {prompt_tokens: int, total_tokens: int}}";
 
 typedef struct reranking {
   att_rank_options options;
@@ -37,10 +40,14 @@ typedef struct reranking {
 static att_status rank_some(att_lines *lines, const att_batch *batch) {
   const reranking *r = lines->detail;
   double scores[ATT_BATCH_TEXTS];
-  att_status status =
-      att_rank_pairs(lines->host->model, batch->others, batch->texts, batch->count, &r->options, scores);
-  for (size_t i = 0; !status && i < batch->count; i++)
-    if (json_array_append_new(batch->lines[i]->results, att_number_json(scores[i]))) status = ATT_MEMORY;
+  bool truncated[ATT_BATCH_TEXTS];
+  att_rank_options options = r->options;
+  options.truncated = truncated;
+  att_status status = att_rank_pairs(lines->host->model, batch->others, batch->texts, batch->count, &options, scores);
+  for (size_t i = 0; !status && i < batch->count; i++) {
+    json_t *result = json_pack("{s:o, s:b}", "relevance_score", att_number_json(scores[i]), "truncated", truncated[i]);
+    if (json_array_append_new(batch->lines[i]->results, result)) status = ATT_MEMORY;
+  }
   return status;
 }
 
@@ -54,23 +61,23 @@ static int by_relevance(const void *a, const void *b) {
   return (x->line > y->line) - (x->line < y->line);
 }
 
-/* Takes the scores, in the documents' order. */
-static json_t *answer(const att_lines *lines, json_t *scores) {
+/* Takes what was found, in the documents' order. */
+static json_t *answer(const att_lines *lines, json_t *found) {
   const reranking *r = lines->detail;
   att_ranked *ranked = calloc(lines->count, sizeof *ranked);
   json_t *results = json_array();
   for (size_t i = 0; ranked && i < lines->count; i++)
-    ranked[i] = (att_ranked){i, json_real_value(json_array_get(scores, i))};
+    ranked[i] = (att_ranked){i, json_real_value(json_object_get(json_array_get(found, i), "relevance_score"))};
   if (ranked) qsort(ranked, lines->count, sizeof *ranked, by_relevance);
   for (size_t i = 0; ranked && i < lines->count && i < r->top; i++) {
     const att_text *text = &lines->texts[ranked[i].line];
-    json_t *one = json_pack("{s:I, s:O}", "index", (json_int_t)ranked[i].line, "relevance_score",
-                            json_array_get(scores, ranked[i].line));
+    json_t *one = json_pack("{s:I}", "index", (json_int_t)ranked[i].line);
+    json_object_update(one, json_array_get(found, ranked[i].line));
     if (r->documents)
       json_object_set_new(one, "document", json_pack("{s:o}", "text", att_text_json(text->data, text->size)));
     json_array_append_new(results, one);
   }
-  json_decref(scores);
+  json_decref(found);
   if (!ranked) {
     json_decref(results);
     return NULL;

@@ -38,6 +38,15 @@ const att_param att_response_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_response_size = sizeof(response_request);
+const char att_response_gives[] =
+    "{id: text, object: text, created_at: int, model: text, status: text, error: null, previous_response_id: null, "
+    "output: [{id: text, type: text, role: text, status: text, content: [{type: text, text: text, annotations: [any], "
+    "logprobs: [any]}]}], parallel_tool_calls: flag, instructions: text|null, tool_choice: text, tools: [any], store: "
+    "flag, "
+    "truncation: text, max_output_tokens: int, temperature: number, top_p: number, metadata: {*: text}, "
+    "text: {format: {*: any}}, incomplete_details: null|{reason: text}, usage: {input_tokens: int, "
+    "input_tokens_details: {cached_tokens: int}, output_tokens: int, output_tokens_details: {reasoning_tokens: int}, "
+    "total_tokens: int}}";
 
 /* How a task answers. */
 typedef struct response {

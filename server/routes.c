@@ -1,39 +1,43 @@
-/* Owns the table of what can be asked for, and /openapi.json, which is made of it. See routes.h. */
+/* Owns the table of what can be asked for. See routes.h. */
 #include "routes.h"
 
-#include "hosted.h"
 #include "page.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The row of what is called NAME in routes.h. */
 #define POST(path, summary, name)                                                                                      \
-  { "POST", path, summary, att_##name##_params, &att_##name##_size, .begin = att_begin_##name }
+  {                                                                                                                    \
+    "POST", path, summary, att_##name##_params, &att_##name##_size, .begin = att_begin_##name,                         \
+                                                                    .gives = att_##name##_gives                        \
+  }
 
 /* clang-format off */
 const att_route att_routes[] = {
   {"GET", "/", "the page", .answer = att_page, .type = "text/html; charset=utf-8", .open = true},
-  {"GET", "/health", "whether the server is up", .answer = att_health, .type = "application/json", .open = true},
+  {"GET", "/health", "whether the server is up", .answer = att_health, .type = "application/json", .open = true,
+   .gives = "{status: text}"},
   {"GET", "/metrics", "counts, for Prometheus", .answer = att_metrics, .type = "text/plain; version=0.0.4"},
-  {"GET", "/openapi.json", "this description", .answer = att_openapi, .type = "application/json", .open = true},
-  {"GET", "/v1/models", "the models, and what each can be asked for", .begin = att_begin_models},
-  {"GET", "/v1/models/", "one of them", .begin = att_begin_models},
+  {"GET", "/openapi.json", "this description", .answer = att_openapi, .type = "application/json", .open = true,
+   .gives = "{openapi: text, info: {*: text}, paths: {*: any}, components: {*: any}}"},
+  {"GET", "/v1/models", "the models, and what each can be asked for", .answer = att_models, .type = "application/json",
+   .gives = "{object: text, data: [" ATT_MODEL "]}"},
+  {"GET", "/v1/models/", "one of them", .answer = att_models, .type = "application/json", .gives = ATT_MODEL},
   POST("/v1/completions", "text that goes on", completion),
   {"POST", "/v1/chat/completions", "answers in a conversation", att_chat_params, &att_completion_size,
-   .begin = att_begin_chat},
+   .begin = att_begin_chat, .gives = att_chat_gives},
   POST("/v1/responses", "the same, in OpenAI's newer form", response),
   {"POST", "/v1/embeddings", "texts as vectors", att_embedding_params, &att_embedding_size,
-   .begin = att_begin_embeddings},
+   .begin = att_begin_embeddings, .gives = att_embedding_gives},
   POST("/v1/translate", "translations of texts", translate),
   POST("/v1/classify", "labels of texts", classify),
   POST("/v1/answer", "answers to questions, in texts", answer),
   POST("/v1/summarize", "summaries of texts", summarize),
   POST("/v1/rerank", "texts by their relevance to a query", rerank),
   {"POST", "/v1/audio/transcriptions", "what is said in a recording", att_transcribe_params, &att_transcribe_size,
-   .begin = att_begin_transcribe, .form = true},
+   .begin = att_begin_transcribe, .form = true, .gives = att_transcribe_gives},
   {"POST", "/v1/audio/translations", "the same in English", att_speech_translation_params, &att_transcribe_size,
-   .begin = att_begin_speech_translation, .form = true},
+   .begin = att_begin_speech_translation, .form = true, .gives = att_transcribe_gives},
   POST("/v1/fill", "tokens in place of masks", fill),
   POST("/v1/score", "log-probabilities of texts", score),
   POST("/v1/tokenize", "tokens of texts", tokenize),
@@ -57,39 +61,4 @@ const att_route *att_route_find(const char *method, const char *path, bool *othe
     *other = true;
   }
   return NULL;
-}
-
-/* ---- /openapi.json ------------------------------------------------------------------------------------------------
- */
-
-static json_t *operation_of(const att_route *route) {
-  json_t *operation =
-      json_pack("{s:s, s:{s:{s:s}}}", "summary", route->summary, "responses", "200", "description", "the answer");
-  if (route->params)
-    json_object_set_new(operation, "requestBody",
-                        json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content",
-                                  route->form ? "multipart/form-data" : "application/json", "schema",
-                                  att_params_schema(route->params)));
-  return operation;
-}
-
-char *att_openapi(att_tasks *tasks, size_t *size) {
-  json_t *paths = json_object();
-  (void)tasks;
-  for (const att_route *route = att_routes; route->path; route++) {
-    bool one = strcmp(route->path, "/v1/models/") == 0, post = strcmp(route->method, "POST") == 0;
-    json_t *operation = operation_of(route);
-    if (one)
-      json_object_set_new(operation, "parameters",
-                          json_pack("[{s:s, s:s, s:b, s:{s:s}}]", "name", "model", "in", "path", "required", 1,
-                                    "schema", "type", "string"));
-    json_object_set_new(paths, one ? "/v1/models/{model}" : route->path,
-                        json_pack("{s:o}", post ? "post" : "get", operation));
-  }
-  json_t *whole = json_pack("{s:s, s:{s:s, s:s}, s:o}", "openapi", "3.1.0", "info", "title", "attend", "version",
-                            att_version(), "paths", paths);
-  char *text = whole ? json_dumps(whole, JSON_INDENT(1)) : NULL;
-  json_decref(whole);
-  *size = text ? strlen(text) : 0;
-  return text;
 }

@@ -18,6 +18,8 @@ const att_param att_score_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_score_size = sizeof(score_request);
+const char att_score_gives[] =
+    ATT_LIST_OF("{object: text, index: int, logprob: number|null, tokens: int, bytes?: int, truncated?: flag}");
 
 static att_status score_pairs(att_lines *lines, const att_batch *batch) {
   att_score scores[ATT_BATCH_TEXTS];

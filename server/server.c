@@ -68,6 +68,8 @@ static bool begin(att_server *s, att_context *ctx, char *message) {
   s->guard.host = o->host;
   if (att_tasks_init(&s->tasks, (size_t)o->queue + (size_t)o->slots) != 0) return say(message, "no memory");
   s->shares = true;
+  s->hosts.tasks = &s->tasks;
+  att_models_tell(&s->hosts, &s->tasks);
   if (!read_keys(s, message) || !read_certificate(s, message) || !open_models(s, message)) return false;
   att_http_options http = {.host = o->host,
                            .port = o->port,

@@ -35,6 +35,8 @@ const att_param att_summarize_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_summarize_size = sizeof(summarize_request);
+const char att_summarize_gives[] =
+    ATT_LIST_OF("{object: text, index: int, summary: text, parts: int, truncated: flag}");
 
 enum { MOST_TEXTS = 4096, MOST_PARTS = 16384 };
 

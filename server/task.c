@@ -28,6 +28,7 @@ int att_tasks_init(att_tasks *tasks, size_t most) {
 
 void att_tasks_free(att_tasks *tasks) {
   close(tasks->wake);
+  json_decref(tasks->models);
   pthread_mutex_destroy(&tasks->lock);
 }
 

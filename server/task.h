@@ -23,10 +23,15 @@ typedef struct att_route {
   const att_param *params;                       /* of the object in the body; NULL: there is no body */
   const size_t *size;                            /* of the struct that they are read into */
   void (*begin)(att_task *, struct att_hosts *); /* in the models' thread; or */
-  char *(*answer)(att_tasks *, size_t *size);    /* at once: the text, to be freed, or NULL */
-  const char *type;                              /* of `answer` */
-  bool open;                                     /* needs no key */
-  bool form;                                     /* the body is multipart/form-data, with a file */
+  /* At once, whatever the models' thread does: the text, to be freed, or NULL. rest: what the request's path has behind
+   * the route's. */
+  char *(*answer)(att_tasks *, const char *rest, size_t *size);
+  const char *type; /* of `answer` */
+  bool open;        /* needs no key */
+  bool form;        /* the body is multipart/form-data, with a file */
+  /* The shape of an answer that is JSON, for /openapi.json: text, int, number, flag, null and any; [shape], {name:
+   * shape, name?: shape} (it may be missing), {*: shape} (any names), shape|shape. */
+  const char *gives;
 } att_route;
 
 enum { ATT_MOST_ROUTES = 48 };
@@ -48,7 +53,8 @@ struct att_tasks {
   int wake;               /* an eventfd: the models' thread has something to look at */
   att_task *first, *last; /* in order of arrival, until they are over */
   size_t count, most;
-  bool stopping; /* no new ones */
+  bool stopping;  /* no new ones */
+  json_t *models; /* what /v1/models tells of each, as of its last opening or closing */
   att_counts counts;
 };
 

@@ -23,6 +23,8 @@ const att_param att_tokenize_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_tokenize_size = sizeof(tokenize_request);
+const char att_tokenize_gives[] = ATT_LIST_OF(
+    "{object: text, index: int, tokens: [text|null], ids: [int]}") "|{object: text, text: text, model: text}";
 
 static att_status tokenize_some(att_lines *lines, const att_batch *batch) {
   const tokenize_request *r = lines->detail;

@@ -35,6 +35,9 @@ const att_param att_transcribe_params[] = {
 const att_param att_speech_translation_params[] = {BOTH, {.name = NULL}};
 /* clang-format on */
 const size_t att_transcribe_size = sizeof(transcribe_request);
+const char att_transcribe_gives[] =
+    "{text: text, task?: text, language?: text, duration?: number, segments?: [{*: any}], "
+    "words?: [{word: text, start: number|null, end: number|null}]}";
 
 typedef enum format { FORMAT_JSON, FORMAT_TEXT, FORMAT_SRT, FORMAT_VTT, FORMAT_VERBOSE, FORMAT_COUNT } format;
 

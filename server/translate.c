@@ -34,6 +34,11 @@ const att_param att_translate_params[] = {
   {.name = NULL}};
 /* clang-format on */
 const size_t att_translate_size = sizeof(translate_request);
+#define HYPOTHESIS                                                                                                     \
+  "text: text, score: number|null, logprob: number|null, tokens?: [text|null], ids?: [int], alignment?: [int]"
+#define TRANSLATION "object: text, index: int, truncated: flag, source_tokens?: [text|null]"
+const char att_translate_gives[] =
+    ATT_LIST_OF("{" TRANSLATION ", " HYPOTHESIS "}|{" TRANSLATION ", hypotheses: [{" HYPOTHESIS "}]}");
 
 typedef struct translation {
   bool tokens, lists;

@@ -212,7 +212,7 @@ static void close_idle(loop *l) {
   for (size_t i = 0; w->keep > 0 && i < w->hosts->count; i++) {
     att_hosted *host = &w->hosts->items[i];
     if (host->users > 0) host->used = att_seconds();
-    if (host->model && host->users == 0 && att_seconds() - host->used > w->keep) att_hosted_close(host);
+    if (host->model && host->users == 0 && att_seconds() - host->used > w->keep) att_hosted_close(w->hosts, host);
   }
 }
 

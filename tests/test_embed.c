@@ -135,6 +135,26 @@ static void impossible_wishes(void **state) {
       ATT_ARGUMENT, "pooling -1");
 }
 
+/* `tokenizers` gives 122 tokens for it. */
+static void a_long_line_is_truncated_or_refused(void **state) {
+  (void)state;
+  char text[400] = "";
+  for (int i = 0; i < 60; i++) strcat(text, "a dog ");
+  const att_text lines[] = {{"a dog", 5}, {text, strlen(text)}};
+  att_embed_options options;
+  float vectors[2 * WIDTH];
+  att_embed_options_default(bert, &options);
+  options.first_line = 10;
+  warnings = 0;
+  assert_int_equal(att_embed(bert, lines, 2, &options, vectors), ATT_OK);
+  assert_int_equal(warnings, 1);
+  options.whole = true;
+  must_say(att_embed(bert, lines, 2, &options, vectors), ATT_ARGUMENT,
+           "line 12 has 122 tokens, but the model reads at most 24");
+  assert_int_equal(att_embed(bert, lines, 1, &options, vectors), ATT_OK);
+  assert_int_equal(warnings, 1);
+}
+
 /* ---- masks ---- */
 
 static att_text text_of(const char *text) { return (att_text){text, strlen(text)}; }
@@ -248,10 +268,11 @@ static void each_allocation_may_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(vectors_are_transformers), cmocka_unit_test(every_kind_has_vectors),
-      cmocka_unit_test(impossible_wishes),        cmocka_unit_test(fillings_are_transformers),
-      cmocka_unit_test(a_whole_vocabulary),       cmocka_unit_test(a_line_with_a_nul),
-      cmocka_unit_test(lines_without_a_mask),     cmocka_unit_test(each_allocation_may_fail),
+      cmocka_unit_test(vectors_are_transformers),  cmocka_unit_test(every_kind_has_vectors),
+      cmocka_unit_test(impossible_wishes),         cmocka_unit_test(a_long_line_is_truncated_or_refused),
+      cmocka_unit_test(fillings_are_transformers), cmocka_unit_test(a_whole_vocabulary),
+      cmocka_unit_test(a_line_with_a_nul),         cmocka_unit_test(lines_without_a_mask),
+      cmocka_unit_test(each_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

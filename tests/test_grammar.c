@@ -274,6 +274,55 @@ static void schemas_have_just_their_texts(void **state) {
   tear_down(&s);
 }
 
+static void check_texts(setup *s, const att_token_trie *trie, const char *schema, const json_t *texts, int counts[2]) {
+  att_grammar *grammar;
+  if (att_grammar_new_schema(s->ctx, trie, schema, &grammar)) fail_msg("%s: %s", schema, att_message(s->ctx));
+  for (size_t i = 0; i < json_array_size(texts); i++) {
+    json_t *one = json_array_get(json_array_get(texts, i), 0);
+    const char *text = json_string_value(one);
+    bool valid = json_is_true(json_array_get(json_array_get(texts, i), 1));
+    if (fits(s, trie, grammar, text) != valid) fail_msg("%s %s %s", schema, valid ? "refuses" : "takes", text);
+    counts[valid]++;
+  }
+  att_grammar_free(grammar);
+}
+
+/* As Node.js has regular expressions, as jsonschema has schemas. */
+static void patterns_and_schemas_have_their_texts(void **state) {
+  setup s;
+  int patterns[2] = {0, 0}, schemas[2] = {0, 0};
+  size_t i;
+  json_t *all = json_load_file(ATT_TEST_DATA "/schemas.json", 0, NULL), *one;
+  (void)state;
+  set_up(&s, "generate_llama");
+  att_token_trie *trie;
+  ok(&s, att_token_trie_new(s.ctx, s.model->tokenizer, s.model->config.vocab_size, &trie));
+  json_array_foreach(json_object_get(all, "patterns"), i, one) {
+    json_t *schema = json_pack("{s:O}", "pattern", json_object_get(one, "pattern"));
+    json_t *texts = json_deep_copy(json_object_get(one, "texts"));
+    char *text = json_dumps(schema, 0);
+    for (size_t j = 0; j < json_array_size(texts); j++) { /* as JSON */
+      json_t *pair = json_array_get(texts, j);
+      char *quoted = json_dumps(json_array_get(pair, 0), JSON_ENCODE_ANY);
+      json_array_set_new(pair, 0, json_string(quoted));
+      free(quoted);
+    }
+    check_texts(&s, trie, text, texts, patterns);
+    free(text);
+    json_decref(texts);
+    json_decref(schema);
+  }
+  json_array_foreach(json_object_get(all, "schemas"), i, one) {
+    char *text = json_dumps(json_object_get(one, "schema"), 0);
+    check_texts(&s, trie, text, json_object_get(one, "texts"), schemas);
+    free(text);
+  }
+  assert_true(patterns[0] > 100 && patterns[1] > 100 && schemas[0] > 300 && schemas[1] > 200);
+  att_token_trie_free(s.ctx, trie);
+  json_decref(all);
+  tear_down(&s);
+}
+
 /* ---- what cannot be ------------------------------------------------------------------------------------------- */
 
 static void wrong_ones_are_refused(void **state) {
@@ -309,8 +358,68 @@ static void wrong_ones_are_refused(void **state) {
       {"{\"type\": \"thing\"}", "type"},
       {"{\"type\": []}", "nothing fits"},
       {"{\"enum\": []}", "nothing fits"},
-      {"{\"pattern\": \"a+\"}", "'pattern'"},
-      {"{\"not\": {}}", "'not'"},
+      {"{\"pattern\": 7}", "a pattern is no text"},
+      {"{\"pattern\": \"(?=a)\"}", "'pattern': look-ahead"},
+      {"{\"pattern\": \"^(?!a)b\"}", "look-ahead"},
+      {"{\"pattern\": \"(?<=a)b\"}", "look-behind"},
+      {"{\"pattern\": \"(?<!a)b\"}", "look-behind"},
+      {"{\"pattern\": \"(?i)b\"}", "a kind of group"},
+      {"{\"pattern\": \"(a)\\\\1\"}", "back-references"},
+      {"{\"pattern\": \"(?<x>a)\\\\k<x>\"}", "back-references"},
+      {"{\"pattern\": \"\\\\bword\"}", "word boundaries"},
+      {"{\"pattern\": \"\\\\p{L}\"}", "Unicode properties"},
+      {"{\"pattern\": \"\\\\Aa\\\\Z\"}", "an escape is not known"},
+      {"{\"pattern\": \"\\\\x4\"}", "hexadecimal"},
+      {"{\"pattern\": \"\\\\u{110000}\"}", "no character"},
+      {"{\"pattern\": \"a\\\\\"}", "ends in a backslash"},
+      {"{\"pattern\": \"(a\"}", "a group has no end"},
+      {"{\"pattern\": \"a)\"}", "did not begin"},
+      {"{\"pattern\": \"[a\"}", "a class has no end"},
+      {"{\"pattern\": \"[z-a]\"}", "ends before"},
+      {"{\"pattern\": \"a{3,2}\"}", "ends before"},
+      {"{\"pattern\": \"a{,2}\"}", "smaller number"},
+      {"{\"pattern\": \"a{2\"}", "a repetition has no end"},
+      {"{\"pattern\": \"*a\"}", "nothing to repeat"},
+      {"{\"pattern\": \"a**\"}", "nothing to repeat"},
+      {"{\"pattern\": \"^*\"}", "nothing to repeat"},
+      {"{\"pattern\": \"$^\"}", "behind '$'"},
+      {"{\"pattern\": \"a^b\"}", "nothing fits"},
+      {"{\"pattern\": \"(a|b)*a(a|b){20}\"}", "more states"},
+      {"{\"pattern\": \"((((a{99}){99}){99}){99}){99}\"}", "larger than attend takes"},
+      {"{\"pattern\": \"((((){999}){999}){999}){999}\"}", "larger than attend takes"},
+      {"{\"pattern\": \".{1,9999}\"}", "larger than attend takes"},
+      {"{\"pattern\": \"(.{0,30}a){30}\"}", "more states"},
+      {"{\"pattern\": \"^[a-z]+$\", \"maxLength\": 9999}", "more states"},
+      {"{\"pattern\": \"^aaa$\", \"maxLength\": 2}", "never end"},
+      {"{\"pattern\": \"a\", \"minLength\": 3, \"maxLength\": 2}", "nothing fits"},
+      {"{\"pattern\": \"a\", \"format\": \"date\"}", "a format beside"},
+      {"{\"maxLength\": 3, \"format\": \"date\"}", "a format beside"},
+      {"{\"type\": \"integer\", \"multipleOf\": 0}", "multipleOf"},
+      {"{\"type\": \"number\", \"multipleOf\": 0.01}", "multipleOf"},
+      {"{\"type\": \"integer\", \"multipleOf\": 99991}", "multipleOf"},
+      {"{\"type\": \"integer\", \"multipleOf\": 7, \"minimum\": 1, \"maximum\": 6}", "never end"},
+      {"{\"not\": {}}", "nothing fits"},
+      {"{\"not\": true}", "nothing fits"},
+      {"{\"not\": 7}", "no schema"},
+      {"{\"not\": {\"required\": [\"a\"]}}", "'not' is known of type, pattern, const and enum, not of 'required'"},
+      {"{\"type\": \"number\", \"not\": {\"type\": \"integer\"}}", "'not' of integers"},
+      {"{\"type\": \"integer\", \"not\": {\"const\": 7}}", "'not' of constants"},
+      {"{\"type\": \"string\", \"not\": {\"const\": \"a\", \"pattern\": \"a\"}}", "'not' of several"},
+      {"{\"enum\": [\"a\"], \"type\": \"integer\"}", "no constant is left"},
+      {"{\"enum\": [\"a\"], \"maxLength\": 3}", "'maxLength' beside const or enum"},
+      {"{\"const\": 7, \"minimum\": 3}", "'minimum' beside const or enum"},
+      {"{\"uniqueItems\": true}", "'uniqueItems'"},
+      {"{\"$ref\": \"#name\"}", "leads to nothing"},
+      {"{\"$ref\": \"#\", \"minimum\": 3}", "itself"},
+      {"{\"allOf\": [{\"$ref\": \"#\"}, {\"$ref\": \"#\"}]}", "itself"},
+      {"{\"allOf\": []}", "allOf"},
+      {"{\"allOf\": [{\"pattern\": \"a\"}, {\"pattern\": \"b\"}]}", "another 'pattern' each"},
+      {"{\"allOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}", "nothing fits"},
+      {"{\"allOf\": [{\"properties\": {\"a\": {}}}, {\"additionalProperties\": false}]}", "another part's members"},
+      {"{\"patternProperties\": {\"a\": {}, \"b\": {}}}", "several patterns"},
+      {"{\"patternProperties\": {\"a\": {}}, \"properties\": {\"b\": {}}}", "beside properties"},
+      {"{\"propertyNames\": {\"maxLength\": 3}, \"properties\": {\"b\": {}}}", "beside properties"},
+      {"{\"minProperties\": 1}", "minProperties"},
       {"{\"$ref\": \"#\"}", "itself"},
       {"{\"$ref\": \"#/$defs/x\", \"$defs\": {\"x\": {\"$ref\": \"#/$defs/x\"}}}", "itself"},
       {"{\"$ref\": \"http://example.org\"}", "beyond"},
@@ -325,7 +434,6 @@ static void wrong_ones_are_refused(void **state) {
       {"{\"type\": \"string\", \"minLength\": 3, \"maxLength\": 2}", "nothing fits"},
       {"{\"type\": \"integer\", \"minimum\": 3, \"maximum\": 2}", "nothing fits"},
       {"{\"type\": \"string\", \"maxLength\": 99999}", "maxLength"},
-      {"{\"allOf\": [{}, {}]}", "allOf"},
       {"{\"minimum\": 1.5}", "whole number"},
       {"{\"type\": \"integer\", \"maximum\": 1e20}", "whole number"},
       {"{\"properties\": {\"a\": false}}", "nothing fits"},
@@ -452,6 +560,10 @@ static void likeliest_tokens_and_biases(void **state) {
   tear_down(&s);
 }
 
+static const char bounded[] =
+    "{\"allOf\": [{\"properties\": {\"a\": {\"pattern\": \"^(x|[^y]{2,3})+$\", \"maxLength\": 4, \"not\": {\"const\": "
+    "\"x\"}}}}, {\"properties\": {\"b\": {\"type\": \"integer\", \"multipleOf\": 7}}}]}";
+
 static att_status make_grammar(att_context *ctx, void *arg) {
   const att_token_trie *trie = arg;
   att_grammar *grammar;
@@ -459,6 +571,9 @@ static att_status make_grammar(att_context *ctx, void *arg) {
   bool ends;
   att_status status = att_grammar_new_schema(ctx, trie, person, &grammar);
   if (!status) status = att_grammar_allowed(grammar, NULL, 0, &mask, &ends);
+  att_grammar_free(grammar);
+  if (status) return status;
+  status = att_grammar_new_schema(ctx, trie, bounded, &grammar);
   att_grammar_free(grammar);
   return status;
 }
@@ -481,6 +596,7 @@ int main(void) {
       cmocka_unit_test(json_fits_its_schema),
       cmocka_unit_test(ranges_have_just_their_numbers),
       cmocka_unit_test(schemas_have_just_their_texts),
+      cmocka_unit_test(patterns_and_schemas_have_their_texts),
       cmocka_unit_test(wrong_ones_are_refused),
       cmocka_unit_test(what_explodes_ends),
       cmocka_unit_test(likeliest_tokens_and_biases),

@@ -13,9 +13,9 @@
 ENDS_IN(att_context_options, log_user);
 ENDS_IN(att_decode_options, target_language);
 ENDS_IN(att_generate_options, presence_penalty);
-ENDS_IN(att_embed_options, prompt);
+ENDS_IN(att_embed_options, unused);
 ENDS_IN(att_transcribe_options, unused);
-ENDS_IN(att_rank_options, first_line);
+ENDS_IN(att_rank_options, truncated);
 ENDS_IN(att_look_options, unused);
 ENDS_IN(att_bleu_options, unused);
 ENDS_IN(att_answer_options, unused);

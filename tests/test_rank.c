@@ -195,6 +195,12 @@ static void a_warning_names_the_line(void **state) {
     warnings = 0;
     assert_int_equal(att_rank(model, (att_text){"a qqq man", 9}, lines, 4, &options, ranked), ATT_OK);
     assert_int_equal(warnings, 2); /* of the query once */
+    bool truncated[4] = {true, false, true, false};
+    double scores[4];
+    const att_text queries[] = {query, query, lines[3], query};
+    options.truncated = truncated;
+    assert_int_equal(att_rank_pairs(model, queries, lines, 4, &options, scores), ATT_OK);
+    assert_true(!truncated[0] && truncated[1] && truncated[2] && truncated[3]); /* the third by its query */
     att_model_close(model);
   }
 }

@@ -3,7 +3,8 @@
 #   tests/test_serve.sh path/to/attend
 set -u
 attend=$(realpath "$1")
-data=$(cd "$(dirname "$0")" && pwd)/data
+tests=$(cd "$(dirname "$0")" && pwd)
+data=$tests/data
 models=$(cd "$(dirname "$0")/.." && pwd)/models
 command -v curl >/dev/null || { echo "curl is not here: skipped"; exit 77; }
 work=$(mktemp -d)
@@ -36,6 +37,10 @@ ask() { # STATUS PATH [BODY] [curl's options]: the answer is in out
   shift $(($# < 3 ? $# : 3))
   got=$(curl -s -m 60 -o out -w '%{http_code}' ${body:+-d "$body"} "$@" "$url$path") || true
   [ "$got" = "$wanted" ] || fail "$path $body: $got, not $wanted: $(head -c 300 out)"
+  keep "$got" "$path" "${body:+post}"
+}
+keep() { # what /openapi.json says of it is looked at at the end
+  if [ "$1" = 200 ] && [ "$(head -c 1 out)" = '{' ]; then echo "${3:-get} $2 $(tr '\n' ' ' <out)" >>answers; fi
 }
 has() { grep -qF -- "$1" out || fail "${2:-}: no '$1' in: $(head -c 400 out)"; }
 hasnt() { ! grep -qF -- "$1" out || fail "${2:-}: '$1' in: $(head -c 400 out)"; }
@@ -59,7 +64,7 @@ ask 200 /health && has '"ok"'
 ask 200 /v1/models && has '"id":"chatty"' && has '"id":"de-en"' && has '"id":"plain"' && has '"id":"family_bert"'
 ask 200 /v1/models/chatty && has '"chat"' && hasnt de-en
 ask 404 /v1/models/none && has model_not_found
-ask 200 /openapi.json && has /v1/chat/completions && has max_completion_tokens
+ask 200 /openapi.json && has /v1/chat/completions && has max_completion_tokens && cp out openapi.json
 ask 200 / && has '<html'
 ask 404 /nothing && has unknown_url
 ask 405 /v1/completions && has wrong_method
@@ -147,6 +152,10 @@ ask 200 /v1/embeddings '{"model":"family_bert","input":["A dog","A cat"]}' && ha
 ask 200 /v1/embeddings '{"model":"family_bert","input":"A dog","encoding_format":"base64"}' && has '"embedding":"'
 ask 400 /v1/embeddings '{"model":"family_bert","input":"A dog","dimensions":7}' && has dimensions
 ask 400 /v1/embeddings '{"model":"family_bert","input":[]}'
+long=$(printf 'a dog %.0s' $(seq 60))
+list=$(printf '"A dog",%.0s' $(seq 20))
+ask 400 /v1/embeddings "{\"model\":\"family_bert\",\"input\":[$list\"$long\"]}" && has 'line 21 has 241 tokens, but the model reads at most 64'
+ask 200 /v1/embeddings "{\"model\":\"family_bert\",\"input\":\"$long\",\"truncate\":true}" && has '"embedding":['
 ask 400 /v1/embeddings '{"model":"family_bert"}' && has "input is missing"
 
 # ---- attend's own ----
@@ -260,6 +269,8 @@ for model in cross:rank_bert vectors:family_bert; do
 done
 ask 200 /v1/rerank '{"model":"cross","query":"a","documents":["b","c","d"],"top_n":2,"return_documents":true}' && has '"document":{"text":"'
 [ "$(grep -o relevance_score out | wc -l)" = 2 ] || fail "two of three: $(cat out)"
+ask 200 /v1/rerank "{\"model\":\"cross\",\"query\":\"a\",\"documents\":[\"b\",\"$(printf 'a dog %.0s' $(seq 60))\"]}"
+has '"truncated":true' && has '"truncated":false'
 ask 400 /v1/rerank '{"query":"a","documents":[]}'
 ask 400 /v1/rerank '{"query":"a","documents":[{"x":1}]}'
 
@@ -307,6 +318,7 @@ send() { # STATUS PATH [curl's options]
   shift 2
   got=$(curl -s -m 60 -o out -w '%{http_code}' "$@" "$url$path") || true
   [ "$got" = "$wanted" ] || fail "$path $*: $got, not $wanted: $(head -c 300 out)"
+  keep "$got" "$path" post
 }
 hear=/v1/audio/transcriptions
 if "$attend" transcribe "$data/whisper" noise.wav >said 2>err; then
@@ -390,6 +402,24 @@ fi
 "$attend" serve chatty --tls-certificate tls.crt 2>err && fail "a certificate without a key"
 "$attend" serve chatty --api-key-file /dev/null --port 0 2>err && fail "a file without a key"
 
+# ---- while the models' thread is busy ----
+start plain="$data/generate_gpt2" --lazy
+{ printf '{"text":"' && head -c 40000 /dev/zero | tr '\0' 'a' && printf '"}'; } >long.json
+curl -s -m 120 -o scored -d @long.json "$url/v1/score" &
+busy=$!
+for _ in $(seq 400); do # until it is at it
+  ask 200 /metrics && grep -q '^attend_requests_open 1' out && ask 200 /v1/models && grep -q '"loaded":true' out && break
+  sleep 0.02
+done
+ask 200 /v1/models && has '"id":"plain"'
+ask 200 /v1/models/plain && has '"loaded":true'
+ask 404 /v1/models/none && has model_not_found
+ask 404 /v1/completions '{"model":"none","prompt":"A"}' && has '"param":"model"' && has "no model 'none'"
+ask 200 /health
+kill -0 "$busy" 2>/dev/null || fail "it was not busy: $(head -c 300 scored)"
+kill "$busy"
+stop
+
 # ---- a model that is opened when it is asked for; one that cannot be ----
 start chatty no=/no/such/folder --lazy
 ask 200 /v1/models && has '"loaded":false'
@@ -403,6 +433,11 @@ grep -q "^attend serve: /no/such/folder" err || fail "a model that is not there:
 grep -q "two models are called chatty" err || fail "two of a name: $(cat err)"
 "$attend" serve chatty --host 203.0.113.7 --port 9 2>err && fail "an address that is not here"
 grep -q "cannot listen on 203.0.113.7" err || fail "an address that is not here: $(cat err)"
+
+# ---- answers are what /openapi.json says ----
+if command -v python3 >/dev/null; then
+  python3 -B -E "$tests/check_answers.py" openapi.json answers || fail "answers are not as /openapi.json has them"
+fi
 
 [ "$failures" = 0 ] && echo "all held"
 exit $((failures > 0))

@@ -768,6 +768,8 @@ typedef struct att_embed_options {
   size_t first_line;       /* as in att_decode_options */
   const char *prompt;      /* put before each line: the name of a prompt of the folder's, or the text itself; NULL: the
                               folder's default; "": none */
+  bool whole;              /* a line too long is refused, with ATT_ARGUMENT, rather than truncated */
+  char unused[7];          /* 0 */
 } att_embed_options;
 
 /* Behind att_embed_options_default. */
@@ -780,8 +782,8 @@ ATT_API size_t att_embedding_width(att_model *model, const att_embed_options *op
 /* vectors: [count, att_embedding_width], the caller's. The last layer's hidden states, pooled over all tokens that the
  * model read, special tokens included, then through the folder's further stages, as sentence-transformers does. A stage
  * that attend does not know: ATT_UNSUPPORTED. A line too long for the folder's max_seq_length, else its
- * model_max_length, or for the model, is truncated, with a warning. count 0 only checks options and folder.
- * options NULL: the defaults. */
+ * model_max_length, or for the model, is truncated, with a warning, or refused (`whole`). count 0 only checks options
+ * and folder. options NULL: the defaults. */
 ATT_API att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *options,
                              float *vectors);
 
@@ -807,6 +809,7 @@ typedef struct att_rank_options {
   const char *text_prompt;   /* before each text, where they have vectors; NULL: the folder's "document" */
   int64_t batch_tokens;      /* bounds the tokens of a batch of texts that have vectors */
   size_t first_line;         /* as in att_decode_options */
+  bool *truncated;           /* [texts], the caller's, or NULL: is told which text, or its query, was too long */
 } att_rank_options;
 
 /* Behind att_rank_options_default. */

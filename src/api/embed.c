@@ -85,6 +85,7 @@ typedef struct embedder {
   const char *prompt;    /* "": none */
   int64_t prompt_tokens; /* that a pooling may leave out */
   float *vectors;        /* of the batch's first line */
+  bool *truncated;       /* [lines] or NULL */
   att_arena *arena;
   att_buffer text; /* the prompt and the line */
   att_ids ids, line;
@@ -92,9 +93,14 @@ typedef struct embedder {
   size_t capacity, count;
 } embedder;
 
+static size_t number_of(const embedder *e, size_t line) {
+  return e->options->first_line + (e->numbers ? e->numbers[line] : line);
+}
+
 /* The line's tokens, at least one: a model must read something. */
-static att_status read_line(embedder *e, att_text text, size_t number) {
+static att_status read_line(embedder *e, att_text text, size_t line) {
   const att_config *config = &e->model->config;
+  bool truncated;
   att_context *ctx = e->model->ctx;
   if (e->prompt[0]) {
     e->text.size = 0;
@@ -102,7 +108,9 @@ static att_status read_line(embedder *e, att_text text, size_t number) {
     ATT_TRY(att_buffer_append(ctx, &e->text, text.data, text.size));
     text = (att_text){e->text.data, e->text.size};
   }
-  ATT_TRY(att_line_ids_within(e->model, e->tokenizer, e->most, text, e->what, number, &e->line));
+  ATT_TRY(att_line_ids_within(e->model, e->tokenizer, e->most, e->options->whole, text, e->what, number_of(e, line),
+                              &e->line, &truncated));
+  if (e->truncated) e->truncated[line] = truncated;
   if (e->line.count > 0) return ATT_OK;
   return att_ids_push(ctx, &e->line, config->bos >= 0 ? config->bos : config->eos >= 0 ? config->eos : 0);
 }
@@ -120,10 +128,6 @@ static att_status add_line(embedder *e) {
   for (size_t i = 0; i < e->line.count; i++) ATT_TRY(att_ids_push(ctx, &e->ids, e->line.data[i]));
   e->start[e->count] = (int64_t)e->ids.count;
   return ATT_OK;
-}
-
-static size_t number_of(const embedder *e, size_t line) {
-  return e->options->first_line + (e->numbers ? e->numbers[line] : line);
 }
 
 /* The first `width` numbers of the row, to length 1 where asked; refuses what is no number. */
@@ -195,7 +199,7 @@ static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
   ATT_TRY(begin(e));
   for (size_t i = 0; i < count; i++) {
     if (att_is_interrupted(e->model->ctx)) return att_fail(e->model->ctx, ATT_INTERRUPTED, "interrupted");
-    ATT_TRY(read_line(e, lines[i], number_of(e, i)));
+    ATT_TRY(read_line(e, lines[i], i));
     if ((int64_t)(e->ids.count + e->line.count) > e->options->batch_tokens) ATT_TRY(run_batch(e, i));
     ATT_TRY(add_line(e));
   }
@@ -204,16 +208,17 @@ static att_status embed_all(embedder *e, const att_text *lines, size_t count) {
 
 att_status att_embed(att_model *model, const att_text *lines, size_t count, const att_embed_options *given,
                      float *vectors) {
-  return att_embed_numbered(model, lines, "line", NULL, count, given, vectors);
+  return att_embed_numbered(model, lines, "line", NULL, count, given, vectors, NULL);
 }
 
 att_status att_embed_numbered(att_model *model, const att_text *lines, const char *what, const size_t *numbers,
-                              size_t count, const att_embed_options *given, float *vectors) {
+                              size_t count, const att_embed_options *given, float *vectors, bool *truncated) {
   att_context *ctx = model->ctx;
   att_embed_options own = {0}, *options = &own;
   if (!given || given->size < sizeof own) att_embed_options_default(model, &own);
   ATT_TRY(att_take_options(ctx, "att_embed", given, &own, sizeof own));
-  embedder e = {.model = model, .options = options, .what = what, .numbers = numbers, .vectors = vectors};
+  embedder e = {
+      .model = model, .options = options, .what = what, .numbers = numbers, .vectors = vectors, .truncated = truncated};
   ATT_TRY(settle(model, options, &e.pipeline));
   if (count && (!lines || !vectors)) return att_fail(ctx, ATT_ARGUMENT, "att_embed needs lines and vectors");
   att_status status = count ? embed_all(&e, lines, count) : ATT_OK;

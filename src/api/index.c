@@ -90,7 +90,7 @@ static att_status add_lines(att_index_writer *w, const att_text *lines, const si
                             float *vectors) {
   att_embed_options options = w->embed;
   options.first_line = 0;
-  ATT_TRY(att_embed_numbered(w->model, lines, "line", numbers, count, &options, vectors));
+  ATT_TRY(att_embed_numbered(w->model, lines, "line", numbers, count, &options, vectors, NULL));
   for (size_t i = 0; i < count; i++) {
     if (w->scale) scale_row(vectors + i * w->width, w->width);
     ATT_TRY(att_vector_writer_put(w->writer, vectors + i * w->width, lines[i], numbers[i]));
@@ -297,7 +297,7 @@ static att_status embed_queries(const att_index *index, const att_text *queries,
   options.prompt = o->query_prompt || !index->model->sentence ? o->query_prompt : "query";
   options.batch_tokens = o->batch_tokens;
   options.first_line = o->first_line;
-  ATT_TRY(att_embed_numbered(index->model, queries, "query", NULL, count, &options, vectors));
+  ATT_TRY(att_embed_numbered(index->model, queries, "query", NULL, count, &options, vectors, NULL));
   for (size_t i = 0; i < count && head->similarity == ATT_SIMILARITY_COSINE; i++) {
     scale_row(vectors + i * head->width, head->width);
   }

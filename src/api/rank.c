@@ -53,6 +53,10 @@ static att_status settle(const att_rank_options *given, ranker *r) {
   return ATT_OK;
 }
 
+static void tell(const ranker *r, const item *it, bool truncated) {
+  if (r->options.truncated) r->options.truncated[it->index] = truncated;
+}
+
 /* ---- the order ------------------------------------------------------------------------------------------------- */
 
 static int compare_texts(att_text a, att_text b) {
@@ -77,18 +81,19 @@ static int by_text(const void *a, const void *b) {
 typedef struct crosser {
   const ranker *r;
   att_arena *arena;
-  att_examples examples; /* of a window's pairs, each once */
-  int64_t most;          /* tokens of a pair */
-  const char *prompt;    /* before the query; "": none */
-  att_buffer query;      /* with it */
-  att_text known;        /* a query that has been warned of */
-  size_t pairs[WINDOW];  /* of each item of the window, its pair */
+  att_examples examples;  /* of a window's pairs, each once */
+  int64_t most;           /* tokens of a pair */
+  const char *prompt;     /* before the query; "": none */
+  att_buffer query;       /* with it */
+  att_text known;         /* a query that has been warned of */
+  size_t pairs[WINDOW];   /* of each item of the window, its pair */
+  bool truncated[WINDOW]; /* [pairs] */
 } crosser;
 
 static att_status add_pair(crosser *c, const item *it) {
   att_context *ctx = c->r->model->ctx;
   att_text query = it->query;
-  bool truncated;
+  bool *truncated = &c->truncated[c->examples.count];
   if (c->prompt[0]) {
     c->query.size = 0;
     ATT_TRY(att_buffer_append(ctx, &c->query, c->prompt, strlen(c->prompt)));
@@ -97,7 +102,7 @@ static att_status add_pair(crosser *c, const item *it) {
   }
   size_t number = c->r->options.first_line + it->index;
   bool known = c->known.data && compare_texts(it->query, c->known) == 0;
-  ATT_TRY(att_line_example(c->r->model, query, &it->text, c->most, number, true, &c->examples, &truncated));
+  ATT_TRY(att_line_example(c->r->model, query, &it->text, c->most, number, true, &c->examples, truncated));
   c->known = it->query;
   return known ? ATT_OK : att_warn_unknown_of(c->r->model, query, "query", number);
 }
@@ -133,7 +138,10 @@ static att_status cross_window(crosser *c, const item *items, size_t count) {
     texts = att_examples_fit(&c->examples, begin);
     ATT_TRY(run_pairs(c, begin, texts, scores));
   }
-  for (size_t i = 0; i < count; i++) c->r->scores[items[i].index] = scores[c->pairs[i]];
+  for (size_t i = 0; i < count; i++) {
+    c->r->scores[items[i].index] = scores[c->pairs[i]];
+    tell(c->r, &items[i], c->truncated[c->pairs[i]]);
+  }
   return ATT_OK;
 }
 
@@ -193,6 +201,7 @@ typedef struct distinct {
   size_t *numbers; /* of the first item with each */
   size_t *of;      /* [items]: by item, which text */
   float *vectors;
+  bool *truncated; /* [texts] */
   size_t count, width;
 } distinct;
 
@@ -201,13 +210,15 @@ static void distinct_free(att_context *ctx, distinct *d) {
   att_free(ctx, d->numbers);
   att_free(ctx, d->of);
   att_free(ctx, d->vectors);
+  att_free(ctx, d->truncated);
 }
 
 static att_status distinct_new(att_context *ctx, size_t room, size_t items, distinct *d) {
   d->texts = ATT_NEW(ctx, room, att_text);
   d->numbers = ATT_NEW(ctx, room, size_t);
   d->of = ATT_NEW(ctx, items, size_t);
-  return d->texts && d->numbers && d->of ? ATT_OK : ATT_MEMORY;
+  d->truncated = ATT_NEW(ctx, room, bool);
+  return d->texts && d->numbers && d->of && d->truncated ? ATT_OK : ATT_MEMORY;
 }
 
 /* Returns its place; a text that is the last one's is that. */
@@ -228,7 +239,7 @@ static att_status embed(const ranker *r, const char *what, const char *prompt, d
   options.prompt = prompt;
   options.batch_tokens = r->options.batch_tokens;
   options.first_line = r->options.first_line;
-  return att_embed_numbered(r->model, d->texts, what, d->numbers, d->count, &options, d->vectors);
+  return att_embed_numbered(r->model, d->texts, what, d->numbers, d->count, &options, d->vectors, d->truncated);
 }
 
 /* items: by their queries. */
@@ -255,6 +266,7 @@ static att_status compare_windows(const ranker *r, const item *items, size_t cou
     for (size_t i = 0; i < size; i++) {
       size_t index = items[first + i].index;
       const float *query = queries->vectors + queries->of[index] * width;
+      tell(r, &items[first + i], queries->truncated[queries->of[index]] || texts->truncated[texts->of[i]]);
       r->scores[index] = att_similar(r->relevance.similarity, query, texts->vectors + texts->of[i] * width, width);
     }
   }

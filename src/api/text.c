@@ -117,6 +117,7 @@ typedef struct rule {
   size_t most; /* tokens */
   const char *what;
   bool end_token;
+  bool whole; /* what is longer is refused */
 } rule;
 
 static att_status line_ids(const att_model *model, const rule *by, att_text line, size_t number, att_ids *ids,
@@ -138,6 +139,11 @@ static att_status line_ids(const att_model *model, const rule *by, att_text line
   }
   *truncated = ids->count > by->most;
   if (!*truncated) return ATT_OK;
+  if (by->whole) {
+    return att_fail(model->ctx, ATT_ARGUMENT,
+                    "%s %zu has %zu tokens, but the model reads at most %zu: shorten it, or have it truncated", what,
+                    number + 1, ids->count, by->most);
+  }
   att_log(model->ctx, ATT_LOG_WARNING, "%s %zu is too long for the model: truncated from %zu tokens to %zu", what,
           number + 1, ids->count, by->most);
   ids->count = 0;
@@ -154,15 +160,14 @@ int64_t att_source_limit(const att_model *model) {
 
 att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
                         bool *truncated) {
-  const rule by = {model->tokenizer, (size_t)att_source_limit(model), what, end_token};
+  const rule by = {model->tokenizer, (size_t)att_source_limit(model), what, end_token, false};
   return line_ids(model, &by, line, number, ids, truncated);
 }
 
-att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, att_text line,
-                               const char *what, size_t number, att_ids *ids) {
-  bool truncated;
-  const rule by = {tokenizer, (size_t)most, what, false};
-  return line_ids(model, &by, line, number, ids, &truncated);
+att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, bool whole,
+                               att_text line, const char *what, size_t number, att_ids *ids, bool *truncated) {
+  const rule by = {tokenizer, (size_t)most, what, false, whole};
+  return line_ids(model, &by, line, number, ids, truncated);
 }
 
 att_status att_warn_unknown_of(const att_model *model, att_text text, const char *what, size_t number) {

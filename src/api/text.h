@@ -18,9 +18,10 @@ int64_t att_source_limit(const att_model *model);
 att_status att_line_ids(att_model *model, att_text line, size_t number, const char *what, bool end_token, att_ids *ids,
                         bool *truncated);
 
-/* The same of a line by another tokenizer of the model's vocabulary, and to fewer tokens than there are positions. */
-att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, att_text line,
-                               const char *what, size_t number, att_ids *ids);
+/* The same of a line by another tokenizer of the model's vocabulary, and to fewer tokens than there are positions.
+ * whole: one that is longer is refused. */
+att_status att_line_ids_within(att_model *model, const att_tokenizer *tokenizer, int64_t most, bool whole,
+                               att_text line, const char *what, size_t number, att_ids *ids, bool *truncated);
 
 /* The ids that a decoder gets for a text to go on from or to score, however long; replaces what `ids` held. special:
  * with the tokenizer's special tokens, but no end token at the end that the text itself does not have; else only those
