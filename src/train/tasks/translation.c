@@ -127,7 +127,7 @@ static void choose(const att_trainer *t, att_plan *plan) {
 static void choose_copying(att_plan *p, int64_t pairs) {
   att_choose_whole(&p->copy, p->network == ATT_TRANSFORMER && pairs < 100000);
   if (p->copy == 1) att_choose_whole(&p->position, ATT_ROTARY);
-  att_choose_number(&p->passages, p->copy == 1 ? 0.4 : 0);
+  att_choose_number(&p->passages, p->copy == 1 ? 0.9 : 0);
 }
 
 /* Texts are long: of what stands behind 512 tokens summaries hardly speak. A pair has ten times the tokens of a
