@@ -107,12 +107,10 @@ char *att_openapi(att_tasks *tasks, const char *rest, size_t *size) {
     json_object_set_new(paths, one ? "/v1/models/{model}" : route->path,
                         json_pack("{s:o}", post ? "post" : "get", operation));
   }
-  json_t *whole =
-      json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:{s:{s:s, s:o}}}}", "openapi", "3.1.0", "info", "title", "attend",
-                "version", att_version(), "paths", paths, "components", "responses", "error", "description",
-                "what is wrong", "content",
-                content_of("application/json",
-                           "{error: {message: text, type: text, param: text|null, code: text|null}}"));
+  json_t *whole = json_pack(
+      "{s:s, s:{s:s, s:s}, s:o, s:{s:{s:{s:s, s:o}}}}", "openapi", "3.1.0", "info", "title", "attend", "version",
+      att_version(), "paths", paths, "components", "responses", "error", "description", "what is wrong", "content",
+      content_of("application/json", "{error: {message: text, type: text, param: text|null, code: text|null}}"));
   char *text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
   json_decref(whole);
   *size = text ? strlen(text) : 0;

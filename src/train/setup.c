@@ -44,17 +44,18 @@ static void say_model(att_trainer *t) {
 
 static void say_learning(att_trainer *t) {
   const att_plan *p = &t->state.plan;
-  char text[512], bound[64], number[32], schedule[32], bpe[48] = "", smoothing[48] = "";
+  char text[512], bound[64], number[32], schedule[32], bpe[48] = "", smoothing[48] = "", passages[48] = "";
   snprintf(bound, sizeof bound, "%s %s", att_grouped(number, p->batch > 0 ? p->batch : p->batch_tokens),
            p->batch == 0   ? "tokens"
            : t->task->rows ? t->task->rows
                            : t->things);
   if (p->bpe_dropout > 0) att_format(bpe, sizeof bpe, "BPE-dropout %.2g, ", p->bpe_dropout);
+  if (p->passages > 0) att_format(passages, sizeof passages, "passages in %.2g of the steps, ", p->passages);
   if (p->label_smoothing > 0) att_format(smoothing, sizeof smoothing, "label smoothing %.2g, ", p->label_smoothing);
   att_format(text, sizeof text,
-             "learning: batches of %s, lr %.3g (%s), %s%sweight decay %.2g, clip %.3g, mean of %lld "
+             "learning: batches of %s, lr %.3g (%s), %s%s%sweight decay %.2g, clip %.3g, mean of %lld "
              "checkpoints, patience %lld",
-             bound, p->lr, att_plan_spell(p, "schedule", schedule), bpe, smoothing, p->weight_decay, p->clip,
+             bound, p->lr, att_plan_spell(p, "schedule", schedule), passages, bpe, smoothing, p->weight_decay, p->clip,
              (long long)p->average, (long long)p->patience);
   att_trainer_say(t, ATT_PROGRESS_PLAN, text);
 }

@@ -55,8 +55,7 @@ static att_status find_kinds(finder *f, const att_tokenizer *tokenizer, int32_t 
   att_buffer room = {0}, all = {0};
   spelling *spellings = ATT_NEW(f->ctx, tokens, spelling);
   att_status status = spellings ? ATT_OK : ATT_MEMORY;
-  for (int32_t id = 0; id < tokens && !status; id++)
-    status = spell(f->ctx, tokenizer, id, &room, &all, &spellings[id]);
+  for (int32_t id = 0; id < tokens && !status; id++) status = spell(f->ctx, tokenizer, id, &room, &all, &spellings[id]);
   if (!status) qsort(spellings, (size_t)tokens, sizeof *spellings, by_spelling);
   for (int32_t i = 0; i < tokens && !status; i++) {
     bool alike = i > 0 && is_alike(&spellings[i], &spellings[i - 1]);
