@@ -181,7 +181,8 @@ static void set_network(const att_comparison *c, const att_compared *one, const 
   const att_option *attention = find_option(c->task, "attention");
   if (attention && attention->networks >> one->network & 1) o->plan.attention = one->scoring;
   if (c->parameters > 0) o->plan.parameters = c->parameters;
-  if (c->task == ATT_TASK_SUMMARIZATION) o->plan.copy = 0;  /* a head of one network alone */
+  bool may_copy = c->task == ATT_TASK_SUMMARIZATION && one->network == ATT_TRANSFORMER;
+  if (may_copy) o->plan.copy = 0;                           /* none of the others has that head */
   o->plan.minutes *= ATT_TRAINING_SHARE / (double)c->count; /* NaN stays it: the budget is another */
 }
 
