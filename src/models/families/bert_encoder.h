@@ -73,7 +73,7 @@ extern const att_head_form att_bert_forms[], att_bert_out_forms[];
   .output_bias = "lm_head.bias", .bias_alias = "lm_head.decoder.bias", .transform_gelu = true,                         \
   .pooler = "classifier.dense", .pooler_drops = true, .pooler_activation = ATT_WITH_TANH
 
-/* The calls of a family whose att_bert_encoder is `d`; ATT_BERT_CALLS(d) stands in its table, or all but `plain`. */
+/* The calls of a family whose att_bert_encoder is `d`; ATT_BERT_CALLS(d) stands in its table (OTHER: but `plain`). */
 #define ATT_BERT_FAMILY(d)                                                                                             \
   static att_status d##_read(const att_settings *in, att_config *config) { return att_bert_read(in, &(d), config); }   \
   static void d##_write(att_object *out, const att_config *config) { att_bert_write(out, &(d), config); }              \
