@@ -152,6 +152,15 @@ def make_pattern():
     write("fuzz_pattern", "text", rb"\s*\S+(?=\s)|x" + b"\0" + "a b\u3000c dd\u0301 x\n".encode())
 
 
+def make_schema():
+    """The schemas that tests try, and their patterns in one."""
+    tried = json.loads((DATA / "schemas.json").read_text())
+    for i, of in enumerate(tried["schemas"]):
+        write("fuzz_schema", f"schema_{i}", json.dumps(of["schema"]).encode())
+    patterns = {str(i): {"pattern": of["pattern"]} for i, of in enumerate(tried["patterns"])}
+    write("fuzz_schema", "patterns", json.dumps({"type": "object", "properties": patterns}).encode())
+
+
 def make_sentencepiece():
     for folder in ("spm_llama", "spm_bpe", "spm_t5", "spm_unigram"):
         for path in (DATA / "tokenizer" / folder).glob("*.model"):
@@ -257,6 +266,7 @@ make_state()
 make_small_tokenizers()
 make_tokenizer()
 make_pattern()
+make_schema()
 make_sentencepiece()
 make_templates()
 make_tables()
