@@ -636,6 +636,37 @@ static void test_passages(void **state) {
   att_context_free(ctx);
 }
 
+/* Summaries that no text has: who learns passages to the end never writes them, who learns them first does. */
+static void test_passages_come_first(void **state) {
+  (void)state;
+  static const char *const shares[] = {"1", "0.5"};
+  char folder[] = "/tmp/attend-test-XXXXXX", out[64], path[64], data[8192];
+  att_context *ctx;
+  size_t used = 0;
+  assert_int_equal(att_context_new(NULL, &ctx), ATT_OK);
+  assert_non_null(mkdtemp(folder));
+  for (int i = 0; i < 120; i++)
+    used += (size_t)snprintf(data + used, sizeof data - used, "{\"text\": \"%d ab %d ba\", \"summary\": \"zzzz\"}\n", i,
+                             i * i % 97);
+  strcpy(path, write_file("same.jsonl", data));
+  for (int i = 0; i < 2; i++) {
+    const char *const settings[] = {"passages", shares[i], "steps",   "120", "width",       "16",  "heads", "2",
+                                    "layers",   "1",       "batch",   "16",  "vocab",       "264", "lr",    "0.01",
+                                    "dropout",  "0",       "average", "1",   "valid-every", "120", NULL};
+    att_model *model;
+    const att_text text = text_of("7 ab 12 ba");
+    snprintf(out, sizeof out, "%s/%d", folder, i);
+    train(ctx, settings, path, out);
+    if (att_model_open(ctx, out, &model)) fail_msg("%s", att_message(ctx));
+    const char *summary = summarize(model, &text, 1, NULL)->text[0];
+    assert_true(*summary && (strchr(summary, 'z') != NULL) == (i == 1));
+    att_model_close(model);
+  }
+  unlink(path);
+  remove_all(folder);
+  att_context_free(ctx);
+}
+
 /* One sentence of each text says what its summary says; it is found whatever its place, and beyond a window. */
 static void test_picking(void **state) {
   (void)state;
@@ -733,12 +764,19 @@ static void test_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sentences), cmocka_unit_test(test_texts),
-      cmocka_unit_test(test_parts),     cmocka_unit_test(test_parts_by_themselves),
-      cmocka_unit_test(test_stopping),  cmocka_unit_test(test_folder_says_how),
-      cmocka_unit_test(test_documents), cmocka_unit_test(test_extracting),
-      cmocka_unit_test(test_training),  cmocka_unit_test(test_memory),
-      cmocka_unit_test(test_copying),   cmocka_unit_test(test_passages),
+      cmocka_unit_test(test_sentences),
+      cmocka_unit_test(test_texts),
+      cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_parts_by_themselves),
+      cmocka_unit_test(test_stopping),
+      cmocka_unit_test(test_folder_says_how),
+      cmocka_unit_test(test_documents),
+      cmocka_unit_test(test_extracting),
+      cmocka_unit_test(test_training),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_copying),
+      cmocka_unit_test(test_passages),
+      cmocka_unit_test(test_passages_come_first),
       cmocka_unit_test(test_picking),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
